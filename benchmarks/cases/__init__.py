@@ -1,0 +1,19 @@
+"""What is measured: one file a case. A case runs its servers and gives comparisons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.cases import churn, memory, ping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from benchmarks.results import Comparison
+    from benchmarks.turns import Bench
+
+CASES: Mapping[str, Callable[[Bench], list[Comparison]]] = {
+    "ping": ping.run,
+    "churn": churn.run,
+    "memory": memory.run,
+}

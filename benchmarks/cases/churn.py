@@ -1,0 +1,60 @@
+"""Connect, one round trip, close: what a connection costs, master and worker together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.load.churn import Churn
+from benchmarks.results import Comparison, Sample, Target
+from benchmarks.servers import corepool, protocol_server
+from benchmarks.turns import cpu_us_per_unit
+
+if TYPE_CHECKING:
+    from benchmarks.servers import Running
+    from benchmarks.turns import Bench
+
+HANDED_OVER = "least-connections"
+ACCEPTED_BY_WORKER = "kernel"
+
+CONCURRENCY = 50
+WARM_UP = 400
+# A tenth of a second of CPU a turn, which the CPU clock resolves easily. All turns together must stay below
+# the kernel's limit of TIME_WAIT sockets (net.ipv4.tcp_max_tw_buckets, 131,072 by default with much memory;
+# each is kept for 60 s): their making is charged to the server, and beyond the limit none are made.
+CONNECTIONS, ROUNDS = 3_000, 9
+QUICK_CONNECTIONS, QUICK_ROUNDS = 3_000, 3
+
+
+def run(bench: Bench) -> list[Comparison]:
+    """Compare both ways of getting a connection to a worker with processes that accept for themselves."""
+    connections, rounds = (QUICK_CONNECTIONS, QUICK_ROUNDS) if bench.quick else (CONNECTIONS, ROUNDS)
+    churn = Churn.compile(bench.scratch)
+
+    def load(running: Running, count: int) -> int:
+        return churn.run(running.port, count, CONCURRENCY, bench.cores.load)
+
+    def measure(running: Running) -> Sample:
+        warm_up_lost = load(running, WARM_UP)
+        sample = cpu_us_per_unit(running, connections, lambda: load(running, connections))
+        return Sample(sample.cost, sample.lost + warm_up_lost)
+
+    servers = [
+        corepool("echo", HANDED_OVER, name=HANDED_OVER),
+        corepool("echo", ACCEPTED_BY_WORKER, name=ACCEPTED_BY_WORKER),
+        protocol_server("uvloop", "echo"),
+        protocol_server("asyncio", "echo"),
+    ]
+    return [
+        Comparison(
+            case="churn",
+            title=f"Connect, one round trip, close; {CONCURRENCY} at a time: CPU time per connection",
+            unit="µs",
+            figures=bench.compare(servers, rounds, measure),
+            targets=(
+                Target(HANDED_OVER, 1.25, peer="uvloop"),
+                Target(HANDED_OVER, 0.50, peer="asyncio"),
+                Target(ACCEPTED_BY_WORKER, 0.85, peer="uvloop"),
+                Target(ACCEPTED_BY_WORKER, 0.35, peer="asyncio"),
+            ),
+        )
+    ]

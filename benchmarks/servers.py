@@ -1,0 +1,164 @@
+"""The servers that are compared: how each is started, known to be ready, and ended.
+
+Every server is told its port, writes its log into a file, and says READY=1 to $NOTIFY_SOCKET as
+under systemd; redis and corepool do so anyway, our peers do it in a line. So starting is one way for
+all, waits for no clock, and an early death shows with the end of its log.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.processes import pinned
+from benchmarks.results import BenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CHECKOUT = Path(__file__).parent.parent
+
+START_TIMEOUT_S = 20.0  # a machine busy with other things imports pydantic in seconds, not tens of them
+STOP_TIMEOUT_S = 10.0  # every connection is closed by then: nothing is left to drain
+LOG_TAIL_BYTES = 2000  # a traceback's end; enough to see what was wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that is ready: the process whose tree is charged, and its port on 127.0.0.1."""
+
+    pid: int
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A way to start a server. In `command`, {port} and {scratch} (a folder of its own) are filled in."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def running(self, core: int) -> Iterator[Running]:
+        """Run the server on `core`, from ready on until the block ends.
+
+        :raises BenchError: it didn't become ready; with the end of its log.
+        """
+        with (
+            tempfile.TemporaryDirectory(prefix="corepool-bench-") as scratch,
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify,
+            _reserved_port() as port,
+        ):
+            notify.bind(f"{scratch}/notify")
+            process = self._start(Path(scratch), port, core)
+            try:
+                self._await_ready(process, notify, Path(scratch))
+                yield Running(process.pid, port)
+            finally:
+                _stop(process)
+
+    def _start(self, scratch: Path, port: int, core: int) -> subprocess.Popen[bytes]:
+        command = [part.format(port=port, scratch=scratch) for part in self.command]
+        environment = {**os.environ, **self.environment, "NOTIFY_SOCKET": f"{scratch}/notify"}
+        with (scratch / "log").open("wb") as log, pinned(core):
+            return subprocess.Popen(  # noqa: S603 - the commands are those below
+                command,
+                cwd=CHECKOUT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # the terminal's ^C is for the harness, which then ends it in order
+            )
+
+    def _await_ready(self, process: subprocess.Popen[bytes], notify: socket.socket, scratch: Path) -> None:
+        ended = os.pidfd_open(process.pid)
+        try:
+            while True:
+                readable, _, _ = select.select([notify.fileno(), ended], [], [], START_TIMEOUT_S)
+                if notify.fileno() not in readable:
+                    break
+                if b"READY=1" in notify.recv(4096).splitlines():
+                    return
+        finally:
+            os.close(ended)
+        what = "ended before it was ready" if readable else f"was not ready after {START_TIMEOUT_S:.0f} s"
+        tail = (scratch / "log").read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
+        raise BenchError(f"{self.name}: {process.args!r} {what}; the end of its log:\n{tail}")
+
+
+def corepool(
+    protocol: str, dispatcher: str, *, workers: int = 1, name: str = "corepool", pythonpath: str = ""
+) -> Server:
+    """Start a pool for one protocol, as a user would type it.
+
+    :param pythonpath: more folders to find plugins in, in the form of $PYTHONPATH.
+    """
+    command = (sys.executable, "-m", "corepool", "serve", protocol)
+    options = (
+        "-b",
+        "tcp://127.0.0.1:{port}",
+        "-w",
+        str(workers),
+        "-d",
+        dispatcher,
+        "--control",
+        "{scratch}/control",
+    )
+    folders = [folder for folder in (pythonpath, os.environ.get("PYTHONPATH")) if folder]
+    return Server(name, command + options, {"PYTHONPATH": os.pathsep.join(folders)} if folders else {})
+
+
+def redis() -> Server:
+    """Start redis-server without persistence."""
+    command = (require("redis-server"), "--port", "{port}", "--bind", "127.0.0.1", "--dir", "{scratch}")
+    return Server("redis", (*command, "--save", "", "--appendonly", "no", "--supervised", "systemd"))
+
+
+def protocol_server(loop: str, work: str) -> Server:
+    """Start a single process that accepts for itself and serves a Protocol on asyncio's or uvloop's loop."""
+    return Server(loop, (sys.executable, "-m", "benchmarks.peers.protocol_server", loop, work, "{port}"))
+
+
+def require(program: str) -> str:
+    """Find a program of the system.
+
+    :raises BenchError: it isn't installed.
+    """
+    path = shutil.which(program)
+    if path is None:
+        raise BenchError(f"{program} is not on the PATH; benchmarks/README.md lists what has to be installed")
+    return path
+
+
+@contextmanager
+def _reserved_port() -> Iterator[int]:
+    """Hold a free port for the server that is going to listen on it.
+
+    The socket stays bound but doesn't listen: the kernel gives the port to nobody who asks for any, and
+    still lets one in who asks for it by number with SO_REUSEADDR, as every server here does.
+    """
+    with socket.socket() as reservation:
+        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reservation.bind(("127.0.0.1", 0))
+        port: int = reservation.getsockname()[1]
+        yield port
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,42 @@
+"""corepool: the process pool for any protocol.
+
+It is a master that owns the listening sockets and chooses a worker for each connection, and workers
+that serve them on an epoll reactor inside asyncio. Protocols, dispatch strategies and transports are
+plugins found by entry points. It is not a protocol, a framework or a proxy: the master never reads a
+byte that a client sent.
+
+The names below are the public interface; everything else may change between releases.
+"""
+
+from importlib.metadata import version
+
+from corepool.spec.connection import Connection
+from corepool.spec.dispatcher import Dispatcher, Incoming, WorkerView
+from corepool.spec.hookspecs import hookimpl
+from corepool.spec.options import Options
+from corepool.spec.transport import ByteStream, Endpoint, Transport
+from corepool.spec.types import Address, CloseReason, ExitCause, ExitStatus, PoolInfo, TimeoutKind, WorkerInfo
+from corepool.spec.worker import Worker
+
+__all__ = [
+    "Address",
+    "ByteStream",
+    "CloseReason",
+    "Connection",
+    "Dispatcher",
+    "Endpoint",
+    "ExitCause",
+    "ExitStatus",
+    "Incoming",
+    "Options",
+    "PoolInfo",
+    "TimeoutKind",
+    "Transport",
+    "Worker",
+    "WorkerInfo",
+    "WorkerView",
+    "__version__",
+    "hookimpl",
+]
+
+__version__ = version("corepool")

@@ -1,0 +1,5 @@
+"""`python -m corepool` is `corepool`."""
+
+from corepool.cli import main
+
+main()

@@ -1,0 +1,92 @@
+"""What the errors of accept(2) mean, for the master and for workers that accept by themselves.
+
+accept(2) also reports what happened to the connection while it was queued: those are the fault of one
+connection, and the next one may be fine. Only the lack of descriptors or memory says something about the
+listener: it is left alone for a while, with its connections waiting in the backlog, since level-triggered
+epoll would report it again at once and for ever.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import logging
+    import socket
+    from collections.abc import Callable
+
+RETRY_DELAY_S = 0.1
+"""How long a listener is left alone when the system is out of descriptors: ten failing calls a second cost nothing."""
+
+_LOG_INTERVAL_S = 1.0
+
+_NONE_NOW = frozenset({errno.EAGAIN, errno.EWOULDBLOCK})
+
+# accept(2), "Error handling": already-pending network errors are passed on as an error of accept.
+_ONE_CONNECTION = frozenset(
+    {
+        errno.EINTR,
+        errno.ECONNABORTED,
+        errno.EPERM,
+        errno.EPROTO,
+        errno.ENETDOWN,
+        errno.ENOPROTOOPT,
+        errno.EHOSTDOWN,
+        errno.ENONET,
+        errno.EHOSTUNREACH,
+        errno.EOPNOTSUPP,
+        errno.ENETUNREACH,
+        errno.ETIMEDOUT,
+    }
+)
+
+
+class ExhaustedError(Exception):
+    """The system has no descriptor or memory for another connection now."""
+
+
+def accept_one(listening: socket.socket) -> tuple[int, object] | None:
+    """Accept one connection: its descriptor (close-on-exec, blocking) and the peer's address.
+
+    Ownership: the caller owns the descriptor.
+    :returns: None when no connection waits.
+    :raises ExhaustedError: EMFILE, ENFILE, ENOBUFS, ENOMEM.
+    :raises OSError: the listener itself is broken.
+    """
+    while True:
+        try:
+            # Not accept(): the socket object that it makes costs 1.1 us and the master has no use for it.
+            return listening._accept()  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno in _NONE_NOW:
+                return None
+            if error.errno in _ONE_CONNECTION:
+                continue
+            if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
+                raise ExhaustedError(os.strerror(error.errno)) from None
+            raise
+
+
+class Complaint:
+    """A log line that may be due a thousand times a second and is written once."""
+
+    def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
+        self._log = log
+        self._clock = clock
+        self._quiet_until = 0.0
+        self._suppressed = 0
+
+    def warn(self, message: str, *values: object) -> None:
+        """Log a warning, unless one was logged within the last second; say how many were kept back."""
+        now = self._clock()
+        if now < self._quiet_until:
+            self._suppressed += 1
+            return
+        self._quiet_until = now + _LOG_INTERVAL_S
+        self._log.warning(message + " suppressed=%d", *values, self._suppressed)
+        self._suppressed = 0

@@ -1,0 +1,38 @@
+"""The command line: parse, call, print. What is said and done is decided elsewhere.
+
+`main` is the only place that turns an error into an exit status. A mistake of the user's is told on
+standard error, one line each, without a traceback; a traceback here is always a bug of ours.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from corepool.errors import ConfigError, CorepoolError
+
+# A reader of standard error that is merely slow gets the whole message; one that hangs must not keep a
+# pool that has failed from ending.
+_PATIENCE_S = 1.0
+
+
+def main() -> None:
+    """Run the command that the arguments name, and exit."""
+    # Imported here, so that the parts of this package can be had without all of its commands.
+    from corepool.cli.app import make_app  # noqa: PLC0415
+    from corepool.cli.output import open_standard_streams, write  # noqa: PLC0415
+
+    open_standard_streams()
+    try:
+        make_app()(prog_name="corepool")
+    except CorepoolError as error:
+        write(sys.stderr, _message(error), _PATIENCE_S)
+        sys.exit(error.exit_status)
+
+
+def _message(error: CorepoolError) -> str:
+    if not isinstance(error, ConfigError) or (error.source is None and len(error.mistakes) == 1):
+        return f"corepool: {error}"
+    count = len(error.mistakes)
+    place = "" if error.source is None else f" in {error.source}"
+    heading = f"corepool: {count} mistake{'s' if count > 1 else ''}{place}:"
+    return "\n".join([heading, *(f"  {mistake}" for mistake in error.mistakes)])

@@ -1,0 +1,33 @@
+"""Arguments and options that several commands share: the same letter means the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_CONFIG = Path("corepool.toml")
+
+Config = Annotated[
+    Path | None, typer.Argument(metavar="CONFIG", help="The TOML file.", show_default="./corepool.toml")
+]
+Control = Annotated[
+    str | None,
+    typer.Option("--control", metavar="PATH", help="The control socket.", show_default=False),
+]
+Workers = Annotated[
+    str | None,
+    typer.Option("-w", "--workers", metavar="N", help='How many worker processes, or "auto".'),
+]
+Dispatcher = Annotated[
+    str | None,
+    typer.Option(
+        "-d", "--dispatcher", metavar="NAME", help="How a worker is chosen, where a listener doesn't say."
+    ),
+]
+LogLevel = Annotated[
+    str | None,
+    typer.Option("--log-level", metavar="LEVEL", help="debug, info, warning or error."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -1,0 +1,49 @@
+"""`corepool check`, `init` and `schema`: write a configuration and find what is wrong with it."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from corepool.cli.arguments import DEFAULT_CONFIG, Config
+from corepool.cli.resolve import draft_of_file, settle, starter
+from corepool.config.load import Overrides
+from corepool.errors import ConfigError
+from corepool.registry import Registry
+
+
+def check(config: Config = None) -> None:
+    """Tell every mistake of a configuration.
+
+    If there are none, print it with every default filled in.
+    """
+    from corepool.cli.toml import resolved  # noqa: PLC0415
+
+    settings = settle(draft_of_file(config, Overrides()), Registry())
+    typer.echo(f"# {config or DEFAULT_CONFIG}: no mistakes. With every default filled in it reads:\n")
+    typer.echo(resolved(settings), nl=False)
+
+
+def init(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The file to write.")] = DEFAULT_CONFIG,
+) -> None:
+    """Write a commented starter configuration."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(starter())
+    except FileExistsError:
+        raise ConfigError([f"{path}: there is such a file already; it was left as it is"]) from None
+    except OSError as error:
+        raise ConfigError([f"{path}: can't be written: {error.strerror}"]) from None
+    typer.echo(f"wrote {path}; `corepool run{'' if path == DEFAULT_CONFIG else f' {path}'}` starts it")
+
+
+def schema() -> None:
+    """Print the JSON Schema of a configuration.
+
+    It includes the options of the installed plugins.
+    """
+    from corepool.cli.schema import build_schema  # noqa: PLC0415
+
+    typer.echo(json.dumps(build_schema(Registry()), indent=2))

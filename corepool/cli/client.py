@@ -1,0 +1,67 @@
+"""The other end of the control socket: one question to a running pool, one answer.
+
+A request and a reply are one JSON object on one line each; the pool closes after its reply.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING
+
+from corepool.errors import ControlError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# A pool answers from its loop, within milliseconds; one that takes this long is stopped or stuck.
+_TIMEOUT_S = 5.0
+
+# A status of 512 workers is some 150 KB: more than this is no answer of a pool's.
+_REPLY_LIMIT = 16 * 1024 * 1024
+
+
+def ask(path: Path, command: str) -> dict[str, object]:
+    """Send `command` to the pool whose control socket is at `path`, and wait for the result.
+
+    :raises ControlError: nobody answers there, the answer is no answer, or the pool refuses.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.settimeout(_TIMEOUT_S)
+            sock.connect(str(path))
+            sock.sendall(json.dumps({"command": command}).encode() + b"\n")
+            line = _read_line(sock)
+    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+        raise ControlError(
+            f"no pool answers at {path}; is it running? (--control PATH chooses another)"
+        ) from None
+    except TimeoutError:
+        raise ControlError(f"the pool at {path} did not answer within {_TIMEOUT_S:g} s") from None
+    except OSError as error:  # includes a path that is too long for a socket, which has no strerror
+        raise ControlError(f"the pool at {path} can't be asked: {error.strerror or error}") from None
+    return _result(line, path)
+
+
+def _read_line(sock: socket.socket) -> bytes:
+    received = bytearray()
+    while not received.endswith(b"\n") and len(received) < _REPLY_LIMIT:
+        chunk = sock.recv(65536)
+        if not chunk:
+            break
+        received += chunk
+    return bytes(received)
+
+
+def _result(line: bytes, path: Path) -> dict[str, object]:
+    try:
+        reply: object = json.loads(line)
+    except (ValueError, RecursionError):  # of ValueError JSONDecodeError and UnicodeDecodeError are kinds
+        reply = None
+    match reply:
+        case {"ok": True, "result": dict(result)}:
+            return result
+        case {"ok": False, "error": str(reason)}:
+            raise ControlError(f"the pool at {path} refused: {reason}")
+        case _:
+            raise ControlError(f"what answers at {path} is no corepool: it said {line[:60]!r}")

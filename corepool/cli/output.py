@@ -1,0 +1,51 @@
+"""Printing that never waits for long: not for a terminal stopped with ^S, not for a pipe that nobody reads.
+
+The master prints too, and whoever holds it up holds up every client.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+# A pipe that polls as writable takes this many bytes (PIPE_BUF, pipe(7)) without blocking.
+_AT_ONCE = 4096
+
+
+def write(stream: TextIO | None, text: str, patience_s: float = 0.0) -> None:
+    """Write a text and a newline; what isn't taken within `patience_s` is left out. Never raises.
+
+    :param stream: standard output or error; None if it was closed when the process started.
+    """
+    try:
+        if stream is None:
+            return
+        stream.flush()
+        _write(stream.fileno(), f"{text}\n".encode(errors="backslashreplace"), patience_s)
+    except (OSError, ValueError):  # closed, full, or nobody at the other end: there is no one to tell
+        return
+
+
+def _write(fileno: int, data: bytes, patience_s: float) -> None:
+    poller = select.poll()
+    poller.register(fileno, select.POLLOUT)
+    while data and poller.poll(patience_s * 1000):
+        data = data[os.write(fileno, data[:_AT_ONCE]) :]
+
+
+def open_standard_streams() -> None:
+    """Put /dev/null where a standard stream was closed (`corepool run >&-`).
+
+    Otherwise the next descriptor to be opened, a client's socket say, takes the number, and what is
+    written to "standard output" goes there.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            os.set_inheritable(number, True)

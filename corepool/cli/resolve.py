@@ -1,0 +1,64 @@
+"""From what the user named to settings whose every mistake is known, those that need plugins included."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from corepool.cli.arguments import DEFAULT_CONFIG
+from corepool.config.load import COMMAND_LINE, Overrides, make_draft, parse_draft, read_draft
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from corepool.config.load import Draft
+    from corepool.config.settings import Settings
+    from corepool.registry import Registry
+
+
+def starter() -> str:
+    """Give the configuration that `init` writes and the demo pool uses."""
+    return files("corepool.cli").joinpath("starter.toml").read_text(encoding="utf-8")
+
+
+def draft_of_file(config: Path | None, overrides: Overrides) -> Draft:
+    """Read CONFIG, or ./corepool.toml.
+
+    :raises ConfigError: when it can't be read at all.
+    """
+    return read_draft(config or DEFAULT_CONFIG, overrides)
+
+
+def draft_of_demo(overrides: Overrides) -> Draft:
+    """Read the demo pool's configuration."""
+    return parse_draft(starter().encode(), "the demo configuration", overrides)
+
+
+def draft_of_flags(
+    protocol: str, bind: Sequence[str], options: Mapping[str, object], overrides: Overrides
+) -> Draft:
+    """Make the configuration of one listener from what `serve` was given."""
+    table: dict[str, object] = {
+        "listener": [{"name": protocol, "bind": list(bind), "protocol": protocol, "options": dict(options)}]
+    }
+    flags = overrides.merge_into(table) | {
+        "listener[0].name": "PROTOCOL",
+        "listener[0].protocol": "PROTOCOL",
+        "listener[0].options": "--option",
+        **{f"listener[0].bind[{number}]": "--bind" for number in range(len(bind))},
+        "listener[0].bind": "--bind",
+    }
+    return make_draft(table, COMMAND_LINE, flags)
+
+
+def settle(draft: Draft, registry: Registry) -> Settings:
+    """Add what only plugins can know, and give the settings.
+
+    :raises ConfigError: with every mistake, if there are any.
+    """
+    from corepool.pool import Pool  # noqa: PLC0415 - all of the pool, which a syntax error need not wait for
+
+    if draft.settings is not None:
+        draft.add(Pool(draft.settings, registry).check())
+    return draft.finish()

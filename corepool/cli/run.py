@@ -1,0 +1,115 @@
+"""`corepool run` and `corepool serve`: start a pool."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from corepool.cli.announce import announce
+from corepool.cli.arguments import DEFAULT_CONFIG, Config, Control, Dispatcher, LogLevel, Workers
+from corepool.cli.output import write
+from corepool.cli.resolve import draft_of_demo, draft_of_file, draft_of_flags, settle
+from corepool.config.load import Overrides
+from corepool.errors import ConfigError, PluginError
+from corepool.log import log_to_stderr
+from corepool.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from corepool.config.load import Draft
+
+
+def run(
+    config: Config = None,
+    control: Control = None,
+    workers: Workers = None,
+    dispatcher: Dispatcher = None,
+    log_level: LogLevel = None,
+) -> None:
+    """Run the pool of a configuration, or a demo pool."""
+    overrides = Overrides(workers, dispatcher, control, log_level)
+    if config is None and not DEFAULT_CONFIG.exists():
+        write(
+            sys.stdout,
+            f"no {DEFAULT_CONFIG} here: this is the demo pool (`corepool init` writes its configuration)",
+        )
+        draft = draft_of_demo(overrides)
+    else:
+        draft = draft_of_file(config, overrides)
+    _run(draft, Registry())
+
+
+def serve(
+    protocol: Annotated[str, typer.Argument(metavar="PROTOCOL", help="The protocol plugin, by name.")],
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="TARGET", help="What it serves, where it takes one: its option `target`."),
+    ] = None,
+    bind: Annotated[
+        list[str] | None,
+        typer.Option("-b", "--bind", metavar="URL", help="Where to listen; may be repeated. Required."),
+    ] = None,
+    workers: Workers = None,
+    dispatcher: Dispatcher = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-o", "--option", metavar="KEY=VALUE", help="An option of the protocol; a repeated key is a list."
+        ),
+    ] = None,
+    control: Control = None,
+    log_level: LogLevel = None,
+) -> None:
+    """Serve one protocol without a configuration.
+
+    For example: corepool serve echo -b tcp://127.0.0.1:7007
+    """
+    if not bind:
+        example = f"corepool serve {protocol} -b tcp://127.0.0.1:7007"
+        raise typer.BadParameter(f"where to listen is missing; for example: {example}", param_hint="-b")
+    options = _options(option or [])
+    registry = Registry()
+    if target is not None:
+        if "target" in options:
+            raise typer.BadParameter("given as TARGET as well", param_hint="-o target=")
+        if not _takes_target(registry, protocol):
+            raise typer.BadParameter(f"protocol {protocol!r} takes no TARGET", param_hint="TARGET")
+        options["target"] = target
+    _run(
+        draft_of_flags(protocol, bind, options, Overrides(workers, dispatcher, control, log_level)), registry
+    )
+
+
+def _run(draft: "Draft", registry: Registry) -> None:
+    from corepool.pool import Pool  # noqa: PLC0415 - see settle()
+
+    settings = settle(draft, registry)
+    log = log_to_stderr(settings.log.level)
+    try:
+        status = Pool(settings, registry, announce, keep_fds=[log.fd]).run()
+    except ConfigError as error:  # what only binding can tell: say it as `check` says the rest
+        draft.add(error.mistakes)
+        draft.finish()
+        raise
+    raise typer.Exit(status)
+
+
+def _options(pairs: "Sequence[str]") -> dict[str, object]:
+    """Collect key=value pairs; the values stay text, which the plugin's model converts."""
+    values: dict[str, list[str]] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not (key and equals):
+            raise typer.BadParameter(f"{pair!r} is not of the form KEY=VALUE", param_hint="-o")
+        values.setdefault(key, []).append(value)
+    return {key: given if len(given) > 1 else given[0] for key, given in values.items()}
+
+
+def _takes_target(registry: Registry, protocol: str) -> bool:
+    try:
+        plugin = registry.load("protocols", protocol)
+    except PluginError:
+        return True  # it is reported with all other mistakes
+    fields: object = getattr(getattr(plugin, "Options", None), "model_fields", {})
+    return isinstance(fields, dict) and "target" in fields

@@ -1,0 +1,94 @@
+"""`corepool status`: ask a running pool how it is."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from corepool.cli.arguments import DEFAULT_CONFIG, AsJson, Config, Control
+from corepool.cli.client import ask
+from corepool.cli.resolve import draft_of_file
+from corepool.config.load import Overrides, control_socket_path
+from corepool.config.settings import ControlSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def status(config: Config = None, control: Control = None, *, as_json: AsJson = False) -> None:
+    """Show a running pool: listeners, workers, totals."""
+    answer = ask(_socket_of(config, control), "status")
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2))
+        return
+    _print(answer)
+
+
+def _socket_of(config: Path | None, control: str | None) -> Path:
+    """Find the control socket: of --control, else of the configuration, else the default one."""
+    if control is not None:
+        return Path(control)
+    if config is None and not DEFAULT_CONFIG.exists():
+        return control_socket_path(ControlSettings())
+    draft = draft_of_file(config, Overrides())
+    # A pool that runs can be asked while its file is being edited; only where to ask has to be right.
+    if draft.settings is None or any(mistake.startswith("control") for mistake in draft.mistakes):
+        return control_socket_path(draft.finish().control)
+    return control_socket_path(draft.settings.control)
+
+
+def _print(answer: "Mapping[str, Any]") -> None:
+    from corepool.cli.tables import print_table  # noqa: PLC0415 - rich is slow to import
+
+    typer.echo(
+        f"corepool {answer.get('version')}, pid {answer.get('pid')}, "
+        f"generation {answer.get('generation')}, up {_span(answer.get('uptime'))}"
+    )
+    print_table(
+        ("listener", "bound to", "protocol", "dispatcher", "accepted", "active"),
+        _rows(answer, "listeners", ("name", "bind", "protocol", "dispatcher", "accepted", "active")),
+    )
+    columns = (
+        "slot",
+        "pid",
+        "state",
+        "generation",
+        "connections",
+        "accepted",
+        "requests",
+        "uptime",
+        "lag_ms",
+        "rss",
+    )
+    print_table(columns, _rows(answer, "workers", columns))
+    totals = answer.get("totals", {})
+    print_table(tuple(totals), [tuple(totals.values())], title="totals")
+
+
+def _rows(answer: "Mapping[str, Any]", part: str, keys: "Sequence[str]") -> list[list[object]]:
+    return [[_cell(key, element.get(key, "")) for key in keys] for element in answer.get(part, [])]
+
+
+def _cell(key: str, value: object) -> object:
+    match key, value:
+        case "uptime", int() | float():
+            return _span(value)
+        case "rss", int():
+            return f"{value / 2**20:.1f} MiB"
+        case "lag_ms", float():
+            return round(value, 1)
+        case _, list():
+            return "\n".join(map(str, value))
+        case _:
+            return value
+
+
+def _span(seconds: object) -> str:
+    """Write a time as people say it: 12 s, 3 min, 5 h, 9 d."""
+    if not isinstance(seconds, int | float):
+        return "?"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

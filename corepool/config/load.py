@@ -1,0 +1,209 @@
+"""From a TOML file and the command line to settings, with every mistake found on the way.
+
+A `Draft` is what reading gives: settings (those of a faulty configuration are good for further checks
+only) and the mistakes so far. Whoever can find more, such as what needs plugins, adds to it;
+`Draft.finish` gives the settings or raises all the mistakes at once.
+
+Flags are put into the table before it is validated, so that a value is judged by the same rules and
+reported in the same words wherever it was written; only the key path gives way to the flag's name.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tomli
+from pydantic import ValidationError
+
+from corepool.config.mistakes import describe_mistakes, spell_value
+from corepool.config.salvage import salvage
+from corepool.config.settings import Settings
+from corepool.config.suggest import did_you_mean
+from corepool.errors import ConfigError
+from corepool.spec.transport import Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from corepool.config.settings import ControlSettings
+
+COMMAND_LINE = "the command line"
+
+# A configuration is some kilobytes; this only keeps a path like /dev/zero from filling the memory.
+_FILE_LIMIT = 4 * 1024 * 1024
+
+_AFTER_A_PATH = (".", "[", ":", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line says in place of the file. None: not given."""
+
+    workers: str | None = None
+    dispatcher: str | None = None
+    control: str | None = None
+    log_level: str | None = None
+
+    def merge_into(self, table: dict[str, object]) -> dict[str, str]:
+        """Put the flags that were given into `table`; give the flag's name by the key path it took."""
+        flags: dict[str, str] = {}
+        for section, key, flag, value in (
+            ("pool", "workers", "--workers", self.workers),
+            ("pool", "dispatcher", "--dispatcher", self.dispatcher),
+            ("control", "socket", "--control", self.control),
+            ("log", "level", "--log-level", self.log_level),
+        ):
+            settings = table.setdefault(section, {})
+            if value is None or not isinstance(settings, dict):  # not a table: a mistake of its own
+                continue
+            if key == "dispatcher" and settings.get(key) != value:
+                settings.pop("dispatcher_options", None)  # they were the other dispatcher's
+            settings[key] = int(value) if key == "workers" and _is_number(value) else value
+            flags[f"{section}.{key}"] = flag
+        return flags
+
+
+@dataclass(slots=True)
+class Draft:
+    """A configuration as read: what is usable of it, and its mistakes so far.
+
+    :param source: the file it came from, for messages.
+    :param flags: what to call a key path that the command line gave.
+    """
+
+    settings: Settings | None
+    source: str
+    mistakes: list[str] = field(default_factory=list)
+    flags: Mapping[str, str] = field(default_factory=dict)
+
+    def add(self, found: Iterable[str]) -> None:
+        """Add mistakes, except about values that are reported already: those were checked as stand-ins."""
+        reported = tuple(mistake.split(" = ")[0].split(": ")[0] for mistake in self.mistakes)
+        self.mistakes += [
+            mistake for mistake in found if not any(_is_about(mistake, path) for path in reported)
+        ]
+
+    def finish(self) -> Settings:
+        """Give the settings.
+
+        :raises ConfigError: with every mistake, if there are any.
+        """
+        if self.settings is not None and not self.mistakes:
+            return self.settings
+        # A dict for an ordered set: one flag may stand for several keys, each with the same mistake.
+        named = list(dict.fromkeys(map(self._with_flag, self.mistakes)))
+        sources = [self.source] if self.source != COMMAND_LINE and set(named) & set(self.mistakes) else []
+        if set(named) - set(self.mistakes) or not sources:
+            sources.append(COMMAND_LINE)
+        raise ConfigError(named, " and ".join(sources))
+
+    def _with_flag(self, mistake: str) -> str:
+        for path, flag in self.flags.items():
+            if _is_about(mistake, path):
+                return flag + mistake.removeprefix(path)
+        return mistake
+
+
+def load_settings(path: Path, overrides: Overrides | None = None) -> Settings:
+    """Read a file that must be right as far as this can be told without plugins.
+
+    :raises ConfigError: with every mistake.
+    """
+    return read_draft(path, overrides).finish()
+
+
+def read_draft(path: Path, overrides: Overrides | None = None) -> Draft:
+    """Read a TOML file.
+
+    :raises ConfigError: when it can't be read or is no TOML; every later mistake is in the draft.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_FILE_LIMIT + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError([f"can't be read: {reason}"], str(path)) from None
+    if len(content) > _FILE_LIMIT:
+        raise ConfigError([f"larger than {_FILE_LIMIT} bytes; is it really a configuration?"], str(path))
+    return parse_draft(content, str(path), overrides)
+
+
+def parse_draft(content: bytes, source: str, overrides: Overrides | None = None) -> Draft:
+    """Read TOML; as `read_draft`, for what is not in a file."""
+    try:
+        table = tomli.loads(content.decode())
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            [f"not UTF-8 text: line {line} has the byte {content[error.start]:#04x}"], source
+        ) from None
+    except tomli.TOMLDecodeError as error:
+        raise ConfigError([f"not TOML: {error}"], source) from None
+    except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits
+        raise ConfigError([f"can't be read: {error}"], source) from None
+    flags = (overrides or Overrides()).merge_into(table)
+    return make_draft(table, source, flags)
+
+
+def make_draft(table: Mapping[str, object], source: str, flags: Mapping[str, str]) -> Draft:
+    """Validate a table of settings, and check what its keys say together."""
+    try:
+        try:
+            draft = Draft(Settings.model_validate(table), source, flags=flags)
+        except ValidationError as error:
+            draft = Draft(salvage(table), source, describe_mistakes(error, Settings, ""), flags)
+    except RecursionError:
+        raise ConfigError(["can't be read: tables are nested too deeply"], source) from None
+    if draft.settings is not None:
+        draft.add(list(_contradictions(draft.settings)))
+    return draft
+
+
+def control_socket_path(control: ControlSettings) -> Path:
+    """Say where the control socket is: as configured, else a place of the user's own."""
+    if control.socket is not None:
+        return Path(control.socket)
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    if runtime.is_absolute():  # the XDG specification says to ignore others
+        return runtime / "corepool" / "control.sock"
+    if os.geteuid() == 0:
+        return Path("/run/corepool/control.sock")
+    return Path(tempfile.gettempdir(), f"corepool-{os.geteuid()}", "control.sock")
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    """Find what is wrong between keys that are each right."""
+    if "\0" in (settings.control.socket or ""):
+        yield "control.socket: a path can't contain NUL"
+    names = Counter(listener.name for listener in settings.listener)
+    first_at: dict[str, str] = {}
+    for index, listener in enumerate(settings.listener):
+        here = f"listener[{index}]"
+        if names[listener.name] > 1:
+            yield f'{here}.name = "{listener.name}": another listener has this name'
+        for number, url in enumerate(listener.bind):
+            place = f"{here}.bind[{number}]"
+            try:
+                endpoint = Endpoint.parse(url)
+            except ValueError as error:
+                yield f"{place} = {spell_value(url)}: {error}"
+                continue
+            if first_at.setdefault(url, place) != place and endpoint.port != 0:
+                yield f"{place} = {spell_value(url)}: already bound by {first_at[url]}"
+        for extension in listener.extension_options:
+            if extension not in listener.extensions:
+                near = did_you_mean(extension, listener.extensions)
+                yield f"{here}.extension_options.{extension}: no such name in {here}.extensions{near}"
+
+
+def _is_about(mistake: str, path: str) -> bool:
+    return mistake.startswith(path) and mistake.removeprefix(path).startswith(_AFTER_A_PATH)
+
+
+def _is_number(text: str) -> bool:
+    return text.removeprefix("-").isdecimal() and text.isascii() and len(text) < 10

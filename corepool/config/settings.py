@@ -1,0 +1,118 @@
+"""The configuration as frozen values: one class a TOML table, one field a key.
+
+Each default says whose it matches or what breaks when it is raised or lowered. Durations are in
+seconds here, whatever unit the file used.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from corepool.config.durations import Duration, DurationOrOff
+
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+OptionTable = dict[str, object]
+
+
+class _Table(BaseModel):
+    # Strict: `backlog = true` or `workers = "4"` is a mistake to report, not a number to guess.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class PoolSettings(_Table):
+    """[pool]: the processes."""
+
+    workers: Annotated[int, Field(ge=1, le=512)] | Literal["auto"] = "auto"
+    """How many worker processes; "auto" is the CPUs this process may use (affinity and cgroup quota)."""
+
+    dispatcher: Name = "least-connections"
+    """How a worker is chosen for a connection, for the listeners that don't say."""
+
+    dispatcher_options: OptionTable = {}
+    """Options of that dispatcher."""
+
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """Connections per worker; more wait in the kernel's backlog. Lowered at start to what `ulimit -n` allows."""
+
+    heartbeat_timeout: Duration = 30.0
+    """A worker whose loop has not turned for this long is taken for hung and killed (gunicorn: 30 s)."""
+
+    boot_timeout: Duration = 60.0
+    """A worker that is not ready after this long is taken for hung and killed. Large applications import slowly."""
+
+    drain_timeout: Duration = 30.0
+    """How long a stopping worker may finish what it has begun (gunicorn's graceful_timeout: 30 s)."""
+
+    respawn_delay: Duration = 0.5
+    """Wait before a crashed worker is replaced; doubles with each crash that follows soon, with jitter."""
+
+    respawn_delay_max: Duration = 30.0
+    """The longest such wait. A worker that stays up this long has its count forgotten."""
+
+
+class ControlSettings(_Table):
+    """[control]: how `corepool status` and its like reach the running pool."""
+
+    socket: Annotated[str, Field(min_length=1, max_length=107)] | None = None
+    """Path of the control socket, mode 0600. Unset: a path of the user's own in the run-time directory."""
+
+
+class LogSettings(_Table):
+    """[log]: the log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important events that are still written."""
+
+
+class ListenerSettings(_Table):
+    """[[listener]]: where connections come in, and what serves them."""
+
+    name: Name
+    """What `status` and the log call it."""
+
+    bind: Annotated[tuple[str, ...], Field(min_length=1, max_length=64, strict=False)]
+    """URLs to listen on; port 0 takes a free port."""
+
+    protocol: Name
+    """The protocol plugin that serves its connections."""
+
+    options: OptionTable = {}
+    """Options of the protocol."""
+
+    dispatcher: Name | None = None
+    """How a worker is chosen; unset: as in [pool]."""
+
+    dispatcher_options: OptionTable = {}
+    """Options of that dispatcher."""
+
+    extensions: Annotated[tuple[Name, ...], Field(strict=False)] = ()
+    """Plugins that see each connection before the protocol, in this order."""
+
+    extension_options: dict[str, OptionTable] = {}
+    """Options of the extensions, one table a name."""
+
+    backlog: Annotated[int, Field(ge=1, le=65_535)] = 2048
+    """Connections the kernel may queue (gunicorn: 2048); the system's somaxconn caps it."""
+
+    idle_timeout: DurationOrOff = 0.0
+    """Close a connection on which nothing came or went for this long; 0 never does (redis's default)."""
+
+    write_timeout: DurationOrOff = 60.0
+    """Drop a peer that takes none of its output for this long (nginx's send_timeout: 60 s); 0 never does."""
+
+    output_high_water: Annotated[int, Field(ge=4096)] = 262_144
+    """Bytes of unsent output above which a connection is no longer read."""
+
+    output_limit: Annotated[int, Field(ge=65_536)] = 67_108_864
+    """Bytes of unsent output above which a connection is dropped: the bound on what one peer can cost."""
+
+
+class Settings(_Table):
+    """The whole configuration."""
+
+    pool: PoolSettings = PoolSettings()
+    control: ControlSettings = ControlSettings()
+    log: LogSettings = LogSettings()
+    listener: Annotated[tuple[ListenerSettings, ...], Field(min_length=1, max_length=64, strict=False)]

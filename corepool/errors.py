@@ -1,0 +1,71 @@
+"""Every error that corepool raises on purpose, and the exit status each one leads to.
+
+A message names what failed, with which value, where it came from, and what is allowed or next.
+Only the command line turns an error into an exit status; libraries never call `sys.exit`.
+
+======  =====================================================================
+status  meaning
+======  =====================================================================
+0       stopped as asked
+2       usage or configuration (nothing was started)
+3       the pool could not boot: a worker of the first generation died or hung
+======  =====================================================================
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class CorepoolError(Exception):
+    """Base of everything below; `str()` is a sentence for an operator."""
+
+    exit_status = 1
+
+
+class ConfigError(CorepoolError):
+    """The configuration is wrong. Carries every mistake found, not just the first.
+
+    `source` is the file (or the command line) that they are in, where it is known.
+    """
+
+    exit_status = 2
+
+    def __init__(self, mistakes: Sequence[str], source: str | None = None) -> None:
+        prefix = "" if source is None else f"{source}: "
+        super().__init__("\n".join(f"{prefix}{mistake}" for mistake in mistakes))
+        self.mistakes = tuple(mistakes)
+        self.source = source
+
+
+class PluginError(CorepoolError):
+    """A plugin can't be found, imported, or used as written."""
+
+    exit_status = 2
+
+
+class ListenError(CorepoolError):
+    """A transport can't listen where it was told to."""
+
+    exit_status = 2
+
+
+class ControlError(CorepoolError):
+    """A running pool can't be reached or refused a command."""
+
+
+class BootError(CorepoolError):
+    """The first generation of workers could not start."""
+
+    exit_status = 3
+
+
+class ChannelFullError(CorepoolError):
+    """The channel to a worker takes no message now: its queue or the descriptors in flight are at their limit."""
+
+
+class PeerGoneError(CorepoolError):
+    """The process at the other end of a channel has closed it or died."""

@@ -1,0 +1,101 @@
+"""The channel between the master and one worker: a SEQPACKET socket pair that carries messages and descriptors.
+
+Both ends are non-blocking. A full channel, too many descriptors in flight, and a dead peer are ordinary
+answers, so they have errors of their own.
+"""
+
+from __future__ import annotations
+
+import array
+import errno
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.ipc.messages import HEADER_SIZE, MAX_FDS, MAX_PAYLOAD, Message, decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# EAGAIN: the queue is full (net.unix.max_dgram_qlen, or the send buffer).
+# ETOOMANYREFS: an unprivileged process may have RLIMIT_NOFILE descriptors in flight (unix(7)).
+# ENOBUFS, ENOMEM: the kernel has no memory for the record now.
+_FULL = frozenset({errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM})
+_GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ECONNREFUSED})
+
+_ANCILLARY_SIZE = socket.CMSG_SPACE(MAX_FDS * array.array("i").itemsize)
+_RECORD_SIZE = HEADER_SIZE + MAX_PAYLOAD
+
+
+class Channel:
+    """One end of a channel. Owns its descriptor."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        """Take over one end of a SEQPACKET pair."""
+        sock.setblocking(False)
+        self._sock = sock
+        self.fd = sock.fileno()
+
+    @staticmethod
+    def pair() -> tuple[Channel, Channel]:
+        """Make both ends: the master's and the worker's."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        return Channel(ours), Channel(theirs)
+
+    def send(self, message: Message, fds: Sequence[int] = ()) -> None:
+        """Send `message` and copies of `fds`, whole or not at all.
+
+        Ownership: the caller keeps its descriptors, whatever happens.
+        :raises ChannelFullError: not now; nothing was sent.
+        :raises PeerGoneError: never again; nothing was sent.
+        """
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        try:
+            self._sock.sendmsg([encode(message)], ancillary, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        except OSError as error:
+            if error.errno in _FULL:
+                raise ChannelFullError(os.strerror(error.errno)) from None
+            if error.errno in _GONE:
+                raise PeerGoneError(os.strerror(error.errno)) from None
+            raise
+
+    def receive(self) -> tuple[Message, list[int]] | None:
+        """Receive one message and its descriptors, close-on-exec; None when there is none now.
+
+        Ownership: the caller owns the descriptors.
+        :raises PeerGoneError: the other end is closed and everything it sent was received.
+        :raises RuntimeError: the record is no message: a bug of ours, since both ends run this code.
+            Nothing received is left open.
+
+        A process at its descriptor limit receives fewer than were sent (MSG_CTRUNC); so a HANDOFF says
+        how many there should be.
+        """
+        try:
+            # recvmsg and not socket.recv_fds, which ignores its flags: what it receives would be
+            # inherited by every program the worker starts.
+            record, ancillary, _, _ = self._sock.recvmsg(
+                _RECORD_SIZE, _ANCILLARY_SIZE, socket.MSG_CMSG_CLOEXEC
+            )
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno in _GONE:
+                raise PeerGoneError(os.strerror(error.errno)) from None
+            raise
+        fds = array.array("i")
+        for level, kind, data in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+        if not record:
+            raise PeerGoneError("closed by the peer")
+        try:
+            return decode(record), fds.tolist()
+        except ValueError as error:
+            for fd in fds:
+                os.close(fd)
+            raise RuntimeError(f"channel: {error}") from error
+
+    def close(self) -> None:
+        """Close this end; the peer then meets PeerGoneError."""
+        self._sock.close()

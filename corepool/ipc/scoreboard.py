@@ -1,0 +1,95 @@
+"""Counters that the master and every worker share: an anonymous mmap, one row of u64 per worker process.
+
+Every cell has one writer, so nothing is locked: an aligned 8-byte store is whole on every machine that
+Linux runs Python on. A row belongs to one process from its fork until it was reaped; then its counters
+are folded into the retired row, so that no total ever goes backwards.
+
+A row is `Cell.COUNT` fixed cells, then a pair (accepted, closed) for each configured listener.
+"""
+
+from __future__ import annotations
+
+import mmap
+from enum import IntEnum
+
+ROWS = 1024
+"""Processes alive at once: 512 workers (the configuration's limit), each beside its successor. Untouched rows cost no memory."""
+
+
+class Cell(IntEnum):
+    """The fixed cells of a row."""
+
+    RECEIVED = 0  # connections taken from the channel: the acknowledgement the ledger waits for
+    ACCEPTED = 1  # connections that began in this worker
+    CLOSED = 2  # connections that ended
+    REQUESTS = 3  # readable events that brought data; what a protocol calls a request is its own business
+    BYTES_IN = 4
+    BYTES_OUT = 5
+    ERRORS = 6  # hooks that raised
+    HEARTBEAT_NS = 7  # monotonic clock at the last heartbeat
+    LAG_NS = 8  # how late that heartbeat was
+    BUSY_NS = 9  # time spent outside of epoll_wait
+    COUNT = 10
+
+
+# What is summed up over workers; the others describe a moment of one process.
+_TOTALS = (Cell.ACCEPTED, Cell.CLOSED, Cell.REQUESTS, Cell.BYTES_IN, Cell.BYTES_OUT, Cell.ERRORS, Cell.BUSY_NS)
+
+
+class Scoreboard:
+    """The whole board. Made by the master before the first fork; workers inherit the mapping."""
+
+    def __init__(self, listeners: int) -> None:
+        """Map a board for `listeners` configured listeners."""
+        self._width = Cell.COUNT + 2 * listeners
+        self._map = mmap.mmap(-1, (ROWS + 1) * self._width * 8)
+        self._cells = memoryview(self._map).cast("Q")
+        self._used: set[int] = set()
+
+    def claim(self) -> Row:
+        """Give a zeroed row to a process about to be forked.
+
+        :raises RuntimeError: every row is in use.
+        """
+        # Row 0 is the retired one. The lowest free row is used, so that few pages are ever touched.
+        index = next((index for index in range(1, ROWS + 1) if index not in self._used), None)
+        if index is None:
+            raise RuntimeError(f"{ROWS} worker processes are alive; the scoreboard has no row for another")
+        self._used.add(index)
+        return Row(self._row(index), index)
+
+    def retire(self, row: Row) -> None:
+        """Fold the row of a process that was reaped into the retired one, and free it.
+
+        What it had accepted and not closed ended with it: `closed` becomes `accepted`.
+        """
+        cells, retired = row.cells, self._row(0)
+        for accepted in (Cell.ACCEPTED, *range(Cell.COUNT, self._width, 2)):
+            cells[accepted + 1] = cells[accepted]
+        for cell in (*_TOTALS, *range(Cell.COUNT, self._width)):
+            retired[cell] += cells[cell]
+        for cell in range(self._width):
+            cells[cell] = 0
+        self._used.remove(row.index)
+
+    def total(self, cell: int) -> int:
+        """Sum a cell over every process there ever was."""
+        return sum(self._row(index)[cell] for index in (0, *self._used))
+
+    def _row(self, index: int) -> memoryview[int]:
+        return self._cells[index * self._width : (index + 1) * self._width]
+
+
+class Row:
+    """The counters of one process."""
+
+    __slots__ = ("cells", "index")
+
+    def __init__(self, cells: memoryview[int], index: int) -> None:
+        self.cells = cells
+        self.index = index
+
+
+def listener_cell(listener: int) -> int:
+    """Index of the cell that counts what was accepted by a configured listener; `closed` is the next one."""
+    return Cell.COUNT + 2 * listener

@@ -1,0 +1,22 @@
+"""What a worker process is given at its fork."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from corepool.ipc.channel import Channel
+    from corepool.ipc.scoreboard import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A worker's place in the pool, its counters, and its end of the channel."""
+
+    slot: int
+    generation: int
+    workers: int
+    master_pid: int
+    channel: Channel
+    row: Row

@@ -1,0 +1,62 @@
+"""A configured listener at run time: its plugins, and the sockets it is bound to.
+
+Made in the master before the first fork; workers inherit it and use the parts that are theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import socket
+
+    from corepool.chain import Chain
+    from corepool.config.settings import ListenerSettings
+    from corepool.spec.dispatcher import Dispatcher
+    from corepool.spec.transport import Endpoint, Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One [[listener]]: `index` is its place on the scoreboard."""
+
+    index: int
+    settings: ListenerSettings
+    dispatcher_name: str
+    dispatcher: Dispatcher
+    chain: Chain
+    example: str
+
+    @property
+    def name(self) -> str:
+        """The name it has in the configuration."""
+        return self.settings.name
+
+
+@dataclass(frozen=True, slots=True)
+class BoundSocket:
+    """One listening socket. `index` is how messages name it; `url` is as bound."""
+
+    index: int
+    listener: Listener
+    endpoint: Endpoint
+    transport: Transport
+    socket: socket.socket
+    url: str
+
+    def close(self) -> None:
+        """Stop listening; the master's business alone. Idempotent."""
+        if self.socket.fileno() >= 0:
+            self.transport.close(self.endpoint, self.socket)
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerLine:
+    """What a person is told about one bound socket."""
+
+    name: str
+    url: str
+    protocol: str
+    dispatcher: str
+    try_it: str

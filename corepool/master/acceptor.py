@@ -1,0 +1,95 @@
+"""Accepting on one bound socket, in the master."""
+
+from __future__ import annotations
+
+import logging
+from select import EPOLLIN
+from typing import TYPE_CHECKING
+
+from corepool.accepting import RETRY_DELAY_S, Complaint, ExhaustedError, accept_one
+
+if TYPE_CHECKING:
+    from corepool.listener import BoundSocket
+    from corepool.master.dispatch import Dispatch
+    from corepool.master.loop import Loop, Timer
+
+log = logging.getLogger(__name__)
+
+ACCEPTS_PER_TURN = 64
+"""Connections taken from one backlog before signals, exits and the other listeners get their turn."""
+
+
+class Acceptor:
+    """Takes connections from a backlog to the dispatch, as long as there is room."""
+
+    def __init__(self, bound: BoundSocket, loop: Loop, dispatch: Dispatch) -> None:
+        self._bound = bound
+        self._loop = loop
+        self._dispatch = dispatch
+        self._complaint = Complaint(log)
+        self._watching = False
+        self._paused = False
+        self._retry: Timer | None = None
+        self.accepted = 0
+
+    def start(self) -> None:
+        """Accept from now on."""
+        self._paused = False
+        self._watch()
+
+    def pause(self) -> None:
+        """Leave connections in the backlog."""
+        self._paused = True
+        self._unwatch()
+
+    def stop(self) -> None:
+        """Take what has arrived so far, if there is room, and then nothing more."""
+        if not self._paused and self._retry is None:
+            self.accept()
+        self.pause()
+
+    def accept(self) -> None:
+        """Take a bounded number of connections from the backlog and dispatch them."""
+        dispatch = self._dispatch
+        dispatch.refresh()
+        for _ in range(ACCEPTS_PER_TURN):
+            if not dispatch.has_room:
+                break
+            try:
+                accepted = accept_one(self._bound.socket)
+            except ExhaustedError as error:
+                self._complaint.warn(
+                    "accept paused url=%s reason=%s retry_s=%g", self._bound.url, error, RETRY_DELAY_S
+                )
+                self._rest()
+                break
+            except OSError:
+                log.exception("accept failed url=%s", self._bound.url)
+                self._rest()
+                break
+            if accepted is None:
+                break
+            self.accepted += 1
+            dispatch.place(self._bound, *accepted)
+        dispatch.flush()
+
+    def _on_event(self, mask: int) -> None:  # noqa: ARG002
+        self.accept()
+
+    def _rest(self) -> None:
+        self._unwatch()
+        self._retry = self._loop.call_later(RETRY_DELAY_S, self._on_rested)
+
+    def _on_rested(self) -> None:
+        self._retry = None
+        self._watch()
+
+    def _watch(self) -> None:
+        if not (self._watching or self._paused or self._retry):
+            self._loop.watch(self._bound.socket.fileno(), EPOLLIN, self._on_event)
+            self._watching = True
+
+    def _unwatch(self) -> None:
+        if self._watching:
+            self._loop.unwatch(self._bound.socket.fileno())
+            self._watching = False

@@ -1,0 +1,205 @@
+"""The control socket: how commands reach the running pool, inside the master's own loop.
+
+A client sends one line, a JSON object {"command": NAME}, and gets one line back:
+{"ok": true, "result": ...} or {"ok": false, "error": "..."}; then the master closes. Clients are few, short,
+and never waited for: what is slow, huge or garbage is dropped without disturbing the pool.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import socket
+import stat
+from select import EPOLLIN, EPOLLOUT
+from typing import TYPE_CHECKING
+
+from corepool.accepting import ExhaustedError, accept_one
+from corepool.errors import ControlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from corepool.master.loop import Loop
+
+log = logging.getLogger(__name__)
+
+MAX_CLIENTS = 16
+MAX_REQUEST_BYTES = 65_536
+CLIENT_TIMEOUT_S = 5.0
+
+
+class ControlSocket:
+    """Listens at `path`, mode 0600, for commands."""
+
+    def __init__(self, path: Path, commands: Mapping[str, Callable[[], object]]) -> None:
+        """Prepare; `listen` opens it."""
+        self._path = path
+        self._commands = commands
+        self._loop: Loop | None = None
+        self._socket: socket.socket | None = None
+        self._identity: tuple[int, int] | None = None
+        self._clients: set[_Client] = set()
+
+    def listen(self) -> None:
+        """Bind and listen; a stale socket file is replaced.
+
+        :raises ControlError: another pool answers there, or the path can't be made.
+        """
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _remove_if_stale(self._path)
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            previous_umask = os.umask(0o177)
+            try:
+                sock.bind(str(self._path))
+            except OSError:
+                sock.close()
+                raise
+            finally:
+                os.umask(previous_umask)
+        except OSError as error:
+            reason = "another pool answers there" if error.errno == errno.EADDRINUSE else error.strerror or error
+            raise ControlError(f"control socket {self._path}: {reason}") from None
+        sock.listen(MAX_CLIENTS)
+        sock.setblocking(False)
+        status = self._path.stat()
+        self._identity = (status.st_dev, status.st_ino)
+        self._socket = sock
+
+    def serve(self, loop: Loop) -> None:
+        """Answer from now on, if it listens."""
+        if self._socket is not None:
+            self._loop = loop
+            loop.watch(self._socket.fileno(), EPOLLIN, self._on_event)
+
+    def close(self) -> None:
+        """Stop listening, drop the clients, remove the file if it is still ours. Idempotent."""
+        for client in list(self._clients):
+            client.close()
+        if self._socket is None:
+            return
+        if self._loop is not None:
+            self._loop.unwatch(self._socket.fileno())
+        self._socket.close()
+        self._socket = None
+        try:
+            status = self._path.stat()
+            if (status.st_dev, status.st_ino) == self._identity:
+                self._path.unlink()
+        except OSError:
+            pass  # somebody has removed it: that is what we were about to do
+
+    def answer(self, line: bytes) -> bytes:
+        """Carry out one request; the reply as a line."""
+        try:
+            request = json.loads(line)
+            name = request["command"]
+            command = self._commands[name]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            known = ", ".join(sorted(self._commands))
+            reply: dict[str, object] = {
+                "ok": False,
+                "error": f'no such command; send {{"command": NAME}}, where NAME is one of: {known}',
+            }
+        else:
+            reply = {"ok": True, "result": command()}
+        return json.dumps(reply).encode() + b"\n"
+
+    def _on_event(self, mask: int) -> None:  # noqa: ARG002
+        assert self._socket is not None
+        assert self._loop is not None
+        try:
+            accepted = accept_one(self._socket)
+        except ExhaustedError:
+            # The client waits; the loop must not spin meanwhile.
+            fd = self._socket.fileno()
+            self._loop.unwatch(fd)
+            self._loop.call_later(1.0, lambda: self.serve(self._loop) if self._socket and self._loop else None)
+            return
+        if accepted is None:
+            return
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, accepted[0])
+        if len(self._clients) >= MAX_CLIENTS:
+            sock.close()
+            return
+        self._clients.add(_Client(sock, self._loop, self.answer, self._clients.discard))
+
+
+class _Client:
+    """One connection to the control socket: reads a line, writes a line, ends."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        loop: Loop,
+        answer: Callable[[bytes], bytes],
+        on_close: Callable[[_Client], None],
+    ) -> None:
+        sock.setblocking(False)
+        self._socket = sock
+        self._loop = loop
+        self._answer = answer
+        self._on_close = on_close
+        self._input = bytearray()
+        self._output = b""
+        self._timer = loop.call_later(CLIENT_TIMEOUT_S, self.close)
+        loop.watch(sock.fileno(), EPOLLIN, self._on_event)
+
+    def close(self) -> None:
+        """End it. To be called once."""
+        self._timer.cancel()
+        self._loop.unwatch(self._socket.fileno())
+        self._socket.close()
+        self._on_close(self)
+
+    def _on_event(self, mask: int) -> None:  # noqa: ARG002
+        try:
+            done = self._write() if self._output else self._read()
+        except BlockingIOError:
+            return
+        except OSError:
+            done = True  # the client is gone
+        if done:
+            self.close()
+
+    def _read(self) -> bool:
+        data = self._socket.recv(MAX_REQUEST_BYTES)
+        self._input += data
+        line, newline, _ = bytes(self._input).partition(b"\n")
+        if not newline:
+            return not data or len(self._input) > MAX_REQUEST_BYTES
+        self._output = self._answer(line)
+        self._loop.change(self._socket.fileno(), EPOLLOUT)
+        return False
+
+    def _write(self) -> bool:
+        sent = self._socket.send(self._output)
+        self._output = self._output[sent:]
+        return not self._output
+
+
+def _remove_if_stale(path: Path) -> None:
+    """Remove a socket file that nobody listens on.
+
+    :raises OSError: EADDRINUSE when somebody does, EEXIST when it is no socket.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise FileExistsError(errno.EEXIST, "the file exists and is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+            return
+        except BlockingIOError:
+            pass  # its backlog is full: somebody listens
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

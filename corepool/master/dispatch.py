@@ -1,0 +1,221 @@
+"""Which worker gets a connection, and getting it there.
+
+Acceptors `place` connections and then `flush` them: what goes to one worker in one turn travels in one
+message. The master keeps its copy of each descriptor until the scoreboard says that the worker has taken it.
+A channel that is full or dead is an ordinary answer: those connections are placed again.
+
+When nobody can take a connection, the acceptors are paused and clients wait in the kernel's backlog. Only
+what was accepted already is held here, a batch at the most.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from corepool.accepting import Complaint
+from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.ipc.messages import MAX_FDS, Kind, Message
+from corepool.ipc.scoreboard import Cell
+from corepool.master.ledger import Handoff
+from corepool.spec.dispatcher import Incoming, WorkerView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from corepool.listener import BoundSocket
+    from corepool.master.loop import Loop, Timer
+    from corepool.master.workers import WorkerEntry, Workers
+    from corepool.spec.transport import Transport
+    from corepool.spec.types import Address
+
+log = logging.getLogger(__name__)
+
+IN_FLIGHT_LIMIT = 256
+"""Handoffs a worker may have untaken: beyond that it is no candidate. Four full messages, a quarter of what an
+unprivileged process may have in flight at the usual `ulimit -n` of 1024."""
+
+STALLED_S = 0.25
+"""A worker that has taken nothing for this long although something waits is no candidate: its loop is stuck."""
+
+_SETTLE_FIRST_S = 0.005
+_SETTLE_LONGEST_S = 0.1
+"""How soon after a handoff the acknowledgement is looked for, and how seldom when it doesn't come."""
+
+
+class _Arrived(Incoming):
+    """An incoming connection whose address is made only if a strategy asks: 0.5 us of a 10 us budget."""
+
+    __slots__ = ("_sockaddr", "_transport")
+
+    def __init__(self, listener: str, transport: Transport, sockaddr: object) -> None:
+        self.listener = listener
+        self._transport = transport
+        self._sockaddr = sockaddr
+
+    @property
+    def peer(self) -> Address:  # type: ignore[override]
+        return self._transport.address(self._sockaddr)
+
+
+class Dispatch:
+    """Places connections with workers. `on_full` and `on_room` pause and resume the acceptors."""
+
+    def __init__(
+        self, loop: Loop, workers: Workers, bound: Sequence[BoundSocket], max_connections: int
+    ) -> None:
+        self._loop = loop
+        self._workers = workers
+        self._bound = bound
+        self._max_connections = max_connections
+        self._entries: dict[WorkerView, WorkerEntry] = {}
+        self._candidates: list[WorkerView] = []
+        self._homeless: deque[Handoff] = deque()
+        self._settle_timer: Timer | None = None
+        self._settle_delay_s = _SETTLE_FIRST_S
+        self._complaint = Complaint(log)
+        self.redispatched = 0
+        self.on_full: Callable[[], None] = lambda: None
+        self.on_room: Callable[[], None] = lambda: None
+        self._paused = True
+
+    @property
+    def has_room(self) -> bool:
+        """True when a connection that is accepted now can be placed."""
+        return bool(self._candidates) and not self._homeless
+
+    def refresh(self) -> None:
+        """Read the scoreboard: close what was acknowledged, and find out who can take a connection."""
+        now = self._loop.time()
+        self._entries.clear()
+        self._candidates.clear()
+        for entry in self._workers.ready():
+            self._settle(entry, now)
+            view = entry.view
+            self._entries[view] = entry
+            if (
+                view.connections < self._max_connections
+                and view.in_flight < IN_FLIGHT_LIMIT
+                and entry.ledger.waited_s(now) < STALLED_S
+            ):
+                self._candidates.append(view)
+        self._pace()
+
+    def place(self, bound: BoundSocket, fd: int, sockaddr: object) -> None:
+        """Choose a worker for an accepted connection. Owns `fd` from now on."""
+        self._place(Handoff(fd, bound.index, sockaddr))
+
+    def flush(self) -> None:
+        """Send what was placed."""
+        while any(entry.outbox for entry in self._entries.values()):
+            for entry in list(self._entries.values()):
+                if entry.outbox:
+                    self._send_outbox(entry)
+        self._pace()
+
+    def take_back(self, entry: WorkerEntry) -> None:
+        """Place again what `entry` has not taken and never will: it is leaving or dead."""
+        now = self._loop.time()
+        self._settle(entry, now)
+        unread = entry.ledger.unread() + entry.outbox
+        entry.outbox = []
+        entry.view.in_flight = 0
+        if unread:
+            log.info("handoffs taken back worker=%d pid=%d count=%d", entry.slot, entry.pid, len(unread))
+            self.redispatched += len(unread)
+        self._homeless.extend(unread)
+        self.retry()
+
+    def retry(self) -> None:
+        """Something has changed: place what is held, and let the acceptors go on if there is room."""
+        self.refresh()
+        for _ in range(len(self._homeless)):
+            self._place(self._homeless.popleft())
+        self.flush()
+
+    def close(self) -> None:
+        """Close every descriptor that is still the master's. Idempotent."""
+        if self._settle_timer is not None:
+            self._settle_timer.cancel()
+        for handoff in self._homeless:
+            os.close(handoff.fd)
+        self._homeless.clear()
+
+    def _place(self, handoff: Handoff) -> None:
+        candidates = self._candidates
+        if not candidates:
+            self._homeless.append(handoff)
+            return
+        listener = self._bound[handoff.listener].listener
+        arrived = _Arrived(listener.name, self._bound[handoff.listener].transport, handoff.peer)
+        try:
+            view = listener.dispatcher.pick(candidates, arrived)
+            entry = None if view is None else self._entries[view]
+        except Exception as error:  # noqa: BLE001  # a strategy's bug must not cost a connection
+            self._complaint.warn(
+                "dispatcher %s failed: %r; using the least loaded worker", listener.dispatcher_name, error
+            )
+            view = min(candidates, key=lambda each: each.connections)
+            entry = self._entries[view]
+        if view is None or entry is None:
+            self._homeless.append(handoff)
+            return
+        entry.outbox.append(handoff)
+        view.connections += 1
+        view.handed_over += 1
+        view.in_flight += 1
+        if view.connections >= self._max_connections or view.in_flight >= IN_FLIGHT_LIMIT:
+            candidates.remove(view)
+
+    def _send_outbox(self, entry: WorkerEntry) -> None:
+        outbox, entry.outbox = entry.outbox, []
+        now = self._loop.time()
+        while outbox:
+            _, same = next(groupby(outbox, key=lambda handoff: handoff.listener))
+            batch = list(same)[:MAX_FDS]
+            message = Message(Kind.HANDOFF, batch[0].listener, bytes((len(batch),)))
+            try:
+                entry.channel.send(message, [handoff.fd for handoff in batch])
+            except (ChannelFullError, PeerGoneError):
+                # Not this worker, not now. It is no candidate until the next refresh; a dead one not even then,
+                # for its exit is noticed first.
+                entry.view.connections -= len(outbox)
+                entry.view.handed_over -= len(outbox)
+                entry.view.in_flight -= len(outbox)
+                if entry.view in self._candidates:
+                    self._candidates.remove(entry.view)
+                for handoff in outbox:
+                    self._place(handoff)
+                return
+            entry.ledger.sent(batch, now)
+            del outbox[: len(batch)]
+
+    def _settle(self, entry: WorkerEntry, now: float) -> None:
+        cells, view = entry.row.cells, entry.view
+        received = cells[Cell.RECEIVED]
+        for handoff in entry.ledger.acknowledged(received, now):
+            os.close(handoff.fd)
+            self._settle_delay_s = _SETTLE_FIRST_S
+        view.in_flight = len(entry.ledger) + len(entry.outbox)
+        # What it accepted by itself counts too; between its two counters it may seem to be one less.
+        by_itself = max(0, cells[Cell.ACCEPTED] - received)
+        view.connections = view.handed_over + by_itself - cells[Cell.CLOSED]
+        view.lag_s = cells[Cell.LAG_NS] / 1e9
+
+    def _pace(self) -> None:
+        """Pause or resume the acceptors, and see to it that acknowledgements are read."""
+        if self.has_room == self._paused:
+            self._paused = not self._paused
+            (self.on_full if self._paused else self.on_room)()
+        pending = bool(self._homeless) or any(len(entry.ledger) for entry in self._workers)
+        waits_for_room = self._paused and bool(self._entries)
+        if (pending or waits_for_room) and self._settle_timer is None:
+            self._settle_timer = self._loop.call_later(self._settle_delay_s, self._on_settle_timer)
+
+    def _on_settle_timer(self) -> None:
+        self._settle_timer = None
+        self._settle_delay_s = min(self._settle_delay_s * 2, _SETTLE_LONGEST_S)
+        self.retry()

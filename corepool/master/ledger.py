@@ -1,0 +1,70 @@
+"""Where each handed-over descriptor is: pure bookkeeping of one worker's channel.
+
+A descriptor that was sent is the master's as well, until the worker acknowledges it: the scoreboard counts
+what the worker has taken, and the channel keeps order, so the oldest entries are the acknowledged ones. What
+is left when the worker is gone was never taken, and is dispatched again.
+
+Invariant: every handoff that goes in comes out exactly once, by `acknowledged` or by `unread`. Nothing here
+closes a descriptor; whoever takes a handoff out owns it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+
+class Handoff(NamedTuple):
+    """An accepted connection on its way to a worker."""
+
+    fd: int
+    listener: int
+    """Index of the bound socket that it came in by."""
+    peer: object
+    """The peer's address as accept(2) gave it."""
+
+
+class Ledger:
+    """What was sent to one worker and not acknowledged."""
+
+    def __init__(self) -> None:
+        self._in_flight: deque[Handoff] = deque()
+        self._acknowledged = 0
+        self._waiting_since = 0.0
+
+    def __len__(self) -> int:
+        return len(self._in_flight)
+
+    def sent(self, handoffs: list[Handoff], now: float) -> None:
+        """Record a batch that is in the channel."""
+        if not self._in_flight:
+            self._waiting_since = now
+        self._in_flight.extend(handoffs)
+
+    def acknowledged(self, received: int, now: float) -> list[Handoff]:
+        """Take out what the worker has taken.
+
+        :param received: how many it has taken since it started, as the scoreboard says.
+        :raises RuntimeError: it claims more than it was sent: a bug of ours.
+        """
+        count = received - self._acknowledged
+        if not count:
+            return []
+        if count > len(self._in_flight) or count < 0:
+            raise RuntimeError(
+                f"acknowledged {received} handoffs after {self._acknowledged}, with {len(self._in_flight)} in flight"
+            )
+        self._acknowledged = received
+        self._waiting_since = now
+        take = self._in_flight.popleft
+        return [take() for _ in range(count)]
+
+    def unread(self) -> list[Handoff]:
+        """Take out everything else: the worker is gone, or will take nothing more."""
+        unread = list(self._in_flight)
+        self._in_flight.clear()
+        return unread
+
+    def waited_s(self, now: float) -> float:
+        """Say how long the worker has taken nothing although something waits; 0 when nothing does."""
+        return now - self._waiting_since if self._in_flight else 0.0

@@ -1,0 +1,105 @@
+"""The master's loop: one epoll, a heap of timers. It has no policy; handlers are given to it."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import time
+from select import epoll
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+_MAX_EVENTS = 64
+
+
+class Timer:
+    """A call that is due at some time, until it is cancelled."""
+
+    __slots__ = ("call", "order", "when")
+
+    def __init__(self, when: float, order: int, call: Callable[[], None]) -> None:
+        self.when = when
+        self.order = order
+        self.call: Callable[[], None] | None = call
+
+    def __lt__(self, other: Timer) -> bool:
+        return (self.when, self.order) < (other.when, other.order)
+
+    def cancel(self) -> None:
+        """Forget the call; again is harmless."""
+        self.call = None
+
+
+class Loop:
+    """Calls handlers of ready descriptors and due timers. Single-threaded; an exception in one is logged."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._epoll = epoll()
+        self._clock = clock
+        self._handlers: dict[int, Callable[[int], None]] = {}
+        self._timers: list[Timer] = []
+        self._order = itertools.count()
+
+    def time(self) -> float:
+        """Give the loop's clock, in seconds."""
+        return self._clock()
+
+    def watch(self, fd: int, mask: int, handler: Callable[[int], None]) -> None:
+        """Call `handler(events)` whenever `fd` is ready. The caller keeps `fd` and unwatches before closing it."""
+        self._epoll.register(fd, mask)
+        self._handlers[fd] = handler
+
+    def change(self, fd: int, mask: int) -> None:
+        """Watch `fd` for other events."""
+        self._epoll.modify(fd, mask)
+
+    def unwatch(self, fd: int) -> None:
+        """Watch `fd` no more; one that is not watched is fine."""
+        if self._handlers.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+
+    def call_later(self, delay_s: float, call: Callable[[], None]) -> Timer:
+        """Call once, `delay_s` from now."""
+        timer = Timer(self._clock() + delay_s, next(self._order), call)
+        heapq.heappush(self._timers, timer)
+        return timer
+
+    def turn(self, longest_s: float | None = None) -> None:
+        """Wait for events and timers, `longest_s` at most, and serve what is due once."""
+        timers = self._timers
+        while timers and timers[0].call is None:
+            heapq.heappop(timers)
+        if timers:
+            due_s = max(0.0, timers[0].when - self._clock())
+            longest_s = due_s if longest_s is None else min(longest_s, due_s)
+        try:
+            events = self._epoll.poll(longest_s, _MAX_EVENTS)
+        except InterruptedError:
+            events = []
+        for fd, mask in events:
+            handler = self._handlers.get(fd)
+            if handler is not None:
+                _guarded(handler, mask)
+        now = self._clock()
+        while timers and timers[0].when <= now:
+            call = heapq.heappop(timers).call
+            if call is not None:
+                _guarded(call)
+
+    def close(self) -> None:
+        """Close the epoll. Idempotent."""
+        self._epoll.close()
+        self._handlers.clear()
+        self._timers.clear()
+
+
+def _guarded(call: Callable[..., None], *values: int) -> None:
+    try:
+        call(*values)
+    except Exception:
+        log.exception("unexpected error in the master; it goes on")

@@ -1,0 +1,350 @@
+"""The master: wires the loop, the acceptors, the dispatch and the supervisor, and decides what follows on what.
+
+It never reads a byte that a client sent, starts no thread, and imports no application code; so it can fork
+at any moment.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+from select import EPOLLIN
+from typing import TYPE_CHECKING
+
+from corepool.errors import BootError
+from corepool.ipc.messages import Kind, Message
+from corepool.ipc.scoreboard import Scoreboard
+from corepool.master.acceptor import Acceptor
+from corepool.master.dispatch import Dispatch
+from corepool.master.loop import Loop
+from corepool.master.restart import Backoff
+from corepool.master.signals import Signals
+from corepool.master.states import Event, State
+from corepool.master.status import PoolStatus, listeners_status, totals, workers_status
+from corepool.master.supervisor import Supervisor
+from corepool.master.workers import WorkerEntry, Workers
+from corepool.spec.types import ExitCause, ExitStatus, PoolInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from corepool.config.settings import PoolSettings
+    from corepool.ipc.seat import Seat
+    from corepool.listener import BoundSocket
+    from corepool.master.control import ControlSocket
+    from corepool.master.notify import ServiceManager
+
+log = logging.getLogger(__name__)
+
+MAX_WORKERS = 512
+
+
+class Master:
+    """One pool's master. `start`, then `turn` until `finished`; or `run`, which does both."""
+
+    def __init__(
+        self,
+        settings: PoolSettings,
+        workers: int,
+        bound: Sequence[BoundSocket],
+        version: str,
+        service_manager: ServiceManager,
+        run_worker: Callable[[Seat], int],
+        on_ready: Callable[[], None],
+    ) -> None:
+        """Take over the bound sockets; nothing is forked yet.
+
+        :param workers: how many there should be.
+        :param run_worker: what a forked child does; gives its exit status.
+        :param on_ready: called once, when the first generation is ready.
+        """
+        self._settings = settings
+        self._bound = bound
+        self._version = version
+        self._service_manager = service_manager
+        self._announce = on_ready
+        self._chains = list({id(each.listener): each.listener.chain for each in bound}.values())
+        self._loop = Loop()
+        self._workers = Workers(workers)
+        listeners = 1 + max(each.listener.index for each in bound)
+        self._scoreboard = Scoreboard(listeners)
+        self._supervisor = Supervisor(
+            self._loop, self._workers, self._scoreboard, run_worker, self._on_message, self._on_exit
+        )
+        self._dispatch = Dispatch(self._loop, self._workers, bound, settings.max_connections)
+        self._acceptors = [
+            Acceptor(each, self._loop, self._dispatch)
+            for each in bound
+            if not each.listener.dispatcher.worker_accepts
+        ]
+        self._dispatch.on_full = self._pause
+        self._dispatch.on_room = self._resume
+        self._backoffs: dict[int, Backoff] = {}
+        self._respawning: set[int] = set()
+        self._signals: Signals | None = None
+        self._control: ControlSocket | None = None
+        self._started_at = self._loop.time()
+        self._heartbeats_checked_at = self._started_at
+        self._boot_failure: str | None = None
+        self._was_ready = False
+        self._stopping = False
+        self._restarts = 0
+        self._generation = 0
+
+    @property
+    def finished(self) -> bool:
+        """True when the pool was told to stop and every worker is gone."""
+        return self._stopping and not len(self._workers)
+
+    def run(self, control: ControlSocket) -> None:
+        """Run the pool until it has stopped.
+
+        :raises BootError: the first generation could not start.
+        """
+        self._signals = Signals()
+        try:
+            self._signals.install()
+            self._loop.watch(self._signals.fd, EPOLLIN, self._on_signals)
+            self._control = control
+            control.serve(self._loop)
+            self.start()
+            while not self.finished:
+                self.turn()
+        finally:
+            self.close()
+        if self._boot_failure is not None:
+            raise BootError(self._boot_failure)
+
+    def start(self) -> None:
+        """Fork the first generation."""
+        self._tell("on_start", self._info())
+        for slot in self._workers.vacant():
+            self._spawn(slot)
+        self._check_heartbeats()
+        if self._service_manager.watchdog_interval_s is not None:
+            self._feed_watchdog()
+
+    def turn(self, longest_s: float | None = None) -> None:
+        """Serve what is due, waiting `longest_s` at most for it."""
+        self._loop.turn(longest_s)
+
+    def stop(self, *, fast: bool = False) -> None:
+        """Stop the pool: drain the workers, or end them at once. A second fast stop kills them."""
+        kill = fast and self._stopping
+        if not self._stopping:
+            self._stopping = True
+            self._service_manager.stopping()
+            log.info("pool stopping workers=%d fast=%s", len(self._workers), fast)
+            for acceptor in self._acceptors:
+                acceptor.stop()
+            for bound in self._bound:
+                bound.close()
+        for entry in self._workers:
+            if kill:
+                self._supervisor.kill(entry, ExitCause.STOPPED)
+            elif fast:
+                self._supervisor.stop(entry, ExitCause.STOPPED)
+            else:
+                self._supervisor.retire(entry, ExitCause.STOPPED, self._settings.drain_timeout)
+
+    def scale(self, workers: int) -> None:
+        """Have so many workers, within 1..MAX_WORKERS."""
+        self._workers.target = min(max(1, workers), MAX_WORKERS)
+        log.info("pool scaled workers=%d", self._workers.target)
+        for entry in self._workers.surplus():
+            self._supervisor.retire(entry, ExitCause.SCALED_DOWN, self._settings.drain_timeout)
+        for slot in self._workers.vacant():
+            if slot not in self._respawning:
+                self._spawn(slot)
+
+    def status(self) -> PoolStatus:
+        """Describe the pool."""
+        now = self._loop.time()
+        return PoolStatus(
+            pid=os.getpid(),
+            version=self._version,
+            uptime=round(now - self._started_at, 3),
+            generation=self._generation,
+            listeners=listeners_status(self._bound, self._scoreboard),
+            workers=workers_status(self._workers, now),
+            totals=totals(
+                self._scoreboard, restarts=self._restarts, redispatched=self._dispatch.redispatched
+            ),
+        )
+
+    def close(self) -> None:
+        """Give everything back, ending what is left of the workers. Idempotent."""
+        self._stopping = True
+        for entry in self._workers:
+            self._supervisor.kill(entry, ExitCause.STOPPED)
+        while len(self._workers):
+            self._loop.turn()
+        self._dispatch.close()
+        for bound in self._bound:
+            bound.close()
+        if self._control is not None:
+            self._control.close()
+        if self._signals is not None:
+            self._signals.restore()
+        self._service_manager.close()
+        self._loop.close()
+        self._tell("on_stop", self._info())
+
+    # --- what happens
+
+    def _on_message(self, entry: WorkerEntry, message: Message) -> None:
+        if message.kind is Kind.READY:
+            self._on_booted(entry)
+        elif message.kind is Kind.ROOM:
+            self._dispatch.retry()
+        elif message.kind is Kind.LEAVING:
+            self._supervisor.note_leaving(entry, self._settings.drain_timeout)
+            self._dispatch.take_back(entry)
+            self._fill()
+        elif message.kind is Kind.FAILED:
+            self._boot_failure = self._boot_failure or message.payload.decode(errors="replace")
+        else:
+            raise RuntimeError(f"worker {entry.slot} sent {message.kind!r}, which is not for the master")
+
+    def _on_booted(self, entry: WorkerEntry) -> None:
+        entry.happened(Event.BOOTED)
+        if entry.state is not State.READY:
+            return
+        if entry.deadline is not None:
+            entry.deadline.cancel()
+        log.info("worker ready slot=%d pid=%d generation=%d", entry.slot, entry.pid, entry.generation)
+        self._dispatch.retry()
+        if not self._was_ready and len(self._workers.ready()) >= self._workers.target:
+            self._was_ready = True
+            self._boot_failure = None
+            self._service_manager.ready(f"{self._workers.target} workers")
+            self._tell("on_ready", self._info())
+            self._announce()
+
+    def _on_exit(self, entry: WorkerEntry, exit_status: ExitStatus) -> None:
+        uptime_s = self._loop.time() - entry.started_at
+        expected = exit_status.cause in (ExitCause.STOPPED, ExitCause.SCALED_DOWN, ExitCause.ASKED)
+        log.log(
+            logging.INFO if expected and exit_status.code == 0 else logging.WARNING,
+            "worker exited slot=%d pid=%d cause=%r status=%r uptime_s=%.1f",
+            entry.slot,
+            entry.pid,
+            str(exit_status.cause),
+            str(exit_status),
+            uptime_s,
+        )
+        self._dispatch.take_back(entry)
+        self._tell("on_child_exit", entry.info(self._loop.time()), exit_status)
+        if self._stopping:
+            return
+        if not self._was_ready and not entry.was_ready:
+            self._give_up(entry, exit_status)
+        elif expected:
+            self._fill()
+        elif entry.slot < self._workers.target:
+            self._restarts += 1
+            self._respawn_later(entry.slot, uptime_s)
+
+    def _give_up(self, entry: WorkerEntry, exit_status: ExitStatus) -> None:
+        """End a pool whose first workers can't boot: they would fail for ever."""
+        report = self._boot_failure or f"it ended with {exit_status} ({exit_status.cause}) before it was ready"
+        self._boot_failure = f"worker {entry.slot} could not boot, so the pool does not start:\n{report.rstrip()}"
+        self.stop(fast=True)
+
+    def _respawn_later(self, slot: int, uptime_s: float) -> None:
+        backoff = self._backoffs.setdefault(
+            slot, Backoff(self._settings.respawn_delay, self._settings.respawn_delay_max)
+        )
+        delay_s = backoff.delay_s(uptime_s, random.random())  # noqa: S311  # jitter, not a secret
+        log.info("worker respawns slot=%d delay_s=%.3f", slot, delay_s)
+        self._respawning.add(slot)
+        self._loop.call_later(delay_s, lambda: self._respawn(slot))
+
+    def _respawn(self, slot: int) -> None:
+        self._respawning.discard(slot)
+        self._fill()
+
+    def _fill(self) -> None:
+        """Fork what is missing, except where a back-off is under way."""
+        if self._stopping:
+            return
+        for slot in self._workers.vacant():
+            if slot not in self._respawning:
+                self._spawn(slot)
+
+    def _spawn(self, slot: int) -> None:
+        try:
+            self._supervisor.spawn(slot, self._generation, self._settings.boot_timeout)
+        except (OSError, RuntimeError) as error:
+            log.error("worker can't be forked slot=%d reason=%s", slot, error)  # noqa: TRY400  # an operator's matter
+            self._respawn_later(slot, 0.0)
+
+    def _on_signals(self, mask: int) -> None:  # noqa: ARG002
+        assert self._signals is not None
+        for signum in self._signals.read():
+            if signum == signal.SIGCHLD:
+                # Workers have pidfds. As PID 1 we inherit every orphan of the container.
+                if os.getpid() == 1:
+                    self._supervisor.reap_strangers()
+                continue
+            log.info("signal received signal=%s", signal.Signals(signum).name)
+            self._tell("on_signal", signum)
+            self._obey(signum)
+
+    def _obey(self, signum: int) -> None:
+        if signum == signal.SIGTERM:
+            self.stop()
+        elif signum in (signal.SIGINT, signal.SIGQUIT):
+            self.stop(fast=True)
+        elif signum == signal.SIGTTIN:
+            self.scale(self._workers.target + 1)
+        elif signum == signal.SIGTTOU:
+            self.scale(self._workers.target - 1)
+
+    # --- what recurs
+
+    def _check_heartbeats(self) -> None:
+        now, timeout_s = self._loop.time(), self._settings.heartbeat_timeout
+        interval_s = timeout_s / 4
+        # If the whole pool was stopped or starved, the workers get a full interval to show that they live.
+        if now - self._heartbeats_checked_at < 2 * interval_s:
+            self._supervisor.check_heartbeats(timeout_s)
+        self._heartbeats_checked_at = now
+        self._loop.call_later(interval_s, self._check_heartbeats)
+
+    def _feed_watchdog(self) -> None:
+        self._service_manager.watchdog()
+        interval_s = self._service_manager.watchdog_interval_s
+        assert interval_s is not None
+        self._loop.call_later(interval_s, self._feed_watchdog)
+
+    def _pause(self) -> None:
+        for acceptor in self._acceptors:
+            acceptor.pause()
+
+    def _resume(self) -> None:
+        if not self._stopping:
+            for acceptor in self._acceptors:
+                acceptor.start()
+
+    # --- hooks
+
+    def _tell(self, name: str, *values: object) -> None:
+        for chain in self._chains:
+            hook = getattr(chain, name)
+            if hook is None:
+                continue
+            try:
+                hook(*values)
+            except Exception:
+                log.exception("hook %s failed in the master", name)
+
+    def _info(self) -> PoolInfo:
+        return PoolInfo(
+            pid=os.getpid(),
+            version=self._version,
+            workers=self._workers.target,
+            bind=tuple(each.url for each in self._bound),
+        )

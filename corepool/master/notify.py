@@ -1,0 +1,62 @@
+"""Telling the service manager what the pool is doing: sd_notify(3), by $NOTIFY_SOCKET."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+log = logging.getLogger(__name__)
+
+
+class ServiceManager:
+    """The service manager, if there is one; else every message goes nowhere."""
+
+    def __init__(self, environment: Mapping[str, str], pid: int) -> None:
+        """Find it in the environment: NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID."""
+        path = environment.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + path[1:] if path.startswith("@") else path
+        self._socket: socket.socket | None = None
+        if self._address:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._socket.setblocking(False)
+        self.watchdog_interval_s = _watchdog_interval(environment, pid) if self._address else None
+        """How often `watchdog` should be called, in seconds; None: not at all."""
+
+    def ready(self, status: str) -> None:
+        """Say that connections are served."""
+        self._send(f"READY=1\nSTATUS={status}")
+
+    def stopping(self) -> None:
+        """Say that the pool is going down as asked."""
+        self._send("STOPPING=1\nSTATUS=draining")
+
+    def watchdog(self) -> None:
+        """Say that the master's loop turns."""
+        self._send("WATCHDOG=1")
+
+    def close(self) -> None:
+        """Say nothing more. Idempotent."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _send(self, text: str) -> None:
+        if self._socket is None:
+            return
+        try:
+            self._socket.sendto(text.encode(), self._address)
+        except OSError as error:
+            log.warning("service manager not told %r: %s", text.partition("\n")[0], error)
+
+
+def _watchdog_interval(environment: Mapping[str, str], pid: int) -> float | None:
+    """Half of what the service manager waits for (sd_watchdog_enabled(3) advises so)."""
+    microseconds = environment.get("WATCHDOG_USEC", "")
+    if not microseconds.isdecimal() or environment.get("WATCHDOG_PID", str(pid)) != str(pid):
+        return None
+    return int(microseconds) / 2e6 or None

@@ -1,0 +1,63 @@
+"""Signals as events: a wake-up descriptor, and handlers that do nothing themselves."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+HANDLED = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+    signal.SIGCHLD,
+    signal.SIGWINCH,
+)
+
+
+class Signals:
+    """The process's signals, taken over between `install` and `restore`. Main thread only."""
+
+    def __init__(self) -> None:
+        self.fd, self._write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._previous: dict[int, object] = {}
+        self._previous_wakeup_fd = -1
+
+    def install(self) -> None:
+        """Have every handled signal written to `fd`. To be called before the first fork."""
+        # A full pipe loses bytes; but then it is readable, and what a signal means is looked up afresh.
+        self._previous_wakeup_fd = signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
+        for signum in HANDLED:
+            self._previous[signum] = signal.signal(signum, _note)
+
+    def read(self) -> list[int]:
+        """Give the signals that arrived, each once, in order."""
+        try:
+            arrived = os.read(self.fd, 4096)
+        except BlockingIOError:
+            return []
+        return list(dict.fromkeys(arrived))
+
+    def restore(self) -> None:
+        """Give the signals back and close the pipe. Idempotent."""
+        if self.fd < 0:
+            return
+        if self._previous:
+            signal.set_wakeup_fd(self._previous_wakeup_fd)
+        for signum, handler in self._previous.items():
+            signal.signal(signum, handler if handler is not None else signal.SIG_DFL)  # type: ignore[arg-type]
+        os.close(self.fd)
+        os.close(self._write_fd)
+        self.fd = -1
+
+
+def _note(signum: int, frame: FrameType | None) -> None:
+    """Do nothing: the interpreter has written the number to the wake-up descriptor already."""

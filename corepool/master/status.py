@@ -1,0 +1,125 @@
+"""What `corepool status` shows: a snapshot of the pool in plain values."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, TypedDict
+
+from corepool.ipc.scoreboard import Cell, Scoreboard, listener_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from corepool.listener import BoundSocket
+    from corepool.master.workers import Workers
+
+_PAGE_BYTES = os.sysconf("SC_PAGESIZE")
+
+
+class ListenerStatus(TypedDict):
+    """One configured listener."""
+
+    name: str
+    bind: list[str]
+    protocol: str
+    dispatcher: str
+    accepted: int
+    active: int
+
+
+class WorkerStatus(TypedDict):
+    """One worker process; `rss` in bytes."""
+
+    slot: int
+    pid: int
+    state: str
+    generation: int
+    connections: int
+    accepted: int
+    requests: int
+    uptime: float
+    lag_ms: float
+    rss: int
+
+
+class Totals(TypedDict):
+    """Since the pool started, over every process there was."""
+
+    accepted: int
+    closed: int
+    requests: int
+    restarts: int
+    redispatched: int
+    moved: int
+
+
+class PoolStatus(TypedDict):
+    """The whole answer."""
+
+    pid: int
+    version: str
+    uptime: float
+    generation: int
+    listeners: list[ListenerStatus]
+    workers: list[WorkerStatus]
+    totals: Totals
+
+
+def listeners_status(bound: Sequence[BoundSocket], scoreboard: Scoreboard) -> list[ListenerStatus]:
+    """Describe the listeners, each with all its addresses as bound."""
+    by_index: dict[int, ListenerStatus] = {}
+    for each in bound:
+        listener = each.listener
+        if listener.index not in by_index:
+            cell = listener_cell(listener.index)
+            accepted, closed = scoreboard.total(cell), scoreboard.total(cell + 1)
+            by_index[listener.index] = ListenerStatus(
+                name=listener.name,
+                bind=[],
+                protocol=listener.settings.protocol,
+                dispatcher=listener.dispatcher_name,
+                accepted=accepted,
+                active=accepted - closed,
+            )
+        by_index[listener.index]["bind"].append(each.url)
+    return list(by_index.values())
+
+
+def workers_status(workers: Workers, now: float) -> list[WorkerStatus]:
+    """Describe the worker processes, by slot."""
+    return [
+        WorkerStatus(
+            slot=entry.slot,
+            pid=entry.pid,
+            state=str(entry.state),
+            generation=entry.generation,
+            connections=entry.row.cells[Cell.ACCEPTED] - entry.row.cells[Cell.CLOSED],
+            accepted=entry.row.cells[Cell.ACCEPTED],
+            requests=entry.row.cells[Cell.REQUESTS],
+            uptime=round(now - entry.started_at, 3),
+            lag_ms=round(entry.row.cells[Cell.LAG_NS] / 1e6, 3),
+            rss=_rss(entry.pid),
+        )
+        for entry in sorted(workers, key=lambda entry: (entry.slot, entry.pid))
+    ]
+
+
+def totals(scoreboard: Scoreboard, *, restarts: int, redispatched: int) -> Totals:
+    """Sum up."""
+    return Totals(
+        accepted=scoreboard.total(Cell.ACCEPTED),
+        closed=scoreboard.total(Cell.CLOSED),
+        requests=scoreboard.total(Cell.REQUESTS),
+        restarts=restarts,
+        redispatched=redispatched,
+        moved=0,
+    )
+
+
+def _rss(pid: int) -> int:
+    """Resident bytes of a process; 0 once it is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as statm:  # noqa: PTH123
+            return int(statm.read().split()[1]) * _PAGE_BYTES
+    except (OSError, IndexError, ValueError):
+        return 0

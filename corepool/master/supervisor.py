@@ -1,0 +1,274 @@
+"""Forking, watching, reaping and ending worker processes. Decides nothing: the master does."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import sys
+from select import EPOLLIN
+from typing import TYPE_CHECKING
+
+from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.ipc.channel import Channel
+from corepool.ipc.messages import Kind, Message
+from corepool.ipc.scoreboard import Cell
+from corepool.ipc.seat import Seat
+from corepool.master.states import Event, State
+from corepool.master.workers import WorkerEntry
+from corepool.spec.dispatcher import WorkerView
+from corepool.spec.types import ExitCause, ExitStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from corepool.ipc.scoreboard import Scoreboard
+    from corepool.master.loop import Loop
+    from corepool.master.workers import Workers
+
+log = logging.getLogger(__name__)
+
+_DUMP_S = 1.0
+"""How long a hung worker may take to write its stacks before it is killed."""
+
+_OVERTIME_S = 1.0
+"""How long past its own deadline a leaving worker may take: it closes and cleans up by then."""
+
+_FAST_STOP_S = 2.0
+"""How long a worker may take that was told to stop at once."""
+
+EXIT_UNEXPECTED = 70
+"""Exit status of a worker that failed outside of every guard (EX_SOFTWARE of sysexits.h)."""
+
+
+class Supervisor:
+    """The worker processes of one master."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        workers: Workers,
+        scoreboard: Scoreboard,
+        run_worker: Callable[[Seat], int],
+        on_message: Callable[[WorkerEntry, Message], None],
+        on_exit: Callable[[WorkerEntry, ExitStatus], None],
+    ) -> None:
+        """Prepare; nothing is forked yet.
+
+        :param run_worker: what a child does from its first instruction on; gives its exit status.
+        :param on_message: told what workers say.
+        :param on_exit: told of each process that was reaped, already out of the table.
+        """
+        self._loop = loop
+        self._workers = workers
+        self._scoreboard = scoreboard
+        self._run_worker = run_worker
+        self._on_message = on_message
+        self._on_exit = on_exit
+
+    def spawn(self, slot: int, generation: int, boot_timeout_s: float) -> WorkerEntry:
+        """Fork a worker.
+
+        :param boot_timeout_s: if it isn't ready by then, it counts as hung.
+        :raises OSError: EAGAIN, ENOMEM, EMFILE: the system has no process or descriptor to give.
+        """
+        ours, theirs = Channel.pair()
+        try:
+            row = self._scoreboard.claim()
+        except RuntimeError:
+            ours.close()
+            theirs.close()
+            raise
+        seat = Seat(slot, generation, self._workers.target, os.getpid(), theirs, row)
+        # Output that is buffered now would be written by both processes.
+        sys.stdout.flush()
+        # The collector would copy every page by writing to the objects' headers.
+        gc.collect()
+        gc.freeze()
+        # No signal may reach the child before it has handlers of its own.
+        previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        pid = -1
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._be_worker(seat)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
+            gc.unfreeze()
+            theirs.close()
+            if pid < 0:
+                self._scoreboard.retire(row)
+                ours.close()
+        entry = WorkerEntry(
+            slot=slot,
+            pid=pid,
+            generation=generation,
+            pidfd=os.pidfd_open(pid),
+            channel=ours,
+            row=row,
+            view=WorkerView(slot, pid),
+            started_at=self._loop.time(),
+        )
+        self._workers.add(entry)
+        self._loop.watch(entry.pidfd, EPOLLIN, lambda _: self.reap(entry))
+        self._loop.watch(ours.fd, EPOLLIN, lambda _: self._read_channel(entry))
+        entry.deadline = self._loop.call_later(boot_timeout_s, lambda: self.kill_hung(entry, "not ready in time"))
+        return entry
+
+    def retire(self, entry: WorkerEntry, cause: ExitCause, timeout_s: float) -> None:
+        """Have a worker finish what it has begun, within `timeout_s`."""
+        if entry.state in (State.STOPPING, State.GONE):
+            return
+        entry.intended = entry.intended or cause
+        was_starting = entry.state is State.STARTING
+        entry.happened(Event.RETIRED)
+        if was_starting:
+            # It has nothing to finish, and reads no orders yet: TERM has its default effect while it boots.
+            self._signal(entry, signal.SIGTERM)
+        else:
+            self._order(entry, Kind.DRAIN)
+        self._expect_exit(entry, timeout_s + _OVERTIME_S)
+
+    def note_leaving(self, entry: WorkerEntry, timeout_s: float) -> None:
+        """Take note that a worker drains; if nobody told it to, somebody sent it a TERM."""
+        if entry.state is State.READY:
+            entry.intended = entry.intended or ExitCause.ASKED
+            self._expect_exit(entry, timeout_s + _OVERTIME_S)
+        entry.happened(Event.LEFT)
+
+    def stop(self, entry: WorkerEntry, cause: ExitCause) -> None:
+        """Have a worker end at once."""
+        was_starting = entry.state is State.STARTING
+        entry.intended = entry.intended or cause
+        entry.happened(Event.KILLED)
+        if was_starting:
+            self._signal(entry, signal.SIGTERM)
+        else:
+            self._order(entry, Kind.STOP)
+        self._expect_exit(entry, _FAST_STOP_S)
+
+    def kill(self, entry: WorkerEntry, cause: ExitCause) -> None:
+        """End a worker by SIGKILL, now."""
+        entry.intended = entry.intended or cause
+        entry.happened(Event.KILLED)
+        self._signal(entry, signal.SIGKILL)
+
+    def kill_hung(self, entry: WorkerEntry, reason: str) -> None:
+        """Have a hung worker write its stacks to the log, then kill it."""
+        if entry.state in (State.STOPPING, State.GONE):
+            return
+        log.error("worker hung slot=%d pid=%d reason=%r; dumping its stacks, then killing it", entry.slot, entry.pid, reason)
+        entry.intended = ExitCause.HUNG
+        entry.happened(Event.KILLED)
+        # faulthandler answers ABRT from C, even while the interpreter is stuck; a stopped process can't.
+        self._signal(entry, signal.SIGABRT)
+        self._set_deadline(entry, _DUMP_S, lambda: self.kill(entry, ExitCause.HUNG))
+
+    def check_heartbeats(self, timeout_s: float) -> None:
+        """Find the workers whose loop has not turned for `timeout_s`."""
+        now_ns = int(self._loop.time() * 1e9)
+        for entry in self._workers:
+            if entry.state not in (State.READY, State.DRAINING) or not entry.was_ready:
+                continue
+            silent_s = (now_ns - entry.row.cells[Cell.HEARTBEAT_NS]) / 1e9
+            if silent_s > timeout_s:
+                self.kill_hung(entry, f"no heartbeat for {silent_s:.1f} s")
+
+    def reap(self, entry: WorkerEntry) -> None:
+        """Reap a worker that has ended; one that hasn't is left alone."""
+        try:
+            pid, status = os.waitpid(entry.pid, os.WNOHANG)
+        except ChildProcessError:
+            pid, status = entry.pid, 0  # somebody else in this process reaped it; its status is lost
+        if pid == 0:
+            return
+        self._drain_channel(entry)
+        if entry.deadline is not None:
+            entry.deadline.cancel()
+        self._loop.unwatch(entry.pidfd)
+        os.close(entry.pidfd)
+        self._loop.unwatch(entry.channel.fd)
+        entry.channel.close()
+        self._workers.remove(entry)
+        cause = entry.cause()
+        entry.happened(Event.EXITED)
+        code = os.waitstatus_to_exitcode(status)
+        exit_status = ExitStatus(cause, code=code) if code >= 0 else ExitStatus(cause, signum=-code)
+        self._on_exit(entry, exit_status)
+        self._scoreboard.retire(entry.row)
+
+    def reap_strangers(self) -> None:
+        """Reap processes that were orphaned to us: the duty of PID 1."""
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            entry = self._workers.by_pid(ended.si_pid)
+            if entry is not None:
+                self.reap(entry)
+            else:
+                os.waitpid(ended.si_pid, os.WNOHANG)
+
+    def _be_worker(self, seat: Seat) -> None:
+        """Be the child. Never returns: the master's frames must not be unwound here."""
+        status = EXIT_UNEXPECTED
+        try:
+            status = self._run_worker(seat)
+        except BaseException:
+            log.exception("worker failed")
+        finally:
+            try:
+                logging.shutdown()
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:
+                os._exit(status)
+
+    def _read_channel(self, entry: WorkerEntry) -> None:
+        try:
+            received = entry.channel.receive()
+        except PeerGoneError:
+            # It has died, or will be killed at its deadline; the pidfd tells. EOF would be reported for ever.
+            self._loop.unwatch(entry.channel.fd)
+            return
+        if received is not None:
+            self._on_message(entry, received[0])
+
+    def _drain_channel(self, entry: WorkerEntry) -> None:
+        """Hear a dead worker's last words."""
+        try:
+            while (received := entry.channel.receive()) is not None:
+                self._on_message(entry, received[0])
+        except PeerGoneError:
+            return
+
+    def _order(self, entry: WorkerEntry, kind: Kind) -> None:
+        try:
+            entry.channel.send(Message(kind))
+        except ChannelFullError:
+            # Its loop is stuck with a full channel. TERM means drain and goes another way.
+            self._signal(entry, signal.SIGTERM)
+        except PeerGoneError:
+            pass  # it is dead already; its pidfd tells
+
+    def _signal(self, entry: WorkerEntry, signum: signal.Signals) -> None:
+        try:
+            signal.pidfd_send_signal(entry.pidfd, signum)
+        except ProcessLookupError:
+            pass  # it has ended meanwhile; its pidfd tells
+
+    def _expect_exit(self, entry: WorkerEntry, timeout_s: float) -> None:
+        def on_deadline() -> None:
+            log.warning("worker does not leave slot=%d pid=%d; killing it", entry.slot, entry.pid)
+            self.kill(entry, ExitCause.STOPPED)
+
+        self._set_deadline(entry, timeout_s, on_deadline)
+
+    def _set_deadline(self, entry: WorkerEntry, timeout_s: float, call: Callable[[], None]) -> None:
+        if entry.deadline is not None:
+            entry.deadline.cancel()
+        entry.deadline = self._loop.call_later(timeout_s, call)

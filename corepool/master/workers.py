@@ -1,0 +1,101 @@
+"""The table of worker processes. Pure: no fork, no signal, no descriptor is touched here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from corepool.master.ledger import Handoff, Ledger
+from corepool.master.states import Event, State, step
+from corepool.spec.types import ExitCause, WorkerInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from corepool.ipc.channel import Channel
+    from corepool.ipc.scoreboard import Row
+    from corepool.master.loop import Timer
+    from corepool.spec.dispatcher import WorkerView
+
+
+@dataclass(slots=True, eq=False)
+class WorkerEntry:
+    """One worker process."""
+
+    slot: int
+    pid: int
+    generation: int
+    pidfd: int
+    channel: Channel
+    row: Row
+    view: WorkerView
+    started_at: float
+    state: State = State.STARTING
+    was_ready: bool = False
+    intended: ExitCause | None = None
+    """Why it is going, once it has been told or forced to."""
+    ledger: Ledger = field(default_factory=Ledger)
+    outbox: list[Handoff] = field(default_factory=list)
+    """Placed with it in this turn, not sent yet."""
+    deadline: Timer | None = None
+    """When patience with its leaving ends."""
+
+    def happened(self, event: Event) -> None:
+        """Make a step in its life."""
+        self.state = step(self.state, event)
+        self.was_ready = self.was_ready or self.state is State.READY
+
+    def info(self, now: float) -> WorkerInfo:
+        """Give the facts that hooks are told."""
+        return WorkerInfo(self.slot, self.pid, self.generation, now - self.started_at)
+
+    def cause(self) -> ExitCause:
+        """Say why it ended, now that it has."""
+        if self.intended is not None:
+            return self.intended
+        return ExitCause.CRASH if self.was_ready else ExitCause.BOOT_FAILURE
+
+
+class Workers:
+    """Every worker process that is alive, and how many there should be."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self._by_pid: dict[int, WorkerEntry] = {}
+
+    def __iter__(self) -> Iterator[WorkerEntry]:
+        return iter(list(self._by_pid.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_pid)
+
+    def add(self, entry: WorkerEntry) -> None:
+        """Put a forked process in the table."""
+        self._by_pid[entry.pid] = entry
+
+    def remove(self, entry: WorkerEntry) -> None:
+        """Take a reaped process out."""
+        del self._by_pid[entry.pid]
+
+    def by_pid(self, pid: int) -> WorkerEntry | None:
+        """Find a process."""
+        return self._by_pid.get(pid)
+
+    def ready(self) -> list[WorkerEntry]:
+        """List the workers that take connections, by slot."""
+        return sorted(
+            (entry for entry in self._by_pid.values() if entry.state is State.READY), key=lambda entry: entry.slot
+        )
+
+    def vacant(self) -> list[int]:
+        """List the slots that want a process and have none, or only one that is leaving."""
+        held = {entry.slot for entry in self._by_pid.values() if entry.state in (State.STARTING, State.READY)}
+        return [slot for slot in range(self.target) if slot not in held]
+
+    def surplus(self) -> list[WorkerEntry]:
+        """List the workers beyond the target that are not leaving yet."""
+        return [
+            entry
+            for entry in self._by_pid.values()
+            if entry.slot >= self.target and entry.state in (State.STARTING, State.READY)
+        ]

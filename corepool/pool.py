@@ -1,0 +1,259 @@
+"""The composition root: settings and plugins become a running pool. The only place where master and worker meet."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import resource
+from typing import TYPE_CHECKING
+
+from corepool import __version__
+from corepool.chain import Chain
+from corepool.config.cpus import available_cpus
+from corepool.config.load import control_socket_path
+from corepool.errors import ConfigError, ControlError, PluginError
+from corepool.listener import BoundSocket, Listener, ListenerLine
+from corepool.master.control import ControlSocket
+from corepool.master.master import Master
+from corepool.master.notify import ServiceManager
+from corepool.spec.dispatcher import Dispatcher
+from corepool.spec.transport import Endpoint, Transport
+from corepool.worker.main import run_worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from corepool.config.settings import ListenerSettings, PoolSettings, Settings
+    from corepool.ipc.seat import Seat
+    from corepool.registry import Kind, Registry
+
+log = logging.getLogger(__name__)
+
+_RESERVED_DESCRIPTORS = 32
+"""Descriptors a worker needs besides its connections: the loop's own, the channel, the log, some files of the
+application. Connections beyond `ulimit -n` less this could be accepted but not held."""
+
+
+class Pool:
+    """A pool of workers for the listeners of `settings`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        announce: Callable[[list[ListenerLine]], None] | None = None,
+        keep_fds: Iterable[int] = (),
+    ) -> None:
+        """Prepare; nothing is opened yet.
+
+        :param announce: told where the pool listens, once it is ready.
+        :param keep_fds: descriptors that workers inherit, such as the log's.
+        """
+        self._settings = settings
+        self._registry = registry
+        self._announce = announce
+        self._keep_fds = tuple(keep_fds)
+
+    def check(self) -> list[str]:
+        """List every mistake that can be found without binding an address."""
+        plan = _Plan(self._settings, self._registry)
+        return plan.mistakes
+
+    def run(self) -> int:
+        """Bind, fork, serve until told to stop.
+
+        :returns: the exit status.
+        :raises ConfigError: with every mistake, addresses that can't be bound among them; nothing was started.
+        :raises ControlError: the control socket that was asked for is taken or can't be made.
+        :raises BootError: the first generation of workers could not start.
+        """
+        plan = _Plan(self._settings, self._registry)
+        bound = plan.bind()
+        try:
+            control = self._listen_for_control(lambda: master.status())
+        except ControlError:
+            _close_all(bound)
+            raise
+        pool = _within_descriptor_limit(self._settings.pool)
+        workers = available_cpus() if pool.workers == "auto" else pool.workers
+
+        def serve(seat: Seat) -> int:
+            return run_worker(seat, bound, pool, self._keep_fds)
+
+        master = Master(
+            settings=pool,
+            workers=workers,
+            bound=bound,
+            version=__version__,
+            service_manager=ServiceManager(os.environ, os.getpid()),
+            run_worker=serve,
+            on_ready=lambda: self._announce_all(bound),
+        )
+        master.run(control)
+        return 0
+
+    def _listen_for_control(self, status: Callable[[], object]) -> ControlSocket:
+        control = ControlSocket(control_socket_path(self._settings.control), {"status": status})
+        try:
+            control.listen()
+        except ControlError as error:
+            if self._settings.control.socket is not None:
+                raise
+            log.warning("%s; `corepool status` can't reach this pool (--control PATH chooses another)", error)
+        return control
+
+    def _announce_all(self, bound: Sequence[BoundSocket]) -> None:
+        if self._announce is not None:
+            self._announce([_line(each) for each in bound])
+
+
+class _Plan:
+    """The listeners of a configuration, made as far as they can be; `mistakes` tells about the rest."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        self.mistakes: list[str] = []
+        self._registry = registry
+        self._pool = settings.pool
+        self._listeners: list[tuple[str, ListenerSettings, Listener | None]] = []
+        self._endpoints: list[tuple[str, int, Endpoint, Transport]] = []
+        for index, listener in enumerate(settings.listener):
+            where = f"listener[{index}]"
+            self._listeners.append((where, listener, self._make_listener(index, where, listener)))
+            for position, url in enumerate(listener.bind):
+                self._add_endpoint(f"{where}.bind[{position}]", index, url)
+
+    def bind(self) -> list[BoundSocket]:
+        """Bind every address.
+
+        :raises ConfigError: with every mistake; nothing is left bound.
+        """
+        bound: list[BoundSocket] = []
+        mistakes = list(self.mistakes)
+        for where, index, endpoint, transport in self._endpoints:
+            _, settings, listener = self._listeners[index]
+            try:
+                sock = transport.listen(endpoint, settings.backlog)
+            except OSError as error:
+                mistakes.append(f"{where}: can't listen on {endpoint.url}: {_reason(error)}")
+                continue
+            if listener is None:
+                transport.close(endpoint, sock)
+                continue
+            bound.append(
+                BoundSocket(len(bound), listener, endpoint, transport, sock, transport.url(endpoint, sock))
+            )
+        if mistakes:
+            _close_all(bound)
+            raise ConfigError(mistakes)
+        return bound
+
+    def _make_listener(self, index: int, where: str, settings: ListenerSettings) -> Listener | None:
+        pool = self._pool
+        if settings.dispatcher is None:
+            dispatcher_name, dispatcher_where = pool.dispatcher, "pool.dispatcher"
+            dispatcher_options = dict(pool.dispatcher_options)
+        else:
+            dispatcher_name, dispatcher_where = settings.dispatcher, f"{where}.dispatcher"
+            dispatcher_options = dict(settings.dispatcher_options)
+        protocol = self._create("protocols", settings.protocol, dict(settings.options), where + ".protocol", where + ".options")
+        dispatcher = self._create(
+            "dispatchers", dispatcher_name, dispatcher_options, dispatcher_where, dispatcher_where + "_options"
+        )
+        extensions = [
+            self._create(
+                "extensions",
+                name,
+                dict(settings.extension_options.get(name, {})),
+                f"{where}.extensions[{position}]",
+                f"{where}.extension_options.{name}",
+            )
+            for position, name in enumerate(settings.extensions)
+        ]
+        if dispatcher is not None and not isinstance(dispatcher, Dispatcher):
+            self._add(f"{dispatcher_where}: {dispatcher_name!r} does not derive from corepool.Dispatcher")
+            return None
+        if protocol is None or dispatcher is None or None in extensions:
+            return None
+        try:
+            chain = Chain(protocol, extensions)
+        except PluginError as error:
+            self._add(f"{where}: {error}")
+            return None
+        example: object = getattr(protocol, "try_it", "")
+        return Listener(index, settings, dispatcher_name, dispatcher, chain, str(example))
+
+    def _add_endpoint(self, where: str, index: int, url: str) -> None:
+        try:
+            endpoint = Endpoint.parse(url)
+        except ValueError as error:
+            self._add(f"{where} = {url!r}: {error}")
+            return
+        transport = self._create("transports", endpoint.scheme, endpoint.query, f"{where} = {url!r}", f"{where} = {url!r}")
+        if transport is None:
+            return
+        if not isinstance(transport, Transport):
+            self._add(f"{where}: {endpoint.scheme!r} does not derive from corepool.Transport")
+            return
+        try:
+            transport.check(endpoint)
+        except ValueError as error:
+            self._add(f"{where} = {url!r}: {error}")
+            return
+        self._endpoints.append((where, index, endpoint, transport))
+
+    def _create(
+        self, kind: Kind, name: str, options: Mapping[str, object], where: str, options_where: str
+    ) -> object | None:
+        try:
+            return self._registry.create(kind, name, options, options_where)
+        except PluginError as error:
+            self._add(f"{where}: {error}")
+        except ConfigError as error:
+            for mistake in error.mistakes:
+                self._add(mistake)
+        except Exception as error:  # noqa: BLE001  # a plugin's constructor: the mistake is its author's
+            self._add(f"{where}: {name!r} can't be made: {type(error).__name__}: {error}")
+        return None
+
+    def _add(self, mistake: str) -> None:
+        if mistake not in self.mistakes:
+            self.mistakes.append(mistake)
+
+
+def _line(bound: BoundSocket) -> ListenerLine:
+    host, port = bound.transport.address(bound.socket.getsockname())
+    if not bound.listener.example or port is None:
+        try_it = ""
+    else:
+        try_it = bound.listener.example.format(host=host, port=port)
+    return ListenerLine(
+        name=bound.listener.name,
+        url=bound.url,
+        protocol=bound.listener.settings.protocol,
+        dispatcher=bound.listener.dispatcher_name,
+        try_it=try_it,
+    )
+
+
+def _within_descriptor_limit(pool: PoolSettings) -> PoolSettings:
+    """Lower `max_connections` to what a worker can hold."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = max(1, limit - _RESERVED_DESCRIPTORS)
+    if limit == resource.RLIM_INFINITY or pool.max_connections <= most:
+        return pool
+    log.warning("max_connections lowered from=%d to=%d reason='ulimit -n is %d'", pool.max_connections, most, limit)
+    return pool.model_copy(update={"max_connections": most})
+
+
+def _close_all(bound: Iterable[BoundSocket]) -> None:
+    for each in bound:
+        each.close()
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "the address is in use; another server listens there (port 0 takes a free port)"
+    if error.errno == errno.EACCES:
+        return "permission denied; ports below 1024 and other people's folders need privileges"
+    return error.strerror or str(error)

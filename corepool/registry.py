@@ -1,0 +1,124 @@
+"""Plugins by kind and name: a typed look-up over entry points whose errors name the distribution.
+
+Only what the configuration names is imported. Loading is our own loop, since pluggy's lets a broken
+plugin's ImportError escape and silently skips a name that is already taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import ValidationError
+
+from corepool.config.mistakes import describe_mistakes
+from corepool.config.suggest import did_you_mean
+from corepool.errors import ConfigError, PluginError
+from corepool.spec.options import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Kind = Literal["protocols", "dispatchers", "transports", "extensions"]
+KINDS: tuple[Kind, ...] = ("protocols", "dispatchers", "transports", "extensions")
+
+API_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """An installed plugin: what it is called, and which distribution brought it."""
+
+    kind: Kind
+    name: str
+    distribution: str
+    version: str
+    target: str
+
+
+class Registry:
+    """The installed plugins. Reads the metadata once, when made."""
+
+    def __init__(self, found: Iterable[EntryPoint] | None = None) -> None:
+        """Take the entry points given, or those of the environment."""
+        if found is None:
+            found = [entry for kind in KINDS for entry in entry_points(group=f"corepool.{kind}")]
+        self._entries: dict[tuple[str, str], list[EntryPoint]] = {}
+        for entry in found:
+            kind = entry.group.removeprefix("corepool.")
+            entries = self._entries.setdefault((kind, entry.name), [])
+            if entry not in entries:
+                entries.append(entry)
+
+    def installed(self) -> list[Plugin]:
+        """List every plugin, by kind and name."""
+        return [
+            Plugin(kind, entry.name, _distribution(entry), entry.dist.version if entry.dist else "?", entry.value)
+            for kind in KINDS
+            for (its_kind, _), entries in sorted(self._entries.items())
+            if its_kind == kind
+            for entry in entries
+        ]
+
+    def names(self, kind: Kind) -> list[str]:
+        """List the names of one kind."""
+        return sorted(name for its_kind, name in self._entries if its_kind == kind)
+
+    def load(self, kind: Kind, name: str) -> type:
+        """Import the class that the plugin `name` points to.
+
+        :raises PluginError: unknown name (with what is installed and the nearest one), a name that two
+            distributions claim, a failing import, something that is no class, or a newer contract.
+        """
+        singular = kind.removesuffix("s")
+        entries = self._entries.get((kind, name))
+        if entries is None:
+            installed = self.names(kind)
+            raise PluginError(
+                f"no {singular} named {name!r}{did_you_mean(name, installed)}; "
+                f"installed: {', '.join(installed) or 'none'}"
+            )
+        if len(entries) > 1:
+            claimants = " and ".join(sorted(_distribution(entry) for entry in entries))
+            raise PluginError(f"{singular} {name!r} is claimed by {claimants}; uninstall one of them")
+        (entry,) = entries
+        origin = f"{singular} {name!r} of distribution {_distribution(entry)!r} (entry point {entry.value})"
+        try:
+            loaded: object = entry.load()
+        except Exception as error:
+            raise PluginError(f"{origin} can't be imported: {type(error).__name__}: {error}") from error
+        if not isinstance(loaded, type):
+            raise PluginError(f"{origin} is no class but {loaded!r}")
+        version = getattr(loaded, "api_version", API_VERSION)
+        if version != API_VERSION:
+            raise PluginError(
+                f"{origin} is written for version {version} of the contract; this corepool has {API_VERSION}"
+            )
+        return loaded
+
+    def create(self, kind: Kind, name: str, options: Mapping[str, object], where: str) -> object:
+        """Load a plugin and make an instance of it with `options`.
+
+        :param where: key path of the options in the configuration, for messages.
+        :raises PluginError: as `load` does.
+        :raises ConfigError: with every mistake in the options.
+        """
+        plugin = self.load(kind, name)
+        model: object = getattr(plugin, "Options", None)
+        if model is None:
+            if options:
+                singular = kind.removesuffix("s")
+                raise ConfigError([f"{where}: {singular} {name!r} takes no options; got {', '.join(options)}"])
+            return plugin()
+        if not (isinstance(model, type) and issubclass(model, Options)):
+            raise PluginError(f"{plugin.__module__}.{plugin.__qualname__}.Options must derive from corepool.Options")
+        try:
+            validated = model.model_validate(dict(options))
+        except ValidationError as error:
+            raise ConfigError(describe_mistakes(error, model, where)) from None
+        return plugin(validated)
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else "unknown"

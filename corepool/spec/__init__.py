@@ -1,0 +1,1 @@
+"""What plugin authors import, by way of the names that `corepool` itself exports."""

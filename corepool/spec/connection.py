@@ -1,0 +1,107 @@
+"""The contract between a protocol and one of its connections."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from typing_extensions import TypeVar
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from _typeshed import ReadableBuffer
+
+    from corepool.spec.types import Address
+
+SessionT = TypeVar("SessionT", default=object)
+
+
+class Connection(Protocol[SessionT]):
+    """One accepted client socket, as hooks see it. Lives in a worker; used from its loop's thread only.
+
+    No method blocks, and none raises for the network's reasons: a broken connection looks like one
+    that has ended. `Connection[MySession]` types `session`.
+    """
+
+    session: SessionT
+    """The protocol's own state of this connection; None until `on_accept` sets it."""
+
+    half_open: bool
+    """Keep the connection after the peer has ended its side; the protocol then closes it."""
+
+    busy: bool
+    """In the middle of a request: a draining worker waits for it."""
+
+    @property
+    def id(self) -> int:
+        """A number no other connection of this worker has had."""
+
+    @property
+    def listener(self) -> str:
+        """The name of the listener it came in by."""
+
+    @property
+    def peer(self) -> Address:
+        """The client's address; Address("unknown") once the client is gone."""
+
+    @property
+    def local(self) -> Address:
+        """The address that the client connected to."""
+
+    @property
+    def eof(self) -> bool:
+        """True once the peer has ended its side and everything it sent was received."""
+
+    @property
+    def closed(self) -> bool:
+        """True once `close` or `abort` was called or the connection broke: `send` does nothing then."""
+
+    @property
+    def buffered(self) -> int:
+        """Bytes of output that the peer has not taken yet."""
+
+    @property
+    def congested(self) -> bool:
+        """True while more output is buffered than the listener's `output_high_water`.
+
+        A protocol that makes much output from little input stops making it then, and goes on in
+        `on_writable`.
+        """
+
+    def recv(self, limit: int = 65536) -> bytes:
+        """Receive what is there.
+
+        :param limit: bytes at most.
+        :returns: the bytes; b"" when there are none now, the peer has ended (`eof` tells), or this
+            event's budget of reads is used up (the loop comes back to it after the others).
+        """
+
+    def send(self, data: ReadableBuffer) -> None:
+        """Send `data` after everything sent before. Leaves at the end of the hook, in one piece.
+
+        Does nothing on a closed connection. When the peer doesn't take it, it is buffered, and above the
+        listener's `output_high_water` the connection is not read until half of that was taken;
+        above `output_limit` the connection is aborted.
+        """
+
+    def sendfile(self, file: BinaryIO, offset: int, count: int) -> None:
+        """Send `count` bytes of `file` from `offset`, after everything sent before, by sendfile(2).
+
+        Ownership: the descriptor is duplicated; the caller may close `file` at once.
+        A file that turns out shorter aborts the connection: the peer was promised more.
+        """
+
+    def close(self) -> None:
+        """Send what is buffered, then close."""
+
+    def abort(self) -> None:
+        """Close at once and forget what is buffered."""
+
+    def pause(self) -> None:
+        """Stop `on_readable` until `resume`. What the peer sends waits in the kernel, and then at the peer."""
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+
+    def deadline(self, seconds: float | None) -> None:
+        """Ask for `on_timeout(conn, "read")` in `seconds` from now, replacing the last one; None asks for none."""

@@ -1,0 +1,113 @@
+"""The contract of a transport: where to listen, and how to speak over an accepted socket."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+from corepool.spec.types import Address
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+    from _typeshed import ReadableBuffer
+
+
+class ByteStream(Protocol):
+    """What a connection speaks over: a non-blocking socket, or something that looks like one (TLS).
+
+    `recv` and `send` raise BlockingIOError when they would wait, and OSError when the peer is gone.
+    """
+
+    def recv(self, bufsize: int, /) -> bytes: ...
+    def send(self, data: ReadableBuffer, /) -> int: ...
+    def shutdown(self, how: int, /) -> None: ...
+    def close(self) -> None: ...
+    def fileno(self) -> int: ...
+    def getpeername(self) -> object: ...
+    def getsockname(self) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to listen, as written in the configuration: a URL, taken apart.
+
+    `tcp://[::1]:80` has host "::1" and port 80; `unix:///run/x.sock?mode=0660` has the path
+    "/run/x.sock"; `unix:@name` has the path "@name".
+    """
+
+    url: str
+    scheme: str
+    host: str = ""
+    port: int | None = None
+    path: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, url: str) -> Endpoint:
+        """Take `url` apart.
+
+        :raises ValueError: with a reason in words, when it is no URL of the form scheme://...
+        """
+        parts = urlsplit(url)
+        if not parts.scheme or ":" not in url:
+            raise ValueError("not a URL; expected scheme://..., such as tcp://127.0.0.1:8000")
+        if parts.username is not None or parts.fragment:
+            raise ValueError("user names and #fragments have no meaning here")
+        pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        query = dict(pairs)
+        if len(query) != len(pairs):
+            raise ValueError("an option is given twice in the part after '?'")
+        return cls(url, parts.scheme, parts.hostname or "", parts.port, parts.path, query)
+
+
+class Transport(ABC):
+    """A transport. One instance per bound URL; `Options`, if there are any, are the URL's ?query."""
+
+    api_version: ClassVar[int] = 1
+
+    @abstractmethod
+    def check(self, endpoint: Endpoint) -> None:
+        """Refuse an endpoint that can never work, without touching the system.
+
+        Runs in: the command line and the master, before anything is bound.
+        :raises ValueError: what is wrong with it, in words.
+        """
+
+    @abstractmethod
+    def listen(self, endpoint: Endpoint, backlog: int) -> socket.socket:
+        """Bind and listen.
+
+        Runs in: master, at start. Options that accepted sockets inherit (TCP_NODELAY) are set here: one
+        call instead of one per connection.
+        Ownership: the caller owns the socket; if this raises, nothing is left open or on disk.
+
+        :param backlog: how many connections the kernel may queue.
+        :raises OSError: as the system said; the master adds the listener's name and the URL.
+        """
+
+    @abstractmethod
+    def url(self, endpoint: Endpoint, listening: socket.socket) -> str:
+        """Give the URL as bound: the real port, not 0."""
+
+    @abstractmethod
+    def address(self, sockaddr: object) -> Address:
+        """Turn what accept(2), getpeername(2) or getsockname(2) gave into an `Address`."""
+
+    def wrap(self, sock: socket.socket) -> ByteStream:
+        """Make an accepted socket ready to be spoken over.
+
+        Runs in: worker, once per connection, before its first hook. Must not block.
+        Ownership: the stream owns `sock`; if this raises OSError the caller closes `sock`.
+        """
+        return sock
+
+    def close(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: ARG002
+        """Stop listening and remove what `listen` left on disk, if it is still ours.
+
+        Runs in: master, once, at stop. Must not raise.
+        """
+        listening.close()

@@ -1,0 +1,89 @@
+"""Facts that hooks are given: small frozen values without behaviour that reaches into the pool."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Address(NamedTuple):
+    """One end of a connection. `port` is None where the address family has none (UNIX sockets)."""
+
+    host: str
+    port: int | None = None
+
+    def __str__(self) -> str:
+        if self.port is None:
+            return self.host
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class CloseReason(StrEnum):
+    """Why a connection ended, as `on_close` is told."""
+
+    EOF = "eof"  # the peer ended its side and everything was sent
+    CLOSED = "closed"  # the protocol closed it
+    ABORTED = "aborted"  # the protocol dropped it without sending what was buffered
+    RESET = "reset"  # the network or the peer broke it
+    TIMEOUT = "timeout"  # a deadline passed
+    OVERFLOW = "overflow"  # more output was buffered than `output_limit` allows
+    ERROR = "error"  # a hook raised
+    DRAIN = "drain"  # the worker is leaving
+
+
+class TimeoutKind(StrEnum):
+    """Which deadline passed, as `on_timeout` is told."""
+
+    IDLE = "idle"  # nothing was received or sent for the listener's `idle_timeout`
+    READ = "read"  # the deadline that the protocol set with `conn.deadline()`
+    WRITE = "write"  # the peer took none of the buffered output for the listener's `write_timeout`
+
+
+class ExitCause(StrEnum):
+    """Why a worker process ended, as the log, the counters and `on_child_exit` name it."""
+
+    BOOT_FAILURE = "boot failure"  # it ended before it was ready
+    CRASH = "crash"  # it ended by itself after it was ready
+    HUNG = "hung"  # its loop did not turn for `heartbeat_timeout`, or it was not ready within `boot_timeout`
+    SCALED_DOWN = "scaled down"  # asked to leave: one worker fewer
+    STOPPED = "stopped"  # asked to leave: the pool stops
+    ASKED = "asked"  # drained on a TERM that somebody sent to the worker itself
+
+
+@dataclass(frozen=True, slots=True)
+class PoolInfo:
+    """The pool, for hooks in the master."""
+
+    pid: int
+    version: str
+    workers: int
+    bind: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A worker process. `slot` is its stable place, 0..n-1; `generation` counts reloads."""
+
+    slot: int
+    pid: int
+    generation: int
+    uptime_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExitStatus:
+    """How a worker process ended: `code` or `signum`, the other is None."""
+
+    cause: ExitCause
+    code: int | None = None
+    signum: int | None = None
+
+    def __str__(self) -> str:
+        if self.signum is None:
+            return f"exit status {self.code}"
+        try:
+            return signal.Signals(self.signum).name
+        except ValueError:  # a real-time signal has no name
+            return f"signal {self.signum}"

@@ -1,0 +1,32 @@
+"""The contract between a plugin and the worker process that it runs in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class Worker(Protocol):
+    """A worker process, as `on_worker_start` and `on_worker_stop` see it."""
+
+    @property
+    def slot(self) -> int:
+        """Its stable place in the pool, 0..n-1."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    @property
+    def generation(self) -> int:
+        """How many reloads came before it."""
+
+    @property
+    def workers(self) -> int:
+        """How many workers the pool was configured with: a store in memory can't be shared by several."""
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Its event loop: tasks, timers and asyncio clients run in it beside the connections."""

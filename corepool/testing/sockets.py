@@ -1,0 +1,54 @@
+"""A client's side of a socket, in tests: connect by URL, read what is expected, break off rudely."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from urllib.parse import urlsplit
+
+from corepool.testing.waiting import DEADLINE_S
+
+
+def connect(url: str, timeout_s: float = DEADLINE_S) -> socket.socket:
+    """Connect to a tcp: or unix: URL as `status` gives it.
+
+    Every later call on the socket fails with TimeoutError after `timeout_s`, so that a test ends.
+    The caller owns the socket.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(timeout_s)
+        try:
+            sock.connect("\0" + parts.path[1:] if parts.path.startswith("@") else parts.path)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+    sock = socket.create_connection((parts.hostname, parts.port), timeout_s)
+    # The tests send many small pieces: without this Nagle's algorithm holds each for the last one's ACK.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def receive_exactly(sock: socket.socket, count: int) -> bytes:
+    """Receive `count` bytes; fewer only when the peer ended before."""
+    received = bytearray()
+    while len(received) < count and (piece := sock.recv(count - len(received))):
+        received += piece
+    return bytes(received)
+
+
+def receive_all(sock: socket.socket) -> bytes:
+    """Receive until the peer ends its side."""
+    received = bytearray()
+    while piece := sock.recv(65536):
+        received += piece
+    return bytes(received)
+
+
+def reset(sock: socket.socket) -> None:
+    """Close so that the peer gets a RST (TCP) or ECONNRESET at once, whatever is still unsent."""
+    # Lingering for 0 s makes close(2) drop the connection instead of ending it; socket(7).
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()

@@ -1,0 +1,54 @@
+"""The shape of what `corepool status --json` prints and the control socket answers."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class ListenerStatus(TypedDict):
+    """One listener; `bind` holds URLs as bound, with the real port."""
+
+    name: str
+    bind: list[str]
+    protocol: str
+    dispatcher: str
+    accepted: int
+    active: int
+
+
+class WorkerStatus(TypedDict):
+    """One worker; `state` is starting, ready, draining or stopping; `uptime` in seconds, `rss` in bytes."""
+
+    slot: int
+    pid: int
+    state: str
+    generation: int
+    connections: int
+    accepted: int
+    requests: int
+    uptime: float
+    lag_ms: float
+    rss: int
+
+
+class TotalsStatus(TypedDict):
+    """Sums over the pool's whole life; none ever goes backwards."""
+
+    accepted: int
+    closed: int
+    requests: int
+    restarts: int
+    redispatched: int
+    moved: int
+
+
+class Status(TypedDict):
+    """A running pool."""
+
+    pid: int
+    version: str
+    uptime: float
+    generation: int
+    listeners: list[ListenerStatus]
+    workers: list[WorkerStatus]
+    totals: TotalsStatus

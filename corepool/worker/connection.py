@@ -1,0 +1,507 @@
+"""One connection: receives and sends without blocking, keeps its output in order and within bounds.
+
+The hot path is `on_event` with nothing but EPOLLIN, one `recv`, one `send` and `_flush`: what stands there
+was measured. Everything unusual (partial sends, hang-ups, closing) is behind one test each.
+
+Life: open -> `_reason` set (nothing more is accepted for sending; what is buffered still goes out) -> gone
+(out of epoll, `on_close` told, the stream handed to be closed). Whatever happens outside of an event puts
+the connection on the reactor's list of the unsent, so that `flush` settles it before the next poll.
+
+Reading stops while it is paused, congested, ended or closing. A hang-up that nobody reads takes the
+connection out of epoll ("parked"), since EPOLLHUP cannot be masked and would spin.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, POLLIN, poll
+from typing import TYPE_CHECKING
+
+from corepool.spec.types import Address, CloseReason, TimeoutKind
+from corepool.worker.filesegment import FileSegment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
+
+    from _typeshed import ReadableBuffer
+
+    from corepool.spec.transport import ByteStream
+    from corepool.worker.deadlines import Entry
+    from corepool.worker.service import Service
+
+READS_PER_EVENT = 4
+"""Calls of recv that one event may make: 256 KiB at the default limit, then the others get their turn."""
+
+_GATHER_BYTES = 262_144
+"""Small pieces of output are joined up to this size: more than the kernel takes at once saves no call."""
+
+SENDS_PER_EVENT = 4
+"""Calls of send that one event may make, for the same reason."""
+
+_NOT_SERVING = -1  # of _reads_left: no event is being served
+_PARKED = -1  # of _mask: out of epoll, but not gone
+_GONE = -2
+
+_NEVER = 0.0
+
+
+class Connection:
+    """See `corepool.Connection` for what hooks may do with it."""
+
+    __slots__ = (
+        "_active_at",
+        "_blocked_at",
+        "_fd",
+        "_mask",
+        "_out",
+        "_paused",
+        "_queue",
+        "_queued",
+        "_read_deadline",
+        "_reads_left",
+        "_reason",
+        "_received",
+        "_recv",
+        "_send",
+        "_service",
+        "_stream",
+        "_was_congested",
+        "busy",
+        "entry",
+        "eof",
+        "half_open",
+        "id",
+        "session",
+    )
+
+    def __init__(self, service: Service, stream: ByteStream, fd: int, number: int) -> None:
+        """Take over `stream`, which is not watched yet.
+
+        :param fd: its descriptor.
+        :param number: what `id` will be.
+        """
+        self._service = service
+        self._stream = stream
+        self._fd = fd
+        self._recv = stream.recv
+        self._send = stream.send
+        self.id = number
+        self.session: object = None
+        self.eof = False
+        self.half_open = False
+        self.busy = False
+        self.entry: Entry | None = None
+        self._out: bytes | memoryview | FileSegment = b""
+        self._queue: deque[bytes | FileSegment] | None = None
+        self._queued = 0
+        self._mask = EPOLLIN
+        self._reason: CloseReason | None = None
+        self._reads_left = _NOT_SERVING
+        self._paused = False
+        self._was_congested = False
+        self._received = False
+        self._active_at = _NEVER
+        self._blocked_at = _NEVER
+        self._read_deadline: float | None = None
+
+    # --- what hooks use
+
+    @property
+    def listener(self) -> str:
+        return self._service.listener.name
+
+    @property
+    def peer(self) -> Address:
+        return self._service.address_of(self._stream, peer=True)
+
+    @property
+    def local(self) -> Address:
+        return self._service.address_of(self._stream, peer=False)
+
+    @property
+    def closed(self) -> bool:
+        return self._reason is not None
+
+    @property
+    def buffered(self) -> int:
+        return len(self._out) + self._queued
+
+    @property
+    def congested(self) -> bool:
+        return len(self._out) + self._queued > self._service.high_water
+
+    def recv(self, limit: int = 65536) -> bytes:
+        left = self._reads_left
+        if left == 0:
+            return b""
+        self._reads_left = left - 1
+        try:
+            data = self._recv(limit)
+        except BlockingIOError:
+            return b""
+        except OSError:
+            self._break_off(CloseReason.RESET)
+            return b""
+        if data:
+            self._received = True
+            self._service.bytes_in += len(data)
+            return data
+        if limit > 0:
+            self.eof = True
+        return b""
+
+    def send(self, data: ReadableBuffer) -> None:
+        if self._reason is not None:
+            return
+        if type(data) is not bytes:
+            data = bytes(data)  # the caller may change it before it leaves
+        if not self._out:
+            self._out = data
+            if self._reads_left < 0:
+                self._service.unsent.append(self)
+        elif data:
+            self._enqueue(data)
+
+    def sendfile(self, file: BinaryIO, offset: int, count: int) -> None:
+        if self._reason is not None or count <= 0:
+            return
+        segment = FileSegment(file, offset, count)
+        if self._out:
+            self._enqueue(segment)
+            return
+        self._out = segment
+        if self._reads_left < 0:
+            self._service.unsent.append(self)
+
+    def close(self) -> None:
+        self._end(CloseReason.CLOSED)
+
+    def abort(self) -> None:
+        self._break_off(CloseReason.ABORTED)
+
+    def pause(self) -> None:
+        self._paused = True
+        self._watch()
+
+    def resume(self) -> None:
+        self._paused = False
+        self._watch()
+
+    def deadline(self, seconds: float | None) -> None:
+        if seconds is None:
+            self._read_deadline = None
+        else:
+            self._read_deadline = self._service.reactor.now + seconds
+            if self._mask != _GONE:
+                self._service.deadlines.watch(self)
+
+    # --- what the reactor calls
+
+    def on_event(self, mask: int) -> None:
+        if mask != EPOLLIN and not self._serve_unusual(mask):
+            return
+        service = self._service
+        self._reads_left = READS_PER_EVENT
+        self._active_at = service.reactor.now
+        service.requests += 1
+        service.on_readable(self)
+        self._reads_left = _NOT_SERVING
+        if self._out:
+            self._flush()
+        if self.eof or self._reason is not None:
+            self._settle()
+
+    def on_failure(self) -> None:
+        """Log the exception of a hook; it costs this connection alone."""
+        self._service.failed(self)
+        self._break_off(CloseReason.ERROR)
+        self._reads_left = _NOT_SERVING
+        self._settle()
+
+    def flush(self) -> None:
+        """Send what was buffered outside of an event, and act on what was closed there."""
+        if self._mask == _GONE:
+            return
+        if self._out:
+            self._flush()
+        self._settle()
+
+    # --- what the worker calls
+
+    def begin(self) -> None:
+        """Watch the stream and greet the client.
+
+        :raises OSError: it can't be watched; it still has to be closed.
+        """
+        self._service.reactor.add(self._fd, self, EPOLLIN)
+        self._active_at = self._service.reactor.now
+        on_accept = self._service.chain.on_accept
+        if on_accept is not None:
+            self._run(on_accept)
+        if self._service.idle_timeout:
+            self._service.deadlines.watch(self)
+
+    def say_goodbye(self) -> None:
+        """Tell the protocol that the worker is leaving."""
+        on_drain = self._service.chain.on_drain
+        if on_drain is not None and self._reason is None:
+            self._run(on_drain)
+
+    def leave_if_idle(self, *, untouched_too: bool) -> None:
+        """Close, if the connection is between requests and nothing more has arrived.
+
+        :param untouched_too: also one that has not sent its first request yet.
+        """
+        if self._reason is not None or self.busy or self._out:
+            return
+        if not self._received and not untouched_too:
+            return
+        if self._mask == EPOLLIN and self._has_input():
+            return
+        self._end(CloseReason.DRAIN)
+
+    def break_off_for_drain(self) -> None:
+        """Close now: the drain deadline has passed."""
+        self._break_off(CloseReason.DRAIN)
+
+    def next_deadline(self) -> tuple[float, TimeoutKind] | None:
+        service = self._service
+        due: tuple[float, TimeoutKind] | None = None
+        if service.idle_timeout and not self._blocked_at:
+            due = (self._active_at + service.idle_timeout, TimeoutKind.IDLE)
+        if service.write_timeout and self._blocked_at:
+            due = (self._blocked_at + service.write_timeout, TimeoutKind.WRITE)
+        if self._read_deadline is not None and (due is None or self._read_deadline < due[0]):
+            due = (self._read_deadline, TimeoutKind.READ)
+        return due
+
+    def on_deadline(self, kind: TimeoutKind) -> None:
+        now = self._service.reactor.now
+        if kind is TimeoutKind.READ:
+            self._read_deadline = None
+        elif kind is TimeoutKind.IDLE:
+            self._active_at = now
+        else:
+            self._blocked_at = now
+        on_timeout = self._service.chain.on_timeout
+        kept = on_timeout is not None and self._run(lambda conn: on_timeout(conn, kind)) is not None
+        if kept:
+            return
+        if kind is TimeoutKind.WRITE:
+            self._break_off(CloseReason.TIMEOUT)
+        else:
+            self._end(CloseReason.TIMEOUT)
+
+    # --- output
+
+    def _enqueue(self, piece: bytes | FileSegment) -> None:
+        if self._queue is None:
+            self._queue = deque()
+        self._queue.append(piece)
+        self._queued += len(piece)
+        if self._queued > self._service.output_limit:
+            self._service.overflowed(self)
+            self._break_off(CloseReason.OVERFLOW)
+
+    def _flush(self) -> None:
+        out = self._out
+        if self._queue is not None or type(out) is not bytes or self._mask != EPOLLIN:
+            self._flush_queue()
+            return
+        try:
+            sent = self._send(out)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._break_off(CloseReason.RESET)
+            return
+        self._service.bytes_out += sent
+        if sent == len(out) <= self._service.high_water:
+            self._out = b""
+        else:
+            self._was_congested = len(out) > self._service.high_water
+            self._out = memoryview(out)[sent:]
+            self._flush_queue()
+
+    def _flush_queue(self) -> None:
+        """Send until everything is gone, the peer takes no more, or the others are due."""
+        service = self._service
+        progress = False
+        for _ in range(SENDS_PER_EVENT):
+            if self.congested:
+                self._was_congested = True
+            if self._out:
+                sent = self._send_piece()
+                if not sent:
+                    break
+                progress = True
+                service.bytes_out += sent
+            if self._was_congested and self.buffered * 2 <= service.high_water and self._reason is None:
+                self._was_congested = False
+                if service.chain.on_writable is not None:
+                    self._run(service.chain.on_writable)
+            if not self._out:
+                break
+        if self._mask == _GONE:
+            return
+        was_blocked = self._blocked_at
+        if not self._out and not self._was_congested:
+            self._blocked_at = _NEVER
+        elif progress or not was_blocked:
+            self._blocked_at = service.reactor.now
+        if was_blocked and progress:
+            self._active_at = service.reactor.now
+        self._watch()
+        if service.write_timeout and self._blocked_at and not was_blocked:
+            service.deadlines.watch(self)
+
+    def _send_piece(self) -> int:
+        """Send from the front of the output; 0 when the peer takes no more or is gone."""
+        if self._queue:
+            self._gather()
+        out = self._out
+        try:
+            sent = out.send_to(self._stream) if isinstance(out, FileSegment) else self._send(out)
+        except BlockingIOError:
+            return 0
+        except (OSError, EOFError):
+            self._break_off(CloseReason.RESET)
+            return 0
+        if isinstance(out, FileSegment):
+            if not out:
+                out.close()
+        else:
+            self._out = memoryview(out)[sent:]
+        if not self._out:
+            self._out = self._queue.popleft() if self._queue else b""
+            self._queued -= len(self._out)
+        if not self._queue:
+            self._queue = None
+        return sent
+
+    def _gather(self) -> None:
+        """Join the small pieces at the front into one."""
+        assert self._queue is not None
+        if isinstance(self._out, FileSegment):
+            return
+        pieces: list[bytes | memoryview] = [self._out]
+        size = len(self._out)
+        while self._queue and size < _GATHER_BYTES and isinstance(self._queue[0], bytes):
+            piece = self._queue.popleft()
+            assert isinstance(piece, bytes)
+            pieces.append(piece)
+            size += len(piece)
+            self._queued -= len(piece)
+        if len(pieces) > 1:
+            self._out = b"".join(pieces)
+
+    def _forget_output(self) -> None:
+        for piece in (self._out, *(self._queue or ())):
+            if isinstance(piece, FileSegment):
+                piece.close()
+        self._out = b""
+        self._queue = None
+        self._queued = 0
+
+    # --- events other than plain input
+
+    def _serve_unusual(self, mask: int) -> bool:
+        """Serve everything but input; True when input is to be served too."""
+        if mask & EPOLLOUT:
+            self._flush_queue()
+            self._settle()
+            if self._mask == _GONE:
+                return False
+        if self._mask & EPOLLIN:
+            # recv tells what a hang-up or an error means, after what came before it.
+            return bool(mask & ~EPOLLOUT)
+        if mask & EPOLLERR or (mask & EPOLLHUP and not self._paused):
+            # Nobody would read, and nothing can be sent to a peer that has hung up.
+            self._break_off(CloseReason.RESET)
+            self._settle()
+        elif mask & EPOLLHUP:
+            self._service.reactor.remove(self._fd)
+            self._service.parked.add(self)
+            self._mask = _PARKED
+        return False
+
+    def _watch(self) -> None:
+        """Watch for what can be served now."""
+        if self._mask == _GONE:
+            return
+        reading = not (self._paused or self.eof or self._reason is not None or self._was_congested)
+        mask = (EPOLLIN if reading else 0) | (EPOLLOUT if self._blocked_at else 0)
+        if mask == self._mask:
+            return
+        if self._mask != _PARKED:
+            self._service.reactor.change(self._fd, mask)
+        elif mask:
+            self._service.reactor.add(self._fd, self, mask)
+            self._service.parked.discard(self)
+        else:
+            return
+        self._mask = mask
+
+    def _has_input(self) -> bool:
+        poller = poll()
+        poller.register(self._fd, POLLIN)
+        return bool(poller.poll(0))
+
+    def _run(self, hook: Callable[[Connection], object]) -> object:
+        """Call a hook outside of `on_event`, under the same guard."""
+        was_serving = self._reads_left
+        self._reads_left = READS_PER_EVENT
+        try:
+            return hook(self)
+        except Exception:  # noqa: BLE001  # logged; it costs this connection alone
+            self._service.failed(self)
+            self._break_off(CloseReason.ERROR)
+            return None
+        finally:
+            self._reads_left = was_serving
+            if was_serving == _NOT_SERVING and (self._out or self.eof or self._reason is not None):
+                self._service.unsent.append(self)
+
+    # --- the end
+
+    def _end(self, reason: CloseReason) -> None:
+        """Accept no more output; close when what is buffered has left."""
+        if self._reason is None:
+            self._reason = reason
+            if self._reads_left == _NOT_SERVING:
+                self._service.unsent.append(self)
+
+    def _break_off(self, reason: CloseReason) -> None:
+        """Close without sending what is buffered.
+
+        Not at once: `on_close` must not run inside another hook of the same connection.
+        """
+        self._forget_output()
+        self._blocked_at = _NEVER
+        self._was_congested = False
+        if self._reason is None:
+            self._reason = reason
+        if self._reads_left == _NOT_SERVING:
+            self._service.unsent.append(self)
+
+    def _settle(self) -> None:
+        """Act on the end of input and on close."""
+        if self._mask == _GONE:
+            return
+        if self._reason is None:
+            if not self.eof:
+                return
+            if self.half_open:
+                self._watch()
+                return
+            self._reason = CloseReason.EOF
+        if self._out:
+            self._watch()
+            return
+        mask, self._mask = self._mask, _GONE
+        if mask == _PARKED:
+            self._service.parked.discard(self)
+        else:
+            self._service.reactor.remove(self._fd)
+        self._service.release(self, self._stream, self._reason, ended=self.eof)

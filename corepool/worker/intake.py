@@ -1,0 +1,182 @@
+"""Where connections come into a worker: handed over by the master, or accepted by the worker itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+from select import EPOLLEXCLUSIVE, EPOLLIN
+from typing import TYPE_CHECKING
+
+from corepool.accepting import RETRY_DELAY_S, Complaint, ExhaustedError, accept_one
+from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.ipc.messages import Kind, Message
+from corepool.ipc.scoreboard import Cell
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Sequence
+
+    from corepool.ipc.channel import Channel
+    from corepool.listener import BoundSocket
+    from corepool.worker.reactor import Reactor
+    from corepool.worker.service import Service, Tally
+
+log = logging.getLogger(__name__)
+
+ACCEPTS_PER_EVENT = 16
+"""Connections taken from one backlog before the ready ones get their turn."""
+
+_SAY_RETRY_S = 0.05
+"""When the channel to the master is full (it is not reading), a message is tried again after this long."""
+
+
+class Intake:
+    """The worker's end of the channel: connections and orders of the master."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        services: Sequence[Service],
+        tally: Tally,
+        loop: asyncio.AbstractEventLoop,
+        on_order: Callable[[Kind], None],
+        on_orphaned: Callable[[], None],
+    ) -> None:
+        """Serve what comes by `channel`.
+
+        :param on_order: called with DRAIN or STOP.
+        :param on_orphaned: called when the master is gone.
+        """
+        self._channel = channel
+        self._services = services
+        self._tally = tally
+        self._loop = loop
+        self._on_order = on_order
+        self._on_orphaned = on_orphaned
+        self._open = True
+        tally.on_room.append(self._say_room)
+
+    def on_event(self, mask: int) -> None:  # noqa: ARG002  # hang-up included: receive tells
+        """Take one message: a batch of connections at most, then the ready ones get their turn."""
+        try:
+            received = self._channel.receive()
+        except PeerGoneError:
+            self._on_orphaned()
+            return
+        if received is None:
+            return
+        message, fds = received
+        if message.kind is not Kind.HANDOFF:
+            self._on_order(message.kind)
+            return
+        if not self._open:
+            for fd in fds:  # sent before the master heard LEAVING; never acknowledged, so still its own
+                os.close(fd)
+            return
+        service = self._services[message.listener]
+        cells = self._tally.cells
+        for fd in fds:
+            # Acknowledged one by one, each before its first hook: if that hook kills this process, the rest of
+            # the batch is dispatched again, and the connection that did it is not.
+            cells[Cell.RECEIVED] += 1
+            service.take(fd)
+        if len(fds) < message.payload[0]:
+            log.error(
+                "out of descriptors: received %d of %d connections handed over; draining, the others go elsewhere",
+                len(fds),
+                message.payload[0],
+            )
+            self._on_order(Kind.DRAIN)
+
+    def on_failure(self) -> None:
+        """Log a bug of ours; the channel is level-triggered, so nothing is lost."""
+        log.exception("channel to the master: unexpected error")
+
+    def flush(self) -> None:
+        """Messages leave when they are sent."""
+
+    def say(self, kind: Kind, payload: bytes = b"") -> bool:
+        """Send a message to the master; False when it can't be sent now. A master that is gone counts as told."""
+        try:
+            self._channel.send(Message(kind, 0, payload))
+        except ChannelFullError:
+            return False
+        except PeerGoneError:
+            pass  # on_event meets it too, and acts on it
+        return True
+
+    def leave(self) -> None:
+        """Take nothing more: what is not acknowledged goes back to the master."""
+        self._open = False
+        if not self.say(Kind.LEAVING):
+            self._loop.call_later(_SAY_RETRY_S, self.leave)
+
+    def _say_room(self) -> None:
+        if not self._tally.full and not self.say(Kind.ROOM):
+            self._loop.call_later(_SAY_RETRY_S, self._say_room)
+
+
+class BacklogReader:
+    """Accepts from one listening socket in this worker (dispatchers with `worker_accepts`)."""
+
+    def __init__(
+        self,
+        bound: BoundSocket,
+        service: Service,
+        tally: Tally,
+        reactor: Reactor,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._socket = bound.socket
+        self._fd = bound.socket.fileno()
+        self._url = bound.url
+        self._service = service
+        self._tally = tally
+        self._reactor = reactor
+        self._loop = loop
+        self._complaint = Complaint(log)
+        self._watching = False
+        self._stopped = False
+        tally.on_room.append(self.watch)
+
+    def watch(self) -> None:
+        """Accept from now on, as long as there is room."""
+        if not (self._watching or self._stopped or self._tally.full):
+            # EXCLUSIVE: one connection wakes one worker or a few, not all. It refuses EPOLL_CTL_MOD, so pausing
+            # means taking it out.
+            self._reactor.add(self._fd, self, EPOLLIN | EPOLLEXCLUSIVE)
+            self._watching = True
+
+    def stop(self) -> None:
+        """Accept nothing any more."""
+        self._stopped = True
+        self._unwatch()
+
+    def on_event(self, mask: int) -> None:  # noqa: ARG002
+        for _ in range(ACCEPTS_PER_EVENT):
+            if self._tally.full:
+                self._unwatch()
+                return
+            try:
+                accepted = accept_one(self._socket)
+            except ExhaustedError as error:
+                self._complaint.warn("accept paused url=%s reason=%s retry_s=%g", self._url, error, RETRY_DELAY_S)
+                self._unwatch()
+                self._loop.call_later(RETRY_DELAY_S, self.watch)
+                return
+            if accepted is None:
+                return
+            self._service.take(accepted[0])
+
+    def on_failure(self) -> None:
+        log.exception("accept failed url=%s", self._url)
+        self._unwatch()
+        self._loop.call_later(RETRY_DELAY_S, self.watch)
+
+    def flush(self) -> None:
+        """Nothing is ever buffered."""
+
+    def _unwatch(self) -> None:
+        if self._watching:
+            self._watching = False
+            self._reactor.remove(self._fd)

@@ -1,0 +1,198 @@
+"""The worker process, from its fork to its exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import traceback
+from select import EPOLLIN
+from typing import TYPE_CHECKING
+
+from corepool.ipc.messages import MAX_PAYLOAD, Kind
+from corepool.ipc.scoreboard import Cell
+from corepool.worker.deadlines import Deadlines
+from corepool.worker.drain import Drain
+from corepool.worker.intake import BacklogReader, Intake
+from corepool.worker.process import (
+    EVENT_SIGNALS,
+    ORPHAN_GRACE_S,
+    TERMINAL_SIGNALS,
+    detach_from_master,
+    die_if_orphaned,
+    set_orphan_alarm,
+)
+from corepool.worker.reactor import Reactor
+from corepool.worker.service import Service, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from corepool.config.settings import PoolSettings
+    from corepool.ipc.seat import Seat
+    from corepool.listener import BoundSocket
+
+log = logging.getLogger(__name__)
+
+EXIT_BOOT_FAILED = 3
+
+
+def run_worker(seat: Seat, bound: Sequence[BoundSocket], pool: PoolSettings, keep: Iterable[int]) -> int:
+    """Be a worker.
+
+    Runs in: the forked child, with all signals blocked; the caller ends the process with what this returns.
+
+    :param keep: descriptors to keep besides the standard three, the channel and the sockets it accepts on.
+    :returns: the exit status.
+    """
+    own = [each.socket.fileno() for each in bound if each.listener.dispatcher.worker_accepts]
+    detach_from_master([*keep, seat.channel.fd, *own], seat.master_pid)
+    os.environ.pop("NOTIFY_SOCKET", None)  # systemd listens to the master only
+    worker = WorkerProcess(seat, bound, pool)
+    try:
+        worker.boot()
+    except BaseException as error:  # noqa: BLE001  # SystemExit of an application is a boot failure as well
+        report = "".join(traceback.format_exception(error))
+        log.error("worker %d can't boot:\n%s", seat.slot, report.rstrip())  # noqa: TRY400  # the traceback is in it
+        worker.intake.say(Kind.FAILED, report.encode(errors="replace")[-MAX_PAYLOAD:])
+        return EXIT_BOOT_FAILED
+    worker.run()
+    return 0
+
+
+class WorkerProcess:
+    """A worker: wires the reactor, the intake and the drain to one event loop. Implements `corepool.Worker`."""
+
+    def __init__(self, seat: Seat, bound: Sequence[BoundSocket], pool: PoolSettings) -> None:
+        self.slot = seat.slot
+        self.generation = seat.generation
+        self.workers = seat.workers
+        self.pid = os.getpid()
+        self._master_pid = seat.master_pid
+        self._row = seat.row
+        self._pool = pool
+        self._channel_fd = seat.channel.fd
+        self._reactor = Reactor()
+        self.loop = asyncio.SelectorEventLoop(self._reactor)
+        asyncio.set_event_loop(self.loop)
+        deadlines = Deadlines(self.loop)
+        tally = Tally(seat.row, pool.max_connections)
+        self._services = [Service(each, self.loop, self._reactor, deadlines, tally) for each in bound]
+        self.intake = Intake(
+            seat.channel, self._services, tally, self.loop, self._on_order, self._on_orphaned
+        )
+        self._backlogs = [
+            BacklogReader(each, service, tally, self._reactor, self.loop)
+            for each, service in zip(bound, self._services, strict=True)
+            if each.listener.dispatcher.worker_accepts
+        ]
+        self._chains = list({id(each.listener): each.listener.chain for each in bound}.values())
+        self._drain = Drain(self._reactor, self._services, self.loop, self.loop.stop)
+        # Often enough that a late heartbeat means a stuck loop, seldom enough to cost nothing.
+        self._heartbeat_interval_s = min(1.0, pool.heartbeat_timeout / 4)
+        self._heartbeat_due = 0.0
+        self._orphaned = False
+
+    def boot(self) -> None:
+        """Run the plugins' start, then tell the master that connections may come.
+
+        :raises BaseException: whatever a plugin's `on_worker_start` raised.
+        """
+        for chain in self._chains:
+            if chain.on_worker_start is not None:
+                chain.on_worker_start(self)
+        for signum in EVENT_SIGNALS:
+            self.loop.add_signal_handler(signum, self._on_signal, signum)
+        for signum in TERMINAL_SIGNALS:
+            self.loop.add_signal_handler(signum, lambda: None)
+        die_if_orphaned(self._master_pid)
+        # What is alive now stays alive: the collector need not look at it, nor copy its pages by doing so.
+        gc.collect()
+        gc.freeze()
+        self._reactor.add(self._channel_fd, self.intake, EPOLLIN)
+        for backlog in self._backlogs:
+            backlog.watch()
+        self._heartbeat_due = self.loop.time()
+        self._beat()
+        self.intake.say(Kind.READY)
+
+    def run(self) -> None:
+        """Serve until drained or stopped, then run the plugins' stop."""
+        self.loop.run_forever()
+        self._reactor.flush_unsent()
+        self._publish()
+        for chain in self._chains:
+            if chain.on_worker_stop is not None:
+                _guarded("on_worker_stop", chain.on_worker_stop, self)
+        _cancel_tasks(self.loop)
+        self.loop.close()
+
+    def _beat(self) -> None:
+        now = self.loop.time()
+        cells = self._row.cells
+        cells[Cell.LAG_NS] = max(0, int((now - self._heartbeat_due) * 1e9))
+        cells[Cell.HEARTBEAT_NS] = int(now * 1e9)
+        self._publish()
+        self._heartbeat_due = now + self._heartbeat_interval_s
+        self.loop.call_at(self._heartbeat_due, self._beat)
+
+    def _publish(self) -> None:
+        """Write the counters that connections keep as plain attributes."""
+        cells, services = self._row.cells, self._services
+        cells[Cell.REQUESTS] = sum(service.requests for service in services)
+        cells[Cell.BYTES_IN] = sum(service.bytes_in for service in services)
+        cells[Cell.BYTES_OUT] = sum(service.bytes_out for service in services)
+        cells[Cell.ERRORS] = sum(service.errors for service in services)
+        cells[Cell.BUSY_NS] = int(self._reactor.busy_s * 1e9)
+
+    def _on_signal(self, signum: int) -> None:
+        for chain in self._chains:
+            if chain.on_signal is not None:
+                _guarded("on_signal", chain.on_signal, signum)
+        if signum == EVENT_SIGNALS[0]:
+            if os.getppid() == self._master_pid:
+                self._leave(self._pool.drain_timeout)
+            else:
+                self._on_orphaned()
+
+    def _on_order(self, kind: Kind) -> None:
+        if kind is Kind.DRAIN:
+            self._leave(self._pool.drain_timeout)
+        elif kind is Kind.STOP:
+            self._leave(0)
+        else:
+            raise RuntimeError(f"the master sent {kind!r}, which is not for workers")
+
+    def _on_orphaned(self) -> None:
+        """Leave soon: the master is gone, and the next one wants the addresses."""
+        if self._orphaned:
+            return
+        self._orphaned = True
+        log.error("worker %d: the master is gone; leaving", self.slot)
+        set_orphan_alarm()
+        self._reactor.remove(self._channel_fd)
+        self._leave(ORPHAN_GRACE_S)
+
+    def _leave(self, timeout_s: float) -> None:
+        for backlog in self._backlogs:
+            backlog.stop()
+        self.intake.leave()
+        self._drain.begin(timeout_s)
+
+
+def _guarded(name: str, hook: Callable[..., object], *values: object) -> None:
+    try:
+        hook(*values)
+    except Exception:
+        log.exception("hook %s failed", name)
+
+
+def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """End what the plugins left running, as asyncio.run does."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())

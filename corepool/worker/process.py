@@ -1,0 +1,94 @@
+"""What makes a forked process a worker: its signals, its descriptors, and its tie to the master's life."""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import FrameType
+
+_PR_SET_PDEATHSIG = 1
+
+_STDERR = 2
+
+ORPHAN_GRACE_S = 0.5
+"""How long a worker may finish what it has begun when its master is gone."""
+
+_ORPHAN_ALARM_S = 0.8
+"""After which SIGALRM ends it, whatever it is doing; together with start-up of the next pool under a second."""
+
+TERMINAL_SIGNALS = (signal.SIGINT, signal.SIGQUIT)
+"""What a terminal sends to the whole process group: the master decides what they mean."""
+
+EVENT_SIGNALS = (
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+    signal.SIGWINCH,
+)
+"""What arrives in the loop as events."""
+
+
+def detach_from_master(keep: Iterable[int], master_pid: int) -> None:
+    """Give up everything of the master's, first thing after the fork, with all signals blocked.
+
+    The master's Python objects must stay referenced (the fork's frame holds them): collected later, a
+    socket object would close whatever has its number by then.
+
+    :param keep: descriptors to keep besides the standard three.
+    """
+    signal.set_wakeup_fd(-1)
+    for signum in EVENT_SIGNALS:
+        signal.signal(signum, signal.SIG_DFL)
+    for signum in TERMINAL_SIGNALS:
+        # A handler and not SIG_IGN, which programs that the worker starts would inherit.
+        signal.signal(signum, _ignore)
+    _close_all_but({0, 1, 2, *keep})
+    # TERM kills while the worker boots; later it is an event. If the master died before prctl, nobody sends it.
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != master_pid:
+        os._exit(0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    faulthandler.enable(file=_STDERR, all_threads=True)
+
+
+def die_if_orphaned(master_pid: int) -> None:
+    """Make sure that SIGTERM from the kernel (PR_SET_PDEATHSIG) ends even a worker whose loop is stuck.
+
+    To be called once the loop handles SIGTERM. A Python handler runs between any two bytecodes, the loop's
+    only when the loop turns.
+    """
+
+    def on_term(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        if os.getppid() != master_pid:
+            set_orphan_alarm()
+
+    signal.signal(signal.SIGTERM, on_term)
+
+
+def set_orphan_alarm() -> None:
+    """Let the kernel end this process soon, whatever it is doing."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, _ORPHAN_ALARM_S)
+
+
+def _close_all_but(keep: set[int]) -> None:
+    """Close every descriptor that is not in `keep`, by close_range(2) where there is one."""
+    low = 0
+    for fd in sorted(keep):
+        if low < fd:  # closerange(0, 0) would be close_range(0, UINT_MAX) and close everything
+            os.closerange(low, fd)
+        low = fd + 1
+    os.closerange(low, os.sysconf("SC_OPEN_MAX"))
+
+
+def _ignore(signum: int, frame: FrameType | None) -> None:
+    """Do nothing: the master tells what the terminal's signal means."""

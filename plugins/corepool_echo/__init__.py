@@ -1,0 +1,17 @@
+"""The echo protocol (RFC 862): everything that comes in goes out again. The smallest protocol there is."""
+
+from __future__ import annotations
+
+from corepool import Connection, hookimpl
+
+__all__ = ["Echo"]
+
+
+class Echo:
+    """Send back what was received, byte for byte."""
+
+    try_it = "printf 'hello\\n' | nc -N {host} {port}"
+
+    @hookimpl
+    def on_readable(self, conn: Connection) -> None:
+        conn.send(conn.recv())

@@ -1,0 +1,135 @@
+"""`corepool check`: everything that is wrong, at once; or what is right, with all defaults."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import tomli
+
+from corepool.config.load import load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Corepool
+
+EVERYTHING_WRONG = """
+[pool]
+wrokers = 4
+max_connections = "many"
+dispatcher = "round-robbin"
+
+[[listener]]
+name = "a"
+bind = ["tpc://127.0.0.1:1", "127.0.0.1", "tcp://127.0.0.1"]
+protocol = "ecko"
+idle_timeout = "soon"
+
+[[listener]]
+name = "a"
+bind = ["unix:///tmp/x?mood=0600"]
+protocol = "echo"
+options = { loud = true }
+extensions = ["nothing"]
+"""
+
+
+def mistakes(stderr: str) -> list[str]:
+    """Give the lines below the heading, which must count them."""
+    heading, *lines = stderr.splitlines()
+    assert heading == f"corepool: {len(lines)} mistakes in corepool.toml:"
+    assert all(line.startswith("  ") for line in lines)
+    return [line.strip() for line in lines]
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_every_mistake_is_told_at_once_with_its_key_and_what_was_meant(
+    corepool: Corepool, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "corepool.toml").write_text(EVERYTHING_WRONG)
+
+    done = corepool(command)
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    found = mistakes(done.stderr)
+    expected = {
+        "pool.wrokers": "(did you mean 'workers'?)",
+        'pool.max_connections = "many"': "expected a whole number",
+        "pool.dispatcher": "(did you mean 'round-robin'?)",
+        "listener[0].bind[0]": "(did you mean 'tcp'?)",
+        "listener[0].bind[1]": "not a URL",
+        "listener[0].bind[2]": "port",
+        "listener[0].protocol": "(did you mean 'echo'?)",
+        'listener[0].idle_timeout = "soon"': "expected a duration such as",
+        "listener[0].name": "another listener has this name",
+        "listener[1].name": "another listener has this name",
+        "listener[1].bind[0]": "mood",
+        "listener[1].options": "takes no options",
+        "listener[1].extensions[0]": "nothing",
+    }
+    missed = {
+        place: words
+        for place, words in expected.items()
+        if not any(line.startswith(place) and words in line for line in found)
+    }
+    assert missed == {}, done.stderr
+    assert len(found) == len(expected), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "can't be read: No such file or directory"),
+        (b"[pool\n", "not TOML: Expected ']' at the end of a table declaration (at line 1, column 6)"),
+        (b"\xff", "not UTF-8 text: line 1 has the byte 0xff"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_sentence(
+    corepool: Corepool, tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
+    if content is not None:
+        (tmp_path / "mine.toml").write_bytes(content)
+
+    done = corepool("check", "mine.toml")
+
+    assert done.returncode == 2
+    assert done.stderr == f"corepool: 1 mistake in mine.toml:\n  {sentence}\n"
+
+
+def test_a_right_configuration_is_printed_so_that_it_reads_back_the_same(
+    corepool: Corepool, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text("""
+[pool]
+workers = 3
+drain_timeout = "1500ms"
+[control]
+socket = "/x/y \\" \\u007f z"
+[[listener]]
+name = "a"
+bind = ["tcp://127.0.0.1:0", "unix:@corepool-check"]
+protocol = "echo"
+""")
+
+    done = corepool("check", "mine.toml")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 'heartbeat_timeout = "30s"' in done.stdout, "defaults are filled in"
+    resolved = tmp_path / "resolved.toml"
+    resolved.write_text(done.stdout)
+    assert load_settings(resolved) == load_settings(mine)
+
+
+def test_what_depends_on_the_machine_is_resolved(corepool: Corepool, tmp_path: Path) -> None:
+    (tmp_path / "corepool.toml").write_text(
+        '[[listener]]\nname = "a"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "echo"\n'
+    )
+
+    done = corepool("check")
+
+    assert done.returncode == 0, done.stderr
+    assert tomli.loads(done.stdout)["control"] == {"socket": str(tmp_path / "corepool" / "control.sock")}
+    assert 'workers = "auto"  # ' in done.stdout

@@ -1,0 +1,170 @@
+"""`corepool status` against a pool, against nothing, and against things that are no pool."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from conftest import Corepool
+
+STATUS = {
+    "pid": 41,
+    "version": "0.1.0",
+    "uptime": 7300.0,
+    "generation": 0,
+    "listeners": [
+        {
+            "name": "echo",
+            "bind": ["tcp://127.0.0.1:7007", "unix:@[bold]x"],
+            "protocol": "echo",
+            "dispatcher": "kernel",
+            "accepted": 5,
+            "active": 2,
+        }
+    ],
+    "workers": [
+        {
+            "slot": 0,
+            "pid": 42,
+            "state": "ready",
+            "generation": 0,
+            "connections": 2,
+            "accepted": 5,
+            "requests": 9,
+            "uptime": 12.0,
+            "lag_ms": 0.25,
+            "rss": 3 * 2**20,
+        }
+    ],
+    "totals": {"accepted": 5, "closed": 3, "requests": 9, "restarts": 0, "redispatched": 0, "moved": 0},
+}
+
+
+@contextmanager
+def pool_that_answers(path: Path, answer: bytes) -> Iterator[list[bytes]]:
+    """Stand in for a master: take one request, give this answer, close. Yields what was asked."""
+    asked: list[bytes] = []
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+
+        def serve() -> None:
+            with listening.accept()[0] as connection:
+                asked.append(connection.recv(4096))
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield asked
+        thread.join()
+
+
+def reply(**members: object) -> bytes:
+    return json.dumps(members).encode() + b"\n"
+
+
+def test_where_nothing_listens_it_says_so_and_how_to_choose(corepool: Corepool, tmp_path: Path) -> None:
+    done = corepool("status")
+
+    path = tmp_path / "corepool" / "control.sock"
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"corepool: no pool answers at {path}; is it running? (--control PATH chooses another)\n"
+    )
+
+
+def test_a_socket_file_that_a_dead_pool_left_is_no_pool(corepool: Corepool, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(tmp_path / "c.sock"))
+
+    done = corepool("status", "--control", "c.sock")
+
+    assert done.returncode == 1
+    assert "no pool answers at c.sock" in done.stderr
+
+
+def test_the_json_is_what_the_pool_said(corepool: Corepool, tmp_path: Path) -> None:
+    with pool_that_answers(tmp_path / "c.sock", reply(ok=True, result=STATUS)) as asked:
+        done = corepool("status", "--json", "--control", "c.sock")
+
+    assert (done.returncode, json.loads(done.stdout)) == (0, STATUS)
+    assert asked == [b'{"command": "status"}\n']
+
+
+def test_the_tables_show_listeners_workers_and_totals(corepool: Corepool, tmp_path: Path) -> None:
+    with pool_that_answers(tmp_path / "c.sock", reply(ok=True, result=STATUS)):
+        done = corepool("status", "--control", "c.sock")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert "corepool 0.1.0, pid 41, generation 0, up 2 h" in done.stdout
+    assert ["echo", "tcp://127.0.0.1:7007", "echo", "kernel", "5", "2"] in rows
+    assert ["unix:@[bold]x"] in rows, "names are text, never markup"
+    assert ["0", "42", "ready", "0", "2", "5", "9", "12", "s", "0.2", "3.0", "MiB"] in rows
+    assert ["5", "3", "9", "0", "0", "0"] in rows
+
+
+def test_the_socket_is_that_of_the_configuration_even_while_that_is_being_edited(
+    corepool: Corepool, tmp_path: Path
+) -> None:
+    (tmp_path / "corepool.toml").write_text(f"""
+[pool]
+wrokers = 1
+[control]
+socket = "{tmp_path}/mine.sock"
+[[listener]]
+name = "echo"
+bind = ["tcp://127.0.0.1:0"]
+protocol = "echo"
+""")
+
+    with pool_that_answers(tmp_path / "mine.sock", reply(ok=True, result=STATUS)):
+        done = corepool("status", "--json")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_wrong_control_socket_in_the_configuration_is_a_mistake(corepool: Corepool, tmp_path: Path) -> None:
+    (tmp_path / "corepool.toml").write_text("[control]\nsocket = 3\n")
+
+    done = corepool("status")
+
+    assert done.returncode == 2
+    assert "control.socket = 3: expected text in quotes" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (reply(ok=False, error="not now"), "the pool at c.sock refused: not now"),
+        (b"", "what answers at c.sock is no corepool: it said b''"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what answers at c.sock is no corepool"),
+        (b"\xff\n", "what answers at c.sock is no corepool"),
+        (b"[]\n", "what answers at c.sock is no corepool"),
+        (b"[" * 100_000 + b"\n", "what answers at c.sock is no corepool"),
+    ],
+)
+def test_an_answer_that_is_none_is_told_in_words(
+    corepool: Corepool, tmp_path: Path, answer: bytes, words: str
+) -> None:
+    with pool_that_answers(tmp_path / "c.sock", answer):
+        done = corepool("status", "--control", "c.sock")
+
+    assert done.returncode == 1
+    assert words in done.stderr
+
+
+def test_a_path_too_long_for_a_socket_is_told_in_words(corepool: Corepool) -> None:
+    done = corepool("status", "--control", "x" * 200)
+
+    assert done.returncode == 1
+    assert "path too long" in done.stderr

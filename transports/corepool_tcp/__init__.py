@@ -1,0 +1,67 @@
+"""The tcp transport: `tcp://host:port`, IPv4 and IPv6.
+
+`tcp://127.0.0.1:8000`, `tcp://[::1]:0` (a free port), `tcp://localhost:80` (the first address that the
+name has), `tcp://*:80` and `tcp://:80` (every IPv4 address). An IPv6 socket takes IPv6 alone, so that
+`tcp://0.0.0.0:80` and `tcp://[::]:80` can stand side by side.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from corepool import Address, Transport
+
+if TYPE_CHECKING:
+    from corepool import Endpoint
+
+
+class Tcp(Transport):
+    """Listen on a TCP port. Connections are the plain sockets."""
+
+    def check(self, endpoint: Endpoint) -> None:
+        """Refuse a URL without a port, or with a path."""
+        if endpoint.port is None:
+            raise ValueError("a port is missing; expected tcp://host:port, port 0 for a free one")
+        if endpoint.path:
+            raise ValueError(f"a path ({endpoint.path!r}) has no meaning for tcp; expected tcp://host:port")
+
+    def listen(self, endpoint: Endpoint, backlog: int) -> socket.socket:
+        """Bind to the first address of the host. A name may ask the resolver, which may take seconds."""
+        host = "0.0.0.0" if endpoint.host in ("", "*") else endpoint.host
+        try:
+            found = socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        except socket.gaierror as error:
+            raise OSError(error.errno, f"can't resolve the host {host!r}: {error.strerror}") from error
+        family, kind, proto, _, address = found[0]
+        listening = socket.socket(family, kind, proto)
+        try:
+            # A restart must not wait out the TIME_WAIT of old connections. (On Linux this lets nobody
+            # take a port that somebody listens on.)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # On Linux what is accepted inherits these two: one call each instead of one per connection.
+            # Without TCP_NODELAY an answer in two pieces waits 40 ms for the peer's delayed ACK; with
+            # SO_KEEPALIVE a peer that vanished without a word is noticed at last.
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            listening.setblocking(False)
+            listening.bind(address)
+            listening.listen(backlog)
+        except BaseException:
+            listening.close()
+            raise
+        return listening
+
+    def url(self, endpoint: Endpoint, listening: socket.socket) -> str:  # noqa: ARG002
+        """Give the address and port as bound."""
+        return f"tcp://{self.address(listening.getsockname())}"
+
+    def address(self, sockaddr: object) -> Address:
+        """Take host and port; an IPv6 address has two more fields, which name no peer."""
+        match sockaddr:
+            case (str(host), int(port), *_):
+                return Address(host, port)
+            case _:
+                return Address("unknown")
