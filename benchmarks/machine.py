@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def describe() -> dict[str, str | int]:
         "processor": _processor(),
         "cores": os.cpu_count() or 1,
         "kernel": platform.release(),
-        "python": platform.python_version(),
+        "python": sys.version.replace("\n", ""),  # with its build: distributions differ in how they optimise
         "corepool": _version("corepool"),
         "uvloop": _version("uvloop"),
         "redis": _redis_version(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import resource
@@ -12,6 +11,7 @@ from corepool import __version__
 from corepool.chain import Chain
 from corepool.config.cpus import available_cpus
 from corepool.config.load import control_socket_path
+from corepool.config.mistakes import spell_value
 from corepool.errors import ConfigError, ControlError, PluginError
 from corepool.listener import BoundSocket, Listener, ListenerLine
 from corepool.master.control import ControlSocket
@@ -19,7 +19,7 @@ from corepool.master.master import Master
 from corepool.master.notify import ServiceManager
 from corepool.spec.dispatcher import Dispatcher
 from corepool.spec.transport import Endpoint, Transport
-from corepool.worker.main import run_worker
+from corepool.worker.main import rehearse, run_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -90,6 +90,7 @@ class Pool:
             run_worker=serve,
             on_ready=lambda: self._announce_all(bound),
         )
+        rehearse()
         master.run(control)
         return 0
 
@@ -135,7 +136,7 @@ class _Plan:
             try:
                 sock = transport.listen(endpoint, settings.backlog)
             except OSError as error:
-                mistakes.append(f"{where}: can't listen on {endpoint.url}: {_reason(error)}")
+                mistakes.append(f"{where}: can't listen on {endpoint.url}: {error.strerror or error}")
                 continue
             if listener is None:
                 transport.close(endpoint, sock)
@@ -187,9 +188,9 @@ class _Plan:
         try:
             endpoint = Endpoint.parse(url)
         except ValueError as error:
-            self._add(f"{where} = {url!r}: {error}")
+            self._add(f"{where} = {spell_value(url)}: {error}")
             return
-        transport = self._create("transports", endpoint.scheme, endpoint.query, f"{where} = {url!r}", f"{where} = {url!r}")
+        transport = self._create("transports", endpoint.scheme, endpoint.query, f"{where} = {spell_value(url)}", where)
         if transport is None:
             return
         if not isinstance(transport, Transport):
@@ -198,7 +199,7 @@ class _Plan:
         try:
             transport.check(endpoint)
         except ValueError as error:
-            self._add(f"{where} = {url!r}: {error}")
+            self._add(f"{where} = {spell_value(url)}: {error}")
             return
         self._endpoints.append((where, index, endpoint, transport))
 
@@ -249,11 +250,3 @@ def _within_descriptor_limit(pool: PoolSettings) -> PoolSettings:
 def _close_all(bound: Iterable[BoundSocket]) -> None:
     for each in bound:
         each.close()
-
-
-def _reason(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return "the address is in use; another server listens there (port 0 takes a free port)"
-    if error.errno == errno.EACCES:
-        return "permission denied; ports below 1024 and other people's folders need privileges"
-    return error.strerror or str(error)

@@ -18,7 +18,7 @@ def announce(lines: Sequence[ListenerLine]) -> None:
 
     Runs in: master, once; so without rich, which would stay in its memory, and without waiting.
     """
-    if sys.stdout is not None and sys.stdout.isatty():
+    if sys.stdout.isatty():
         write(sys.stdout, _table(lines))
         return
     for line in lines:

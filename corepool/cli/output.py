@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,14 +17,9 @@ if TYPE_CHECKING:
 _AT_ONCE = 4096
 
 
-def write(stream: TextIO | None, text: str, patience_s: float = 0.0) -> None:
-    """Write a text and a newline; what isn't taken within `patience_s` is left out. Never raises.
-
-    :param stream: standard output or error; None if it was closed when the process started.
-    """
+def write(stream: TextIO, text: str, patience_s: float = 0.0) -> None:
+    """Write a text and a newline; what isn't taken within `patience_s` is left out. Never raises."""
     try:
-        if stream is None:
-            return
         stream.flush()
         _write(stream.fileno(), f"{text}\n".encode(errors="backslashreplace"), patience_s)
     except (OSError, ValueError):  # closed, full, or nobody at the other end: there is no one to tell
@@ -41,7 +37,8 @@ def open_standard_streams() -> None:
     """Put /dev/null where a standard stream was closed (`corepool run >&-`).
 
     Otherwise the next descriptor to be opened, a client's socket say, takes the number, and what is
-    written to "standard output" goes there.
+    written to "standard output" goes there. Python leaves None in the place of its own objects then,
+    which no application expects.
     """
     for number in range(3):
         try:
@@ -49,3 +46,6 @@ def open_standard_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
             os.set_inheritable(number, True)
+    sys.stdin = sys.stdin or os.fdopen(0, "r", closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -82,10 +81,7 @@ class Supervisor:
             raise
         seat = Seat(slot, generation, self._workers.target, os.getpid(), theirs, row)
         # Output that is buffered now would be written by both processes.
-        sys.stdout.flush()
-        # The collector would copy every page by writing to the objects' headers.
-        gc.collect()
-        gc.freeze()
+        _flush_standard_streams()
         # No signal may reach the child before it has handlers of its own.
         previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         pid = -1
@@ -95,7 +91,6 @@ class Supervisor:
                 self._be_worker(seat)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
-            gc.unfreeze()
             theirs.close()
             if pid < 0:
                 self._scoreboard.retire(row)
@@ -223,8 +218,7 @@ class Supervisor:
         finally:
             try:
                 logging.shutdown()
-                sys.stdout.flush()
-                sys.stderr.flush()
+                _flush_standard_streams()
             finally:
                 os._exit(status)
 
@@ -272,3 +266,11 @@ class Supervisor:
         if entry.deadline is not None:
             entry.deadline.cancel()
         entry.deadline = self._loop.call_later(timeout_s, call)
+
+
+def _flush_standard_streams() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass  # absent, full or closed: nobody reads it

@@ -61,6 +61,19 @@ def run_worker(seat: Seat, bound: Sequence[BoundSocket], pool: PoolSettings, kee
     return 0
 
 
+def rehearse() -> None:
+    """Run in the master what every worker runs first, before the first fork.
+
+    The interpreter specialises code where it lies, and what it lies on is then shared by all workers
+    instead of copied by each: 0.1 MB a worker. Leaves nothing behind.
+    """
+    for _ in range(10):  # specialisation begins after 8 runs
+        loop = asyncio.SelectorEventLoop(Reactor())
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        loop.close()
+
+
 class WorkerProcess:
     """A worker: wires the reactor, the intake and the drain to one event loop. Implements `corepool.Worker`."""
 
@@ -107,8 +120,7 @@ class WorkerProcess:
         for signum in TERMINAL_SIGNALS:
             self.loop.add_signal_handler(signum, lambda: None)
         die_if_orphaned(self._master_pid)
-        # What is alive now stays alive: the collector need not look at it, nor copy its pages by doing so.
-        gc.collect()
+        # What the plugins loaded stays: the collector need not look at it again and again.
         gc.freeze()
         self._reactor.add(self._channel_fd, self.intake, EPOLLIN)
         for backlog in self._backlogs:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from corepool.testing.waiting import DEADLINE_S
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-# Far more than any command takes; what hangs is ended here and not by the suite's own time limit.
-DEADLINE_S = 30.0
 
 
 class Corepool(Protocol):

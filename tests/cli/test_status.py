@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+
+from corepool.testing.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,3 +174,27 @@ def test_a_path_too_long_for_a_socket_is_told_in_words(corepool: Corepool) -> No
 
     assert done.returncode == 1
     assert "path too long" in done.stderr
+
+
+@pytest.mark.parametrize("stderr", ["closed", "a full pipe"])
+def test_standard_error_that_takes_nothing_does_not_keep_a_command_from_ending(
+    tmp_path: Path, environment: dict[str, str], stderr: str
+) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, bytes(fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)))
+    before = "import os, sys; os.close(2); " if stderr == "closed" else "import os, sys; "
+    script = before + "os.execv(sys.executable, [sys.executable, '-m', 'corepool', 'status'])"
+    try:
+        done = subprocess.run(  # noqa: S603 - the script is above
+            [sys.executable, "-c", script],
+            cwd=tmp_path,
+            env=environment,
+            stderr=writer,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+    assert done.returncode == 1

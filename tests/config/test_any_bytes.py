@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corepool.config.load import Overrides, parse_draft
@@ -63,11 +63,14 @@ def settings_or_mistakes(content: bytes, overrides: Overrides) -> None:
         assert isinstance(settings, Settings)
 
 
+# No deadline: how long one example takes on a busy machine says nothing about the program.
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_give_settings_or_mistakes(content: bytes) -> None:
     settings_or_mistakes(content, Overrides())
 
 
+@settings(deadline=None)
 @given(FILES, st.none() | st.text())
 def test_any_toml_with_any_flags_gives_settings_or_mistakes(content: str, flag: str | None) -> None:
     settings_or_mistakes(content.encode(), Overrides(flag, flag, flag, flag))

@@ -43,6 +43,15 @@ def test_host_that_does_not_resolve_is_named() -> None:
         listen("tcp://no.such.invalid:0")
 
 
+def test_address_that_cannot_be_bound_is_explained() -> None:
+    listening, bound = listen("tcp://127.0.0.1:0")
+
+    with listening, pytest.raises(OSError, match="another server listens there"):
+        listen(bound)
+    with pytest.raises(OSError, match="this machine has no such address"):
+        listen("tcp://192.0.2.1:0")  # RFC 5737: in documentation only, on no machine
+
+
 def test_ipv6_addresses_are_written_in_brackets() -> None:
     assert str(Tcp().address(("::1", 80, 0, 0))) == "[::1]:80"
     assert Tcp().address(("::1", 80, 0, 0)) == Address("::1", 80)

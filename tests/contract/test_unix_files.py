@@ -5,21 +5,24 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import signal
 import socket
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import ValidationError
 
 from corepool import Endpoint
-from corepool.testing.sockets import connect
+from corepool.testing.sockets import connect, receive_exactly
+from corepool.testing.waiting import wait_until
 from corepool_unix import Unix
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from conftest import Pools
 
 BACKLOG = 16
 STARTS = 8  # at once; more only wait for the lock in turn
@@ -139,6 +142,20 @@ def test_missing_folder_is_named(tmp_path: Path) -> None:
         unix().listen(endpoint_of(tmp_path / "nowhere" / "x.sock"), BACKLOG)
 
 
+def test_folder_that_may_not_be_written_is_explained() -> None:
+    """Root may write everywhere, so /proc stands for such a folder."""
+    with pytest.raises(OSError, match=r"the socket '/proc/x\.sock' can't be made: \w+"):
+        unix().listen(endpoint_of(Path("/proc/x.sock")), BACKLOG)
+
+
+def test_abstract_name_in_use_is_explained(tmp_path: Path) -> None:
+    endpoint = Endpoint.parse(f"unix:@{str(tmp_path)[-80:]}")
+    listening = unix().listen(endpoint, BACKLOG)
+
+    with listening, pytest.raises(OSError, match=r"the name '@.*' is in use"):
+        unix().listen(endpoint, BACKLOG)
+
+
 def test_file_that_another_server_has_put_in_our_place_stays(tmp_path: Path) -> None:
     path = tmp_path / "x.sock"
     ours, endpoint = unix(), endpoint_of(path)
@@ -212,6 +229,44 @@ def test_of_many_starts_at_once_over_a_stale_file_one_wins_and_is_reached(tmp_pa
             assert b"to the winner" in heard
             transport.close(endpoint, listening)
             assert not path.exists()
+
+
+def test_pool_serves_on_a_socket_file_with_its_mode_and_takes_it_away(pool: Pools, tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    running = pool.serve("echo", "-b", f"unix://{path}?mode=0660", "-w", "1")
+
+    assert running.urls() == [f"unix://{path}"]
+    assert mode_of(path) == 0o660
+    with running.connect() as client:
+        client.sendall(b"hello")
+        assert receive_exactly(client, 5) == b"hello"
+
+    running.stop()
+    assert not path.exists()
+
+
+def test_pool_starts_over_the_file_that_a_killed_pool_has_left(pool: Pools, tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    killed = pool.serve("echo", "-b", f"unix://{path}", "-w", "1", exit_status=-signal.SIGKILL)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    wait_until(lambda: not killed.left_over(), what="the orphaned worker gone")
+    assert path.is_socket()
+
+    running = pool.serve("echo", "-b", f"unix://{path}", "-w", "1")
+
+    running.connect().close()
+
+
+def test_pool_does_not_start_over_the_file_of_a_running_one(pool: Pools, tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    running = pool.serve("echo", "-b", f"unix://{path}", "-w", "1")
+
+    refused = pool.serve("echo", "-b", f"unix://{path}", "-w", "1", exit_status=2, wait=False)
+
+    assert refused.wait() == 2
+    assert "in use" in refused.stderr
+    running.connect().close()
 
 
 def test_clients_of_every_kind_have_an_address() -> None:

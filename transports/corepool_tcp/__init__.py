@@ -7,6 +7,7 @@ name has), `tcp://*:80` and `tcp://:80` (every IPv4 address). An IPv6 socket tak
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,13 @@ from corepool import Address, Transport
 
 if TYPE_CHECKING:
     from corepool import Endpoint
+
+# What bind(2) means where the system's own words leave the operator guessing.
+_REASONS = {
+    errno.EADDRINUSE: "the address is in use; another server listens there (port 0 takes a free port)",
+    errno.EACCES: "permission denied; ports below 1024 need privileges",
+    errno.EADDRNOTAVAIL: "this machine has no such address",
+}
 
 
 class Tcp(Transport):
@@ -47,7 +55,7 @@ class Tcp(Transport):
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             listening.setblocking(False)
-            listening.bind(address)
+            _bind(listening, address)
             listening.listen(backlog)
         except BaseException:
             listening.close()
@@ -65,3 +73,12 @@ class Tcp(Transport):
                 return Address(host, port)
             case _:
                 return Address("unknown")
+
+
+def _bind(listening: socket.socket, address: tuple[object, ...]) -> None:
+    try:
+        listening.bind(address)
+    except OSError as error:
+        if error.errno in _REASONS:
+            raise OSError(error.errno, _REASONS[error.errno]) from error
+        raise

@@ -86,7 +86,7 @@ class Unix(Transport):
         try:
             listening.setblocking(False)
             if endpoint.path.startswith("@"):
-                listening.bind(b"\0" + os.fsencode(endpoint.path[1:]))
+                _bind(listening, b"\0" + os.fsencode(endpoint.path[1:]), f"the name {endpoint.path!r}")
                 listening.listen(backlog)
             else:
                 self._listen_on_file(listening, Path(endpoint.path), backlog)
@@ -130,11 +130,20 @@ class Unix(Transport):
             # whole process, but the master has no other thread to make a file meanwhile.
             umask = os.umask(0o777 & ~self._mode)
             try:
-                listening.bind(str(path))
+                _bind(listening, os.fsencode(path), f"the socket {str(path)!r}")
             finally:
                 os.umask(umask)
             self._ours = _identity(path)
             listening.listen(backlog)
+
+
+def _bind(listening: socket.socket, address: bytes, what: str) -> None:
+    try:
+        listening.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise OSError(error.errno, f"{what} is in use: another process listens on it") from error
+        raise OSError(error.errno, f"{what} can't be made: {error.strerror}") from error
 
 
 @contextlib.contextmanager
