@@ -29,7 +29,8 @@ class Cell(IntEnum):
     HEARTBEAT_NS = 7  # monotonic clock at the last heartbeat
     LAG_NS = 8  # how late that heartbeat was
     BUSY_NS = 9  # time spent outside of epoll_wait
-    COUNT = 10
+    SETTLED = 10  # written by the master: handed-over connections of which it has closed its copy
+    COUNT = 11
 
 
 # What is summed up over workers; the others describe a moment of one process.

@@ -196,8 +196,11 @@ class Dispatch:
     def _settle(self, entry: WorkerEntry, now: float) -> None:
         cells, view = entry.row.cells, entry.view
         received = cells[Cell.RECEIVED]
-        for handoff in entry.ledger.acknowledged(received, now):
-            os.close(handoff.fd)
+        settled = entry.ledger.acknowledged(received, now)
+        if settled:
+            for handoff in settled:
+                os.close(handoff.fd)
+            cells[Cell.SETTLED] = received
             self._settle_delay_s = _SETTLE_FIRST_S
         view.in_flight = len(entry.ledger) + len(entry.outbox)
         # What it accepted by itself counts too; between its two counters it may seem to be one less.

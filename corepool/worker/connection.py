@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
-    from corepool.spec.transport import ByteStream
     from corepool.worker.deadlines import Entry
     from corepool.worker.service import Service
+    from corepool.worker.wire import Handle
 
 READS_PER_EVENT = 4
 """Calls of recv that one event may make: 256 KiB at the default limit, then the others get their turn."""
@@ -53,6 +53,7 @@ class Connection:
         "_active_at",
         "_blocked_at",
         "_fd",
+        "_handle",
         "_mask",
         "_out",
         "_paused",
@@ -62,10 +63,7 @@ class Connection:
         "_reads_left",
         "_reason",
         "_received",
-        "_recv",
-        "_send",
         "_service",
-        "_stream",
         "_was_congested",
         "busy",
         "entry",
@@ -75,17 +73,16 @@ class Connection:
         "session",
     )
 
-    def __init__(self, service: Service, stream: ByteStream, fd: int, number: int) -> None:
-        """Take over `stream`, which is not watched yet.
+    def __init__(self, service: Service, handle: Handle, fd: int, number: int) -> None:
+        """Take over what the service's wire has opened; it is not watched yet.
 
-        :param fd: its descriptor.
+        :param handle: what the wire's functions take.
+        :param fd: the descriptor, for epoll.
         :param number: what `id` will be.
         """
         self._service = service
-        self._stream = stream
+        self._handle = handle
         self._fd = fd
-        self._recv = stream.recv
-        self._send = stream.send
         self.id = number
         self.session: object = None
         self.eof = False
@@ -113,11 +110,11 @@ class Connection:
 
     @property
     def peer(self) -> Address:
-        return self._service.address_of(self._stream, peer=True)
+        return self._service.address_of(self._handle, peer=True)
 
     @property
     def local(self) -> Address:
-        return self._service.address_of(self._stream, peer=False)
+        return self._service.address_of(self._handle, peer=False)
 
     @property
     def closed(self) -> bool:
@@ -137,7 +134,7 @@ class Connection:
             return b""
         self._reads_left = left - 1
         try:
-            data = self._recv(limit)
+            data = self._service.read(self._handle, limit)
         except BlockingIOError:
             return b""
         except OSError:
@@ -306,21 +303,22 @@ class Connection:
 
     def _flush(self) -> None:
         out = self._out
-        if self._queue is not None or type(out) is not bytes or self._mask != EPOLLIN:
+        if self._queue is not None or type(out) is not bytes:
             self._flush_queue()
             return
+        service = self._service
         try:
-            sent = self._send(out)
+            sent = service.write(self._handle, out)
         except BlockingIOError:
             sent = 0
         except OSError:
             self._break_off(CloseReason.RESET)
             return
-        self._service.bytes_out += sent
-        if sent == len(out) <= self._service.high_water:
+        service.bytes_out += sent
+        if sent == len(out) <= service.high_water:
             self._out = b""
         else:
-            self._was_congested = len(out) > self._service.high_water
+            self._was_congested = len(out) > service.high_water
             self._out = memoryview(out)[sent:]
             self._flush_queue()
 
@@ -362,7 +360,10 @@ class Connection:
             self._gather()
         out = self._out
         try:
-            sent = out.send_to(self._stream) if isinstance(out, FileSegment) else self._send(out)
+            if isinstance(out, FileSegment):
+                sent = self._service.wire.send_file(self._handle, out)
+            else:
+                sent = self._service.write(self._handle, out)
         except BlockingIOError:
             return 0
         except (OSError, EOFError):
@@ -504,4 +505,4 @@ class Connection:
             self._service.parked.discard(self)
         else:
             self._service.reactor.remove(self._fd)
-        self._service.release(self, self._stream, self._reason, ended=self.eof)
+        self._service.release(self, self._handle, self._reason, ended=self.eof)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    from corepool.spec.transport import ByteStream
-
 _CHUNK_BYTES = 262_144
-"""What is read at a time for a stream that is no socket (TLS), which sendfile would send in the clear."""
+"""What is read at a time where sendfile can't be used (TLS)."""
 
 
 class FileSegment:
@@ -32,24 +29,34 @@ class FileSegment:
     def __len__(self) -> int:
         return self._count
 
-    def send_to(self, stream: ByteStream) -> int:
-        """Send some of it.
+    def send_to(self, fd: int) -> int:
+        """Send some of it to a socket.
 
         :returns: bytes sent, more than 0.
         :raises BlockingIOError: the peer takes nothing now.
         :raises EOFError: the file ended before what was promised.
         :raises OSError: the peer is gone, or the file can't be read.
         """
-        if type(stream) is socket.socket:
-            sent = os.sendfile(stream.fileno(), self._fd, self._offset, self._count)
-        else:
-            data = os.pread(self._fd, min(self._count, _CHUNK_BYTES), self._offset)
-            sent = stream.send(data) if data else 0
+        sent = os.sendfile(fd, self._fd, self._offset, self._count)
         if sent == 0:
             raise EOFError
-        self._offset += sent
-        self._count -= sent
+        self.skip(sent)
         return sent
+
+    def read(self) -> bytes:
+        """Give the next bytes of it, which stay until they are skipped.
+
+        :raises EOFError: the file ended before what was promised.
+        """
+        data = os.pread(self._fd, min(self._count, _CHUNK_BYTES), self._offset)
+        if not data:
+            raise EOFError
+        return data
+
+    def skip(self, count: int) -> None:
+        """Take note that `count` bytes of it were sent."""
+        self._offset += count
+        self._count -= count
 
     def close(self) -> None:
         """Close the duplicate; again is harmless."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from corepool.accepting import RETRY_DELAY_S, Complaint, ExhaustedError, accept_one
 from corepool.errors import ChannelFullError, PeerGoneError
 from corepool.ipc.messages import Kind, Message
-from corepool.ipc.scoreboard import Cell
 
 if TYPE_CHECKING:
     import asyncio
@@ -74,12 +73,10 @@ class Intake:
                 os.close(fd)
             return
         service = self._services[message.listener]
-        cells = self._tally.cells
         for fd in fds:
             # Acknowledged one by one, each before its first hook: if that hook kills this process, the rest of
             # the batch is dispatched again, and the connection that did it is not.
-            cells[Cell.RECEIVED] += 1
-            service.take(fd)
+            service.take_handed_over(fd)
         if len(fds) < message.payload[0]:
             log.error(
                 "out of descriptors: received %d of %d connections handed over; draining, the others go elsewhere",
@@ -166,7 +163,7 @@ class BacklogReader:
                 return
             if accepted is None:
                 return
-            self._service.take(accepted[0])
+            self._service.take_accepted(accepted[0])
 
     def on_failure(self) -> None:
         log.exception("accept failed url=%s", self._url)

@@ -90,7 +90,7 @@ class WorkerProcess:
         self.loop = asyncio.SelectorEventLoop(self._reactor)
         asyncio.set_event_loop(self.loop)
         deadlines = Deadlines(self.loop)
-        tally = Tally(seat.row, pool.max_connections)
+        tally = Tally(seat.row, pool.max_connections, self._reactor)
         self._services = [Service(each, self.loop, self._reactor, deadlines, tally) for each in bound]
         self.intake = Intake(
             seat.channel, self._services, tally, self.loop, self._on_order, self._on_orphaned

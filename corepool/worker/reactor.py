@@ -19,12 +19,14 @@ from __future__ import annotations
 import selectors
 import time
 from select import EPOLLIN, EPOLLOUT, epoll
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from _typeshed import FileDescriptorLike
+
+HandleT = TypeVar("HandleT")
 
 MAX_EVENTS = 256
 """Events served before asyncio gets its turn; a bound on how long a timer can be late under load."""
@@ -46,12 +48,6 @@ class Source(Protocol):
         """Send what was buffered outside of `on_event`. Must not raise."""
 
 
-class Closable(Protocol):
-    """What `close_later` takes."""
-
-    def close(self) -> None: ...
-
-
 class Reactor(selectors.BaseSelector):
     """A selector for asyncio that serves our own sources as it polls. Used by the worker's main thread only."""
 
@@ -61,7 +57,8 @@ class Reactor(selectors.BaseSelector):
         self._poll = self._epoll.poll
         self._sources: dict[int, Source] = {}
         self._keys: dict[int, selectors.SelectorKey] = {}
-        self._to_close: list[Closable] = []
+        self._to_close: list[tuple[Callable[[Any], None], object]] = []
+        self._at_batch_end: list[Callable[[], None]] = []
         self.unsent: list[Source] = []
         """Sources with output that was made outside of their own event; sent before the next poll."""
         self.now = time.monotonic()
@@ -92,9 +89,13 @@ class Reactor(selectors.BaseSelector):
         """List what is watched, asyncio's own aside."""
         return list(self._sources.values())
 
-    def close_later(self, closable: Closable) -> None:
-        """Close when the batch is over."""
-        self._to_close.append(closable)
+    def close_later(self, close: Callable[[HandleT], None], handle: HandleT) -> None:
+        """Call `close(handle)` when the batch is over."""
+        self._to_close.append((close, handle))
+
+    def at_batch_end(self, call: Callable[[], None]) -> None:
+        """Call once, when the batch is over and its output has left. `call` must not raise."""
+        self._at_batch_end.append(call)
 
     def flush_unsent(self) -> None:
         """Send what was buffered outside of events."""
@@ -157,10 +158,8 @@ class Reactor(selectors.BaseSelector):
 
         The hot path: what is looked up here is looked up once a batch.
         """
-        if self.unsent:
-            self.flush_unsent()
-        if self._to_close:
-            self._close_pending()
+        if self.unsent or self._to_close or self._at_batch_end:
+            self._end_batch()
         self.busy_s += time.monotonic() - self.now
         try:
             events = self._poll(timeout, MAX_EVENTS)
@@ -180,16 +179,20 @@ class Reactor(selectors.BaseSelector):
                 source.on_event(mask)
             except Exception:  # noqa: BLE001  # the first rule above; the source logs it
                 source.on_failure()
-        if self.unsent:
-            self.flush_unsent()
-        if self._to_close:
-            self._close_pending()
+        if self.unsent or self._to_close or self._at_batch_end:
+            self._end_batch()
         return for_asyncio
 
+    def _end_batch(self) -> None:
+        self.flush_unsent()
+        self._close_pending()
+        while self._at_batch_end:
+            self._at_batch_end.pop()()
+
     def _close_pending(self) -> None:
-        for closable in self._to_close:
+        for close, handle in self._to_close:
             try:
-                closable.close()
+                close(handle)
             except OSError:
                 pass  # close(2) has released the number whatever it says, EINTR and EIO included
         self._to_close.clear()

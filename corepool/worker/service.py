@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
+from array import array
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.ipc.scoreboard import Cell, listener_cell
+from corepool.ipc.scoreboard import Cell
 from corepool.spec.types import Address, CloseReason
 from corepool.worker.connection import Connection
+from corepool.worker.wire import wire_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -17,11 +20,17 @@ if TYPE_CHECKING:
 
     from corepool.ipc.scoreboard import Row
     from corepool.listener import BoundSocket
-    from corepool.spec.transport import ByteStream
     from corepool.worker.deadlines import Deadlines
     from corepool.worker.reactor import Reactor
+    from corepool.worker.wire import Handle, Wire
 
 log = logging.getLogger(__name__)
+
+_RECEIVED, _ACCEPTED, _CLOSED, _SETTLED = (
+    int(cell) for cell in (Cell.RECEIVED, Cell.ACCEPTED, Cell.CLOSED, Cell.SETTLED)
+)  # plain numbers: a member of an enumeration takes as long to look up as a counter to be written
+
+_GRACEFUL = frozenset({CloseReason.CLOSED, CloseReason.TIMEOUT, CloseReason.DRAIN})
 
 _LINGER_S = 2.0
 """How long a closed connection may go on sending to nobody before it is reset (nginx's lingering_timeout is 5 s)."""
@@ -31,18 +40,70 @@ _LINGER_READS = 64
 
 
 class Tally:
-    """How many connections the worker has open, and whom to tell when one has gone."""
+    """How many connections the worker has, and whom to tell when one has gone."""
 
-    def __init__(self, row: Row, limit: int) -> None:
-        self.cells = row.cells
-        self.limit = limit
-        self.open = 0
-        self.next_id = 0
+    def __init__(self, row: Row, limit: int, reactor: Reactor) -> None:
+        self._cells = row.cells
+        self._reactor = reactor
+        self._limit = limit
+        self._received = 0
+        self._accepted = 0
+        self._closed = 0
+        self._per_listener = array("Q", row.cells[Cell.COUNT :])
+        self._is_published = True
         self.on_room: list[Callable[[], None]] = []
 
     @property
     def full(self) -> bool:
-        return self.open >= self.limit
+        """True when the worker may hold no more connections."""
+        return self._accepted - self._closed >= self._limit
+
+    def received(self) -> int:
+        """Count a connection that the master handed over; its number, counting from 1.
+
+        This is the acknowledgement: from now on the connection is this process's, whatever happens to it.
+        """
+        self._received = self._cells[_RECEIVED] = self._received + 1
+        return self._received
+
+    def is_shared(self, number: int) -> bool:
+        """True while the master may still hold its copy of connection `number`."""
+        return number > self._cells[_SETTLED]
+
+    def began(self, listener: int) -> None:
+        """Count a connection that begins."""
+        self._accepted += 1
+        self._per_listener[2 * listener] += 1
+        self._publish_later()
+
+    def own_number(self) -> int:
+        """Give a number to a connection that this worker has accepted by itself.
+
+        It is negative: the master never held a copy of it, and numbers must not meet.
+        """
+        return -self._accepted - 1
+
+    def ended(self, listener: int) -> None:
+        """Count a connection that has ended."""
+        was_full = self.full
+        self._closed += 1
+        self._per_listener[2 * listener + 1] += 1
+        self._publish_later()
+        if was_full:
+            for tell in self.on_room:
+                tell()
+
+    def _publish_later(self) -> None:
+        if self._is_published:
+            self._is_published = False
+            self._reactor.at_batch_end(self._publish)
+
+    def _publish(self) -> None:
+        self._cells[Cell.COUNT :] = memoryview(self._per_listener)
+        # `closed` last: read in between, the worker seems to hold more than it does, never less.
+        self._cells[_ACCEPTED] = self._accepted
+        self._cells[_CLOSED] = self._closed
+        self._is_published = True
 
 
 class Service:
@@ -73,43 +134,46 @@ class Service:
         self.bytes_in = 0
         self.bytes_out = 0
         self.errors = 0
+        self.wire = wire_of(bound.transport, bound.socket.family)
+        self.read = self.wire.read
+        self.write = self.wire.write
         self._transport = bound.transport
-        self._family = bound.socket.family
         self._loop = loop
         self._tally = tally
-        self._accepted_cell = listener_cell(bound.listener.index)
-        self._shared = not bound.listener.dispatcher.worker_accepts
 
-    def take(self, fd: int) -> None:
-        """Begin a connection on the accepted descriptor `fd`, and own it."""
-        tally = self._tally
-        # Family and type are given, or the constructor would ask the kernel for them. The protocol is TCP's
-        # or 0, and nothing here depends on it: TCP_NODELAY was inherited from the listening socket.
-        sock = socket.socket(self._family, socket.SOCK_STREAM, 0, fd)
-        tally.open += 1
-        tally.next_id += 1
-        cells = tally.cells
-        cells[Cell.ACCEPTED] += 1
-        cells[self._accepted_cell] += 1
+    def take_handed_over(self, fd: int) -> None:
+        """Begin a connection that the master has handed over, and own it."""
+        self._begin(fd, self._tally.received())
+
+    def take_accepted(self, fd: int) -> None:
+        """Begin a connection that this worker has accepted by itself, and own it."""
+        self._begin(fd, self._tally.own_number())
+
+    def _begin(self, fd: int, number: int) -> None:
+        self._tally.began(self.listener.index)
         try:
-            sock.setblocking(False)
-            Connection(self, self._transport.wrap(sock), fd, tally.next_id).begin()
+            Connection(self, self.wire.open(fd), fd, number).begin()
         except OSError as error:
             # The peer is gone already, or epoll's watches are used up.
             log.warning("connection refused listener=%s reason=%s", self.listener.name, error)
-            self._drop(sock)
+            self._drop(fd)
         except Exception:
             log.exception("connection refused listener=%s: its transport failed", self.listener.name)
-            self._drop(sock)
+            self._drop(fd)
 
-    def release(self, conn: Connection, stream: ByteStream, reason: CloseReason, *, ended: bool) -> None:
-        """Deal with a connection that has just left epoll: tell its hooks, count it, close its stream.
+    def release(self, conn: Connection, handle: Handle, reason: CloseReason, *, ended: bool) -> None:
+        """Deal with a connection that has just left epoll: tell its hooks, count it, close its handle.
 
         :param ended: the peer has ended its side, so nothing more can arrive.
         """
-        self.deadlines.forget(conn)
-        self._close(stream, reason, ended=ended)
-        self._count_closed()
+        if conn.entry is not None:
+            self.deadlines.forget(conn)
+        if ended or reason not in _GRACEFUL or not self._linger(handle):
+            if self._tally.is_shared(conn.id):
+                # close(2) alone would keep the FIN back until the master's copy goes as well.
+                self._shutdown(handle, socket.SHUT_RDWR)
+            self.reactor.close_later(self.wire.close, handle)
+        self._tally.ended(self.listener.index)
         on_close = self.chain.on_close
         if on_close is not None:
             try:
@@ -133,69 +197,54 @@ class Service:
             self.output_limit,
         )
 
-    def address_of(self, stream: ByteStream, *, peer: bool) -> Address:
-        """Give an address of `stream`; Address("unknown") once it is gone."""
+    def address_of(self, handle: Handle, *, peer: bool) -> Address:
+        """Give an address of a connection; Address("unknown") once it is gone."""
         try:
-            return self._transport.address(stream.getpeername() if peer else stream.getsockname())
+            return self._transport.address(self.wire.sockaddr(handle, peer=peer))
         except OSError:
             return Address("unknown")
 
-    def _drop(self, sock: socket.socket) -> None:
-        self._count_closed()
-        sock.close()
+    def _drop(self, fd: int) -> None:
+        self._tally.ended(self.listener.index)
+        os.close(fd)
 
-    def _count_closed(self) -> None:
-        tally = self._tally
-        tally.open -= 1
-        cells = tally.cells
-        cells[Cell.CLOSED] += 1
-        cells[self._accepted_cell + 1] += 1
-        if tally.open + 1 == tally.limit:
-            for tell in tally.on_room:
-                tell()
-
-    def _close(self, stream: ByteStream, reason: CloseReason, *, ended: bool) -> None:
-        gracefully = reason in (CloseReason.CLOSED, CloseReason.TIMEOUT, CloseReason.DRAIN)
+    def _shutdown(self, handle: Handle, how: int) -> None:
         try:
-            if gracefully and not ended and self._linger(stream):
-                return
-            if self._shared:
-                # The master may still hold its copy, and close(2) alone would keep the FIN back until it goes.
-                stream.shutdown(socket.SHUT_RDWR)
+            self.wire.shutdown(handle, how)
         except OSError:
             pass  # the peer was faster: there is nobody left to be told
-        self.reactor.close_later(stream)
 
-    def _linger(self, stream: ByteStream) -> bool:
-        """Keep a stream whose peer is still sending; False when it isn't.
+    def _linger(self, handle: Handle) -> bool:
+        """Keep a connection whose peer is still sending; False when it isn't.
 
         A close with unread input sends RST, which destroys what the peer has not read of our last words.
         """
         try:
-            if not stream.recv(65536):
+            if not self.read(handle, 65536):
                 return False
-        except BlockingIOError:
+        except OSError:  # nothing there, or gone
             return False
-        stream.shutdown(socket.SHUT_WR)
-        Lingering(stream, self.reactor, self._loop)
+        self._shutdown(handle, socket.SHUT_WR)
+        Lingering(handle, self.wire, self.reactor, self._loop)
         return True
 
 
 class Lingering:
-    """A stream that is closed for us: reads and forgets until the peer has ended too."""
+    """A connection that is closed for us: reads and forgets until the peer has ended too."""
 
-    def __init__(self, stream: ByteStream, reactor: Reactor, loop: asyncio.AbstractEventLoop) -> None:
-        self._stream = stream
+    def __init__(self, handle: Handle, wire: Wire, reactor: Reactor, loop: asyncio.AbstractEventLoop) -> None:
+        self._handle = handle
+        self._wire = wire
         self._reactor = reactor
-        self._fd = stream.fileno()
+        self._fd: int = handle if isinstance(handle, int) else handle.fileno()
         self._reads_left = _LINGER_READS
         reactor.add(self._fd, self, EPOLLIN)
         self._timer = loop.call_later(_LINGER_S, self._finish)
 
-    def on_event(self, mask: int) -> None:  # noqa: ARG002  # whatever it is, recv tells
+    def on_event(self, mask: int) -> None:  # noqa: ARG002  # whatever it is, read tells
         self._reads_left -= 1
         try:
-            if self._reads_left and self._stream.recv(65536):
+            if self._reads_left and self._wire.read(self._handle, 65536):
                 return
         except BlockingIOError:
             return
@@ -213,4 +262,4 @@ class Lingering:
     def _finish(self) -> None:
         self._timer.cancel()
         self._reactor.remove(self._fd)
-        self._reactor.close_later(self._stream)
+        self._reactor.close_later(self._wire.close, self._handle)
