@@ -60,15 +60,11 @@ def main() -> int:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measure corepool beside its peers."
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure corepool beside its peers.")
     parser.add_argument(
         "case", nargs="*", choices=[*CASES, []], metavar="CASE", help=f"{', '.join(CASES)}; default: all"
     )
-    parser.add_argument(
-        "--quick", action="store_true", help="fewer and shorter rounds, to see that all of it works"
-    )
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, to see that all of it works")
     parser.add_argument(
         "--server",
         action="append",

@@ -84,9 +84,7 @@ def _flatten(hook: pluggy.HookCaller) -> Callable[..., object] | None:
     return lambda *values: hook(**dict(zip(names, values, strict=True)))
 
 
-def _accept_all(
-    function: Callable[..., object], wanted: Sequence[str], given: Sequence[str]
-) -> Callable[..., object]:
+def _accept_all(function: Callable[..., object], wanted: Sequence[str], given: Sequence[str]) -> Callable[..., object]:
     """Adapt an implementation that takes fewer arguments than its specification."""
     if tuple(wanted) == tuple(given):
         return function

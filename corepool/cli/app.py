@@ -34,9 +34,7 @@ def make_app() -> typer.Typer:
     return app
 
 
-_FIRST_STEPS = (
-    "Start with `corepool run`, which needs no configuration; `corepool init` writes one to change."
-)
+_FIRST_STEPS = "Start with `corepool run`, which needs no configuration; `corepool init` writes one to change."
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the value

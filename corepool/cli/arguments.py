@@ -9,9 +9,7 @@ import typer
 
 DEFAULT_CONFIG = Path("corepool.toml")
 
-Config = Annotated[
-    Path | None, typer.Argument(metavar="CONFIG", help="The TOML file.", show_default="./corepool.toml")
-]
+Config = Annotated[Path | None, typer.Argument(metavar="CONFIG", help="The TOML file.", show_default="./corepool.toml")]
 Control = Annotated[
     str | None,
     typer.Option("--control", metavar="PATH", help="The control socket.", show_default=False),
@@ -22,9 +20,7 @@ Workers = Annotated[
 ]
 Dispatcher = Annotated[
     str | None,
-    typer.Option(
-        "-d", "--dispatcher", metavar="NAME", help="How a worker is chosen, where a listener doesn't say."
-    ),
+    typer.Option("-d", "--dispatcher", metavar="NAME", help="How a worker is chosen, where a listener doesn't say."),
 ]
 LogLevel = Annotated[
     str | None,

@@ -33,9 +33,7 @@ def ask(path: Path, command: str) -> dict[str, object]:
             sock.sendall(json.dumps({"command": command}).encode() + b"\n")
             line = _read_line(sock)
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
-        raise ControlError(
-            f"no pool answers at {path}; is it running? (--control PATH chooses another)"
-        ) from None
+        raise ControlError(f"no pool answers at {path}; is it running? (--control PATH chooses another)") from None
     except TimeoutError:
         raise ControlError(f"the pool at {path} did not answer within {_TIMEOUT_S:g} s") from None
     except OSError as error:  # includes a path that is too long for a socket, which has no strerror

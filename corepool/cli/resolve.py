@@ -35,9 +35,7 @@ def draft_of_demo(overrides: Overrides) -> Draft:
     return parse_draft(starter().encode(), "the demo configuration", overrides)
 
 
-def draft_of_flags(
-    protocol: str, bind: Sequence[str], options: Mapping[str, object], overrides: Overrides
-) -> Draft:
+def draft_of_flags(protocol: str, bind: Sequence[str], options: Mapping[str, object], overrides: Overrides) -> Draft:
     """Make the configuration of one listener from what `serve` was given."""
     table: dict[str, object] = {
         "listener": [{"name": protocol, "bind": list(bind), "protocol": protocol, "options": dict(options)}]

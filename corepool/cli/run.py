@@ -76,9 +76,7 @@ def serve(
         if not _takes_target(registry, protocol):
             raise typer.BadParameter(f"protocol {protocol!r} takes no TARGET", param_hint="TARGET")
         options["target"] = target
-    _run(
-        draft_of_flags(protocol, bind, options, Overrides(workers, dispatcher, control, log_level)), registry
-    )
+    _run(draft_of_flags(protocol, bind, options, Overrides(workers, dispatcher, control, log_level)), registry)
 
 
 def _run(draft: "Draft", registry: Registry) -> None:

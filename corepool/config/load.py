@@ -84,9 +84,7 @@ class Draft:
     def add(self, found: Iterable[str]) -> None:
         """Add mistakes, except about values that are reported already: those were checked as stand-ins."""
         reported = tuple(mistake.split(" = ")[0].split(": ")[0] for mistake in self.mistakes)
-        self.mistakes += [
-            mistake for mistake in found if not any(_is_about(mistake, path) for path in reported)
-        ]
+        self.mistakes += [mistake for mistake in found if not any(_is_about(mistake, path) for path in reported)]
 
     def finish(self) -> Settings:
         """Give the settings.
@@ -139,9 +137,7 @@ def parse_draft(content: bytes, source: str, overrides: Overrides | None = None)
         table = tomli.loads(content.decode())
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            [f"not UTF-8 text: line {line} has the byte {content[error.start]:#04x}"], source
-        ) from None
+        raise ConfigError([f"not UTF-8 text: line {line} has the byte {content[error.start]:#04x}"], source) from None
     except tomli.TOMLDecodeError as error:
         raise ConfigError([f"not TOML: {error}"], source) from None
     except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits

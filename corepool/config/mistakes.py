@@ -214,9 +214,7 @@ def _chosen(members: list[object], tag: str | int, below: str | int | None) -> o
     for member in members:
         if getattr(member, "__name__", None) == tag:
             return member
-    return next(
-        (member for member in members if below is not None and _below(member, below) is not None), None
-    )
+    return next((member for member in members if below is not None and _below(member, below) is not None), None)
 
 
 def _below(annotation: object, part: str | int) -> object:

@@ -74,9 +74,7 @@ class Channel:
         try:
             # recvmsg and not socket.recv_fds, which ignores its flags: what it receives would be
             # inherited by every program the worker starts.
-            record, ancillary, _, _ = self._sock.recvmsg(
-                _RECORD_SIZE, _ANCILLARY_SIZE, socket.MSG_CMSG_CLOEXEC
-            )
+            record, ancillary, _, _ = self._sock.recvmsg(_RECORD_SIZE, _ANCILLARY_SIZE, socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return None
         except OSError as error:

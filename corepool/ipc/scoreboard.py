@@ -13,7 +13,8 @@ import mmap
 from enum import IntEnum
 
 ROWS = 1024
-"""Processes alive at once: 512 workers (the configuration's limit), each beside its successor. Untouched rows cost no memory."""
+"""Processes alive at once: 512 workers (the configuration's limit), each beside its successor. Untouched rows
+cost no memory."""
 
 
 class Cell(IntEnum):
@@ -34,7 +35,15 @@ class Cell(IntEnum):
 
 
 # What is summed up over workers; the others describe a moment of one process.
-_TOTALS = (Cell.ACCEPTED, Cell.CLOSED, Cell.REQUESTS, Cell.BYTES_IN, Cell.BYTES_OUT, Cell.ERRORS, Cell.BUSY_NS)
+_TOTALS = (
+    Cell.ACCEPTED,
+    Cell.CLOSED,
+    Cell.REQUESTS,
+    Cell.BYTES_IN,
+    Cell.BYTES_OUT,
+    Cell.ERRORS,
+    Cell.BUSY_NS,
+)
 
 
 class Scoreboard:

@@ -58,9 +58,7 @@ class Acceptor:
             try:
                 accepted = accept_one(self._bound.socket)
             except ExhaustedError as error:
-                self._complaint.warn(
-                    "accept paused url=%s reason=%s retry_s=%g", self._bound.url, error, RETRY_DELAY_S
-                )
+                self._complaint.warn("accept paused url=%s reason=%s retry_s=%g", self._bound.url, error, RETRY_DELAY_S)
                 self._rest()
                 break
             except OSError:

@@ -64,9 +64,7 @@ class _Arrived(Incoming):
 class Dispatch:
     """Places connections with workers. `on_full` and `on_room` pause and resume the acceptors."""
 
-    def __init__(
-        self, loop: Loop, workers: Workers, bound: Sequence[BoundSocket], max_connections: int
-    ) -> None:
+    def __init__(self, loop: Loop, workers: Workers, bound: Sequence[BoundSocket], max_connections: int) -> None:
         self._loop = loop
         self._workers = workers
         self._bound = bound

@@ -76,9 +76,7 @@ class Master:
         )
         self._dispatch = Dispatch(self._loop, self._workers, bound, settings.max_connections)
         self._acceptors = [
-            Acceptor(each, self._loop, self._dispatch)
-            for each in bound
-            if not each.listener.dispatcher.worker_accepts
+            Acceptor(each, self._loop, self._dispatch) for each in bound if not each.listener.dispatcher.worker_accepts
         ]
         self._dispatch.on_full = self._pause
         self._dispatch.on_room = self._resume
@@ -174,9 +172,7 @@ class Master:
             generation=self._generation,
             listeners=listeners_status(self._bound, self._scoreboard),
             workers=workers_status(self._workers, now),
-            totals=totals(
-                self._scoreboard, restarts=self._restarts, redispatched=self._dispatch.redispatched
-            ),
+            totals=totals(self._scoreboard, restarts=self._restarts, redispatched=self._dispatch.redispatched),
         )
 
     def close(self) -> None:

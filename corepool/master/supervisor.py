@@ -153,7 +153,12 @@ class Supervisor:
         """Have a hung worker write its stacks to the log, then kill it."""
         if entry.state in (State.STOPPING, State.GONE):
             return
-        log.error("worker hung slot=%d pid=%d reason=%r; dumping its stacks, then killing it", entry.slot, entry.pid, reason)
+        log.error(
+            "worker hung slot=%d pid=%d reason=%r; dumping its stacks, then killing it",
+            entry.slot,
+            entry.pid,
+            reason,
+        )
         entry.intended = ExitCause.HUNG
         entry.happened(Event.KILLED)
         # faulthandler answers ABRT from C, even while the interpreter is stuck; a stopped process can't.

@@ -84,7 +84,8 @@ class Workers:
     def ready(self) -> list[WorkerEntry]:
         """List the workers that take connections, by slot."""
         return sorted(
-            (entry for entry in self._by_pid.values() if entry.state is State.READY), key=lambda entry: entry.slot
+            (entry for entry in self._by_pid.values() if entry.state is State.READY),
+            key=lambda entry: entry.slot,
         )
 
     def vacant(self) -> list[int]:

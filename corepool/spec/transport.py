@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from corepool.spec.types import Address
-
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
     from _typeshed import ReadableBuffer
+
+    from corepool.spec.types import Address
 
 
 class ByteStream(Protocol):

@@ -56,9 +56,7 @@ class ProtocolContract:
         with pool.connect() as client:
             assert self._ask(client) == self.reply
 
-    def test_answers_the_same_when_a_request_comes_in_two_pieces_cut_anywhere(
-        self, pool: PoolProcess
-    ) -> None:
+    def test_answers_the_same_when_a_request_comes_in_two_pieces_cut_anywhere(self, pool: PoolProcess) -> None:
         """All first pieces are sent before any second one, so that they are read apart without a pause."""
         step = max(1, len(self.request) // _MOST_CUTS)
         cuts = range(1, len(self.request), step)
@@ -69,9 +67,7 @@ class ProtocolContract:
             client.sendall(self.request[:cut])
         for client, cut in zip(clients, cuts, strict=True):
             client.sendall(self.request[cut:])
-        replies = {
-            cut: receive_exactly(client, len(self.reply)) for client, cut in zip(clients, cuts, strict=True)
-        }
+        replies = {cut: receive_exactly(client, len(self.reply)) for client, cut in zip(clients, cuts, strict=True)}
 
         for client in clients:
             client.close()

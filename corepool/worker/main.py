@@ -92,9 +92,7 @@ class WorkerProcess:
         deadlines = Deadlines(self.loop)
         tally = Tally(seat.row, pool.max_connections, self._reactor)
         self._services = [Service(each, self.loop, self._reactor, deadlines, tally) for each in bound]
-        self.intake = Intake(
-            seat.channel, self._services, tally, self.loop, self._on_order, self._on_orphaned
-        )
+        self.intake = Intake(seat.channel, self._services, tally, self.loop, self._on_order, self._on_orphaned)
         self._backlogs = [
             BacklogReader(each, service, tally, self._reactor, self.loop)
             for each, service in zip(bound, self._services, strict=True)

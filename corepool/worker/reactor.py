@@ -105,9 +105,7 @@ class Reactor(selectors.BaseSelector):
 
     # --- asyncio's side: selectors.BaseSelector
 
-    def register(
-        self, fileobj: FileDescriptorLike, events: int, data: object = None
-    ) -> selectors.SelectorKey:
+    def register(self, fileobj: FileDescriptorLike, events: int, data: object = None) -> selectors.SelectorKey:
         fd = fileobj if isinstance(fileobj, int) else fileobj.fileno()
         if fd in self._keys:
             raise KeyError(f"{fileobj!r} (FD {fd}) is already registered")

@@ -32,9 +32,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def corepool(tmp_path: Path, environment: dict[str, str]) -> Corepool:
-    def run(
-        *arguments: str, environment: Mapping[str, str] | None = environment
-    ) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, environment: Mapping[str, str] | None = environment) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(  # noqa: S603 - the arguments are the test's own
             [sys.executable, "-m", "corepool", *arguments],
             cwd=tmp_path,

@@ -98,9 +98,7 @@ def test_a_file_that_cannot_be_read_is_one_sentence(
     assert done.stderr == f"corepool: 1 mistake in mine.toml:\n  {sentence}\n"
 
 
-def test_a_right_configuration_is_printed_so_that_it_reads_back_the_same(
-    corepool: Corepool, tmp_path: Path
-) -> None:
+def test_a_right_configuration_is_printed_so_that_it_reads_back_the_same(corepool: Corepool, tmp_path: Path) -> None:
     mine = tmp_path / "mine.toml"
     mine.write_text("""
 [pool]

@@ -69,9 +69,7 @@ def test_the_installed_script_is_the_same_program(tmp_path: Path) -> None:
         (("serve", "kv", "x", "-b", "tcp://127.0.0.1:0", "-o", "target=y"), "given as TARGET as well"),
     ],
 )
-def test_wrong_usage_is_explained_with_status_2(
-    corepool: Corepool, arguments: tuple[str, ...], words: str
-) -> None:
+def test_wrong_usage_is_explained_with_status_2(corepool: Corepool, arguments: tuple[str, ...], words: str) -> None:
     done = corepool(*arguments)
 
     assert done.returncode == 2

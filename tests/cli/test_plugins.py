@@ -27,9 +27,7 @@ def test_our_own_plugins_are_listed_with_distribution_and_version(corepool: Core
     listed = {(each["kind"], each["name"]): each for each in json.loads(done.stdout)}
     echo = listed["protocols", "echo"]
     assert (echo["distribution"], echo["version"], echo["broken"]) == ("corepool", version("corepool"), None)
-    assert {("dispatchers", "least-connections"), ("transports", "tcp"), ("transports", "unix")} <= set(
-        listed
-    )
+    assert {("dispatchers", "least-connections"), ("transports", "tcp"), ("transports", "unix")} <= set(listed)
     assert [each for each in listed.values() if each["broken"]] == []
 
 

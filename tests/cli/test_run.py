@@ -93,9 +93,7 @@ def test_flags_of_run_win_over_the_file() -> None:
         (("--control", ""), ["--control", "at least 1 character"]),
     ],
 )
-def test_mistakes_of_serve_name_its_flags(
-    corepool: Corepool, arguments: tuple[str, ...], sentences: list[str]
-) -> None:
+def test_mistakes_of_serve_name_its_flags(corepool: Corepool, arguments: tuple[str, ...], sentences: list[str]) -> None:
     done = corepool("serve", "echo", "-b", "tcp://127.0.0.1:0", *arguments)
 
     assert done.returncode == 2
@@ -114,9 +112,7 @@ def test_an_unknown_protocol_is_one_mistake_with_a_suggestion(corepool: Corepool
     assert "did you mean 'echo'?" in line
 
 
-def test_a_port_in_use_is_told_with_the_listener_and_nothing_is_started(
-    corepool: Corepool, tmp_path: Path
-) -> None:
+def test_a_port_in_use_is_told_with_the_listener_and_nothing_is_started(corepool: Corepool, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         (tmp_path / "corepool.toml").write_text(ECHO.format(url=url))
@@ -139,9 +135,7 @@ def test_without_a_configuration_the_demo_pool_says_what_it_is(corepool: Corepoo
     assert done.stderr.startswith("corepool: 1 mistake in the command line:")
 
 
-def test_a_configuration_in_the_folder_is_used_without_being_named(
-    corepool: Corepool, tmp_path: Path
-) -> None:
+def test_a_configuration_in_the_folder_is_used_without_being_named(corepool: Corepool, tmp_path: Path) -> None:
     (tmp_path / "corepool.toml").write_text("[pool]\nwrokers = 1\n" + ECHO.format(url="tcp://127.0.0.1:0"))
 
     assert "1 mistake in corepool.toml" in corepool("run").stderr

@@ -61,9 +61,9 @@ def test_the_starter_shows_every_key_with_its_default(corepool: Corepool, tmp_pa
     assert PoolSettings.model_validate(shown["pool"]) == PoolSettings()
     assert LogSettings.model_validate(shown["log"]) == LogSettings()
     required = {"name", "bind", "protocol"}
-    assert ListenerSettings.model_validate(
-        listener | {"dispatcher": None}
-    ) == ListenerSettings.model_validate({key: listener[key] for key in required})
+    assert ListenerSettings.model_validate(listener | {"dispatcher": None}) == ListenerSettings.model_validate(
+        {key: listener[key] for key in required}
+    )
 
 
 def test_the_schema_accepts_the_starter(corepool: Corepool, tmp_path: Path, schema: dict[str, Any]) -> None:

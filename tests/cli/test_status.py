@@ -83,9 +83,7 @@ def test_where_nothing_listens_it_says_so_and_how_to_choose(corepool: Corepool, 
 
     path = tmp_path / "corepool" / "control.sock"
     assert done.returncode == 1
-    assert done.stderr == (
-        f"corepool: no pool answers at {path}; is it running? (--control PATH chooses another)\n"
-    )
+    assert done.stderr == (f"corepool: no pool answers at {path}; is it running? (--control PATH chooses another)\n")
 
 
 def test_a_socket_file_that_a_dead_pool_left_is_no_pool(corepool: Corepool, tmp_path: Path) -> None:
@@ -159,9 +157,7 @@ def test_a_wrong_control_socket_in_the_configuration_is_a_mistake(corepool: Core
         (b"[" * 100_000 + b"\n", "what answers at c.sock is no corepool"),
     ],
 )
-def test_an_answer_that_is_none_is_told_in_words(
-    corepool: Corepool, tmp_path: Path, answer: bytes, words: str
-) -> None:
+def test_an_answer_that_is_none_is_told_in_words(corepool: Corepool, tmp_path: Path, answer: bytes, words: str) -> None:
     with pool_that_answers(tmp_path / "c.sock", answer):
         done = corepool("status", "--control", "c.sock")
 

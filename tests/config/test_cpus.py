@@ -62,9 +62,7 @@ def test_the_tightest_quota_on_the_way_up_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("group", ["/", "/kubepods/pod1/container", "/../../elsewhere"])
-def test_a_container_that_sees_only_its_own_group_finds_its_quota_in_the_root(
-    tmp_path: Path, group: str
-) -> None:
+def test_a_container_that_sees_only_its_own_group_finds_its_quota_in_the_root(tmp_path: Path, group: str) -> None:
     assert cpus(tmp_path, f"0::{group}\n", {"cpu.max": "200000 100000"}) == 2
 
 

@@ -50,9 +50,7 @@ def mistakes(raw: dict[str, Any], model: type[BaseModel] = Settings, where: str 
         ),
     ],
 )
-def test_each_kind_of_mistake_is_one_plain_sentence(
-    section: str, key: str, value: object, sentence: str
-) -> None:
+def test_each_kind_of_mistake_is_one_plain_sentence(section: str, key: str, value: object, sentence: str) -> None:
     assert mistakes({section: {key: value}, "listener": [LISTENER]}) == [sentence]
 
 

@@ -58,9 +58,7 @@ def test_round_robin_passes_over_a_missing_worker_without_favouring_a_neighbour(
 
 
 @given(st.lists(slot_sets, min_size=1, max_size=50), st.integers(0, 63))
-def test_round_robin_never_lets_a_steady_worker_wait_longer_than_one_round(
-    lists: list[set[int]], steady: int
-) -> None:
+def test_round_robin_never_lets_a_steady_worker_wait_longer_than_one_round(lists: list[set[int]], steady: int) -> None:
     """Whatever the others do: between two turns of a worker that is always there, no slot has two."""
     dispatcher = RoundRobin()
     turns = [pick(dispatcher, views(slots | {steady})) for slots in lists]

@@ -58,9 +58,7 @@ def test_file_is_for_the_pools_own_user_unless_told_otherwise(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("mode", ["0660", "666", "0777", "0000"])
-def test_file_has_the_mode_asked_for_whatever_the_umask_and_the_umask_stays(
-    tmp_path: Path, mode: str
-) -> None:
+def test_file_has_the_mode_asked_for_whatever_the_umask_and_the_umask_stays(tmp_path: Path, mode: str) -> None:
     endpoint = endpoint_of(tmp_path / "x.sock")
     transport = unix(mode=mode)
 

@@ -40,9 +40,7 @@ def test_protocol_of_another_distribution_is_served_by_name(pool: Pools, scratch
         assert receive_exactly(client, 7) == b"HELLO!\n"
 
 
-def test_dispatcher_and_extension_of_another_distribution_are_used_by_name(
-    pool: Pools, scratch_python: str
-) -> None:
+def test_dispatcher_and_extension_of_another_distribution_are_used_by_name(pool: Pools, scratch_python: str) -> None:
     running = pool(PLUGINS_TOML, python=scratch_python)
 
     for _ in range(6):

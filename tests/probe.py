@@ -1,0 +1,146 @@
+"""A protocol and an extension made for tests: what they do is asked for, line by line, by the client.
+
+`files()` are to be written into the pool's folder, which is on the import path of `python -m corepool`.
+"""
+
+from __future__ import annotations
+
+SOURCE = """
+import os, signal, subprocess, sys, time
+from corepool import hookimpl
+
+class Probe:
+    def __init__(self):
+        self.loop = None
+
+    @hookimpl
+    def on_worker_start(self, worker):
+        self.loop = worker.loop
+        if os.path.exists("refuse-to-boot"):
+            raise RuntimeError("told not to boot")
+
+    @hookimpl
+    def on_accept(self, conn):
+        conn.session = b""
+
+    @hookimpl
+    def on_readable(self, conn):
+        *lines, conn.session = (conn.session + conn.recv()).split(b"\\n")
+        for line in lines:
+            getattr(self, "do_" + line.split()[0].decode(), self.echo)(conn, line)
+
+    def echo(self, conn, line):
+        conn.send(line + b"\\n")
+
+    def do_pid(self, conn, line):
+        conn.send(b"%d\\n" % os.getpid())
+
+    def do_crash(self, conn, line):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def do_spin(self, conn, line):
+        while True:
+            pass
+
+    def do_sleep(self, conn, line):
+        time.sleep(10**6)
+
+    def do_raise(self, conn, line):
+        raise ValueError("asked to raise")
+
+    def do_work(self, conn, line):
+        conn.busy = True
+        self.loop.call_later(float(line.split()[1]), self.finish, conn)
+
+    def finish(self, conn):
+        conn.send(b"done\\n")
+        conn.busy = False
+
+    def do_last(self, conn, line):
+        conn.send(b"x" * 100_000)
+        conn.close()
+
+    def do_environment(self, conn, line):
+        conn.send(os.environ.get(line.split()[1].decode(), "-").encode() + b"\\n")
+
+    def do_fds(self, conn, line):
+        names = []
+        for fd in sorted(int(name) for name in os.listdir("/proc/self/fd")):
+            try:
+                names.append(os.readlink(f"/proc/self/fd/{fd}"))
+            except OSError:
+                pass
+        conn.send(" ".join(names).encode() + b"\\n")
+
+    def do_inherited(self, conn, line):
+        code = "import os; print(*[fd for fd in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{fd}')])"
+        out = subprocess.run([sys.executable, "-c", code], close_fds=False, stdout=subprocess.PIPE).stdout
+        conn.send(out)
+
+    def do_orphan(self, conn, line):
+        out = subprocess.run(["sh", "-c", "sleep 0.2 >/dev/null 2>&1 & echo $!"], stdout=subprocess.PIPE).stdout
+        conn.send(out)
+
+
+class Record:
+    def write(self, *words):
+        with open("hooks.txt", "a") as file:
+            print(*words, file=file)
+
+    @hookimpl
+    def on_start(self, pool):
+        self.write("on_start", pool.workers)
+
+    @hookimpl
+    def on_ready(self, pool):
+        self.write("on_ready", *pool.bind)
+
+    @hookimpl
+    def on_child_exit(self, worker, exit):
+        self.write("on_child_exit", worker.slot, exit.cause, exit)
+
+    @hookimpl
+    def on_signal(self, signum):
+        self.write("on_signal", signal.Signals(signum).name)
+
+    @hookimpl
+    def on_stop(self, pool):
+        self.write("on_stop")
+
+    @hookimpl
+    def on_close(self, conn, reason):
+        self.write("on_close", reason)
+"""
+
+ENTRY_POINTS = """
+[corepool.protocols]
+probe = probe:Probe
+
+[corepool.extensions]
+record = probe:Record
+"""
+
+
+def files() -> dict[str, str]:
+    """Give the files of the plugin, as an installer would lay them."""
+    return {
+        "probe.py": SOURCE,
+        "probe-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: probe\nVersion: 1\n",
+        "probe-1.dist-info/entry_points.txt": ENTRY_POINTS,
+    }
+
+
+def config(listener: str = "", pool: str = "", workers: int = 2, bind: str = "tcp://127.0.0.1:0") -> str:
+    """Give a configuration of the probe; `listener` and `pool` are more lines of their tables."""
+    return f"""
+[pool]
+workers = {workers}
+respawn_delay = "1ms"
+respawn_delay_max = "1ms"
+{pool}
+[[listener]]
+name = "probe"
+bind = ["{bind}"]
+protocol = "probe"
+{listener}
+"""
