@@ -1,5 +1,6 @@
 """`corepool run` and `corepool serve`: start a pool."""
 
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,6 +91,9 @@ def _run(draft: "Draft", registry: Registry) -> None:
         draft.add(error.mistakes)
         draft.finish()
         raise
+    # The pool has stopped as asked; asking again must not turn the exit status into "killed by SIGTERM".
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)
     raise typer.Exit(status)
 
 

@@ -187,11 +187,11 @@ class Master:
             bound.close()
         if self._control is not None:
             self._control.close()
-        if self._signals is not None:
-            self._signals.restore()
         self._service_manager.close()
         self._loop.close()
         self._tell("on_stop", self._info())
+        if self._signals is not None:
+            self._signals.restore()
 
     # --- what happens
 
@@ -205,7 +205,9 @@ class Master:
             self._dispatch.take_back(entry)
             self._fill()
         elif message.kind is Kind.FAILED:
-            self._boot_failure = self._boot_failure or message.payload.decode(errors="replace")
+            # Only a first generation that can't boot ends the pool; later ones are in the log.
+            if not self._was_ready and self._boot_failure is None:
+                self._boot_failure = message.payload.decode(errors="replace")
         else:
             raise RuntimeError(f"worker {entry.slot} sent {message.kind!r}, which is not for the master")
 

@@ -82,6 +82,7 @@ class PoolProcess:
         self._environment = {**inherited, **added}
         self._wait = surroundings.get("wait", True)
         self._final_output: dict[str, str] | None = None
+        self._clients: list[socket.socket] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notifications.bind(str(notify_path))
@@ -134,6 +135,8 @@ class PoolProcess:
         self._final_output = {name: self._read_output(name) for name in ("stdout", "stderr")}
         if error is not None:
             error.add_note(f"--- stderr of {' '.join(self._command)} ---\n{self.stderr}")
+        for client in self._clients:
+            client.close()
         self._notifications.close()
         self._folder.cleanup()
 
@@ -183,8 +186,13 @@ class PoolProcess:
         return [worker["pid"] for worker in self.status()["workers"] if worker["state"] == "ready"]
 
     def connect(self, listener: str | None = None, timeout_s: float = DEADLINE_S) -> socket.socket:
-        """Connect to the first URL (of `listener`); every call on the socket has this time-out."""
-        return connect(self.urls(listener)[0], timeout_s)
+        """Connect to the first URL (of `listener`); every call on the socket has this time-out.
+
+        The socket is closed with the pool, if it isn't before.
+        """
+        client = connect(self.urls(listener)[0], timeout_s)
+        self._clients.append(client)
+        return client
 
     def send_signal(self, signum: int) -> None:
         """Send a signal to the master, and to it alone."""

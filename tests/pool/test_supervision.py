@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import probe
@@ -19,6 +19,8 @@ from corepool.testing.sockets import connect, receive_all, receive_exactly
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
+    import socket
+
     from tests.conftest import Pools
 
 
@@ -42,25 +44,21 @@ def read_line(sock: socket.socket) -> str:
 
 
 def open_fds(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/fd"))
-
-
-def exits(running: PoolProcess) -> list[str]:
-    return [line for line in running.stderr.splitlines() if "worker exited" in line]
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def test_a_killed_worker_is_replaced_and_the_others_see_nothing(pool: Pools) -> None:
     running = pool(probe.config('dispatcher = "round-robin"'), files=probe.files())
     clients = [running.connect() for _ in range(4)]
     pids = [int(ask(client, "pid")) for client in clients]
-    victim = pids[0]
-    for round_number in range(5):
+    survivor = pids[1]
+    for count in range(1, 6):
+        (victim,) = (pid for pid in running.workers() if pid != survivor)
         os.kill(victim, signal.SIGKILL)
-        wait_until(lambda: len(running.workers()) == 2 and victim not in running.workers())
+        wait_until(lambda count=count: running.status()["totals"]["restarts"] == count and len(running.workers()) == 2)
         for client, pid in zip(clients, pids, strict=True):
-            if pid == pids[1]:
-                assert ask(client, f"hello {round_number}") == f"hello {round_number}"
-        (victim,) = (pid for pid in running.workers() if pid != pids[1])
+            if pid == survivor:
+                assert ask(client, f"hello {count}") == f"hello {count}"
 
     assert running.status()["totals"]["restarts"] == 5
 
@@ -85,11 +83,11 @@ def test_crashes_under_load_lose_only_what_the_dead_worker_held(pool: Pools) -> 
     users = [threading.Thread(target=use) for _ in range(4)]
     for user in users:
         user.start()
-    for _ in range(10):
+    for count in range(1, 11):
         victim = running.workers()[0]
         killed.add(victim)
         os.kill(victim, signal.SIGKILL)
-        wait_until(lambda: len(running.workers()) == 2)
+        wait_until(lambda count=count: running.status()["totals"]["restarts"] == count and len(running.workers()) == 2)
     stop.set()
     for user in users:
         user.join()
@@ -234,8 +232,9 @@ def test_term_lets_a_busy_connection_finish_and_closes_idle_ones(pool: Pools) ->
 def test_the_drain_deadline_closes_what_is_still_busy(pool: Pools) -> None:
     running = pool(probe.config(pool='drain_timeout = "300ms"'), files=probe.files())
     busy = running.connect()
-    busy.sendall(b"hello\nwork 1000\n")
-    assert read_line(busy) == "hello"
+    assert ask(busy, "hello") == "hello"
+    busy.sendall(b"work 1000\n")
+    assert ask(running.connect(), "hello") == "hello"
     running.send_signal(signal.SIGTERM)
 
     assert receive_all(busy) == b""
@@ -247,8 +246,9 @@ def test_the_drain_deadline_closes_what_is_still_busy(pool: Pools) -> None:
 def test_int_and_quit_stop_at_once(pool: Pools, signum: signal.Signals) -> None:
     running = pool(probe.config(), files=probe.files())
     busy = running.connect()
-    busy.sendall(b"hello\nwork 1000\n")
-    assert read_line(busy) == "hello"
+    assert ask(busy, "hello") == "hello"
+    busy.sendall(b"work 1000\n")
+    assert ask(running.connect(), "hello") == "hello"
     started = time.monotonic()
     os.killpg(running.pid, signum)  # as a terminal does: to every process of the group
 
@@ -260,8 +260,8 @@ def test_int_and_quit_stop_at_once(pool: Pools, signum: signal.Signals) -> None:
 def test_a_second_int_kills_workers_that_hang(pool: Pools) -> None:
     running = pool(probe.config(), files=probe.files())
     hung = running.connect()
-    hung.sendall(b"hello\nspin\n")
-    assert read_line(hung) == "hello"
+    assert ask(hung, "hello") == "hello"
+    hung.sendall(b"spin\n")
     running.send_signal(signal.SIGINT)
     wait_until(lambda: "pool stopping" in running.stderr)
     running.send_signal(signal.SIGINT)
@@ -286,8 +286,9 @@ def test_ttin_and_ttou_scale_by_one(pool: Pools) -> None:
 def test_a_worker_that_somebody_terms_drains_and_is_replaced(pool: Pools) -> None:
     running = pool(probe.config(workers=1), files=probe.files())
     busy = running.connect()
-    busy.sendall(b"hello\nwork 0.3\n")
-    assert read_line(busy) == "hello"
+    assert ask(busy, "hello") == "hello"
+    busy.sendall(b"work 0.5\n")
+    wait_until(lambda: running.status()["workers"][0]["requests"] == 2)
     leaving = running.workers()[0]
     os.kill(leaving, signal.SIGTERM)
     with running.connect() as client:
@@ -303,8 +304,8 @@ def test_workers_leave_when_the_master_is_killed_and_the_address_is_free_at_once
     url = bind.format(pid=f"{os.getpid()}-{command}")
     with PoolProcess.run(probe.config(bind=url), files=probe.files()) as running:
         client = running.connect()
-        client.sendall(f"first\n{command}\n".encode())
-        assert read_line(client).startswith("first")
+        assert ask(client, "first") == "first"
+        client.sendall(command.encode() + b"\n")
         bound = running.urls()[0]
         os.kill(running.pid, signal.SIGKILL)
         killed_at = time.monotonic()

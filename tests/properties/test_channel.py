@@ -1,0 +1,110 @@
+"""The channel between master and worker: whole messages, whole descriptors, and errors that are answers."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.ipc.channel import Channel
+from corepool.ipc.messages import HEADER_SIZE, MAX_FDS, MAX_PAYLOAD, VERSION, Kind, Message, decode, encode
+
+messages = st.builds(Message, st.sampled_from(Kind), st.integers(0, 0xFFFF), st.binary(max_size=300))
+
+
+def open_fds() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@given(messages)
+def test_every_message_comes_back_as_it_went(message: Message) -> None:
+    assert decode(encode(message)) == message
+
+
+@given(st.binary(max_size=64) | st.binary(max_size=64).map(lambda tail: bytes((VERSION,)) + tail))
+def test_any_record_is_a_message_or_a_value_error(record: bytes) -> None:
+    try:
+        message = decode(record)
+    except ValueError:
+        return
+    assert encode(message) == record
+
+
+def test_a_payload_that_is_too_long_is_refused() -> None:
+    with pytest.raises(ValueError, match="at most"):
+        encode(Message(Kind.FAILED, 0, bytes(MAX_PAYLOAD + 1)))
+
+
+@given(st.lists(st.tuples(messages, st.integers(0, MAX_FDS)), max_size=8))
+def test_messages_and_descriptors_arrive_in_order_close_on_exec_and_without_a_leak(
+    sent: list[tuple[Message, int]],
+) -> None:
+    before = open_fds()
+    ours, theirs = Channel.pair()
+    source = os.open(os.devnull, os.O_RDONLY)
+    for message, count in sent:
+        ours.send(message, [source] * count)
+    for message, count in sent:
+        received = theirs.receive()
+        assert received is not None
+        assert received[0] == message
+        assert len(received[1]) == count
+        assert not any(os.get_inheritable(fd) for fd in received[1])
+        for fd in received[1]:
+            os.close(fd)
+    assert theirs.receive() is None
+    os.close(source)
+    ours.close()
+    with pytest.raises(PeerGoneError):
+        theirs.receive()
+    theirs.close()
+    assert open_fds() == before
+
+
+def test_a_full_channel_says_so_and_sends_nothing() -> None:
+    ours, theirs = Channel.pair()
+    sent = 0
+    with contextlib.suppress(ChannelFullError):
+        while sent < 100_000:
+            ours.send(Message(Kind.DRAIN))
+            sent += 1
+    with pytest.raises(ChannelFullError):
+        ours.send(Message(Kind.DRAIN))
+    received = 0
+    while theirs.receive() is not None:
+        received += 1
+    assert 0 < received == sent < 100_000
+    ours.close()
+    theirs.close()
+
+
+def test_a_dead_peer_is_told_after_its_last_words() -> None:
+    ours, theirs = Channel.pair()
+    theirs.send(Message(Kind.READY))
+    theirs.close()
+    with pytest.raises(PeerGoneError):
+        ours.send(Message(Kind.DRAIN))
+    assert ours.receive() == (Message(Kind.READY), [])
+    with pytest.raises(PeerGoneError):
+        ours.receive()
+    ours.close()
+
+
+def test_descriptors_of_a_garbage_record_are_not_leaked() -> None:
+    left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    channel = Channel(right)
+    before = open_fds()
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1]))]
+    left.sendmsg([b"\xff" * HEADER_SIZE], rights)
+    with pytest.raises(RuntimeError, match="version 255"):
+        channel.receive()
+    assert open_fds() == before
+    left.close()
+    channel.close()

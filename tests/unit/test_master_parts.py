@@ -1,0 +1,195 @@
+"""The pure parts of the master, and those that do one kind of I/O, each alone."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import socket
+import stat
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corepool.errors import ControlError
+from corepool.ipc.scoreboard import Cell, Scoreboard, listener_cell
+from corepool.master.control import MAX_CLIENTS, ControlSocket
+from corepool.master.loop import Loop
+from corepool.master.notify import ServiceManager
+from corepool.master.restart import Backoff
+from corepool.master.signals import HANDLED, Signals
+from corepool.master.states import TRANSITIONS, Event, State, step
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(("state", "event"), list(itertools.product(State, Event)))
+def test_a_step_is_in_the_table_or_raises(state: State, event: Event) -> None:
+    if (state, event) in TRANSITIONS:
+        assert step(state, event) is TRANSITIONS[state, event]
+    else:
+        with pytest.raises(RuntimeError, match=str(state)):
+            step(state, event)
+
+
+def test_gone_is_the_end_and_every_state_gets_there() -> None:
+    assert not any(state is State.GONE for state, _ in TRANSITIONS)
+    assert all((state, Event.EXITED) in TRANSITIONS for state in State if state is not State.GONE)
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 1)), min_size=1, max_size=2000))
+def test_backoff_is_bounded_and_forgets(deaths: list[tuple[float, float]]) -> None:
+    backoff = Backoff(0.5, 30.0)
+    for uptime_s, chance in deaths:
+        delay_s = backoff.delay_s(uptime_s, chance)
+        assert 0 <= delay_s <= 30 * 1.25
+        if uptime_s >= 30:
+            assert delay_s == 0
+            assert backoff.delay_s(0.0, 0.5) == 0.5
+
+
+def test_totals_never_go_backwards_when_a_worker_dies() -> None:
+    board = Scoreboard(listeners=2)
+    row = board.claim()
+    cell = listener_cell(1)
+    row.cells[Cell.ACCEPTED], row.cells[Cell.CLOSED], row.cells[Cell.REQUESTS] = 10, 4, 7
+    row.cells[cell], row.cells[cell + 1] = 10, 4
+    board.retire(row)
+
+    assert [board.total(each) for each in (Cell.ACCEPTED, Cell.CLOSED, Cell.REQUESTS)] == [10, 10, 7]
+    assert [board.total(cell), board.total(cell + 1)] == [10, 10]
+    assert set(board.claim().cells) == {0}
+
+
+def test_timers_fire_in_order_and_not_when_cancelled() -> None:
+    now = [0.0]
+    loop = Loop(lambda: now[0])
+    fired: list[int] = []
+    loop.call_later(2, lambda: fired.append(2))
+    loop.call_later(1, lambda: fired.append(1))
+    loop.call_later(1, lambda: fired.append(9)).cancel()
+    now[0] = 3.0
+    loop.turn(0)
+    loop.close()
+
+    assert fired == [1, 2]
+
+
+def test_an_error_in_a_handler_does_not_end_the_loop() -> None:
+    loop = Loop()
+    loop.call_later(0, lambda: 1 // 0)
+    loop.turn(0.1)
+    loop.close()
+
+
+def test_signals_are_read_as_events_and_given_back() -> None:
+    before = {signum: signal.getsignal(signum) for signum in HANDLED}
+    signals = Signals()
+    signals.install()
+    for _ in range(3):
+        os.kill(os.getpid(), signal.SIGWINCH)
+    os.kill(os.getpid(), signal.SIGHUP)
+    read = signals.read()
+    assert signals.read() == []
+    signals.restore()
+    signals.restore()
+
+    assert read == [signal.SIGWINCH, signal.SIGHUP]
+    assert {signum: signal.getsignal(signum) for signum in HANDLED} == before
+
+
+@pytest.mark.parametrize("abstract", [True, False])
+def test_the_service_manager_is_told(tmp_path: Path, abstract: bool) -> None:  # noqa: FBT001
+    name = f"corepool-notify-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.settimeout(5)
+        receiver.bind("\0" + name if abstract else str(tmp_path / name))
+        path = "@" + name if abstract else str(tmp_path / name)
+        manager = ServiceManager({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "3000000"}, os.getpid())
+        manager.ready("2 workers")
+        assert receiver.recv(100) == b"READY=1\nSTATUS=2 workers"
+        assert manager.watchdog_interval_s == 1.5
+    manager.stopping()  # nobody is there any more: logged, not raised
+    manager.close()
+
+
+def test_another_processes_watchdog_is_not_fed() -> None:
+    environment = {"NOTIFY_SOCKET": "@x", "WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"}
+    manager = ServiceManager(environment, os.getpid())
+    assert manager.watchdog_interval_s is None
+    manager.close()
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> tuple[ControlSocket, Loop, Path]:
+    path = tmp_path / "deep" / "control.sock"
+    loop = Loop()
+    control = ControlSocket(path, {"status": lambda: {"pid": 1}})
+    control.listen()
+    control.serve(loop)
+    return control, loop, path
+
+
+def ask(loop: Loop, path: Path, data: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        client.sendall(data)
+        client.setblocking(False)
+        received = b""
+        give_up = time.monotonic() + 10
+        while time.monotonic() < give_up:
+            loop.turn(0.01)
+            try:
+                piece = client.recv(65536)
+            except BlockingIOError:
+                continue
+            except ConnectionResetError:
+                break
+            if not piece:
+                break
+            received += piece
+        return received
+
+
+def test_control_answers_garbage_with_an_error_and_goes_on(control: tuple[ControlSocket, Loop, Path]) -> None:
+    its, loop, path = control
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    for garbage in (b"\n", b"nonsense\n", b"[]\n", b"{}\n", b'{"command": []}\n', b"[" * 60_000 + b"\n", b"\xff\n"):
+        assert json.loads(ask(loop, path, garbage))["ok"] is False
+    assert ask(loop, path, b"x" * 200_000) == b""
+    silent = []
+    for _ in range(MAX_CLIENTS + 5):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(path))
+        silent.append(client)
+        loop.turn(0.01)
+    for client in silent:
+        client.close()
+        loop.turn(0.01)
+    assert json.loads(ask(loop, path, b'{"command": "status"}\n')) == {"ok": True, "result": {"pid": 1}}
+    its.close()
+    its.close()
+    loop.close()
+    assert not path.exists()
+
+
+def test_control_replaces_a_stale_file_and_refuses_a_living_one(control: tuple[ControlSocket, Loop, Path]) -> None:
+    its, loop, path = control
+    with pytest.raises(ControlError, match="another pool answers"):
+        ControlSocket(path, {}).listen()
+    its.close()
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))
+    successor = ControlSocket(path, {})
+    successor.listen()
+    path.unlink()
+    path.write_text("somebody else's")
+    successor.close()
+    loop.close()
+
+    assert path.read_text() == "somebody else's"
