@@ -62,7 +62,6 @@ class Connection:
         "_read_deadline",
         "_reads_left",
         "_reason",
-        "_received",
         "_service",
         "_was_congested",
         "busy",
@@ -97,7 +96,6 @@ class Connection:
         self._reads_left = _NOT_SERVING
         self._paused = False
         self._was_congested = False
-        self._received = False
         self._active_at = _NEVER
         self._blocked_at = _NEVER
         self._read_deadline: float | None = None
@@ -141,7 +139,6 @@ class Connection:
             self._break_off(CloseReason.RESET)
             return b""
         if data:
-            self._received = True
             self._service.bytes_in += len(data)
             return data
         if limit > 0:
@@ -232,7 +229,8 @@ class Connection:
         :raises OSError: it can't be watched; it still has to be closed.
         """
         self._service.reactor.add(self._fd, self, EPOLLIN)
-        self._active_at = self._service.reactor.now
+        # Negative until the first event: the connection is untouched since then.
+        self._active_at = -self._service.reactor.now
         on_accept = self._service.chain.on_accept
         if on_accept is not None:
             self._run(on_accept)
@@ -252,7 +250,7 @@ class Connection:
         """
         if self._reason is not None or self.busy or self._out:
             return
-        if not self._received and not untouched_too:
+        if self._active_at < 0 and not untouched_too:
             return
         if self._mask == EPOLLIN and self._has_input():
             return
@@ -266,7 +264,7 @@ class Connection:
         service = self._service
         due: tuple[float, TimeoutKind] | None = None
         if service.idle_timeout and not self._blocked_at:
-            due = (self._active_at + service.idle_timeout, TimeoutKind.IDLE)
+            due = (abs(self._active_at) + service.idle_timeout, TimeoutKind.IDLE)
         if service.write_timeout and self._blocked_at:
             due = (self._blocked_at + service.write_timeout, TimeoutKind.WRITE)
         if self._read_deadline is not None and (due is None or self._read_deadline < due[0]):
