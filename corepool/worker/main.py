@@ -69,7 +69,8 @@ def rehearse() -> None:
     """
     for _ in range(10):  # specialisation begins after 8 runs
         loop = asyncio.SelectorEventLoop(Reactor())
-        loop.call_soon(loop.stop)
+        Deadlines(loop)
+        loop.call_at(loop.time(), loop.stop)
         loop.run_forever()
         loop.close()
 
