@@ -106,7 +106,8 @@ class ListenerSettings(_Table):
     """Bytes of unsent output above which a connection is no longer read."""
 
     output_limit: Annotated[int, Field(ge=65_536)] = 67_108_864
-    """Bytes of unsent output above which a connection is dropped: the bound on what one peer can cost."""
+    """Bytes of unsent output above which a connection is dropped: the bound on what one peer can cost. Files that
+    are being sent don't count: they are not in memory."""
 
 
 class Settings(_Table):

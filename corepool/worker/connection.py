@@ -59,6 +59,7 @@ class Connection:
         "_paused",
         "_queue",
         "_queued",
+        "_queued_files",
         "_read_deadline",
         "_reads_left",
         "_reason",
@@ -91,6 +92,7 @@ class Connection:
         self._out: bytes | memoryview | FileSegment = b""
         self._queue: deque[bytes | FileSegment] | None = None
         self._queued = 0
+        self._queued_files = 0
         self._mask = EPOLLIN
         self._reason: CloseReason | None = None
         self._reads_left = _NOT_SERVING
@@ -295,7 +297,9 @@ class Connection:
             self._queue = deque()
         self._queue.append(piece)
         self._queued += len(piece)
-        if self._queued > self._service.output_limit:
+        if isinstance(piece, FileSegment):
+            self._queued_files += len(piece)  # of which none is in memory, so the limit is not about them
+        elif self._queued - self._queued_files > self._service.output_limit:
             self._service.overflowed(self)
             self._break_off(CloseReason.OVERFLOW)
 
@@ -375,6 +379,8 @@ class Connection:
         if not self._out:
             self._out = self._queue.popleft() if self._queue else b""
             self._queued -= len(self._out)
+            if isinstance(self._out, FileSegment):
+                self._queued_files -= len(self._out)
         if not self._queue:
             self._queue = None
         return sent
@@ -401,7 +407,7 @@ class Connection:
                 piece.close()
         self._out = b""
         self._queue = None
-        self._queued = 0
+        self._queued = self._queued_files = 0
 
     # --- events other than plain input
 

@@ -1,0 +1,268 @@
+"""What a protocol may do with a connection, each seen from the client's side of a real pool."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from corepool.testing.sockets import connect, receive_all, receive_exactly
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from corepool.testing.pool import PoolProcess
+    from tests.conftest import Pools
+
+SOURCE = """
+import asyncio
+from corepool import hookimpl
+
+class Lab:
+    def __init__(self):
+        self.first = None
+
+    @hookimpl
+    def on_worker_start(self, worker):
+        self.loop = worker.loop
+
+    @hookimpl
+    def on_accept(self, conn):
+        conn.session = {"buffer": b"", "left": 0}
+
+    @hookimpl
+    def on_readable(self, conn):
+        data = conn.recv()
+        with open("received", "ab") as file:
+            file.write(data)
+        *lines, conn.session["buffer"] = (conn.session["buffer"] + data).split(b"\\n")
+        for line in lines:
+            word, *arguments = line.decode().split()
+            getattr(self, word)(conn, *arguments)
+        if conn.eof and conn.half_open:
+            self.loop.call_later(0.05, self.late, conn)
+
+    def late(self, conn):
+        conn.send(b"late")
+        conn.close()
+
+    def echo(self, conn, text):
+        conn.send(text.encode() + b"\\n")
+
+    def file(self, conn, size):
+        with open("blob", "wb") as file:
+            file.write(b"f" * int(size))
+        conn.send(b"<")
+        with open("blob", "rb") as file:
+            conn.sendfile(file, 1, int(size) - 1)
+        conn.send(b">")
+        with open("blob", "rb") as file:
+            conn.sendfile(file, 0, 1)
+        conn.send(b".")
+
+    def short(self, conn):
+        with open("tiny", "wb") as file:
+            file.write(b"tiny")
+        with open("tiny", "rb") as file:
+            conn.sendfile(file, 0, 1000)
+
+    def half(self, conn):
+        conn.half_open = True
+
+    def pause(self, conn, seconds):
+        conn.pause()
+        self.loop.call_later(float(seconds), conn.resume)
+
+    def deadline(self, conn):
+        conn.deadline(0.1)
+
+    @hookimpl
+    def on_timeout(self, conn, kind):
+        if kind == "read":
+            conn.send(b"timeout\\n")
+            return True
+
+    def stream(self, conn, size):
+        conn.session["left"] = int(size)
+        self.on_writable(conn)
+
+    @hookimpl
+    def on_writable(self, conn):
+        while conn.session["left"] and not conn.congested:
+            count = min(50_000, conn.session["left"])
+            conn.session["left"] -= count
+            conn.send(b"s" * count)
+
+    def task(self, conn):
+        async def later():
+            await asyncio.sleep(0.01)
+            conn.send(b"from a task\\n")
+        self.running = self.loop.create_task(later())
+
+    def remember(self, conn):
+        self.first = conn
+        conn.send(b"remembered\\n")
+
+    def tell(self, conn, text):
+        self.first.send(text.encode() + b"\\n")
+
+    def evict(self, conn):
+        self.first.close()
+
+    def close(self, conn):
+        conn.send(b"bye")
+        conn.close()
+        conn.send(b"never sent")
+
+    def abort(self, conn):
+        conn.send(b"never sent")
+        conn.abort()
+
+    def overflow(self, conn):
+        for _ in range(100):
+            conn.send(b"o" * 10_000)
+
+    def mutable(self, conn):
+        data = bytearray(b"before\\n")
+        conn.send(data)
+        data[:] = b"after!\\n"
+
+    @hookimpl
+    def on_close(self, conn, reason):
+        with open("reasons", "a") as file:
+            print(reason, conn.peer, file=file)
+"""
+
+FILES = {
+    "lab.py": SOURCE,
+    "lab-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: lab\nVersion: 1\n",
+    "lab-1.dist-info/entry_points.txt": "[corepool.protocols]\nlab = lab:Lab\n",
+}
+
+CONFIG = """
+[pool]
+workers = 1
+[[listener]]
+name = "lab"
+bind = ["tcp://127.0.0.1:0", "unix:///{path}"]
+protocol = "lab"
+output_limit = 65536
+output_high_water = 65536
+"""
+
+
+@pytest.fixture
+def lab(pool: Pools, tmp_path_factory: pytest.TempPathFactory) -> PoolProcess:
+    path = tmp_path_factory.mktemp("s") / "lab.sock"
+    return pool(CONFIG.format(path=str(path).lstrip("/")), files=FILES)
+
+
+@pytest.fixture(params=[0, 1], ids=["tcp", "unix"])
+def client(lab: PoolProcess, request: pytest.FixtureRequest) -> Iterator[socket.socket]:
+    with connect(lab.urls()[request.param]) as sock:
+        yield sock
+
+
+def reasons(lab: PoolProcess) -> list[str]:
+    path = lab.directory / "reasons"
+    return [line.split()[0] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.mark.parametrize("size", [10, 3_000_000])
+def test_files_and_bytes_leave_in_the_order_they_were_sent(client: socket.socket, size: int) -> None:
+    client.sendall(f"file {size}\n".encode())
+
+    assert receive_exactly(client, size + 3) == b"<" + b"f" * (size - 1) + b">f."
+
+
+def test_a_file_that_is_shorter_than_promised_ends_the_connection(lab: PoolProcess, client: socket.socket) -> None:
+    client.sendall(b"short\n")
+
+    assert receive_all(client) == b"tiny"
+    wait_until(lambda: reasons(lab))
+
+
+def test_a_half_open_connection_may_answer_later(client: socket.socket) -> None:
+    client.sendall(b"half\n")
+    client.shutdown(socket.SHUT_WR)
+
+    assert receive_all(client) == b"late"
+
+
+def test_a_paused_connection_is_not_read_until_it_is_resumed(lab: PoolProcess, client: socket.socket) -> None:
+    client.sendall(b"pause 0.2\n")
+    wait_until((lab.directory / "received").exists)
+    client.sendall(b"echo hello\n")
+
+    assert receive_exactly(client, 6) == b"hello\n"
+
+
+def test_what_a_peer_sent_before_it_hung_up_is_read_after_a_pause(lab: PoolProcess, client: socket.socket) -> None:
+    received = lab.directory / "received"
+    client.sendall(b"pause 0.3\n")
+    wait_until(lambda: received.exists() and received.read_bytes() == b"pause 0.3\n")
+    client.sendall(b"echo last-words\n")
+    client.close()
+
+    wait_until(lambda: received.read_bytes().endswith(b"last-words\n"))
+    wait_until(lambda: len(reasons(lab)) == 1)
+
+
+def test_a_deadline_is_told_and_the_connection_kept_if_the_protocol_says_so(client: socket.socket) -> None:
+    client.sendall(b"deadline\n")
+    assert receive_exactly(client, 8) == b"timeout\n"
+    client.sendall(b"echo still-here\n")
+
+    assert receive_exactly(client, 11) == b"still-here\n"
+
+
+def test_a_producer_goes_on_when_the_peer_has_read(client: socket.socket) -> None:
+    client.sendall(b"stream 5000000\n")
+
+    assert receive_exactly(client, 5_000_000) == b"s" * 5_000_000
+
+
+def test_a_task_may_send_at_any_time(client: socket.socket) -> None:
+    client.sendall(b"task\n")
+
+    assert receive_exactly(client, 12) == b"from a task\n"
+
+
+def test_a_connection_may_speak_and_be_closed_by_another(lab: PoolProcess, client: socket.socket) -> None:
+    client.sendall(b"remember\n")
+    assert receive_exactly(client, 11) == b"remembered\n"
+    with lab.connect() as other:
+        other.sendall(b"tell hello\n")
+        assert receive_exactly(client, 6) == b"hello\n"
+        other.sendall(b"evict\n")
+        assert receive_all(client) == b""
+
+
+def test_close_sends_what_was_sent_before_it_and_nothing_after(lab: PoolProcess, client: socket.socket) -> None:
+    client.sendall(b"close\n")
+
+    assert receive_all(client) == b"bye"
+    wait_until(lambda: reasons(lab) == ["closed"])
+
+
+def test_abort_sends_nothing(lab: PoolProcess, client: socket.socket) -> None:
+    client.sendall(b"abort\n")
+
+    assert receive_all(client) == b""
+    wait_until(lambda: reasons(lab) == ["aborted"])
+
+
+def test_more_output_than_the_limit_ends_the_connection(lab: PoolProcess, client: socket.socket) -> None:
+    client.sendall(b"overflow\n")
+
+    assert receive_all(client) == b""
+    wait_until(lambda: reasons(lab) == ["overflow"])
+    assert "reason=output_limit" in lab.stderr
+
+
+def test_a_buffer_may_be_reused_as_soon_as_it_was_sent(client: socket.socket) -> None:
+    client.sendall(b"mutable\n")
+
+    assert receive_exactly(client, 7) == b"before\n"
