@@ -149,7 +149,7 @@ name = "lab"
 bind = ["tcp://127.0.0.1:0", "unix:///{path}"]
 protocol = "lab"
 output_limit = 65536
-output_high_water = 65536
+output_high_water = 16384
 """
 
 
