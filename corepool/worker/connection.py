@@ -340,7 +340,9 @@ class Connection:
             if self._was_congested and self.buffered * 2 <= service.high_water and self._reason is None:
                 self._was_congested = False
                 if service.chain.on_writable is not None:
-                    self._run(service.chain.on_writable)
+                    # Not `_run`: what the hook sends is this call's to send, within its budget. Put on the list of
+                    # the unsent, an endless producer with a greedy reader would have the worker for itself.
+                    self._guard(service.chain.on_writable)
             if not self._out:
                 break
         if self._mask == _GONE:
@@ -454,19 +456,24 @@ class Connection:
         return bool(poller.poll(0))
 
     def _run(self, hook: Callable[[Connection], object]) -> object:
-        """Call a hook outside of `on_event`, under the same guard."""
+        """Call a hook outside of `on_event`, and have what it did settled before the next poll."""
+        result = self._guard(hook)
+        if self._reads_left == _NOT_SERVING and (self._out or self.eof or self._reason is not None):
+            self._service.unsent.append(self)
+        return result
+
+    def _guard(self, hook: Callable[[Connection], object]) -> object:
+        """Call a hook; the caller sends and settles. An exception costs this connection alone."""
         was_serving = self._reads_left
         self._reads_left = READS_PER_EVENT
         try:
             return hook(self)
-        except Exception:  # noqa: BLE001  # logged; it costs this connection alone
+        except Exception:  # noqa: BLE001  # logged
             self._service.failed(self)
             self._break_off(CloseReason.ERROR)
             return None
         finally:
             self._reads_left = was_serving
-            if was_serving == _NOT_SERVING and (self._out or self.eof or self._reason is not None):
-                self._service.unsent.append(self)
 
     # --- the end
 

@@ -98,10 +98,15 @@ class Reactor(selectors.BaseSelector):
         self._at_batch_end.append(call)
 
     def flush_unsent(self) -> None:
-        """Send what was buffered outside of events."""
-        # A flush may close a connection, whose hook may send on another one.
-        while self.unsent:
-            self.unsent.pop().flush()
+        """Send what was buffered outside of events until now.
+
+        A flush may run hooks that send on other connections. Those wait for the next call: two that feed
+        each other would never let this one end.
+        """
+        unsent = self.unsent[:]
+        self.unsent.clear()  # in place: services hold the list
+        for source in unsent:
+            source.flush()
 
     # --- asyncio's side: selectors.BaseSelector
 
@@ -158,6 +163,8 @@ class Reactor(selectors.BaseSelector):
         """
         if self.unsent or self._to_close or self._at_batch_end:
             self._end_batch()
+            if self.unsent or self._at_batch_end:
+                timeout = 0.0
         self.busy_s += time.monotonic() - self.now
         try:
             events = self._poll(timeout, MAX_EVENTS)
@@ -184,8 +191,9 @@ class Reactor(selectors.BaseSelector):
     def _end_batch(self) -> None:
         self.flush_unsent()
         self._close_pending()
-        while self._at_batch_end:
-            self._at_batch_end.pop()()
+        calls, self._at_batch_end = self._at_batch_end, []
+        for call in calls:
+            call()
 
     def _close_pending(self) -> None:
         for close, handle in self._to_close:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -266,3 +267,25 @@ def test_a_buffer_may_be_reused_as_soon_as_it_was_sent(client: socket.socket) ->
     client.sendall(b"mutable\n")
 
     assert receive_exactly(client, 7) == b"before\n"
+
+
+def test_an_endless_producer_and_a_greedy_reader_leave_time_for_others(
+    lab: PoolProcess, client: socket.socket
+) -> None:
+    enough = threading.Event()
+
+    def read_on() -> None:
+        while not enough.is_set():
+            client.recv(1 << 20)
+
+    reader = threading.Thread(target=read_on)
+    try:
+        client.sendall(b"stream 1000000000000\n")
+        reader.start()
+        with lab.connect() as other:
+            for _ in range(20):
+                other.sendall(b"echo hello\n")
+                assert receive_exactly(other, 6) == b"hello\n"
+    finally:
+        enough.set()
+        reader.join()
