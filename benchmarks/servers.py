@@ -130,6 +130,11 @@ def protocol_server(loop: str, work: str) -> Server:
     return Server(loop, (sys.executable, "-m", "benchmarks.peers.protocol_server", loop, work, "{port}"))
 
 
+def bare_epoll() -> Server:
+    """Start the least that Python can do for an answer."""
+    return Server("bare epoll", (sys.executable, "-m", "benchmarks.peers.bare_epoll", "{port}"))
+
+
 def require(program: str) -> str:
     """Find a program of the system.
 

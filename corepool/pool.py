@@ -68,6 +68,17 @@ class Pool:
         :raises ControlError: the control socket that was asked for is taken or can't be made.
         :raises BootError: the first generation of workers could not start.
         """
+        master, control = self.assemble()
+        rehearse()
+        _yield_to_workers()
+        master.run(control)
+        return 0
+
+    def assemble(self) -> tuple[Master, ControlSocket]:
+        """Bind, and make what serves; nothing is forked yet.
+
+        Raises as `run`.
+        """
         plan = _Plan(self._settings, self._registry)
         bound = plan.bind()
         try:
@@ -90,10 +101,7 @@ class Pool:
             run_worker=serve,
             on_ready=lambda: self._announce_all(bound),
         )
-        rehearse()
-        _yield_to_workers()
-        master.run(control)
-        return 0
+        return master, control
 
     def _listen_for_control(self, status: Callable[[], object]) -> ControlSocket:
         control = ControlSocket(control_socket_path(self._settings.control), {"status": status})

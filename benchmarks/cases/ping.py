@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from benchmarks import plugins
 from benchmarks.load import redis_benchmark
 from benchmarks.results import Comparison, Sample, Target
-from benchmarks.servers import corepool, protocol_server, redis
+from benchmarks.servers import bare_epoll, corepool, protocol_server, redis
 from benchmarks.turns import cpu_us_per_unit
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def run(bench: Bench) -> list[Comparison]:
     servers = [
         corepool("ping", "least-connections", pythonpath=plugins.expose(PLUGIN, metadata)),
         redis(),
+        bare_epoll(),
         protocol_server("uvloop", "ping"),
         protocol_server("asyncio", "ping"),
     ]

@@ -6,6 +6,7 @@ standard error, one line each, without a traceback; a traceback here is always a
 
 from __future__ import annotations
 
+import errno
 import sys
 
 from corepool.errors import ConfigError, CorepoolError
@@ -19,11 +20,17 @@ def main() -> None:
     """Run the command that the arguments name, and exit."""
     # Imported here, so that the parts of this package can be had without all of its commands.
     from corepool.cli.app import make_app  # noqa: PLC0415
-    from corepool.cli.output import open_standard_streams, write  # noqa: PLC0415
+    from corepool.cli.output import open_standard_streams, silence, write  # noqa: PLC0415
 
     open_standard_streams()
     try:
         make_app()(prog_name="corepool")
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        silence(sys.stdout)
+        write(sys.stderr, f"corepool: the output can't be written: {error.strerror}", _PATIENCE_S)
+        sys.exit(1)
     except CorepoolError as error:
         write(sys.stderr, _message(error), _PATIENCE_S)
         sys.exit(error.exit_status)

@@ -26,6 +26,13 @@ def write(stream: TextIO, text: str, patience_s: float = 0.0) -> None:
         return
 
 
+def silence(stream: TextIO) -> None:
+    """Forget what `stream` could not write: the interpreter would try again at its end, and complain."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+
+
 def _write(fileno: int, data: bytes, patience_s: float) -> None:
     poller = select.poll()
     poller.register(fileno, select.POLLOUT)

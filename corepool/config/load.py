@@ -191,6 +191,11 @@ def _contradictions(settings: Settings) -> Iterator[str]:
                 continue
             if first_at.setdefault(url, place) != place and endpoint.port != 0:
                 yield f"{place} = {spell_value(url)}: already bound by {first_at[url]}"
+        if listener.output_limit < listener.output_high_water:
+            yield (
+                f"{here}.output_limit = {listener.output_limit}: less than output_high_water "
+                f"({listener.output_high_water}), so a peer would be dropped before it is paused"
+            )
         for extension in listener.extension_options:
             if extension not in listener.extensions:
                 near = did_you_mean(extension, listener.extensions)

@@ -47,7 +47,7 @@ _SETTLE_LONGEST_S = 0.1
 
 
 class _Arrived(Incoming):
-    """An incoming connection whose address is made only if a strategy asks: 0.5 us of a 10 us budget."""
+    """An incoming connection whose address is made only if a strategy asks: it takes 2 us."""
 
     __slots__ = ("_sockaddr", "_transport")
 

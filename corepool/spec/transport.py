@@ -57,11 +57,15 @@ class Endpoint:
             raise ValueError("not a URL; expected scheme://..., such as tcp://127.0.0.1:8000")
         if parts.username is not None or parts.fragment:
             raise ValueError("user names and #fragments have no meaning here")
+        try:
+            port = parts.port
+        except ValueError:
+            raise ValueError("the port is not a number from 0 to 65535") from None
         pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
         query = dict(pairs)
         if len(query) != len(pairs):
             raise ValueError("an option is given twice in the part after '?'")
-        return cls(url, parts.scheme, parts.hostname or "", parts.port, parts.path, query)
+        return cls(url, parts.scheme, parts.hostname or "", port, parts.path, query)
 
 
 class Transport(ABC):

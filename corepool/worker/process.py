@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
-_prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up before the fork: 0.2 MB that workers share
+_prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up before the fork, for all workers
 
 _STDERR = 2
 

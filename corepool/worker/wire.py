@@ -1,8 +1,8 @@
 """How the bytes of a connection travel: straight over its descriptor, or through what a transport made of it.
 
 A wire belongs to a bound socket, not to a connection: each of its functions takes the connection's *handle*.
-For TCP and UNIX sockets that is the bare descriptor: a socket object would cost each connection a system
-call (getsockname, in its constructor), a microsecond to close, and 250 bytes with its bound methods.
+For TCP and UNIX sockets that is the bare descriptor: making and closing a socket object around it takes
+0.7 us more, a system call among it (getsockname, in the constructor).
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +13,6 @@ import tomli
 from corepool.config.load import load_settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import Corepool
 
 EVERYTHING_WRONG = """
@@ -41,6 +42,42 @@ def mistakes(stderr: str) -> list[str]:
     assert heading == f"corepool: {len(lines)} mistakes in corepool.toml:"
     assert all(line.startswith("  ") for line in lines)
     return [line.strip() for line in lines]
+
+
+def test_a_limit_below_its_own_high_water_mark_is_refused(corepool: Corepool, tmp_path: Path) -> None:
+    (tmp_path / "corepool.toml").write_text(
+        '[[listener]]\nname = "a"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "echo"\noutput_limit = 100_000\n'
+    )
+
+    done = corepool("check")
+
+    assert done.returncode == 2
+    assert "listener[0].output_limit = 100000: less than output_high_water (262144)" in done.stderr
+
+
+@pytest.mark.parametrize("port", ["http", "65536", "-1"])
+def test_a_port_that_is_none_is_told_in_words(corepool: Corepool, port: str) -> None:
+    done = corepool("serve", "echo", "-b", f"tcp://127.0.0.1:{port}")
+
+    assert done.returncode == 2
+    assert "the port is not a number from 0 to 65535" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["schema", "plugins"])
+def test_a_full_disk_is_one_line(environment: dict[str, str], tmp_path: Path, command: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(  # noqa: S603 - the test's own command
+            [sys.executable, "-m", "corepool", command],
+            cwd=tmp_path,
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr == "corepool: the output can't be written: No space left on device\n"
 
 
 @pytest.mark.parametrize("command", ["check", "run"])

@@ -136,13 +136,13 @@ def test_running_out_of_descriptors_pauses_the_listener_and_passes(pool: Pools, 
         return sum(sum(process.cpu_times()[:2]) for process in processes)
 
     before, began = cpu_s(), time.monotonic()
-    threading.Event().wait(3)  # the storm itself; there is nothing to wait for
+    threading.Event().wait(10)  # the storm itself; there is nothing to wait for
     load = (cpu_s() - before) / (time.monotonic() - began)
-    assert load < 0.10  # 0.05 is promised; a clock tick and a busy machine may add to it
-    assert running.stderr.count("accept paused") <= 6
+    assert load < 0.05
+    assert running.stderr.count("accept paused") <= 12  # one a second, at either end of the ten as well
     for client in clients:
         client.close()
-    with running.connect(timeout_s=10) as client:
+    with running.connect(timeout_s=1) as client:
         assert echoes(client)
 
 
@@ -252,7 +252,7 @@ def test_keep_alive_round_trips_take_less_than_a_millisecond(pool: Pools) -> Non
                 began = time.perf_counter()
                 assert echoes(client)
                 times.append(time.perf_counter() - began)
-            assert statistics.median(times) < 0.01
+            assert statistics.median(times) < 0.001
 
 
 def test_many_short_connections_are_all_served(pool: Pools) -> None:

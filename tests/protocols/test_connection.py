@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from corepool.testing.sockets import connect, receive_all, receive_exactly
-from corepool.testing.waiting import wait_until
+from corepool.testing.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,10 +136,48 @@ class Lab:
             print(reason, conn.peer, file=file)
 """
 
+WRAPPED = """
+from corepool_tcp import Tcp
+
+FLIP = bytes(each ^ 0x55 for each in range(256))
+
+class Stream:
+    def __init__(self, sock):
+        self.sock = sock
+
+    def __getattr__(self, name):
+        return getattr(self.sock, name)
+
+    def recv(self, size):
+        return self.sock.recv(size).translate(FLIP)
+
+    def send(self, data):
+        return self.sock.send(bytes(data).translate(FLIP))
+
+class Flipped(Tcp):
+    def wrap(self, sock):
+        return Stream(sock)
+"""
+
+FLIP = bytes(each ^ 0x55 for each in range(256))
+
+
+class Flipped(socket.socket):
+    """A client of the transport above."""
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        return super().recv(size, flags).translate(FLIP)
+
+    def sendall(self, data: bytes, flags: int = 0) -> None:  # type: ignore[override]
+        super().sendall(data.translate(FLIP), flags)
+
+
 FILES = {
     "lab.py": SOURCE,
+    "flipped.py": WRAPPED,
     "lab-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: lab\nVersion: 1\n",
-    "lab-1.dist-info/entry_points.txt": "[corepool.protocols]\nlab = lab:Lab\n",
+    "lab-1.dist-info/entry_points.txt": "[corepool.protocols]\nlab = lab:Lab\n"
+    "[corepool.transports]\nflipped = flipped:Flipped\n",
 }
 
 CONFIG = """
@@ -147,7 +185,7 @@ CONFIG = """
 workers = 1
 [[listener]]
 name = "lab"
-bind = ["tcp://127.0.0.1:0", "unix:///{path}"]
+bind = ["tcp://127.0.0.1:0", "unix:///{path}", "flipped://127.0.0.1:0"]
 protocol = "lab"
 output_limit = 65536
 output_high_water = 16384
@@ -160,10 +198,15 @@ def lab(pool: Pools, tmp_path_factory: pytest.TempPathFactory) -> PoolProcess:
     return pool(CONFIG.format(path=str(path).lstrip("/")), files=FILES)
 
 
-@pytest.fixture(params=[0, 1], ids=["tcp", "unix"])
+@pytest.fixture(params=[0, 1, 2], ids=["tcp", "unix", "wrapped"])
 def client(lab: PoolProcess, request: pytest.FixtureRequest) -> Iterator[socket.socket]:
     with connect(lab.urls()[request.param]) as sock:
-        yield sock
+        if request.param < 2:
+            yield sock
+            return
+        with Flipped(fileno=sock.detach()) as wrapped:
+            wrapped.settimeout(DEADLINE_S)
+            yield wrapped
 
 
 def reasons(lab: PoolProcess) -> list[str]:
@@ -269,9 +312,7 @@ def test_a_buffer_may_be_reused_as_soon_as_it_was_sent(client: socket.socket) ->
     assert receive_exactly(client, 7) == b"before\n"
 
 
-def test_an_endless_producer_and_a_greedy_reader_leave_time_for_others(
-    lab: PoolProcess, client: socket.socket
-) -> None:
+def test_an_endless_producer_and_a_greedy_reader_leave_time_for_others(lab: PoolProcess, client: socket.socket) -> None:
     enough = threading.Event()
 
     def read_on() -> None:

@@ -1,0 +1,128 @@
+"""The reactor alone: what must hold within one batch of events."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from select import EPOLLIN
+from typing import TYPE_CHECKING
+
+import pytest
+
+from corepool.worker.reactor import Reactor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Tap:
+    """A source that calls what it was given."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self.call = call
+        self.events = 0
+        self.failures = 0
+
+    def on_event(self, mask: int) -> None:  # noqa: ARG002
+        self.events += 1
+        self.call()
+
+    def on_failure(self) -> None:
+        self.failures += 1
+
+    def flush(self) -> None:
+        self.call()
+
+
+@pytest.fixture
+def reactor() -> Iterator[Reactor]:
+    reactor = Reactor()
+    yield reactor
+    reactor.close()
+
+
+def readable() -> int:
+    """Give a descriptor that has a byte to be read; the test closes it."""
+    reading, writing = os.pipe()
+    os.write(writing, b"x")
+    os.close(writing)
+    return reading
+
+
+def test_a_number_closed_in_a_batch_has_no_new_owner_within_it(reactor: Reactor) -> None:
+    ready = [readable(), readable()]
+    opened: list[int] = []
+
+    def close_both_and_open_another() -> None:
+        for fd in ready:
+            reactor.remove(fd)
+            reactor.close_later(os.close, fd)
+        opened.append(readable())
+
+    sources = [Tap(close_both_and_open_another) for _ in ready]
+    for fd, source in zip(ready, sources, strict=True):
+        reactor.add(fd, source, EPOLLIN)
+    reactor.select(1)
+
+    assert sum(source.events for source in sources) == 1  # whoever came first took the other out
+    assert opened[0] not in ready
+    reused = os.dup(opened[0])
+    assert reused in ready  # closed when the batch was over
+    os.close(opened[0])
+    os.close(reused)
+
+
+def test_an_exception_costs_its_own_source_and_no_event_of_the_others(reactor: Reactor) -> None:
+    def fail() -> None:
+        raise ValueError("as asked")
+
+    sources = {readable(): Tap(fail), readable(): Tap(lambda: None)}
+    for fd, source in sources.items():
+        reactor.add(fd, source, EPOLLIN)
+
+    assert reactor.select(1) == []
+    assert [(source.events, source.failures) for source in sources.values()] == [(1, 1), (1, 0)]
+    for fd in sources:
+        reactor.remove(fd)
+        os.close(fd)
+
+
+def test_two_that_feed_each_other_do_not_keep_the_reactor(reactor: Reactor) -> None:
+    flushed: list[str] = []
+
+    def feed(name: str) -> None:
+        flushed.append(name)
+        if len(flushed) < 100:
+            reactor.unsent.append(pair[name])
+
+    pair = {"first": Tap(lambda: feed("second")), "second": Tap(lambda: feed("first"))}
+    reactor.unsent.append(pair["first"])
+    reactor.select(10)  # which doesn't wait either, while something is unsent
+
+    assert len(flushed) == 2
+
+
+def test_asyncio_runs_beside_our_sources(reactor: Reactor) -> None:
+    loop = asyncio.SelectorEventLoop(reactor)
+    fd = readable()
+    tap = Tap(lambda: os.read(fd, 1))
+    reactor.add(fd, tap, EPOLLIN)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.read(5))
+        writer.close()
+
+    async def talk() -> bytes:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(b"hello")
+        answered = await reader.readexactly(5)
+        writer.close()
+        server.close()
+        return answered
+
+    assert loop.run_until_complete(talk()) == b"hello"
+    assert tap.events > 0
+    reactor.remove(fd)
+    os.close(fd)
+    loop.close()
