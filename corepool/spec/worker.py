@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
 
 class Worker(Protocol):
@@ -30,3 +31,10 @@ class Worker(Protocol):
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """Its event loop: tasks, timers and asyncio clients run in it beside the connections."""
+
+    def at_batch_end(self, call: Callable[[], None]) -> None:
+        """Call once, when every connection that was ready has had its turn.
+
+        What `call` sends on connections leaves right after it. So a plugin can do for a whole batch what is
+        dear for one request: commit a transaction, say, and only then answer. An exception is logged.
+        """

@@ -139,6 +139,9 @@ class WorkerProcess:
         _cancel_tasks(self.loop)
         self.loop.close()
 
+    def at_batch_end(self, call: Callable[[], None]) -> None:
+        self._reactor.at_batch_end(lambda: _guarded("at_batch_end", call))
+
     def _beat(self) -> None:
         now = self.loop.time()
         cells = self._row.cells
@@ -196,7 +199,7 @@ def _guarded(name: str, hook: Callable[..., object], *values: object) -> None:
     try:
         hook(*values)
     except Exception:
-        log.exception("hook %s failed", name)
+        log.exception("%s failed", name)
 
 
 def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:

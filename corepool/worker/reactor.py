@@ -94,7 +94,7 @@ class Reactor(selectors.BaseSelector):
         self._to_close.append((close, handle))
 
     def at_batch_end(self, call: Callable[[], None]) -> None:
-        """Call once, when the batch is over and its output has left. `call` must not raise."""
+        """Call once, when the batch is over, before what was sent outside of its events leaves. Must not raise."""
         self._at_batch_end.append(call)
 
     def flush_unsent(self) -> None:
@@ -189,11 +189,11 @@ class Reactor(selectors.BaseSelector):
         return for_asyncio
 
     def _end_batch(self) -> None:
-        self.flush_unsent()
-        self._close_pending()
         calls, self._at_batch_end = self._at_batch_end, []
         for call in calls:
             call()
+        self.flush_unsent()
+        self._close_pending()
 
     def _close_pending(self) -> None:
         for close, handle in self._to_close:

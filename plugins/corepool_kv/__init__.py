@@ -1,0 +1,78 @@
+"""The kv protocol: a key-value store that nc and every Redis client can speak to, shared by all workers."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from corepool import hookimpl
+from corepool_kv.options import KvOptions
+from corepool_kv.server import Server
+from corepool_kv.stores import GROUP, Store, StoreError
+
+if TYPE_CHECKING:
+    from corepool import CloseReason, Connection, Worker
+    from corepool_kv.session import Session
+
+__all__ = ["Kv", "KvOptions", "Store", "StoreError"]
+
+
+class Kv:
+    """Serve Redis's string and key commands from a store."""
+
+    Options = KvOptions
+
+    try_it = "printf 'SET greeting hello\\nGET greeting\\n' | nc -N {host} {port}"
+
+    def __init__(self, options: KvOptions) -> None:
+        """Choose the store; nothing is opened yet.
+
+        :raises StoreError: there is no such store.
+        """
+        self._options = options
+        self._store = _make_store(options)
+        self._server: Server
+
+    @hookimpl
+    def on_start(self) -> None:
+        self._store.prepare()
+
+    @hookimpl
+    def on_stop(self) -> None:
+        self._store.discard()
+
+    @hookimpl
+    def on_worker_start(self, worker: Worker) -> None:
+        self._server = Server(self._options, self._store, worker)
+
+    @hookimpl
+    def on_worker_stop(self) -> None:
+        self._server.close()
+
+    @hookimpl
+    def on_accept(self, conn: Connection[Session]) -> None:
+        self._server.begin(conn)
+
+    @hookimpl
+    def on_readable(self, conn: Connection[Session]) -> None:
+        self._server.receive(conn.session)
+
+    @hookimpl
+    def on_writable(self, conn: Connection[Session]) -> None:
+        if conn.session.stalled:
+            self._server.serve(conn.session)
+
+    @hookimpl
+    def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:  # noqa: ARG002
+        self._server.end(conn.session)
+
+
+def _make_store(options: KvOptions) -> Store:
+    name, colon, where = options.store.partition(":")
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if not colon or name not in found:
+        known = ", ".join(f"{each}:" for each in sorted(found))
+        raise StoreError(f"store = {options.store!r}: expected NAME:PLACE with one of {known}")
+    make = found[name].load()
+    store: Store = make(where, options)
+    return store

@@ -1,0 +1,150 @@
+"""Commands about the connection itself."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING
+
+from corepool_kv.numbers import parse_integer
+from corepool_kv.replies import OK, Error, Verbatim
+
+if TYPE_CHECKING:
+    from corepool_kv.replies import Reply
+    from corepool_kv.server import Server
+    from corepool_kv.session import Session
+
+_NOT_CONFIGURED = (
+    "ERR AUTH <password> called without any password configured for the default user. "
+    "Are you sure your configuration is correct?"
+)
+_WRONG = "WRONGPASS invalid username-password pair or user is disabled."
+
+
+def ping(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    if len(args) > 1:
+        raise Error("ERR wrong number of arguments for 'ping' command")
+    return args[0] if args else "PONG"
+
+
+def echo(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return args[0]
+
+
+def select(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    if parse_integer(args[0]) != 0:
+        raise Error("ERR DB index is out of range")
+    return OK
+
+
+def auth(server: Server, session: Session, args: list[bytes]) -> Reply:
+    if len(args) > 2:
+        raise Error("ERR syntax error")
+    if len(args) == 1 and not server.options.password:
+        raise Error(_NOT_CONFIGURED)
+    _authenticate(server, session, args[0] if len(args) == 2 else b"default", args[-1])
+    return OK
+
+
+def hello(server: Server, session: Session, args: list[bytes]) -> Reply:
+    resp3 = session.resp3
+    if args:
+        version = parse_integer(args[0], "ERR Protocol version is not an integer or out of range")
+        if version not in (2, 3):
+            raise Error("NOPROTO unsupported protocol version")
+        resp3 = version == 3
+    name: bytes | None = None
+    words = iter(args[1:])
+    for word in words:
+        match word.upper():
+            case b"AUTH":
+                user, password = next(words, None), next(words, None)
+                if user is None or password is None:
+                    raise _hello_syntax(word)
+                _authenticate(server, session, user, password)
+            case b"SETNAME":
+                name = next(words, None)
+                if name is None:
+                    raise _hello_syntax(word)
+                _check_name(name)
+            case _:
+                raise _hello_syntax(word)
+    if not session.authenticated:
+        raise Error(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
+            "<user> <pass> option can be used to authenticate the client and select the RESP protocol version at "
+            "the same time"
+        )
+    if name is not None:
+        session.name = name
+    session.resp3 = resp3
+    return {
+        b"server": b"redis",
+        b"version": server.redis_version.encode(),
+        b"proto": 3 if resp3 else 2,
+        b"id": session.number,
+        b"mode": b"standalone",
+        b"role": b"master",
+        b"modules": [],
+    }
+
+
+def quit_(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    session.ending = True
+    return OK
+
+
+def reset(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    session.reset()
+    return "RESET"
+
+
+def client(server: Server, session: Session, args: list[bytes]) -> Reply:
+    match [args[0].upper(), *args[1:]]:
+        case [b"ID"]:
+            return session.number
+        case [b"GETNAME"]:
+            return session.name or None
+        case [b"SETNAME", name]:
+            _check_name(name)
+            session.name = name
+        case [b"INFO"]:
+            return Verbatim(f"{session.describe()}\n")
+        case [b"LIST"]:
+            return Verbatim("".join(f"{each.describe()}\n" for each in server.sessions.values()))
+        case [b"SETINFO", attribute, value]:
+            _set_info(session, attribute, value)
+        case [b"NO-EVICT", switch]:
+            if switch.upper() not in (b"ON", b"OFF"):  # nothing is ever evicted
+                raise Error("ERR syntax error")
+        case [word, *_]:
+            text = word.decode(errors="replace")
+            raise Error(f"ERR unknown subcommand or wrong number of arguments for '{text}'. Try CLIENT HELP.")
+    return OK
+
+
+def _set_info(session: Session, attribute: bytes, value: bytes) -> None:
+    if not all(33 <= byte <= 126 for byte in value):
+        raise Error(f"ERR {attribute.decode(errors='replace')} cannot contain spaces, newlines or special characters.")
+    match attribute.upper():
+        case b"LIB-NAME":
+            session.library = value
+        case b"LIB-VER":
+            session.library_version = value
+        case _:
+            raise Error(f"ERR Unrecognized option '{attribute.decode(errors='replace')}'")
+
+
+def _authenticate(server: Server, session: Session, user: bytes, password: bytes) -> None:
+    expected = server.options.password.encode()
+    if user != b"default" or (expected and not hmac.compare_digest(password, expected)):
+        raise Error(_WRONG)
+    session.authenticated = True
+
+
+def _check_name(name: bytes) -> None:
+    if not all(33 <= byte <= 126 for byte in name):
+        raise Error("ERR Client names cannot contain spaces, newlines or special characters.")
+
+
+def _hello_syntax(word: bytes) -> Error:
+    return Error(f"ERR Syntax error in HELLO option '{word.decode(errors='replace')}'")

@@ -1,0 +1,273 @@
+"""Commands on values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corepool_kv.commands.times import UNITS, moment
+from corepool_kv.numbers import LARGEST, SMALLEST, add_floats, parse_float, parse_integer
+from corepool_kv.replies import OK, Error
+
+if TYPE_CHECKING:
+    from corepool_kv.keyspace import Keyspace
+    from corepool_kv.replies import Reply
+
+SYNTAX = "ERR syntax error"
+
+_LONGEST_TABLE = 4_000_000
+"""Cells that LCS may fill: a second or so, in which nobody else of this worker is served."""
+
+
+def get(db: Keyspace, args: list[bytes]) -> Reply:
+    return db.get(args[0])
+
+
+def set_(db: Keyspace, args: list[bytes]) -> Reply:
+    key, value, *options = args
+    if not options:
+        db.put(key, value)
+        return OK
+    condition = b""
+    wants_old = keeps_ttl = False
+    expires_ms = 0
+    words = iter(options)
+    for word in words:
+        option = word.upper()
+        if option in (b"NX", b"XX") and condition in (b"", option):
+            condition = option
+        elif option == b"GET":
+            wants_old = True
+        elif option == b"KEEPTTL" and not expires_ms:
+            keeps_ttl = True
+        elif option in UNITS and not expires_ms and not keeps_ttl:
+            amount = next(words, None)
+            if amount is None:
+                raise Error(SYNTAX)
+            expires_ms = moment(db, option, amount, "set")
+        else:
+            raise Error(SYNTAX)
+    old = db.find(key)
+    if (condition == b"NX" and old is not None) or (condition == b"XX" and old is None):
+        return old.value if wants_old and old is not None else None
+    if keeps_ttl and old is not None:
+        expires_ms = old.expires_ms
+    db.put(key, value, expires_ms)
+    if wants_old:
+        return None if old is None else old.value
+    return OK
+
+
+def setnx(db: Keyspace, args: list[bytes]) -> Reply:
+    if db.find(args[0]) is not None:
+        return 0
+    db.put(args[0], args[1])
+    return 1
+
+
+def setex(db: Keyspace, args: list[bytes]) -> Reply:
+    db.put(args[0], args[2], moment(db, b"EX", args[1], "setex"))
+    return OK
+
+
+def psetex(db: Keyspace, args: list[bytes]) -> Reply:
+    db.put(args[0], args[2], moment(db, b"PX", args[1], "psetex"))
+    return OK
+
+
+def getset(db: Keyspace, args: list[bytes]) -> Reply:
+    old = db.get(args[0])
+    db.put(args[0], args[1])
+    return old
+
+
+def getdel(db: Keyspace, args: list[bytes]) -> Reply:
+    old = db.get(args[0])
+    if old is not None:
+        db.delete(args[0])
+    return old
+
+
+def getex(db: Keyspace, args: list[bytes]) -> Reply:
+    key, *options = args
+    value = db.get(key)
+    match [option.upper() for option in options[:1]], options[1:]:
+        case [], []:
+            return value
+        case [b"PERSIST"], []:
+            if value is not None:
+                db.put(key, value)
+        case [unit], [amount] if unit in UNITS:
+            if value is not None:  # Redis doesn't look at the amount either when there is no key
+                db.put(key, value, moment(db, unit, amount, "getex"))
+        case _:
+            raise Error(SYNTAX)
+    return value
+
+
+def mget(db: Keyspace, args: list[bytes]) -> Reply:
+    return [db.get(key) for key in args]
+
+
+def mset(db: Keyspace, args: list[bytes]) -> Reply:
+    for key, value in _pairs(args, "mset"):
+        db.put(key, value)
+    return OK
+
+
+def msetnx(db: Keyspace, args: list[bytes]) -> Reply:
+    pairs = _pairs(args, "msetnx")
+    if any(db.find(key) is not None for key, _ in pairs):
+        return 0
+    for key, value in pairs:
+        db.put(key, value)
+    return 1
+
+
+def append(db: Keyspace, args: list[bytes]) -> Reply:
+    record = db.find(args[0])
+    value = args[1] if record is None else record.value + args[1]
+    db.put(args[0], value, 0 if record is None else record.expires_ms)
+    return len(value)
+
+
+def strlen(db: Keyspace, args: list[bytes]) -> Reply:
+    return len(db.get(args[0]) or b"")
+
+
+def getrange(db: Keyspace, args: list[bytes]) -> Reply:
+    start, end = parse_integer(args[1]), parse_integer(args[2])
+    value = db.get(args[0]) or b""
+    if start < 0 and end < 0 and start > end:
+        return b""
+    start = max(0, start + len(value)) if start < 0 else start
+    end = max(0, end + len(value)) if end < 0 else end
+    return value[start : end + 1]
+
+
+def setrange(db: Keyspace, args: list[bytes]) -> Reply:
+    offset = parse_integer(args[1])
+    if offset < 0:
+        raise Error("ERR offset is out of range")
+    record = db.find(args[0])
+    value = b"" if record is None else record.value
+    if not args[2]:
+        return len(value)
+    db.check_length(offset + len(args[2]))
+    value = value[:offset].ljust(offset, b"\0") + args[2] + value[offset + len(args[2]) :]
+    db.put(args[0], value, 0 if record is None else record.expires_ms)
+    return len(value)
+
+
+def incr(db: Keyspace, args: list[bytes]) -> Reply:
+    return _increment(db, args[0], 1)
+
+
+def decr(db: Keyspace, args: list[bytes]) -> Reply:
+    return _increment(db, args[0], -1)
+
+
+def incrby(db: Keyspace, args: list[bytes]) -> Reply:
+    return _increment(db, args[0], parse_integer(args[1]))
+
+
+def decrby(db: Keyspace, args: list[bytes]) -> Reply:
+    amount = parse_integer(args[1])
+    if amount == SMALLEST:
+        raise Error("ERR decrement would overflow")
+    return _increment(db, args[0], -amount)
+
+
+def incrbyfloat(db: Keyspace, args: list[bytes]) -> Reply:
+    record = db.find(args[0])
+    current = parse_float(b"0" if record is None else record.value)
+    value = add_floats(current, parse_float(args[1]))
+    db.put(args[0], value, 0 if record is None else record.expires_ms)
+    return value
+
+
+def lcs(db: Keyspace, args: list[bytes]) -> Reply:
+    first, second = (db.get(key) or b"" for key in args[:2])
+    wants_length = wants_matches = with_lengths = False
+    shortest = 0
+    words = iter(args[2:])
+    for word in words:
+        match word.upper():
+            case b"LEN":
+                wants_length = True
+            case b"IDX":
+                wants_matches = True
+            case b"WITHMATCHLEN":
+                with_lengths = True
+            case b"MINMATCHLEN":
+                amount = next(words, None)
+                if amount is None:
+                    raise Error(SYNTAX)
+                shortest = max(0, parse_integer(amount))
+            case _:
+                raise Error(SYNTAX)
+    if wants_length and wants_matches:
+        raise Error("ERR If you want both the length and indexes, please just use IDX.")
+    if (len(first) + 1) * (len(second) + 1) > _LONGEST_TABLE:
+        raise Error(f"ERR Insufficient memory, the product of the lengths is more than {_LONGEST_TABLE}")
+    table = _lcs_table(first, second)
+    length = table[len(first)][len(second)]
+    if wants_length:
+        return length
+    if not wants_matches:
+        return b"".join(first[start : end + 1] for start, end, _, _ in reversed(_lcs_matches(table, first, second)))
+    matches: list[Reply] = []
+    for start, end, other_start, other_end in _lcs_matches(table, first, second):
+        size = end - start + 1
+        if size >= shortest:
+            ranges: list[Reply] = [[start, end], [other_start, other_end]]
+            matches.append([*ranges, size] if with_lengths else ranges)
+    return {b"matches": matches, b"len": length}
+
+
+def _lcs_table(first: bytes, second: bytes) -> list[list[int]]:
+    table = [[0] * (len(second) + 1)]
+    for byte in first:
+        above = table[-1]
+        row = [0]
+        for column, other in enumerate(second):
+            row.append(above[column] + 1 if byte == other else max(above[column + 1], row[column]))
+        table.append(row)
+    return table
+
+
+def _lcs_matches(table: list[list[int]], first: bytes, second: bytes) -> list[tuple[int, int, int, int]]:
+    """Walk back through the table as Redis does: runs of common bytes, the last one first."""
+    matches: list[tuple[int, int, int, int]] = []
+    row, column = len(first), len(second)
+    run = 0
+    while row and column:
+        if first[row - 1] == second[column - 1]:
+            run += 1
+            row -= 1
+            column -= 1
+            continue
+        if run:
+            matches.append((row, row + run - 1, column, column + run - 1))
+            run = 0
+        if table[row - 1][column] > table[row][column - 1]:
+            row -= 1
+        else:
+            column -= 1
+    if run:
+        matches.append((row, row + run - 1, column, column + run - 1))
+    return matches
+
+
+def _increment(db: Keyspace, key: bytes, amount: int) -> int:
+    record = db.find(key)
+    value = amount + (0 if record is None else parse_integer(record.value))
+    if not SMALLEST <= value <= LARGEST:
+        raise Error("ERR increment or decrement would overflow")
+    db.put(key, b"%d" % value, 0 if record is None else record.expires_ms)
+    return value
+
+
+def _pairs(args: list[bytes], command: str) -> list[tuple[bytes, bytes]]:
+    if len(args) % 2:
+        raise Error(f"ERR wrong number of arguments for '{command}' command")
+    return list(zip(args[::2], args[1::2], strict=True))

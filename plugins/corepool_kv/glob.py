@@ -1,0 +1,75 @@
+r"""Redis's glob patterns: * ? [abc] [^a-z] and \ to take one literally (util.c, stringmatchlen)."""
+
+from __future__ import annotations
+
+_STAR = None
+_Token = frozenset[int] | None
+
+_ANY = frozenset(range(256))
+
+
+class Glob:
+    """A pattern. Matching takes time proportional to its length times the text's: no pattern is explosive."""
+
+    def __init__(self, pattern: bytes) -> None:
+        self._tokens = _parse(pattern)
+
+    def matches(self, text: bytes) -> bool:
+        """Tell whether the whole text matches."""
+        tokens = self._tokens
+        at = token = 0
+        star = restart = -1
+        while at < len(text):
+            if token < len(tokens) and tokens[token] is _STAR:
+                star, restart = token, at
+                token += 1
+            elif token < len(tokens) and text[at] in (tokens[token] or ()):
+                at += 1
+                token += 1
+            elif star >= 0:
+                # The last star takes one more; earlier ones need not be tried again.
+                restart += 1
+                at, token = restart, star + 1
+            else:
+                return False
+        return all(each is _STAR for each in tokens[token:])
+
+
+def _parse(pattern: bytes) -> list[_Token]:
+    tokens: list[_Token] = []
+    at = 0
+    while at < len(pattern):
+        byte = pattern[at : at + 1]
+        at += 1
+        if byte == b"*":
+            if not tokens or tokens[-1] is not _STAR:
+                tokens.append(_STAR)
+        elif byte == b"?":
+            tokens.append(_ANY)
+        elif byte == b"[":
+            token, at = _parse_class(pattern, at)
+            tokens.append(token)
+        else:
+            if byte == b"\\" and at < len(pattern):
+                byte = pattern[at : at + 1]
+                at += 1
+            tokens.append(frozenset(byte))
+    return tokens
+
+
+def _parse_class(pattern: bytes, at: int) -> tuple[frozenset[int], int]:
+    negated = pattern[at : at + 1] == b"^"
+    at += negated
+    members: set[int] = set()
+    while at < len(pattern) and pattern[at] != 0x5D:  # ]
+        if pattern[at] == 0x5C and at + 1 < len(pattern):  # backslash
+            members.add(pattern[at + 1])
+            at += 2
+        elif at + 2 < len(pattern) and pattern[at + 1] == 0x2D:  # -
+            low, high = sorted((pattern[at], pattern[at + 2]))
+            members.update(range(low, high + 1))
+            at += 3
+        else:
+            members.add(pattern[at])
+            at += 1
+    return (_ANY - members if negated else frozenset(members)), at + 1

@@ -1,0 +1,72 @@
+"""Numbers as Redis reads and writes them."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from corepool_kv.replies import Error
+
+_INTEGER = re.compile(rb"0|-?[1-9][0-9]{0,18}")
+_FLOAT = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,5}))?")
+_INFINITY = re.compile(rb"[+-]?inf(?:inity)?", re.IGNORECASE)
+
+SMALLEST, LARGEST = -(2**63), 2**63 - 1
+
+_LARGEST_EXPONENT = 4900  # of the long double that Redis computes with, nearly
+_LONGEST_FLOAT = 5120  # characters that Redis reads (MAX_LONG_DOUBLE_CHARS)
+_MANTISSA_BITS = 64
+_DECIMALS = 17
+
+
+def parse_integer(text: bytes, message: str = "ERR value is not an integer or out of range") -> int:
+    """Read a signed 64-bit number, in decimal and in no other spelling (string2ll).
+
+    :raises Error: with `message`.
+    """
+    if _INTEGER.fullmatch(text) is None:
+        raise Error(message)
+    number = int(text)
+    if not SMALLEST <= number <= LARGEST:
+        raise Error(message)
+    return number
+
+
+def parse_float(text: bytes) -> Fraction:
+    """Read a floating-point number.
+
+    :raises Error: it is none, or none that Redis computes with.
+    """
+    if _INFINITY.fullmatch(text):
+        raise Error("ERR increment would produce NaN or Infinity")
+    found = _FLOAT.fullmatch(text)
+    if found is None or abs(int(found[1] or 0)) > _LARGEST_EXPONENT or len(text) > _LONGEST_FLOAT:
+        raise Error("ERR value is not a valid float")
+    return Fraction(text.decode())
+
+
+def add_floats(first: Fraction, second: Fraction) -> bytes:
+    """Add as an x87 long double does, and write 17 decimal places without zeros at the end (ld2string, LD_STR_HUMAN).
+
+    Redis computes with a mantissa of 64 bits; a sum of ours that had more digits right would be another one.
+
+    :raises Error: the sum is infinite.
+    """
+    total = _round(_round(first) + _round(second))
+    scaled, rest = divmod(abs(total.numerator) * 10**_DECIMALS, total.denominator)
+    if 2 * rest > total.denominator or (2 * rest == total.denominator and scaled % 2):
+        scaled += 1
+    whole, decimals = divmod(scaled, 10**_DECIMALS)
+    text = f"{whole}.{decimals:0{_DECIMALS}}".rstrip("0").rstrip(".")
+    return (f"-{text}" if total < 0 and text != "0" else text).encode()
+
+
+def _round(number: Fraction) -> Fraction:
+    """Round to 64 bits of mantissa, to even."""
+    if not number:
+        return number
+    exponent = abs(number.numerator).bit_length() - number.denominator.bit_length() - _MANTISSA_BITS
+    unit = Fraction(2) ** exponent
+    if abs(number) >= unit * 2**_MANTISSA_BITS:
+        unit *= 2
+    return round(number / unit) * unit

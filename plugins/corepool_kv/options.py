@@ -1,0 +1,36 @@
+"""What can be set of the kv protocol."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from corepool import Options
+
+
+class KvOptions(Options):
+    """[listener.options] of protocol = "kv"."""
+
+    store: str = "lmdb:"
+    """Where the data are: "lmdb:PATH" (a folder, shared by all workers), "lmdb:" (a temporary one, gone when
+    the pool stops), "memory:" (one worker only)."""
+
+    durability: Literal["always", "everysec", "never"] = "everysec"
+    """When what was written reaches the disk: before its reply, within a second, or when the system likes. A
+    killed worker or pool loses nothing of what it has acknowledged in any of them; a power failure may."""
+
+    max_bytes: Annotated[int, Field(ge=1 << 20)] = 1 << 40
+    """How large the store may grow, in bytes."""
+
+    password: str = ""
+    """What clients must say in AUTH before anything else; empty: nothing."""
+
+    max_line: Annotated[int, Field(ge=64)] = 65_536
+    """Bytes of an inline command (redis: 64 KiB)."""
+
+    max_arguments: Annotated[int, Field(ge=1)] = 1_048_576
+    """Arguments of one command (redis: 1,048,576)."""
+
+    max_request: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
+    """Bytes of one command with all of its arguments, which is also the bound of a value."""

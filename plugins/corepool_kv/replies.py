@@ -1,0 +1,65 @@
+"""Replies, from Python values to RESP2 or RESP3 (the Redis serialization protocol specification).
+
+bytes are bulk strings, str simple strings, None is null; int, float, list and dict are what they look like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+Reply: TypeAlias = (
+    "bytes | str | int | float | Sequence[Reply] | Mapping[bytes, Reply] | Error | Verbatim | NullArray | None"
+)
+
+
+class Error(Exception):
+    """An error reply; clients match on its first word."""
+
+
+class NullArray:
+    """Null where an array was expected: RESP2 spells it in its own way."""
+
+
+class Verbatim:
+    """Text for people: a verbatim string in RESP3, a bulk string in RESP2."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text.encode()
+
+
+OK = "OK"
+
+
+def encode(reply: Reply, resp3: bool) -> bytes:  # noqa: FBT001  # called with each reply, by position
+    """Encode a reply for a client that has chosen RESP3, or not."""
+    if type(reply) is bytes:
+        return b"$%d\r\n%b\r\n" % (len(reply), reply)
+    if reply is None:
+        return b"_\r\n" if resp3 else b"$-1\r\n"
+    if type(reply) is str:
+        return b"+%b\r\n" % reply.encode()
+    if type(reply) is int:
+        return b":%d\r\n" % reply
+    return _encode_rare(reply, resp3)
+
+
+def _encode_rare(reply: Reply, resp3: bool) -> bytes:  # noqa: FBT001
+    match reply:
+        case Error():
+            # A line break would end the reply early, and what follows would be read as the next one.
+            return b"-%b\r\n" % str(reply).replace("\r", " ").replace("\n", " ").encode(errors="surrogateescape")
+        case Mapping():
+            parts = [encode(part, resp3) for item in reply.items() for part in item]
+            head = b"%%%d\r\n" % len(reply) if resp3 else b"*%d\r\n" % (2 * len(reply))
+            return head + b"".join(parts)
+        case NullArray():
+            return b"_\r\n" if resp3 else b"*-1\r\n"
+        case Verbatim():
+            text = b"txt:" + reply.text
+            return b"=%d\r\n%b\r\n" % (len(text), text) if resp3 else encode(reply.text, resp3)
+        case float():
+            return b",%b\r\n" % repr(reply).encode() if resp3 else encode(repr(reply).encode(), resp3)
+        case Sequence():
+            return b"*%d\r\n" % len(reply) + b"".join([encode(part, resp3) for part in reply])
+    raise TypeError(f"no reply: {reply!r}")

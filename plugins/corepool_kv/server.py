@@ -1,0 +1,287 @@
+"""The kv server of one worker: its sessions, and what becomes of each request."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import time
+from typing import TYPE_CHECKING
+
+from corepool_kv.execution import Execution
+from corepool_kv.replies import OK, Error, NullArray, encode
+from corepool_kv.requests import ProtocolError, RequestReader
+from corepool_kv.session import Session
+from corepool_kv.table import COMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from corepool import Connection, Worker
+    from corepool_kv.keyspace import Keyspace
+    from corepool_kv.options import KvOptions
+    from corepool_kv.replies import Reply
+    from corepool_kv.stores import Store
+    from corepool_kv.table import Command
+
+log = logging.getLogger(__name__)
+
+_SWEEP_INTERVAL_S = 0.1
+_SWEEP_KEYS = 200
+"""Keys removed at a time: a millisecond's work."""
+
+_MAINTAIN_INTERVAL_S = 1.0
+
+_REPLY_BYTES = 262_144
+"""Replies are sent when there are so many bytes of them, and it is seen whether the client reads."""
+
+_HELD_REPLIES = 10_000
+"""Replies of one session that may wait for a commit."""
+
+_SHOWN_ARGUMENTS = 128
+
+
+class Server:
+    """Serves the sessions of one worker."""
+
+    redis_version = "7.0.15"
+    """The version whose replies these are."""
+
+    commands = COMMANDS
+
+    def __init__(self, options: KvOptions, store: Store, worker: Worker) -> None:
+        """Open the store and begin what recurs.
+
+        :raises StoreError: it can't be opened.
+        """
+        self.options = options
+        self.pid = os.getpid()
+        self.slot = worker.slot
+        self.began_s = time.monotonic()
+        self.sessions: dict[int, Session] = {}
+        self.connections = 0
+        self.commands_run = 0
+        self._numbers = itertools.count(1)
+        self._store = store
+        store.open(worker.workers)
+        self._execution = Execution(store, options.max_request, worker.at_batch_end, self._answer)
+        self._loop = worker.loop
+        self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
+        if worker.slot == 0:
+            self._loop.call_later(_SWEEP_INTERVAL_S, self._sweep)
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
+    # --- connections
+
+    def begin(self, conn: Connection[Session]) -> None:
+        """Take a new client."""
+        conn.half_open = True  # after the client's last word there may be replies that wait for a commit
+        self.connections += 1
+        # Unlike those of any other worker.
+        number = self.pid << 32 | next(self._numbers)
+        reader = RequestReader(self.options)
+        conn.session = self.sessions[number] = Session(conn, number, reader, authenticated=not self.options.password)
+
+    def end(self, session: Session) -> None:
+        """Forget a client."""
+        self.sessions.pop(session.number, None)
+
+    def receive(self, session: Session) -> None:
+        """Serve what has arrived."""
+        conn = session.conn
+        data = conn.recv()
+        if data:
+            try:
+                session.reader.feed(data)
+            except ProtocolError as error:
+                self._refuse(session, error)
+        self.serve(session)
+
+    def serve(self, session: Session) -> None:
+        """Serve what was received, until there is no more or the client should read first."""
+        conn, reader = session.conn, session.reader
+        session.stalled = False
+        out: list[bytes] = []
+        size = 0
+        try:
+            while not session.ending:
+                request = reader.next()
+                if request is None:
+                    break
+                reply = self._serve(session, request)
+                if reply is not None:
+                    out.append(reply)
+                    size += len(reply)
+                    if size > _REPLY_BYTES:
+                        conn.send(b"".join(out))
+                        out.clear()
+                        size = 0
+                if conn.congested or session.held > _HELD_REPLIES:
+                    session.stalled = True
+                    break
+        except ProtocolError as error:
+            conn.send(b"".join(out))
+            out.clear()
+            self._refuse(session, error)
+        if out:
+            conn.send(b"".join(out))
+        self._execution.end_event()
+        self._end_if_over(session)
+
+    def _answer(self, session: Session, replies: bytes) -> None:
+        """Send what was held back until the commit."""
+        session.conn.send(replies)
+        if session.stalled:
+            self.serve(session)
+        else:
+            self._end_if_over(session)
+
+    def _end_if_over(self, session: Session) -> None:
+        if (session.ending or session.conn.eof) and not session.held and not session.stalled:
+            session.conn.close()
+
+    def _refuse(self, session: Session, error: ProtocolError) -> None:
+        session.ending = True
+        reply = self._reply(session, Error(f"ERR Protocol error: {error}"))
+        if reply is not None:
+            session.conn.send(reply)
+
+    # --- requests
+
+    def _serve(self, session: Session, request: list[bytes]) -> bytes | None:
+        """Serve a request; None if its reply is held back."""
+        command = COMMANDS.get(request[0]) or COMMANDS.get(request[0].lower())
+        self.commands_run += 1
+        refusal = self._find_fault(session, command, request)
+        if refusal is not None:
+            session.queue_is_broken = True
+            return self._reply(session, refusal)
+        assert command is not None
+        session.last_command = command.name
+        session.active_s = time.monotonic()
+        if not command.on_data and command.group == "transactions":
+            return self._serve_transaction(session, command, request[1:])
+        if session.queue is not None and command.name not in (b"quit", b"reset"):
+            session.queue.append((command, request[1:]))
+            return self._reply(session, "QUEUED")
+        args = request[1:]
+        if command.on_data is not None:
+            on_data = command.on_data
+            return self._run(session, lambda db: on_data(db, args), writes=command.writes)
+        if command.on_session is not None:
+            return self._reply(session, self._run_on_session(session, command, args))
+        return self._run(session, lambda db: self._run_queued(session, command, args, db), writes=False)
+
+    def _find_fault(self, session: Session, command: Command | None, request: list[bytes]) -> Error | None:
+        if command is None:
+            return _unknown(request)
+        if not command.takes(len(request)):
+            return Error(f"ERR wrong number of arguments for '{command.name.decode()}' command")
+        if not session.authenticated and "no_auth" not in command.flags:
+            return Error("NOAUTH Authentication required.")
+        return None
+
+    def _run(self, session: Session, work: Callable[[Keyspace], Reply], *, writes: bool) -> bytes | None:
+        if writes or self._execution.is_writing:
+            self._execution.submit(session, work)
+            return None
+        return encode(self._execution.read(work), session.resp3)
+
+    def _reply(self, session: Session, reply: Reply) -> bytes | None:
+        """Encode a reply that needs no data, or put it behind those that wait."""
+        if session.held:
+            self._execution.submit(session, lambda _: reply)
+            return None
+        return encode(reply, session.resp3)
+
+    def _run_on_session(self, session: Session, command: Command, args: list[bytes]) -> Reply:
+        assert command.on_session is not None
+        try:
+            return command.on_session(self, session, args)
+        except Error as error:
+            return error
+
+    # --- MULTI, EXEC, WATCH
+
+    def _serve_transaction(self, session: Session, command: Command, args: list[bytes]) -> bytes | None:
+        match command.name:
+            case b"multi":
+                if session.queue is not None:
+                    return self._reply(session, Error("ERR MULTI calls can not be nested"))
+                session.queue = []
+                session.queue_is_broken = False
+                return self._reply(session, OK)
+            case b"discard":
+                if session.queue is None:
+                    return self._reply(session, Error("ERR DISCARD without MULTI"))
+                session.leave_transaction()
+                return self._reply(session, OK)
+            case b"watch":
+                if session.queue is not None:
+                    return self._reply(session, Error("ERR WATCH inside MULTI is not allowed"))
+                return self._run(session, lambda db: _watch(session, db, args), writes=False)
+            case b"unwatch":
+                if session.queue is not None:
+                    session.queue.append((command, args))
+                    return self._reply(session, "QUEUED")
+                session.watched = {}
+                return self._reply(session, OK)
+            case _:
+                return self._execute(session)
+
+    def _execute(self, session: Session) -> bytes | None:
+        queue, watched, is_broken = session.queue, session.watched, session.queue_is_broken
+        if queue is None:
+            return self._reply(session, Error("ERR EXEC without MULTI"))
+        session.leave_transaction()
+        if is_broken:
+            return self._reply(session, Error("EXECABORT Transaction discarded because of previous errors."))
+
+        def work(db: Keyspace) -> Reply:
+            if any(db.version(key) != version for key, version in watched.items()):
+                return NullArray()
+            return [self._run_queued(session, command, args, db) for command, args in queue]
+
+        return self._run(session, work, writes=any(command.writes for command, _ in queue))
+
+    def _run_queued(self, session: Session, command: Command, args: list[bytes], db: Keyspace) -> Reply:
+        try:
+            if command.on_data is not None:
+                return command.on_data(db, args)
+            if command.on_both is not None:
+                return command.on_both(self, db, args)
+            if command.on_session is not None:
+                return command.on_session(self, session, args)
+        except Error as error:
+            return error
+        return OK  # UNWATCH: EXEC has forgotten the keys already
+
+    # --- what recurs
+
+    def _maintain(self) -> None:
+        self._store.maintain()
+        self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
+
+    def _sweep(self) -> None:
+        removed = self._execution.remove_expired(_SWEEP_KEYS)
+        # When there is much to be removed the others still get their turn between two sweeps.
+        self._loop.call_later(0.0 if removed == _SWEEP_KEYS else _SWEEP_INTERVAL_S, self._sweep)
+
+
+def _watch(session: Session, db: Keyspace, keys: list[bytes]) -> Reply:
+    for key in keys:
+        session.watched.setdefault(key, db.version(key))
+    return OK
+
+
+def _unknown(request: list[bytes]) -> Error:
+    shown = ""
+    for argument in request[1:]:
+        if len(shown) >= _SHOWN_ARGUMENTS:
+            break
+        shown += f"'{argument[: _SHOWN_ARGUMENTS - len(shown)].decode(errors='surrogateescape')}' "
+    name = request[0][:_SHOWN_ARGUMENTS].decode(errors="surrogateescape")
+    return Error(f"ERR unknown command '{name}', with args beginning with: {shown}")

@@ -1,0 +1,73 @@
+"""What the server knows of one client."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from corepool import Connection
+    from corepool_kv.requests import RequestReader
+    from corepool_kv.table import Command
+
+
+class Session:
+    """One client's state; reset by RESET, gone with its connection."""
+
+    def __init__(self, conn: Connection[Session], number: int, reader: RequestReader, *, authenticated: bool) -> None:
+        self.conn = conn
+        self.number = number
+        self.reader = reader
+        self.needs_password = not authenticated
+        self.authenticated = authenticated
+        self.resp3 = False
+        self.name = b""
+        self.library = b""
+        self.library_version = b""
+        self.began_s = self.active_s = time.monotonic()
+        self.last_command = b"NULL"
+        self.queue: list[tuple[Command, list[bytes]]] | None = None
+        self.queue_is_broken = False
+        self.watched: dict[bytes, int | None] = {}
+        self.held = 0
+        """Replies that wait for the commit of this batch; every later one waits behind them."""
+        self.stalled = False
+        """Requests that were received wait until the client has read, or the commit is done."""
+        self.ending = False
+        """Close when everything has been sent."""
+
+    def reset(self) -> None:
+        """Be as after the connection was made, its number aside."""
+        self.resp3 = False
+        self.name = b""
+        self.authenticated = not self.needs_password
+        self.leave_transaction()
+
+    def leave_transaction(self) -> None:
+        """Forget what MULTI and WATCH have begun."""
+        self.queue = None
+        self.queue_is_broken = False
+        self.watched = {}
+
+    def describe(self) -> str:
+        """Describe the client in a line, as CLIENT LIST does."""
+        now = time.monotonic()
+        fields = {
+            "id": self.number,
+            "addr": self.conn.peer,
+            "laddr": self.conn.local,
+            "name": self.name.decode(errors="replace"),
+            "age": int(now - self.began_s),
+            "idle": int(now - self.active_s),
+            "flags": "x" if self.queue is not None else "N",
+            "db": 0,
+            "sub": 0,
+            "psub": 0,
+            "multi": -1 if self.queue is None else len(self.queue),
+            "cmd": self.last_command.decode(errors="replace").lower(),
+            "user": "default",
+            "resp": 3 if self.resp3 else 2,
+            "lib-name": self.library.decode(errors="replace"),
+            "lib-ver": self.library_version.decode(errors="replace"),
+        }
+        return " ".join(f"{name}={value}" for name, value in fields.items())

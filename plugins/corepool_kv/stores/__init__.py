@@ -1,0 +1,116 @@
+"""What commands know of a store: consistent views, and one write transaction at a time.
+
+A store is chosen by `store = "NAME:WHERE"`; NAME is an entry point of the group `corepool.kv_stores`, whose
+class is called with WHERE and the protocol's options.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+GROUP = "corepool.kv_stores"
+
+
+class StoreError(Exception):
+    """The store can't do what was asked; `str()` is for the client and the log."""
+
+
+class StoreGrownError(StoreError):
+    """There was no room, and now there is: the transaction is void, and has to be run again."""
+
+
+class Record(NamedTuple):
+    """What is stored under a key."""
+
+    value: bytes
+    expires_ms: int
+    """When it stops to exist, in milliseconds since the epoch; 0: never."""
+    version: int
+    """Another number after each write of this key, in any process."""
+
+
+class View(Protocol):
+    """The data as they were at one moment. Expired records are still among them: `Keyspace` hides those."""
+
+    def get(self, key: bytes) -> Record | None:
+        """Find a record."""
+
+    def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
+        """List about `count` keys from `cursor` on, and give the next cursor; 0 begins, and 0 is the end.
+
+        A key that is there from the first call to the last is listed, whatever else comes and goes.
+        """
+
+    def count(self) -> int:
+        """Count the records."""
+
+    def count_expiring(self) -> int:
+        """Count the records that will expire."""
+
+    def random(self, chance: float) -> bytes | None:
+        """Give some key, chosen by a random number from 0 to 1; None when there are none."""
+
+    def due(self, now_ms: int, limit: int) -> list[bytes]:
+        """List keys that have expired by `now_ms`, the oldest first, `limit` at most."""
+
+
+class Transaction(View, Protocol):
+    """A view that can be changed, seen by nobody else until it is committed."""
+
+    def put(self, key: bytes, value: bytes, expires_ms: int) -> None:
+        """Store a record in the place of any other.
+
+        :raises StoreError: there is no room, or the key is too long.
+        """
+
+    def delete(self, key: bytes) -> bool:
+        """Remove a record; False when there is none."""
+
+    def clear(self) -> None:
+        """Remove every record."""
+
+
+class Store(Protocol):
+    """The data of one listener, as one worker reaches them."""
+
+    max_key_bytes: int
+
+    def prepare(self) -> None:
+        """Make what all workers share. Runs in: master, before the first fork."""
+
+    def discard(self) -> None:
+        """Remove what was temporary. Runs in: master, when every worker is gone."""
+
+    def open(self, workers: int) -> None:
+        """Open it. Runs in: worker, at its start.
+
+        :param workers: how many processes share it.
+        :raises StoreError: it can't be had, or not by so many.
+        """
+
+    def close(self) -> None:
+        """Close it."""
+
+    def read(self) -> View:
+        """Begin a consistent view; to be released soon, since a view keeps what it sees from being reused."""
+
+    def release(self, view: View) -> None:
+        """End a view."""
+
+    def begin(self) -> Transaction:
+        """Begin a write transaction; waits while another process has one.
+
+        :raises StoreError: it can't be had.
+        """
+
+    def commit(self, transaction: Transaction) -> None:
+        """Make the changes last, as far as the options say that they do.
+
+        :raises StoreError: nothing of it happened.
+        """
+
+    def abort(self, transaction: Transaction) -> None:
+        """Forget the changes."""
+
+    def maintain(self) -> None:
+        """Do what is due about once a second; may take its time in a thread of its own."""

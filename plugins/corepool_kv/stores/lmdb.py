@@ -1,0 +1,296 @@
+"""Data in an LMDB environment: shared by every worker, kept on disk.
+
+Three tables. `data`: crc32 of the key, then the key -> expiry, version, value; the hash in front gives SCAN a
+numeric cursor that needs no memory, and RANDOMKEY a fair start. `expiry`: time, then the key -> nothing.
+
+Opened after the fork, never before (LMDB's own rule). A write transaction holds a lock between processes, so
+it lasts for one batch of events. The lock of a killed worker is recovered by LMDB (a robust mutex); its reader
+slot by `maintain` and by the worker that takes its place: a slot left behind pins every page freed since.
+
+No durability but "always" waits for the disk in a commit; the kernel has the data then, and a killed process
+loses nothing. "everysec" has a thread call fsync(2) once a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import threading
+import zlib
+from pathlib import Path
+from struct import Struct
+from typing import TYPE_CHECKING, cast
+
+import lmdb
+
+from corepool_kv.stores import Record, StoreError, StoreGrownError
+
+if TYPE_CHECKING:
+    from lmdb import _Database
+
+    from corepool_kv.options import KvOptions
+    from corepool_kv.stores import Transaction, View
+
+log = logging.getLogger(__name__)
+
+_HEADER = Struct(">QQ")
+_TIME = Struct(">Q")
+_HASH = Struct(">I")
+
+_FIRST_MAP_BYTES = 64 * 1024 * 1024
+_WRITES_PER_TRANSACTION = 1 << 20  # of a version, the part below LMDB's transaction number
+
+_MAX_READERS = 1024  # one a worker, and those of workers that died and were not cleared yet
+
+
+class LmdbStore:
+    """Implements `Store`."""
+
+    # 511 of LMDB's build, less the time in front of it in `expiry`.
+    max_key_bytes = 503
+
+    def __init__(self, where: str, options: KvOptions) -> None:
+        """Take the folder of the data; none means a temporary one."""
+        self._options = options
+        self._is_temporary = not where
+        self._path = Path(where)
+        self._env: lmdb.Environment
+        self._data: _Database
+        self._expiry: _Database
+        self._is_dirty = False
+        self._syncing: threading.Thread | None = None
+        self._sync_failed = False
+        self._was_full_at = -1
+
+    def prepare(self) -> None:
+        if self._is_temporary:
+            self._path = Path(tempfile.mkdtemp(prefix="corepool-kv-"))
+
+    def discard(self) -> None:
+        if self._is_temporary:
+            shutil.rmtree(self._path, ignore_errors=True)
+
+    def open(self, workers: int) -> None:  # noqa: ARG002  # any number may share it
+        try:
+            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._env = lmdb.open(
+                str(self._path),
+                map_size=min(_FIRST_MAP_BYTES, self._options.max_bytes),
+                max_dbs=2,
+                mode=0o600,
+                sync=self._options.durability == "always",
+                readahead=False,
+                max_readers=_MAX_READERS,
+                max_spare_txns=4,
+            )
+            self._env.set_mapsize(0)  # as large as another worker, or an earlier life, has made it
+            self._data = self._env.open_db(b"data")
+            self._expiry = self._env.open_db(b"expiry")
+            self._env.reader_check()
+        except (OSError, lmdb.Error) as error:
+            raise StoreError(f"store lmdb:{self._path} can't be opened: {error}") from None
+
+    def close(self) -> None:
+        if self._syncing is not None:
+            self._syncing.join()
+        if self._is_dirty and self._options.durability != "never":
+            self._env.sync(True)
+        self._env.close()
+
+    def read(self) -> View:
+        try:
+            return LmdbTransaction(self._env.begin(), self._data, self._expiry)
+        except lmdb.MapResizedError:
+            self._env.set_mapsize(0)
+            return LmdbTransaction(self._env.begin(), self._data, self._expiry)
+        except lmdb.Error as error:
+            raise StoreError(str(error)) from None
+
+    def release(self, view: View) -> None:
+        assert isinstance(view, LmdbTransaction)
+        view.txn.abort()
+
+    def begin(self) -> Transaction:
+        if self._sync_failed:
+            self._retry_sync()
+        try:
+            return LmdbTransaction(self._env.begin(write=True), self._data, self._expiry)
+        except lmdb.MapResizedError:
+            self._env.set_mapsize(0)
+            return LmdbTransaction(self._env.begin(write=True), self._data, self._expiry)
+        except lmdb.Error as error:
+            raise StoreError(str(error)) from None
+
+    def commit(self, transaction: Transaction) -> None:
+        assert isinstance(transaction, LmdbTransaction)
+        try:
+            transaction.txn.commit()
+        except lmdb.MapFullError:
+            self._grow()
+        except lmdb.Error as error:
+            raise StoreError(str(error)) from None
+        self._is_dirty = True
+
+    def abort(self, transaction: Transaction) -> None:
+        assert isinstance(transaction, LmdbTransaction)
+        transaction.txn.abort()
+        if transaction.is_full:
+            self._grow()
+
+    def maintain(self) -> None:
+        try:
+            self._env.reader_check()
+        except lmdb.Error as error:
+            log.warning("store lmdb:%s: stale readers can't be cleared: %s", self._path, error)
+        if self._options.durability != "everysec" or not self._is_dirty:
+            return
+        if self._syncing is None or not self._syncing.is_alive():
+            self._is_dirty = False
+            # fsync(2) may take long on a busy disk; py-lmdb gives up the interpreter's lock for it.
+            self._syncing = threading.Thread(target=self._sync, name="kv-fsync", daemon=True)
+            self._syncing.start()
+
+    def _sync(self) -> None:
+        try:
+            self._env.sync(True)
+        except lmdb.Error as error:
+            self._sync_failed = True
+            self._is_dirty = True
+            log.error("store lmdb:%s: fsync failed, writes are refused until it succeeds: %s", self._path, error)  # noqa: TRY400
+
+    def _retry_sync(self) -> None:
+        """Refuse writes as long as what was written can't be brought to the disk (as Redis's MISCONF)."""
+        try:
+            self._env.sync(True)
+        except lmdb.Error as error:
+            raise StoreError(f"the data can't be brought to the disk: {error}") from None
+        self._sync_failed = False
+
+    def _grow(self) -> None:
+        """Double the map.
+
+        :raises StoreGrownError: it has grown, or another worker had made it larger already.
+        :raises StoreError: it may not grow.
+        """
+        before = self._env.info()["map_size"]
+        self._env.set_mapsize(0)
+        size = self._env.info()["map_size"]
+        if size <= before:
+            size = min(before * 2, self._options.max_bytes)
+            if size <= before:
+                self._make_freed_pages_usable()
+                raise StoreGrownError
+            self._env.set_mapsize(size)
+        log.info("store lmdb:%s has grown from=%d to=%d", self._path, before, size)
+        raise StoreGrownError
+
+    def _make_freed_pages_usable(self) -> None:
+        """Commit once more: LMDB reuses what a transaction has freed only in the one after the next.
+
+        A full store would stay full for ever otherwise: a write that fails commits nothing.
+
+        :raises StoreError: that was done, and it didn't help.
+        """
+        if self._env.info()["last_txnid"] == self._was_full_at:
+            raise StoreError(f"the store is full: max_bytes = {self._options.max_bytes}")
+        try:
+            with self._env.begin(write=True) as txn:
+                txn.put(b"full at", b"%d" % txn.id())
+        except lmdb.Error as error:
+            raise StoreError(f"the store is full: {error}") from None
+        self._was_full_at = self._env.info()["last_txnid"]
+
+
+class LmdbTransaction:
+    """Implements `View` and `Transaction` over one transaction of LMDB."""
+
+    def __init__(self, txn: lmdb.Transaction, data: _Database, expiry: _Database) -> None:
+        self.txn = txn
+        self.is_full = False
+        self._data = data
+        self._expiry = expiry
+        self._writes = 0
+
+    def get(self, key: bytes) -> Record | None:
+        stored = cast("bytes | None", self.txn.get(_place(key), db=self._data))
+        if stored is None:
+            return None
+        expires_ms, version = _HEADER.unpack_from(stored)
+        return Record(stored[16:], expires_ms, version)
+
+    def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
+        keys: list[bytes] = []
+        if cursor > 0xFFFFFFFF:
+            return 0, keys
+        with self.txn.cursor(db=self._data) as at:
+            last = b""
+            found = at.set_range(_HASH.pack(cursor))
+            while found:
+                place = bytes(at.key())
+                if len(keys) >= count and place[:4] != last:
+                    return _HASH.unpack(place[:4])[0], keys
+                last = place[:4]
+                keys.append(place[4:])
+                found = at.next()
+        return 0, keys
+
+    def count(self) -> int:
+        entries: int = self.txn.stat(self._data)["entries"]
+        return entries
+
+    def count_expiring(self) -> int:
+        entries: int = self.txn.stat(self._expiry)["entries"]
+        return entries
+
+    def random(self, chance: float) -> bytes | None:
+        with self.txn.cursor(db=self._data) as at:
+            if at.set_range(_HASH.pack(int(chance * 0xFFFFFFFF))) or at.first():
+                return bytes(at.key())[4:]
+        return None
+
+    def put(self, key: bytes, value: bytes, expires_ms: int) -> None:
+        self._writes += 1
+        version = self.txn.id() * _WRITES_PER_TRANSACTION + self._writes
+        try:
+            before = self.txn.replace(_place(key), _HEADER.pack(expires_ms, version) + value, db=self._data)
+            self._forget_expiry(key, cast("bytes | None", before))
+            if expires_ms:
+                self.txn.put(_TIME.pack(expires_ms) + key, b"", db=self._expiry)
+        except lmdb.MapFullError:
+            self.is_full = True
+            raise StoreGrownError from None
+        except lmdb.Error as error:
+            raise StoreError(str(error)) from None
+
+    def delete(self, key: bytes) -> bool:
+        try:
+            before = self.txn.pop(_place(key), db=self._data)
+            self._forget_expiry(key, cast("bytes | None", before))
+        except lmdb.MapFullError:
+            self.is_full = True
+            raise StoreGrownError from None
+        except lmdb.Error as error:
+            raise StoreError(str(error)) from None
+        return before is not None
+
+    def clear(self) -> None:
+        self.txn.drop(self._data, delete=False)
+        self.txn.drop(self._expiry, delete=False)
+
+    def due(self, now_ms: int, limit: int) -> list[bytes]:
+        keys: list[bytes] = []
+        with self.txn.cursor(db=self._expiry) as at:
+            found = at.first()
+            while found and len(keys) < limit and _TIME.unpack_from(at.key())[0] <= now_ms:
+                keys.append(bytes(at.key())[8:])
+                found = at.next()
+        return keys
+
+    def _forget_expiry(self, key: bytes, before: bytes | None) -> None:
+        if before is not None and before[:8] != b"\0\0\0\0\0\0\0\0":
+            self.txn.delete(before[:8] + key, db=self._expiry)
+
+
+def _place(key: bytes) -> bytes:
+    return _HASH.pack(zlib.crc32(key)) + key

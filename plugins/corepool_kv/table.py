@@ -1,0 +1,154 @@
+"""Every command: the one place that says what there is. COMMAND is answered from it, and docs are made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from corepool_kv.commands import connection, keys, server, strings, times
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from corepool_kv.keyspace import Keyspace
+    from corepool_kv.replies import Reply
+    from corepool_kv.server import Server
+    from corepool_kv.session import Session
+
+    OnData = Callable[[Keyspace, list[bytes]], Reply]
+    OnSession = Callable[[Server, Session, list[bytes]], Reply]
+    OnBoth = Callable[[Server, Keyspace, list[bytes]], Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command as COMMAND INFO tells of it, and what runs it: one of the handlers, or none for those of MULTI."""
+
+    name: bytes
+    arity: int
+    """Words, its own name among them; a negative number means at least so many."""
+    flags: frozenset[str]
+    keys: tuple[int, int, int]
+    """The first and the last word that is a key, and the step between them."""
+    group: str
+    since: str
+    summary: str
+    on_data: OnData | None = None
+    on_session: OnSession | None = None
+    on_both: OnBoth | None = None
+
+    @property
+    def writes(self) -> bool:
+        """True if it may change the data."""
+        return "write" in self.flags
+
+    def takes(self, words: int) -> bool:
+        """Tell whether it may be given so many words."""
+        return words == self.arity or words >= -self.arity > 0
+
+
+def _data(name: str, handler: OnData, arity: int, flags: str, last: int, since: str, summary: str) -> Command:
+    keys_at = (1, last, 1) if last else (0, 0, 0)
+    group = "string" if handler.__module__ == strings.__name__ else "generic"
+    return Command(name.encode(), arity, frozenset(flags.split()), keys_at, group, since, summary, on_data=handler)
+
+
+def _session(name: str, handler: OnSession, arity: int, flags: str, since: str, summary: str) -> Command:
+    group = "connection" if handler.__module__ == connection.__name__ else "server"
+    return Command(name.encode(), arity, frozenset(flags.split()), (0, 0, 0), group, since, summary, on_session=handler)
+
+
+def _transaction(name: str, arity: int, flags: str, last: int, summary: str) -> Command:
+    keys_at = (1, last, 1) if last else (0, 0, 0)
+    return Command(name.encode(), arity, frozenset(flags.split()), keys_at, "transactions", "1.2.0", summary)
+
+
+_READ, _WRITE = "readonly fast", "write denyoom fast"
+_BEFORE_AUTH = "noscript loading stale fast no_auth"
+
+_ALL = (
+    _data("append", strings.append, 3, _WRITE, 1, "2.0.0", "Append to a value."),
+    _data("copy", keys.copy, -3, "write denyoom", 2, "6.2.0", "Copy a value to another key."),
+    _data("dbsize", keys.dbsize, 1, _READ, 0, "1.0.0", "Count the keys."),
+    _data("decr", strings.decr, 2, _WRITE, 1, "1.0.0", "Decrement a number by one."),
+    _data("decrby", strings.decrby, 3, _WRITE, 1, "1.0.0", "Decrement a number."),
+    _data("del", keys.delete, -2, "write", -1, "1.0.0", "Remove keys."),
+    _data("exists", keys.exists, -2, _READ, -1, "1.0.0", "Count how many of the keys exist."),
+    _data("expire", times.expire, -3, "write fast", 1, "1.0.0", "Let a key expire in some seconds."),
+    _data("expireat", times.expireat, -3, "write fast", 1, "1.2.0", "Let a key expire at a second since the epoch."),
+    _data("expiretime", times.expiretime, 2, _READ, 1, "7.0.0", "Tell the second at which a key expires."),
+    _data("flushall", keys.flush, -1, "write", 0, "1.0.0", "Remove every key."),
+    _data("flushdb", keys.flush, -1, "write", 0, "1.0.0", "Remove every key."),
+    _data("get", strings.get, 2, _READ, 1, "1.0.0", "Get a value."),
+    _data("getdel", strings.getdel, 2, "write fast", 1, "6.2.0", "Get a value and remove its key."),
+    _data("getex", strings.getex, -2, "write fast", 1, "6.2.0", "Get a value and set when it expires."),
+    _data("getrange", strings.getrange, 4, "readonly", 1, "2.4.0", "Get a part of a value."),
+    _data("getset", strings.getset, 3, _WRITE, 1, "1.0.0", "Set a value and get the one before."),
+    _data("incr", strings.incr, 2, _WRITE, 1, "1.0.0", "Increment a number by one."),
+    _data("incrby", strings.incrby, 3, _WRITE, 1, "1.0.0", "Increment a number."),
+    _data("incrbyfloat", strings.incrbyfloat, 3, _WRITE, 1, "2.6.0", "Increment a floating-point number."),
+    _data("keys", keys.keys, 2, "readonly", 0, "1.0.0", "List the keys that match a pattern."),
+    _data("lcs", strings.lcs, -3, "readonly", 2, "7.0.0", "Find the longest common subsequence of two values."),
+    _data("mget", strings.mget, -2, _READ, -1, "1.0.0", "Get several values."),
+    Command(
+        b"mset", -3, frozenset(("write", "denyoom")), (1, -1, 2), "string", "1.0.1", "Set several values.", strings.mset
+    ),
+    Command(
+        b"msetnx",
+        -3,
+        frozenset(("write", "denyoom")),
+        (1, -1, 2),
+        "string",
+        "1.0.1",
+        "Set several values if none of the keys exists.",
+        strings.msetnx,
+    ),
+    _data("persist", times.persist, 2, "write fast", 1, "2.2.0", "Let a key expire no more."),
+    _data("pexpire", times.pexpire, -3, "write fast", 1, "2.6.0", "Let a key expire in some milliseconds."),
+    _data("pexpireat", times.pexpireat, -3, "write fast", 1, "2.6.0", "Let a key expire at a millisecond."),
+    _data("pexpiretime", times.pexpiretime, 2, _READ, 1, "7.0.0", "Tell the millisecond at which a key expires."),
+    _data("psetex", strings.psetex, 4, "write denyoom", 1, "2.6.0", "Set a value for some milliseconds."),
+    _data("pttl", times.pttl, 2, _READ, 1, "2.6.0", "Tell in how many milliseconds a key expires."),
+    _data("randomkey", keys.randomkey, 1, "readonly", 0, "1.0.0", "Give some key."),
+    _data("rename", keys.rename, 3, "write", 2, "1.0.0", "Rename a key."),
+    _data("renamenx", keys.renamenx, 3, "write fast", 2, "1.0.0", "Rename a key if the new name is free."),
+    _data("scan", keys.scan, -2, "readonly", 0, "2.8.0", "List keys a few at a time."),
+    _data("set", strings.set_, -3, "write denyoom", 1, "1.0.0", "Set a value."),
+    _data("setex", strings.setex, 4, "write denyoom", 1, "2.0.0", "Set a value for some seconds."),
+    _data("setnx", strings.setnx, 3, _WRITE, 1, "1.0.0", "Set a value if its key does not exist."),
+    _data("setrange", strings.setrange, 4, "write denyoom", 1, "2.2.0", "Overwrite a part of a value."),
+    _data("strlen", strings.strlen, 2, _READ, 1, "2.2.0", "Tell the length of a value."),
+    _data("substr", strings.getrange, 4, "readonly", 1, "1.0.0", "Get a part of a value; GETRANGE's old name."),
+    _data("touch", keys.exists, -2, _READ, -1, "3.2.1", "Count how many of the keys exist."),
+    _data("ttl", times.ttl, 2, _READ, 1, "1.0.0", "Tell in how many seconds a key expires."),
+    _data("type", keys.type_, 2, _READ, 1, "1.0.0", "Tell what a key holds."),
+    _data("unlink", keys.delete, -2, "write fast", -1, "4.0.0", "Remove keys."),
+    _session("auth", connection.auth, -2, _BEFORE_AUTH, "1.0.0", "Say the password."),
+    _session("client", connection.client, -2, "noscript", "2.4.0", "Ask and tell about clients."),
+    _session("command", server.command, -1, "loading stale", "2.8.13", "Ask about commands."),
+    _session("echo", connection.echo, 2, "loading stale fast", "1.0.0", "Give back what was given."),
+    _session("hello", connection.hello, -1, _BEFORE_AUTH, "6.0.0", "Choose the protocol's version."),
+    _session("ping", connection.ping, -1, "fast", "1.0.0", "Ask for a sign of life."),
+    _session("quit", connection.quit_, -1, _BEFORE_AUTH, "1.0.0", "Close the connection."),
+    _session("reset", connection.reset, 1, _BEFORE_AUTH, "6.2.0", "Put the connection into its first state."),
+    _session("select", connection.select, 2, "loading stale fast", "1.0.0", "Choose the database, of which 0 exists."),
+    _session("time", server.time_, 1, "loading stale fast", "2.6.0", "Tell the server's time."),
+    Command(
+        b"info",
+        -1,
+        frozenset(("loading", "stale")),
+        (0, 0, 0),
+        "server",
+        "1.0.0",
+        "Tell about the server.",
+        on_both=server.info,
+    ),
+    _transaction("discard", 1, "noscript fast", 0, "Forget the commands since MULTI."),
+    _transaction("exec", 1, "noscript", 0, "Run the commands since MULTI, all at one moment."),
+    _transaction("multi", 1, "noscript fast", 0, "Begin to queue commands."),
+    _transaction("unwatch", 1, "noscript fast", 0, "Forget the watched keys."),
+    _transaction("watch", -2, "noscript fast", -1, "Let EXEC do nothing if one of the keys changes before."),
+)
+
+COMMANDS: Mapping[bytes, Command] = MappingProxyType({command.name: command for command in _ALL})

@@ -1,0 +1,183 @@
+"""How the kv protocol is spoken: lines and arrays, limits, passwords, clients that misbehave."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import hiredis
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kv_client import Client, kv_toml
+
+from corepool.testing.pool import PoolProcess
+from corepool.testing.sockets import connect, receive_all, receive_exactly
+from corepool.testing.waiting import wait_until
+from corepool_kv.options import KvOptions
+from corepool_kv.requests import ProtocolError, RequestReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import Pools
+
+    Clients = Callable[[PoolProcess], Client]
+
+
+def ask(running: PoolProcess, data: bytes) -> bytes:
+    """Send everything, end, and give all that comes back."""
+    with connect(running.urls()[0]) as sock:
+        sock.sendall(data)
+        sock.shutdown(socket.SHUT_WR)
+        return receive_all(sock)
+
+
+def test_lines_as_people_type_them(kv: PoolProcess) -> None:
+    assert (
+        ask(kv, b'SET greeting "hello \\"world\\"\\x21\\n"\r\nGET greeting\n') == b'+OK\r\n$15\r\nhello "world"!\n\r\n'
+    )
+    assert ask(kv, b"\r\n\r\nPING\r\n") == b"+PONG\r\n"
+    assert ask(kv, b"*1\r\n$4\r\nPING\r\n\r\nPING\r\n*1\r\n$4\r\nPING\r\nPING\n") == b"+PONG\r\n" * 4
+
+
+def test_replies_keep_their_order_when_some_wait_for_a_commit(kv: PoolProcess) -> None:
+    lines = b"GET a\nSET a 1\nPING\nGET a\nFOO\nMULTI\nINCR a\nEXEC\nPING\nQUIT\nPING\n"
+
+    assert ask(kv, lines) == (
+        b"$-1\r\n+OK\r\n+PONG\r\n$1\r\n1\r\n-ERR unknown command 'FOO', with args beginning with: \r\n"
+        b"+OK\r\n+QUEUED\r\n*1\r\n:2\r\n+PONG\r\n+OK\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"*1\r\n!4\r\nPING\r\n", b"Protocol error: "),
+        (b"*9999999999\r\n", b"Protocol error: invalid multibulk length"),
+        (b"*2000000\r\n", b"Protocol error: invalid multibulk length"),
+        (b"*x\r\n", b"Protocol error: invalid multibulk length"),
+        (b"*1\r\n$-5\r\n", b"Protocol error: "),
+        (b"*1\r\n:5\r\n", b"Protocol error: expected '$'"),
+        (b'SET a "unbalanced\n', b"Protocol error: unbalanced quotes in request"),
+        (b"x" * 70_000, b"Protocol error: too big inline request"),
+    ],
+)
+def test_what_is_no_request_is_refused_and_the_connection_closed(kv: PoolProcess, data: bytes, words: bytes) -> None:
+    pids = kv.workers()
+    with connect(kv.urls()[0]) as sock:
+        sock.sendall(b"PING\n")
+        assert receive_exactly(sock, 7) == b"+PONG\r\n"
+        sock.sendall(data)
+        reply = receive_all(sock)
+
+    assert reply.startswith(b"-ERR " + words)
+    assert kv.workers() == pids
+
+
+REQUESTS = st.lists(st.lists(st.binary(max_size=20), min_size=1, max_size=4), min_size=1, max_size=6)
+
+
+@given(REQUESTS, st.data())
+def test_requests_are_the_same_however_they_are_cut(requests: list[list[bytes]], data: st.DataObject) -> None:
+    stream = b"".join(
+        b"*%d\r\n%b" % (len(words), b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words))
+        for words in requests
+    )
+    reader = RequestReader(KvOptions())
+    found = []
+    while stream:
+        size = data.draw(st.integers(1, len(stream)))
+        reader.feed(stream[:size])
+        stream = stream[size:]
+        while (request := reader.next()) is not None:
+            found.append(request)
+
+    assert found == requests
+
+
+@given(st.lists(st.binary(max_size=200), max_size=10))
+def test_no_bytes_raise_anything_but_a_protocol_error(chunks: list[bytes]) -> None:
+    reader = RequestReader(KvOptions())
+    try:
+        for chunk in chunks:
+            reader.feed(chunk)
+            while (request := reader.next()) is not None:
+                assert request
+                assert all(type(word) is bytes for word in request)
+    except ProtocolError:
+        return
+
+
+def test_a_request_larger_than_allowed_is_refused(pool: Pools) -> None:
+    running = pool(kv_toml(max_request=10_000))
+    with connect(running.urls()[0]) as sock:
+        sock.sendall(b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1000000\r\n" + b"x" * 20_000)
+        assert receive_all(sock) == b"-ERR Protocol error: request of more than 10000 bytes\r\n"
+
+
+def test_a_password_is_asked_for(pool: Pools, clients: Clients) -> None:
+    client = clients(pool(kv_toml(password="sesame")))  # noqa: S106
+
+    assert str(client("GET", "a")) == "NOAUTH Authentication required."
+    assert str(client("AUTH", "wrong")).startswith("WRONGPASS")
+    assert str(client("HELLO", "3")).startswith("NOAUTH HELLO must be called")
+    assert client("AUTH", "sesame") == b"OK"
+    assert client("SET", "a", "1") == b"OK"
+    assert client("RESET") == b"RESET"
+    assert str(client("GET", "a")) == "NOAUTH Authentication required."
+    assert client("HELLO", "2", "AUTH", "default", "sesame")[0] == b"server"
+
+
+def test_resp3_after_hello(kv: PoolProcess) -> None:
+    reply = ask(kv, b"HELLO 3\nGET nothing\nCOMMAND DOCS get\nMULTI\nPING\nEXEC\n")
+
+    assert reply.startswith(b"%7\r\n$6\r\nserver\r\n")
+    assert b"\r\n_\r\n%1\r\n$3\r\nget\r\n%3\r\n" in reply
+    assert reply.endswith(b"+OK\r\n+QUEUED\r\n*1\r\n+PONG\r\n")
+
+
+def test_a_client_that_asks_for_much_and_does_not_read_costs_little(kv: PoolProcess, clients: Clients) -> None:
+    client, other = clients(kv), clients(kv)
+    client("SET", "big", "x" * 1_000_000)
+    count = 300
+    client.sock.setblocking(False)
+    request = b"GET big\n" * count + b"SET a 1\nGET a\n"
+    assert client.sock.send(request) == len(request)
+    client.sock.setblocking(True)
+    client.sock.settimeout(20)
+    assert [other("PING") for _ in range(20)] == [b"PONG"] * 20
+
+    assert all(len(client.receive()) == 1_000_000 for _ in range(count))
+    assert [client.receive(), client.receive()] == [b"OK", b"1"]
+
+
+def test_a_store_in_memory_is_for_one_worker(pool: Pools, clients: Clients) -> None:
+    client = clients(pool(kv_toml(workers=1, store="memory:")))
+    client("MSET", *(word for number in range(100) for word in (number, "x")))
+    assert sorted(client("KEYS", "*")) == sorted(b"%d" % number for number in range(100))
+    client("SET", "soon", "x", "PX", 50)
+    wait_until(lambda: client("DBSIZE") == 100)
+
+    with PoolProcess.run(kv_toml(workers=2, store="memory:"), wait=False) as refused:
+        assert refused.wait() == 3
+        assert "can't be shared by 2 workers" in refused.stderr
+
+
+def test_the_temporary_store_is_removed(pool: Pools, clients: Clients) -> None:
+    running = pool(kv_toml(), environment={"TMPDIR": "."})
+    clients(running)("SET", "a", "1")
+    assert list(running.directory.glob("corepool-kv-*/data.mdb"))
+    running.stop()
+    assert not list(running.directory.glob("corepool-kv-*"))
+
+
+def test_every_command_is_described(kv: PoolProcess, clients: Clients) -> None:
+    client = clients(kv)
+    names = client("COMMAND", "LIST")
+
+    assert client("COMMAND", "COUNT") == len(names) == len(client("COMMAND"))
+    name, arity, flags, *keys = client("COMMAND", "INFO", "mset")[0][:6]
+    assert (name, arity, sorted(flags), keys) == (b"mset", -3, [b"denyoom", b"write"], [1, -1, 2])
+    assert client("COMMAND", "INFO", "nothing") == [None]
+    assert isinstance(client("COMMAND", "NOTHING"), hiredis.ReplyError)

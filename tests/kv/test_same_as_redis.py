@@ -1,0 +1,165 @@
+"""Every reply is what a real redis-server answers, over random sequences of commands.
+
+Two differences are by design and kept out of the sequences: there is one database (SELECT 1 is refused), and a
+watched key that did not exist, came and went counts as unchanged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import hiredis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kv_client import Client
+
+    from corepool.testing.pool import PoolProcess
+
+Words = tuple[str, ...]
+
+KEY = st.sampled_from(["a", "b", "c", "", "long" * 20])
+VALUE = st.sampled_from(
+    [
+        "",
+        "1",
+        "-5",
+        "10",
+        "abc",
+        "hello world",
+        "3.5",
+        str(2**63 - 1),
+        "x" * 100,
+        "\0ÿ",
+        "1e3",
+        " 1",
+        "01",
+        "inf",
+        "0.1",
+    ]
+)
+INTEGER = st.sampled_from(
+    ["0", "1", "-1", "5", "100", "abc", str(2**63 - 1), str(-(2**63)), str(2**63), "1.5", "", "9999999999999999999"]
+)
+TIME = st.sampled_from(["100", "1000000", "-1", "0", "abc", str(2**63 - 1), "9999999999", "99999999999999"])
+FLOAT = st.sampled_from(["0.1", "-1.5", "abc", "inf", "1e10", "5", " 1", "1e400", "-0", "3.0e-5"])
+
+
+def words(*parts: str | st.SearchStrategy[str] | st.SearchStrategy[Words]) -> st.SearchStrategy[Words]:
+    """Join constants, values and groups of values to one command."""
+    strategies = [st.just(part) if isinstance(part, str) else part for part in parts]
+
+    def join(drawn: tuple[str | Words, ...]) -> Words:
+        return tuple(word for part in drawn for word in ((part,) if isinstance(part, str) else part))
+
+    return st.tuples(*strategies).map(join)
+
+
+def one_of(*choices: Words) -> st.SearchStrategy[Words]:
+    return st.sampled_from(choices)
+
+
+EXPIRY = st.one_of(
+    st.just(()),
+    words("EX", TIME),
+    words("PX", TIME),
+    one_of(("EXAT", "99999999999"), ("PXAT", "9999999999999"), ("EX",)),
+)
+FLAGS = st.lists(st.sampled_from(["NX", "XX", "GET", "KEEPTTL"]), max_size=2, unique=True).map(tuple)
+
+COMMAND = st.one_of(
+    words("GET", KEY),
+    words("SET", KEY, VALUE),
+    words("SET", KEY, VALUE, FLAGS, EXPIRY),
+    words("SETNX", KEY, VALUE),
+    words(st.sampled_from(["SETEX", "PSETEX"]), KEY, TIME, VALUE),
+    words("GETSET", KEY, VALUE),
+    words(st.sampled_from(["GETDEL", "STRLEN", "INCR", "DECR", "TYPE", "UNLINK", "PERSIST", "EXPIRETIME", "TTL"]), KEY),
+    words("GETEX", KEY, st.one_of(one_of((), ("PERSIST",), ("PX", "100000"), ("FOO",)), words("EX", TIME))),
+    words(st.sampled_from(["MGET", "DEL", "EXISTS", "TOUCH", "RENAME", "RENAMENX"]), KEY, KEY),
+    words(st.sampled_from(["MSET", "MSETNX"]), KEY, VALUE, KEY, VALUE),
+    words("MSET", KEY, VALUE, KEY),
+    words("APPEND", KEY, VALUE),
+    words(st.sampled_from(["GETRANGE", "SUBSTR"]), KEY, INTEGER, INTEGER),
+    words("SETRANGE", KEY, st.sampled_from(["0", "1", "-1", "5", "abc", "536870912"]), VALUE),
+    words(st.sampled_from(["INCRBY", "DECRBY"]), KEY, INTEGER),
+    words("INCRBYFLOAT", KEY, FLOAT),
+    words("LCS", KEY, KEY, one_of((), ("LEN",), ("IDX",), ("IDX", "MINMATCHLEN", "2", "WITHMATCHLEN"), ("LEN", "IDX"))),
+    words("COPY", KEY, KEY, one_of((), ("REPLACE",), ("DB", "0"), ("DB", "99"), ("FOO",))),
+    words(
+        st.sampled_from(["EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT"]),
+        KEY,
+        TIME,
+        one_of((), ("NX",), ("XX",), ("GT",), ("LT",), ("NX", "GT"), ("GT", "LT"), ("FOO",)),
+    ),
+    one_of(("MULTI",), ("EXEC",), ("DISCARD",), ("UNWATCH",), ("DBSIZE",), ("RESET",), ("FLUSHALL", "FOO")),
+    one_of(("FOO", "bar", "baz"), ("GET",), ("PING",), ("PING", "x"), ("PING", "x", "y"), ("ECHO", "hi"), ("ECHO",)),
+    one_of(
+        ("SELECT", "0"),
+        ("SELECT", "99"),
+        ("SELECT", "abc"),
+        ("AUTH", "x"),
+        ("SCAN", "abc"),
+        ("SCAN", "0", "COUNT", "0"),
+    ),
+    one_of(
+        ("CLIENT", "GETNAME"), ("CLIENT", "SETNAME", "me"), ("CLIENT", "SETNAME", "a b"), ("HELLO", "4"), ("HELLO", "x")
+    ),
+)
+
+
+def comparable(reply: Any) -> Any:
+    if isinstance(reply, hiredis.ReplyError):
+        return f"error: {reply}"
+    return [comparable(part) for part in reply] if isinstance(reply, list) else reply
+
+
+def nearly_equal(first: Any, second: Any) -> bool:
+    """Compare; whole numbers may differ by one, for the two servers read their clocks at different moments."""
+    if isinstance(first, list) and isinstance(second, list):
+        return len(first) == len(second) and all(map(nearly_equal, first, second))
+    if isinstance(first, int) and isinstance(second, int) and abs(first) > 90:
+        return abs(first - second) <= 1
+    return bool(first == second)
+
+
+def test_replies_are_those_of_redis(
+    kv: PoolProcess, clients: Callable[[PoolProcess], Client], redis_server: Client
+) -> None:
+    ours = clients(kv)
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(COMMAND, min_size=1, max_size=40))
+    def check(commands: list[Words]) -> None:
+        for server in (redis_server, ours):
+            server("RESET")
+            server("FLUSHALL")
+        for command in commands:
+            expected, got = comparable(redis_server(*command)), comparable(ours(*command))
+            assert nearly_equal(got, expected), f"{command}: {got!r} instead of {expected!r}"
+
+    check()
+
+
+def test_keys_and_scan_find_what_redis_finds(
+    kv: PoolProcess, clients: Callable[[PoolProcess], Client], redis_server: Client
+) -> None:
+    ours = clients(kv)
+    for number in range(500):
+        for server in (redis_server, ours):
+            server("SET", f"{number % 7}:{number}", "x")
+    for pattern in ("*", "3:*", "?:1?", "[1-3]:*5", "[^0]:*", "a*", "", "*:*9*", "\\1:*", "[", "1:[", "*[0-4"):
+        assert sorted(ours("KEYS", pattern)) == sorted(redis_server("KEYS", pattern)), pattern
+
+    found: set[bytes] = set()
+    cursor = b"0"
+    while True:
+        cursor, keys = ours("SCAN", cursor, "COUNT", "7", "MATCH", "[12]:*")
+        found.update(keys)
+        if cursor == b"0":
+            break
+    assert sorted(found) == sorted(redis_server("KEYS", "[12]:*"))
+    assert ours("SCAN", "0", "TYPE", "list", "COUNT", "1000") == [b"0", []]
