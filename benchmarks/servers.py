@@ -119,10 +119,12 @@ def corepool(
     return Server(name, command + options, {"PYTHONPATH": os.pathsep.join(folders)} if folders else {})
 
 
-def redis() -> Server:
-    """Start redis-server without persistence."""
+def redis(*, append: bool = False) -> Server:
+    """Start redis-server without persistence, or with a file that it appends to and syncs every second."""
     command = (require("redis-server"), "--port", "{port}", "--bind", "127.0.0.1", "--dir", "{scratch}")
-    return Server("redis", (*command, "--save", "", "--appendonly", "no", "--supervised", "systemd"))
+    return Server(
+        "redis", (*command, "--save", "", "--appendonly", "yes" if append else "no", "--supervised", "systemd")
+    )
 
 
 def protocol_server(loop: str, work: str) -> Server:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import churn, memory, ping
+from benchmarks.cases import churn, kv, memory, ping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,4 +16,5 @@ CASES: Mapping[str, Callable[[Bench], list[Comparison]]] = {
     "ping": ping.run,
     "churn": churn.run,
     "memory": memory.run,
+    "kv": kv.run,
 }

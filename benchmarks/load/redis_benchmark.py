@@ -1,4 +1,4 @@
-"""redis's own load generator, as `redis-benchmark -t ping_inline`."""
+"""redis's own load generator."""
 
 from __future__ import annotations
 
@@ -24,6 +24,19 @@ def ping(port: int, requests: int, connections: int, core: int) -> None:
     output = program.run([*command, "-n", str(requests), "-c", str(connections), "--csv"], core)
     if not any(line.startswith('"PING_INLINE"') for line in output.splitlines()):
         raise BenchError(f"redis-benchmark reported no result for PING_INLINE, but: {output!r}")
+
+
+def run(port: int, command: str, requests: int, connections: int, pipeline: int, core: int) -> None:
+    """Send `requests` GETs or SETs of 64 bytes, keys chosen from 100,000.
+
+    :raises BenchError: a connection was lost, or what came was no answer.
+    """
+    _check_answer(port)
+    arguments = ["-h", "127.0.0.1", "-p", str(port), "-t", command, "-n", str(requests), "-c", str(connections)]
+    arguments += ["-P", str(pipeline), "-d", "64", "-r", "100000", "--csv"]
+    output = program.run([require("redis-benchmark"), *arguments], core)
+    if not any(line.startswith(f'"{command.upper()}"') for line in output.splitlines()):
+        raise BenchError(f"redis-benchmark reported no result for {command}, but: {output!r}")
 
 
 def _check_answer(port: int) -> None:

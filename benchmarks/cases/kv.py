@@ -1,0 +1,52 @@
+"""A key-value store that real clients speak to: GET and SET beside redis, one at a time and in pipelines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.load import redis_benchmark
+from benchmarks.results import Comparison, Sample, Target
+from benchmarks.servers import corepool, redis
+from benchmarks.turns import cpu_us_per_unit
+
+if TYPE_CHECKING:
+    from benchmarks.results import Figure
+    from benchmarks.servers import Running
+    from benchmarks.turns import Bench
+
+CONNECTIONS = 50
+WARM_UP = 20_000
+PIPELINED = 16
+REQUESTS, ROUNDS = 60_000, 7
+QUICK_REQUESTS, QUICK_ROUNDS = 30_000, 3
+
+WANTED = {("get", 1): 1.10, ("set", 1): 1.20, ("get", PIPELINED): 1.5, ("set", PIPELINED): 2.0}
+
+
+def run(bench: Bench) -> list[Comparison]:
+    """Compare kv on lmdb, durability everysec, with redis that appends to a file and syncs it every second."""
+    requests, rounds = (QUICK_REQUESTS, QUICK_ROUNDS) if bench.quick else (REQUESTS, ROUNDS)
+
+    def compare(command: str, pipeline: int) -> tuple[Figure, ...]:
+        def load(running: Running, count: int, name: str = command) -> int:
+            redis_benchmark.run(running.port, name, count, CONNECTIONS, pipeline, bench.cores.load)
+            return 0
+
+        def measure(running: Running) -> Sample:
+            load(running, WARM_UP, "set")
+            return cpu_us_per_unit(running, requests * pipeline, lambda: load(running, requests * pipeline))
+
+        servers = [corepool("kv", "least-connections"), redis(append=True)]
+        return bench.compare(servers, rounds, measure)
+
+    return [
+        Comparison(
+            case="kv",
+            title=f"{command.upper()}, 64 bytes, 100,000 keys, {CONNECTIONS} connections, pipelines of {pipeline}: "
+            "CPU time per command",
+            unit="µs",
+            figures=compare(command, pipeline),
+            targets=(Target("corepool", wanted, peer="redis"),),
+        )
+        for (command, pipeline), wanted in WANTED.items()
+    ]
