@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from corepool_kv.session import Session
     from corepool_kv.stores import Store, Transaction, View
 
-    Work = Callable[[Keyspace], Reply]
+    Work = Callable[[Keyspace, list[bytes]], Reply]
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +34,12 @@ _ERROR = "ERR the store has failed: {}"
 class Unit:
     """A command of the batch, and its reply as far as it is known."""
 
-    __slots__ = ("reply", "session", "work")
+    __slots__ = ("args", "reply", "session", "work")
 
-    def __init__(self, session: Session, work: Work) -> None:
+    def __init__(self, session: Session, work: Work, args: list[bytes]) -> None:
         self.session = session
         self.work = work
+        self.args = args
         self.reply: Reply = None
 
 
@@ -61,7 +62,8 @@ class Execution:
         self._max_value_bytes = max_value_bytes
         self._at_batch_end = at_batch_end
         self._answer = answer
-        self._view: View | None = None
+        self._reading: Keyspace | None = None
+        self._writing: Keyspace | None = None
         self._transaction: Transaction | None = None
         self._units: list[Unit] = []
         self._done = 0
@@ -71,27 +73,28 @@ class Execution:
         """True once something of this batch has to be committed."""
         return bool(self._units)
 
-    def read(self, work: Work) -> Reply:
+    def read(self, work: Work, args: list[bytes]) -> Reply:
         """Run a command that only reads, and may be answered at once."""
         try:
-            if self._view is None:
-                self._view = self._store.read()
-            return self._run(work, self._view)
+            if self._reading is None:
+                self._reading = self._keyspace(self._store.read())
+            return self._run(work, self._reading, args)
         except StoreError as error:
             return Error(_ERROR.format(error))
 
     def end_event(self) -> None:
         """Let go of what `read` saw. A view that stayed would hide what was acknowledged since, and pin pages."""
-        if self._view is not None:
-            self._store.release(self._view)
-            self._view = None
+        if self._reading is not None:
+            self._store.release(self._reading.view)
+            self._reading = None
 
-    def submit(self, session: Session, work: Work) -> None:
+    def submit(self, session: Session, work: Work, args: list[bytes]) -> None:
         """Run a command in the transaction of this batch; its reply is sent after the commit."""
-        self.end_event()
+        if self._reading is not None:
+            self.end_event()
         if not self._units:
             self._at_batch_end(self._commit)
-        self._units.append(Unit(session, work))
+        self._units.append(Unit(session, work, args))
         session.held += 1
         self._advance()
 
@@ -127,9 +130,10 @@ class Execution:
         while self._done < len(self._units):
             unit = self._units[self._done]
             try:
-                if self._transaction is None:
+                if self._writing is None:
                     self._transaction = self._store.begin()
-                unit.reply = self._run(unit.work, self._transaction)
+                    self._writing = self._keyspace(self._transaction)
+                unit.reply = self._run(unit.work, self._writing, unit.args)
                 self._done += 1
             except StoreError as error:
                 if not isinstance(error, StoreGrownError):
@@ -138,6 +142,7 @@ class Execution:
 
     def _start_again(self) -> None:
         self._done = 0
+        self._writing = None
         transaction, self._transaction = self._transaction, None
         if transaction is None:
             self._fail(StoreError("no transaction can be begun"))
@@ -151,6 +156,7 @@ class Execution:
 
     def _commit(self) -> None:
         while self._transaction is not None:
+            self._writing = None
             transaction, self._transaction = self._transaction, None
             try:
                 self._store.commit(transaction)
@@ -174,9 +180,9 @@ class Execution:
             unit.reply = Error(_ERROR.format(error))
         self._done = len(self._units)
 
-    def _run(self, work: Work, view: View) -> Reply:
+    def _run(self, work: Work, db: Keyspace, args: list[bytes]) -> Reply:
         try:
-            return work(self._keyspace(view))
+            return work(db, args)
         except Error as error:
             return error
         except StoreError:
@@ -187,4 +193,4 @@ class Execution:
 
 
 def _always(reply: Reply) -> Work:
-    return lambda _: reply
+    return lambda *_: reply

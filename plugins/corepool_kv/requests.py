@@ -62,7 +62,7 @@ class RequestReader:
         :raises ProtocolError: the connection has to be closed.
         """
         while True:
-            request = self._next_array() if self._in_array else self._next_line()
+            request = self._next_array() if self._in_array else self._next_line() if self._line else None
             if request is None or request:
                 return request
 

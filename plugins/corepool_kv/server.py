@@ -12,12 +12,11 @@ from corepool_kv.execution import Execution
 from corepool_kv.replies import OK, Error, NullArray, encode
 from corepool_kv.requests import ProtocolError, RequestReader
 from corepool_kv.session import Session
-from corepool_kv.table import COMMANDS
+from corepool_kv.table import BY_SPELLING, COMMANDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from corepool import Connection, Worker
+    from corepool_kv.execution import Work
     from corepool_kv.keyspace import Keyspace
     from corepool_kv.options import KvOptions
     from corepool_kv.replies import Reply
@@ -92,6 +91,7 @@ class Server:
     def receive(self, session: Session) -> None:
         """Serve what has arrived."""
         conn = session.conn
+        session.active_s = time.monotonic()
         data = conn.recv()
         if data:
             try:
@@ -105,12 +105,13 @@ class Server:
         conn, reader = session.conn, session.reader
         session.stalled = False
         out: list[bytes] = []
-        size = 0
+        size = served = 0
         try:
             while not session.ending:
                 request = reader.next()
                 if request is None:
                     break
+                served += 1
                 reply = self._serve(session, request)
                 if reply is not None:
                     out.append(reply)
@@ -126,6 +127,7 @@ class Server:
             conn.send(b"".join(out))
             out.clear()
             self._refuse(session, error)
+        self.commands_run += served
         if out:
             conn.send(b"".join(out))
         self._execution.end_event()
@@ -153,47 +155,41 @@ class Server:
 
     def _serve(self, session: Session, request: list[bytes]) -> bytes | None:
         """Serve a request; None if its reply is held back."""
-        command = COMMANDS.get(request[0]) or COMMANDS.get(request[0].lower())
-        self.commands_run += 1
-        refusal = self._find_fault(session, command, request)
-        if refusal is not None:
+        command = BY_SPELLING.get(request[0]) or COMMANDS.get(request[0].lower())
+        if (
+            command is None
+            or (len(request) != command.arity and not command.takes(len(request)))
+            or not (session.authenticated or command.before_auth)
+        ):
             session.queue_is_broken = True
-            return self._reply(session, refusal)
-        assert command is not None
+            return self._reply(session, _find_fault(command, request))
         session.last_command = command.name
-        session.active_s = time.monotonic()
-        if not command.on_data and command.group == "transactions":
-            return self._serve_transaction(session, command, request[1:])
-        if session.queue is not None and command.name not in (b"quit", b"reset"):
-            session.queue.append((command, request[1:]))
-            return self._reply(session, "QUEUED")
         args = request[1:]
-        if command.on_data is not None:
-            on_data = command.on_data
-            return self._run(session, lambda db: on_data(db, args), writes=command.writes)
+        on_data = command.on_data
+        if on_data is not None and session.queue is None:
+            if command.writes or self._execution.is_writing:
+                self._execution.submit(session, on_data, args)
+                return None
+            return encode(self._execution.read(on_data, args), session.resp3)
+        if on_data is None and command.group == "transactions":
+            return self._serve_transaction(session, command, args)
+        if session.queue is not None and command.name not in (b"quit", b"reset"):
+            session.queue.append((command, args))
+            return self._reply(session, "QUEUED")
         if command.on_session is not None:
             return self._reply(session, self._run_on_session(session, command, args))
-        return self._run(session, lambda db: self._run_queued(session, command, args, db), writes=False)
+        return self._run(session, lambda db, args: self._run_queued(session, command, args, db), args, writes=False)
 
-    def _find_fault(self, session: Session, command: Command | None, request: list[bytes]) -> Error | None:
-        if command is None:
-            return _unknown(request)
-        if not command.takes(len(request)):
-            return Error(f"ERR wrong number of arguments for '{command.name.decode()}' command")
-        if not session.authenticated and "no_auth" not in command.flags:
-            return Error("NOAUTH Authentication required.")
-        return None
-
-    def _run(self, session: Session, work: Callable[[Keyspace], Reply], *, writes: bool) -> bytes | None:
+    def _run(self, session: Session, work: Work, args: list[bytes], *, writes: bool) -> bytes | None:
         if writes or self._execution.is_writing:
-            self._execution.submit(session, work)
+            self._execution.submit(session, work, args)
             return None
-        return encode(self._execution.read(work), session.resp3)
+        return encode(self._execution.read(work, args), session.resp3)
 
     def _reply(self, session: Session, reply: Reply) -> bytes | None:
         """Encode a reply that needs no data, or put it behind those that wait."""
         if session.held:
-            self._execution.submit(session, lambda _: reply)
+            self._execution.submit(session, lambda *_: reply, [])
             return None
         return encode(reply, session.resp3)
 
@@ -222,7 +218,7 @@ class Server:
             case b"watch":
                 if session.queue is not None:
                     return self._reply(session, Error("ERR WATCH inside MULTI is not allowed"))
-                return self._run(session, lambda db: _watch(session, db, args), writes=False)
+                return self._run(session, lambda db, keys: _watch(session, db, keys), args, writes=False)
             case b"unwatch":
                 if session.queue is not None:
                     session.queue.append((command, args))
@@ -240,12 +236,12 @@ class Server:
         if is_broken:
             return self._reply(session, Error("EXECABORT Transaction discarded because of previous errors."))
 
-        def work(db: Keyspace) -> Reply:
+        def work(db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001
             if any(db.version(key) != version for key, version in watched.items()):
                 return NullArray()
             return [self._run_queued(session, command, args, db) for command, args in queue]
 
-        return self._run(session, work, writes=any(command.writes for command, _ in queue))
+        return self._run(session, work, [], writes=any(command.writes for command, _ in queue))
 
     def _run_queued(self, session: Session, command: Command, args: list[bytes], db: Keyspace) -> Reply:
         try:
@@ -275,6 +271,14 @@ def _watch(session: Session, db: Keyspace, keys: list[bytes]) -> Reply:
     for key in keys:
         session.watched.setdefault(key, db.version(key))
     return OK
+
+
+def _find_fault(command: Command | None, request: list[bytes]) -> Error:
+    if command is None:
+        return _unknown(request)
+    if not command.takes(len(request)):
+        return Error(f"ERR wrong number of arguments for '{command.name.decode()}' command")
+    return Error("NOAUTH Authentication required.")
 
 
 def _unknown(request: list[bytes]) -> Error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -38,10 +38,15 @@ class Command:
     on_session: OnSession | None = None
     on_both: OnBoth | None = None
 
-    @property
-    def writes(self) -> bool:
-        """True if it may change the data."""
-        return "write" in self.flags
+    writes: bool = field(init=False)
+    """It may change the data."""
+    before_auth: bool = field(init=False)
+    """It may be given before AUTH."""
+
+    def __post_init__(self) -> None:
+        # Asked for with each request.
+        object.__setattr__(self, "writes", "write" in self.flags)
+        object.__setattr__(self, "before_auth", "no_auth" in self.flags)
 
     def takes(self, words: int) -> bool:
         """Tell whether it may be given so many words."""
@@ -152,3 +157,8 @@ _ALL = (
 )
 
 COMMANDS: Mapping[bytes, Command] = MappingProxyType({command.name: command for command in _ALL})
+
+BY_SPELLING: Mapping[bytes, Command] = MappingProxyType(
+    {spelling: command for command in _ALL for spelling in (command.name, command.name.upper())}
+)
+"""The spellings that clients send; any other mixture of cases is turned into the first."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _HEADER = Struct(">QQ")
+_unpack_header = _HEADER.unpack_from
 _TIME = Struct(">Q")
 _HASH = Struct(">I")
 
@@ -207,16 +208,17 @@ class LmdbTransaction:
 
     def __init__(self, txn: lmdb.Transaction, data: _Database, expiry: _Database) -> None:
         self.txn = txn
+        self._find = txn.get
         self.is_full = False
         self._data = data
         self._expiry = expiry
         self._writes = 0
 
     def get(self, key: bytes) -> Record | None:
-        stored = cast("bytes | None", self.txn.get(_place(key), db=self._data))
+        stored = cast("bytes | None", self._find(_place(key), None, self._data))
         if stored is None:
             return None
-        expires_ms, version = _HEADER.unpack_from(stored)
+        expires_ms, version = _unpack_header(stored)
         return Record(stored[16:], expires_ms, version)
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
@@ -293,4 +295,4 @@ class LmdbTransaction:
 
 
 def _place(key: bytes) -> bytes:
-    return _HASH.pack(zlib.crc32(key)) + key
+    return zlib.crc32(key).to_bytes(4) + key
