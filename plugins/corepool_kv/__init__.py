@@ -59,8 +59,7 @@ class Kv:
 
     @hookimpl
     def on_writable(self, conn: Connection[Session]) -> None:
-        if conn.session.stalled:
-            self._server.serve(conn.session)
+        self._server.go_on(conn.session)
 
     @hookimpl
     def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:  # noqa: ARG002

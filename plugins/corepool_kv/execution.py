@@ -1,86 +1,105 @@
 """Running commands on the store: reads at once, writes in one transaction for a whole batch of events.
 
-The first write of a batch begins the transaction. From then on every command of the batch runs in it, and no
-reply leaves before it is committed: not that of a read either, which has seen what may not come to be.
+What a batch of events wants to write waits for its end, and so does every later command of the same clients:
+replies keep their order, and a client reads what it has written. Then all of it runs in one transaction, and the
+replies leave when that is committed. The lock between the workers is held for no longer than this takes.
 
-When the store has no room it grows, and the transaction is run again from its first command. A command is
-therefore a function of the data and its arguments, called once or more.
+A store whose commits wait for a disk (`Store.commits_are_slow`) gets a thread for them, so that reads go on; what
+arrives meanwhile is the next transaction. A commit that only hands pages to the kernel takes some ten
+microseconds, less than a thread costs: it stays in the loop.
+
+A transaction for which there is no room is run again after the store has grown. A command is therefore a
+function of the data and its arguments, called once or more.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from corepool_kv.keyspace import Keyspace
+from corepool_kv.keyspace import Keyspace, Limits
 from corepool_kv.replies import Error, encode
-from corepool_kv.stores import StoreError, StoreGrownError
+from corepool_kv.stores import NoRoomError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Executor, Future
 
+    from corepool import Worker
+    from corepool_kv.options import KvOptions
     from corepool_kv.replies import Reply
-    from corepool_kv.session import Session
-    from corepool_kv.stores import Store, Transaction, View
+    from corepool_kv.stores import Store, View
 
     Work = Callable[[Keyspace, list[bytes]], Reply]
 
+    Waiting = tuple[Work, list[bytes], bool]
+    """A command that waits for the next transaction, and whether its reply is RESP3."""
+
 log = logging.getLogger(__name__)
 
-_ERROR = "ERR the store has failed: {}"
+_FAILED = "ERR the store has failed: {}"
+_INTERNAL = "internal error; the server's log has more"
+
+_REPLY_BYTES = 262_144
+"""A client with so many bytes of replies reads them before the rest of what it has asked for is run."""
 
 
-class Unit:
-    """A command of the batch, and its reply as far as it is known."""
+class Client(Protocol):
+    """Who has commands run in transactions."""
 
-    __slots__ = ("args", "reply", "session", "work")
+    waiting: list[Waiting]
+    """The oldest first."""
 
-    def __init__(self, session: Session, work: Work, args: list[bytes]) -> None:
-        self.session = session
-        self.work = work
-        self.args = args
-        self.reply: Reply = None
+    def answer(self, replies: bytes) -> None:
+        """Take the replies of the oldest commands, which wait no longer."""
+
+
+class Outcome(NamedTuple):
+    """What a transaction has made of the commands of one client: how many were run, and their replies."""
+
+    client: Client
+    run: int
+    replies: bytes
 
 
 class Execution:
     """One worker's access to the store."""
 
-    def __init__(
-        self,
-        store: Store,
-        max_value_bytes: int,
-        at_batch_end: Callable[[Callable[[], None]], None],
-        answer: Callable[[Session, bytes], None],
-    ) -> None:
-        """Run commands on an open store.
-
-        :param at_batch_end: has a function called when the batch is over.
-        :param answer: sends the replies that were held back for a session.
-        """
+    def __init__(self, store: Store, options: KvOptions, worker: Worker) -> None:
+        """Run commands on an open store."""
         self._store = store
-        self._max_value_bytes = max_value_bytes
-        self._at_batch_end = at_batch_end
-        self._answer = answer
+        self._limits = Limits(store.max_key_bytes, options.max_request, options.max_reply)
+        self._worker = worker
         self._reading: Keyspace | None = None
-        self._writing: Keyspace | None = None
-        self._transaction: Transaction | None = None
-        self._units: list[Unit] = []
-        self._done = 0
+        self._next: dict[Client, None] = {}
+        """Those with commands for the next transaction, in the order of their first ones."""
+        self._batches: deque[list[Client]] = deque()
+        self._thread = ThreadPoolExecutor(1, "kv-commit") if store.commits_are_slow else None
+        self._in_flight: Future[list[Outcome] | StoreError] | None = None
+        self._failure_logged_s = -1.0
 
-    @property
-    def is_writing(self) -> bool:
-        """True once something of this batch has to be committed."""
-        return bool(self._units)
+    def close(self) -> None:
+        """Wait for the transaction that is being committed."""
+        if self._thread is not None:
+            self._thread.shutdown()
 
     def read(self, work: Work, args: list[bytes]) -> Reply:
         """Run a command that only reads, and may be answered at once."""
         try:
             if self._reading is None:
-                self._reading = self._keyspace(self._store.read())
-            return self._run(work, self._reading, args)
+                self._reading = self._begin_view()
+            return work(self._reading, args)
+        except Error as error:
+            return error
         except StoreError as error:
-            return Error(_ERROR.format(error))
+            return Error(_FAILED.format(error))
+        except Exception:
+            log.exception("command failed")
+            return Error(_FAILED.format(_INTERNAL))
 
     def end_event(self) -> None:
         """Let go of what `read` saw. A view that stayed would hide what was acknowledged since, and pin pages."""
@@ -88,109 +107,115 @@ class Execution:
             self._store.release(self._reading.view)
             self._reading = None
 
-    def submit(self, session: Session, work: Work, args: list[bytes]) -> None:
-        """Run a command in the transaction of this batch; its reply is sent after the commit."""
-        if self._reading is not None:
-            self.end_event()
-        if not self._units:
-            self._at_batch_end(self._commit)
-        self._units.append(Unit(session, work, args))
-        session.held += 1
-        self._advance()
+    def submit(self, client: Client, waiting: Waiting) -> None:
+        """Run a command in the next transaction, behind those that the client has waiting."""
+        client.waiting.append(waiting)
+        self.resume(client)
 
-    def remove_expired(self, limit: int) -> int:
-        """Remove keys that have expired, unless the store is being written to anyway; how many there were."""
-        if self._units:
-            return 0
+    def resume(self, client: Client) -> None:
+        """Run what a client has waiting in the next transaction."""
+        if not self._next:
+            self._worker.at_batch_end(self._end_batch)
+        self._next[client] = None
+
+    def _begin_view(self) -> Keyspace:
         try:
-            view = self._store.read()
-            try:
-                if not view.due(self._keyspace(view).now_ms, 1):
-                    return 0
-            finally:
-                self._store.release(view)
-            transaction = self._store.begin()
-            try:
-                removed = self._keyspace(transaction).remove_expired(limit)
-            except StoreError:
-                self._store.abort(transaction)
-                return 0
-            self._store.commit(transaction)
-        except StoreError as error:  # grown or broken: next time
-            log.debug("sweep put off: %s", error)
-            return 0
-        return removed
+            return self._keyspace(self._store.read())
+        except NoRoomError:
+            # Another worker has made the store larger. This one can't follow while it writes: rare, and soon over.
+            if self._in_flight is not None:
+                self._in_flight.exception()
+            self._store.make_room()
+            return self._keyspace(self._store.read())
 
     def _keyspace(self, view: View) -> Keyspace:
-        now_ms = time.time_ns() // 1_000_000
-        return Keyspace(view, self._store.max_key_bytes, self._max_value_bytes, now_ms)
+        return Keyspace(view, self._limits, time.time_ns() // 1_000_000)
 
-    def _advance(self) -> None:
-        """Run what has not been run in the current transaction."""
-        while self._done < len(self._units):
-            unit = self._units[self._done]
-            try:
-                if self._writing is None:
-                    self._transaction = self._store.begin()
-                    self._writing = self._keyspace(self._transaction)
-                unit.reply = self._run(unit.work, self._writing, unit.args)
-                self._done += 1
-            except StoreError as error:
-                if not isinstance(error, StoreGrownError):
-                    unit.work = _always(Error(_ERROR.format(error)))
-                self._start_again()
+    # --- transactions
 
-    def _start_again(self) -> None:
-        self._done = 0
-        self._writing = None
-        transaction, self._transaction = self._transaction, None
-        if transaction is None:
-            self._fail(StoreError("no transaction can be begun"))
-            return
+    def _end_batch(self) -> None:
+        self._batches.append(list(self._next))
+        self._next.clear()
+        self._run_batches()
+
+    def _run_batches(self) -> None:
+        while self._batches and self._in_flight is None:
+            batch = self._batches.popleft()
+            if self._thread is None:
+                self._settle(batch, self._attempt(batch))
+            else:
+                self._launch(self._thread, batch)
+
+    def _launch(self, thread: Executor, batch: list[Client]) -> None:
+        self._in_flight = thread.submit(self._attempt, batch)
+        land = functools.partial(self._land, batch)
+        self._in_flight.add_done_callback(lambda _: self._worker.loop.call_soon_threadsafe(land))
+
+    def _land(self, batch: list[Client]) -> None:
+        assert self._in_flight is not None
+        result = self._in_flight.result()
+        self._in_flight = None
+        self._settle(batch, result)
+        self._run_batches()
+
+    def _attempt(self, batch: list[Client]) -> list[Outcome] | StoreError:
+        """Run and commit what the clients have waiting. Runs in the thread, if there is one."""
         try:
-            self._store.abort(transaction)
-        except StoreGrownError:
-            return
+            transaction = self._store.begin()
         except StoreError as error:
-            self._fail(error)
-
-    def _commit(self) -> None:
-        while self._transaction is not None:
-            self._writing = None
-            transaction, self._transaction = self._transaction, None
-            try:
-                self._store.commit(transaction)
-            except StoreGrownError:
-                self._done = 0
-                self._advance()
-            except StoreError as error:
-                self._fail(error)
-        units, self._units, self._done = self._units, [], 0
-        replies: dict[Session, list[bytes]] = {}
-        for unit in units:
-            replies.setdefault(unit.session, []).append(encode(unit.reply, unit.session.resp3))
-        for session, parts in replies.items():
-            session.held = 0
-            self._answer(session, b"".join(parts))
-
-    def _fail(self, error: StoreError) -> None:
-        """Answer everything of this batch with an error: nothing of it has happened."""
-        log.error("store failed, commands=%d: %s", len(self._units), error)
-        for unit in self._units:
-            unit.reply = Error(_ERROR.format(error))
-        self._done = len(self._units)
-
-    def _run(self, work: Work, db: Keyspace, args: list[bytes]) -> Reply:
-        try:
-            return work(db, args)
-        except Error as error:
             return error
-        except StoreError:
-            raise
+        try:
+            db = self._keyspace(transaction)
+            outcomes = [_run(client, db) for client in batch]
+            self._store.commit(transaction)
+        except StoreError as error:
+            self._store.abort(transaction)
+            return error
         except Exception:
             log.exception("command failed")
-            return Error("ERR internal error; the server's log has more")
+            self._store.abort(transaction)
+            return StoreError(_INTERNAL)
+        return outcomes
+
+    def _settle(self, batch: list[Client], result: list[Outcome] | StoreError) -> None:
+        if isinstance(result, NoRoomError):
+            try:
+                self._store.make_room()
+            except StoreError as error:
+                result = error
+            else:
+                self._batches.appendleft(batch)
+                return
+        if isinstance(result, StoreError):
+            if len(batch) > 1:
+                # What can't be done for one of them must not fail the others.
+                self._batches.extendleft([client] for client in reversed(batch))
+                return
+            result = [self._fail(client, result) for client in batch]
+        for client, run, replies in result:
+            del client.waiting[:run]
+            client.answer(replies)
+
+    def _fail(self, client: Client, error: StoreError) -> Outcome:
+        """Answer everything that a client has waiting with an error: nothing of it has happened."""
+        now = time.monotonic()
+        if now - self._failure_logged_s >= 1.0:
+            self._failure_logged_s = now
+            log.error("store failed, commands are refused: %s", error)
+        run = len(client.waiting)
+        return Outcome(client, run, encode(Error(_FAILED.format(error)), resp3=False) * run)
 
 
-def _always(reply: Reply) -> Work:
-    return lambda *_: reply
+def _run(client: Client, db: Keyspace) -> Outcome:
+    replies: list[bytes] = []
+    size = 0
+    for work, args, resp3 in client.waiting[:]:
+        try:
+            reply = encode(work(db, args), resp3)
+        except Error as error:
+            reply = encode(error, resp3)
+        replies.append(reply)
+        size += len(reply)
+        if size > _REPLY_BYTES:
+            break
+    return Outcome(client, len(replies), b"".join(replies))

@@ -2,6 +2,10 @@ r"""Redis's glob patterns: * ? [abc] [^a-z] and \ to take one literally (util.c,
 
 from __future__ import annotations
 
+from corepool_kv.replies import Error
+
+_LONGEST = 65_536
+
 _STAR = None
 _Token = frozenset[int] | None
 
@@ -12,6 +16,12 @@ class Glob:
     """A pattern. Matching takes time proportional to its length times the text's: no pattern is explosive."""
 
     def __init__(self, pattern: bytes) -> None:
+        """Take a pattern.
+
+        :raises Error: it is too long: each byte takes much more when parsed.
+        """
+        if len(pattern) > _LONGEST:
+            raise Error(f"ERR a pattern of more than {_LONGEST} bytes")
         self._tokens = _parse(pattern)
 
     def matches(self, text: bytes) -> bool:

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from corepool_kv.replies import Error
+from corepool_kv.replies import Error, size_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from corepool_kv.replies import Reply
     from corepool_kv.stores import Record, Transaction, View
+
+
+class Limits(NamedTuple):
+    """In bytes."""
+
+    key: int
+    value: int
+    reply: int
 
 
 class Keyspace:
     """A view of a store at a time. Writing needs a view that is a transaction, which the command table sees to."""
 
-    def __init__(self, view: View, max_key_bytes: int, max_value_bytes: int, now_ms: int) -> None:
+    def __init__(self, view: View, limits: Limits, now_ms: int) -> None:
         self.view = view
         self.now_ms = now_ms
-        self._max_key_bytes = max_key_bytes
-        self._max_value_bytes = max_value_bytes
+        self._transaction = cast("Transaction", view)
+        self._limits = limits
+        self._max_key, self._max_value, _ = limits
 
     def find(self, key: bytes) -> Record | None:
         """Find a record that exists now."""
-        if len(key) > self._max_key_bytes:
-            return None  # it can't have been stored
         record = self.view.get(key)
         if record is not None and 0 < record.expires_ms <= self.now_ms:
             return None
@@ -30,34 +40,56 @@ class Keyspace:
 
     def get(self, key: bytes) -> bytes | None:
         """Find a value."""
-        record = self.find(key)
-        return None if record is None else record.value
+        return self.view.get_value(key, self.now_ms)
 
     def put(self, key: bytes, value: bytes, expires_ms: int = 0) -> None:
         """Store a value; one that has expired already removes the key.
 
         :raises Error: the key is too long for the store, the value for Redis.
         """
-        if len(key) > self._max_key_bytes:
-            raise Error(f"ERR key is too long: this store takes {self._max_key_bytes} bytes")
-        self.check_length(len(value))
+        if len(key) > self._max_key:
+            self.check_key(key)
+        if len(value) > self._max_value:
+            self.check_length(len(value))
         if 0 < expires_ms <= self.now_ms:
             self._transaction.delete(key)
         else:
             self._transaction.put(key, value, expires_ms)
+
+    def check_key(self, key: bytes) -> None:
+        """Refuse a key that the store can't have; for what would otherwise have been done by half.
+
+        :raises Error: it can't.
+        """
+        if len(key) > self._limits.key:
+            raise Error(f"ERR key is too long: this store takes {self._limits.key} bytes")
 
     def check_length(self, length: int) -> None:
         """Refuse a value that would be too long.
 
         :raises Error: it would.
         """
-        if length > self._max_value_bytes:
+        if length > self._limits.value:
             raise Error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+
+    def gather(self, replies: Iterable[Reply]) -> list[Reply]:
+        """Make one reply of many, in a bounded amount of memory.
+
+        :raises Error: it would be longer than a reply may be.
+        """
+        gathered: list[Reply] = []
+        left = self._limits.reply
+        for reply in replies:
+            left -= size_of(reply)
+            if left < 0:
+                raise Error(f"ERR a reply of more than {self._limits.reply} bytes")
+            gathered.append(reply)
+        return gathered
 
     def delete(self, key: bytes) -> bool:
         """Remove a key; False when it did not exist."""
         existed = self.find(key) is not None
-        return len(key) <= self._max_key_bytes and self._transaction.delete(key) and existed
+        return self._transaction.delete(key) and existed
 
     def clear(self) -> None:
         """Remove every key."""
@@ -74,7 +106,3 @@ class Keyspace:
         for key in keys:
             self._transaction.delete(key)
         return len(keys)
-
-    @property
-    def _transaction(self) -> Transaction:
-        return cast("Transaction", self.view)

@@ -33,4 +33,7 @@ class KvOptions(Options):
     """Arguments of one command (redis: 1,048,576)."""
 
     max_request: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
-    """Bytes of one command with all of its arguments, which is also the bound of a value."""
+    """Bytes of one command with all of its arguments, which is also the bound of a value, and of what MULTI queues."""
+
+    max_reply: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
+    """Bytes of one reply to MGET, KEYS or EXEC; what would be longer is an error."""

@@ -30,6 +30,9 @@ class Verbatim:
 
 OK = "OK"
 
+_ITEM_BYTES = 16
+"""What a reply costs besides its bytes, at least."""
+
 
 def encode(reply: Reply, resp3: bool) -> bytes:  # noqa: FBT001  # called with each reply, by position
     """Encode a reply for a client that has chosen RESP3, or not."""
@@ -63,3 +66,15 @@ def _encode_rare(reply: Reply, resp3: bool) -> bytes:  # noqa: FBT001
         case Sequence():
             return b"*%d\r\n" % len(reply) + b"".join([encode(part, resp3) for part in reply])
     raise TypeError(f"no reply: {reply!r}")
+
+
+def size_of(reply: Reply) -> int:
+    """Tell about how many bytes a reply takes."""
+    match reply:
+        case bytes() | str():
+            return _ITEM_BYTES + len(reply)
+        case Sequence():
+            return _ITEM_BYTES + sum(map(size_of, reply))
+        case Mapping():
+            return _ITEM_BYTES + sum(map(size_of, reply.values()))
+    return _ITEM_BYTES

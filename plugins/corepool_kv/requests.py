@@ -1,8 +1,10 @@
 """Requests: RESP arrays, parsed by hiredis, and inline commands, one a line.
 
 A connection may change from one to the other whenever a request is complete; `redis-cli --pipe` ends with an
-empty line and an array. What hiredis was fed and can't parse, since it is a line, is found again by walking
-over the arrays that it could.
+empty line and an array. hiredis is made for replies: it stops for good at a line, it makes room for as many
+elements as are announced, and it tells neither where it stopped nor why in Redis's words. So what it was fed is
+kept until it has all become requests, and whatever it should not see or could not parse is read again by
+`CarefulReader`, in Python, by Redis's own rules.
 """
 
 from __future__ import annotations
@@ -15,9 +17,14 @@ import hiredis
 if TYPE_CHECKING:
     from corepool_kv.options import KvOptions
 
-_ARRAY_HEADER = re.compile(rb"\*(-?\d+)\r?\n")
-_BULK_HEADER = re.compile(rb"\$(\d+)\r\n")
+_LONG_INPUT = 16_384
+"""So much at once is the middle of a long stream, which is cut where a request seems to begin."""
+
+_KEPT_BYTES = 1 << 20
+"""More is not kept for requests that are complete already."""
+
 _LONGEST_HEADER = 32
+_INTEGER = re.compile(rb"-?[0-9]{1,19}")
 
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"a": b"\a"}
 _WORD = re.compile(
@@ -39,111 +46,188 @@ class RequestReader:
     """Cuts one connection's input into requests."""
 
     def __init__(self, options: KvOptions) -> None:
-        self._options = options
-        self._reader = hiredis.Reader()
-        self._in_array = False
-        self._fed = 0
-        self._chunks: list[bytes] = []
-        self._arrays = 0
-        self._line = b""
+        self._max_request = options.max_request
+        # Lists are made of arrays and of pushes; other types have room made as their elements come.
+        digits = len(str(options.max_arguments))
+        self._announces_many = re.compile(rb"\*[0-9]{%d}" % digits).search
+        self._pushes_many = re.compile(rb">[0-9]{%d}" % digits).search
+        self._hiredis = hiredis.Reader()
+        self._careful = CarefulReader(options)
+        self._kept: list[bytes] = []
+        """What hiredis was fed, since the last time when it had all become requests."""
+        self._kept_bytes = 0
+        self._made = 0
+        """Requests that were made of what is kept."""
+        self._next_input = b""
 
     def feed(self, data: bytes) -> None:
         """Take what was received."""
-        if self._in_array:
-            self._feed_array(data)
-        elif self._line or data[:1] != b"*":
-            self._line += data
+        if self._next_input:
+            self._next_input += data
+        elif self._kept:
+            self._feed(data, after=self._kept[-1][-_LONGEST_HEADER:])
+        elif self._careful.is_empty and data[:1] == b"*":
+            self._feed(data)
         else:
-            self._begin_array(data)
+            self._careful.feed(data)
 
     def next(self) -> list[bytes] | None:
         """Give the next request, never an empty one; None when none is complete.
 
         :raises ProtocolError: the connection has to be closed.
         """
-        while True:
-            request = self._next_array() if self._in_array else self._next_line() if self._line else None
+        while self._kept or self._next_input:
+            if not self._kept:
+                self._begin_next_input()
+                continue
+            try:
+                request = self._hiredis.gets()
+            except hiredis.ProtocolError:
+                self._become_careful()
+                break
+            if request is False:
+                if not self._made and self._kept_bytes > self._max_request:
+                    raise ProtocolError(f"request of more than {self._max_request} bytes")
+                if not self._next_input:
+                    return None
+                self._begin_next_input()
+                continue
+            if type(request) is not list:
+                self._become_careful()
+                break
+            for word in request:
+                if type(word) is not bytes:
+                    self._become_careful()
+                    return self._careful.next()
+            if self._hiredis.has_data():
+                self._made += len(request) > 0
+            else:
+                self._kept.clear()
+                self._kept_bytes = self._made = 0
+            if request:
+                return request
+        return self._careful.next()
+
+    def _feed(self, data: bytes, after: bytes = b"") -> None:
+        if len(data) > _LONG_INPUT and (begin := data.rfind(b"\r\n*") + 2) > 1:
+            self._next_input = data[begin:]
+            data = data[:begin]
+        self._kept.append(data)
+        self._kept_bytes += len(data)
+        seen = after + data
+        if (
+            self._announces_many(seen)
+            or (b">" in seen and self._pushes_many(seen))
+            or (self._made and self._kept_bytes > _KEPT_BYTES)
+        ):
+            self._become_careful()
+        else:
+            self._hiredis.feed(data)
+
+    def _begin_next_input(self) -> None:
+        data, self._next_input = self._next_input, b""
+        self.feed(data)
+
+    def _become_careful(self) -> None:
+        """Read what is kept again, and go on behind the requests that were already made of it."""
+        self._hiredis = hiredis.Reader()
+        for data in (*self._kept, self._next_input):
+            self._careful.feed(data)
+        for _ in range(self._made):
+            self._careful.next()
+        self._kept.clear()
+        self._next_input = b""
+        self._kept_bytes = self._made = 0
+
+
+class CarefulReader:
+    """Cuts input into requests, lines and arrays, and says what is wrong with it in Redis's words."""
+
+    def __init__(self, options: KvOptions) -> None:
+        self._options = options
+        self._data = bytearray()
+        self._words: list[bytes] = []
+        self._missing = 0
+        """Words of the array that was begun."""
+        self._length = -1
+        """Of the word that was begun."""
+        self._size = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """True between requests when all was used."""
+        return not self._data and not self._missing
+
+    def feed(self, data: bytes) -> None:
+        """Take what was received."""
+        self._data += data
+
+    def next(self) -> list[bytes] | None:
+        """Give the next request, never an empty one; None when none is complete.
+
+        :raises ProtocolError: the connection has to be closed.
+        """
+        while self._missing or self._data:
+            request = self._next_array() if self._missing or self._data[0] == 0x2A else self._next_line()
             if request is None or request:
                 return request
-
-    def _begin_array(self, data: bytes) -> None:
-        # hiredis would make room for as many as are announced.
-        header = _ARRAY_HEADER.match(data)
-        if header is None:
-            if len(data) < _LONGEST_HEADER and b"\n" not in data:
-                self._line = data  # only a part of the header
-                return
-            raise ProtocolError("invalid multibulk length")
-        if int(header[1]) > self._options.max_arguments:
-            raise ProtocolError("invalid multibulk length")
-        self._line = b""
-        self._in_array = True
-        self._fed = 0
-        self._chunks.clear()
-        self._arrays = 0
-        self._feed_array(data)
-
-    def _feed_array(self, data: bytes) -> None:
-        self._fed += len(data)
-        self._chunks.append(data)
-        self._reader.feed(data)
+        return None
 
     def _next_array(self) -> list[bytes] | None:
-        try:
-            request = self._reader.gets()
-        except hiredis.ProtocolError as error:
-            rest = _behind(b"".join(self._chunks), self._arrays)
-            if self._arrays == 0 or rest[:1] in b"*$+-:,_#!=(%~>|":
-                raise ProtocolError(str(error).removeprefix("Protocol error, ")) from None
-            self._reader = hiredis.Reader()
-            self._in_array = False
-            self._line = rest
-            return []
-        if request is False:
-            if self._fed > self._options.max_request:
+        if not self._missing:
+            count = self._next_header("invalid multibulk length", self._options.max_arguments)
+            if count is None or count <= 0:
+                return None if count is None else []
+            self._missing = count
+            self._words = []
+            self._size = 0
+        while self._missing:
+            if not self._take_word():
+                return None
+        return self._words
+
+    def _take_word(self) -> bool:
+        if self._length < 0:
+            if self._data and self._data[0] != 0x24:
+                raise ProtocolError(f"expected '$', got {chr(self._data[0])!r}")
+            length = self._next_header("invalid bulk length", self._options.max_request)
+            if length is None:
+                return False
+            if length < 0:
+                raise ProtocolError("invalid bulk length")
+            self._length = length
+            self._size += length
+            if self._size > self._options.max_request:
                 raise ProtocolError(f"request of more than {self._options.max_request} bytes")
+        if len(self._data) < self._length + 2:
+            return False
+        self._words.append(bytes(self._data[: self._length]))
+        del self._data[: self._length + 2]
+        self._length = -1
+        self._missing -= 1
+        return True
+
+    def _next_header(self, fault: str, most: int) -> int | None:
+        end = self._data.find(b"\r\n", 0, self._options.max_line)
+        if end < 0:
+            if len(self._data) >= self._options.max_line:
+                raise ProtocolError(fault)
             return None
-        self._arrays += 1
-        self._in_array = self._reader.has_data()
-        self._fed = self._reader.len() if self._in_array else 0
-        if request is None:
-            return []
-        if type(request) is not list:
-            raise ProtocolError("expected an array of bulk strings")
-        for argument in request:
-            if type(argument) is not bytes:
-                raise ProtocolError("expected '$'")
-        return request
+        number = bytes(self._data[1:end])
+        if not _INTEGER.fullmatch(number) or int(number) > most:
+            raise ProtocolError(fault)
+        del self._data[: end + 2]
+        return int(number)
 
     def _next_line(self) -> list[bytes] | None:
-        if self._line[:1] == b"*":
-            self._begin_array(self._line)
-            return [] if self._in_array else None
-        line, newline, rest = self._line.partition(b"\n")
-        if not newline:
-            if len(line) > self._options.max_line:
+        end = self._data.find(b"\n", 0, self._options.max_line + 1)
+        if end < 0:
+            if len(self._data) > self._options.max_line:
                 raise ProtocolError("too big inline request")
             return None
-        self._line = rest
-        if len(line) > self._options.max_line:
-            raise ProtocolError("too big inline request")
+        line = bytes(self._data[:end])
+        del self._data[: end + 1]
         return split_line(line)
-
-
-def _behind(data: bytes, arrays: int) -> bytes:
-    """Give what follows some complete arrays of bulk strings."""
-    at = 0
-    for _ in range(arrays):
-        header = _ARRAY_HEADER.match(data, at)
-        if header is None:
-            return b"*"  # not of bulk strings alone
-        at = header.end()
-        for _ in range(int(header[1])):
-            bulk = _BULK_HEADER.match(data, at)
-            if bulk is None:
-                return b"*"
-            at = bulk.end() + int(bulk[1]) + len(b"\r\n")
-    return data[at:]
 
 
 def split_line(line: bytes) -> list[bytes]:

@@ -12,6 +12,8 @@ from corepool_kv.execution import Execution
 from corepool_kv.replies import OK, Error, NullArray, encode
 from corepool_kv.requests import ProtocolError, RequestReader
 from corepool_kv.session import Session
+from corepool_kv.stores import StoreError
+from corepool_kv.sweeper import Sweeper
 from corepool_kv.table import BY_SPELLING, COMMANDS
 
 if TYPE_CHECKING:
@@ -25,17 +27,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SWEEP_INTERVAL_S = 0.1
-_SWEEP_KEYS = 200
-"""Keys removed at a time: a millisecond's work."""
-
 _MAINTAIN_INTERVAL_S = 1.0
 
 _REPLY_BYTES = 262_144
 """Replies are sent when there are so many bytes of them, and it is seen whether the client reads."""
 
-_HELD_REPLIES = 10_000
-"""Replies of one session that may wait for a commit."""
+_MOST_WAITING = 1000
+"""Commands of one session that may wait for a transaction."""
+
+_MOST_WATCHED = 10_000
+"""Keys that one session may watch."""
 
 _SHOWN_ARGUMENTS = 128
 
@@ -63,14 +64,15 @@ class Server:
         self._numbers = itertools.count(1)
         self._store = store
         store.open(worker.workers)
-        self._execution = Execution(store, options.max_request, worker.at_batch_end, self._answer)
+        self._execution = Execution(store, options, worker)
         self._loop = worker.loop
         self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
         if worker.slot == 0:
-            self._loop.call_later(_SWEEP_INTERVAL_S, self._sweep)
+            Sweeper(self._execution, worker.loop).rest()
 
     def close(self) -> None:
-        """Close the store."""
+        """Finish what is being committed, and close the store."""
+        self._execution.close()
         self._store.close()
 
     # --- connections
@@ -82,7 +84,8 @@ class Server:
         # Unlike those of any other worker.
         number = self.pid << 32 | next(self._numbers)
         reader = RequestReader(self.options)
-        conn.session = self.sessions[number] = Session(conn, number, reader, authenticated=not self.options.password)
+        authenticated = not self.options.password
+        conn.session = self.sessions[number] = Session(self, conn, number, reader, authenticated=authenticated)
 
     def end(self, session: Session) -> None:
         """Forget a client."""
@@ -103,7 +106,9 @@ class Server:
     def serve(self, session: Session) -> None:
         """Serve what was received, until there is no more or the client should read first."""
         conn, reader = session.conn, session.reader
-        session.stalled = False
+        if session.stalled:
+            session.stalled = False
+            conn.resume()
         out: list[bytes] = []
         size = served = 0
         try:
@@ -113,36 +118,53 @@ class Server:
                     break
                 served += 1
                 reply = self._serve(session, request)
-                if reply is not None:
-                    out.append(reply)
-                    size += len(reply)
-                    if size > _REPLY_BYTES:
-                        conn.send(b"".join(out))
-                        out.clear()
-                        size = 0
-                if conn.congested or session.held > _HELD_REPLIES:
-                    session.stalled = True
-                    break
+                if reply is None:
+                    if len(session.waiting) >= _MOST_WAITING:
+                        self._stall(session)
+                        break
+                    continue
+                out.append(reply)
+                size += len(reply)
+                if size > _REPLY_BYTES:
+                    conn.send(b"".join(out))
+                    out.clear()
+                    size = 0
+                    if conn.congested:
+                        self._stall(session)
+                        break
         except ProtocolError as error:
             conn.send(b"".join(out))
             out.clear()
             self._refuse(session, error)
         self.commands_run += served
         if out:
-            conn.send(b"".join(out))
+            conn.send(out[0] if len(out) == 1 else b"".join(out))
         self._execution.end_event()
         self._end_if_over(session)
 
-    def _answer(self, session: Session, replies: bytes) -> None:
-        """Send what was held back until the commit."""
+    def _stall(self, session: Session) -> None:
+        session.stalled = True
+        session.conn.pause()
+
+    def answer(self, session: Session, replies: bytes) -> None:
+        """Send what has waited for a commit, and go on with what had to wait for that."""
         session.conn.send(replies)
-        if session.stalled:
+        session.conn.busy = bool(session.waiting)
+        self.go_on(session)
+
+    def go_on(self, session: Session) -> None:
+        """Go on when the client has read, or has got what it was waiting for."""
+        if session.conn.congested:
+            return
+        if session.waiting:
+            self._execution.resume(session)
+        elif session.stalled:
             self.serve(session)
         else:
             self._end_if_over(session)
 
     def _end_if_over(self, session: Session) -> None:
-        if (session.ending or session.conn.eof) and not session.held and not session.stalled:
+        if (session.ending or session.conn.eof) and not session.waiting and not session.stalled:
             session.conn.close()
 
     def _refuse(self, session: Session, error: ProtocolError) -> None:
@@ -165,31 +187,40 @@ class Server:
             return self._reply(session, _find_fault(command, request))
         session.last_command = command.name
         args = request[1:]
+        if session.queue is not None and command.group != "transactions" and command.name not in (b"quit", b"reset"):
+            return self._queue(session, command, args)
         on_data = command.on_data
-        if on_data is not None and session.queue is None:
-            if command.writes or self._execution.is_writing:
-                self._execution.submit(session, on_data, args)
+        if on_data is not None:
+            if command.writes or session.waiting:
+                self._submit(session, on_data, args)
                 return None
             return encode(self._execution.read(on_data, args), session.resp3)
-        if on_data is None and command.group == "transactions":
+        if command.group == "transactions":
             return self._serve_transaction(session, command, args)
-        if session.queue is not None and command.name not in (b"quit", b"reset"):
-            session.queue.append((command, args))
-            return self._reply(session, "QUEUED")
         if command.on_session is not None:
             return self._reply(session, self._run_on_session(session, command, args))
         return self._run(session, lambda db, args: self._run_queued(session, command, args, db), args, writes=False)
 
     def _run(self, session: Session, work: Work, args: list[bytes], *, writes: bool) -> bytes | None:
-        if writes or self._execution.is_writing:
-            self._execution.submit(session, work, args)
+        if writes or session.waiting:
+            self._submit(session, work, args)
             return None
         return encode(self._execution.read(work, args), session.resp3)
 
+    def _submit(self, session: Session, work: Work, args: list[bytes]) -> None:
+        session.conn.busy = True
+        self._execution.submit(session, (work, args, session.resp3))
+
+    def _queue(self, session: Session, command: Command, args: list[bytes]) -> bytes | None:
+        if session.queue_up(command, args, self.options.max_request):
+            return self._reply(session, "QUEUED")
+        session.queue_is_broken = True
+        return self._reply(session, Error(f"ERR more than {self.options.max_request} bytes in a transaction"))
+
     def _reply(self, session: Session, reply: Reply) -> bytes | None:
         """Encode a reply that needs no data, or put it behind those that wait."""
-        if session.held:
-            self._execution.submit(session, lambda *_: reply, [])
+        if session.waiting:
+            self._submit(session, lambda *_: reply, [])
             return None
         return encode(reply, session.resp3)
 
@@ -218,11 +249,12 @@ class Server:
             case b"watch":
                 if session.queue is not None:
                     return self._reply(session, Error("ERR WATCH inside MULTI is not allowed"))
+                if len(session.watched) + len(args) > _MOST_WATCHED:
+                    return self._reply(session, Error(f"ERR more than {_MOST_WATCHED} watched keys"))
                 return self._run(session, lambda db, keys: _watch(session, db, keys), args, writes=False)
             case b"unwatch":
                 if session.queue is not None:
-                    session.queue.append((command, args))
-                    return self._reply(session, "QUEUED")
+                    return self._queue(session, command, args)
                 session.watched = {}
                 return self._reply(session, OK)
             case _:
@@ -239,7 +271,10 @@ class Server:
         def work(db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001
             if any(db.version(key) != version for key, version in watched.items()):
                 return NullArray()
-            return [self._run_queued(session, command, args, db) for command, args in queue]
+            try:
+                return db.gather(self._run_queued(session, command, args, db) for command, args in queue)
+            except Error as error:
+                raise StoreError(str(error)) from None  # some of them have run: none may be committed
 
         return self._run(session, work, [], writes=any(command.writes for command, _ in queue))
 
@@ -260,11 +295,6 @@ class Server:
     def _maintain(self) -> None:
         self._store.maintain()
         self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
-
-    def _sweep(self) -> None:
-        removed = self._execution.remove_expired(_SWEEP_KEYS)
-        # When there is much to be removed the others still get their turn between two sweeps.
-        self._loop.call_later(0.0 if removed == _SWEEP_KEYS else _SWEEP_INTERVAL_S, self._sweep)
 
 
 def _watch(session: Session, db: Keyspace, keys: list[bytes]) -> Reply:

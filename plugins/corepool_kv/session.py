@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from corepool import Connection
+    from corepool_kv.execution import Waiting
     from corepool_kv.requests import RequestReader
+    from corepool_kv.server import Server
     from corepool_kv.table import Command
+
+_QUEUED_COMMAND_BYTES = 64
 
 
 class Session:
     """One client's state; reset by RESET, gone with its connection."""
 
-    def __init__(self, conn: Connection[Session], number: int, reader: RequestReader, *, authenticated: bool) -> None:
+    def __init__(
+        self, server: Server, conn: Connection[Session], number: int, reader: RequestReader, *, authenticated: bool
+    ) -> None:
+        self._server = server
         self.conn = conn
         self.number = number
         self.reader = reader
@@ -29,12 +36,26 @@ class Session:
         self.queue: list[tuple[Command, list[bytes]]] | None = None
         self.queue_is_broken = False
         self.watched: dict[bytes, int | None] = {}
-        self.held = 0
-        """Replies that wait for the commit of this batch; every later one waits behind them."""
+        self.queued_bytes = 0
+        self.waiting: list[Waiting] = []
         self.stalled = False
         """Requests that were received wait until the client has read, or the commit is done."""
         self.ending = False
         """Close when everything has been sent."""
+
+    def answer(self, replies: bytes) -> None:
+        """Send replies that have waited for a commit. Implements `execution.Client`."""
+        self._server.answer(self, replies)
+
+    def queue_up(self, command: Command, args: list[bytes], most_bytes: int) -> bool:
+        """Keep a command for EXEC; False when there would be too many of them."""
+        assert self.queue is not None
+        # Each costs at least what its parts cost in memory.
+        self.queued_bytes += sum(map(len, args)) + _QUEUED_COMMAND_BYTES * (1 + len(args))
+        if self.queued_bytes > most_bytes:
+            return False
+        self.queue.append((command, args))
+        return True
 
     def reset(self) -> None:
         """Be as after the connection was made, its number aside."""
@@ -47,6 +68,7 @@ class Session:
         """Forget what MULTI and WATCH have begun."""
         self.queue = None
         self.queue_is_broken = False
+        self.queued_bytes = 0
         self.watched = {}
 
     def describe(self) -> str:

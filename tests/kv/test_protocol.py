@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import hiredis
@@ -15,7 +17,7 @@ from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect, receive_all, receive_exactly
 from corepool.testing.waiting import wait_until
 from corepool_kv.options import KvOptions
-from corepool_kv.requests import ProtocolError, RequestReader
+from corepool_kv.requests import CarefulReader, ProtocolError, RequestReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +96,76 @@ def test_requests_are_the_same_however_they_are_cut(requests: list[list[bytes]],
             found.append(request)
 
     assert found == requests
+
+
+SOUND = st.one_of(
+    st.sampled_from(
+        [b"*1\r\n$4\r\nPING\r\n", b"*2\r\n$4\r\nECHO\r\n$9\r\n*9999999\n\r\n", b"PING a\r\n", b"\r\n", b"*0\r\n"]
+    ),
+    st.builds(lambda size: b"*1\r\n$%d\r\n%b\r\n" % (size, b"*" * size), st.integers(0, 40_000)),
+)
+UNSOUND = st.one_of(
+    st.sampled_from([b"*10000000\r\n", b"*1\r\n:1\r\n", b"*1\r\n*10000000\r\n", b"'a\n", b"*1\r\n$-1\r\n", b"*x\r\n"]),
+    st.sampled_from([b">10000000\r\n", b"*1\r\n>10000000\r\n", b"*2\r\n$1\r\na\r\n\r\n"]),
+)
+PIECES = st.one_of(
+    SOUND, UNSOUND, st.sampled_from([b"*", b"$", b">", b"1", b"\r\n", b"*1\r\n", b"$4\r\n"]), st.binary(max_size=8)
+)
+
+
+def outcome(reader: RequestReader | CarefulReader, chunks: list[bytes]) -> tuple[list[list[bytes]], str]:
+    found = []
+    try:
+        for chunk in chunks:
+            reader.feed(chunk)
+            while (request := reader.next()) is not None:
+                found.append(request)
+    except ProtocolError as error:
+        return found, str(error)
+    return found, ""
+
+
+def cut(stream: bytes, cuts: list[int]) -> list[bytes]:
+    edges = sorted({0, len(stream), *(place % (len(stream) + 1) for place in cuts)})
+    return [stream[begin:end] for begin, end in itertools.pairwise(edges)]
+
+
+CUTS = st.lists(st.integers(0, 200_000), max_size=5)
+
+
+@given(st.lists(SOUND, max_size=30), st.one_of(st.just(b""), UNSOUND), CUTS)
+def test_hiredis_and_its_careful_stand_in_agree(pieces: list[bytes], end: bytes, cuts: list[int]) -> None:
+    chunks = cut(b"".join(pieces) + end, cuts)
+
+    assert outcome(RequestReader(KvOptions()), chunks) == outcome(CarefulReader(KvOptions()), chunks)
+
+
+@given(st.lists(PIECES, max_size=30), CUTS)
+def test_hiredis_makes_no_request_of_what_is_none(pieces: list[bytes], cuts: list[int]) -> None:
+    chunks = cut(b"".join(pieces), cuts)
+    found, _ = outcome(RequestReader(KvOptions()), chunks)
+    expected, _ = outcome(CarefulReader(KvOptions()), chunks)
+
+    assert found == expected[: len(found)]
+
+
+def test_a_long_stream_that_is_never_cut_where_requests_end_is_not_kept() -> None:
+    request = b"*2\r\n$4\r\nECHO\r\n$300\r\n" + b"\r\n*" * 100 + b"\r\n"
+    stream = memoryview(request * 20_000)
+    reader = RequestReader(KvOptions())
+    tracemalloc.start()
+    try:
+        found = 0
+        for begin in range(0, len(stream), 65_521):
+            reader.feed(bytes(stream[begin : begin + 65_521]))
+            while reader.next() is not None:
+                found += 1
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert found == 20_000
+    assert most < 4_000_000
 
 
 @given(st.lists(st.binary(max_size=200), max_size=10))

@@ -81,7 +81,7 @@ def randomkey(db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001
 
 def keys(db: Keyspace, args: list[bytes]) -> Reply:
     glob = Glob(args[0])
-    return [key for key in _every_key(db) if glob.matches(key) and db.find(key) is not None]
+    return db.gather(key for key in _every_key(db) if glob.matches(key) and db.find(key) is not None)
 
 
 def scan(db: Keyspace, args: list[bytes]) -> Reply:

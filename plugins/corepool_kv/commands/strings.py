@@ -105,11 +105,14 @@ def getex(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def mget(db: Keyspace, args: list[bytes]) -> Reply:
-    return [db.get(key) for key in args]
+    return db.gather(db.get(key) for key in args)
 
 
 def mset(db: Keyspace, args: list[bytes]) -> Reply:
-    for key, value in _pairs(args, "mset"):
+    pairs = _pairs(args, "mset")
+    for key, _ in pairs:
+        db.check_key(key)
+    for key, value in pairs:
         db.put(key, value)
     return OK
 
@@ -118,6 +121,8 @@ def msetnx(db: Keyspace, args: list[bytes]) -> Reply:
     pairs = _pairs(args, "msetnx")
     if any(db.find(key) is not None for key, _ in pairs):
         return 0
+    for key, _ in pairs:
+        db.check_key(key)
     for key, value in pairs:
         db.put(key, value)
     return 1

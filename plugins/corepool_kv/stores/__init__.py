@@ -15,8 +15,8 @@ class StoreError(Exception):
     """The store can't do what was asked; `str()` is for the client and the log."""
 
 
-class StoreGrownError(StoreError):
-    """There was no room, and now there is: the transaction is void, and has to be run again."""
+class NoRoomError(StoreError):
+    """There is no room: the transaction is void. After `make_room` it may be run again."""
 
 
 class Record(NamedTuple):
@@ -33,7 +33,10 @@ class View(Protocol):
     """The data as they were at one moment. Expired records are still among them: `Keyspace` hides those."""
 
     def get(self, key: bytes) -> Record | None:
-        """Find a record."""
+        """Find a record; a key that can't be stored has none."""
+
+    def get_value(self, key: bytes, now_ms: int) -> bytes | None:
+        """Find the value of a record that has not expired by `now_ms`: all that GET needs, in one step."""
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """List about `count` keys from `cursor` on, and give the next cursor; 0 begins, and 0 is the end.
@@ -60,20 +63,30 @@ class Transaction(View, Protocol):
     def put(self, key: bytes, value: bytes, expires_ms: int) -> None:
         """Store a record in the place of any other.
 
-        :raises StoreError: there is no room, or the key is too long.
+        :raises NoRoomError: there is no room.
         """
 
     def delete(self, key: bytes) -> bool:
-        """Remove a record; False when there is none."""
+        """Remove a record; False when there is none.
+
+        :raises NoRoomError: there is no room for what remains.
+        """
 
     def clear(self) -> None:
-        """Remove every record."""
+        """Remove every record.
+
+        :raises NoRoomError: there is no room for the list of what became free.
+        """
 
 
 class Store(Protocol):
     """The data of one listener, as one worker reaches them."""
 
     max_key_bytes: int
+
+    commits_are_slow: bool
+    """A commit waits for more than memory. Then `begin`, `commit`, `abort` and what is between them run in a
+    thread of their own, always the same, and beside `read`."""
 
     def prepare(self) -> None:
         """Make what all workers share. Runs in: master, before the first fork."""
@@ -92,7 +105,10 @@ class Store(Protocol):
         """Close it."""
 
     def read(self) -> View:
-        """Begin a consistent view; to be released soon, since a view keeps what it sees from being reused."""
+        """Begin a consistent view; to be released soon, since a view keeps what it sees from being reused.
+
+        :raises NoRoomError: the store has become larger.
+        """
 
     def release(self, view: View) -> None:
         """End a view."""
@@ -100,17 +116,25 @@ class Store(Protocol):
     def begin(self) -> Transaction:
         """Begin a write transaction; waits while another process has one.
 
+        :raises NoRoomError: the store has become larger.
         :raises StoreError: it can't be had.
         """
 
     def commit(self, transaction: Transaction) -> None:
         """Make the changes last, as far as the options say that they do.
 
+        :raises NoRoomError: there is no room; nothing of it happened.
         :raises StoreError: nothing of it happened.
         """
 
     def abort(self, transaction: Transaction) -> None:
-        """Forget the changes."""
+        """Forget the changes. Nothing, when a commit was tried."""
+
+    def make_room(self) -> None:
+        """Grow, or follow another process that did. No view and no transaction of this process is open.
+
+        :raises StoreError: it may not become larger.
+        """
 
     def maintain(self) -> None:
         """Do what is due about once a second; may take its time in a thread of its own."""

@@ -17,14 +17,14 @@ import logging
 import shutil
 import tempfile
 import threading
-import zlib
 from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING, cast
+from zlib import crc32
 
 import lmdb
 
-from corepool_kv.stores import Record, StoreError, StoreGrownError
+from corepool_kv.stores import NoRoomError, Record, StoreError
 
 if TYPE_CHECKING:
     from lmdb import _Database
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 _HEADER = Struct(">QQ")
 _unpack_header = _HEADER.unpack_from
 _TIME = Struct(">Q")
+_NEVER = bytes(8)
 _HASH = Struct(">I")
 
 _FIRST_MAP_BYTES = 64 * 1024 * 1024
@@ -54,6 +55,7 @@ class LmdbStore:
     def __init__(self, where: str, options: KvOptions) -> None:
         """Take the folder of the data; none means a temporary one."""
         self._options = options
+        self.commits_are_slow = options.durability == "always"
         self._is_temporary = not where
         self._path = Path(where)
         self._env: lmdb.Environment
@@ -100,13 +102,7 @@ class LmdbStore:
         self._env.close()
 
     def read(self) -> View:
-        try:
-            return LmdbTransaction(self._env.begin(), self._data, self._expiry)
-        except lmdb.MapResizedError:
-            self._env.set_mapsize(0)
-            return LmdbTransaction(self._env.begin(), self._data, self._expiry)
-        except lmdb.Error as error:
-            raise StoreError(str(error)) from None
+        return self._begin(write=False)
 
     def release(self, view: View) -> None:
         assert isinstance(view, LmdbTransaction)
@@ -115,29 +111,31 @@ class LmdbStore:
     def begin(self) -> Transaction:
         if self._sync_failed:
             self._retry_sync()
-        try:
-            return LmdbTransaction(self._env.begin(write=True), self._data, self._expiry)
-        except lmdb.MapResizedError:
-            self._env.set_mapsize(0)
-            return LmdbTransaction(self._env.begin(write=True), self._data, self._expiry)
-        except lmdb.Error as error:
-            raise StoreError(str(error)) from None
+        return self._begin(write=True)
 
     def commit(self, transaction: Transaction) -> None:
         assert isinstance(transaction, LmdbTransaction)
         try:
             transaction.txn.commit()
-        except lmdb.MapFullError:
-            self._grow()
         except lmdb.Error as error:
-            raise StoreError(str(error)) from None
+            raise _translated(error) from None
         self._is_dirty = True
 
     def abort(self, transaction: Transaction) -> None:
         assert isinstance(transaction, LmdbTransaction)
         transaction.txn.abort()
-        if transaction.is_full:
-            self._grow()
+
+    def make_room(self) -> None:
+        before = self._env.info()["map_size"]
+        self._env.set_mapsize(0)
+        size = self._env.info()["map_size"]
+        if size <= before:
+            size = min(before * 2, self._options.max_bytes)
+            if size <= before:
+                self._make_freed_pages_usable()
+                return
+            self._env.set_mapsize(size)
+        log.info("store lmdb:%s has grown from=%d to=%d", self._path, before, size)
 
     def maintain(self) -> None:
         try:
@@ -168,23 +166,11 @@ class LmdbStore:
             raise StoreError(f"the data can't be brought to the disk: {error}") from None
         self._sync_failed = False
 
-    def _grow(self) -> None:
-        """Double the map.
-
-        :raises StoreGrownError: it has grown, or another worker had made it larger already.
-        :raises StoreError: it may not grow.
-        """
-        before = self._env.info()["map_size"]
-        self._env.set_mapsize(0)
-        size = self._env.info()["map_size"]
-        if size <= before:
-            size = min(before * 2, self._options.max_bytes)
-            if size <= before:
-                self._make_freed_pages_usable()
-                raise StoreGrownError
-            self._env.set_mapsize(size)
-        log.info("store lmdb:%s has grown from=%d to=%d", self._path, before, size)
-        raise StoreGrownError
+    def _begin(self, *, write: bool) -> LmdbTransaction:
+        try:
+            return LmdbTransaction(self._env.begin(write=write), self._data, self._expiry)
+        except lmdb.Error as error:
+            raise _translated(error) from None
 
     def _make_freed_pages_usable(self) -> None:
         """Commit once more: LMDB reuses what a transaction has freed only in the one after the next.
@@ -209,17 +195,29 @@ class LmdbTransaction:
     def __init__(self, txn: lmdb.Transaction, data: _Database, expiry: _Database) -> None:
         self.txn = txn
         self._find = txn.get
-        self.is_full = False
         self._data = data
         self._expiry = expiry
         self._writes = 0
+        self._first_version = 0
 
     def get(self, key: bytes) -> Record | None:
-        stored = cast("bytes | None", self._find(_place(key), None, self._data))
+        try:
+            stored = cast("bytes | None", self._find(_place(key), None, self._data))
+        except lmdb.BadValsizeError:
+            return None
         if stored is None:
             return None
         expires_ms, version = _unpack_header(stored)
         return Record(stored[16:], expires_ms, version)
+
+    def get_value(self, key: bytes, now_ms: int) -> bytes | None:
+        try:
+            stored = cast("bytes | None", self._find(crc32(key).to_bytes(4) + key, None, self._data))
+        except lmdb.BadValsizeError:
+            return None
+        if stored is None or (stored[:8] != _NEVER and int.from_bytes(stored[:8]) <= now_ms):
+            return None
+        return stored[16:]
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         keys: list[bytes] = []
@@ -253,32 +251,35 @@ class LmdbTransaction:
 
     def put(self, key: bytes, value: bytes, expires_ms: int) -> None:
         self._writes += 1
-        version = self.txn.id() * _WRITES_PER_TRANSACTION + self._writes
+        if self._first_version == 0:
+            self._first_version = self.txn.id() * _WRITES_PER_TRANSACTION
+        header = _HEADER.pack(expires_ms, self._first_version + self._writes)
         try:
-            before = self.txn.replace(_place(key), _HEADER.pack(expires_ms, version) + value, db=self._data)
-            self._forget_expiry(key, cast("bytes | None", before))
+            before = cast("bytes | None", self.txn.replace(crc32(key).to_bytes(4) + key, header + value, self._data))
+            if before is not None and before[:8] != _NEVER:
+                self.txn.delete(before[:8] + key, db=self._expiry)
             if expires_ms:
                 self.txn.put(_TIME.pack(expires_ms) + key, b"", db=self._expiry)
-        except lmdb.MapFullError:
-            self.is_full = True
-            raise StoreGrownError from None
         except lmdb.Error as error:
-            raise StoreError(str(error)) from None
+            raise _translated(error) from None
 
     def delete(self, key: bytes) -> bool:
         try:
-            before = self.txn.pop(_place(key), db=self._data)
-            self._forget_expiry(key, cast("bytes | None", before))
-        except lmdb.MapFullError:
-            self.is_full = True
-            raise StoreGrownError from None
+            before = cast("bytes | None", self.txn.pop(_place(key), db=self._data))
+            if before is not None and before[:8] != _NEVER:
+                self.txn.delete(before[:8] + key, db=self._expiry)
+        except lmdb.BadValsizeError:
+            return False
         except lmdb.Error as error:
-            raise StoreError(str(error)) from None
+            raise _translated(error) from None
         return before is not None
 
     def clear(self) -> None:
-        self.txn.drop(self._data, delete=False)
-        self.txn.drop(self._expiry, delete=False)
+        try:
+            self.txn.drop(self._data, delete=False)
+            self.txn.drop(self._expiry, delete=False)
+        except lmdb.Error as error:
+            raise _translated(error) from None
 
     def due(self, now_ms: int, limit: int) -> list[bytes]:
         keys: list[bytes] = []
@@ -289,10 +290,12 @@ class LmdbTransaction:
                 found = at.next()
         return keys
 
-    def _forget_expiry(self, key: bytes, before: bytes | None) -> None:
-        if before is not None and before[:8] != b"\0\0\0\0\0\0\0\0":
-            self.txn.delete(before[:8] + key, db=self._expiry)
+
+def _translated(error: lmdb.Error) -> StoreError:
+    if isinstance(error, lmdb.MapFullError | lmdb.MapResizedError):
+        return NoRoomError()
+    return StoreError(str(error))
 
 
 def _place(key: bytes) -> bytes:
-    return zlib.crc32(key).to_bytes(4) + key
+    return crc32(key).to_bytes(4) + key

@@ -7,27 +7,29 @@ import itertools
 import zlib
 from typing import TYPE_CHECKING
 
-from corepool_kv.stores import Record, StoreError
+from corepool_kv.stores import NoRoomError, Record, StoreError
 
 if TYPE_CHECKING:
     from corepool_kv.options import KvOptions
     from corepool_kv.stores import Transaction, View
+
+_STALE_ENTRIES = 1000
 
 
 class MemoryStore:
     """Implements `Store`."""
 
     max_key_bytes = 512 * 1024 * 1024
+    commits_are_slow = False
 
-    def __init__(self, where: str, options: KvOptions) -> None:  # noqa: ARG002
+    def __init__(self, where: str, options: KvOptions) -> None:
         """Take nothing after the colon.
 
         :raises StoreError: there is something.
         """
         if where:
             raise StoreError(f"memory: takes no place; got {where!r}")
-        self._records: dict[bytes, Record] = {}
-        self._versions = itertools.count(1)
+        self._records = Records(options.max_bytes)
 
     def prepare(self) -> None:
         """Nothing is shared."""
@@ -43,16 +45,16 @@ class MemoryStore:
             )
 
     def close(self) -> None:
-        self._records.clear()
+        self._records.all.clear()
 
     def read(self) -> View:
-        return MemoryTransaction(self._records, self._versions)
+        return MemoryTransaction(self._records)
 
     def release(self, view: View) -> None:
         """Nothing is held."""
 
     def begin(self) -> Transaction:
-        return MemoryTransaction(self._records, self._versions)
+        return MemoryTransaction(self._records)
 
     def commit(self, transaction: Transaction) -> None:
         """Every change has been made already."""
@@ -61,66 +63,112 @@ class MemoryStore:
         assert isinstance(transaction, MemoryTransaction)
         transaction.undo()
 
+    def make_room(self) -> None:
+        raise StoreError(f"the store is full: max_bytes = {self._records.max_bytes}")
+
     def maintain(self) -> None:
         """Nothing is ever due."""
+
+
+class Records:
+    """What is stored, its size, and when it expires."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.all: dict[bytes, Record] = {}
+        self.bytes = 0
+        self.versions = itertools.count(1)
+        self._expiry: list[tuple[int, bytes]] = []
+        """A heap; what has changed since is left in it until its time comes, or there is too much of it."""
+
+    def set(self, key: bytes, record: Record) -> None:
+        self.remove(key)
+        self.all[key] = record
+        self.bytes += len(key) + len(record.value)
+        if record.expires_ms:
+            heapq.heappush(self._expiry, (record.expires_ms, key))
+            if len(self._expiry) > 2 * len(self.all) + _STALE_ENTRIES:
+                self._expiry = [(each.expires_ms, name) for name, each in self.all.items() if each.expires_ms]
+                heapq.heapify(self._expiry)
+
+    def remove(self, key: bytes) -> Record | None:
+        record = self.all.pop(key, None)
+        if record is not None:
+            self.bytes -= len(key) + len(record.value)
+        return record
+
+    def due(self, now_ms: int, limit: int) -> list[bytes]:
+        found: list[tuple[int, bytes]] = []
+        while self._expiry and len(found) < limit and self._expiry[0][0] <= now_ms:
+            entry = heapq.heappop(self._expiry)
+            record = self.all.get(entry[1])
+            if record is not None and record.expires_ms == entry[0]:
+                found.append(entry)
+        for entry in found:  # they are still there until somebody removes them
+            heapq.heappush(self._expiry, entry)
+        return [key for _, key in found]
 
 
 class MemoryTransaction:
     """Changes the records at once, and remembers what they were."""
 
-    def __init__(self, records: dict[bytes, Record], versions: itertools.count[int]) -> None:
+    def __init__(self, records: Records) -> None:
         self._records = records
-        self._versions = versions
         self._before: dict[bytes, Record | None] = {}
 
     def undo(self) -> None:
         """Put back what was changed."""
         for key, record in self._before.items():
             if record is None:
-                self._records.pop(key, None)
+                self._records.remove(key)
             else:
-                self._records[key] = record
+                self._records.set(key, record)
 
     def get(self, key: bytes) -> Record | None:
-        return self._records.get(key)
+        return self._records.all.get(key)
+
+    def get_value(self, key: bytes, now_ms: int) -> bytes | None:
+        record = self._records.all.get(key)
+        return None if record is None or 0 < record.expires_ms <= now_ms else record.value
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         # By hash, so that keys which come and go meanwhile don't move the others; memory: is for small data.
-        hashed = ((zlib.crc32(key), key) for key in self._records)
+        hashed = ((zlib.crc32(key), key) for key in self._records.all)
         found = heapq.nsmallest(count, (item for item in hashed if item[0] >= cursor))
         if len(found) < count:
             return 0, [key for _, key in found]
         last = found[-1][0]
         keys = [key for number, key in found if number < last]
-        keys += [key for key in self._records if zlib.crc32(key) == last]
+        keys += [key for key in self._records.all if zlib.crc32(key) == last]
         return last + 1, keys
 
     def count(self) -> int:
-        return len(self._records)
+        return len(self._records.all)
 
     def count_expiring(self) -> int:
-        return sum(1 for record in self._records.values() if record.expires_ms)
+        return sum(1 for record in self._records.all.values() if record.expires_ms)
 
     def random(self, chance: float) -> bytes | None:
-        if not self._records:
+        if not self._records.all:
             return None
-        return next(itertools.islice(self._records, int(chance * len(self._records)), None))
+        return next(itertools.islice(self._records.all, int(chance * len(self._records.all)), None))
 
     def put(self, key: bytes, value: bytes, expires_ms: int) -> None:
-        self._before.setdefault(key, self._records.get(key))
-        self._records[key] = Record(value, expires_ms, next(self._versions))
+        self._before.setdefault(key, self._records.all.get(key))
+        self._records.set(key, Record(value, expires_ms, next(self._records.versions)))
+        if self._records.bytes > self._records.max_bytes:
+            raise NoRoomError
 
     def delete(self, key: bytes) -> bool:
-        record = self._records.pop(key, None)
+        record = self._records.remove(key)
         if record is None:
             return False
         self._before.setdefault(key, record)
         return True
 
     def clear(self) -> None:
-        for key in list(self._records):
+        for key in list(self._records.all):
             self.delete(key)
 
     def due(self, now_ms: int, limit: int) -> list[bytes]:
-        expired = ((record.expires_ms, key) for key, record in self._records.items() if record.expires_ms)
-        return [key for _, key in heapq.nsmallest(limit, (item for item in expired if item[0] <= now_ms))]
+        return self._records.due(now_ms, limit)
