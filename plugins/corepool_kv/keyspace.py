@@ -34,7 +34,7 @@ class Keyspace:
     def find(self, key: bytes) -> Record | None:
         """Find a record that exists now."""
         record = self.view.get(key)
-        if record is not None and 0 < record.expires_ms <= self.now_ms:
+        if record is not None and 0 < record.expires_ms < self.now_ms:
             return None
         return record
 
@@ -51,7 +51,7 @@ class Keyspace:
             self.check_key(key)
         if len(value) > self._max_value:
             self.check_length(len(value))
-        if 0 < expires_ms <= self.now_ms:
+        if 0 < expires_ms < self.now_ms:
             self._transaction.delete(key)
         else:
             self._transaction.put(key, value, expires_ms)

@@ -65,7 +65,7 @@ class RequestReader:
         if self._next_input:
             self._next_input += data
         elif self._kept:
-            self._feed(data, after=self._kept[-1][-_LONGEST_HEADER:])
+            self._feed(data, after=b"".join(self._kept[-_LONGEST_HEADER:])[-_LONGEST_HEADER:])
         elif self._careful.is_empty and data[:1] == b"*":
             self._feed(data)
         else:

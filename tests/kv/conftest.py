@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import socket
 import subprocess
+import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +19,6 @@ from corepool.testing.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from corepool.testing.pool import PoolProcess
     from tests.conftest import Pools
@@ -25,6 +28,12 @@ if TYPE_CHECKING:
 def kv(pool: Pools) -> PoolProcess:
     """Two workers on a temporary store."""
     return pool(kv_toml())
+
+
+@pytest.fixture
+def kv_by_the_clock(pool: Pools, clock: Clock) -> PoolProcess:
+    """Two workers on a temporary store, whose time of day is the test's clock."""
+    return pool(kv_toml(), environment=clock.environment)
 
 
 @pytest.fixture
@@ -42,12 +51,48 @@ def clients() -> Iterator[Callable[[PoolProcess], Client]]:
         sock.close()
 
 
+class Clock:
+    """The time of day of the processes that get its environment; it stands still unless it is moved."""
+
+    def __init__(self, path: Path, library: Path) -> None:
+        self.environment = {"LD_PRELOAD": str(library), "TEST_CLOCK": str(path)}
+        path.write_bytes(bytes(8))
+        with path.open("r+b") as file:
+            self._shared = mmap.mmap(file.fileno(), 8)
+        self._now_ns = 1_800_000_000 * 10**9
+        self.advance(0)
+
+    @property
+    def now_ms(self) -> int:
+        """What it shows."""
+        return self._now_ns // 10**6
+
+    def advance(self, seconds: float) -> None:
+        """Move it, in one step."""
+        self._now_ns += int(seconds * 10**9)
+        self._shared[:] = self._now_ns.to_bytes(8, sys.byteorder)
+
+
+def compile_preload(name: str, folder: Path) -> Path:
+    """Compile a library to be loaded before all others."""
+    source = Path(__file__).parent / "preload" / f"{name}.c"
+    library = folder / f"{name}.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, source], check=True)  # noqa: S603, S607
+    return library
+
+
 @pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[Client]:
-    """Give a client of a real redis-server, on a UNIX socket of its own."""
+def clock(tmp_path: Path) -> Clock:
+    """Give a clock that the test moves."""
+    return Clock(tmp_path / "clock", compile_preload("clock", tmp_path))
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path, clock: Clock) -> Iterator[Client]:
+    """Give a client of a real redis-server, on a UNIX socket of its own, that lives by the test's clock."""
     path = tmp_path / "r.sock"
     command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | clock.environment)  # noqa: S603
     try:
         wait_until(path.exists, what="redis-server listening")
         with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as sock:

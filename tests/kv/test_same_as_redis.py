@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from conftest import Clock
     from kv_client import Client
 
     from corepool.testing.pool import PoolProcess
@@ -117,31 +118,48 @@ def comparable(reply: Any) -> Any:
     return [comparable(part) for part in reply] if isinstance(reply, list) else reply
 
 
-def nearly_equal(first: Any, second: Any) -> bool:
-    """Compare; whole numbers may differ by one, for the two servers read their clocks at different moments."""
-    if isinstance(first, list) and isinstance(second, list):
-        return len(first) == len(second) and all(map(nearly_equal, first, second))
-    if isinstance(first, int) and isinstance(second, int) and abs(first) > 90:
-        return abs(first - second) <= 1
-    return bool(first == second)
+ADVANCE_WORDS = "advance the clock by"
+ADVANCE = st.tuples(
+    st.just(ADVANCE_WORDS), st.sampled_from(["0.001", "0.099", "0.1", "1", "99", "100", "1000", "1000001"])
+)
 
 
 def test_replies_are_those_of_redis(
-    kv: PoolProcess, clients: Callable[[PoolProcess], Client], redis_server: Client
+    kv_by_the_clock: PoolProcess, clients: Callable[[PoolProcess], Client], redis_server: Client, clock: Clock
 ) -> None:
-    ours = clients(kv)
+    ours = clients(kv_by_the_clock)
 
     @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(st.lists(COMMAND, min_size=1, max_size=40))
+    @given(st.lists(st.one_of(COMMAND, COMMAND, COMMAND, ADVANCE), min_size=1, max_size=40))
     def check(commands: list[Words]) -> None:
         for server in (redis_server, ours):
             server("RESET")
             server("FLUSHALL")
         for command in commands:
+            if command[0] == ADVANCE_WORDS:
+                clock.advance(float(command[1]))
+                continue
             expected, got = comparable(redis_server(*command)), comparable(ours(*command))
-            assert nearly_equal(got, expected), f"{command}: {got!r} instead of {expected!r}"
+            assert got == expected, f"{command}: {got!r} instead of {expected!r}"
 
     check()
+
+
+def test_a_key_lives_to_the_end_of_its_last_millisecond(
+    kv_by_the_clock: PoolProcess, clients: Callable[[PoolProcess], Client], redis_server: Client, clock: Clock
+) -> None:
+    servers = (redis_server, clients(kv_by_the_clock))
+    last = str(clock.now_ms + 100_000)
+    begin = [("SET", "a", "x", "EX", "100"), ("SET", "b", "x", "PX", "100001"), ("SET", "c", "x"), ("SET", "d", "x")]
+    then = [("GET", "a"), ("MGET", "a", "b"), ("PTTL", "a"), ("TTL", "b"), ("EXPIREAT", "c", last[:-3]), ("GET", "c")]
+    then += [("GETEX", "d", "PXAT", last), ("GET", "d"), ("SET", "e", "x", "PXAT", last), ("GET", "e"), ("EXISTS", "a")]
+    for command in begin:
+        assert [server(*command) for server in servers] == [b"OK", b"OK"]
+    for step in (99.999, 0.001, 0.001, 0.001):
+        clock.advance(step)
+        for command in then:
+            expected, got = (server(*command) for server in servers)
+            assert got == expected, f"{command} {step}: {got!r} instead of {expected!r}"
 
 
 def test_keys_and_scan_find_what_redis_finds(

@@ -98,7 +98,11 @@ def getex(db: Keyspace, args: list[bytes]) -> Reply:
                 db.put(key, value)
         case [unit], [amount] if unit in UNITS:
             if value is not None:  # Redis doesn't look at the amount either when there is no key
-                db.put(key, value, moment(db, unit, amount, "getex"))
+                expires_ms = moment(db, unit, amount, "getex")
+                if expires_ms <= db.now_ms:
+                    db.delete(key)
+                else:
+                    db.put(key, value, expires_ms)
         case _:
             raise Error(SYNTAX)
     return value

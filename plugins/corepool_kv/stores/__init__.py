@@ -24,7 +24,7 @@ class Record(NamedTuple):
 
     value: bytes
     expires_ms: int
-    """When it stops to exist, in milliseconds since the epoch; 0: never."""
+    """The last millisecond of its life, since the epoch, as in Redis; 0: it has none."""
     version: int
     """Another number after each write of this key, in any process."""
 
@@ -36,7 +36,7 @@ class View(Protocol):
         """Find a record; a key that can't be stored has none."""
 
     def get_value(self, key: bytes, now_ms: int) -> bytes | None:
-        """Find the value of a record that has not expired by `now_ms`: all that GET needs, in one step."""
+        """Find the value of a record that has not expired at `now_ms`: all that GET needs, in one step."""
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """List about `count` keys from `cursor` on, and give the next cursor; 0 begins, and 0 is the end.
@@ -54,7 +54,7 @@ class View(Protocol):
         """Give some key, chosen by a random number from 0 to 1; None when there are none."""
 
     def due(self, now_ms: int, limit: int) -> list[bytes]:
-        """List keys that have expired by `now_ms`, the oldest first, `limit` at most."""
+        """List keys that have expired at `now_ms`, the oldest first, `limit` at most."""
 
 
 class Transaction(View, Protocol):

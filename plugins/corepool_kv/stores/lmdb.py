@@ -215,7 +215,7 @@ class LmdbTransaction:
             stored = cast("bytes | None", self._find(crc32(key).to_bytes(4) + key, None, self._data))
         except lmdb.BadValsizeError:
             return None
-        if stored is None or (stored[:8] != _NEVER and int.from_bytes(stored[:8]) <= now_ms):
+        if stored is None or (stored[:8] != _NEVER and int.from_bytes(stored[:8]) < now_ms):
             return None
         return stored[16:]
 
@@ -285,7 +285,7 @@ class LmdbTransaction:
         keys: list[bytes] = []
         with self.txn.cursor(db=self._expiry) as at:
             found = at.first()
-            while found and len(keys) < limit and _TIME.unpack_from(at.key())[0] <= now_ms:
+            while found and len(keys) < limit and _TIME.unpack_from(at.key())[0] < now_ms:
                 keys.append(bytes(at.key())[8:])
                 found = at.next()
         return keys

@@ -99,7 +99,7 @@ class Records:
 
     def due(self, now_ms: int, limit: int) -> list[bytes]:
         found: list[tuple[int, bytes]] = []
-        while self._expiry and len(found) < limit and self._expiry[0][0] <= now_ms:
+        while self._expiry and len(found) < limit and self._expiry[0][0] < now_ms:
             entry = heapq.heappop(self._expiry)
             record = self.all.get(entry[1])
             if record is not None and record.expires_ms == entry[0]:
@@ -129,7 +129,7 @@ class MemoryTransaction:
 
     def get_value(self, key: bytes, now_ms: int) -> bytes | None:
         record = self._records.all.get(key)
-        return None if record is None or 0 < record.expires_ms <= now_ms else record.value
+        return None if record is None or 0 < record.expires_ms < now_ms else record.value
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         # By hash, so that keys which come and go meanwhile don't move the others; memory: is for small data.
