@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -101,55 +99,6 @@ def test_an_expired_key_is_gone_everywhere_and_swept(kv: PoolProcess, clients: C
     assert second("SCAN", "0") == [b"0", [b"stays"]]
 
 
-def write_until(over: threading.Event, url: str, name: str, acknowledged: dict[str, int], failures: list[str]) -> None:
-    """Write rising numbers under a name; reconnect whenever the worker dies."""
-    number = 0
-    while not over.is_set():
-        try:
-            with connect(url) as sock:
-                client = Client(sock)
-                while not over.is_set():
-                    number += 1
-                    reply = client("SET", name, number)
-                    if reply != b"OK":
-                        failures.append(f"{name}: {reply!r}")
-                    acknowledged[name] = number
-        except (OSError, EOFError):
-            continue
-
-
-def test_every_acknowledged_write_survives_the_deaths_of_workers(pool: Pools, clients: Clients) -> None:
-    running = pool(kv_toml(workers=3))
-    over = threading.Event()
-    acknowledged: dict[str, int] = {}
-    failures: list[str] = []
-    names = [f"writer-{number}" for number in range(6)]
-    threads = [
-        threading.Thread(target=write_until, args=(over, running.urls()[0], name, acknowledged, failures))
-        for name in names
-    ]
-    for thread in threads:
-        thread.start()
-    deadline = time.monotonic() + 8
-    kills = 0
-    while time.monotonic() < deadline:
-        restarts = running.status()["totals"]["restarts"]
-        os.kill(random.choice(running.workers()), signal.SIGKILL)  # noqa: S311
-        kills += 1
-        wait_until(lambda restarts=restarts: running.status()["totals"]["restarts"] > restarts)
-        wait_until(lambda: len(running.workers()) == 3)
-    over.set()
-    for thread in threads:
-        thread.join()
-
-    assert failures == []
-    assert kills >= 5
-    client = clients(running)
-    for name in names:
-        # What was never acknowledged may be there as well: the last one of each writer.
-        assert int(client("GET", name)) >= acknowledged[name]
-
-
 @pytest.mark.parametrize("durability", ["always", "everysec", "never"])
 def test_a_pool_that_was_killed_comes_back_with_its_data(tmp_path: Path, durability: str) -> None:
     toml = kv_toml(store=f"lmdb:{tmp_path}/data", durability=durability)
@@ -164,23 +113,6 @@ def test_a_pool_that_was_killed_comes_back_with_its_data(tmp_path: Path, durabil
         with connect(running.urls()[0]) as sock:
             assert Client(sock)("DBSIZE") == 200
         running.stop()
-
-
-def test_readers_killed_inside_a_transaction_do_not_pin_what_is_freed(pool: Pools, clients: Clients) -> None:
-    running = pool(kv_toml(workers=2, max_bytes=16 * 1024 * 1024))
-    filler = clients(running)
-    for number in range(100):
-        filler("SET", number, "x" * 4000)
-    for _ in range(5):
-        victim = running.workers()[1]
-        reader = clients(running)
-        for _ in range(50):
-            reader.send("KEYS", "*")  # inside a read transaction, with luck
-        os.kill(victim, signal.SIGKILL)
-        wait_until(lambda victim=victim: victim not in running.workers() and len(running.workers()) == 2)
-    client = clients(running)
-    for number in range(20_000):
-        assert client("SET", number % 100, "y" * 4000) == b"OK"
 
 
 def test_the_store_grows_and_the_other_workers_follow(pool: Pools, clients: Clients) -> None:

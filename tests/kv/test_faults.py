@@ -1,0 +1,239 @@
+"""Workers that are killed, disks that fail: nothing that was acknowledged is lost, and the rest goes on."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hiredis
+import lmdb
+import pytest
+from conftest import compile_preload
+from kv_client import Client, kv_toml
+
+from corepool.testing.sockets import connect
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from corepool.testing.pool import PoolProcess
+    from tests.conftest import Pools
+
+    Clients = Callable[[PoolProcess], Client]
+
+LONGEST_WAIT_S = 0.25
+
+
+class Writer(threading.Thread):
+    """Writes rising numbers under its name; connects again whenever its worker dies."""
+
+    def __init__(self, url: str, name: str, over: threading.Event) -> None:
+        super().__init__()
+        self.name = name
+        self.acknowledged = 0
+        self.failures: list[object] = []
+        self.longest_wait_s = 0.0
+        self._url = url
+        self._over = over
+
+    def run(self) -> None:
+        number = 0
+        while not self._over.is_set():
+            try:
+                with connect(self._url) as sock:
+                    client = Client(sock)
+                    while not self._over.is_set():
+                        number += 1
+                        began_s = time.monotonic()
+                        reply = client("SET", self.name, number)
+                        self.longest_wait_s = max(self.longest_wait_s, time.monotonic() - began_s)
+                        if reply != b"OK":
+                            self.failures.append(reply)
+                        self.acknowledged = number
+            except (OSError, EOFError):
+                continue
+
+
+@contextmanager
+def longest_stall() -> Iterator[list[float]]:
+    """Measure for how long this machine lets a process wait that has nothing to do; in seconds."""
+    longest = [0.0]
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            began_s = time.monotonic()
+            over.wait(0.01)
+            longest[0] = max(longest[0], time.monotonic() - began_s - 0.01)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield longest
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_every_acknowledged_write_survives_the_deaths_of_workers(pool: Pools, clients: Clients) -> None:
+    running = pool(kv_toml(workers=3))
+    over = threading.Event()
+    writers = [Writer(running.urls()[0], f"writer-{number}", over) for number in range(6)]
+    with longest_stall() as stall:
+        for writer in writers:
+            writer.start()
+        deadline = time.monotonic() + 20
+        kills = 0
+        while time.monotonic() < deadline:
+            restarts = running.status()["totals"]["restarts"]
+            os.kill(random.choice(running.workers()), signal.SIGKILL)  # noqa: S311
+            kills += 1
+            wait_until(lambda restarts=restarts: running.status()["totals"]["restarts"] > restarts)
+            wait_until(lambda: len(running.workers()) == 3)
+        over.set()
+        for writer in writers:
+            writer.join()
+
+    assert [writer.failures for writer in writers] == [[]] * 6
+    assert kills >= 20
+    client = clients(running)
+    for writer in writers:
+        # What was never acknowledged may be there as well: the last one of each writer.
+        assert int(client("GET", writer.name)) >= writer.acknowledged
+        assert writer.longest_wait_s < LONGEST_WAIT_S + stall[0]
+
+
+def test_readers_killed_inside_a_transaction_do_not_pin_what_is_freed(
+    pool: Pools, clients: Clients, tmp_path: Path
+) -> None:
+    running = pool(kv_toml(workers=2, store=f"lmdb:{tmp_path}/data"))
+    for number in range(100):
+        clients(running)("SET", number, "x" * 64)
+    with lmdb.open(str(tmp_path / "data"), readonly=True, max_dbs=2) as store:
+        for _ in range(50):
+            reader = clients(running)
+            victim = int(dict(line.split(":") for line in words_of(reader("INFO", "server")))["process_id"])
+            stop_inside_a_read(store, reader, victim)
+            os.kill(victim, signal.SIGKILL)
+            wait_until(lambda victim=victim: len(pids := running.workers()) == 2 and victim not in pids)
+        client = clients(running)
+        for number in range(20_000):
+            assert client("SET", number % 100, "y" * 64) == b"OK"
+
+        assert store.info()["last_pgno"] < 0
+
+
+def words_of(info: bytes) -> list[str]:
+    return [line for line in info.decode().splitlines() if ":" in line]
+
+
+def stop_inside_a_read(store: lmdb.Environment, reader: Client, pid: int) -> None:
+    """Stop a worker while its slot in LMDB's table of readers says that it is in a transaction."""
+
+    def is_reading() -> bool:
+        rows = [row.split() for row in store.readers().splitlines()[1:]]
+        return any(row[0] == str(pid) and row[2] != "-" for row in rows)
+
+    def is_stopped_inside() -> bool:
+        reader.sock.sendall(b"KEYS *\n" * 50)
+        for _ in range(200):
+            if is_reading():
+                os.kill(pid, signal.SIGSTOP)
+                if is_reading():
+                    return True
+                os.kill(pid, signal.SIGCONT)
+        for _ in range(50):
+            reader.receive()
+        return False
+
+    wait_until(is_stopped_inside, what="stopped in the middle of a read")
+
+
+DURABILITIES = pytest.mark.parametrize("durability", ["always", "everysec"])
+
+
+@DURABILITIES
+def test_a_full_disk_refuses_writes_and_recovers_when_there_is_room(
+    pool: Pools, clients: Clients, durability: str
+) -> None:
+    script = (
+        'mkdir disk && mount -t tmpfs -o size=2m tmpfs disk && head -c 1200000 /dev/zero >disk/ballast && exec "$@"'
+    )
+    wrapper = ("unshare", "--mount", "sh", "-c", script, "sh")
+    running = pool(kv_toml(store="lmdb:disk/data", durability=durability), wrapper=wrapper)
+    client, other = clients(running), clients(running)
+    written = 0
+    while (reply := client("SET", written, "x" * 3000)) == b"OK":
+        written += 1
+        assert written < 1000
+    assert "No space left on device" in str(reply)
+    assert other("DBSIZE") == written
+    assert other("STRLEN", written - 1) == 3000
+    assert isinstance(other("SET", "n", "x" * 3000), hiredis.ReplyError)
+
+    # The mount is seen by the pool's processes alone.
+    Path(f"/proc/{running.pid}/root{running.directory}/disk/ballast").unlink()
+    assert client("SET", written, "x" * 3000) == b"OK"
+    assert other("INCR", "n") == 1
+    assert other("DBSIZE") == written + 2
+    assert all(other("STRLEN", number) == 3000 for number in range(written + 1))
+
+
+@DURABILITIES
+def test_a_disk_that_fails_refuses_writes_until_it_works_again(
+    pool: Pools, clients: Clients, tmp_path: Path, durability: str
+) -> None:
+    failing = tmp_path / "failing"
+    environment = {"LD_PRELOAD": str(compile_preload("disk", tmp_path)), "TEST_DISK_FAILS": str(failing)}
+    running = pool(kv_toml(workers=2, durability=durability), environment=environment)
+    client, other = clients(running), clients(running)
+    assert client("SET", "a", "acknowledged") == b"OK"
+    failing.touch()
+
+    def is_refused() -> bool:
+        return isinstance(client("SET", "a", "refused"), hiredis.ReplyError)
+
+    wait_until(is_refused, what="a write refused")
+    assert is_refused()
+    if durability == "always":
+        assert other("GET", "a") == b"acknowledged"
+    assert other("DBSIZE") == 1
+    failing.unlink()
+    assert client("SET", "a", "again") == b"OK"
+    assert other("GET", "a") == b"again"
+
+
+def test_reads_go_on_while_a_commit_waits_for_the_disk(pool: Pools, clients: Clients, tmp_path: Path) -> None:
+    slow = tmp_path / "slow"
+    environment = {"LD_PRELOAD": str(compile_preload("disk", tmp_path)), "TEST_DISK_WAITS": str(slow)}
+    running = pool(kv_toml(workers=1, durability="always"), environment=environment)
+    writer, other_writer, reader = (clients(running) for _ in range(3))
+    os.mkfifo(slow)
+    writer.send("SET", "a", "x")
+    with release_one(slow) as release:
+        for _ in range(3):
+            assert reader("GET", "a") is None
+        other_writer.send("SET", "b", "x")
+        assert reader("MGET", "a", "b") == [None, None]
+        release(10)
+        assert [writer.receive(), other_writer.receive()] == [b"OK", b"OK"]
+        assert reader("MGET", "a", "b") == [b"x", b"x"]
+
+
+@contextmanager
+def release_one(fifo: Path) -> Iterator[Callable[[int], Any]]:
+    """Give a function that lets the disk finish so many times."""
+    fd = os.open(fifo, os.O_RDWR)
+    try:
+        yield lambda count: os.write(fd, bytes(count))
+    finally:
+        fifo.unlink()
+        os.write(fd, bytes(100))
+        os.close(fd)
