@@ -48,6 +48,10 @@ _REPLY_BYTES = 262_144
 """A client with so many bytes of replies reads them before the rest of what it has asked for is run."""
 
 
+class AbandonedError(StoreError):
+    """A command was begun that can't be finished: nothing of its transaction may be committed. `str()` is the reply."""
+
+
 class Client(Protocol):
     """Who has commands run in transactions."""
 
@@ -96,7 +100,7 @@ class Execution:
         except Error as error:
             return error
         except StoreError as error:
-            return Error(_FAILED.format(error))
+            return self._explain(error)
         except Exception:
             log.exception("command failed")
             return Error(_FAILED.format(_INTERNAL))
@@ -198,12 +202,17 @@ class Execution:
 
     def _fail(self, client: Client, error: StoreError) -> Outcome:
         """Answer everything that a client has waiting with an error: nothing of it has happened."""
+        run = len(client.waiting)
+        return Outcome(client, run, encode(self._explain(error), resp3=False) * run)
+
+    def _explain(self, error: StoreError) -> Error:
+        if isinstance(error, AbandonedError):
+            return Error(str(error))
         now = time.monotonic()
         if now - self._failure_logged_s >= 1.0:
             self._failure_logged_s = now
             log.error("store failed, commands are refused: %s", error)
-        run = len(client.waiting)
-        return Outcome(client, run, encode(Error(_FAILED.format(error)), resp3=False) * run)
+        return Error(_FAILED.format(error))
 
 
 def _run(client: Client, db: Keyspace) -> Outcome:

@@ -8,11 +8,10 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from corepool_kv.execution import Execution
+from corepool_kv.execution import AbandonedError, Execution
 from corepool_kv.replies import OK, Error, NullArray, encode
 from corepool_kv.requests import ProtocolError, RequestReader
 from corepool_kv.session import Session
-from corepool_kv.stores import StoreError
 from corepool_kv.sweeper import Sweeper
 from corepool_kv.table import BY_SPELLING, COMMANDS
 
@@ -274,7 +273,7 @@ class Server:
             try:
                 return db.gather(self._run_queued(session, command, args, db) for command, args in queue)
             except Error as error:
-                raise StoreError(str(error)) from None  # some of them have run: none may be committed
+                raise AbandonedError(str(error)) from None  # some of them have run
 
         return self._run(session, work, [], writes=any(command.writes for command, _ in queue))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import hiredis
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kv_client import Client, kv_toml
 
@@ -253,3 +253,48 @@ def test_every_command_is_described(kv: PoolProcess, clients: Clients) -> None:
     assert (name, arity, sorted(flags), keys) == (b"mset", -3, [b"denyoom", b"write"], [1, -1, 2])
     assert client("COMMAND", "INFO", "nothing") == [None]
     assert isinstance(client("COMMAND", "NOTHING"), hiredis.ReplyError)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.one_of(st.binary(max_size=2000), st.lists(PIECES, max_size=30).map(b"".join)))
+def test_no_bytes_end_a_worker(kv: PoolProcess, data: bytes) -> None:
+    pids = kv.workers()
+    ask(kv, data)
+    assert ask(kv, b"PING\n") == b"+PONG\r\n"
+    assert kv.workers() == pids
+
+
+def test_what_a_client_makes_the_server_keep_is_bounded(pool: Pools, clients: Clients) -> None:
+    client = clients(pool(kv_toml(max_request=20_000, max_reply=50_000)))
+    assert client("MULTI") == b"OK"
+    replies = [client("SET", "a", "x" * 1000) for _ in range(30)]
+    assert replies[0] == b"QUEUED"
+    assert "more than 20000 bytes in a transaction" in str(replies[-1])
+    assert str(client("EXEC")).startswith("EXECABORT")
+    assert client("EXISTS", "a") == 0
+
+    client("SET", "a", "x" * 10_000)
+    assert [len(value) for value in client("MGET", *"aaaa")] == [10_000] * 4
+    assert "a reply of more than 50000 bytes" in str(client("MGET", *"aaaaa"))
+    client("MULTI")
+    client("INCR", "count")
+    for _ in range(5):
+        client("GET", "a")
+    assert str(client("EXEC")) == "ERR a reply of more than 50000 bytes"
+    assert client("EXISTS", "count") == 0
+    for number in range(1000):
+        client("SET", f"key-{number}-{number:050}", "x")
+    assert "a reply of more than 50000 bytes" in str(client("KEYS", "key-*"))
+    assert "a pattern of more than" in str(clients(pool(kv_toml()))("KEYS", "a" * 70_000))
+    assert "more than 10000 watched keys" in str(clients(pool(kv_toml()))("WATCH", *range(10_001)))
+    assert client("MSET", "fits", "x", "y" * 600, "x") != b"OK"
+    assert client("EXISTS", "fits") == 0
+
+
+def test_a_store_in_memory_has_its_limit_too(pool: Pools, clients: Clients) -> None:
+    client = clients(pool(kv_toml(workers=1, store="memory:", max_bytes=2_000_000)))
+    for number in range(20):
+        client("SET", number, "x" * 90_000)
+    assert "the store is full" in str(client("MSET", "a", "x" * 90_000, "b", "x" * 90_000, "c", "x" * 90_000))
+    assert client("EXISTS", "a", "b", "c") == 0
+    assert client("SET", "0", "y" * 90_000) == b"OK"
