@@ -1,0 +1,96 @@
+"""The http protocol: HTTP/1.1 for WSGI and ASGI applications, and for files."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from typing import TYPE_CHECKING
+
+from corepool import TimeoutKind, hookimpl
+from corepool_http.options import HttpOptions
+from corepool_http.service import Service
+from corepool_http.session import Session
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from corepool import CloseReason, Connection, Worker
+    from corepool_http.service import Application
+
+__all__ = ["Http", "HttpOptions"]
+
+log = logging.getLogger(__name__)
+
+
+class Http:
+    """Serve an application, or files, over HTTP/1.1."""
+
+    Options = HttpOptions
+
+    try_it = "curl http://{host}:{port}/"
+
+    def __init__(self, options: HttpOptions) -> None:
+        self._options = options
+        self._service: Service
+
+    @hookimpl
+    def on_worker_start(self, worker: Worker) -> None:
+        self._service = Service(self._options, worker, _make_application)
+
+    @hookimpl
+    def on_worker_stop(self) -> None:
+        self._service.close()
+
+    @hookimpl
+    def on_signal(self, signum: int) -> None:
+        service = getattr(self, "_service", None)  # the master has none
+        if signum == signal.SIGUSR1 and service is not None and service.access_log is not None:
+            service.access_log.reopen()
+
+    @hookimpl
+    def on_accept(self, conn: Connection[Session]) -> None:
+        conn.half_open = True  # a client may end its side and still wait for its response
+        conn.session = Session(self._service, conn)
+
+    @hookimpl
+    def on_readable(self, conn: Connection[Session]) -> None:
+        conn.session.receive()
+
+    @hookimpl
+    def on_writable(self, conn: Connection[Session]) -> None:
+        conn.session.room()
+
+    @hookimpl
+    def on_timeout(self, conn: Connection[Session], kind: TimeoutKind) -> object | None:
+        if kind is not TimeoutKind.READ:
+            return None
+        conn.session.on_deadline()
+        return True
+
+    @hookimpl
+    def on_drain(self, conn: Connection[Session]) -> None:
+        conn.session.leave()
+
+    @hookimpl
+    def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:  # noqa: ARG002
+        conn.session.gone()
+
+
+def _make_application(service: Service) -> Application:
+    # Each is imported by those who use it: an ASGI worker needs no WSGI, and files need neither.
+    options = service.options
+    if options.root:
+        from corepool_http.files import Files  # noqa: PLC0415
+
+        return Files(service)
+    from corepool_http.loading import is_asgi, load  # noqa: PLC0415
+
+    application: Any = load(options)
+    interface = options.interface
+    if interface == "asgi" or (interface == "auto" and is_asgi(application)):
+        from corepool_http.asgi import Asgi  # noqa: PLC0415
+
+        return Asgi(service, application)
+    from corepool_http.wsgi import Wsgi  # noqa: PLC0415
+
+    return Wsgi(service, application)

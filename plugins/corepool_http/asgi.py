@@ -1,0 +1,293 @@
+"""ASGI 3: http with back-pressure both ways, websocket, lifespan.
+
+A request is a task of the worker's loop. On Python 3.12 and later it begins at once, inside the event that
+brought it, and most of them end there: no turn of the loop is waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+from corepool_http.responses import ResponseError
+from corepool_http.websocket import WebSocket
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+    from typing import TypeAlias
+
+    from corepool_http.exchange import Exchange
+    from corepool_http.responses import Head
+    from corepool_http.service import Service
+
+    Message: TypeAlias = MutableMapping[str, Any]
+    Application = Callable[
+        [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Coroutine[Any, Any, None]
+    ]
+
+log = logging.getLogger(__name__)
+
+_VERSION = {"version": "3.0", "spec_version": "2.4"}
+
+_SHUTDOWN_S = 10.0
+"""How long an application may take to shut down."""
+
+
+class Asgi:
+    """Serves requests with an ASGI application."""
+
+    def __init__(self, service: Service, application: Application) -> None:
+        """Start the application's lifespan, if it has one.
+
+        :raises LifespanError: it says that it can't start.
+        """
+        self._service = service
+        self._application = application
+        self._loop = service.worker.loop
+        self._heads = service.heads
+        self._root_path = service.options.root_path
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lifespan = Lifespan(application, self._loop)
+        self._lifespan.start_up()
+        self._state = self._lifespan.state
+        # Eager tasks came with Python 3.12.
+        self._eagerly: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+
+    def serve(self, exchange: Exchange) -> None:
+        if exchange.request.upgrade:
+            scope = self._scope(exchange, "websocket", "wss" if exchange.client.scheme == "https" else "ws")
+            socket = exchange.session.websocket = WebSocket(exchange, self._service.options, self._loop)
+            scope["subprotocols"] = socket.subprotocols
+            scope["extensions"] = {"websocket.http.response": {}}
+            self._spawn(socket.run(self._application, scope))
+            return
+        cycle = Cycle(exchange, self._heads, self._loop)
+        scope = self._scope(exchange, "http", exchange.client.scheme)
+        scope["method"] = exchange.request.method
+        scope["extensions"] = {"http.response.pathsend": {}, "http.response.zerocopysend": {}}
+        self._spawn(cycle.run(self._application, scope))
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+        self._lifespan.shut_down()
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.Task(coroutine, loop=self._loop, **self._eagerly)
+        if not task.done():
+            # The loop keeps no strong reference to its tasks.
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _scope(self, exchange: Exchange, kind: str, scheme: str) -> dict[str, Any]:
+        request, client = exchange.request, exchange.client
+        path = request.path
+        scope: dict[str, Any] = {
+            "type": kind,
+            "asgi": _VERSION,
+            "http_version": request.version,
+            "scheme": scheme,
+            "path": path.decode("utf-8", "replace"),
+            "raw_path": request.raw_path,
+            "query_string": request.query,
+            "root_path": self._root_path,
+            "headers": request.headers,
+            "client": (client.host, client.port) if client.host else None,
+            "server": (client.server_host, client.server_port),
+        }
+        if self._state is not None:
+            scope["state"] = self._state.copy()
+        return scope
+
+
+class Cycle:
+    """One request of ASGI's http."""
+
+    __slots__ = ("_body_is_over", "_exchange", "_head", "_heads", "_loop", "_waiter")
+
+    def __init__(self, exchange: Exchange, heads: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._exchange = exchange
+        self._heads = heads
+        self._loop = loop
+        self._head: Head | None = None
+        self._body_is_over = False
+        self._waiter: asyncio.Future[None] | None = None
+        exchange.on_gone = self._wake
+        exchange.on_room = self._wake
+        body = exchange.request.body
+        if body is not None:
+            body.on_change = self._wake
+
+    async def run(self, application: Application, scope: Message) -> None:
+        """Call the application, and see to it that there is a response."""
+        exchange = self._exchange
+        try:
+            await application(scope, self.receive, self.send)
+        except ResponseError as error:
+            exchange.fail_badly(error)
+        except asyncio.CancelledError:
+            exchange.fail(503)
+            raise
+        except Exception:
+            log.exception("%s failed", exchange.describe())
+            exchange.fail()
+        else:
+            body = exchange.request.body
+            if body is not None and body.failed:
+                exchange.fail(400)  # the client has ended, or sent what is no content
+            elif not exchange.ended:
+                log.error("%s: the application has returned without ending its response", exchange.describe())
+                exchange.fail()
+
+    async def receive(self) -> Message:
+        """Give the next part of the content, then http.disconnect when there is nobody any more."""
+        exchange = self._exchange
+        body = exchange.request.body
+        if not self._body_is_over and not exchange.ended:
+            if body is None:
+                self._body_is_over = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            exchange.want_body()
+            while not (body.pieces or body.complete or body.failed or exchange.ended):
+                await self._wait()
+            if body.pieces or (body.complete and not body.failed):
+                data = body.take()
+                self._body_is_over = body.complete
+                if not body.complete:
+                    exchange.session.body_was_taken()
+                return {"type": "http.request", "body": data, "more_body": not body.complete}
+        while not (exchange.ended or exchange.gone or exchange.conn.eof or (body is not None and body.failed)):
+            await self._wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Take a part of the response; waits while the client doesn't read."""
+        exchange = self._exchange
+        kind = message["type"]
+        if exchange.ended:
+            return  # the client has gone: as the specification says, without effect
+        if kind == "http.response.body":
+            self._send_body(message.get("body", b""), more=message.get("more_body", False))
+        elif kind == "http.response.start":
+            if self._head is not None or exchange.started:
+                raise RuntimeError("http.response.start was sent twice")
+            self._head = self._heads.of_bytes(message["status"], message.get("headers", ()))
+            return
+        elif kind == "http.response.pathsend":
+            with open(message["path"], "rb") as file:  # noqa: ASYNC230, PTH123  # a local file, as in every server
+                self._send_file(file, 0, file.seek(0, 2), more=False)
+        elif kind == "http.response.zerocopysend":
+            file = message["file"]
+            offset = message.get("offset")
+            if offset is None:
+                offset = file.tell()
+            count = message.get("count")
+            if count is None:
+                count = file.seek(0, 2) - offset
+            self._send_file(file, offset, count, more=message.get("more_body", False))
+        else:
+            raise RuntimeError(f"{kind!r} is no message of a response")
+        while exchange.conn.congested and not exchange.ended:
+            await self._wait()
+
+    def _send_body(self, data: bytes, *, more: bool) -> None:
+        exchange = self._exchange
+        head = self._head
+        if not exchange.started:
+            if head is None:
+                raise RuntimeError("http.response.body was sent before http.response.start")
+            if not more:
+                exchange.send_whole(head, bytes(data))
+                return
+            exchange.start(head)
+        exchange.write(bytes(data))
+        if not more:
+            exchange.finish()
+
+    def _send_file(self, file: Any, offset: int, count: int, *, more: bool) -> None:
+        exchange = self._exchange
+        if not exchange.started:
+            if self._head is None:
+                raise RuntimeError("a file was sent before http.response.start")
+            head = self._head
+            if head.length is None and not more:
+                head = head._replace(length=count, lines=b"%bContent-Length: %d\r\n" % (head.lines, count))
+            exchange.start(head)
+        exchange.send_file(file, offset, count)
+        if not more:
+            exchange.finish()
+
+    async def _wait(self) -> None:
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            waiter = self._waiter = self._loop.create_future()
+        # Two of the application's tasks may wait, one in receive() and one in send().
+        await asyncio.shield(waiter)
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+
+class LifespanError(Exception):
+    """The application says that it can't start."""
+
+
+class Lifespan:
+    """The application's start and end in this worker."""
+
+    def __init__(self, application: Application, loop: asyncio.AbstractEventLoop) -> None:
+        self._application = application
+        self._loop = loop
+        self.state: dict[str, Any] | None = {}
+        self._to_application: asyncio.Queue[Message] = asyncio.Queue()
+        self._answers: asyncio.Queue[Message] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    def start_up(self) -> None:
+        """Start the application.
+
+        :raises LifespanError: it has said that it can't, and why.
+        """
+        answer = self._loop.run_until_complete(self._begin())
+        if answer is None:
+            self._task = None
+            self.state = None  # it knows nothing of lifespans
+        elif answer["type"] == "lifespan.startup.failed":
+            raise LifespanError(f"the application can't start: {answer.get('message') or 'it gave no reason'}")
+
+    def shut_down(self) -> None:
+        """End the application."""
+        if self._task is None:
+            return
+        try:
+            answer = self._loop.run_until_complete(asyncio.wait_for(self._ask("lifespan.shutdown"), _SHUTDOWN_S))
+        except TimeoutError:
+            log.error("the application did not shut down within %g s", _SHUTDOWN_S)  # noqa: TRY400
+            return
+        if answer is not None and answer["type"] == "lifespan.shutdown.failed":
+            log.error("the application failed to shut down: %s", answer.get("message") or "it gave no reason")
+
+    async def _begin(self) -> Message | None:
+        scope = {"type": "lifespan", "asgi": _VERSION, "state": self.state}
+        self._task = asyncio.ensure_future(self._application(scope, self._to_application.get, self._answers.put))
+        return await self._ask("lifespan.startup")
+
+    async def _ask(self, kind: str) -> Message | None:
+        """Send an event and wait for its answer; None when the application ends without one."""
+        assert self._task is not None
+        await self._to_application.put({"type": kind})
+        answer = asyncio.ensure_future(self._answers.get())
+        await asyncio.wait({answer, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return answer.result()
+        answer.cancel()
+        error = self._task.exception()
+        if error is not None:
+            log.debug("the application ends its lifespan by an exception: it has none", exc_info=error)
+        return None

@@ -1,0 +1,98 @@
+"""What can be set of the http protocol."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from corepool import Options
+
+Network = IPv4Network | IPv6Network | Literal["unix", "*"]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value  # `-o KEY=VALUE`, given once
+
+
+class HttpOptions(Options):
+    """[listener.options] of protocol = "http"."""
+
+    target: str = ""
+    """The application, as "module:attribute"; `serve http TARGET` sets it."""
+
+    interface: Literal["auto", "wsgi", "asgi"] = "auto"
+    """How the application is called; auto: ASGI if it is a coroutine function, else WSGI."""
+
+    factory: bool = False
+    """The attribute makes the application when it is called, with no argument."""
+
+    directory: str = "."
+    """Where modules are imported from first."""
+
+    threads: Annotated[int, Field(ge=0, le=1000)] = 0
+    """WSGI: threads that run the application; 0: the worker's loop runs it, which is fastest for what is quick."""
+
+    root: str = ""
+    """Without `target`: the folder whose files are served."""
+
+    index: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ("index.html",)
+    """Files that stand for their folder."""
+
+    listing: bool = False
+    """List a folder that has no index."""
+
+    follow_links: bool = False
+    """Serve files that a symbolic link leads to outside of `root`."""
+
+    max_request_line: Annotated[int, Field(ge=256)] = 8_192
+    """Bytes of a request's target; more is answered with 414."""
+
+    max_head: Annotated[int, Field(ge=1024)] = 32_768
+    """Bytes of a request's line and header section; more is answered with 431."""
+
+    max_body: Annotated[int, Field(ge=0)] = 1 << 30
+    """Bytes of a request's content; more is answered with 413."""
+
+    header_timeout: Seconds = 15.0
+    """Seconds from a request's first byte to the end of its header section."""
+
+    body_timeout: Seconds = 30.0
+    """Seconds for each 64 KiB of a request's content."""
+
+    keep_alive: Annotated[float, Field(ge=0)] = 75.0
+    """Seconds that a connection may be idle between requests; 0: every response ends its connection."""
+
+    server: str = "corepool"
+    """The header Server; empty: none."""
+
+    root_path: str = ""
+    """Where the application is mounted: SCRIPT_NAME, `root_path`."""
+
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_as_list)] = ()
+    """Who may say whom it forwards for: networks, "unix", "*"."""
+
+    access_log: Literal["off", "common", "combined", "json"] = "off"
+    """A line for each response."""
+
+    access_log_file: str = "-"
+    """Where those lines go; "-": standard output."""
+
+    max_message: Annotated[int, Field(ge=1)] = 16 * 1024 * 1024
+    """Bytes of one WebSocket message."""
+
+    deflate: bool = True
+    """Offer permessage-deflate on WebSockets."""
+
+    ping_interval: Annotated[float, Field(ge=0)] = 20.0
+    """Seconds between pings on a WebSocket; one that isn't answered before the next ends it. 0: none."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.target) == bool(self.root):
+            raise ValueError("either `target` (an application) or `root` (a folder of files) is needed")
+        if self.target and not all(self.target.partition(":")):
+            raise ValueError(f"target = {self.target!r}: expected MODULE:ATTRIBUTE, such as myapp:app")
+        return self

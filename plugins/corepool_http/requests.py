@@ -1,0 +1,306 @@
+"""Requests: what arrived on a connection, cut by llhttp and judged by RFC 9110 and RFC 9112.
+
+llhttp is strict (no lenient flag is set): it refuses what two parsers could read in two ways. What it leaves to
+its user is refused here: versions, transfer codings, Host, the forms of a target, sizes. After the first
+refusal nothing more is read, so nothing that follows can be taken for a request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+import httptools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from corepool_http.options import HttpOptions
+
+Fields = list[tuple[bytes, bytes]]
+
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
+_ABSOLUTE = re.compile(rb"https?://([^/?#]+)([^#]*)", re.IGNORECASE)
+_MOST_NAMES = 1000
+
+
+class RefusedError(Exception):
+    """What was received is no request that we serve."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class Body:
+    """The content of a request as far as it has arrived, and not been taken."""
+
+    __slots__ = ("complete", "failed", "on_change", "pieces", "received", "size")
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.size = 0
+        self.received = 0
+        self.complete = False
+        self.failed = False
+        """It will never be complete."""
+        self.on_change: Callable[[], None] | None = None
+
+    def take(self) -> bytes:
+        """Take what is there."""
+        data = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
+        self.pieces.clear()
+        self.size = 0
+        return data
+
+
+class Request:
+    """The head of a request, and its body if it has one."""
+
+    __slots__ = (
+        "body",
+        "expects_continue",
+        "fields",
+        "headers",
+        "keep_alive",
+        "method",
+        "path",
+        "query",
+        "raw_path",
+        "target",
+        "upgrade",
+        "version",
+    )
+
+    def __init__(
+        self, method: str, target: bytes, version: str, headers: Fields, fields: dict[bytes, bytes], *, keep_alive: bool
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.version = version
+        self.headers = headers
+        """Names in lower case, in the order in which they came."""
+        self.fields = fields
+        """The last value of each name."""
+        self.keep_alive = keep_alive
+        self.raw_path, _, self.query = target.partition(b"?")
+        self.path = unquote_to_bytes(self.raw_path) if b"%" in self.raw_path else self.raw_path
+        self.body: Body | None = None
+        self.expects_continue = False
+        self.upgrade = False
+        """To a WebSocket."""
+
+
+class Names:
+    """Header names in lower case, one object for each: most of them are the same in every request."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, bytes] = {}
+        self.find = self._known.get
+
+    def lower(self, name: bytes) -> bytes:
+        """Give a name in lower case, and know it from now on, unless too many are known."""
+        lower = name.lower()
+        if len(self._known) < _MOST_NAMES:
+            self._known[name] = lower
+        return lower
+
+
+class RequestParser:
+    """Cuts one connection's input into requests."""
+
+    def __init__(self, options: HttpOptions, names: Names) -> None:
+        self.ready: deque[Request] = deque()
+        """Requests whose heads are complete; the last one's body may still come."""
+        self.refusal: RefusedError | None = None
+        """Why nothing more is read, if so."""
+        self.in_head = False
+        self.body: Body | None = None
+        """The one that is arriving."""
+        self.after_upgrade = bytearray()
+        self._options = options
+        self._small = min(options.max_request_line, options.max_head)
+        self._names = names
+        self._find_name = names.find
+        self._http = httptools.HttpRequestParser(self)
+        self._target = b""
+        self._headers: Fields = []
+        self._fed = 0
+        self._upgrading = False
+        self._last: Request | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take what was received. `ready`, `body` and `refusal` tell what it was."""
+        if self._upgrading:
+            self.after_upgrade += data
+            return
+        if self.refusal is not None:
+            return
+        self._fed = self._fed + len(data) if self.in_head else len(data)
+        try:
+            self._http.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._end_of_http(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            if not isinstance(cause, RefusedError):
+                raise
+            self._refuse(cause)
+        except httptools.HttpParserError as error:
+            # After "Connection: close" there is nothing that could be a request, and the response says so.
+            if self.in_head or self.body is not None or self._last is None or self._last.keep_alive:
+                self._refuse(RefusedError(400, str(error)))
+        if self.in_head and self._fed > self._small:
+            excess = self._find_excess()
+            if excess is not None:
+                self._refuse(excess)
+
+    def fail_body(self) -> None:
+        """Say that the body that is arriving never will be complete."""
+        if self.body is not None:
+            self.body.failed = True
+
+    # --- what llhttp calls
+
+    def on_message_begin(self) -> None:
+        self.in_head = True
+        self._target = b""
+        self._headers = []
+
+    def on_url(self, target: bytes) -> None:
+        self._target += target
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((self._find_name(name) or self._names.lower(name), value))
+
+    def on_headers_complete(self) -> None:
+        self.in_head = False
+        http, headers = self._http, self._headers
+        if self._fed > self._small:
+            excess = self._find_excess()
+            if excess is not None:
+                raise excess
+        fields = dict(headers)
+        version = http.get_http_version()
+        if version not in {"1.1", "1.0"}:
+            raise RefusedError(505, f"HTTP/{version} is not spoken here")
+        if len(fields) != len(headers) and sum(name == b"host" for name, _ in headers) > 1:
+            raise RefusedError(400, "more than one Host")
+        host = fields.get(b"host")
+        if host is None:
+            if version == "1.1":
+                raise RefusedError(400, "no Host")
+        elif not _HOST.fullmatch(host):
+            raise RefusedError(400, "a Host that is none")
+        target = self._target
+        if target[:1] != b"/" or b"#" in target:
+            target = self._unusual_target(target, headers, fields)
+        request = Request(
+            http.get_method().decode(), target, version, headers, fields, keep_alive=http.should_keep_alive()
+        )
+        coding = fields.get(b"transfer-encoding")
+        length = fields.get(b"content-length")
+        if coding is not None or length not in {None, b"0"}:
+            self._expect_body(request, coding, length)
+        if http.should_upgrade() and not self._may_upgrade(request):
+            self._last = None
+            self._upgrading = False
+            self.body = None
+            self._headers = headers
+            return
+        self._last = request
+        self._headers = []  # trailers go there, and are ignored
+        self.ready.append(request)
+
+    def on_body(self, data: bytes) -> None:
+        body = self.body
+        if body is None:
+            return
+        body.received += len(data)
+        if body.received > self._options.max_body:
+            body.failed = True
+            raise RefusedError(413, f"content of more than {self._options.max_body} bytes")
+        body.pieces.append(data)
+        body.size += len(data)
+
+    def on_message_complete(self) -> None:
+        if self.body is not None:
+            self.body.complete = True
+            self.body = None
+
+    # --- judgement
+
+    def _expect_body(self, request: Request, coding: bytes | None, length: bytes | None) -> None:
+        if coding is not None and (coding.strip().lower() != b"chunked" or request.version == "1.0"):
+            raise RefusedError(400, "a transfer coding that is not spoken here")
+        if length is not None and int(length) > self._options.max_body:
+            raise RefusedError(413, f"content of more than {self._options.max_body} bytes")
+        expectation = request.fields.get(b"expect")
+        if expectation is not None and request.version == "1.1":
+            if expectation.lower() != b"100-continue":
+                raise RefusedError(417, "an expectation that can't be met")
+            request.expects_continue = True
+        request.body = self.body = Body()
+
+    def _may_upgrade(self, request: Request) -> bool:
+        """Let the last word of HTTP be this request, or go on without its wish to upgrade (RFC 9110, 7.8)."""
+        if request.method == "CONNECT":
+            raise RefusedError(501, "CONNECT is for proxies")
+        request.upgrade = (
+            request.fields.get(b"upgrade", b"").lower() == b"websocket"
+            and request.method == "GET"
+            and request.version == "1.1"
+            and request.body is None
+        )
+        self._upgrading = request.upgrade
+        return request.upgrade
+
+    def _end_of_http(self, rest: bytes) -> None:
+        if self._upgrading:
+            self.after_upgrade += rest
+            return
+        # llhttp has taken what follows for another protocol: it reads the request again, without the wish.
+        kept = b"".join(
+            b"%b: %b\r\n" % (name, b"close" if name == b"connection" and b"close" in value.lower() else value)
+            for name, value in self._headers
+            if name != b"upgrade" and not (name == b"connection" and b"close" not in value.lower())
+        )
+        head = b"%b %b HTTP/%b\r\n%b\r\n" % (
+            self._http.get_method(),
+            self._target,
+            self._http.get_http_version().encode(),
+            kept,
+        )
+        self._http = httptools.HttpRequestParser(self)
+        self.in_head = False
+        self.feed(head + rest)
+
+    def _unusual_target(self, target: bytes, headers: Fields, fields: dict[bytes, bytes]) -> bytes:
+        """Give the origin-form of a target (RFC 9112, 3.2)."""
+        if target == b"*" and self._http.get_method() == b"OPTIONS":
+            return target
+        absolute = _ABSOLUTE.fullmatch(target)
+        if absolute is None or not _HOST.fullmatch(absolute[1]):
+            raise RefusedError(501 if self._http.get_method() == b"CONNECT" else 400, "a target that is none")
+        # It replaces the Host that was sent beside it (RFC 9112, 3.2.2).
+        fields[b"host"] = absolute[1]
+        headers[:] = [(b"host", absolute[1]), *(item for item in headers if item[0] != b"host")]
+        return absolute[2] if absolute[2][:1] == b"/" else b"/" + absolute[2]
+
+    def _find_excess(self) -> RefusedError | None:
+        if len(self._target) > self._options.max_request_line:
+            return RefusedError(414, f"a target of more than {self._options.max_request_line} bytes")
+        size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._headers)
+        # What llhttp keeps of a line that has no end yet is in none of these, but was fed.
+        if size > self._options.max_head or (self.in_head and self._fed > self._options.max_head + 65_536):
+            return RefusedError(431, f"a header section of more than {self._options.max_head} bytes")
+        return None
+
+    def _refuse(self, refusal: RefusedError) -> None:
+        if self.refusal is None:
+            self.refusal = refusal
+            self.in_head = False
+            self.fail_body()

@@ -1,0 +1,63 @@
+"""What the connections of one listener share in one worker."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from corepool_http.access_log import AccessLog
+from corepool_http.proxies import Proxies
+from corepool_http.requests import Names
+from corepool_http.responses import Heads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from corepool import Worker
+    from corepool_http.exchange import Exchange
+    from corepool_http.options import HttpOptions
+
+    class Application(Protocol):
+        """Whatever answers requests: WSGI, ASGI, files."""
+
+        def serve(self, exchange: Exchange) -> None:
+            """Answer a request, now or later. Whatever it raises is answered with 500."""
+
+        def close(self) -> None:
+            """End: the worker leaves."""
+
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """Serves requests with an application."""
+
+    def __init__(self, options: HttpOptions, worker: Worker, make: Callable[[Service], Application]) -> None:
+        self.options = options
+        self.worker = worker
+        self.names = Names()
+        self.heads = Heads(options.server)
+        self.proxies = Proxies(options.trusted_proxies)
+        self.access_log = None if options.access_log == "off" else AccessLog(options, worker)
+        self._application = make(self)
+
+    def serve(self, exchange: Exchange) -> None:
+        """Answer a request. An error of the application costs this response alone."""
+        try:
+            self._application.serve(exchange)
+        except Exception:
+            log.exception("%s failed", exchange.describe())
+            exchange.fail()
+
+    def log_access(self, exchange: Exchange) -> None:
+        """Write a line about a response, if wanted."""
+        if self.access_log is not None:
+            self.access_log.write(exchange)
+
+    def close(self) -> None:
+        """End the application and the log."""
+        self._application.close()
+        if self.access_log is not None:
+            self.access_log.close()

@@ -1,0 +1,252 @@
+"""One connection's life: requests in order, one at a time, each phase with its deadline.
+
+A deadline costs nothing while requests come quickly: the timer is set once, and when it fires it looks at when
+the connection is really due.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from corepool_http.exchange import Exchange
+from corepool_http.requests import RequestParser
+from corepool_http.responses import reason_of
+
+if TYPE_CHECKING:
+    from corepool import Connection
+    from corepool_http.proxies import Client
+    from corepool_http.service import Service
+    from corepool_http.websocket import WebSocket
+
+_MOST_BUFFERED = 65_536
+"""Bytes of a body that wait for their application before the client is no longer read."""
+
+_REQUESTS_PER_TURN = 16
+"""Pipelined requests that are served before the others have their turn."""
+
+_PROGRESS = 65_536
+"""Bytes of a body that have to arrive in each `body_timeout`."""
+
+
+class Session:
+    """The state of one connection."""
+
+    __slots__ = (
+        "_armed",
+        "_body_mark",
+        "_client",
+        "_due",
+        "_is_serving",
+        "conn",
+        "current",
+        "leaving",
+        "now",
+        "parser",
+        "service",
+        "websocket",
+    )
+
+    def __init__(self, service: Service, conn: Connection[Session]) -> None:
+        self.service = service
+        self.conn = conn
+        self.parser = RequestParser(service.options, service.names)
+        self.current: Exchange | None = None
+        self.websocket: WebSocket | None = None
+        self.leaving = not service.options.keep_alive
+        self._is_serving = False
+        self.now = 0.0
+        self._client: Client | None = None
+        self._armed = math.inf
+        self._due = math.inf
+        self._body_mark = 0
+        self._be_due(service.options.keep_alive or service.options.header_timeout)
+
+    # --- what arrives
+
+    def receive(self) -> None:
+        """Take what has arrived."""
+        conn = self.conn
+        data = conn.recv()
+        if self.websocket is not None:
+            self.websocket.receive(data)
+            return
+        if not data:
+            if conn.eof:
+                self._peer_ended()
+            return
+        parser = self.parser
+        parser.feed(data)
+        current = self.current
+        if current is None:
+            self._serve_ready()
+        else:
+            body = current.request.body
+            if body is not None and body.on_change is not None:
+                body.on_change()
+        if parser.body is not None or parser.in_head or parser.ready or parser.refusal is not None:
+            self._wait_for_more()
+
+    def _serve_ready(self) -> None:
+        ready = self.parser.ready
+        self._is_serving = True
+        for _ in range(_REQUESTS_PER_TURN):
+            if not ready or self.current is not None or self.conn.closed:
+                break
+            request = ready.popleft()
+            self.now = time.monotonic()
+            client = self._client
+            if client is None:
+                client = self._client = self.service.proxies.client_of(self.conn)
+            if client.is_trusted:
+                client = client.forwarding(request)
+            self.current = exchange = Exchange(self, request, client)
+            self.conn.busy = True
+            self.service.serve(exchange)
+        self._is_serving = False
+        if ready and self.current is None:
+            self.service.worker.at_batch_end(self._go_on)
+
+    def _wait_for_more(self) -> None:
+        """See to it that what is incomplete is completed in time, and that no more is taken than can be served."""
+        parser, current = self.parser, self.current
+        if current is None and parser.refusal is not None and not parser.ready:
+            self._refuse()
+            return
+        body = parser.body
+        if (body is not None and body.size > _MOST_BUFFERED) or (current is not None and parser.ready):
+            self._due = math.inf  # it is the application that is waited for
+            self.conn.pause()
+        elif body is not None:
+            if body.received // _PROGRESS != self._body_mark or self._due == math.inf:
+                self._body_mark = body.received // _PROGRESS
+                self._be_due(self.service.options.body_timeout)
+        elif parser.in_head and current is None and self._due - time.monotonic() > self.service.options.header_timeout:
+            self._be_due(self.service.options.header_timeout)
+
+    def body_was_taken(self) -> None:
+        """Read on: the application has taken what there was of the body."""
+        if not self.parser.ready:
+            self.conn.resume()
+            if self.parser.body is not None and self._due == math.inf:
+                self._be_due(self.service.options.body_timeout)
+
+    def _peer_ended(self) -> None:
+        """Finish what was asked for: a client may end its side and still read."""
+        self.parser.fail_body()
+        current = self.current
+        if current is None:
+            if not self.parser.ready:
+                self.conn.close()
+            return
+        current.closes = True
+        body = current.request.body
+        if body is not None and body.failed:
+            if body.on_change is not None:
+                body.on_change()
+            else:
+                self.conn.abort()
+        elif current.on_gone is not None:
+            current.on_gone()
+
+    def _refuse(self) -> None:
+        refusal = self.parser.refusal
+        assert refusal is not None
+        self.refuse(refusal.status, refusal.reason)
+
+    def refuse(self, status: int, reason: str) -> None:
+        """Answer what can't be read as a request, and close."""
+        text = f"{status} {reason_of(status)}"
+        head = self.service.heads.of_text(text, [("Content-Type", "text/plain"), ("Connection", "close")])
+        content = f"{text}: {reason}\n".encode("latin-1", "replace")
+        self.conn.send(b"%bContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (head.lines, len(content), content))
+        self.conn.close()
+
+    # --- what ends
+
+    def ended(self, exchange: Exchange, *, broken: bool = False) -> None:
+        """Go on after a response."""
+        self.current = None
+        conn = self.conn
+        conn.busy = False
+        self.service.log_access(exchange)
+        if broken:
+            conn.abort()
+            return
+        if exchange.closes or conn.eof:
+            conn.close()
+            return
+        parser = self.parser
+        if parser.ready:
+            if not self._is_serving:
+                self.service.worker.at_batch_end(self._go_on)
+        elif parser.refusal is not None:
+            self._refuse()
+        else:
+            self._be_due(self.service.options.header_timeout if parser.in_head else self.service.options.keep_alive)
+
+    def _go_on(self) -> None:
+        """Serve what was pipelined. Not from within the end of the response before: that could go on for ever."""
+        if self.current is None and not self.conn.closed:
+            self.conn.resume()
+            self._serve_ready()
+            self._wait_for_more()
+
+    def gone(self) -> None:
+        """Tell whoever serves a request of this connection that it is gone."""
+        self.parser.fail_body()
+        if self.websocket is not None:
+            self.websocket.gone()
+        current = self.current
+        if current is None:
+            return
+        self.current = None
+        current.ended = True
+        body = current.request.body
+        if body is not None and body.on_change is not None:
+            body.on_change()
+        if current.on_gone is not None:
+            current.on_gone()
+
+    def room(self) -> None:
+        """Tell the application that the client has read."""
+        if self.current is not None and self.current.on_room is not None:
+            self.current.on_room()
+        elif self.websocket is not None:
+            self.websocket.room()
+
+    def leave(self) -> None:
+        """Let the response that is being made be the last."""
+        self.leaving = True
+        if self.websocket is not None:
+            self.websocket.leave()
+
+    # --- deadlines
+
+    def _be_due(self, seconds: float) -> None:
+        self._due = time.monotonic() + seconds
+        if self._due < self._armed:
+            self._armed = self._due
+            self.conn.deadline(seconds)
+
+    def on_deadline(self) -> None:
+        """Look at what the connection was waited for, and end it if it is really late."""
+        left = self._due - time.monotonic()
+        if left > 0.001 or self.websocket is not None:
+            self._armed = math.inf
+            if left < math.inf and self.websocket is None:
+                self._armed = self._due
+                self.conn.deadline(left)
+            return
+        parser, current = self.parser, self.current
+        if current is not None and parser.body is not None and not current.started:
+            parser.fail_body()
+            current.closes = True
+            current.fail(408)
+        elif current is None and parser.in_head:
+            self.refuse(408, "the header section took too long")
+        elif current is None or parser.body is not None:
+            self.conn.close()
+        else:
+            self._armed = math.inf

@@ -1,0 +1,28 @@
+"""Pools that serve HTTP, and requests in bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from http_client import http_toml
+
+if TYPE_CHECKING:
+    from corepool.testing.pool import PoolProcess
+    from tests.conftest import Pools
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(params=["inline", "threads"])
+def wsgi(pool: Pools, request: pytest.FixtureRequest) -> PoolProcess:
+    """Serve the WSGI application, in the loop and in threads."""
+    threads = 2 if request.param == "threads" else 0
+    return pool(http_toml(target="applications:wsgi", directory=str(HERE), threads=threads), traceback=True)
+
+
+@pytest.fixture
+def asgi(pool: Pools) -> PoolProcess:
+    """Serve the ASGI application."""
+    return pool(http_toml(target="applications:asgi", directory=str(HERE)), traceback=True)
