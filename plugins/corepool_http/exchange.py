@@ -53,7 +53,7 @@ class Exchange:
         """Bytes of content."""
         self.started = False
         self.ended = False
-        self.closes = not request.keep_alive
+        self.closes: bool = not request.keep_alive
         self.bodyless = request.method == "HEAD"
         self.on_gone: Callable[[], None] | None = None
         """Called when the client has gone before the end."""

@@ -103,6 +103,7 @@ class Session:
                 client = client.forwarding(request)
             self.current = exchange = Exchange(self, request, client)
             self.conn.busy = True
+            self._body_mark = -1
             self.service.serve(exchange)
         self._is_serving = False
         if ready and self.current is None:
