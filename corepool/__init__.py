@@ -15,7 +15,17 @@ from corepool.spec.dispatcher import Dispatcher, Incoming, WorkerView
 from corepool.spec.hookspecs import hookimpl
 from corepool.spec.options import Options
 from corepool.spec.transport import ByteStream, Endpoint, Transport
-from corepool.spec.types import Address, CloseReason, ExitCause, ExitStatus, PoolInfo, TimeoutKind, WorkerInfo
+from corepool.spec.types import (
+    Address,
+    CloseReason,
+    ExitCause,
+    ExitStatus,
+    ListenerInfo,
+    PoolInfo,
+    TimeoutKind,
+    WorkerInfo,
+    WorkerLoad,
+)
 from corepool.spec.worker import Worker
 
 __all__ = [
@@ -28,12 +38,14 @@ __all__ = [
     "ExitCause",
     "ExitStatus",
     "Incoming",
+    "ListenerInfo",
     "Options",
     "PoolInfo",
     "TimeoutKind",
     "Transport",
     "Worker",
     "WorkerInfo",
+    "WorkerLoad",
     "WorkerView",
     "__version__",
     "hookimpl",

@@ -31,7 +31,9 @@ class Cell(IntEnum):
     LAG_NS = 8  # how late that heartbeat was
     BUSY_NS = 9  # time spent outside of epoll_wait
     SETTLED = 10  # written by the master: handed-over connections of which it has closed its copy
-    COUNT = 11
+    PID = 11  # 0: the row is free, or its process has not booted yet
+    SLOT = 12
+    COUNT = 13
 
 
 # What is summed up over workers; the others describe a moment of one process.
@@ -85,6 +87,11 @@ class Scoreboard:
     def total(self, cell: int) -> int:
         """Sum a cell over every process there ever was."""
         return sum(self._row(index)[cell] for index in (0, *self._used))
+
+    def rows(self) -> list[memoryview[int]]:
+        """List the rows of the processes that have booted; for those who don't know which rows are used: workers."""
+        rows = (self._row(index) for index in range(1, ROWS + 1))
+        return [row for row in rows if row[Cell.PID]]
 
     def _row(self, index: int) -> memoryview[int]:
         return self._cells[index * self._width : (index + 1) * self._width]

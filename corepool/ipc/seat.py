@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from corepool.ipc.channel import Channel
-    from corepool.ipc.scoreboard import Row
+    from corepool.ipc.scoreboard import Row, Scoreboard
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +20,4 @@ class Seat:
     master_pid: int
     channel: Channel
     row: Row
+    scoreboard: Scoreboard

@@ -79,7 +79,7 @@ class Supervisor:
             ours.close()
             theirs.close()
             raise
-        seat = Seat(slot, generation, self._workers.target, os.getpid(), theirs, row)
+        seat = Seat(slot, generation, self._workers.target, os.getpid(), theirs, row, self._scoreboard)
         # Output that is buffered now would be written by both processes.
         _flush_standard_streams()
         # No signal may reach the child before it has handlers of its own.

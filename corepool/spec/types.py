@@ -72,6 +72,26 @@ class WorkerInfo:
     uptime_s: float
 
 
+class WorkerLoad(NamedTuple):
+    """What a worker process has at the moment, and has had since it started."""
+
+    slot: int
+    pid: int
+    connections: int
+    accepted: int
+    requests: int
+    lag_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerInfo:
+    """A listener as configured, with its addresses as bound."""
+
+    name: str
+    protocol: str
+    bind: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class ExitStatus:
     """How a worker process ended: `code` or `signum`, the other is None."""

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from corepool.spec.types import ListenerInfo, WorkerLoad
+
 
 class Worker(Protocol):
     """A worker process, as `on_worker_start` and `on_worker_stop` see it."""
@@ -31,6 +33,13 @@ class Worker(Protocol):
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """Its event loop: tasks, timers and asyncio clients run in it beside the connections."""
+
+    @property
+    def listeners(self) -> list[ListenerInfo]:
+        """What the pool listens on."""
+
+    def loads(self) -> list[WorkerLoad]:
+        """Read the load of every worker of the pool from the scoreboard, this one's included; by slot."""
 
     def at_batch_end(self, call: Callable[[], None]) -> None:
         """Call once, when every connection that was ready has had its turn.

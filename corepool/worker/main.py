@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from corepool.ipc.messages import MAX_PAYLOAD, Kind
 from corepool.ipc.scoreboard import Cell
+from corepool.spec.types import ListenerInfo, WorkerLoad
 from corepool.worker.deadlines import Deadlines
 from corepool.worker.drain import Drain
 from corepool.worker.intake import BacklogReader, Intake
@@ -85,6 +86,8 @@ class WorkerProcess:
         self.pid = os.getpid()
         self._master_pid = seat.master_pid
         self._row = seat.row
+        self._scoreboard = seat.scoreboard
+        self._bound = bound
         self._pool = pool
         self._channel_fd = seat.channel.fd
         self._reactor = Reactor()
@@ -124,6 +127,8 @@ class WorkerProcess:
         self._reactor.add(self._channel_fd, self.intake, EPOLLIN)
         for backlog in self._backlogs:
             backlog.watch()
+        self._row.cells[Cell.SLOT] = self.slot
+        self._row.cells[Cell.PID] = self.pid
         self._heartbeat_due = self.loop.time()
         self._beat()
         self.intake.say(Kind.READY)
@@ -138,6 +143,26 @@ class WorkerProcess:
                 _guarded("on_worker_stop", chain.on_worker_stop, self)
         _cancel_tasks(self.loop)
         self.loop.close()
+
+    @property
+    def listeners(self) -> list[ListenerInfo]:
+        urls: dict[tuple[str, str], list[str]] = {}
+        for each in self._bound:
+            urls.setdefault((each.listener.name, each.listener.settings.protocol), []).append(each.url)
+        return [ListenerInfo(name, protocol, tuple(bind)) for (name, protocol), bind in urls.items()]
+
+    def loads(self) -> list[WorkerLoad]:
+        return sorted(
+            WorkerLoad(
+                slot=row[Cell.SLOT],
+                pid=row[Cell.PID],
+                connections=row[Cell.ACCEPTED] - row[Cell.CLOSED],
+                accepted=row[Cell.ACCEPTED],
+                requests=row[Cell.REQUESTS],
+                lag_s=row[Cell.LAG_NS] / 1e9,
+            )
+            for row in self._scoreboard.rows()
+        )
 
     def at_batch_end(self, call: Callable[[], None]) -> None:
         self._reactor.at_batch_end(lambda: _guarded("at_batch_end", call))

@@ -86,7 +86,10 @@ class Request:
         self.fields = fields
         """The last value of each name."""
         self.keep_alive = keep_alive
-        self.raw_path, _, self.query = target.partition(b"?")
+        if b"?" in target:
+            self.raw_path, _, self.query = target.partition(b"?")
+        else:
+            self.raw_path, self.query = target, b""
         self.path = unquote_to_bytes(self.raw_path) if b"%" in self.raw_path else self.raw_path
         self.body: Body | None = None
         self.expects_continue = False
@@ -203,7 +206,7 @@ class RequestParser:
         )
         coding = fields.get(b"transfer-encoding")
         length = fields.get(b"content-length")
-        if coding is not None or length not in {None, b"0"}:
+        if coding is not None or (length is not None and length != b"0"):
             self._expect_body(request, coding, length)
         if http.should_upgrade() and not self._may_upgrade(request):
             self._last = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from corepool_http.exchange import Exchange
 from corepool_http.requests import RequestParser
@@ -36,11 +36,12 @@ class Session:
     __slots__ = (
         "_armed",
         "_body_mark",
-        "_client",
         "_due",
         "_is_serving",
+        "client",
         "conn",
         "current",
+        "environ",
         "leaving",
         "now",
         "parser",
@@ -57,7 +58,9 @@ class Session:
         self.leaving = not service.options.keep_alive
         self._is_serving = False
         self.now = 0.0
-        self._client: Client | None = None
+        self.client: Client | None = None
+        self.environ: dict[str, Any] | None = None
+        """What WSGI tells of the connection in each of its requests."""
         self._armed = math.inf
         self._due = math.inf
         self._body_mark = 0
@@ -96,9 +99,9 @@ class Session:
                 break
             request = ready.popleft()
             self.now = time.monotonic()
-            client = self._client
+            client = self.client
             if client is None:
-                client = self._client = self.service.proxies.client_of(self.conn)
+                client = self.client = self.service.proxies.client_of(self.conn)
             if client.is_trusted:
                 client = client.forwarding(request)
             self.current = exchange = Exchange(self, request, client)

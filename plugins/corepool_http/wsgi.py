@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from corepool_http.exchange import Exchange
+    from corepool_http.proxies import Client
     from corepool_http.responses import Head
     from corepool_http.service import Service
 
@@ -79,6 +80,7 @@ class Wsgi:
             "wsgi.run_once": False,
             "wsgi.file_wrapper": FileWrapper,
             "wsgi.input_terminated": True,
+            "corepool.worker": service.worker,
             "SCRIPT_NAME": options.root_path,
             "SERVER_SOFTWARE": options.server or "corepool",
         }
@@ -124,17 +126,20 @@ class Wsgi:
             log.warning("every thread is busy threads=%d waiting=%d", self._most_threads, waiting)
 
     def _environ(self, exchange: Exchange, content: io.IOBase) -> dict[str, Any]:
-        request, client = exchange.request, exchange.client
-        environ = self._base.copy()
+        request, session = exchange.request, exchange.session
+        base = session.environ
+        if base is None or exchange.client is not session.client:
+            base = self._environ_of(exchange.client)
+            if exchange.client is session.client:
+                session.environ = base
+        environ = base.copy()
+        target = request.target.decode("latin-1")
         environ["REQUEST_METHOD"] = request.method
-        environ["PATH_INFO"] = request.path.decode("latin-1")
-        environ["RAW_URI"] = environ["REQUEST_URI"] = request.target.decode("latin-1")
+        environ["PATH_INFO"] = target if request.path is request.target else request.path.decode("latin-1")
+        environ["RAW_URI"] = environ["REQUEST_URI"] = target
         environ["QUERY_STRING"] = request.query.decode("latin-1") if request.query else ""
-        environ["SERVER_PROTOCOL"] = "HTTP/1.1" if request.version == "1.1" else "HTTP/1.0"
-        environ["SERVER_NAME"], environ["SERVER_PORT"] = client.server_name
-        environ["REMOTE_ADDR"] = client.host
-        environ["REMOTE_PORT"] = str(client.port)
-        environ["wsgi.url_scheme"] = client.scheme
+        if request.version == "1.0":
+            environ["SERVER_PROTOCOL"] = "HTTP/1.0"
         environ["wsgi.input"] = content
         names = self._names
         for name, value in request.headers:
@@ -153,6 +158,15 @@ class Wsgi:
         root = self._base["SCRIPT_NAME"]
         if root and environ["PATH_INFO"].startswith(root):
             environ["PATH_INFO"] = environ["PATH_INFO"][len(root) :]
+        return environ
+
+    def _environ_of(self, client: Client) -> dict[str, Any]:
+        environ = self._base.copy()
+        environ["SERVER_PROTOCOL"] = "HTTP/1.1"
+        environ["SERVER_NAME"], environ["SERVER_PORT"] = client.server_name
+        environ["REMOTE_ADDR"] = client.host
+        environ["REMOTE_PORT"] = str(client.port)
+        environ["wsgi.url_scheme"] = client.scheme
         return environ
 
     def _key(self, name: bytes) -> str:
@@ -456,9 +470,6 @@ class ThreadRun(Run):
 
     def _send(self, data: bytes) -> None:
         exchange = self._exchange
-        if exchange.ended:
-            self._may_send.set()
-            return
         exchange.write(data)
         if exchange.conn.congested:
             exchange.on_room = exchange.on_gone = self._may_send.set
@@ -474,31 +485,34 @@ class ThreadRun(Run):
 
         def send() -> None:
             try:
-                if not self._exchange.ended:
-                    self._exchange.start(head)
-                    self._exchange.send_file(wrapper.file, offset, count)
-                    self._exchange.finish()
+                self._guarded(self._transmit, head, wrapper, offset, count)
             finally:
                 sent.set()
 
-        self._post(send)
+        self._loop.call_soon_threadsafe(send)
         sent.wait()  # the file must not be closed before its descriptor is duplicated
 
+    def _transmit(self, head: Head, wrapper: FileWrapper, offset: int, count: int) -> None:
+        self._exchange.start(head)
+        self._exchange.send_file(wrapper.file, offset, count)
+        self._exchange.finish()
+
     def _post(self, call: Callable[..., None], *values: Any) -> None:
+        self._loop.call_soon_threadsafe(self._guarded, call, *values)
+
+    def _guarded(self, call: Callable[..., None], *values: Any) -> None:
+        """Do in the loop what the thread wants done, unless the client has gone."""
         exchange = self._exchange
-
-        def guarded() -> None:
-            if exchange.ended:
-                return
-            try:
-                call(*values)
-            except ResponseError as error:
-                exchange.fail_badly(error)
-            except Exception:
-                log.exception("%s failed", exchange.describe())
-                exchange.fail()
-
-        self._loop.call_soon_threadsafe(guarded if call != self._send else lambda: self._send(*values))
+        if exchange.ended:
+            self._may_send.set()
+            return
+        try:
+            call(*values)
+        except ResponseError as error:
+            exchange.fail_badly(error)
+        except Exception:
+            log.exception("%s failed", exchange.describe())
+            exchange.fail()
 
 
 def _segment(wrapper: FileWrapper) -> tuple[int, int] | None:

@@ -1,0 +1,33 @@
+"""The page of the demo pool."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from http_client import get, http_toml
+
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from tests.conftest import Pools
+
+
+def test_the_page_shows_the_pool_as_it_is(pool: Pools) -> None:
+    running = pool(http_toml(workers=3, target="corepool_http.welcome:app"))
+    pids = running.workers()
+
+    def seen() -> list[list[int]]:
+        told = json.loads(get(running, "/status.json").body)
+        return [[each["slot"], each["pid"]] for each in told["workers"]]
+
+    wait_until(lambda: seen() == [[slot, pid] for slot, pid in enumerate(pids)])
+    page = get(running, "/").body.decode()
+    assert running.urls()[0] in page
+    assert all(f"<td>{pid}<td" in page for pid in pids)
+    assert get(running, "/nothing").status == 404
+
+    # A worker that has gone is seen no more, and its successor is.
+    running.send_signal(22)  # TTOU
+    wait_until(lambda: len(running.workers()) == 2)
+    wait_until(lambda: seen() == [[slot, pid] for slot, pid in enumerate(running.workers())])
