@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import select
+import stat
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -18,6 +20,9 @@ log = logging.getLogger(__name__)
 
 _MOST_WAITING = 10_000
 """Lines that wait for a reader that is too slow; more are lost, and counted."""
+
+
+_PAGE = select.PIPE_BUF
 
 
 class AccessLog:
@@ -34,6 +39,9 @@ class AccessLog:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             self._fd = os.open(options.access_log_file, flags, 0o640)
         self._path = options.access_log_file
+        self._is_file = stat.S_ISREG(os.fstat(self._fd).st_mode)
+        self._poller = select.poll()
+        self._poller.register(self._fd, select.POLLOUT)
         self._is_announced = False
 
     def write(self, exchange: Exchange) -> None:
@@ -50,14 +58,21 @@ class AccessLog:
         """Write what has gathered, in one call."""
         self._is_announced = False
         lines, self._lines = self._lines, []
-        if not lines:
-            return
+        data = memoryview("".join(lines).encode())
         try:
-            os.write(self._fd, "".join(lines).encode())
+            while data:
+                # A pipe that nobody reads must stop no worker: what poll(2) calls writable takes a page at once.
+                if not self._is_file and not self._poller.poll(0):
+                    self._lose(len(lines), "nobody reads it")
+                    return
+                data = data[os.write(self._fd, data if self._is_file else data[:_PAGE]) :]
         except OSError as error:
-            self._lost += len(lines)
-            if self._lost == len(lines):
-                log.error("access log %s: %s; lines are lost", self._path, error)  # noqa: TRY400
+            self._lose(len(lines), str(error))
+
+    def _lose(self, lines: int, why: str) -> None:
+        if not self._lost:
+            log.error("access log %s: %s; lines are lost", self._path, why)
+        self._lost += lines
 
     def reopen(self) -> None:
         """Open the file anew: somebody has moved it away."""

@@ -132,7 +132,7 @@ class Cycle:
         except asyncio.CancelledError:
             exchange.fail(503)
             raise
-        except Exception:
+        except (Exception, SystemExit):  # which would end the loop
             log.exception("%s failed", exchange.describe())
             exchange.fail()
         else:

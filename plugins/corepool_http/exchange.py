@@ -87,8 +87,6 @@ class Exchange:
             self.write(content)
             self.finish()
             return
-        self.status = head.status
-        self.started = True
         if head.status < 200 or head.status in {204, 304}:
             self.bodyless = True
         # A 204 has no Content-Length (RFC 9110, 8.6), a 304 or an answer to HEAD that of the content left out.
@@ -104,8 +102,11 @@ class Exchange:
             connection = b"Connection: keep-alive\r\n" if request.version == "1.0" else b""
         if self.bodyless:
             content = b""
+        response = b"%b%b%b\r\n%b" % (head.lines, length, connection, content)
+        self.status = head.status
+        self.started = True
         self.sent = len(content)
-        self.conn.send(b"%b%b%b\r\n%b" % (head.lines, length, connection, content))
+        self.conn.send(response)
         self.end()
 
     def start(self, head: Head) -> None:

@@ -131,7 +131,10 @@ class RequestParser:
         self._http = httptools.HttpRequestParser(self)
         self._target = b""
         self._headers: Fields = []
+        self._chunk = 0
         self._fed = 0
+        """Bytes of the head that is arriving, without those of the chunk that it began in."""
+        self._fed_beside_body = 0
         self._upgrading = False
         self._last: Request | None = None
 
@@ -142,7 +145,11 @@ class RequestParser:
             return
         if self.refusal is not None:
             return
-        self._fed = self._fed + len(data) if self.in_head else len(data)
+        self._chunk = len(data)
+        if self.in_head:
+            self._fed += len(data)
+        body = self.body
+        received = 0 if body is None else body.received
         try:
             self._http.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -156,7 +163,14 @@ class RequestParser:
             # After "Connection: close" there is nothing that could be a request, and the response says so.
             if self.in_head or self.body is not None or self._last is None or self._last.keep_alive:
                 self._refuse(RefusedError(400, str(error)))
-        if self.in_head and self._fed > self._small:
+        if self.body is not None and self.body is body and self.body.received == received:
+            # Chunk headers, their extensions, trailers: llhttp would take them for ever.
+            self._fed_beside_body += len(data)
+            if self._fed_beside_body > self._options.max_head:
+                self._refuse(RefusedError(431, f"a trailer section of more than {self._options.max_head} bytes"))
+        else:
+            self._fed_beside_body = 0
+        if self.in_head and self._chunk + self._fed > self._small:
             excess = self._find_excess()
             if excess is not None:
                 self._refuse(excess)
@@ -170,6 +184,7 @@ class RequestParser:
 
     def on_message_begin(self) -> None:
         self.in_head = True
+        self._fed = 0
         self._target = b""
         self._headers = []
 
@@ -182,7 +197,7 @@ class RequestParser:
     def on_headers_complete(self) -> None:
         self.in_head = False
         http, headers = self._http, self._headers
-        if self._fed > self._small:
+        if self._chunk + self._fed > self._small:
             excess = self._find_excess()
             if excess is not None:
                 raise excess
@@ -298,7 +313,7 @@ class RequestParser:
             return RefusedError(414, f"a target of more than {self._options.max_request_line} bytes")
         size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._headers)
         # What llhttp keeps of a line that has no end yet is in none of these, but was fed.
-        if size > self._options.max_head or (self.in_head and self._fed > self._options.max_head + 65_536):
+        if size > self._options.max_head or (self.in_head and self._fed > self._options.max_head):
             return RefusedError(431, f"a header section of more than {self._options.max_head} bytes")
         return None
 

@@ -37,6 +37,7 @@ class Session:
         "_armed",
         "_body_mark",
         "_due",
+        "_is_head_due",
         "_is_serving",
         "client",
         "conn",
@@ -57,6 +58,7 @@ class Session:
         self.websocket: WebSocket | None = None
         self.leaving = not service.options.keep_alive
         self._is_serving = False
+        self._is_head_due = False
         self.now = 0.0
         self.client: Client | None = None
         self.environ: dict[str, Any] | None = None
@@ -107,6 +109,7 @@ class Session:
             self.current = exchange = Exchange(self, request, client)
             self.conn.busy = True
             self._body_mark = -1
+            self._is_head_due = False
             self.service.serve(exchange)
         self._is_serving = False
         if ready and self.current is None:
@@ -126,7 +129,8 @@ class Session:
             if body.received // _PROGRESS != self._body_mark or self._due == math.inf:
                 self._body_mark = body.received // _PROGRESS
                 self._be_due(self.service.options.body_timeout)
-        elif parser.in_head and current is None and self._due - time.monotonic() > self.service.options.header_timeout:
+        elif parser.in_head and current is None and not self._is_head_due:
+            self._is_head_due = True
             self._be_due(self.service.options.header_timeout)
 
     def body_was_taken(self) -> None:
@@ -144,7 +148,7 @@ class Session:
             if not self.parser.ready:
                 self.conn.close()
             return
-        current.closes = True
+        current.closes = current.closes or not self.parser.ready
         body = current.request.body
         if body is not None and body.failed:
             if body.on_change is not None:
@@ -178,7 +182,7 @@ class Session:
         if broken:
             conn.abort()
             return
-        if exchange.closes or conn.eof:
+        if exchange.closes or (conn.eof and not self.parser.ready):
             conn.close()
             return
         parser = self.parser
@@ -188,6 +192,7 @@ class Session:
         elif parser.refusal is not None:
             self._refuse()
         else:
+            self._is_head_due = parser.in_head
             self._be_due(self.service.options.header_timeout if parser.in_head else self.service.options.keep_alive)
 
     def _go_on(self) -> None:
@@ -236,10 +241,14 @@ class Session:
 
     def on_deadline(self) -> None:
         """Look at what the connection was waited for, and end it if it is really late."""
+        self._armed = math.inf
+        if self.websocket is not None:
+            if self.websocket.is_over:
+                self.conn.abort()  # it has not answered our close
+            return
         left = self._due - time.monotonic()
-        if left > 0.001 or self.websocket is not None:
-            self._armed = math.inf
-            if left < math.inf and self.websocket is None:
+        if left > 0.001:
+            if left < math.inf:
                 self._armed = self._due
                 self.conn.deadline(left)
             return
@@ -252,5 +261,3 @@ class Session:
             self.refuse(408, "the header section took too long")
         elif current is None or parser.body is not None:
             self.conn.close()
-        else:
-            self._armed = math.inf

@@ -49,7 +49,7 @@ class WebSocket:
         self._is_text = False
         self._is_accepted = False
         self._denial: Message | None = None
-        self._is_over = False
+        self.is_over = False
         self._is_pinged = False
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -66,7 +66,7 @@ class WebSocket:
         except asyncio.CancelledError:
             self._close(_GOING_AWAY, "")
             raise
-        except Exception:
+        except (Exception, SystemExit):
             log.exception("%s failed", exchange.describe())
             if self._is_accepted:
                 self._close(_INTERNAL, "")
@@ -82,7 +82,7 @@ class WebSocket:
 
     async def _receive(self) -> Message:
         while not self._messages:
-            if self._is_over:
+            if self.is_over:
                 return {"type": "websocket.disconnect", "code": self._close_code(), "reason": self._close_reason()}
             await self._wait()
         message = self._messages.popleft()
@@ -95,7 +95,7 @@ class WebSocket:
         if kind == "websocket.accept":
             self._accept(message)
         elif kind == "websocket.send":
-            if self._is_over:
+            if self.is_over:
                 return
             if not self._is_accepted:
                 raise RuntimeError("websocket.send before websocket.accept")
@@ -105,7 +105,7 @@ class WebSocket:
             else:
                 self._protocol.send_binary(message["bytes"])
             self._flush()
-            while self._conn.congested and not self._is_over:
+            while self._conn.congested and not self.is_over:
                 await self._wait()
         elif kind == "websocket.close":
             if not self._is_accepted:
@@ -238,7 +238,7 @@ class WebSocket:
     # --- both
 
     def _close(self, code: int, reason: str) -> None:
-        if not self._is_over:
+        if not self.is_over:
             try:
                 self._protocol.send_close(code, reason)
             except InvalidState:
@@ -254,9 +254,9 @@ class WebSocket:
                 self._conn.close()
 
     def _end(self) -> None:
-        if self._is_over:
+        if self.is_over:
             return
-        self._is_over = True
+        self.is_over = True
         if self._timer is not None:
             self._timer.cancel()
         if self._is_accepted and not self._exchange.ended:
@@ -273,7 +273,7 @@ class WebSocket:
             self._timer = self._loop.call_later(self._ping_interval, self._ping)
 
     def _ping(self) -> None:
-        if self._is_over:
+        if self.is_over:
             return
         if self._is_pinged:
             log.debug("%s: no pong within %g s", self._exchange.describe(), self._ping_interval)

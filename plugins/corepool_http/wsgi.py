@@ -329,7 +329,7 @@ class InlineRun(Run):
             _close(result)
             exchange.fail_badly(error)
             return
-        except Exception:
+        except (Exception, SystemExit):  # which would end the worker
             log.exception("%s failed", exchange.describe())
             _close(result)
             exchange.fail()
@@ -361,7 +361,7 @@ class InlineRun(Run):
             except ResponseError as error:
                 end()
                 exchange.fail_badly(error)
-            except Exception:
+            except (Exception, SystemExit):
                 log.exception("%s failed", exchange.describe())
                 end()
                 exchange.fail()
@@ -444,7 +444,7 @@ class ThreadRun(Run):
             self._post(exchange.finish)
         except ResponseError as error:
             self._post(exchange.fail_badly, error)
-        except Exception:
+        except (Exception, SystemExit):
             if not exchange.ended:
                 log.exception("%s failed", exchange.describe())
             self._post(exchange.fail)

@@ -7,6 +7,7 @@ import contextvars
 import hashlib
 import json
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -127,7 +128,10 @@ def wsgi(environ, start_response):
             start_response("200 OK", [*plain, ("Connection", "close")])
             return [b"bye"]
         case ["exit"]:
-            os._exit(9)
+            sys.exit("not me")
+        case ["text"]:
+            start_response("200 OK", plain)
+            return ["no bytes"]
         case ["unread"]:
             start_response("200 OK", plain)
             return [b"not read"]
@@ -162,6 +166,8 @@ async def asgi(scope, receive, send):
     match scope["path"].strip("/").split("/"):
         case ["raise"]:
             raise RuntimeError("raised on purpose")
+        case ["exit"]:
+            sys.exit("not me")
         case ["raise-later"]:
             await _start(send)
             await send({"type": "http.response.body", "body": b"part", "more_body": True})

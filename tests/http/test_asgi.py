@@ -85,7 +85,7 @@ def test_tasks_outlive_the_response_and_contexts_do_not(asgi: PoolProcess) -> No
     assert get(asgi, "/state").body == b"at startup"
 
 
-@pytest.mark.parametrize("path", ["/raise", "/return", "/inject"])
+@pytest.mark.parametrize("path", ["/raise", "/return", "/inject", "/exit"])
 def test_a_failing_application_is_answered_for(asgi: PoolProcess, path: str) -> None:
     pids = asgi.workers()
     assert get(asgi, path).status == 500

@@ -200,3 +200,11 @@ def test_a_leaving_worker_ends_its_connections_between_requests(pool: Pools) -> 
         assert (response.body, response.header("connection")) == (b"slept", "close")
         assert receive_all(idle) == b""
     assert running.wait() == 0
+
+
+def test_an_access_log_that_nobody_reads_stops_nobody(pool: Pools) -> None:
+    wrapper = ("sh", "-c", 'mkfifo log && exec 3<>log && exec "$@" >log', "sh")
+    running = pool(http_toml(**ECHO, access_log="combined"), wrapper=wrapper)
+    asked = b"".join(request("/" + "a" * 1000, close=False) for _ in range(199)) + request("/last")
+    assert len(parse(ask(running, asked), ["GET"] * 200)) == 200
+    wait_until(lambda: "nobody reads it; lines are lost" in running.stderr)

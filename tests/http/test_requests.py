@@ -185,3 +185,24 @@ def test_mutated_requests_end_nothing(asgi: PoolProcess) -> None:
     assert asgi.workers() == pids
     assert "Traceback" not in asgi.stderr
     assert get(asgi, "/").status == 200
+
+
+def test_requests_before_the_end_of_a_client_are_answered(asgi: PoolProcess) -> None:
+    with connect(asgi.urls()[0]) as sock:
+        sock.sendall(b"".join(request(f"/{number}", close=False) for number in range(20)))
+        sock.shutdown(1)
+        responses = parse(receive_all(sock), ["GET"] * 20)
+    assert [response.status for response in responses] == [200] * 20
+
+
+@pytest.mark.parametrize(
+    "tail", [b"0\r\n" + b"A: b\r\n" * 100_000, b"0\r\nA: " + b"b" * 400_000, b"3;" + b"x" * 400_000]
+)
+def test_what_stands_beside_a_body_is_bounded(asgi: PoolProcess, tail: bytes) -> None:
+    with connect(asgi.urls()[0]) as sock:
+        try:
+            sock.sendall(CHUNKED + b"3\r\nabc\r\n" + tail)
+            answer = receive_all(sock)
+        except OSError:
+            return  # it was closed before it had taken everything
+    assert b" 400 " in answer.partition(b"\r\n")[0]

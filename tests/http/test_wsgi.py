@@ -112,6 +112,7 @@ def test_continue_is_not_sent_when_nobody_reads(wsgi: PoolProcess) -> None:
         ("/inject", 500, b"500 Internal Server Error\n"),
         ("/inject-name", 500, b"500 Internal Server Error\n"),
         ("/no-start", 500, b"500 Internal Server Error\n"),
+        ("/exit", 500, b"500 Internal Server Error\n"),
         ("/twice", 500, b"500 Internal Server Error\n"),
     ],
 )
@@ -125,6 +126,10 @@ def test_responses(wsgi: PoolProcess, path: str, status: int, body: bytes) -> No
     response = get(wsgi, path, method="HEAD")
     assert (response.status, response.body) == (status, b"")
     assert wsgi.workers() == pids
+
+
+def test_text_is_no_content(wsgi: PoolProcess) -> None:
+    assert get(wsgi, "/text").status == 500
 
 
 def test_an_error_is_logged_with_its_request(wsgi: PoolProcess) -> None:
