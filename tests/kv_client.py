@@ -8,6 +8,13 @@ import hiredis
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterable
+
+
+def encode(words: tuple[object, ...]) -> bytes:
+    arguments = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+    parts = [b"$%d\r\n%b\r\n" % (len(each), each) for each in arguments]
+    return b"*%d\r\n%b" % (len(parts), b"".join(parts))
 
 
 class Client:
@@ -22,9 +29,11 @@ class Client:
         return self.receive()
 
     def send(self, *words: object) -> None:
-        arguments = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-        parts = [b"$%d\r\n%b\r\n" % (len(each), each) for each in arguments]
-        self.sock.sendall(b"*%d\r\n%b" % (len(parts), b"".join(parts)))
+        self.sock.sendall(encode(words))
+
+    def send_all(self, commands: Iterable[tuple[object, ...]]) -> None:
+        """Send a pipeline."""
+        self.sock.sendall(b"".join(map(encode, commands)))
 
     def receive(self) -> Any:
         while True:

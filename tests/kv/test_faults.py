@@ -237,3 +237,25 @@ def release_one(fifo: Path) -> Iterator[Callable[[int], Any]]:
         fifo.unlink()
         os.write(fd, bytes(100))
         os.close(fd)
+
+
+def test_a_stopping_pool_answers_what_it_is_committing(pool: Pools, clients: Clients, tmp_path: Path) -> None:
+    slow = tmp_path / "slow"
+    environment = {"LD_PRELOAD": str(compile_preload("disk", tmp_path)), "TEST_DISK_WAITS": str(slow)}
+    toml = kv_toml(workers=1, durability="always", store=f"lmdb:{tmp_path}/data")
+    running = pool(toml, environment=environment)
+    first, second, idle = (clients(running) for _ in range(3))
+    os.mkfifo(slow)
+    with release_one(slow) as release:
+        first.send("SET", "a", "x")
+        assert idle("GET", "a") is None  # so the commit has begun, or begins now
+        second.send("SET", "b", "x")
+        assert idle("GET", "b") is None
+        running.send_signal(signal.SIGTERM)
+        with pytest.raises(EOFError):
+            idle.receive()
+        release(20)
+        assert [first.receive(), second.receive()] == [b"OK", b"OK"]
+    assert running.wait() == 0
+    again = pool(toml)
+    assert clients(again)("MGET", "a", "b") == [b"x", b"x"]

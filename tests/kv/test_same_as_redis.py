@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import hiredis
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kv_client import kv_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from kv_client import Client
 
     from corepool.testing.pool import PoolProcess
+    from tests.conftest import Pools
 
 Words = tuple[str, ...]
 
@@ -140,6 +143,26 @@ def test_replies_are_those_of_redis(
                 clock.advance(float(command[1]))
                 continue
             expected, got = comparable(redis_server(*command)), comparable(ours(*command))
+            assert got == expected, f"{command}: {got!r} instead of {expected!r}"
+
+    check()
+
+
+@pytest.mark.parametrize("durability", ["always", "everysec"])
+def test_pipelines_are_answered_as_by_redis(
+    pool: Pools, clients: Callable[[PoolProcess], Client], redis_server: Client, clock: Clock, durability: str
+) -> None:
+    ours = clients(pool(kv_toml(durability=durability), environment=clock.environment))
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(COMMAND, min_size=1, max_size=60), st.integers(1, 40))
+    def check(commands: list[Words], times: int) -> None:
+        # Over and over, so that some of it waits for a commit while the rest arrives.
+        commands = [("RESET",), ("FLUSHALL",), *commands * times]
+        for server in (redis_server, ours):
+            server.send_all(commands)
+        for command in commands:
+            expected, got = comparable(redis_server.receive()), comparable(ours.receive())
             assert got == expected, f"{command}: {got!r} instead of {expected!r}"
 
     check()
