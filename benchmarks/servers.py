@@ -14,10 +14,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from benchmarks.processes import pinned
 from benchmarks.results import BenchError
@@ -47,6 +48,8 @@ class Server:
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    says_ready: bool = True
+    """It tells $NOTIFY_SOCKET; otherwise it is ready when it takes a connection."""
 
     @contextmanager
     def running(self, core: int) -> Iterator[Running]:
@@ -62,7 +65,10 @@ class Server:
             notify.bind(f"{scratch}/notify")
             process = self._start(Path(scratch), port, core)
             try:
-                self._await_ready(process, notify, Path(scratch))
+                if self.says_ready:
+                    self._await_ready(process, notify, Path(scratch))
+                else:
+                    self._await_listening(process, port, Path(scratch))
                 yield Running(process.pid, port)
             finally:
                 _stop(process)
@@ -92,7 +98,21 @@ class Server:
                     return
         finally:
             os.close(ended)
-        what = "ended before it was ready" if readable else f"was not ready after {START_TIMEOUT_S:.0f} s"
+        self._fail(process, scratch, ended=bool(readable))
+
+    def _await_listening(self, process: subprocess.Popen[bytes], port: int, scratch: Path) -> None:
+        give_up = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < give_up and process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return
+        self._fail(process, scratch, ended=process.poll() is not None)
+
+    def _fail(self, process: subprocess.Popen[bytes], scratch: Path, *, ended: bool) -> NoReturn:
+        what = "ended before it was ready" if ended else f"was not ready after {START_TIMEOUT_S:.0f} s"
         tail = (scratch / "log").read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
         raise BenchError(f"{self.name}: {process.args!r} {what}; the end of its log:\n{tail}")
 
@@ -117,6 +137,51 @@ def corepool(
     )
     folders = [folder for folder in (pythonpath, os.environ.get("PYTHONPATH")) if folder]
     return Server(name, command + options, {"PYTHONPATH": os.pathsep.join(folders)} if folders else {})
+
+
+def corepool_http(
+    what: str, *, dispatcher: str = "least-connections", name: str = "corepool", root: str = ""
+) -> Server:
+    """Start a pool that serves the greeting by WSGI or ASGI, or the files of a folder."""
+    server = corepool("http", dispatcher, name=name)
+    options = ("-o", f"root={root}") if root else ("-o", f"target=benchmarks.peers.hello:{what}")
+    return Server(name, server.command + options, server.environment)
+
+
+def bjoern() -> Server:
+    """Start bjoern, WSGI in C."""
+    return Server("bjoern", (sys.executable, "-m", "benchmarks.peers.with_bjoern", "{port}"), says_ready=False)
+
+
+def granian(interface: str) -> Server:
+    """Start granian, WSGI and ASGI in Rust, with one worker."""
+    command = (sys.executable, "-m", "granian", "--interface", interface, "--host", "127.0.0.1", "--port", "{port}")
+    options = ("--workers", "1", "--no-ws", "--log-level", "error", f"benchmarks.peers.hello:{interface}")
+    return Server("granian", command + options, says_ready=False)
+
+
+def uvicorn() -> Server:
+    """Start uvicorn with uvloop and httptools."""
+    command = (sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--no-access-log")
+    options = ("--loop", "uvloop", "--http", "httptools", "--log-level", "error", "benchmarks.peers.hello:asgi")
+    return Server("uvicorn", command + options, says_ready=False)
+
+
+def nginx(root: str) -> Server:
+    """Start nginx with one worker: files of a folder, and a fixed answer at "/"."""
+    user = "user root;" if os.geteuid() == 0 else ""  # the folder is ours alone
+    places = "".join(
+        f"{kind}_temp_path {{scratch}}/{kind}; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    settings = (
+        f"{user} daemon off; pid {{scratch}}/pid; error_log stderr error; worker_processes 1; "
+        "events {{ worker_connections 4096; }} "
+        "http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; default_type text/plain; "
+        f"{places} server {{{{ listen 127.0.0.1:{{port}} reuseport; root {root}; "
+        'location = / {{ return 200 "Hello, world!\\n"; }} }} }}'
+    )
+    script = f'printf "%s" "$1" >"$2/nginx.conf" && exec {require("nginx")} -p "$2" -c "$2/nginx.conf"'
+    return Server("nginx", ("sh", "-c", script, "sh", settings, "{scratch}"), says_ready=False)
 
 
 def redis(*, append: bool = False) -> Server:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import churn, kv, memory, ping
+from benchmarks.cases import churn, http, kv, memory, ping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,4 +17,5 @@ CASES: Mapping[str, Callable[[Bench], list[Comparison]]] = {
     "churn": churn.run,
     "memory": memory.run,
     "kv": kv.run,
+    "http": http.run,
 }

@@ -61,7 +61,8 @@ class Heads:
         self._server = f"Server: {server}\r\n".encode("latin-1") if server else b""
         self._second = -1
         self._date = b""
-        self._kinds: dict[str, Kind] = {}
+        self._kinds: dict[str | bytes, Kind] = {}
+        self._byte_lines: dict[int, bytes] = {}
         self._status_lines: dict[str, tuple[int, bytes]] = {}
 
     def of_text(self, status: str, headers: Sequence[tuple[str, str]]) -> Head:
@@ -71,29 +72,48 @@ class Heads:
         """
         found = self._status_lines.get(status)
         code, line = found if found is not None else self._status_line(status)
-        kinds = self._kinds
-        special = 0
-        for name, _ in headers:
-            kind = kinds.get(name)
-            if kind is None:
-                kind = self._kind(name)
-            if kind:
-                special += 1
+        is_plain, length = self._look_at(headers)
         text = "".join([f"{name}: {value}\r\n" for name, value in headers])
         count = len(headers)
         if text.count("\n") != count or text.count("\r") != count or "\0" in text:
             raise ResponseError(f"a header with a line break: {_broken(headers)}")
-        if special:
+        if not is_plain:
             return self._with_special(code, line, headers)
-        return Head(code, b"%b%b%b%b" % (line, self._date_line(), self._server, text.encode("latin-1")), None, False)
+        return Head(code, b"%b%b%b%b" % (line, self._date_line(), self._server, text.encode("latin-1")), length, False)
 
     def of_bytes(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> Head:
         """Make a head of ASGI's status and headers.
 
         :raises ResponseError: they would not be what they seem on the wire.
         """
-        text = [(str(name, "latin-1"), str(value, "latin-1")) for name, value in headers]
-        return self.of_text(f"{status} {_REASONS.get(status, '')}", text)
+        is_plain, length = self._look_at(headers)
+        data = b"".join([b"%b: %b\r\n" % (name, value) for name, value in headers])
+        count = len(headers)
+        if not is_plain or data.count(b"\n") != count or data.count(b"\r") != count or b"\0" in data:
+            text = [(str(name, "latin-1"), str(value, "latin-1")) for name, value in headers]
+            return self.of_text(f"{status} {reason_of(status)}", text)
+        line = self._byte_lines.get(status)
+        if line is None:
+            _, line = self._status_line(f"{status} {reason_of(status)}")
+            self._byte_lines[status] = line
+        return Head(status, b"%b%b%b%b" % (line, self._date_line(), self._server, data), length, False)
+
+    def _look_at(self, headers: Sequence[tuple[str, str]] | Sequence[tuple[bytes, bytes]]) -> tuple[bool, int | None]:
+        """Tell whether the headers can be sent as they are, and the length that they announce."""
+        find = self._kinds.get
+        is_plain = True
+        length: int | None = None
+        for name, value in headers:
+            kind = find(name)
+            if kind is None:
+                kind = self._kind(name)
+            if kind:
+                # Of what is special, a length is in nearly every response, and needs no change.
+                if kind is Kind.LENGTH and length is None and value.isdigit() and value.isascii():
+                    length = int(value)
+                else:
+                    is_plain = False
+        return is_plain, length
 
     def _with_special(self, code: int, line: bytes, headers: Sequence[tuple[str, str]]) -> Head:
         length: int | None = None
@@ -126,10 +146,11 @@ class Heads:
             self._date = b"Date: %b\r\n" % formatdate(now, usegmt=True).encode()
         return self._date
 
-    def _kind(self, name: str) -> Kind:
-        if not _TOKEN.fullmatch(name):
-            raise ResponseError(f"a header's name: {name!r}")
-        kind = _KINDS.get(name.lower(), Kind.PLAIN)
+    def _kind(self, name: str | bytes) -> Kind:
+        text = name if isinstance(name, str) else name.decode("latin-1")
+        if not _TOKEN.fullmatch(text):
+            raise ResponseError(f"a header's name: {text!r}")
+        kind = _KINDS.get(text.lower(), Kind.PLAIN)
         if len(self._kinds) < _MOST_NAMES:
             self._kinds[name] = kind
         return kind
