@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 _RANGE = re.compile(r"(\d*)-(\d*)")
 _MOST_RANGES = 16
+_MOST_KEPT = 1000
+_CONDITIONS = frozenset(
+    (b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range")
+)
 _CODINGS = (("br", ".br"), ("gzip", ".gz"))
 
 Headers = list[tuple[str, str]]
@@ -49,7 +53,10 @@ class Files:
         self._index = options.index
         self._lists = options.listing
         self._follows = options.follow_links
+        self._prefix = str(self._root).rstrip("/")
         self._types = mimetypes.MimeTypes()
+        self._kinds: dict[str, str] = {}
+        self._dates: dict[int, str] = {}
 
     def serve(self, exchange: Exchange) -> None:
         request = exchange.request
@@ -62,27 +69,46 @@ class Files:
         if parts is None:
             exchange.fail(404)
             return
-        path = self._root.joinpath(*parts)
-        if not self._may_serve(path):
-            exchange.fail(404)
-        elif path.is_dir():
+        path = "/".join([self._prefix, *parts])
+        fd = self._open(exchange, path)
+        if fd < 0:
+            return
+        status = os.fstat(fd)
+        if stat.S_ISREG(status.st_mode) and not request.path.endswith(b"/"):
+            with os.fdopen(fd, "rb", 0) as file:
+                self._serve_file(exchange, path, file, status)
+            return
+        os.close(fd)
+        if stat.S_ISDIR(status.st_mode):
             self._serve_folder(exchange, path)
-        elif request.path.endswith(b"/"):
-            exchange.fail(404)
         else:
-            self._serve_file(exchange, path)
+            exchange.fail(404)
 
     def close(self) -> None:
         """Nothing is held."""
 
-    def _may_serve(self, path: Path) -> bool:
+    def _open(self, exchange: Exchange, path: str) -> int:
+        """Open what is there and may be served, or answer that it may not; -1 then."""
         try:
-            real = path.resolve(strict=True)
-        except (OSError, RuntimeError):
-            return False
-        return self._follows or real.is_relative_to(self._root)
+            # Opening a fifo would wait for its other end.
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except PermissionError:
+            exchange.fail(403)
+            return -1
+        except (OSError, ValueError):
+            exchange.fail(404)
+            return -1
+        if self._is_inside(fd):
+            return fd
+        os.close(fd)
+        exchange.fail(404)
+        return -1
 
-    def _serve_folder(self, exchange: Exchange, path: Path) -> None:
+    def _is_inside(self, fd: int) -> bool:
+        # Where it really is, looked at when it can't be exchanged for another any more.
+        return self._follows or f"{os.readlink(f'/proc/self/fd/{fd}')}/".startswith(f"{self._prefix}/")  # noqa: PTH115
+
+    def _serve_folder(self, exchange: Exchange, path: str) -> None:
         request = exchange.request
         if not request.path.endswith(b"/"):
             # A second slash at the front would name a host.
@@ -91,65 +117,71 @@ class Files:
             self._answer(exchange, 301, [("Location", location)], b"")
             return
         for name in self._index:
-            if (path / name).is_file() and self._may_serve(path / name):
-                self._serve_file(exchange, path / name)
-                return
+            index = f"{path}/{name}"
+            if not Path(index).is_file():
+                continue
+            fd = self._open(exchange, index)
+            if fd >= 0:
+                with os.fdopen(fd, "rb", 0) as file:
+                    self._serve_file(exchange, index, file, os.fstat(fd))
+            return
         if not self._lists:
             exchange.fail(404)
             return
-        entries = sorted(each.name + ("/" if each.is_dir() else "") for each in path.iterdir())
+        entries = sorted(each.name + ("/" if each.is_dir() else "") for each in Path(path).iterdir())
         title = html.escape(request.path.decode("utf-8", "replace"))
         links = "".join(f'<li><a href="{quote("./" + name)}">{html.escape(name)}</a></li>\n' for name in entries)
         page = f"<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1>\n<ul>\n{links}</ul>\n"
         self._answer(exchange, 200, [("Content-Type", "text/html; charset=utf-8")], page.encode("utf-8", "replace"))
 
-    def _serve_file(self, exchange: Exchange, path: Path) -> None:
+    def _serve_file(self, exchange: Exchange, path: str, file: BinaryIO, status: os.stat_result) -> None:
         headers: Headers = []
-        kind, _ = self._types.guess_type(path.name)
-        kind = kind or "application/octet-stream"
-        if kind.startswith("text/"):
-            kind += "; charset=utf-8"
-        chosen, varies = self._neighbour(exchange, path, headers)
-        try:
-            # Opening a fifo would wait for its other end.
-            fd = os.open(chosen, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except PermissionError:
-            exchange.fail(403)
-            return
-        except OSError:
-            exchange.fail(404)
-            return
-        with os.fdopen(fd, "rb") as file:
-            status = os.fstat(fd)
-            # Where it really is, looked at when it can't be exchanged for another any more.
-            is_inside = self._follows or Path(f"/proc/self/fd/{fd}").readlink().is_relative_to(self._root)
-            if not (stat.S_ISREG(status.st_mode) and is_inside):
-                exchange.fail(404)
-                return
-            etag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
-            headers += [("ETag", etag), ("Last-Modified", formatdate(status.st_mtime, usegmt=True))]
-            if varies:
-                headers.append(("Vary", "Accept-Encoding"))
-            self._answer_conditions(exchange, file, headers, kind, status)
-
-    def _neighbour(self, exchange: Exchange, path: Path, headers: Headers) -> tuple[Path, bool]:
-        """Choose a precompressed neighbour that the client takes, if there is one."""
-        accepted = exchange.request.fields.get(b"accept-encoding", b"").decode("latin-1").lower()
         varies = False
+        accepted = exchange.request.fields.get(b"accept-encoding", b"").decode("latin-1").lower()
         for coding, suffix in _CODINGS:
-            neighbour = path.with_name(path.name + suffix)
-            if neighbour.is_file() and self._may_serve(neighbour):
-                varies = True
-                if _accepts(accepted, coding):
-                    headers.append(("Content-Encoding", coding))
-                    return neighbour, True
-        return path, varies
+            if not os.path.exists(path + suffix):  # noqa: PTH110  # pathlib costs as much as sending the file
+                continue
+            varies = True
+            if not _accepts(accepted, coding):
+                continue
+            fd = self._open(exchange, path + suffix)
+            if fd < 0:
+                return
+            with os.fdopen(fd, "rb", 0) as packed:
+                headers += [("Content-Encoding", coding), ("Vary", "Accept-Encoding")]
+                self._answer_conditions(exchange, packed, headers, self._type_of(path), os.fstat(fd))
+            return
+        if varies:
+            headers.append(("Vary", "Accept-Encoding"))
+        self._answer_conditions(exchange, file, headers, self._type_of(path), status)
+
+    def _type_of(self, path: str) -> str:
+        suffix = path[path.rfind(".") :] if "." in path[path.rfind("/") :] else ""
+        kind = self._kinds.get(suffix)
+        if kind is None:
+            kind = self._types.guess_type(f"a{suffix}")[0] or "application/octet-stream"
+            if kind.startswith("text/"):
+                kind += "; charset=utf-8"
+            if len(self._kinds) < _MOST_KEPT:
+                self._kinds[suffix] = kind
+        return kind
+
+    def _date_of(self, seconds: int) -> str:
+        date = self._dates.get(seconds)
+        if date is None:
+            date = formatdate(seconds, usegmt=True)
+            if len(self._dates) < _MOST_KEPT:
+                self._dates[seconds] = date
+        return date
 
     def _answer_conditions(
         self, exchange: Exchange, file: BinaryIO, headers: Headers, kind: str, status: os.stat_result
     ) -> None:
-        fields = {name: value.decode("latin-1") for name, value in exchange.request.fields.items()}
-        etag, modified = headers[-1][1] if headers[-1][0] == "ETag" else dict(headers)["ETag"], int(status.st_mtime)
+        fields = {
+            name: value.decode("latin-1") for name, value in exchange.request.fields.items() if name in _CONDITIONS
+        }
+        etag, modified = f'"{status.st_mtime_ns:x}-{status.st_size:x}"', int(status.st_mtime)
+        headers += [("ETag", etag), ("Last-Modified", self._date_of(modified))]
         if b"if-match" in fields:
             if not _matches(fields[b"if-match"], etag, weak=False):
                 exchange.fail(412)

@@ -130,6 +130,8 @@ class RequestParser:
         self._find_name = names.find
         self._http = httptools.HttpRequestParser(self)
         self._target = b""
+        self._host = b""
+        """The last one, which was looked at."""
         self._headers: Fields = []
         self._chunk = 0
         self._fed = 0
@@ -211,8 +213,10 @@ class RequestParser:
         if host is None:
             if version == "1.1":
                 raise RefusedError(400, "no Host")
-        elif not _HOST.fullmatch(host):
-            raise RefusedError(400, "a Host that is none")
+        elif host != self._host:
+            if not _HOST.fullmatch(host):
+                raise RefusedError(400, "a Host that is none")
+            self._host = host
         target = self._target
         if target[:1] != b"/" or b"#" in target:
             target = self._unusual_target(target, headers, fields)

@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    Key = tuple[object, ...]
+
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BREAKS = re.compile(r"[\r\n\0]")
 _STATUS = re.compile(r"[1-9][0-9][0-9] ?[^\x00-\x08\x0a-\x1f\x7f]*")
 _MOST_NAMES = 1000
+_MOST_HEADS = 1000
+_LONGEST_KEPT_HEAD = 4096
 
 _REASONS = {status.value: status.phrase for status in http.HTTPStatus}
 
@@ -61,6 +65,7 @@ class Heads:
         self._server = f"Server: {server}\r\n".encode("latin-1") if server else b""
         self._second = -1
         self._date = b""
+        self._heads: dict[Key, Head] = {}
         self._kinds: dict[str | bytes, Kind] = {}
         self._byte_lines: dict[int, bytes] = {}
         self._status_lines: dict[str, tuple[int, bytes]] = {}
@@ -70,6 +75,44 @@ class Heads:
 
         :raises ResponseError: they would not be what they seem on the wire.
         """
+        try:
+            key = (status, *headers)
+            head = self._made(key)
+        except TypeError:  # a list for a pair
+            return self._make_of_text(status, [(name, value) for name, value in headers])
+        if head is None:
+            head = self._keep(key, self._make_of_text(status, headers))
+        return head
+
+    def of_bytes(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> Head:
+        """Make a head of ASGI's status and headers.
+
+        :raises ResponseError: they would not be what they seem on the wire.
+        """
+        try:
+            key = (status, *headers)
+            head = self._made(key)
+        except TypeError:
+            return self._make_of_bytes(status, [(bytes(name), bytes(value)) for name, value in headers])
+        if head is None:
+            head = self._keep(key, self._make_of_bytes(status, headers))
+        return head
+
+    def _made(self, key: Key) -> Head | None:
+        """Find a head that was made in this second: most responses of an application look the same."""
+        now = int(time.time())
+        if now != self._second:
+            self._second = now
+            self._date = b"Date: %b\r\n" % formatdate(now, usegmt=True).encode()
+            self._heads.clear()
+        return self._heads.get(key)
+
+    def _keep(self, key: Key, head: Head) -> Head:
+        if len(self._heads) < _MOST_HEADS and len(head.lines) < _LONGEST_KEPT_HEAD:
+            self._heads[key] = head
+        return head
+
+    def _make_of_text(self, status: str, headers: Sequence[tuple[str, str]]) -> Head:
         found = self._status_lines.get(status)
         code, line = found if found is not None else self._status_line(status)
         is_plain, length = self._look_at(headers)
@@ -79,24 +122,20 @@ class Heads:
             raise ResponseError(f"a header with a line break: {_broken(headers)}")
         if not is_plain:
             return self._with_special(code, line, headers)
-        return Head(code, b"%b%b%b%b" % (line, self._date_line(), self._server, text.encode("latin-1")), length, False)
+        return Head(code, b"%b%b%b%b" % (line, self._date, self._server, text.encode("latin-1")), length, False)
 
-    def of_bytes(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> Head:
-        """Make a head of ASGI's status and headers.
-
-        :raises ResponseError: they would not be what they seem on the wire.
-        """
+    def _make_of_bytes(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> Head:
         is_plain, length = self._look_at(headers)
         data = b"".join([b"%b: %b\r\n" % (name, value) for name, value in headers])
         count = len(headers)
         if not is_plain or data.count(b"\n") != count or data.count(b"\r") != count or b"\0" in data:
             text = [(str(name, "latin-1"), str(value, "latin-1")) for name, value in headers]
-            return self.of_text(f"{status} {reason_of(status)}", text)
+            return self._make_of_text(f"{status} {reason_of(status)}", text)
         line = self._byte_lines.get(status)
         if line is None:
             _, line = self._status_line(f"{status} {reason_of(status)}")
             self._byte_lines[status] = line
-        return Head(status, b"%b%b%b%b" % (line, self._date_line(), self._server, data), length, False)
+        return Head(status, b"%b%b%b%b" % (line, self._date, self._server, data), length, False)
 
     def _look_at(self, headers: Sequence[tuple[str, str]] | Sequence[tuple[bytes, bytes]]) -> tuple[bool, int | None]:
         """Tell whether the headers can be sent as they are, and the length that they announce."""
@@ -135,16 +174,9 @@ class Heads:
             has_date = has_date or kind is Kind.DATE
             has_server = has_server or kind is Kind.SERVER
             kept.append(f"{name}: {value}\r\n")
-        date = b"" if has_date else self._date_line()
+        date = b"" if has_date else self._date
         server = b"" if has_server else self._server
         return Head(code, b"%b%b%b%b" % (line, date, server, "".join(kept).encode("latin-1")), length, closes)
-
-    def _date_line(self) -> bytes:
-        now = int(time.time())
-        if now != self._second:
-            self._second = now
-            self._date = b"Date: %b\r\n" % formatdate(now, usegmt=True).encode()
-        return self._date
 
     def _kind(self, name: str | bytes) -> Kind:
         text = name if isinstance(name, str) else name.decode("latin-1")

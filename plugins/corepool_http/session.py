@@ -191,6 +191,8 @@ class Session:
                 self.service.worker.at_batch_end(self._go_on)
         elif parser.refusal is not None:
             self._refuse()
+        elif not parser.in_head and self._armed < math.inf:
+            self._due = time.monotonic() + self.service.options.keep_alive
         else:
             self._is_head_due = parser.in_head
             self._be_due(self.service.options.header_timeout if parser.in_head else self.service.options.keep_alive)
