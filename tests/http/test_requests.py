@@ -206,3 +206,39 @@ def test_what_stands_beside_a_body_is_bounded(asgi: PoolProcess, tail: bytes) ->
         except OSError:
             return  # it was closed before it had taken everything
     assert b" 400 " in answer.partition(b"\r\n")[0]
+
+
+def test_no_bytes_break_the_parser() -> None:
+    """100,000 requests with faults: each is read or refused, and nothing else ever happens."""
+    dice = random.Random(9112)  # noqa: S311
+    seeds = [data for data, _ in VALID] + [data[:300] for data, _ in REFUSED.values()]
+    pieces = [
+        b"\r\n",
+        b"\n",
+        b" ",
+        b"\0",
+        b":",
+        b"0",
+        b"Content-Length: 1\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b"\xff",
+    ]
+    options, names = HttpOptions(target="a:b"), Names()
+    refused = 0
+    for _ in range(100_000):
+        data = bytearray(dice.choice(seeds))
+        for _ in range(dice.randrange(1, 5)):
+            place = dice.randrange(len(data) + 1)
+            if dice.random() < 0.5:
+                data[place : place + dice.randrange(4)] = dice.choice(pieces)
+            else:
+                data[place : place + 1] = bytes((dice.randrange(256),))
+        parser = RequestParser(options, names)
+        middle = dice.randrange(len(data) + 1)
+        parser.feed(bytes(data[:middle]))
+        parser.feed(bytes(data[middle:]))
+        refused += parser.refusal is not None
+        for found in parser.ready:
+            assert found.version in {"1.0", "1.1"}
+            assert found.target[:1] in {b"/", b"*"}
+    assert 20_000 < refused < 100_000
