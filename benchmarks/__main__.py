@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import machine, report
-from benchmarks.cases import CASES
+from benchmarks.cases import BY_DEFAULT, CASES
 from benchmarks.processes import Cores
 from benchmarks.results import BenchError, Comparison
 from benchmarks.turns import Bench
@@ -41,7 +41,7 @@ def main() -> int:
                 out.print(f"{name:10}{value}", highlight=False)
             out.print()
             comparisons: list[Comparison] = []
-            for name in arguments.case or CASES:
+            for name in arguments.case or BY_DEFAULT:
                 for comparison in CASES[name](bench):
                     if comparison.figures:
                         report.print_comparison(out, comparison)

@@ -19,3 +19,6 @@ CASES: Mapping[str, Callable[[Bench], list[Comparison]]] = {
     "kv": kv.run,
     "http": http.run,
 }
+
+BY_DEFAULT = ("ping", "churn", "memory", "kv")
+"""What runs when no case is named; the others have peers that need more than a package of Python."""
