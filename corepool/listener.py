@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from corepool.config.settings import ListenerSettings
     from corepool.spec.dispatcher import Dispatcher
     from corepool.spec.transport import Endpoint, Transport
+    from corepool.spec.types import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class BoundSocket:
-    """One listening socket. `index` is how messages name it; `url` is as bound."""
+    """One listening socket. `index` is how messages name it; `url` and `address` are as bound."""
 
     index: int
     listener: Listener
@@ -44,6 +45,7 @@ class BoundSocket:
     transport: Transport
     socket: socket.socket
     url: str
+    address: Address
 
     def close(self) -> None:
         """Stop listening; the master's business alone. Idempotent."""

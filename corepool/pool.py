@@ -150,7 +150,8 @@ class _Plan:
             if listener is None:
                 transport.close(endpoint, sock)
                 continue
-            bound.append(BoundSocket(len(bound), listener, endpoint, transport, sock, transport.url(endpoint, sock)))
+            url, address = transport.url(endpoint, sock), transport.address(sock.getsockname())
+            bound.append(BoundSocket(len(bound), listener, endpoint, transport, sock, url, address))
         if mistakes:
             _close_all(bound)
             raise ConfigError(mistakes)

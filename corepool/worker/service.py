@@ -32,6 +32,8 @@ _RECEIVED, _ACCEPTED, _CLOSED, _SETTLED = (
 
 _GRACEFUL = frozenset({CloseReason.CLOSED, CloseReason.TIMEOUT, CloseReason.DRAIN})
 
+_WILDCARDS = frozenset({"0.0.0.0", "::"})
+
 _LINGER_S = 2.0
 """How long a closed connection may go on sending to nobody before it is reset (nginx's lingering_timeout is 5 s)."""
 
@@ -138,6 +140,8 @@ class Service:
         self.read = self.wire.read
         self.write = self.wire.write
         self._transport = bound.transport
+        # Two system calls a connection less, where a socket is not bound to every address of the machine.
+        self._local = None if bound.address.host in _WILDCARDS else bound.address
         self._loop = loop
         self._tally = tally
 
@@ -198,7 +202,9 @@ class Service:
         )
 
     def address_of(self, handle: Handle, *, peer: bool) -> Address:
-        """Give an address of a connection; Address("unknown") once it is gone."""
+        """Give an address of a connection; that of the peer is Address("unknown") once it is gone."""
+        if not peer and self._local is not None:
+            return self._local
         try:
             return self._transport.address(self.wire.sockaddr(handle, peer=peer))
         except OSError:
