@@ -56,7 +56,7 @@ class Exchange:
         self.closes: bool = not request.keep_alive
         self.bodyless = request.method == "HEAD"
         self.on_gone: Callable[[], None] | None = None
-        """Called when the client has gone before the end."""
+        """Called when nothing more can be sent: the response has ended, or the client has gone before."""
         self.on_room: Callable[[], None] | None = None
         """Called when the client has read enough for more."""
         self._chunked = False
@@ -175,12 +175,14 @@ class Exchange:
         """Let the connection go on with its next request."""
         self.ended = True
         self.session.ended(self)
+        self._release()
 
     def abandon(self) -> None:
         """Break a response off: the client must see that it is not whole."""
         self.closes = True
         self.ended = True
         self.session.ended(self, broken=True)
+        self._release()
 
     def fail(self, status: int = 500, headers: Sequence[tuple[str, str]] = ()) -> None:
         """Answer with an error, if nothing was answered yet; or break off."""
@@ -197,6 +199,11 @@ class Exchange:
         """Answer for an application whose response is none."""
         log.error("%s: the application's response is refused: %s", self.describe(), error)
         self.fail()
+
+    def _release(self) -> None:
+        on_gone, self.on_gone = self.on_gone, None
+        if on_gone is not None:
+            on_gone()  # a task of the application may still wait for that
 
     def _must_close(self) -> bool:
         body = self.request.body

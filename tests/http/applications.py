@@ -194,6 +194,12 @@ async def asgi(scope, receive, send):
             before = REQUEST.get()
             REQUEST.set(scope["path"])
             await _reply(send, before.encode())
+        case ["concurrent"]:
+            await receive()
+            waiting = asyncio.ensure_future(receive())
+            await asyncio.sleep(0)
+            await _reply(send, b"done")
+            Events.seen.append(f"then {(await waiting)['type']}")
         case ["background"]:
             await _reply(send, b"done")
             await asyncio.sleep(0.01)

@@ -77,6 +77,13 @@ def test_the_application_learns_that_the_client_has_gone(asgi: PoolProcess) -> N
     wait_until(lambda: "http.disconnect" in events(asgi))
 
 
+def test_whoever_waits_for_the_end_is_told(asgi: PoolProcess) -> None:
+    with connect(asgi.urls()[0]) as sock:
+        sock.sendall(request("/concurrent", close=False))
+        assert receive_response(sock).body == b"done"
+        wait_until(lambda: "then http.disconnect" in events(asgi))
+
+
 def test_tasks_outlive_the_response_and_contexts_do_not(asgi: PoolProcess) -> None:
     assert get(asgi, "/background").body == b"done"
     wait_until(lambda: "background" in events(asgi))
