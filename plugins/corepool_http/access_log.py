@@ -101,7 +101,7 @@ def _common(exchange: Exchange) -> str:
 
 
 def _combined(exchange: Exchange) -> str:
-    fields = exchange.request.fields
+    fields = exchange.request.section.fields
     referer, agent = (_quoted(fields.get(name, b"-")) for name in (b"referer", b"user-agent"))
     return f'{_line(exchange)} "{referer}" "{agent}"\n'
 
@@ -109,7 +109,7 @@ def _combined(exchange: Exchange) -> str:
 def _line(exchange: Exchange) -> str:
     request = exchange.request
     when = time.strftime("%d/%b/%Y:%H:%M:%S %z")
-    first = f"{request.method} {_quoted(request.target)} HTTP/{request.version}"
+    first = f"{request.line.method} {_quoted(request.line.target)} HTTP/{request.version}"
     return f'{exchange.client.host or "-"} - - [{when}] "{first}" {exchange.status} {exchange.sent or "-"}'
 
 
@@ -118,14 +118,14 @@ def _json(exchange: Exchange) -> str:
     line = {
         "time": time.time(),
         "client": exchange.client.host,
-        "method": request.method,
-        "target": request.target.decode("latin-1"),
+        "method": request.line.method,
+        "target": request.line.target.decode("latin-1"),
         "version": request.version,
         "status": exchange.status,
         "bytes": exchange.sent,
         "duration_ms": round((time.monotonic() - exchange.began_s) * 1000, 3),
-        "host": request.fields.get(b"host", b"").decode("latin-1"),
-        "referer": request.fields.get(b"referer", b"").decode("latin-1"),
-        "agent": request.fields.get(b"user-agent", b"").decode("latin-1"),
+        "host": request.section.fields.get(b"host", b"").decode("latin-1"),
+        "referer": request.section.fields.get(b"referer", b"").decode("latin-1"),
+        "agent": request.section.fields.get(b"user-agent", b"").decode("latin-1"),
     }
     return json.dumps(line) + "\n"

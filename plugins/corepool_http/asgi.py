@@ -65,7 +65,7 @@ class Asgi:
             return
         cycle = Cycle(exchange, self._heads, self._loop)
         scope = self._scope(exchange, "http", exchange.client.scheme)
-        scope["method"] = exchange.request.method
+        scope["method"] = exchange.request.line.method
         scope["extensions"] = {"http.response.pathsend": {}, "http.response.zerocopysend": {}}
         self._spawn(cycle.run(self._application, scope))
 
@@ -85,17 +85,17 @@ class Asgi:
 
     def _scope(self, exchange: Exchange, kind: str, scheme: str) -> dict[str, Any]:
         request, client = exchange.request, exchange.client
-        path = request.path
+        path = request.line.path
         scope: dict[str, Any] = {
             "type": kind,
             "asgi": _VERSION,
             "http_version": request.version,
             "scheme": scheme,
             "path": path.decode("utf-8", "replace"),
-            "raw_path": request.raw_path,
-            "query_string": request.query,
+            "raw_path": request.line.raw_path,
+            "query_string": request.line.query,
             "root_path": self._root_path,
-            "headers": request.headers,
+            "headers": request.section.headers.copy(),  # applications may change theirs
             "client": (client.host, client.port) if client.host else None,
             "server": (client.server_host, client.server_port),
         }

@@ -54,7 +54,7 @@ class Exchange:
         self.started = False
         self.ended = False
         self.closes: bool = not request.keep_alive
-        self.bodyless = request.method == "HEAD"
+        self.bodyless = request.line.method == "HEAD"
         self.on_gone: Callable[[], None] | None = None
         """Called when nothing more can be sent: the response has ended, or the client has gone before."""
         self.on_room: Callable[[], None] | None = None
@@ -69,7 +69,7 @@ class Exchange:
 
     def describe(self) -> str:
         """Name the request, for the log."""
-        return f"{self.request.method} {self.request.target.decode('latin-1')}"
+        return f"{self.request.line.method} {self.request.line.target.decode('latin-1')}"
 
     def want_body(self) -> None:
         """Tell the client that its content will be read."""

@@ -60,12 +60,12 @@ class Files:
 
     def serve(self, exchange: Exchange) -> None:
         request = exchange.request
-        if request.method not in {"GET", "HEAD"}:
+        if request.line.method not in {"GET", "HEAD"}:
             if request.body is not None:
                 exchange.closes = True
             exchange.fail(405, [("Allow", "GET, HEAD")])
             return
-        parts = _parts(request.path)
+        parts = _parts(request.line.path)
         if parts is None:
             exchange.fail(404)
             return
@@ -74,7 +74,7 @@ class Files:
         if fd < 0:
             return
         status = os.fstat(fd)
-        if stat.S_ISREG(status.st_mode) and not request.path.endswith(b"/"):
+        if stat.S_ISREG(status.st_mode) and not request.line.path.endswith(b"/"):
             with os.fdopen(fd, "rb", 0) as file:
                 self._serve_file(exchange, path, file, status)
             return
@@ -110,10 +110,10 @@ class Files:
 
     def _serve_folder(self, exchange: Exchange, path: str) -> None:
         request = exchange.request
-        if not request.path.endswith(b"/"):
+        if not request.line.path.endswith(b"/"):
             # A second slash at the front would name a host.
-            location = "/" + quote(request.path.lstrip(b"/")) + "/"
-            location += f"?{request.query.decode('latin-1')}" if request.query else ""
+            location = "/" + quote(request.line.path.lstrip(b"/")) + "/"
+            location += f"?{request.line.query.decode('latin-1')}" if request.line.query else ""
             self._answer(exchange, 301, [("Location", location)], b"")
             return
         for name in self._index:
@@ -129,7 +129,7 @@ class Files:
             exchange.fail(404)
             return
         entries = sorted(each.name + ("/" if each.is_dir() else "") for each in Path(path).iterdir())
-        title = html.escape(request.path.decode("utf-8", "replace"))
+        title = html.escape(request.line.path.decode("utf-8", "replace"))
         links = "".join(f'<li><a href="{quote("./" + name)}">{html.escape(name)}</a></li>\n' for name in entries)
         page = f"<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1>\n<ul>\n{links}</ul>\n"
         self._answer(exchange, 200, [("Content-Type", "text/html; charset=utf-8")], page.encode("utf-8", "replace"))
@@ -137,7 +137,7 @@ class Files:
     def _serve_file(self, exchange: Exchange, path: str, file: BinaryIO, status: os.stat_result) -> None:
         headers: Headers = []
         varies = False
-        accepted = exchange.request.fields.get(b"accept-encoding", b"").decode("latin-1").lower()
+        accepted = exchange.request.section.fields.get(b"accept-encoding", b"").decode("latin-1").lower()
         for coding, suffix in _CODINGS:
             if not os.path.exists(path + suffix):  # noqa: PTH110  # pathlib costs as much as sending the file
                 continue
@@ -178,7 +178,9 @@ class Files:
         self, exchange: Exchange, file: BinaryIO, headers: Headers, kind: str, status: os.stat_result
     ) -> None:
         fields = {
-            name: value.decode("latin-1") for name, value in exchange.request.fields.items() if name in _CONDITIONS
+            name: value.decode("latin-1")
+            for name, value in exchange.request.section.fields.items()
+            if name in _CONDITIONS
         }
         etag, modified = f'"{status.st_mtime_ns:x}-{status.st_size:x}"', int(status.st_mtime)
         headers += [("ETag", etag), ("Last-Modified", self._date_of(modified))]
@@ -199,7 +201,7 @@ class Files:
         headers.append(("Accept-Ranges", "bytes"))
         size = status.st_size
         ranges: list[tuple[int, int]] | None = None
-        if b"range" in fields and exchange.request.method == "GET" and self._range_holds(fields, etag, modified):
+        if b"range" in fields and exchange.request.line.method == "GET" and self._range_holds(fields, etag, modified):
             ranges = parse_ranges(fields[b"range"], size)
         if ranges is None:
             headers += [("Content-Type", kind), ("Content-Length", str(size))]

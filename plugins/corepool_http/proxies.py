@@ -6,6 +6,8 @@ import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from corepool_http.requests import Section
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -36,7 +38,7 @@ class Client(NamedTuple):
 
     def forwarding(self, request: Request) -> Client:
         """Give the client on whose behalf this trusted proxy has sent a request."""
-        fields = request.fields
+        fields = request.section.fields
         if b"forwarded" in fields:
             hops = _forwarded(_joined(request, b"forwarded"))
         else:
@@ -61,8 +63,8 @@ class Client(NamedTuple):
         forwarded_host = hop.get("host", "")
         if forwarded_host and _HOST.fullmatch(forwarded_host):
             value = forwarded_host.encode()
-            request.fields[b"host"] = value
-            request.headers[:] = [(b"host", value), *(item for item in request.headers if item[0] != b"host")]
+            headers = [(b"host", value), *(item for item in request.section.headers if item[0] != b"host")]
+            request.section = Section(headers, {**request.section.fields, b"host": value})
         return self._replace(
             host=host,
             port=port,
@@ -103,7 +105,7 @@ class Proxies:
 
 
 def _joined(request: Request, name: bytes) -> str:
-    return ",".join(value.decode("latin-1") for key, value in request.headers if key == name)
+    return ",".join(value.decode("latin-1") for key, value in request.section.headers if key == name)
 
 
 def _forwarded(text: str) -> list[dict[str, str]]:

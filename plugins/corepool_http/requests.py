@@ -17,6 +17,7 @@ import httptools
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from corepool_http.known import KnownHeads
     from corepool_http.options import HttpOptions
 
 Fields = list[tuple[bytes, bytes]]
@@ -57,40 +58,47 @@ class Body:
         return data
 
 
-class Request:
-    """The head of a request, and its body if it has one."""
+class RequestLine:
+    """What is asked for. Many requests may share one: it is never changed."""
 
-    __slots__ = (
-        "body",
-        "expects_continue",
-        "fields",
-        "headers",
-        "keep_alive",
-        "method",
-        "path",
-        "query",
-        "raw_path",
-        "target",
-        "upgrade",
-        "version",
-    )
+    __slots__ = ("method", "path", "prepared", "query", "raw_path", "target")
 
-    def __init__(
-        self, method: str, target: bytes, version: str, headers: Fields, fields: dict[bytes, bytes], *, keep_alive: bool
-    ) -> None:
+    def __init__(self, method: str, target: bytes) -> None:
         self.method = method
         self.target = target
-        self.version = version
-        self.headers = headers
-        """Names in lower case, in the order in which they came."""
-        self.fields = fields
-        """The last value of each name."""
-        self.keep_alive = keep_alive
         if b"?" in target:
             self.raw_path, _, self.query = target.partition(b"?")
         else:
             self.raw_path, self.query = target, b""
         self.path = unquote_to_bytes(self.raw_path) if b"%" in self.raw_path else self.raw_path
+        self.prepared: dict[str, object] | None = None
+        """What the application makes of it, for the next request with the same line."""
+
+
+class Section:
+    """A header section. Many requests may share one: it is never changed."""
+
+    __slots__ = ("fields", "headers", "prepared")
+
+    def __init__(self, headers: Fields, fields: dict[bytes, bytes]) -> None:
+        self.headers = headers
+        """Names in lower case, in the order in which they came."""
+        self.fields = fields
+        """The last value of each name."""
+        self.prepared: dict[str, object] | None = None
+        """What the application makes of it, for the next request with the same section."""
+
+
+class Request:
+    """The head of a request, and its body if it has one."""
+
+    __slots__ = ("body", "expects_continue", "keep_alive", "line", "section", "upgrade", "version")
+
+    def __init__(self, line: RequestLine, version: str, section: Section, *, keep_alive: bool) -> None:
+        self.line = line
+        self.version = version
+        self.section = section
+        self.keep_alive = keep_alive
         self.body: Body | None = None
         self.expects_continue = False
         self.upgrade = False
@@ -115,18 +123,21 @@ class Names:
 class RequestParser:
     """Cuts one connection's input into requests."""
 
-    def __init__(self, options: HttpOptions, names: Names) -> None:
+    def __init__(self, options: HttpOptions, names: Names, known: KnownHeads) -> None:
         self.ready: deque[Request] = deque()
         """Requests whose heads are complete; the last one's body may still come."""
         self.refusal: RefusedError | None = None
         """Why nothing more is read, if so."""
         self.in_head = False
+        self.is_between = True
+        """Nothing was fed yet, or the last segment was one whole request: the next may be recalled instead."""
         self.body: Body | None = None
         """The one that is arriving."""
         self.after_upgrade = bytearray()
         self._options = options
         self._small = min(options.max_request_line, options.max_head)
         self._names = names
+        self._known = known
         self._find_name = names.find
         self._http = httptools.HttpRequestParser(self)
         self._target = b""
@@ -142,6 +153,14 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Take what was received. `ready`, `body` and `refusal` tell what it was."""
+        was_between, was_ready = self.is_between, len(self.ready)
+        self.is_between = False
+        self._feed(data)
+        # A segment that began within a message, or behind an empty line, is never learned.
+        if was_between and not self.in_head and self.refusal is None and len(self.ready) == was_ready + 1:
+            self.is_between = self._known.learn(data, self.ready[-1])
+
+    def _feed(self, data: bytes) -> None:
         if self._upgrading:
             self.after_upgrade += data
             return
@@ -220,9 +239,8 @@ class RequestParser:
         target = self._target
         if target[:1] != b"/" or b"#" in target:
             target = self._unusual_target(target, headers, fields)
-        request = Request(
-            http.get_method().decode(), target, version, headers, fields, keep_alive=http.should_keep_alive()
-        )
+        line = RequestLine(http.get_method().decode(), target)
+        request = Request(line, version, Section(headers, fields), keep_alive=http.should_keep_alive())
         coding = fields.get(b"transfer-encoding")
         length = fields.get(b"content-length")
         if coding is not None or (length is not None and length != b"0"):
@@ -260,7 +278,7 @@ class RequestParser:
             raise RefusedError(400, "a transfer coding that is not spoken here")
         if length is not None and int(length) > self._options.max_body:
             raise RefusedError(413, f"content of more than {self._options.max_body} bytes")
-        expectation = request.fields.get(b"expect")
+        expectation = request.section.fields.get(b"expect")
         if expectation is not None and request.version == "1.1":
             if expectation.lower() != b"100-continue":
                 raise RefusedError(417, "an expectation that can't be met")
@@ -269,11 +287,11 @@ class RequestParser:
 
     def _may_upgrade(self, request: Request) -> bool:
         """Let the last word of HTTP be this request, or go on without its wish to upgrade (RFC 9110, 7.8)."""
-        if request.method == "CONNECT":
+        if request.line.method == "CONNECT":
             raise RefusedError(501, "CONNECT is for proxies")
         request.upgrade = (
-            request.fields.get(b"upgrade", b"").lower() == b"websocket"
-            and request.method == "GET"
+            request.section.fields.get(b"upgrade", b"").lower() == b"websocket"
+            and request.line.method == "GET"
             and request.version == "1.1"
             and request.body is None
         )
@@ -298,7 +316,7 @@ class RequestParser:
         )
         self._http = httptools.HttpRequestParser(self)
         self.in_head = False
-        self.feed(head + rest)
+        self._feed(head + rest)
 
     def _unusual_target(self, target: bytes, headers: Fields, fields: dict[bytes, bytes]) -> bytes:
         """Give the origin-form of a target (RFC 9112, 3.2)."""

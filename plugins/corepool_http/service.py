@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from corepool_http.access_log import AccessLog
+from corepool_http.known import KnownHeads
 from corepool_http.proxies import Proxies
 from corepool_http.requests import Names
 from corepool_http.responses import Heads
@@ -38,6 +39,7 @@ class Service:
         self.options = options
         self.worker = worker
         self.names = Names()
+        self.known = KnownHeads(options)
         self.heads = Heads(options.server)
         self.proxies = Proxies(options.trusted_proxies)
         self.access_log = None if options.access_log == "off" else AccessLog(options, worker)

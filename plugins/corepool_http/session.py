@@ -17,6 +17,7 @@ from corepool_http.responses import reason_of
 if TYPE_CHECKING:
     from corepool import Connection
     from corepool_http.proxies import Client
+    from corepool_http.requests import Request
     from corepool_http.service import Service
     from corepool_http.websocket import WebSocket
 
@@ -53,7 +54,7 @@ class Session:
     def __init__(self, service: Service, conn: Connection[Session]) -> None:
         self.service = service
         self.conn = conn
-        self.parser = RequestParser(service.options, service.names)
+        self.parser = RequestParser(service.options, service.names, service.known)
         self.current: Exchange | None = None
         self.websocket: WebSocket | None = None
         self.leaving = not service.options.keep_alive
@@ -81,9 +82,13 @@ class Session:
             if conn.eof:
                 self._peer_ended()
             return
-        parser = self.parser
+        parser, current = self.parser, self.current
+        if current is None and parser.is_between and not parser.ready:
+            request = self.service.known.recall(data)
+            if request is not None:
+                self._serve(request)
+                return
         parser.feed(data)
-        current = self.current
         if current is None:
             self._serve_ready()
         else:
@@ -99,21 +104,23 @@ class Session:
         for _ in range(_REQUESTS_PER_TURN):
             if not ready or self.current is not None or self.conn.closed:
                 break
-            request = ready.popleft()
-            self.now = time.monotonic()
-            client = self.client
-            if client is None:
-                client = self.client = self.service.proxies.client_of(self.conn)
-            if client.is_trusted:
-                client = client.forwarding(request)
-            self.current = exchange = Exchange(self, request, client)
-            self.conn.busy = True
-            self._body_mark = -1
-            self._is_head_due = False
-            self.service.serve(exchange)
+            self._serve(ready.popleft())
         self._is_serving = False
         if ready and self.current is None:
             self.service.worker.at_batch_end(self._go_on)
+
+    def _serve(self, request: Request) -> None:
+        self.now = time.monotonic()
+        client = self.client
+        if client is None:
+            client = self.client = self.service.proxies.client_of(self.conn)
+        if client.is_trusted:
+            client = client.forwarding(request)
+        self.current = exchange = Exchange(self, request, client)
+        self.conn.busy = True
+        self._body_mark = -1
+        self._is_head_due = False
+        self.service.serve(exchange)
 
     def _wait_for_more(self) -> None:
         """See to it that what is incomplete is completed in time, and that no more is taken than can be served."""

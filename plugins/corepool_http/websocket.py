@@ -53,7 +53,7 @@ class WebSocket:
         self._is_pinged = False
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        offered = exchange.request.fields.get(b"sec-websocket-protocol", b"").decode("latin-1")
+        offered = exchange.request.section.fields.get(b"sec-websocket-protocol", b"").decode("latin-1")
         self.subprotocols = [name.strip() for name in offered.split(",") if name.strip()]
 
     async def run(self, application: Any, scope: Message) -> None:
@@ -125,8 +125,8 @@ class WebSocket:
             return
         request = self._exchange.request
         # The package wants to read the request by itself.
-        lines = b"".join(b"%b: %b\r\n" % item for item in request.headers)
-        self._protocol.receive_data(b"GET %b HTTP/1.1\r\n%b\r\n" % (request.target, lines))
+        lines = b"".join(b"%b: %b\r\n" % item for item in request.section.headers)
+        self._protocol.receive_data(b"GET %b HTTP/1.1\r\n%b\r\n" % (request.line.target, lines))
         handshakes = [event for event in self._protocol.events_received() if isinstance(event, Handshake)]
         if not handshakes:
             raise ResponseError(f"a handshake that is none: {self._protocol.handshake_exc}")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from corepool_http.exchange import Exchange
     from corepool_http.proxies import Client
+    from corepool_http.requests import RequestLine, Section
     from corepool_http.responses import Head
     from corepool_http.service import Service
 
@@ -132,17 +133,36 @@ class Wsgi:
             base = self._environ_of(exchange.client)
             if exchange.client is session.client:
                 session.environ = base
-        environ = base.copy()
-        target = request.target.decode("latin-1")
-        environ["REQUEST_METHOD"] = request.method
-        environ["PATH_INFO"] = target if request.path is request.target else request.path.decode("latin-1")
-        environ["RAW_URI"] = environ["REQUEST_URI"] = target
-        environ["QUERY_STRING"] = request.query.decode("latin-1") if request.query else ""
+        line, section = request.line, request.section
+        if line.prepared is None:
+            line.prepared = self._environ_of_line(line)
+        if section.prepared is None:
+            section.prepared = self._environ_of_section(section)
+        environ = {**base, **line.prepared, **section.prepared, "wsgi.input": content}
         if request.version == "1.0":
             environ["SERVER_PROTOCOL"] = "HTTP/1.0"
-        environ["wsgi.input"] = content
+        if request.body is not None and "CONTENT_LENGTH" not in environ and isinstance(content, SpooledTemporaryFile):
+            # It was chunked, and is complete: applications that know nothing of chunks can read it by its length.
+            environ["CONTENT_LENGTH"] = str(request.body.received)
+            environ.pop("HTTP_TRANSFER_ENCODING", None)
+        return environ
+
+    def _environ_of_line(self, line: RequestLine) -> dict[str, object]:
+        target = line.target.decode("latin-1")
+        path = line.path.decode("latin-1")
+        root = self._base["SCRIPT_NAME"]
+        return {
+            "REQUEST_METHOD": line.method,
+            "PATH_INFO": path[len(root) :] if root and path.startswith(root) else path,
+            "RAW_URI": target,
+            "REQUEST_URI": target,
+            "QUERY_STRING": line.query.decode("latin-1"),
+        }
+
+    def _environ_of_section(self, section: Section) -> dict[str, object]:
+        environ: dict[str, object] = {}
         names = self._names
-        for name, value in request.headers:
+        for name, value in section.headers:
             key = names.get(name) or self._key(name)
             if not key:
                 continue
@@ -151,13 +171,6 @@ class Wsgi:
                 environ[key] = f"{environ[key]}{separator}{value.decode('latin-1')}"
             else:
                 environ[key] = value.decode("latin-1")
-        if request.body is not None and "CONTENT_LENGTH" not in environ and isinstance(content, SpooledTemporaryFile):
-            # It was chunked, and is complete: applications that know nothing of chunks can read it by its length.
-            environ["CONTENT_LENGTH"] = str(request.body.received)
-            environ.pop("HTTP_TRANSFER_ENCODING", None)
-        root = self._base["SCRIPT_NAME"]
-        if root and environ["PATH_INFO"].startswith(root):
-            environ["PATH_INFO"] = environ["PATH_INFO"][len(root) :]
         return environ
 
     def _environ_of(self, client: Client) -> dict[str, Any]:

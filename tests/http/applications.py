@@ -212,6 +212,10 @@ async def asgi(scope, receive, send):
             await send({"type": "http.response.body", "body": b"never"})
         case ["unread"]:
             await _reply(send, b"not read")
+        case ["greedy"]:
+            count = len(scope["headers"])
+            scope["headers"].clear()
+            await _reply(send, b"%d" % count)
         case _:
             content = hashlib.sha256()
             size = 0

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corepool.testing.sockets import connect, receive_all
+from corepool_http.known import KnownHeads
 from corepool_http.options import HttpOptions
-from corepool_http.requests import Names, RequestParser
+from corepool_http.requests import Names, Request, RequestParser
 
 if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
@@ -113,12 +114,28 @@ VALID = [
 ]
 
 
+def told(request: Request) -> tuple[object, ...]:
+    """Everything that a request says."""
+    line, section = request.line, request.section
+    return (
+        (line.method, line.target, line.raw_path, line.path, line.query, request.version, request.keep_alive),
+        (request.expects_continue, request.upgrade, section.headers, section.fields),
+        None if request.body is None else (request.body.pieces, request.body.complete),
+    )
+
+
+def new_parser() -> RequestParser:
+    options = HttpOptions(target="a:b")
+    return RequestParser(options, Names(), KnownHeads(options))
+
+
 def read(chunks: list[bytes]) -> tuple[list[tuple[str, bytes, bytes | None]], bool]:
-    parser = RequestParser(HttpOptions(target="a:b"), Names())
+    parser = new_parser()
     for chunk in chunks:
         parser.feed(chunk)
     found = [
-        (each.method, each.target, None if each.body is None else b"".join(each.body.pieces)) for each in parser.ready
+        (each.line.method, each.line.target, None if each.body is None else b"".join(each.body.pieces))
+        for each in parser.ready
     ]
     assert all(each.body is None or each.body.complete for each in parser.ready) or parser.refusal
     return found, parser.refusal is None
@@ -224,7 +241,8 @@ def test_no_bytes_break_the_parser() -> None:
         b"\xff",
     ]
     options, names = HttpOptions(target="a:b"), Names()
-    refused = 0
+    known = KnownHeads(options)
+    refused = recalled = 0
     for _ in range(100_000):
         data = bytearray(dice.choice(seeds))
         for _ in range(dice.randrange(1, 5)):
@@ -233,12 +251,19 @@ def test_no_bytes_break_the_parser() -> None:
                 data[place : place + dice.randrange(4)] = dice.choice(pieces)
             else:
                 data[place : place + 1] = bytes((dice.randrange(256),))
-        parser = RequestParser(options, names)
-        middle = dice.randrange(len(data) + 1)
-        parser.feed(bytes(data[:middle]))
-        parser.feed(bytes(data[middle:]))
+        parser = RequestParser(options, names, known)
+        middle = dice.choice((0, dice.randrange(len(data) + 1)))
+        for chunk in (bytes(data[:middle]), bytes(data[middle:])):
+            if chunk:
+                parser.feed(chunk)
         refused += parser.refusal is not None
         for found in parser.ready:
             assert found.version in {"1.0", "1.1"}
-            assert found.target[:1] in {b"/", b"*"}
+            assert found.line.target[:1] in {b"/", b"*"}
+        request = known.recall(bytes(data))
+        if request is not None:
+            recalled += 1
+            assert parser.refusal is None
+            assert [told(each) for each in parser.ready] == [told(request)]
     assert 20_000 < refused < 100_000
+    assert recalled > 100

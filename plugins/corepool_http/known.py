@@ -1,0 +1,122 @@
+"""Heads that were judged before: the same bytes have the same meaning, and need no second judgement.
+
+A client sends the same header section again and again, mostly with few targets. What llhttp and RequestParser
+have once accepted is kept by its bytes, for all connections of a worker: a request whose section is known, and
+whose request line is of the plainest form, is put together from what was found then. Anything else (a body, a
+wish to upgrade, a close, an unknown line, a head in several segments) goes to the parser.
+
+A request line has no say in what a section means as long as it is of HTTP/1.1, in origin-form and of a method
+without particular rules: then llhttp reads every section in the same way after each of them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeVar
+
+from corepool_http.requests import Request, RequestLine, Section
+
+if TYPE_CHECKING:
+    from corepool_http.options import HttpOptions
+
+_Value = TypeVar("_Value")
+
+_PLAIN_LINE = re.compile(rb"(GET|HEAD|DELETE|OPTIONS) (/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*) HTTP/1\.1")
+"""Lines that every parser reads alike; a small part of those that llhttp takes."""
+
+_TO_PARSER = frozenset({b"connection", b"upgrade", b"expect", b"transfer-encoding", b"content-length"})
+"""Names that may say how to go on: their sections are left to the parser, but for a plain keep-alive."""
+
+_LONGEST = 4096
+_MOST_FIELDS = 40
+_MOST_PER_GENERATION = 256
+"""Of sections, and of lines. With the bounds above less than 10 MB, even if it is an attacker who fills it."""
+
+
+class Generations(dict[bytes, "_Value"]):
+    """A bounded table which forgets what was not asked for lately. Use `table[key]`: a miss gives None.
+
+    When the young generation is full it becomes the old one, and the old one is forgotten; what is asked for
+    in the old one becomes young again. A hit in the young one costs what a dict does.
+    """
+
+    def __init__(self, most: int) -> None:
+        """Begin empty.
+
+        :param most: entries of each generation.
+        """
+        super().__init__()
+        self._most = most
+        self._old: dict[bytes, _Value] = {}
+
+    def __missing__(self, key: bytes) -> _Value | None:
+        value = self._old.get(key)
+        if value is not None:
+            self.keep(key, value)
+        return value
+
+    def keep(self, key: bytes, value: _Value) -> None:
+        """Add an entry."""
+        if len(self) >= self._most:
+            self._old = dict(self)
+            self.clear()
+        self[key] = value
+
+
+class KnownHeads:
+    """What the connections of one worker know of heads."""
+
+    def __init__(self, options: HttpOptions) -> None:
+        """Begin with nothing.
+
+        :param options: none is longer than they allow.
+        """
+        self._longest = min(options.max_request_line, options.max_head, _LONGEST)
+        self._sections: Generations[Section] = Generations(_MOST_PER_GENERATION)
+        self._lines: Generations[RequestLine] = Generations(_MOST_PER_GENERATION)
+
+    def recall(self, data: bytes) -> Request | None:
+        """Give the request that these bytes are, no more and no less, if their parts are known.
+
+        The connection's parser must be between two messages.
+        """
+        end = data.find(b"\r\n")
+        section = self._sections[data[end:]]
+        if section is None or len(data) > self._longest:
+            return None
+        line = self._lines[data[:end]] or self._learn_line(data[:end])
+        if line is None:
+            return None
+        return Request(line, "1.1", section, keep_alive=True)
+
+    def learn(self, data: bytes, request: Request) -> bool:
+        """Keep the parts of a request that was parsed, if they are of the kind that is kept.
+
+        :param data: a segment in which the parser has found nothing but this request.
+        :return: the segment is the request, without anything before or behind it.
+        """
+        end = data.find(b"\r\n")
+        if (
+            len(data) > self._longest
+            or request.body is not None
+            or not request.keep_alive
+            or request.upgrade
+            or data.find(b"\r\n\r\n") != len(data) - 4
+            or len(request.section.headers) > _MOST_FIELDS
+            or not _PLAIN_LINE.fullmatch(data, 0, end)
+        ):
+            return False
+        fields = request.section.fields
+        if _TO_PARSER.isdisjoint(fields) or (
+            fields.keys() & _TO_PARSER == {b"connection"} and fields[b"connection"].lower() == b"keep-alive"
+        ):
+            self._sections.keep(data[end:], request.section)
+        return True
+
+    def _learn_line(self, text: bytes) -> RequestLine | None:
+        match = _PLAIN_LINE.fullmatch(text)
+        if match is None:
+            return None
+        line = RequestLine(match[1].decode(), match[2])
+        self._lines.keep(text, line)
+        return line
