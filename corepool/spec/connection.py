@@ -24,7 +24,7 @@ class Connection(Protocol[SessionT]):
     """
 
     session: SessionT
-    """The protocol's own state of this connection; None until `on_accept` sets it."""
+    """The protocol's own state of this connection; None until `on_accept` sets it, and after `on_close`."""
 
     half_open: bool
     """Keep the connection after the peer has ended its side; the protocol then closes it."""

@@ -184,6 +184,8 @@ class Service:
                 on_close(conn, reason)
             except Exception:  # noqa: BLE001  # a hook's bug costs nobody else
                 self.failed(conn)
+        # Most sessions know their connection: such a cycle would wait for the garbage collector.
+        conn.session = None
 
     def failed(self, conn: Connection) -> None:
         """Log the exception of a hook that is being handled."""

@@ -3,7 +3,7 @@
 A client sends the same header section again and again, mostly with few targets. What llhttp and RequestParser
 have once accepted is kept by its bytes, for all connections of a worker: a request whose section is known, and
 whose request line is of the plainest form, is put together from what was found then. Anything else (a body, a
-wish to upgrade, a close, an unknown line, a head in several segments) goes to the parser.
+wish to upgrade, an unknown line, a head in several segments) goes to the parser.
 
 A request line has no say in what a section means as long as it is of HTTP/1.1, in origin-form and of a method
 without particular rules: then llhttp reads every section in the same way after each of them.
@@ -25,7 +25,9 @@ _PLAIN_LINE = re.compile(rb"(GET|HEAD|DELETE|OPTIONS) (/[A-Za-z0-9._~!$&'()*+,;=
 """Lines that every parser reads alike; a small part of those that llhttp takes."""
 
 _TO_PARSER = frozenset({b"connection", b"upgrade", b"expect", b"transfer-encoding", b"content-length"})
-"""Names that may say how to go on: their sections are left to the parser, but for a plain keep-alive."""
+"""Names that may say how to go on: sections with one are left to the parser, but for the two below."""
+
+_PLAIN_CONNECTIONS = frozenset({b"keep-alive", b"close"})
 
 _LONGEST = 4096
 _MOST_FIELDS = 40
@@ -87,7 +89,7 @@ class KnownHeads:
         line = self._lines[data[:end]] or self._learn_line(data[:end])
         if line is None:
             return None
-        return Request(line, "1.1", section, keep_alive=True)
+        return Request(line, "1.1", section)
 
     def learn(self, data: bytes, request: Request) -> bool:
         """Keep the parts of a request that was parsed, if they are of the kind that is kept.
@@ -99,7 +101,6 @@ class KnownHeads:
         if (
             len(data) > self._longest
             or request.body is not None
-            or not request.keep_alive
             or request.upgrade
             or data.find(b"\r\n\r\n") != len(data) - 4
             or len(request.section.headers) > _MOST_FIELDS
@@ -108,7 +109,7 @@ class KnownHeads:
             return False
         fields = request.section.fields
         if _TO_PARSER.isdisjoint(fields) or (
-            fields.keys() & _TO_PARSER == {b"connection"} and fields[b"connection"].lower() == b"keep-alive"
+            fields.keys() & _TO_PARSER == {b"connection"} and fields[b"connection"].lower() in _PLAIN_CONNECTIONS
         ):
             self._sections.keep(data[end:], request.section)
         return True

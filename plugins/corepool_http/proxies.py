@@ -64,7 +64,9 @@ class Client(NamedTuple):
         if forwarded_host and _HOST.fullmatch(forwarded_host):
             value = forwarded_host.encode()
             headers = [(b"host", value), *(item for item in request.section.headers if item[0] != b"host")]
-            request.section = Section(headers, {**request.section.fields, b"host": value})
+            request.section = Section(
+                headers, {**request.section.fields, b"host": value}, keep_alive=request.keep_alive
+            )
         return self._replace(
             host=host,
             port=port,

@@ -78,9 +78,10 @@ class RequestLine:
 class Section:
     """A header section. Many requests may share one: it is never changed."""
 
-    __slots__ = ("fields", "headers", "prepared")
+    __slots__ = ("fields", "headers", "keep_alive", "prepared")
 
-    def __init__(self, headers: Fields, fields: dict[bytes, bytes]) -> None:
+    def __init__(self, headers: Fields, fields: dict[bytes, bytes], *, keep_alive: bool) -> None:
+        self.keep_alive = keep_alive
         self.headers = headers
         """Names in lower case, in the order in which they came."""
         self.fields = fields
@@ -94,11 +95,11 @@ class Request:
 
     __slots__ = ("body", "expects_continue", "keep_alive", "line", "section", "upgrade", "version")
 
-    def __init__(self, line: RequestLine, version: str, section: Section, *, keep_alive: bool) -> None:
+    def __init__(self, line: RequestLine, version: str, section: Section) -> None:
         self.line = line
         self.version = version
         self.section = section
-        self.keep_alive = keep_alive
+        self.keep_alive = section.keep_alive
         self.body: Body | None = None
         self.expects_continue = False
         self.upgrade = False
@@ -130,7 +131,7 @@ class RequestParser:
         """Why nothing more is read, if so."""
         self.in_head = False
         self.is_between = True
-        """Nothing was fed yet, or the last segment was one whole request: the next may be recalled instead."""
+        """Nothing was fed yet, or the last segment was one whole request: the next may be recalled."""
         self.body: Body | None = None
         """The one that is arriving."""
         self.after_upgrade = bytearray()
@@ -139,7 +140,9 @@ class RequestParser:
         self._names = names
         self._known = known
         self._find_name = names.find
-        self._http = httptools.HttpRequestParser(self)
+        self._http: httptools.HttpRequestParser | None = None
+        """Made when it is needed: one whose requests are all known needs none."""
+        self._is_over = False
         self._target = b""
         self._host = b""
         """The last one, which was looked at."""
@@ -160,19 +163,36 @@ class RequestParser:
         if was_between and not self.in_head and self.refusal is None and len(self.ready) == was_ready + 1:
             self.is_between = self._known.learn(data, self.ready[-1])
 
+    def recall(self, data: bytes) -> Request | None:
+        """Give the request that `data` is, if it is one and known; nothing is fed then. Only while `is_between`."""
+        request = self._known.recall(data)
+        if request is not None and not request.keep_alive:
+            self.end()
+        return request
+
+    def end(self) -> None:
+        """Let nothing more be a request: the client has said so, or is gone."""
+        self._is_over = True
+        self.is_between = False
+        self._http = None  # it knows its callbacks, which know it: a cycle that would wait for the garbage collector
+        self.fail_body()
+
     def _feed(self, data: bytes) -> None:
         if self._upgrading:
             self.after_upgrade += data
             return
-        if self.refusal is not None:
+        if self.refusal is not None or self._is_over:
             return
+        http = self._http
+        if http is None:
+            http = self._http = httptools.HttpRequestParser(self)
         self._chunk = len(data)
         if self.in_head:
             self._fed += len(data)
         body = self.body
         received = 0 if body is None else body.received
         try:
-            self._http.feed_data(data)
+            http.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._end_of_http(data[upgrade.args[0] :])
         except httptools.HttpParserCallbackError as error:
@@ -218,6 +238,7 @@ class RequestParser:
     def on_headers_complete(self) -> None:
         self.in_head = False
         http, headers = self._http, self._headers
+        assert http is not None
         if self._chunk + self._fed > self._small:
             excess = self._find_excess()
             if excess is not None:
@@ -238,9 +259,9 @@ class RequestParser:
             self._host = host
         target = self._target
         if target[:1] != b"/" or b"#" in target:
-            target = self._unusual_target(target, headers, fields)
+            target = self._unusual_target(http.get_method(), target, headers, fields)
         line = RequestLine(http.get_method().decode(), target)
-        request = Request(line, version, Section(headers, fields), keep_alive=http.should_keep_alive())
+        request = Request(line, version, Section(headers, fields, keep_alive=http.should_keep_alive()))
         coding = fields.get(b"transfer-encoding")
         length = fields.get(b"content-length")
         if coding is not None or (length is not None and length != b"0"):
@@ -302,6 +323,8 @@ class RequestParser:
         if self._upgrading:
             self.after_upgrade += rest
             return
+        http = self._http
+        assert http is not None
         # llhttp has taken what follows for another protocol: it reads the request again, without the wish.
         kept = b"".join(
             b"%b: %b\r\n" % (name, b"close" if name == b"connection" and b"close" in value.lower() else value)
@@ -309,22 +332,22 @@ class RequestParser:
             if name != b"upgrade" and not (name == b"connection" and b"close" not in value.lower())
         )
         head = b"%b %b HTTP/%b\r\n%b\r\n" % (
-            self._http.get_method(),
+            http.get_method(),
             self._target,
-            self._http.get_http_version().encode(),
+            http.get_http_version().encode(),
             kept,
         )
-        self._http = httptools.HttpRequestParser(self)
+        self._http = None
         self.in_head = False
         self._feed(head + rest)
 
-    def _unusual_target(self, target: bytes, headers: Fields, fields: dict[bytes, bytes]) -> bytes:
+    def _unusual_target(self, method: bytes, target: bytes, headers: Fields, fields: dict[bytes, bytes]) -> bytes:
         """Give the origin-form of a target (RFC 9112, 3.2)."""
-        if target == b"*" and self._http.get_method() == b"OPTIONS":
+        if target == b"*" and method == b"OPTIONS":
             return target
         absolute = _ABSOLUTE.fullmatch(target)
         if absolute is None or not _HOST.fullmatch(absolute[1]):
-            raise RefusedError(501 if self._http.get_method() == b"CONNECT" else 400, "a target that is none")
+            raise RefusedError(501 if method == b"CONNECT" else 400, "a target that is none")
         # It replaces the Host that was sent beside it (RFC 9112, 3.2.2).
         fields[b"host"] = absolute[1]
         headers[:] = [(b"host", absolute[1]), *(item for item in headers if item[0] != b"host")]

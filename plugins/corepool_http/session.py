@@ -84,7 +84,7 @@ class Session:
             return
         parser, current = self.parser, self.current
         if current is None and parser.is_between and not parser.ready:
-            request = self.service.known.recall(data)
+            request = parser.recall(data)
             if request is not None:
                 self._serve(request)
                 return
@@ -213,7 +213,7 @@ class Session:
 
     def gone(self) -> None:
         """Tell whoever serves a request of this connection that it is gone."""
-        self.parser.fail_body()
+        self.parser.end()
         if self.websocket is not None:
             self.websocket.gone()
         current = self.current

@@ -81,7 +81,7 @@ def test_a_connection_understands_the_same_with_and_without_it(segments: list[by
     cold = RequestParser(OPTIONS, Names(), KnownHeads(OPTIONS))
     for segment in segments:
         cold.feed(segment)
-        recalled = known.recall(segment) if warm.is_between else None
+        recalled = warm.recall(segment) if warm.is_between else None
         if recalled is None:
             warm.feed(segment)
         else:
