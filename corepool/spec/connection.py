@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from typing_extensions import TypeVar
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
-
-    from _typeshed import ReadableBuffer
+    from _typeshed import FileDescriptorLike, ReadableBuffer
 
     from corepool.spec.types import Address
 
@@ -84,10 +82,10 @@ class Connection(Protocol[SessionT]):
         above `output_limit` the connection is aborted.
         """
 
-    def sendfile(self, file: BinaryIO, offset: int, count: int) -> None:
+    def sendfile(self, file: FileDescriptorLike, offset: int, count: int) -> None:
         """Send `count` bytes of `file` from `offset`, after everything sent before, by sendfile(2).
 
-        Ownership: the descriptor is duplicated; the caller may close `file` at once.
+        Ownership: the descriptor is duplicated; the caller may close `file`, or the bare descriptor, at once.
         A file that turns out shorter aborts the connection: the peer was promised more.
         """
 

@@ -22,9 +22,8 @@ from corepool.worker.filesegment import FileSegment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import BinaryIO
 
-    from _typeshed import ReadableBuffer
+    from _typeshed import FileDescriptorLike, ReadableBuffer
 
     from corepool.worker.deadlines import Entry
     from corepool.worker.service import Service
@@ -159,7 +158,7 @@ class Connection:
         elif data:
             self._enqueue(data)
 
-    def sendfile(self, file: BinaryIO, offset: int, count: int) -> None:
+    def sendfile(self, file: FileDescriptorLike, offset: int, count: int) -> None:
         if self._reason is not None or count <= 0:
             return
         segment = FileSegment(file, offset, count)

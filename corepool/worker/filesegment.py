@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from _typeshed import FileDescriptorLike
 
 _CHUNK_BYTES = 262_144
 """What is read at a time where sendfile can't be used (TLS)."""
@@ -17,12 +17,12 @@ class FileSegment:
 
     __slots__ = ("_count", "_fd", "_offset")
 
-    def __init__(self, file: BinaryIO, offset: int, count: int) -> None:
+    def __init__(self, file: FileDescriptorLike, offset: int, count: int) -> None:
         """Duplicate the descriptor of `file`.
 
         :raises OSError: EMFILE.
         """
-        self._fd = os.dup(file.fileno())
+        self._fd = os.dup(file if isinstance(file, int) else file.fileno())
         self._offset = offset
         self._count = count
 

@@ -9,7 +9,8 @@ from corepool_http.responses import ResponseError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import BinaryIO
+
+    from _typeshed import FileDescriptorLike
 
     from corepool_http.proxies import Client
     from corepool_http.requests import Request
@@ -145,7 +146,7 @@ class Exchange:
         self.sent += len(data)
         self.conn.send(data)
 
-    def send_file(self, file: BinaryIO, offset: int, count: int) -> None:
+    def send_file(self, file: FileDescriptorLike, offset: int, count: int) -> None:
         """Send a part of a file as content, which must have been announced by its length."""
         if self.bodyless or self.ended:
             return

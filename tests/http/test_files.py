@@ -14,6 +14,7 @@ from corepool.testing.sockets import connect
 from corepool_http.files import parse_ranges
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from corepool.testing.pool import PoolProcess
@@ -200,3 +201,33 @@ def test_a_root_that_is_none_stops_the_boot(pool: Pools, tmp_path: Path) -> None
     running = pool(http_toml(root=str(tmp_path / "none")), wait=False, exit_status=3, traceback=True)
     assert running.wait() == 3
     assert "is no folder" in running.stderr
+
+
+def test_a_file_that_is_asked_for_again_is_looked_at_again(files: PoolProcess, root: Path) -> None:
+    page = root / "page.html"
+
+    def replace(make: Callable[[Path], object]) -> None:
+        made = root / "new"
+        make(made)
+        made.replace(page)
+
+    for number in range(20):
+        assert get(files, "/page.html").status == 200
+        content = b"<p>%d" % number
+        replace(lambda path, content=content: path.write_bytes(content))
+        for _ in range(3):
+            response = get(files, "/page.html")
+            assert (response.status, response.body) == (200, content)
+        etag = response.header("etag")
+        assert get(files, "/page.html", f"If-None-Match: {etag}").status == 304
+        assert get(files, "/page.html", "Range: bytes=0-1").body == b"<p"
+        assert get(files, "/page.html", method="HEAD").header("content-length") == str(len(content))
+
+        replace(lambda path: path.symlink_to(root.parent / "secret.txt"))
+        assert get(files, "/page.html").status == 404
+        page.unlink()
+        assert get(files, "/page.html").status == 404
+        page.write_bytes(b"again")
+    assert [get(files, "/packed.js").header("content-encoding") for _ in range(3)] == [None] * 3
+    assert get(files, "/packed.js", "Accept-Encoding: gzip").header("content-encoding") == "gzip"
+    assert get(files, "/packed.js").header("vary") == "Accept-Encoding"
