@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from corepool_http.exchange import Exchange
+    from corepool_http.proxies import Client
+    from corepool_http.requests import RequestLine
     from corepool_http.responses import Head
     from corepool_http.service import Service
 
@@ -57,17 +59,39 @@ class Asgi:
 
     def serve(self, exchange: Exchange) -> None:
         if exchange.request.upgrade:
-            scope = self._scope(exchange, "websocket", "wss" if exchange.client.scheme == "https" else "ws")
             socket = exchange.session.websocket = WebSocket(exchange, self._service.options, self._loop)
-            scope["subprotocols"] = socket.subprotocols
-            scope["extensions"] = {"websocket.http.response": {}}
+            scope = {
+                **self._scope_of(exchange.client),
+                **_scope_of_line(exchange.request.line),
+                "type": "websocket",
+                "http_version": exchange.request.version,
+                "scheme": "wss" if exchange.client.scheme == "https" else "ws",
+                "headers": exchange.request.section.headers,
+                "subprotocols": socket.subprotocols,
+                "extensions": {"websocket.http.response": {}},
+            }
+            if self._state is not None:
+                scope["state"] = self._state.copy()
             self._spawn(socket.run(self._application, scope))
             return
-        cycle = Cycle(exchange, self._heads, self._loop)
-        scope = self._scope(exchange, "http", exchange.client.scheme)
-        scope["method"] = exchange.request.line.method
-        scope["extensions"] = {"http.response.pathsend": {}, "http.response.zerocopysend": {}}
-        self._spawn(cycle.run(self._application, scope))
+        session, client, line = exchange.session, exchange.client, exchange.request.line
+        base = session.prepared if client is session.client else None
+        if base is None:
+            base = self._scope_of(exchange.client)
+            if client is session.client:
+                session.prepared = base
+        if line.prepared is None:
+            line.prepared = {"method": line.method, **_scope_of_line(line)}
+        scope = {
+            **base,
+            **line.prepared,
+            "http_version": exchange.request.version,
+            "headers": exchange.request.section.headers.copy(),  # applications may change theirs
+            "extensions": {"http.response.pathsend": {}, "http.response.zerocopysend": {}},
+        }
+        if self._state is not None:
+            scope["state"] = self._state.copy()
+        self._spawn(Cycle(exchange, self._heads, self._loop).run(self._application, scope))
 
     def close(self) -> None:
         for task in self._tasks:
@@ -83,25 +107,23 @@ class Asgi:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _scope(self, exchange: Exchange, kind: str, scheme: str) -> dict[str, Any]:
-        request, client = exchange.request, exchange.client
-        path = request.line.path
-        scope: dict[str, Any] = {
-            "type": kind,
+    def _scope_of(self, client: Client) -> dict[str, Any]:
+        return {
+            "type": "http",
             "asgi": _VERSION,
-            "http_version": request.version,
-            "scheme": scheme,
-            "path": path.decode("utf-8", "replace"),
-            "raw_path": request.line.raw_path,
-            "query_string": request.line.query,
+            "scheme": client.scheme,
             "root_path": self._root_path,
-            "headers": request.section.headers.copy(),  # applications may change theirs
             "client": (client.host, client.port) if client.host else None,
             "server": (client.server_host, client.server_port),
         }
-        if self._state is not None:
-            scope["state"] = self._state.copy()
-        return scope
+
+
+def _scope_of_line(line: RequestLine) -> dict[str, Any]:
+    return {
+        "path": line.path.decode("utf-8", "replace"),
+        "raw_path": line.raw_path,
+        "query_string": line.query,
+    }
 
 
 class Cycle:

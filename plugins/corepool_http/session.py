@@ -43,10 +43,10 @@ class Session:
         "client",
         "conn",
         "current",
-        "environ",
         "leaving",
         "now",
         "parser",
+        "prepared",
         "service",
         "websocket",
     )
@@ -62,8 +62,8 @@ class Session:
         self._is_head_due = False
         self.now = 0.0
         self.client: Client | None = None
-        self.environ: dict[str, Any] | None = None
-        """What WSGI tells of the connection in each of its requests."""
+        self.prepared: dict[str, Any] | None = None
+        """What the application is told of the connection in each of its requests."""
         self._armed = math.inf
         self._due = math.inf
         self._body_mark = 0

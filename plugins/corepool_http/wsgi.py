@@ -128,11 +128,11 @@ class Wsgi:
 
     def _environ(self, exchange: Exchange, content: io.IOBase) -> dict[str, Any]:
         request, session = exchange.request, exchange.session
-        base = session.environ
+        base = session.prepared
         if base is None or exchange.client is not session.client:
             base = self._environ_of(exchange.client)
             if exchange.client is session.client:
-                session.environ = base
+                session.prepared = base
         line, section = request.line, request.section
         if line.prepared is None:
             line.prepared = self._environ_of_line(line)
