@@ -163,8 +163,8 @@ class Reactor(selectors.BaseSelector):
         """
         if self.unsent or self._to_close or self._at_batch_end:
             self._end_batch()
-            if self.unsent or self._at_batch_end:
-                timeout = 0.0
+            # The hooks that ran may have made asyncio's next callbacks ready, after it had chosen this timeout.
+            timeout = 0.0
         self.busy_s += time.monotonic() - self.now
         try:
             events = self._poll(timeout, MAX_EVENTS)

@@ -126,3 +126,25 @@ def test_asyncio_runs_beside_our_sources(reactor: Reactor) -> None:
     reactor.remove(fd)
     os.close(fd)
     loop.close()
+
+
+@pytest.mark.parametrize("way", ["at_batch_end", "unsent"])
+def test_what_is_made_ready_just_before_the_poll_does_not_wait_for_it(reactor: Reactor, way: str) -> None:
+    loop = asyncio.SelectorEventLoop(reactor)
+
+    async def wait_for_it() -> None:
+        done = loop.create_future()
+
+        def make_ready() -> None:
+            loop.call_soon(done.set_result, None)
+
+        if way == "unsent":
+            reactor.unsent.append(Tap(make_ready))
+        else:
+            reactor.at_batch_end(make_ready)
+        await asyncio.wait_for(done, 10)
+
+    began = loop.time()
+    loop.run_until_complete(wait_for_it())
+    assert loop.time() - began < 10
+    loop.close()
