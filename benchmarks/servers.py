@@ -140,11 +140,13 @@ def corepool(
 
 
 def corepool_http(
-    what: str, *, dispatcher: str = "least-connections", name: str = "corepool", root: str = ""
+    what: str, *, dispatcher: str = "least-connections", name: str = "corepool", root: str = "", threads: int = 0
 ) -> Server:
-    """Start a pool that serves the greeting by WSGI or ASGI, or the files of a folder."""
+    """Start a pool that serves one of the greetings, or the files of a folder."""
     server = corepool("http", dispatcher, name=name)
     options = ("-o", f"root={root}") if root else ("-o", f"target=benchmarks.peers.hello:{what}")
+    if threads:
+        options += ("-o", f"threads={threads}")
     return Server(name, server.command + options, server.environment)
 
 
@@ -158,6 +160,13 @@ def granian(interface: str) -> Server:
     command = (sys.executable, "-m", "granian", "--interface", interface, "--host", "127.0.0.1", "--port", "{port}")
     options = ("--workers", "1", "--no-ws", "--log-level", "error", f"benchmarks.peers.hello:{interface}")
     return Server("granian", command + options, says_ready=False)
+
+
+def gunicorn(what: str, threads: int) -> Server:
+    """Start gunicorn with one worker of threads, which keeps connections open."""
+    command = (sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--workers", "1", "--keep-alive", "5")
+    options = ("--worker-class", "gthread", "--threads", str(threads), "--worker-connections", "1000")
+    return Server("gunicorn", (*command, *options, f"benchmarks.peers.hello:{what}"), says_ready=False)
 
 
 def uvicorn() -> Server:

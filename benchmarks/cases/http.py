@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.load import wrk
+from benchmarks.load import tail, wrk
 from benchmarks.processes import cpu_ns
 from benchmarks.results import Comparison, Sample, Target
-from benchmarks.servers import bjoern, corepool_http, granian, nginx, uvicorn
+from benchmarks.servers import bjoern, corepool_http, granian, gunicorn, nginx, uvicorn
 from benchmarks.turns import NS_PER_US
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from benchmarks.servers import Running, Server
     from benchmarks.turns import Bench
@@ -34,25 +35,45 @@ BROWSER = (
     "Cookie: session=0123456789abcdef",
 )
 
+ANOTHER_TARGET = """
+local number = 0
+request = function()
+  number = number + 1
+  return wrk.format("GET", "/item/" .. number .. "?page=" .. number)
+end
+"""
+THREADS = 4
+
 
 def run(bench: Bench) -> list[Comparison]:
-    """Compare WSGI, ASGI, a file, and a connection for each request."""
+    """Compare WSGI, ASGI, a file, a connection for each request, and quick requests beside slow ones."""
     seconds, rounds = (QUICK_SECONDS, QUICK_ROUNDS) if bench.quick else (SECONDS, ROUNDS)
     (bench.scratch / "file").write_bytes(bytes(FILE_BYTES))
 
     def compare(
-        title: str, servers: Sequence[Server], targets: Sequence[Target], path: str = "/", headers: Sequence[str] = ()
+        title: str,
+        servers: Sequence[Server],
+        targets: Sequence[Target],
+        path: str = "/",
+        headers: Sequence[str] = (),
+        script: Path | None = None,
     ) -> Comparison:
         def measure(running: Running) -> Sample:
-            wrk.run(running.port, path, CONNECTIONS, 1, bench.cores.load, headers)
+            wrk.run(running.port, path, CONNECTIONS, 1, bench.cores.load, headers, script)
             before = cpu_ns(running.pid)
-            requests, lost = wrk.run(running.port, path, CONNECTIONS, seconds, bench.cores.load, headers)
+            requests, lost = wrk.run(running.port, path, CONNECTIONS, seconds, bench.cores.load, headers, script)
             return Sample((cpu_ns(running.pid) - before) / requests / NS_PER_US, lost)
 
         title = f"{title}, {CONNECTIONS} connections: CPU time per request"
         figures = bench.compare(servers, rounds, measure)
         return Comparison(case="http", title=title, unit="µs", figures=figures, targets=tuple(targets))
 
+    def measure_tail(running: Running) -> Sample:
+        return Sample(*tail.run(running.port, 2 * seconds, bench.cores.load))
+
+    another_target = bench.scratch / "another_target.lua"
+    another_target.write_text(ANOTHER_TARGET)
+    threaded = [corepool_http("mixed", threads=THREADS), gunicorn("mixed", THREADS)]
     wsgi = [corepool_http("wsgi"), bjoern(), granian("wsgi")]
     wsgi_targets = [Target("corepool", 1.2, peer="bjoern"), Target("corepool", 1 / 1.4, peer="granian")]
     asgi = [corepool_http("asgi"), granian("asgi"), uvicorn()]
@@ -71,6 +92,7 @@ def run(bench: Bench) -> list[Comparison]:
     return [
         compare("WSGI, hello", wsgi, wsgi_targets),
         compare("WSGI, hello, a browser's headers", wsgi, wsgi_targets, headers=BROWSER),
+        compare("WSGI, a target never seen before", wsgi, wsgi_targets, headers=BROWSER, script=another_target),
         compare("ASGI, hello", asgi, asgi_targets),
         compare("ASGI, hello, a browser's headers", asgi, asgi_targets, headers=BROWSER),
         compare(
@@ -80,4 +102,11 @@ def run(bench: Bench) -> list[Comparison]:
             path="/file",
         ),
         compare("A connection for each request", once, once_targets, headers=["Connection: close"]),
+        Comparison(
+            case="http",
+            title=f"WSGI in {THREADS} threads, 1 % of the requests take 50 ms: p99 of the others",
+            unit="ms",
+            figures=bench.compare(threaded, rounds, measure_tail),
+            targets=(Target("corepool", 1.0, peer="gunicorn"),),
+        ),
     ]

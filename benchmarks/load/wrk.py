@@ -11,6 +11,7 @@ from benchmarks.servers import require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 _REQUESTS = re.compile(r"(\d+) requests in ")
 _FAILED = re.compile(r"Non-2xx or 3xx responses: (\d+)")
@@ -18,9 +19,17 @@ _ERRORS = re.compile(r"Socket errors: connect (\d+), read (\d+), write (\d+), ti
 
 
 def run(
-    port: int, path: str, connections: int, seconds: int, core: int, headers: Sequence[str] = ()
+    port: int,
+    path: str,
+    connections: int,
+    seconds: int,
+    core: int,
+    headers: Sequence[str] = (),
+    script: Path | None = None,
 ) -> tuple[int, int]:
     """Ask for a path for some seconds.
+
+    :param script: Lua, which may change the requests.
 
     :returns: how many responses came, and how many requests failed.
     :raises BenchError: wrk told nothing.
@@ -28,6 +37,8 @@ def run(
     command = [require("wrk"), "-t", "1", "-c", str(connections), "-d", f"{seconds}s"]
     for header in headers:
         command += ["-H", header]
+    if script is not None:
+        command += ["-s", str(script)]
     output = program.run([*command, f"http://127.0.0.1:{port}{path}"], core)
     found = _REQUESTS.search(output)
     if found is None:

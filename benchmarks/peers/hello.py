@@ -1,12 +1,22 @@
 """The applications that all HTTP servers serve."""
 
+import time
+
 CONTENT = b"Hello, world!\n"
+SLOW_S = 0.05
 
 
 def wsgi(environ, start_response):  # noqa: ANN001, ANN201, ARG001
     """Greet, by WSGI."""
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(CONTENT)))])
     return [CONTENT]
+
+
+def mixed(environ, start_response):  # noqa: ANN001, ANN201
+    """Greet, by WSGI; one path takes its time."""
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(SLOW_S)
+    return wsgi(environ, start_response)
 
 
 async def asgi(scope, receive, send):  # noqa: ANN001, ANN201
