@@ -212,6 +212,8 @@ async def asgi(scope, receive, send):
             await send({"type": "http.response.body", "body": b"never"})
         case ["unread"]:
             await _reply(send, b"not read")
+        case ["tasks"]:
+            await _reply(send, b"%d" % len(asyncio.all_tasks()))
         case ["greedy"]:
             count = len(scope["headers"])
             scope["headers"].clear()
