@@ -68,8 +68,12 @@ class Tcp(Transport):
 
     def address(self, sockaddr: object) -> Address:
         """Take host and port; an IPv6 address has two more fields, which name no peer."""
-        # Not by `match`: once per connection, and its class patterns take 2 us.
-        return Address(sockaddr[0], sockaddr[1]) if isinstance(sockaddr, tuple) else Address("unknown")
+        # Not by `match`: this is done once per connection, and class patterns cost more than all the rest of it.
+        if isinstance(sockaddr, tuple) and len(sockaddr) >= 2:
+            host, port = sockaddr[:2]
+            if isinstance(host, str) and isinstance(port, int):
+                return Address(host, port)
+        return Address("unknown")
 
 
 def _bind(listening: socket.socket, address: tuple[object, ...]) -> None:
