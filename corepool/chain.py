@@ -31,6 +31,7 @@ class Chain:
     on_start: Callable[[PoolInfo], object] | None
     on_worker_start: Callable[[Worker], object] | None
     on_ready: Callable[[PoolInfo], object] | None
+    on_reload: Callable[[PoolInfo], object] | None
     on_accept: Callable[[Connection], object] | None
     on_readable: Callable[[Connection], object] | None
     on_writable: Callable[[Connection], object] | None

@@ -14,6 +14,7 @@ from corepool.config.load import control_socket_path
 from corepool.config.mistakes import spell_value
 from corepool.errors import ConfigError, ControlError, PluginError
 from corepool.listener import BoundSocket, Listener, ListenerLine
+from corepool.master.commands import commands_of
 from corepool.master.control import ControlSocket
 from corepool.master.master import Master
 from corepool.master.notify import ServiceManager
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from corepool.config.settings import ListenerSettings, PoolSettings, Settings
     from corepool.ipc.seat import Seat
+    from corepool.master.commands import Command
     from corepool.registry import Kind, Registry
 
 log = logging.getLogger(__name__)
@@ -82,7 +84,7 @@ class Pool:
         plan = _Plan(self._settings, self._registry)
         bound = plan.bind()
         try:
-            control = self._listen_for_control(lambda: master.status())  # noqa: PLW0108  # it is made below
+            control = self._listen_for_control(commands_of(lambda: master))
         except ControlError:
             _close_all(bound)
             raise
@@ -103,8 +105,8 @@ class Pool:
         )
         return master, control
 
-    def _listen_for_control(self, status: Callable[[], object]) -> ControlSocket:
-        control = ControlSocket(control_socket_path(self._settings.control), {"status": status})
+    def _listen_for_control(self, commands: Mapping[str, Command]) -> ControlSocket:
+        control = ControlSocket(control_socket_path(self._settings.control), commands)
         try:
             control.listen()
         except ControlError as error:

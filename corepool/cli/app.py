@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import corepool
-from corepool.cli import check, plugins, run, status
+from corepool.cli import check, operate, plugins, run, status
 
 
 def make_app() -> typer.Typer:
@@ -29,6 +29,10 @@ def make_app() -> typer.Typer:
         check.schema,
         plugins.plugins,
         status.status,
+        operate.reload,
+        operate.stop,
+        operate.scale,
+        operate.drain,
     ):
         app.command()(command)
     return app

@@ -21,7 +21,7 @@ _TIMEOUT_S = 5.0
 _REPLY_LIMIT = 16 * 1024 * 1024
 
 
-def ask(path: Path, command: str) -> dict[str, object]:
+def ask(path: Path, command: str, **arguments: object) -> dict[str, object]:
     """Send `command` to the pool whose control socket is at `path`, and wait for the result.
 
     :raises ControlError: nobody answers there, the answer is no answer, or the pool refuses.
@@ -30,7 +30,7 @@ def ask(path: Path, command: str) -> dict[str, object]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(_TIMEOUT_S)
             sock.connect(str(path))
-            sock.sendall(json.dumps({"command": command}).encode() + b"\n")
+            sock.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
             line = _read_line(sock)
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         raise ControlError(f"no pool answers at {path}; is it running? (--control PATH chooses another)") from None

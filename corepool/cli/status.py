@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 def status(config: Config = None, control: Control = None, *, as_json: AsJson = False) -> None:
     """Show a running pool: listeners, workers, totals."""
-    answer = ask(_socket_of(config, control), "status")
+    answer = ask(socket_of(config, control), "status")
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
         return
     _print(answer)
 
 
-def _socket_of(config: Path | None, control: str | None) -> Path:
+def socket_of(config: Path | None, control: str | None) -> Path:
     """Find the control socket: of --control, else of the configuration, else the default one."""
     if control is not None:
         return Path(control)

@@ -45,6 +45,9 @@ class PoolSettings(_Table):
     drain_timeout: Duration = 30.0
     """How long a stopping worker may finish what it has begun (gunicorn's graceful_timeout: 30 s)."""
 
+    surge: Annotated[int, Field(ge=1, le=512)] = 1
+    """How many successors may start at once at a reload; each takes over from a worker that serves until then."""
+
     respawn_delay: Duration = 0.5
     """Wait before a crashed worker is replaced; doubles with each crash that follows soon, with jitter."""
 

@@ -1,6 +1,6 @@
 """The control socket: how commands reach the running pool, inside the master's own loop.
 
-A client sends one line, a JSON object {"command": NAME}, and gets one line back:
+A client sends one line, a JSON object {"command": NAME, ...its arguments}, and gets one line back:
 {"ok": true, "result": ...} or {"ok": false, "error": "..."}; then the master closes. Clients are few, short,
 and never waited for: what is slow, huge or garbage is dropped without disturbing the pool.
 """
@@ -35,7 +35,7 @@ CLIENT_TIMEOUT_S = 5.0
 class ControlSocket:
     """Listens at `path`, mode 0600, for commands."""
 
-    def __init__(self, path: Path, commands: Mapping[str, Callable[[], object]]) -> None:
+    def __init__(self, path: Path, commands: Mapping[str, Callable[[Mapping[str, object]], object]]) -> None:
         """Prepare; `listen` opens it."""
         self._path = path
         self._commands = commands
@@ -106,7 +106,10 @@ class ControlSocket:
                 "error": f'no such command; send {{"command": NAME}}, where NAME is one of: {known}',
             }
         else:
-            reply = {"ok": True, "result": command()}
+            try:
+                reply = {"ok": True, "result": command(request)}
+            except ControlError as error:
+                reply = {"ok": False, "error": str(error)}
         return json.dumps(reply).encode() + b"\n"
 
     def _on_event(self, mask: int) -> None:  # noqa: ARG002

@@ -14,7 +14,7 @@ import signal
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.errors import BootError
+from corepool.errors import BootError, ControlError
 from corepool.ipc.messages import Kind, Message
 from corepool.ipc.scoreboard import Scoreboard
 from corepool.master.acceptor import Acceptor
@@ -23,7 +23,8 @@ from corepool.master.loop import Loop
 from corepool.master.restart import Backoff
 from corepool.master.signals import Signals
 from corepool.master.states import Event, State
-from corepool.master.status import PoolStatus, listeners_status, totals, workers_status
+from corepool.master.status import PoolStatus, ReloadStatus, listeners_status, totals, workers_status
+from corepool.master.succession import Succession
 from corepool.master.supervisor import Supervisor
 from corepool.master.workers import WorkerEntry, Workers
 from corepool.spec.types import ExitCause, ExitStatus, PoolInfo
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_WORKERS = 512
+
+_EXPECTED = (ExitCause.STOPPED, ExitCause.SCALED_DOWN, ExitCause.REPLACED, ExitCause.ASKED)
+"""Causes of an exit after which nothing is wrong."""
 
 
 class Master:
@@ -91,6 +95,8 @@ class Master:
         self._stopping = False
         self._restarts = 0
         self._generation = 0
+        self._succession = Succession(settings.surge)
+        self._reload: ReloadStatus = {"state": "none", "generation": 0, "left": 0, "error": ""}
 
     @property
     def finished(self) -> bool:
@@ -152,8 +158,49 @@ class Master:
             else:
                 self._supervisor.retire(entry, ExitCause.STOPPED, self._settings.drain_timeout)
 
-    def scale(self, workers: int) -> None:
-        """Have so many workers, within 1..MAX_WORKERS."""
+    def reload(self) -> None:
+        """Replace every worker by one that imports the application anew.
+
+        A worker serves until its successor is ready. The first successor that fails ends the reload, and those
+        that were not replaced yet go on. A reload during a reload begins anew.
+
+        :raises ControlError: the pool is starting or stopping.
+        """
+        if self._stopping or not self._was_ready:
+            raise ControlError(f"the pool is {'stopping' if self._stopping else 'starting'}")
+        self._generation += 1
+        for pid in self._succession.abandon(ExitCause.REPLACED):
+            self._retire(pid, ExitCause.REPLACED)
+        for entry in self._workers.ready():
+            self._succession.want(entry.slot, ExitCause.REPLACED)
+        self._reload = {"state": "running", "generation": self._generation, "left": 0, "error": ""}
+        log.info("reload begins generation=%d workers=%d", self._generation, len(self._workers.ready()))
+        self._service_manager.reloading()
+        self._start_heirs()
+
+    def drain(self, slot: int) -> int:
+        """Replace one worker, which finishes what it has begun.
+
+        :returns: its pid.
+        :raises ControlError: there is none in `slot`, or the pool is stopping.
+        """
+        if self._stopping:
+            raise ControlError("the pool is stopping")
+        entry = self._workers.in_slot(slot)
+        if entry is None:
+            slots = ", ".join(str(entry.slot) for entry in self._workers.ready())
+            raise ControlError(f"no worker is ready in slot {slot}; those that are: {slots or 'none'}")
+        self._succession.want(slot, ExitCause.ASKED)
+        self._start_heirs()
+        return entry.pid
+
+    def scale(self, workers: int) -> int:
+        """Have so many workers, within 1..MAX_WORKERS.
+
+        :returns: how many there will be.
+        """
+        if self._stopping:
+            return 0
         self._workers.target = min(max(1, workers), MAX_WORKERS)
         log.info("pool scaled workers=%d", self._workers.target)
         for entry in self._workers.surplus():
@@ -161,6 +208,7 @@ class Master:
         for slot in self._workers.vacant():
             if slot not in self._respawning:
                 self._spawn(slot)
+        return self._workers.target
 
     def status(self) -> PoolStatus:
         """Describe the pool."""
@@ -170,6 +218,8 @@ class Master:
             version=self._version,
             uptime=round(now - self._started_at, 3),
             generation=self._generation,
+            state="stopping" if self._stopping else "ready" if self._was_ready else "starting",
+            reload={**self._reload, "left": self._succession.pending(ExitCause.REPLACED)},
             listeners=listeners_status(self._bound, self._scoreboard),
             workers=workers_status(self._workers, now),
             totals=totals(self._scoreboard, restarts=self._restarts, redispatched=self._dispatch.redispatched),
@@ -206,8 +256,9 @@ class Master:
             self._fill()
         elif message.kind is Kind.FAILED:
             # Only a first generation that can't boot ends the pool; later ones are in the log.
+            entry.report = message.payload.decode(errors="replace").rstrip()
             if not self._was_ready and self._boot_failure is None:
-                self._boot_failure = message.payload.decode(errors="replace")
+                self._boot_failure = entry.report
         else:
             raise RuntimeError(f"worker {entry.slot} sent {message.kind!r}, which is not for the master")
 
@@ -225,10 +276,16 @@ class Master:
             self._service_manager.ready(f"{self._workers.target} workers")
             self._tell("on_ready", self._info())
             self._announce()
+        cause = self._succession.ended(entry.slot, entry.pid)
+        if cause is not None:
+            for each in self._workers.predecessors(entry):
+                self._supervisor.retire(each, cause, self._settings.drain_timeout)
+            self._start_heirs()
 
     def _on_exit(self, entry: WorkerEntry, exit_status: ExitStatus) -> None:
         uptime_s = self._loop.time() - entry.started_at
-        expected = exit_status.cause in (ExitCause.STOPPED, ExitCause.SCALED_DOWN, ExitCause.ASKED)
+        expected = exit_status.cause in _EXPECTED
+        heir_of = self._succession.ended(entry.slot, entry.pid)
         log.log(
             logging.INFO if expected and exit_status.code == 0 else logging.WARNING,
             "worker exited slot=%d pid=%d cause=%r status=%r uptime_s=%.1f",
@@ -246,15 +303,66 @@ class Master:
             self._give_up(entry, exit_status)
         elif expected:
             self._fill()
+            self._start_heirs()
+        elif heir_of is not None:
+            self._heir_failed(entry, heir_of, entry.report or _how_it_ended(exit_status))
         elif entry.slot < self._workers.target:
             self._restarts += 1
             self._respawn_later(entry.slot, uptime_s)
 
     def _give_up(self, entry: WorkerEntry, exit_status: ExitStatus) -> None:
         """End a pool whose first workers can't boot: they would fail for ever."""
-        report = self._boot_failure or f"it ended with {exit_status} ({exit_status.cause}) before it was ready"
+        report = self._boot_failure or _how_it_ended(exit_status)
         self._boot_failure = f"worker {entry.slot} could not boot, so the pool does not start:\n{report.rstrip()}"
         self.stop(fast=True)
+
+    # --- succession
+
+    def _start_heirs(self) -> None:
+        for slot in self._succession.due():
+            if self._stopping or self._workers.in_slot(slot) is None:
+                self._succession.drop(slot)  # it crashed or left meanwhile: what is forked for it is new anyway
+                continue
+            try:
+                heir = self._supervisor.spawn(slot, self._generation, self._settings.boot_timeout)
+            except (OSError, RuntimeError) as error:
+                self._end_reload(f"worker {slot} can't be forked: {error}")
+                self._succession.drop(slot)
+                return
+            self._succession.started(slot, heir.pid)
+        if self._reload["state"] == "running" and not self._succession.pending(ExitCause.REPLACED):
+            self._end_reload("")
+
+    def _heir_failed(self, heir: WorkerEntry, cause: ExitCause, report: str) -> None:
+        """Keep the one that serves: the application, or what it needs, is broken now."""
+        if cause is ExitCause.REPLACED:
+            self._end_reload(f"worker {heir.slot} could not boot: {report}")
+        else:
+            log.error("worker keeps its place slot=%d: its successor could not boot: %s", heir.slot, report)
+        self._start_heirs()
+
+    def _end_reload(self, error: str) -> None:
+        if self._reload["state"] != "running":
+            return
+        kept = self._succession.pending(ExitCause.REPLACED)
+        for pid in self._succession.abandon(ExitCause.REPLACED):
+            self._retire(pid, ExitCause.REPLACED)
+        self._reload["state"], self._reload["error"] = ("failed", error) if error else ("done", "")
+        status = f"{self._workers.target} workers"
+        if error:
+            log.error("reload failed generation=%d kept=%d: %s", self._generation, kept + 1, error)
+            self._service_manager.ready(f"{status}; the last reload has failed")
+        else:
+            log.info("reload done generation=%d", self._generation)
+            self._service_manager.ready(status)
+            self._tell("on_reload", self._info())
+
+    def _retire(self, pid: int, cause: ExitCause) -> None:
+        entry = self._workers.by_pid(pid)
+        if entry is not None:
+            self._supervisor.retire(entry, cause, self._settings.drain_timeout)
+
+    # --- respawning
 
     def _respawn_later(self, slot: int, uptime_s: float) -> None:
         backoff = self._backoffs.setdefault(
@@ -301,6 +409,11 @@ class Master:
             self.stop()
         elif signum in (signal.SIGINT, signal.SIGQUIT):
             self.stop(fast=True)
+        elif signum == signal.SIGHUP:
+            try:
+                self.reload()
+            except ControlError as error:
+                log.warning("reload refused reason=%r", str(error))
         elif signum == signal.SIGTTIN:
             self.scale(self._workers.target + 1)
         elif signum == signal.SIGTTOU:
@@ -351,3 +464,7 @@ class Master:
             workers=self._workers.target,
             bind=tuple(each.url for each in self._bound),
         )
+
+
+def _how_it_ended(exit_status: ExitStatus) -> str:
+    return f"it ended with {exit_status} ({exit_status.cause}) before it was ready"

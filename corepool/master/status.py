@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from corepool.ipc.scoreboard import Cell, Scoreboard, listener_cell
 
@@ -53,13 +53,24 @@ class Totals(TypedDict):
     moved: int
 
 
+class ReloadStatus(TypedDict):
+    """The last reload; `left`: workers that still wait for their successors."""
+
+    state: Literal["none", "running", "done", "failed"]
+    generation: int
+    left: int
+    error: str
+
+
 class PoolStatus(TypedDict):
     """The whole answer."""
 
     pid: int
     version: str
     uptime: float
+    state: Literal["starting", "ready", "stopping"]
     generation: int
+    reload: ReloadStatus
     listeners: list[ListenerStatus]
     workers: list[WorkerStatus]
     totals: Totals

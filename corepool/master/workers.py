@@ -37,6 +37,8 @@ class WorkerEntry:
     ledger: Ledger = field(default_factory=Ledger)
     outbox: list[Handoff] = field(default_factory=list)
     """Placed with it in this turn, not sent yet."""
+    report: str = ""
+    """What it said of why it can't boot."""
     deadline: Timer | None = None
     """When patience with its leaving ends."""
 
@@ -92,6 +94,18 @@ class Workers:
         """List the slots that want a process and have none, or only one that is leaving."""
         held = {entry.slot for entry in self._by_pid.values() if entry.state in (State.STARTING, State.READY)}
         return [slot for slot in range(self.target) if slot not in held]
+
+    def predecessors(self, heir: WorkerEntry) -> list[WorkerEntry]:
+        """List the others in the slot of `heir` that are not leaving yet."""
+        return [
+            entry
+            for entry in self._by_pid.values()
+            if entry.slot == heir.slot and entry is not heir and entry.state in (State.STARTING, State.READY)
+        ]
+
+    def in_slot(self, slot: int) -> WorkerEntry | None:
+        """Find the worker that serves in `slot`."""
+        return next((entry for entry in self.ready() if entry.slot == slot), None)
 
     def surplus(self) -> list[WorkerEntry]:
         """List the workers beyond the target that are not leaving yet."""

@@ -56,6 +56,14 @@ def on_ready(pool: PoolInfo) -> None:
     """
 
 
+@hookspec
+def on_reload(pool: PoolInfo) -> None:
+    """Tell plugins that a reload has succeeded: every worker is of the new generation.
+
+    Runs in: master, after each reload.
+    """
+
+
 # --- a connection -------------------------------------------------------------------------------
 
 

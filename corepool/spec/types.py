@@ -49,6 +49,7 @@ class ExitCause(StrEnum):
     HUNG = "hung"  # its loop did not turn for `heartbeat_timeout`, or it was not ready within `boot_timeout`
     SCALED_DOWN = "scaled down"  # asked to leave: one worker fewer
     STOPPED = "stopped"  # asked to leave: the pool stops
+    REPLACED = "replaced"  # asked to leave: at a reload, its successor took over
     ASKED = "asked"  # drained on a TERM that somebody sent to the worker itself
 
 

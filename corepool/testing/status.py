@@ -42,13 +42,24 @@ class TotalsStatus(TypedDict):
     moved: int
 
 
+class ReloadStatus(TypedDict):
+    """The last reload: `state` is none, running, done or failed; `left` counts workers not replaced yet."""
+
+    state: str
+    generation: int
+    left: int
+    error: str
+
+
 class Status(TypedDict):
-    """A running pool."""
+    """A running pool; `state` is starting, ready or stopping."""
 
     pid: int
     version: str
     uptime: float
+    state: str
     generation: int
+    reload: ReloadStatus
     listeners: list[ListenerStatus]
     workers: list[WorkerStatus]
     totals: TotalsStatus

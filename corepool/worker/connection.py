@@ -244,14 +244,12 @@ class Connection:
         if on_drain is not None and self._reason is None:
             self._run(on_drain)
 
-    def leave_if_idle(self, *, untouched_too: bool) -> None:
+    def leave_if_idle(self, quiet_since: float) -> None:
         """Close, if the connection is between requests and nothing more has arrived.
 
-        :param untouched_too: also one that has not sent its first request yet.
+        :param quiet_since: not if it has been active, or accepted, after that.
         """
-        if self._reason is not None or self.busy or self._out:
-            return
-        if self._active_at < 0 and not untouched_too:
+        if self._reason is not None or self.busy or self._out or abs(self._active_at) > quiet_since:
             return
         if self._mask == EPOLLIN and self._has_input():
             return

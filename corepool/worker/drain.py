@@ -20,9 +20,15 @@ log = logging.getLogger(__name__)
 _STEP_S = 0.02
 """How often busy connections are looked at: no test for it stands on the hot path."""
 
-_UNTOUCHED_GRACE_S = 1.0
-"""A connection that has not sent its first request may do so for this long: it was accepted a moment ago, and
-to its client a close now is a failed request."""
+_GRACE_S = 1.0
+"""For this long a connection that was accepted or active a moment ago may send a request: its client is about to,
+and to it a close now is a failed request. A protocol that can say goodbye in its response does so meanwhile."""
+
+_QUIET_S = 0.25
+"""A connection is idle when nothing has come for this long. Until the grace is over: then at once."""
+
+_SPREAD_S = 0.25
+"""Idle connections are closed over this long, so that their clients don't come back all at once."""
 
 
 class Drain:
@@ -40,7 +46,8 @@ class Drain:
         self._loop = loop
         self._on_done = on_done
         self._deadline: float | None = None
-        self._untouched_until = 0.0
+        self._began = 0.0
+        self._grace_s = _GRACE_S
 
     def begin(self, timeout_s: float) -> None:
         """Close what is idle, wait for the rest until `timeout_s` from now, then close that too."""
@@ -49,7 +56,8 @@ class Drain:
             self._deadline = min(self._deadline, now + timeout_s)
             return
         self._deadline = now + timeout_s
-        self._untouched_until = now + min(_UNTOUCHED_GRACE_S, timeout_s / 2)
+        self._began = now
+        self._grace_s = min(_GRACE_S, timeout_s / 2)
         for conn in self._connections():
             conn.say_goodbye()
         self._step()
@@ -57,8 +65,11 @@ class Drain:
     def _step(self) -> None:
         assert self._deadline is not None
         now = self._loop.time()
+        elapsed_s = now - self._began
+        is_over = elapsed_s >= self._grace_s
         for conn in self._connections():
-            conn.leave_if_idle(untouched_too=now >= self._untouched_until)
+            if is_over or elapsed_s >= _spread(conn.id):
+                conn.leave_if_idle(now if is_over else now - _QUIET_S)
         self._reactor.flush_unsent()
         left = self._connections()
         if left and now >= self._deadline:
@@ -76,3 +87,8 @@ class Drain:
     def _connections(self) -> list[Connection]:
         watched = [source for source in self._reactor.sources() if isinstance(source, Connection)]
         return watched + [conn for service in self._services for conn in service.parked]
+
+
+def _spread(number: int) -> float:
+    """Give the moment of a connection, in seconds after the drain began: any, but always the same (Knuth's hash)."""
+    return (number * 2_654_435_761 % 2**32) / 2**32 * _SPREAD_S

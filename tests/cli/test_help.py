@@ -24,6 +24,10 @@ COMMANDS = {
     "schema": ["JSON Schema"],
     "plugins": ["--json"],
     "status": ["CONFIG", "--json", "--control"],
+    "reload": ["CONFIG", "--json", "--control"],
+    "stop": ["CONFIG", "--now", "--json", "--control"],
+    "scale": ["N", "CONFIG", "--json", "--control"],
+    "drain": ["WORKER", "CONFIG", "--json", "--control"],
 }
 
 

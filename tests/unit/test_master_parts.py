@@ -129,7 +129,7 @@ def test_another_processes_watchdog_is_not_fed() -> None:
 def control(tmp_path: Path) -> tuple[ControlSocket, Loop, Path]:
     path = tmp_path / "deep" / "control.sock"
     loop = Loop()
-    control = ControlSocket(path, {"status": lambda: {"pid": 1}})
+    control = ControlSocket(path, {"status": lambda _: {"pid": 1}})
     control.listen()
     control.serve(loop)
     return control, loop, path

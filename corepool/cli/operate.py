@@ -1,0 +1,131 @@
+"""`corepool reload`, `stop`, `scale`, `drain`: tell a running pool what to do, and wait until it is done."""
+
+import contextlib
+import json
+import os
+import select
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from corepool.cli.arguments import AsJson, Config, Control
+from corepool.cli.client import ask
+from corepool.cli.status import socket_of
+from corepool.errors import ControlError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_LOOK_S = 0.1
+"""How often a pool is asked how far it has got."""
+
+
+def reload(config: Config = None, control: Control = None, *, as_json: AsJson = False) -> None:
+    """Replace the workers, one after the other.
+
+    Each serves until its successor is ready; new application code runs then. Ends with status 1 when a successor can't start: the workers that were not replaced go on.
+    """
+    path = socket_of(config, control)
+    begun = ask(path, "reload")
+    while True:
+        seen: Any = ask(path, "status")["reload"]
+        if seen["state"] != "running" or seen["generation"] != begun["generation"]:
+            break
+        time.sleep(_LOOK_S)
+    if as_json:
+        typer.echo(json.dumps(seen, indent=2))
+    elif seen["state"] == "done":
+        typer.echo(f"reloaded: every worker is of generation {seen['generation']}")
+    if seen["generation"] != begun["generation"]:
+        raise ControlError("another reload has begun meanwhile; `corepool status` tells how it goes")
+    if seen["state"] == "failed":
+        raise ControlError(f"the reload has failed, and the workers that were there go on: {seen['error']}")
+
+
+def stop(
+    config: Config = None,
+    control: Control = None,
+    *,
+    now: Annotated[bool, typer.Option("--now", help="Close every connection at once.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Stop a pool, and wait until it is gone.
+
+    Its workers finish what they have begun, within `drain_timeout`.
+    """
+    path = socket_of(config, control)
+    pid: Any = ask(path, "status")["pid"]
+    with _process(pid) as process:
+        ask(path, "stop", now=now)
+        began = time.monotonic()
+        shown = ""
+        while not _has_ended(process, path):
+            line = _who_is_left(path)
+            if line and line != shown and not as_json:
+                typer.echo(line)
+                shown = line
+    took_s = round(time.monotonic() - began, 1)
+    typer.echo(json.dumps({"pid": pid, "took": took_s}) if as_json else f"stopped after {took_s} s")
+
+
+def scale(
+    workers: Annotated[int, typer.Argument(metavar="N", help="How many workers.")],
+    config: Config = None,
+    control: Control = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Have N workers.
+
+    Those that are too many finish what they have begun.
+    """
+    answer = ask(socket_of(config, control), "scale", workers=workers)
+    typer.echo(json.dumps(answer) if as_json else f"workers: {answer['workers']}")
+
+
+def drain(
+    worker: Annotated[int, typer.Argument(metavar="WORKER", help="Its slot, as `corepool status` shows it.")],
+    config: Config = None,
+    control: Control = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Replace one worker.
+
+    When its successor is ready it takes nothing new, and finishes what it has begun.
+    """
+    answer = ask(socket_of(config, control), "drain", slot=worker)
+    typer.echo(json.dumps(answer) if as_json else f"worker {worker} (pid {answer['pid']}) is being replaced")
+
+
+@contextlib.contextmanager
+def _process(pid: int) -> "Iterator[int | None]":
+    """Open a process, so that its end is seen even if its number gets a new owner; None: it can't be seen from here."""
+    try:
+        fd = os.pidfd_open(pid)
+    except OSError:  # in another container
+        yield None
+        return
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _has_ended(process: int | None, path: Path) -> bool:
+    """Wait a moment for the end of the pool."""
+    if process is not None:
+        return bool(select.select([process], [], [], _LOOK_S)[0])
+    time.sleep(_LOOK_S)
+    return not path.exists()
+
+
+def _who_is_left(path: Path) -> str:
+    try:
+        status: Mapping[str, Any] = ask(path, "status")
+    except ControlError:
+        return ""  # it has closed its socket: nearly gone
+    held = [f"{each['slot']} (pid {each['pid']}): {each['connections']}" for each in status["workers"]]
+    return f"waiting for connections of worker {', '.join(held)}" if held else ""

@@ -1,0 +1,54 @@
+"""The commands of the control socket: what each takes, and what it does with the master."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corepool.errors import ControlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from corepool.master.master import Master
+
+    Command = Callable[[Mapping[str, object]], object]
+
+
+def commands_of(master: Callable[[], Master]) -> dict[str, Command]:
+    """Give the commands by their names.
+
+    :param master: gives the master; called when a command comes, for the socket is there before it.
+    """
+
+    def status(_: Mapping[str, object]) -> object:
+        return master().status()
+
+    def reload(_: Mapping[str, object]) -> object:
+        master().reload()
+        return master().status()["reload"]
+
+    def stop(arguments: Mapping[str, object]) -> object:
+        master().stop(fast=_flag(arguments, "now"))
+        return {}
+
+    def scale(arguments: Mapping[str, object]) -> object:
+        return {"workers": master().scale(_number(arguments, "workers"))}
+
+    def drain(arguments: Mapping[str, object]) -> object:
+        return {"pid": master().drain(_number(arguments, "slot"))}
+
+    return {"status": status, "reload": reload, "stop": stop, "scale": scale, "drain": drain}
+
+
+def _number(arguments: Mapping[str, object], name: str) -> int:
+    value = arguments.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ControlError(f"{name}: expected a whole number, not {value!r}")
+    return value
+
+
+def _flag(arguments: Mapping[str, object], name: str) -> bool:
+    value = arguments.get(name, False)
+    if not isinstance(value, bool):
+        raise ControlError(f"{name}: expected true or false, not {value!r}")
+    return value

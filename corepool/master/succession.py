@@ -1,0 +1,63 @@
+"""Successions: workers that are to be replaced while they serve, and the heirs that start for them. Pure.
+
+A worker serves until its heir in the same slot is ready, so there is never less capacity than before. Reloads and
+recycling only differ in the cause, and in what follows when an heir fails.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from corepool.spec.types import ExitCause
+
+
+class Succession:
+    """Which slots wait for an heir, and which heirs have begun."""
+
+    def __init__(self, surge: int) -> None:
+        """Begin with nothing to do.
+
+        :param surge: heirs that may start at the same time.
+        """
+        self.surge = surge
+        self._waiting: dict[int, ExitCause] = {}
+        self._heirs: dict[int, tuple[int, ExitCause]] = {}
+
+    def want(self, slot: int, cause: ExitCause) -> None:
+        """Have the worker of `slot` replaced. One that is being replaced stays as it is."""
+        if slot not in self._heirs:
+            self._waiting.setdefault(slot, cause)
+
+    def due(self) -> list[int]:
+        """List the slots whose heirs may start now; each is to be answered by `started` or `drop`."""
+        return list(self._waiting)[: max(0, self.surge - len(self._heirs))]
+
+    def started(self, slot: int, pid: int) -> None:
+        """Take note that an heir has been forked."""
+        self._heirs[slot] = (pid, self._waiting.pop(slot))
+
+    def ended(self, slot: int, pid: int) -> ExitCause | None:
+        """Forget the heir `pid` of `slot`: it is ready, or will never be. Why there was one; None: it is none."""
+        if self._heirs.get(slot, (0,))[0] != pid:
+            return None
+        return self._heirs.pop(slot)[1]
+
+    def is_heir(self, slot: int, pid: int) -> bool:
+        """Tell whether a process is an heir that is not ready yet."""
+        return self._heirs.get(slot, (0,))[0] == pid
+
+    def drop(self, slot: int) -> None:
+        """Forget a slot that waits: it needs no heir any more."""
+        self._waiting.pop(slot, None)
+
+    def pending(self, cause: ExitCause) -> int:
+        """Count what is not over yet."""
+        return sum(each is cause for each in (*self._waiting.values(), *(cause for _, cause in self._heirs.values())))
+
+    def abandon(self, cause: ExitCause) -> list[int]:
+        """Forget everything with that cause; gives the pids of the heirs that have begun."""
+        self._waiting = {slot: each for slot, each in self._waiting.items() if each is not cause}
+        begun = [pid for pid, each in self._heirs.values() if each is cause]
+        self._heirs = {slot: (pid, each) for slot, (pid, each) in self._heirs.items() if each is not cause}
+        return begun

@@ -1,0 +1,206 @@
+"""A reload replaces every worker while nobody notices; one that can't succeed changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from http_load import Load
+
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from corepool.testing.pool import PoolProcess
+    from tests.conftest import Pools
+
+CONFIG = """
+[pool]
+workers = {workers}
+{pool}
+[[listener]]
+name = "http"
+bind = ["tcp://127.0.0.1:0"]
+protocol = "http"
+dispatcher = "{dispatcher}"
+[listener.options]
+target = "application:app"
+"""
+APPLICATION = """
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"%s"]
+"""
+
+
+def start(
+    pool: Pools, version: str = "one", workers: int = 2, dispatcher: str = "least-connections", lines: str = ""
+) -> PoolProcess:
+    """Start an application in a version."""
+    toml = CONFIG.format(workers=workers, dispatcher=dispatcher, pool=lines)
+    files = {"application.py": APPLICATION % version}
+    # Compiled files are told apart by the second: too coarse for tests that write two versions in one.
+    return pool(toml, files=files, environment={"PYTHONDONTWRITEBYTECODE": "1"}, traceback=True)
+
+
+def write(running: PoolProcess, text: str) -> None:
+    (running.directory / "application.py").write_text(text)
+
+
+def corepool(running: PoolProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "corepool", *arguments, "--control", str(running.control)]
+    return subprocess.run(  # noqa: S603 - the command is the test's own
+        command, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def reload_by_signal(running: PoolProcess) -> None:
+    before = running.status()["reload"]["generation"]
+    running.send_signal(signal.SIGHUP)
+    wait_until(
+        lambda: running.status()["reload"]["generation"] > before and running.status()["reload"]["state"] != "running"
+    )
+
+
+@pytest.mark.parametrize("dispatcher", ["least-connections", "kernel"])
+def test_nothing_is_lost_while_the_application_changes(pool: Pools, dispatcher: str) -> None:
+    running = start(pool, dispatcher=dispatcher)
+    first = running.workers()
+    with Load(running.urls()[0]) as load:
+        for number in range(10):
+            write(running, APPLICATION % f"version {number}")
+            reload_by_signal(running)
+            assert running.status()["reload"]["state"] == "done"
+            count = load.requests
+            wait_until(lambda count=count: load.requests > count + 20)
+            wait_until(lambda: {worker["state"] for worker in running.status()["workers"]} == {"ready"})
+    assert load.failures == []
+    assert b"version 9" in load.bodies
+    assert not set(first) & set(running.workers())
+    assert running.status()["generation"] == 10
+    assert running.status()["totals"]["restarts"] == 0
+
+
+def test_many_reloads_leave_nothing_behind(pool: Pools) -> None:
+    running = start(pool)
+    reload_by_signal(running)
+    wait_until(lambda: len(running.status()["workers"]) == 2)
+    master = psutil.Process(running.pid)
+    descriptors, memory = master.num_fds(), master.memory_info().rss
+    before = running.status()["totals"]
+    with Load(running.urls()[0], clients=3) as load:
+        for _ in range(int(os.environ.get("COREPOOL_TEST_RELOADS", "15"))):
+            reload_by_signal(running)
+            now = running.status()["totals"]
+            assert all(now[key] >= before[key] for key in now), "a counter went backwards"
+            before = now
+    assert load.failures == []
+    wait_until(lambda: len(running.status()["workers"]) == 2 and len(running.left_over()) == 3)
+    wait_until(lambda: master.num_fds() <= descriptors)
+    assert master.memory_info().rss - memory < 3 * 1024 * 1024
+    assert all(child.status() != psutil.STATUS_ZOMBIE for child in master.children())
+
+
+def test_a_broken_application_changes_nothing(pool: Pools) -> None:
+    running = start(pool)
+    pids = running.workers()
+    with Load(running.urls()[0]) as load:
+        write(running, "import nothing_of_this_name\n")
+        done = corepool(running, "reload")
+        assert done.returncode == 1
+        assert "nothing_of_this_name" in done.stderr
+        assert "go on" in done.stderr
+        assert running.workers() == pids
+        assert running.status()["reload"]["state"] == "failed"
+
+        write(running, APPLICATION % "two")
+        assert corepool(running, "reload").stdout == "reloaded: every worker is of generation 2\n"
+    assert load.failures == []
+    assert b"two" in load.bodies
+
+
+def test_a_reload_that_is_overtaken_by_another(pool: Pools) -> None:
+    running = start(pool, workers=3)
+    for _ in range(5):
+        running.send_signal(signal.SIGHUP)
+    wait_until(lambda: running.status()["generation"] > 0 and running.status()["reload"]["state"] == "done")
+    last = running.status()["generation"]
+    wait_until(lambda: {worker["generation"] for worker in running.status()["workers"]} == {last})
+    assert len(running.workers()) == 3
+
+
+def test_a_worker_that_crashes_during_a_reload(pool: Pools) -> None:
+    running = start(pool, workers=3, lines='respawn_delay = "1ms"')
+    running.send_signal(signal.SIGHUP)
+    os.kill(running.workers()[2], signal.SIGKILL)
+    wait_until(lambda: running.status()["reload"]["state"] == "done")
+    wait_until(lambda: [worker["generation"] for worker in running.status()["workers"]] == [1, 1, 1])
+
+
+def test_an_heir_that_is_killed_ends_the_reload(pool: Pools) -> None:
+    running = start(pool)
+    pids = running.workers()
+    write(running, "import time\ntime.sleep(60)\n")
+    running.send_signal(signal.SIGHUP)
+    wait_until(lambda: any(worker["state"] == "starting" for worker in running.status()["workers"]))
+    [heir] = [worker["pid"] for worker in running.status()["workers"] if worker["state"] == "starting"]
+    os.kill(heir, signal.SIGKILL)
+    wait_until(lambda: running.status()["reload"]["state"] == "failed")
+    assert "SIGKILL" in running.status()["reload"]["error"]
+    assert running.workers() == pids
+
+
+def test_the_service_manager_is_told(pool: Pools) -> None:
+    running = start(pool)
+    running.send_signal(signal.SIGHUP)
+    running.wait_notified("RELOADING=1")
+    running.wait_notified("READY=1")
+
+
+def test_scaling_up_and_down_loses_nothing(pool: Pools) -> None:
+    running = start(pool)
+    with Load(running.urls()[0]) as load:
+        for number in (4, 1, 3, 2) * 2:
+            assert corepool(running, "scale", str(number)).stdout == f"workers: {number}\n"
+            wait_until(
+                lambda number=number: [worker["slot"] for worker in running.status()["workers"]] == list(range(number))
+            )
+    assert load.failures == []
+
+
+def test_a_worker_is_drained_and_replaced(pool: Pools) -> None:
+    running = start(pool)
+    first, second = running.workers()
+    with Load(running.urls()[0]) as load:
+        assert corepool(running, "drain", "1", "--json").stdout == json.dumps({"pid": second}) + "\n"
+        wait_until(lambda: second not in running.workers() and len(running.workers()) == 2)
+    assert load.failures == []
+    assert running.workers()[0] == first
+    none = corepool(running, "drain", "7")
+    assert (none.returncode, "slot 7" in none.stderr) == (1, True)
+
+
+def test_stop_waits_for_what_is_busy(pool: Pools) -> None:
+    running = start(pool)
+    done = corepool(running, "stop")
+    assert done.returncode == 0
+    assert done.stdout.endswith(" s\n")
+    assert running.wait() == 0
+    assert not Path(running.control).exists()
+
+
+def test_stop_now(pool: Pools) -> None:
+    running = start(pool)
+    client = running.connect()
+    done = corepool(running, "stop", "--now", "--json")
+    assert json.loads(done.stdout)["pid"] == running.pid
+    assert client.recv(1) == b""
+    gone = corepool(running, "reload")
+    assert gone.returncode == 1
+    assert "no pool answers" in gone.stderr
