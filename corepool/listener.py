@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import socket
 
     from corepool.chain import Chain
-    from corepool.config.settings import ListenerSettings
+    from corepool.config.settings import ListenerSettings, PoolSettings
     from corepool.spec.dispatcher import Dispatcher
     from corepool.spec.transport import Endpoint, Transport
     from corepool.spec.types import Address
@@ -37,7 +37,10 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class BoundSocket:
-    """One listening socket. `index` is how messages name it; `url` and `address` are as bound."""
+    """One listening socket. `url` and `address` are as bound.
+
+    `index` is how messages name it: a number that the socket keeps over reloads, and no other has meanwhile.
+    """
 
     index: int
     listener: Listener
@@ -51,6 +54,33 @@ class BoundSocket:
         """Stop listening; the master's business alone. Idempotent."""
         if self.socket.fileno() >= 0:
             self.transport.close(self.endpoint, self.socket)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Configuration:
+    """What a worker is forked with: a reload makes another one."""
+
+    pool: PoolSettings
+    workers: int
+    bound: tuple[BoundSocket, ...]
+
+    @property
+    def chains(self) -> list[Chain]:
+        """The hook chains, one a listener."""
+        return list({id(each.listener): each.listener.chain for each in self.bound}.values())
+
+    def is_like(self, other: Configuration) -> bool:
+        """Tell whether a worker of one serves just as one of the other does, its application aside."""
+
+        def say(each: Configuration) -> object:
+            return each.pool, [(bound.index, bound.listener.settings) for bound in each.bound]
+
+        return say(self) == say(other)
+
+    def not_in(self, *others: Configuration) -> list[BoundSocket]:
+        """List the sockets that no other configuration has."""
+        kept = {id(each.socket) for other in others for each in other.bound}
+        return [each for each in self.bound if id(each.socket) not in kept]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import resource
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from corepool import __version__
@@ -13,10 +15,10 @@ from corepool.config.cpus import available_cpus
 from corepool.config.load import control_socket_path
 from corepool.config.mistakes import spell_value
 from corepool.errors import ConfigError, ControlError, PluginError
-from corepool.listener import BoundSocket, Listener, ListenerLine
+from corepool.listener import BoundSocket, Configuration, Listener, ListenerLine
 from corepool.master.commands import commands_of
 from corepool.master.control import ControlSocket
-from corepool.master.master import Master
+from corepool.master.master import MAX_LISTENERS, Master
 from corepool.master.notify import ServiceManager
 from corepool.spec.dispatcher import Dispatcher
 from corepool.spec.transport import Endpoint, Transport
@@ -46,21 +48,24 @@ class Pool:
         registry: Registry,
         announce: Callable[[list[ListenerLine]], None] | None = None,
         keep_fds: Iterable[int] = (),
+        read_again: Callable[[], tuple[Settings, Registry]] | None = None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
         :param announce: told where the pool listens, once it is ready.
+        :param read_again: gives settings and plugins for a reload, or raises ConfigError; those at hand by default.
         :param keep_fds: descriptors that workers inherit, such as the log's.
         """
         self._settings = settings
         self._registry = registry
         self._announce = announce
         self._keep_fds = tuple(keep_fds)
+        self._read_settings_again = read_again or (lambda: (settings, registry))
+        self._places = _Places()
 
     def check(self) -> list[str]:
         """List every mistake that can be found without binding an address."""
-        plan = _Plan(self._settings, self._registry)
-        return plan.mistakes
+        return _Plan(self._settings, self._registry, _Places()).mistakes
 
     def run(self) -> int:
         """Bind, fork, serve until told to stop.
@@ -81,29 +86,36 @@ class Pool:
 
         Raises as `run`.
         """
-        plan = _Plan(self._settings, self._registry)
-        bound = plan.bind()
+        bound = _Plan(self._settings, self._registry, self._places).bind()
         try:
             control = self._listen_for_control(commands_of(lambda: master))
         except ControlError:
             _close_all(bound)
             raise
-        pool = _within_descriptor_limit(self._settings.pool)
-        workers = available_cpus() if pool.workers == "auto" else pool.workers
 
-        def serve(seat: Seat) -> int:
-            return run_worker(seat, bound, pool, self._keep_fds)
+        def serve(seat: Seat, configuration: Configuration) -> int:
+            return run_worker(seat, configuration, self._keep_fds)
 
         master = Master(
-            settings=pool,
-            workers=workers,
-            bound=bound,
+            configuration=_configuration(self._settings, bound),
             version=__version__,
             service_manager=ServiceManager(os.environ, os.getpid()),
             run_worker=serve,
+            read_again=self._read_again,
             on_ready=lambda: self._announce_all(bound),
         )
         return master, control
+
+    def _read_again(self, open_already: Sequence[BoundSocket]) -> Configuration:
+        """Make the configuration of a reload.
+
+        :raises ConfigError: with every mistake; nothing has changed.
+        """
+        settings, registry = self._read_settings_again()
+        for table in ("control", "log"):
+            if getattr(settings, table) != getattr(self._settings, table):
+                log.warning("[%s] has changed: that takes effect when the pool is started anew", table)
+        return _configuration(settings, _Plan(settings, registry, self._places).bind(open_already))
 
     def _listen_for_control(self, commands: Mapping[str, Command]) -> ControlSocket:
         control = ControlSocket(control_socket_path(self._settings.control), commands)
@@ -120,30 +132,68 @@ class Pool:
             self._announce([_line(each) for each in bound])
 
 
+class _Places:
+    """Numbers that listeners and sockets keep over reloads: workers of two configurations speak of them."""
+
+    def __init__(self) -> None:
+        self._cells: dict[str, int] = {}
+        self._sockets = itertools.count()
+
+    def of_listeners(self, names: Sequence[str]) -> dict[str, int]:
+        """Give each listener its place on the scoreboard: the one it had, or one that no other has.
+
+        When all have had an owner, those whose listeners are gone are given away, with what they have counted.
+        """
+        for name in names:
+            if name in self._cells:
+                continue
+            if len(self._cells) == MAX_LISTENERS:
+                gone = next(each for each in self._cells if each not in names)
+                self._cells[name] = self._cells.pop(gone)
+            else:
+                self._cells[name] = len(self._cells)
+        return {name: self._cells[name] for name in names}
+
+    def next_socket(self) -> int:
+        """Number a socket; a message has 16 bits for it."""
+        return next(self._sockets) % 65_536
+
+
 class _Plan:
     """The listeners of a configuration, made as far as they can be; `mistakes` tells about the rest."""
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    def __init__(self, settings: Settings, registry: Registry, places: _Places) -> None:
         self.mistakes: list[str] = []
+        self._places = places
         self._registry = registry
         self._pool = settings.pool
         self._listeners: list[tuple[str, ListenerSettings, Listener | None]] = []
         self._endpoints: list[tuple[str, int, Endpoint, Transport]] = []
+        cells = places.of_listeners([listener.name for listener in settings.listener])
         for index, listener in enumerate(settings.listener):
             where = f"listener[{index}]"
-            self._listeners.append((where, listener, self._make_listener(index, where, listener)))
+            self._listeners.append((where, listener, self._make_listener(cells[listener.name], where, listener)))
             for position, url in enumerate(listener.bind):
                 self._add_endpoint(f"{where}.bind[{position}]", index, url)
 
-    def bind(self) -> list[BoundSocket]:
+    def bind(self, open_already: Iterable[BoundSocket] = ()) -> list[BoundSocket]:
         """Bind every address.
 
-        :raises ConfigError: with every mistake; nothing is left bound.
+        :param open_already: those whose URLs are still wanted are taken over with what waits in their backlogs.
+        :raises ConfigError: with every mistake; nothing new is left bound.
         """
         bound: list[BoundSocket] = []
+        fresh: list[BoundSocket] = []
         mistakes = list(self.mistakes)
+        reusable = list(open_already)
         for where, index, endpoint, transport in self._endpoints:
             _, settings, listener = self._listeners[index]
+            same = next((each for each in reusable if each.endpoint.url == endpoint.url), None)
+            if same is not None and listener is not None:
+                reusable.remove(same)
+                same.socket.listen(settings.backlog)
+                bound.append(replace(same, listener=listener))
+                continue
             try:
                 sock = transport.listen(endpoint, settings.backlog)
             except OSError as error:
@@ -153,9 +203,11 @@ class _Plan:
                 transport.close(endpoint, sock)
                 continue
             url, address = transport.url(endpoint, sock), transport.address(sock.getsockname())
-            bound.append(BoundSocket(len(bound), listener, endpoint, transport, sock, url, address))
+            number = self._places.next_socket()
+            fresh.append(BoundSocket(number, listener, endpoint, transport, sock, url, address))
+            bound.append(fresh[-1])
         if mistakes:
-            _close_all(bound)
+            _close_all(fresh)
             raise ConfigError(mistakes)
         return bound
 
@@ -236,6 +288,11 @@ class _Plan:
     def _add(self, mistake: str) -> None:
         if mistake not in self.mistakes:
             self.mistakes.append(mistake)
+
+
+def _configuration(settings: Settings, bound: Sequence[BoundSocket]) -> Configuration:
+    pool = _within_descriptor_limit(settings.pool)
+    return Configuration(pool, available_cpus() if pool.workers == "auto" else pool.workers, tuple(bound))
 
 
 def _line(bound: BoundSocket) -> ListenerLine:

@@ -25,7 +25,8 @@ _LOOK_S = 0.1
 def reload(config: Config = None, control: Control = None, *, as_json: AsJson = False) -> None:
     """Replace the workers, one after the other.
 
-    Each serves until its successor is ready; new application code runs then. Ends with status 1 when a successor can't start: the workers that were not replaced go on.
+    Each serves until its successor is ready; new application code runs then. Ends with status 1 when a successor
+    can't start: the workers that were not replaced go on.
     """
     path = socket_of(config, control)
     begun = ask(path, "reload")

@@ -16,9 +16,10 @@ from corepool.log import log_to_stderr
 from corepool.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from corepool.config.load import Draft
+    from corepool.config.settings import Settings
 
 
 def run(
@@ -35,10 +36,9 @@ def run(
             sys.stdout,
             f"no {DEFAULT_CONFIG} here: this is the demo pool (`corepool init` writes its configuration)",
         )
-        draft = draft_of_demo(overrides)
+        _run(lambda: draft_of_demo(overrides))
     else:
-        draft = draft_of_file(config, overrides)
-    _run(draft, Registry())
+        _run(lambda: draft_of_file(config, overrides))
 
 
 def serve(
@@ -77,16 +77,22 @@ def serve(
         if not _takes_target(registry, protocol):
             raise typer.BadParameter(f"protocol {protocol!r} takes no TARGET", param_hint="TARGET")
         options["target"] = target
-    _run(draft_of_flags(protocol, bind, options, Overrides(workers, dispatcher, control, log_level)), registry)
+    overrides = Overrides(workers, dispatcher, control, log_level)
+    _run(lambda: draft_of_flags(protocol, bind, options, overrides))
 
 
-def _run(draft: "Draft", registry: Registry) -> None:
+def _run(read: "Callable[[], Draft]") -> None:
     from corepool.pool import Pool  # noqa: PLC0415 - see settle()
 
+    def read_again() -> "tuple[Settings, Registry]":
+        registry = Registry()  # plugins may have been installed meanwhile
+        return settle(read(), registry), registry
+
+    draft, registry = read(), Registry()
     settings = settle(draft, registry)
     log = log_to_stderr(settings.log.level)
     try:
-        status = Pool(settings, registry, announce, keep_fds=[log.fd]).run()
+        status = Pool(settings, registry, announce, [log.fd], read_again).run()
     except ConfigError as error:  # what only binding can tell: say it as `check` says the rest
         draft.add(error.mistakes)
         draft.finish()

@@ -24,7 +24,7 @@ from corepool.master.ledger import Handoff
 from corepool.spec.dispatcher import Incoming, WorkerView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from corepool.listener import BoundSocket
     from corepool.master.loop import Loop, Timer
@@ -67,8 +67,9 @@ class Dispatch:
     def __init__(self, loop: Loop, workers: Workers, bound: Sequence[BoundSocket], max_connections: int) -> None:
         self._loop = loop
         self._workers = workers
-        self._bound = bound
+        self._bound: dict[int, BoundSocket] = {}
         self._max_connections = max_connections
+        self.use(bound, max_connections)
         self._entries: dict[WorkerView, WorkerEntry] = {}
         self._candidates: list[WorkerView] = []
         self._homeless: deque[Handoff] = deque()
@@ -79,11 +80,23 @@ class Dispatch:
         self.on_full: Callable[[], None] = lambda: None
         self.on_room: Callable[[], None] = lambda: None
         self._paused = True
+        self.is_mixed = False
+        """Workers of two configurations serve: not each of them knows every socket."""
 
     @property
     def has_room(self) -> bool:
         """True when a connection that is accepted now can be placed."""
         return bool(self._candidates) and not self._homeless
+
+    @property
+    def paused(self) -> bool:
+        """True while the acceptors are told to wait."""
+        return self._paused
+
+    def use(self, bound: Iterable[BoundSocket], max_connections: int) -> None:
+        """Dispatch for these sockets from now on."""
+        self._bound = {each.index: each for each in bound}
+        self._max_connections = max_connections
 
     def refresh(self) -> None:
         """Read the scoreboard: close what was acknowledged, and find out who can take a connection."""
@@ -143,12 +156,18 @@ class Dispatch:
         self._homeless.clear()
 
     def _place(self, handoff: Handoff) -> None:
+        bound = self._bound.get(handoff.listener)
+        if bound is None:
+            os.close(handoff.fd)  # a reload has closed its listener while it waited
+            return
         candidates = self._candidates
+        if self.is_mixed:
+            candidates = [view for view in candidates if handoff.listener in self._entries[view].known]
         if not candidates:
             self._homeless.append(handoff)
             return
-        listener = self._bound[handoff.listener].listener
-        arrived = _Arrived(listener.name, self._bound[handoff.listener].transport, handoff.peer)
+        listener = bound.listener
+        arrived = _Arrived(listener.name, bound.transport, handoff.peer)
         try:
             view = listener.dispatcher.pick(candidates, arrived)
             entry = None if view is None else self._entries[view]
@@ -166,7 +185,7 @@ class Dispatch:
         view.handed_over += 1
         view.in_flight += 1
         if view.connections >= self._max_connections or view.in_flight >= IN_FLIGHT_LIMIT:
-            candidates.remove(view)
+            self._candidates.remove(view)
 
     def _send_outbox(self, entry: WorkerEntry) -> None:
         outbox, entry.outbox = entry.outbox, []

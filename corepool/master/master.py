@@ -14,7 +14,7 @@ import signal
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.errors import BootError, ControlError
+from corepool.errors import BootError, ConfigError, ControlError
 from corepool.ipc.messages import Kind, Message
 from corepool.ipc.scoreboard import Scoreboard
 from corepool.master.acceptor import Acceptor
@@ -32,15 +32,17 @@ from corepool.spec.types import ExitCause, ExitStatus, PoolInfo
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from corepool.config.settings import PoolSettings
     from corepool.ipc.seat import Seat
-    from corepool.listener import BoundSocket
+    from corepool.listener import BoundSocket, Configuration
     from corepool.master.control import ControlSocket
     from corepool.master.notify import ServiceManager
 
 log = logging.getLogger(__name__)
 
 MAX_WORKERS = 512
+
+MAX_LISTENERS = 64
+"""As many as a configuration may have; the scoreboard has a pair of counters for each."""
 
 _EXPECTED = (ExitCause.STOPPED, ExitCause.SCALED_DOWN, ExitCause.REPLACED, ExitCause.ASKED)
 """Causes of an exit after which nothing is wrong."""
@@ -51,37 +53,35 @@ class Master:
 
     def __init__(
         self,
-        settings: PoolSettings,
-        workers: int,
-        bound: Sequence[BoundSocket],
+        configuration: Configuration,
         version: str,
         service_manager: ServiceManager,
-        run_worker: Callable[[Seat], int],
+        run_worker: Callable[[Seat, Configuration], int],
+        read_again: Callable[[Sequence[BoundSocket]], Configuration],
         on_ready: Callable[[], None],
     ) -> None:
         """Take over the bound sockets; nothing is forked yet.
 
-        :param workers: how many there should be.
         :param run_worker: what a forked child does; gives its exit status.
+        :param read_again: gives what to reload, taking over what is still wanted of the sockets that are open;
+            raises ConfigError, and nothing has changed then.
         :param on_ready: called once, when the first generation is ready.
         """
-        self._settings = settings
-        self._bound = bound
+        self._serving = configuration
+        self._coming: Configuration | None = None
+        """What the reload under way leads to."""
+        self._read_again = read_again
         self._version = version
         self._service_manager = service_manager
         self._announce = on_ready
-        self._chains = list({id(each.listener): each.listener.chain for each in bound}.values())
         self._loop = Loop()
-        self._workers = Workers(workers)
-        listeners = 1 + max(each.listener.index for each in bound)
-        self._scoreboard = Scoreboard(listeners)
+        self._workers = Workers(configuration.workers)
+        self._scoreboard = Scoreboard(MAX_LISTENERS)
         self._supervisor = Supervisor(
             self._loop, self._workers, self._scoreboard, run_worker, self._on_message, self._on_exit
         )
-        self._dispatch = Dispatch(self._loop, self._workers, bound, settings.max_connections)
-        self._acceptors = [
-            Acceptor(each, self._loop, self._dispatch) for each in bound if not each.listener.dispatcher.worker_accepts
-        ]
+        self._dispatch = Dispatch(self._loop, self._workers, configuration.bound, configuration.pool.max_connections)
+        self._acceptors = self._make_acceptors(configuration)
         self._dispatch.on_full = self._pause
         self._dispatch.on_room = self._resume
         self._backoffs: dict[int, Backoff] = {}
@@ -95,7 +95,7 @@ class Master:
         self._stopping = False
         self._restarts = 0
         self._generation = 0
-        self._succession = Succession(settings.surge)
+        self._succession = Succession(configuration.pool.surge)
         self._reload: ReloadStatus = {"state": "none", "generation": 0, "left": 0, "error": ""}
 
     @property
@@ -148,7 +148,8 @@ class Master:
             log.info("pool stopping workers=%d fast=%s", len(self._workers), fast)
             for acceptor in self._acceptors:
                 acceptor.stop()
-            for bound in self._bound:
+            self._discard_coming()
+            for bound in self._serving.bound:
                 bound.close()
         for entry in self._workers:
             if kill:
@@ -156,21 +157,35 @@ class Master:
             elif fast:
                 self._supervisor.stop(entry, ExitCause.STOPPED)
             else:
-                self._supervisor.retire(entry, ExitCause.STOPPED, self._settings.drain_timeout)
+                self._supervisor.retire(entry, ExitCause.STOPPED, self._serving.pool.drain_timeout)
 
     def reload(self) -> None:
-        """Replace every worker by one that imports the application anew.
+        """Read the configuration again, and replace every worker by one that imports the application anew.
 
         A worker serves until its successor is ready. The first successor that fails ends the reload, and those
         that were not replaced yet go on. A reload during a reload begins anew.
 
-        :raises ControlError: the pool is starting or stopping.
+        :raises ControlError: the pool is starting or stopping, or the configuration has mistakes.
         """
         if self._stopping or not self._was_ready:
             raise ControlError(f"the pool is {'stopping' if self._stopping else 'starting'}")
+        overtaken = self._coming
+        fresh = [] if overtaken is None else overtaken.not_in(self._serving)
+        try:
+            self._coming = self._read_again([*self._serving.bound, *fresh])
+        except ConfigError as error:
+            raise ControlError(f"nothing was changed: {error}") from None
+        if overtaken is not None:
+            for bound in overtaken.not_in(self._serving, self._coming):
+                bound.close()
         self._generation += 1
-        for pid in self._succession.abandon(ExitCause.REPLACED):
+        for pid in self._succession.abandon(frozenset(ExitCause)):
             self._retire(pid, ExitCause.REPLACED)
+        for entry in self._workers:
+            if entry.state is State.STARTING:
+                self._supervisor.retire(entry, ExitCause.REPLACED, self._serving.pool.drain_timeout)
+        self._dispatch.is_mixed = True
+        self._succession.surge = self._coming.pool.surge
         for entry in self._workers.ready():
             self._succession.want(entry.slot, ExitCause.REPLACED)
         self._reload = {"state": "running", "generation": self._generation, "left": 0, "error": ""}
@@ -204,7 +219,7 @@ class Master:
         self._workers.target = min(max(1, workers), MAX_WORKERS)
         log.info("pool scaled workers=%d", self._workers.target)
         for entry in self._workers.surplus():
-            self._supervisor.retire(entry, ExitCause.SCALED_DOWN, self._settings.drain_timeout)
+            self._supervisor.retire(entry, ExitCause.SCALED_DOWN, self._serving.pool.drain_timeout)
         for slot in self._workers.vacant():
             if slot not in self._respawning:
                 self._spawn(slot)
@@ -220,7 +235,7 @@ class Master:
             generation=self._generation,
             state="stopping" if self._stopping else "ready" if self._was_ready else "starting",
             reload={**self._reload, "left": self._succession.pending(ExitCause.REPLACED)},
-            listeners=listeners_status(self._bound, self._scoreboard),
+            listeners=listeners_status(self._serving.bound, self._scoreboard),
             workers=workers_status(self._workers, now),
             totals=totals(self._scoreboard, restarts=self._restarts, redispatched=self._dispatch.redispatched),
         )
@@ -233,7 +248,8 @@ class Master:
         while len(self._workers):
             self._loop.turn()
         self._dispatch.close()
-        for bound in self._bound:
+        self._discard_coming()
+        for bound in self._serving.bound:
             bound.close()
         if self._control is not None:
             self._control.close()
@@ -251,7 +267,7 @@ class Master:
         elif message.kind is Kind.ROOM:
             self._dispatch.retry()
         elif message.kind is Kind.LEAVING:
-            self._supervisor.note_leaving(entry, self._settings.drain_timeout)
+            self._supervisor.note_leaving(entry, self._serving.pool.drain_timeout)
             self._dispatch.take_back(entry)
             self._fill()
         elif message.kind is Kind.FAILED:
@@ -279,7 +295,7 @@ class Master:
         cause = self._succession.ended(entry.slot, entry.pid)
         if cause is not None:
             for each in self._workers.predecessors(entry):
-                self._supervisor.retire(each, cause, self._settings.drain_timeout)
+                self._supervisor.retire(each, cause, self._serving.pool.drain_timeout)
             self._start_heirs()
 
     def _on_exit(self, entry: WorkerEntry, exit_status: ExitStatus) -> None:
@@ -324,7 +340,7 @@ class Master:
                 self._succession.drop(slot)  # it crashed or left meanwhile: what is forked for it is new anyway
                 continue
             try:
-                heir = self._supervisor.spawn(slot, self._generation, self._settings.boot_timeout)
+                heir = self._supervisor.spawn(slot, self._generation, self._coming or self._serving)
             except (OSError, RuntimeError) as error:
                 self._end_reload(f"worker {slot} can't be forked: {error}")
                 self._succession.drop(slot)
@@ -345,9 +361,13 @@ class Master:
         if self._reload["state"] != "running":
             return
         kept = self._succession.pending(ExitCause.REPLACED)
-        for pid in self._succession.abandon(ExitCause.REPLACED):
+        for pid in self._succession.abandon({ExitCause.REPLACED}):
             self._retire(pid, ExitCause.REPLACED)
         self._reload["state"], self._reload["error"] = ("failed", error) if error else ("done", "")
+        if error:
+            self._discard_coming()
+        else:
+            self._commit()
         status = f"{self._workers.target} workers"
         if error:
             log.error("reload failed generation=%d kept=%d: %s", self._generation, kept + 1, error)
@@ -357,16 +377,55 @@ class Master:
             self._service_manager.ready(status)
             self._tell("on_reload", self._info())
 
+    def _commit(self) -> None:
+        """Serve what the workers were reloaded with: from now on no worker knows anything else."""
+        old, new = self._serving, self._coming
+        assert new is not None
+        self._serving, self._coming = new, None
+        for acceptor in self._acceptors:
+            acceptor.pause()
+        for bound in old.not_in(new):
+            bound.close()
+        self._dispatch.use(new.bound, new.pool.max_connections)
+        self._dispatch.is_mixed = False
+        self._acceptors = self._make_acceptors(new)
+        if not self._dispatch.paused:
+            self._resume()
+        self._dispatch.retry()
+        if new.workers != old.workers:  # else what `scale` has chosen stays
+            self.scale(new.workers)
+
+    def _discard_coming(self) -> None:
+        """Forget what a reload has not come to."""
+        coming, self._coming = self._coming, None
+        if coming is None:
+            return
+        for bound in coming.not_in(self._serving):
+            bound.close()
+        self._dispatch.is_mixed = not coming.is_like(self._serving)
+        if self._dispatch.is_mixed:
+            # Those that have begun with what is not to be are replaced by those who know what is served.
+            for entry in self._workers.ready():
+                if entry.generation == self._generation:
+                    self._succession.want(entry.slot, ExitCause.REPLACED)
+
+    def _make_acceptors(self, configuration: Configuration) -> list[Acceptor]:
+        return [
+            Acceptor(each, self._loop, self._dispatch)
+            for each in configuration.bound
+            if not each.listener.dispatcher.worker_accepts
+        ]
+
     def _retire(self, pid: int, cause: ExitCause) -> None:
         entry = self._workers.by_pid(pid)
         if entry is not None:
-            self._supervisor.retire(entry, cause, self._settings.drain_timeout)
+            self._supervisor.retire(entry, cause, self._serving.pool.drain_timeout)
 
     # --- respawning
 
     def _respawn_later(self, slot: int, uptime_s: float) -> None:
         backoff = self._backoffs.setdefault(
-            slot, Backoff(self._settings.respawn_delay, self._settings.respawn_delay_max)
+            slot, Backoff(self._serving.pool.respawn_delay, self._serving.pool.respawn_delay_max)
         )
         delay_s = backoff.delay_s(uptime_s, random.random())  # noqa: S311  # jitter, not a secret
         log.info("worker respawns slot=%d delay_s=%.3f", slot, delay_s)
@@ -387,7 +446,7 @@ class Master:
 
     def _spawn(self, slot: int) -> None:
         try:
-            self._supervisor.spawn(slot, self._generation, self._settings.boot_timeout)
+            self._supervisor.spawn(slot, self._generation, self._coming or self._serving)
         except (OSError, RuntimeError) as error:
             log.error("worker can't be forked slot=%d reason=%s", slot, error)  # noqa: TRY400  # an operator's matter
             self._respawn_later(slot, 0.0)
@@ -413,7 +472,7 @@ class Master:
             try:
                 self.reload()
             except ControlError as error:
-                log.warning("reload refused reason=%r", str(error))
+                log.error("reload refused: %s", error)  # noqa: TRY400  # the operator's matter
         elif signum == signal.SIGTTIN:
             self.scale(self._workers.target + 1)
         elif signum == signal.SIGTTOU:
@@ -422,7 +481,7 @@ class Master:
     # --- what recurs
 
     def _check_heartbeats(self) -> None:
-        now, timeout_s = self._loop.time(), self._settings.heartbeat_timeout
+        now, timeout_s = self._loop.time(), self._serving.pool.heartbeat_timeout
         interval_s = timeout_s / 4
         # If the whole pool was stopped or starved, the workers get a full interval to show that they live.
         if now - self._heartbeats_checked_at < 2 * interval_s:
@@ -448,7 +507,7 @@ class Master:
     # --- hooks
 
     def _tell(self, name: str, *values: object) -> None:
-        for chain in self._chains:
+        for chain in self._serving.chains:
             hook = getattr(chain, name)
             if hook is None:
                 continue
@@ -462,7 +521,7 @@ class Master:
             pid=os.getpid(),
             version=self._version,
             workers=self._workers.target,
-            bind=tuple(each.url for each in self._bound),
+            bind=tuple(each.url for each in self._serving.bound),
         )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from corepool.spec.types import ExitCause
 
 
@@ -55,9 +57,9 @@ class Succession:
         """Count what is not over yet."""
         return sum(each is cause for each in (*self._waiting.values(), *(cause for _, cause in self._heirs.values())))
 
-    def abandon(self, cause: ExitCause) -> list[int]:
-        """Forget everything with that cause; gives the pids of the heirs that have begun."""
-        self._waiting = {slot: each for slot, each in self._waiting.items() if each is not cause}
-        begun = [pid for pid, each in self._heirs.values() if each is cause]
-        self._heirs = {slot: (pid, each) for slot, (pid, each) in self._heirs.items() if each is not cause}
+    def abandon(self, causes: Container[ExitCause]) -> list[int]:
+        """Forget everything with one of these causes; gives the pids of the heirs that have begun."""
+        self._waiting = {slot: each for slot, each in self._waiting.items() if each not in causes}
+        begun = [pid for pid, each in self._heirs.values() if each in causes]
+        self._heirs = {slot: (pid, each) for slot, (pid, each) in self._heirs.items() if each not in causes}
         return begun

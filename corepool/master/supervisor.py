@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from corepool.ipc.scoreboard import Scoreboard
+    from corepool.listener import Configuration
     from corepool.master.loop import Loop
     from corepool.master.workers import Workers
 
@@ -49,7 +50,7 @@ class Supervisor:
         loop: Loop,
         workers: Workers,
         scoreboard: Scoreboard,
-        run_worker: Callable[[Seat], int],
+        run_worker: Callable[[Seat, Configuration], int],
         on_message: Callable[[WorkerEntry, Message], None],
         on_exit: Callable[[WorkerEntry, ExitStatus], None],
     ) -> None:
@@ -66,10 +67,10 @@ class Supervisor:
         self._on_message = on_message
         self._on_exit = on_exit
 
-    def spawn(self, slot: int, generation: int, boot_timeout_s: float) -> WorkerEntry:
+    def spawn(self, slot: int, generation: int, configuration: Configuration) -> WorkerEntry:
         """Fork a worker.
 
-        :param boot_timeout_s: if it isn't ready by then, it counts as hung.
+        :param configuration: what it serves. If it isn't ready within `boot_timeout`, it counts as hung.
         :raises OSError: EAGAIN, ENOMEM, EMFILE: the system has no process or descriptor to give.
         """
         ours, theirs = Channel.pair()
@@ -88,7 +89,7 @@ class Supervisor:
         try:
             pid = os.fork()
             if pid == 0:
-                self._be_worker(seat)
+                self._be_worker(seat, configuration)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
             theirs.close()
@@ -104,11 +105,14 @@ class Supervisor:
             row=row,
             view=WorkerView(slot, pid),
             started_at=self._loop.time(),
+            known=frozenset(each.index for each in configuration.bound),
         )
         self._workers.add(entry)
         self._loop.watch(entry.pidfd, EPOLLIN, lambda _: self.reap(entry))
         self._loop.watch(ours.fd, EPOLLIN, lambda _: self._read_channel(entry))
-        entry.deadline = self._loop.call_later(boot_timeout_s, lambda: self.kill_hung(entry, "not ready in time"))
+        entry.deadline = self._loop.call_later(
+            configuration.pool.boot_timeout, lambda: self.kill_hung(entry, "not ready in time")
+        )
         return entry
 
     def retire(self, entry: WorkerEntry, cause: ExitCause, timeout_s: float) -> None:
@@ -213,11 +217,11 @@ class Supervisor:
             else:
                 os.waitpid(ended.si_pid, os.WNOHANG)
 
-    def _be_worker(self, seat: Seat) -> None:
+    def _be_worker(self, seat: Seat, configuration: Configuration) -> None:
         """Be the child. Never returns: the master's frames must not be unwound here."""
         status = EXIT_UNEXPECTED
         try:
-            status = self._run_worker(seat)
+            status = self._run_worker(seat, configuration)
         except BaseException:
             log.exception("worker failed")
         finally:

@@ -30,6 +30,8 @@ class WorkerEntry:
     row: Row
     view: WorkerView
     started_at: float
+    known: frozenset[int] = frozenset()
+    """Indices of the bound sockets whose connections it can serve."""
     state: State = State.STARTING
     was_ready: bool = False
     intended: ExitCause | None = None

@@ -13,7 +13,7 @@ from corepool.ipc.messages import Kind, Message
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
 
     from corepool.ipc.channel import Channel
     from corepool.listener import BoundSocket
@@ -35,7 +35,7 @@ class Intake:
     def __init__(
         self,
         channel: Channel,
-        services: Sequence[Service],
+        services: Mapping[int, Service],
         tally: Tally,
         loop: asyncio.AbstractEventLoop,
         on_order: Callable[[Kind], None],
@@ -43,6 +43,7 @@ class Intake:
     ) -> None:
         """Serve what comes by `channel`.
 
+        :param services: by the index of their bound socket.
         :param on_order: called with DRAIN or STOP.
         :param on_orphaned: called when the master is gone.
         """

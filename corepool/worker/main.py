@@ -28,18 +28,17 @@ from corepool.worker.reactor import Reactor
 from corepool.worker.service import Service, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
-    from corepool.config.settings import PoolSettings
     from corepool.ipc.seat import Seat
-    from corepool.listener import BoundSocket
+    from corepool.listener import Configuration
 
 log = logging.getLogger(__name__)
 
 EXIT_BOOT_FAILED = 3
 
 
-def run_worker(seat: Seat, bound: Sequence[BoundSocket], pool: PoolSettings, keep: Iterable[int]) -> int:
+def run_worker(seat: Seat, configuration: Configuration, keep: Iterable[int]) -> int:
     """Be a worker.
 
     Runs in: the forked child, with all signals blocked; the caller ends the process with what this returns.
@@ -47,10 +46,10 @@ def run_worker(seat: Seat, bound: Sequence[BoundSocket], pool: PoolSettings, kee
     :param keep: descriptors to keep besides the standard three, the channel and the sockets it accepts on.
     :returns: the exit status.
     """
-    own = [each.socket.fileno() for each in bound if each.listener.dispatcher.worker_accepts]
+    own = [each.socket.fileno() for each in configuration.bound if each.listener.dispatcher.worker_accepts]
     detach_from_master([*keep, seat.channel.fd, *own], seat.master_pid)
     os.environ.pop("NOTIFY_SOCKET", None)  # systemd listens to the master only
-    worker = WorkerProcess(seat, bound, pool)
+    worker = WorkerProcess(seat, configuration)
     try:
         worker.boot()
     except BaseException as error:  # noqa: BLE001  # SystemExit of an application is a boot failure as well
@@ -79,7 +78,8 @@ def rehearse() -> None:
 class WorkerProcess:
     """A worker: wires the reactor, the intake and the drain to one event loop. Implements `corepool.Worker`."""
 
-    def __init__(self, seat: Seat, bound: Sequence[BoundSocket], pool: PoolSettings) -> None:
+    def __init__(self, seat: Seat, configuration: Configuration) -> None:
+        bound, pool = configuration.bound, configuration.pool
         self.slot = seat.slot
         self.generation = seat.generation
         self.workers = seat.workers
@@ -96,13 +96,14 @@ class WorkerProcess:
         deadlines = Deadlines(self.loop)
         tally = Tally(seat.row, pool.max_connections, self._reactor)
         self._services = [Service(each, self.loop, self._reactor, deadlines, tally) for each in bound]
-        self.intake = Intake(seat.channel, self._services, tally, self.loop, self._on_order, self._on_orphaned)
+        by_index = {each.index: service for each, service in zip(bound, self._services, strict=True)}
+        self.intake = Intake(seat.channel, by_index, tally, self.loop, self._on_order, self._on_orphaned)
         self._backlogs = [
             BacklogReader(each, service, tally, self._reactor, self.loop)
             for each, service in zip(bound, self._services, strict=True)
             if each.listener.dispatcher.worker_accepts
         ]
-        self._chains = list({id(each.listener): each.listener.chain for each in bound}.values())
+        self._chains = configuration.chains
         self._drain = Drain(self._reactor, self._services, self.loop, self.loop.stop)
         # Often enough that a late heartbeat means a stuck loop, seldom enough to cost nothing.
         self._heartbeat_interval_s = min(1.0, pool.heartbeat_timeout / 4)

@@ -1,0 +1,61 @@
+"""A pool that serves a small WSGI application, and what an operator does with it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from corepool.testing.pool import PoolProcess
+    from tests.conftest import Pools
+
+CONFIG = """
+[pool]
+workers = {workers}
+{pool}
+[[listener]]
+name = "http"
+bind = ["tcp://127.0.0.1:0"]
+protocol = "http"
+dispatcher = "{dispatcher}"
+[listener.options]
+target = "application:app"
+"""
+APPLICATION = """
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"%s"]
+"""
+
+
+def start(
+    pool: Pools, version: str = "one", workers: int = 2, dispatcher: str = "least-connections", lines: str = ""
+) -> PoolProcess:
+    """Start an application in a version."""
+    toml = CONFIG.format(workers=workers, dispatcher=dispatcher, pool=lines)
+    files = {"application.py": APPLICATION % version}
+    # Compiled files are told apart by the second: too coarse for tests that write two versions in one.
+    return pool(toml, files=files, environment={"PYTHONDONTWRITEBYTECODE": "1"}, traceback=True)
+
+
+def write(running: PoolProcess, text: str) -> None:
+    (running.directory / "application.py").write_text(text)
+
+
+def corepool(running: PoolProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "corepool", *arguments, "--control", str(running.control)]
+    return subprocess.run(  # noqa: S603 - the command is the test's own
+        command, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def reload_by_signal(running: PoolProcess) -> None:
+    before = running.status()["reload"]["generation"]
+    running.send_signal(signal.SIGHUP)
+    wait_until(
+        lambda: running.status()["reload"]["generation"] > before and running.status()["reload"]["state"] != "running"
+    )
