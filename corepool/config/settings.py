@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from corepool.config.durations import Duration, DurationOrOff
+from corepool.config.sizes import SizeOrOff
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 OptionTable = dict[str, object]
@@ -47,6 +48,24 @@ class PoolSettings(_Table):
 
     surge: Annotated[int, Field(ge=1, le=512)] = 1
     """How many successors may start at once at a reload; each takes over from a worker that serves until then."""
+
+    recycle_requests: Annotated[int, Field(ge=0)] = 0
+    """Replace a worker after so many requests, as `status` counts them; 0 never does (gunicorn: max_requests)."""
+
+    recycle_connections: Annotated[int, Field(ge=0)] = 0
+    """Replace a worker after so many connections; 0 never does."""
+
+    recycle_age: DurationOrOff = 0.0
+    """Replace a worker after this long; 0 never does."""
+
+    recycle_memory: SizeOrOff = 0
+    """Replace a worker that has held more memory than this for three seconds (resident bytes); 0 never does."""
+
+    recycle_memory_hard: SizeOrOff = 0
+    """Kill a worker that holds more memory than this, with the connections it has; 0 never does."""
+
+    recycle_jitter: Annotated[float, Field(ge=0, le=10)] = 0.1
+    """Each worker's limits are higher by up to this part of them, so that workers don't go together."""
 
     respawn_delay: Duration = 0.5
     """Wait before a crashed worker is replaced; doubles with each crash that follows soon, with jitter."""

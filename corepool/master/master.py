@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING
 
 from corepool.errors import BootError, ConfigError, ControlError
 from corepool.ipc.messages import Kind, Message
-from corepool.ipc.scoreboard import Scoreboard
+from corepool.ipc.scoreboard import Cell, Scoreboard
 from corepool.master.acceptor import Acceptor
 from corepool.master.dispatch import Dispatch
 from corepool.master.loop import Loop
+from corepool.master.recycling import Limits, Usage
 from corepool.master.restart import Backoff
 from corepool.master.signals import Signals
 from corepool.master.states import Event, State
-from corepool.master.status import PoolStatus, ReloadStatus, listeners_status, totals, workers_status
+from corepool.master.status import PoolStatus, ReloadStatus, listeners_status, resident_bytes, totals, workers_status
 from corepool.master.succession import Succession
 from corepool.master.supervisor import Supervisor
 from corepool.master.workers import WorkerEntry, Workers
@@ -44,7 +45,9 @@ MAX_WORKERS = 512
 MAX_LISTENERS = 64
 """As many as a configuration may have; the scoreboard has a pair of counters for each."""
 
-_EXPECTED = (ExitCause.STOPPED, ExitCause.SCALED_DOWN, ExitCause.REPLACED, ExitCause.ASKED)
+_RECYCLING_INTERVAL_S = 1.0
+
+_EXPECTED = (ExitCause.STOPPED, ExitCause.SCALED_DOWN, ExitCause.REPLACED, ExitCause.RECYCLED, ExitCause.ASKED)
 """Causes of an exit after which nothing is wrong."""
 
 
@@ -132,6 +135,7 @@ class Master:
         for slot in self._workers.vacant():
             self._spawn(slot)
         self._check_heartbeats()
+        self._loop.call_later(_RECYCLING_INTERVAL_S, self._recycle)
         if self._service_manager.watchdog_interval_s is not None:
             self._feed_watchdog()
 
@@ -285,6 +289,7 @@ class Master:
         if entry.deadline is not None:
             entry.deadline.cancel()
         log.info("worker ready slot=%d pid=%d generation=%d", entry.slot, entry.pid, entry.generation)
+        entry.limits = Limits(self._serving.pool, random.random())  # noqa: S311  # jitter, not a secret
         self._dispatch.retry()
         if not self._was_ready and len(self._workers.ready()) >= self._workers.target:
             self._was_ready = True
@@ -355,6 +360,8 @@ class Master:
             self._end_reload(f"worker {heir.slot} could not boot: {report}")
         else:
             log.error("worker keeps its place slot=%d: its successor could not boot: %s", heir.slot, report)
+            for entry in self._workers.predecessors(heir):
+                entry.kept_until = self._loop.time() + self._serving.pool.respawn_delay_max
         self._start_heirs()
 
     def _end_reload(self, error: str) -> None:
@@ -488,6 +495,28 @@ class Master:
             self._supervisor.check_heartbeats(timeout_s)
         self._heartbeats_checked_at = now
         self._loop.call_later(interval_s, self._check_heartbeats)
+
+    def _recycle(self) -> None:
+        """Have workers replaced that have served long enough."""
+        now = self._loop.time()
+        for entry in self._workers.ready():
+            cells = entry.row.cells
+            usage = Usage(
+                requests=cells[Cell.REQUESTS],
+                connections=cells[Cell.ACCEPTED],
+                age_s=now - entry.started_at,
+                memory=resident_bytes(entry.pid),
+            )
+            assert entry.limits is not None
+            if entry.limits.is_beyond(usage):
+                log.error("worker killed slot=%d pid=%d memory=%d", entry.slot, entry.pid, usage.memory)
+                self._supervisor.kill(entry, ExitCause.MEMORY)
+                continue
+            reason = entry.limits.reason(usage)
+            if reason and now >= entry.kept_until and self._succession.want(entry.slot, ExitCause.RECYCLED):
+                log.info("worker recycled slot=%d pid=%d reason=%r", entry.slot, entry.pid, reason)
+        self._start_heirs()
+        self._loop.call_later(_RECYCLING_INTERVAL_S, self._recycle)
 
     def _feed_watchdog(self) -> None:
         self._service_manager.watchdog()

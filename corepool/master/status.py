@@ -109,7 +109,7 @@ def workers_status(workers: Workers, now: float) -> list[WorkerStatus]:
             requests=entry.row.cells[Cell.REQUESTS],
             uptime=round(now - entry.started_at, 3),
             lag_ms=round(entry.row.cells[Cell.LAG_NS] / 1e6, 3),
-            rss=_rss(entry.pid),
+            rss=resident_bytes(entry.pid),
         )
         for entry in sorted(workers, key=lambda entry: (entry.slot, entry.pid))
     ]
@@ -127,7 +127,7 @@ def totals(scoreboard: Scoreboard, *, restarts: int, redispatched: int) -> Total
     )
 
 
-def _rss(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
     """Resident bytes of a process; 0 once it is gone."""
     try:
         with open(f"/proc/{pid}/statm", encoding="ascii") as statm:  # noqa: PTH123

@@ -26,10 +26,12 @@ class Succession:
         self._waiting: dict[int, ExitCause] = {}
         self._heirs: dict[int, tuple[int, ExitCause]] = {}
 
-    def want(self, slot: int, cause: ExitCause) -> None:
-        """Have the worker of `slot` replaced. One that is being replaced stays as it is."""
-        if slot not in self._heirs:
-            self._waiting.setdefault(slot, cause)
+    def want(self, slot: int, cause: ExitCause) -> bool:
+        """Have the worker of `slot` replaced; False when it is being replaced already."""
+        if slot in self._heirs or slot in self._waiting:
+            return False
+        self._waiting[slot] = cause
+        return True
 
     def due(self) -> list[int]:
         """List the slots whose heirs may start now; each is to be answered by `started` or `drop`."""

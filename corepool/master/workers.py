@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from corepool.ipc.channel import Channel
     from corepool.ipc.scoreboard import Row
     from corepool.master.loop import Timer
+    from corepool.master.recycling import Limits
     from corepool.spec.dispatcher import WorkerView
 
 
@@ -41,6 +42,10 @@ class WorkerEntry:
     """Placed with it in this turn, not sent yet."""
     report: str = ""
     """What it said of why it can't boot."""
+    limits: Limits | None = None
+    """When it is to be recycled; None until it is ready."""
+    kept_until: float = 0.0
+    """It is not recycled before: its last successor could not start."""
     deadline: Timer | None = None
     """When patience with its leaving ends."""
 

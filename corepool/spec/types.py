@@ -50,6 +50,8 @@ class ExitCause(StrEnum):
     SCALED_DOWN = "scaled down"  # asked to leave: one worker fewer
     STOPPED = "stopped"  # asked to leave: the pool stops
     REPLACED = "replaced"  # asked to leave: at a reload, its successor took over
+    RECYCLED = "recycled"  # asked to leave: it had served long enough, or held too much memory
+    MEMORY = "too much memory"  # killed: it held more than `recycle_memory_hard`
     ASKED = "asked"  # drained on a TERM that somebody sent to the worker itself
 
 

@@ -33,11 +33,17 @@ def app(environ, start_response):
 
 
 def start(
-    pool: Pools, version: str = "one", workers: int = 2, dispatcher: str = "least-connections", lines: str = ""
+    pool: Pools,
+    version: str = "one",
+    *,
+    workers: int = 2,
+    dispatcher: str = "least-connections",
+    lines: str = "",
+    application: str = "",
 ) -> PoolProcess:
     """Start an application in a version."""
     toml = CONFIG.format(workers=workers, dispatcher=dispatcher, pool=lines)
-    files = {"application.py": APPLICATION % version}
+    files = {"application.py": application or APPLICATION % version}
     # Compiled files are told apart by the second: too coarse for tests that write two versions in one.
     return pool(toml, files=files, environment={"PYTHONDONTWRITEBYTECODE": "1"}, traceback=True)
 

@@ -1,0 +1,27 @@
+"""Sizes as people write them: "512MiB", "2GiB", or bytes as a number."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+_UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_SIZE = re.compile(r"(\d{1,18})\s*(KiB|MiB|GiB|)", re.ASCII)
+
+
+def parse_size(value: object) -> int:
+    """Turn a written size into bytes.
+
+    :raises ValueError: when it is not of one of the accepted forms.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('expected a size such as "512MiB" or "2GiB", or a number of bytes')
+    return int(match[1]) * _UNITS[match[2]]
+
+
+SizeOrOff = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int), Field(ge=0)]
