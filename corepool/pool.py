@@ -20,6 +20,7 @@ from corepool.master.commands import commands_of
 from corepool.master.control import ControlSocket
 from corepool.master.master import MAX_LISTENERS, Master
 from corepool.master.notify import ServiceManager
+from corepool.master.upgrade import Inheritance
 from corepool.spec.dispatcher import Dispatcher
 from corepool.spec.transport import Endpoint, Transport
 from corepool.worker.main import rehearse, run_worker
@@ -49,11 +50,13 @@ class Pool:
         announce: Callable[[list[ListenerLine]], None] | None = None,
         keep_fds: Iterable[int] = (),
         read_again: Callable[[], tuple[Settings, Registry]] | None = None,
+        inheritance: Inheritance | None = None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
         :param announce: told where the pool listens, once it is ready.
         :param read_again: gives settings and plugins for a reload, or raises ConfigError; those at hand by default.
+        :param inheritance: what the master before us has left, at an upgrade in place.
         :param keep_fds: descriptors that workers inherit, such as the log's.
         """
         self._settings = settings
@@ -62,6 +65,7 @@ class Pool:
         self._keep_fds = tuple(keep_fds)
         self._read_settings_again = read_again or (lambda: (settings, registry))
         self._places = _Places()
+        self._inheritance = inheritance or Inheritance({})
 
     def check(self) -> list[str]:
         """List every mistake that can be found without binding an address."""
@@ -86,7 +90,8 @@ class Pool:
 
         Raises as `run`.
         """
-        bound = _Plan(self._settings, self._registry, self._places).bind()
+        bound = _Plan(self._settings, self._registry, self._places).bind(inheritance=self._inheritance)
+        self._inheritance.close_rest()
         try:
             control = self._listen_for_control(commands_of(lambda: master))
         except ControlError:
@@ -102,7 +107,7 @@ class Pool:
             service_manager=ServiceManager(os.environ, os.getpid()),
             run_worker=serve,
             read_again=self._read_again,
-            on_ready=lambda: self._announce_all(bound),
+            on_ready=lambda: self._on_ready(bound, control),
         )
         return master, control
 
@@ -120,14 +125,19 @@ class Pool:
     def _listen_for_control(self, commands: Mapping[str, Command]) -> ControlSocket:
         control = ControlSocket(control_socket_path(self._settings.control), commands)
         try:
-            control.listen()
+            control.listen(beside=self._inheritance.is_upgrade)
         except ControlError as error:
             if self._settings.control.socket is not None:
                 raise
             log.warning("%s; `corepool status` can't reach this pool (--control PATH chooses another)", error)
         return control
 
-    def _announce_all(self, bound: Sequence[BoundSocket]) -> None:
+    def _on_ready(self, bound: Sequence[BoundSocket], control: ControlSocket) -> None:
+        if self._inheritance.is_upgrade:
+            for each in bound:
+                each.transport.adopt(each.endpoint, each.socket)
+            control.take_place()
+            self._inheritance.say_ready()
         if self._announce is not None:
             self._announce([_line(each) for each in bound])
 
@@ -176,10 +186,13 @@ class _Plan:
             for position, url in enumerate(listener.bind):
                 self._add_endpoint(f"{where}.bind[{position}]", index, url)
 
-    def bind(self, open_already: Iterable[BoundSocket] = ()) -> list[BoundSocket]:
+    def bind(
+        self, open_already: Iterable[BoundSocket] = (), inheritance: Inheritance | None = None
+    ) -> list[BoundSocket]:
         """Bind every address.
 
         :param open_already: those whose URLs are still wanted are taken over with what waits in their backlogs.
+        :param inheritance: the same for those of the master before us.
         :raises ConfigError: with every mistake; nothing new is left bound.
         """
         bound: list[BoundSocket] = []
@@ -195,7 +208,11 @@ class _Plan:
                 bound.append(replace(same, listener=listener))
                 continue
             try:
-                sock = transport.listen(endpoint, settings.backlog)
+                sock = None if inheritance is None else inheritance.take(endpoint.url)
+                if sock is not None:
+                    sock.listen(settings.backlog)
+                else:
+                    sock = transport.listen(endpoint, settings.backlog)
             except OSError as error:
                 mistakes.append(f"{where}: can't listen on {endpoint.url}: {error.strerror or error}")
                 continue

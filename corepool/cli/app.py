@@ -30,6 +30,7 @@ def make_app() -> typer.Typer:
         plugins.plugins,
         status.status,
         operate.reload,
+        operate.upgrade,
         operate.stop,
         operate.scale,
         operate.drain,

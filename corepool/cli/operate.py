@@ -45,6 +45,26 @@ def reload(config: Config = None, control: Control = None, *, as_json: AsJson = 
         raise ControlError(f"the reload has failed, and the workers that were there go on: {seen['error']}")
 
 
+def upgrade(config: Config = None, control: Control = None, *, as_json: AsJson = False) -> None:
+    """Replace the whole pool, its master included.
+
+    A new master is executed with the listening sockets: new versions of Python, corepool and plugins run then. The
+    old one leaves when the new one is ready. Ends with status 1 when it can't start: the old one goes on.
+    """
+    path = socket_of(config, control)
+    pid = ask(path, "upgrade")["pid"]
+    while True:
+        seen: Any = ask(path, "status")
+        if seen["pid"] == pid or seen["upgrade"]["state"] == "failed":
+            break
+        time.sleep(_LOOK_S)
+    if seen["pid"] != pid:
+        raise ControlError(
+            f"the upgrade has failed, and the old master goes on: {seen['upgrade']['error']}; see the log"
+        )
+    typer.echo(json.dumps({"pid": pid}) if as_json else f"upgraded: the master is pid {pid} now")
+
+
 def stop(
     config: Config = None,
     control: Control = None,

@@ -1,5 +1,6 @@
 """`corepool run` and `corepool serve`: start a pool."""
 
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -82,7 +83,8 @@ def serve(
 
 
 def _run(read: "Callable[[], Draft]") -> None:
-    from corepool.pool import Pool  # noqa: PLC0415 - see settle()
+    from corepool.master.upgrade import Inheritance  # noqa: PLC0415 - see settle()
+    from corepool.pool import Pool  # noqa: PLC0415
 
     def read_again() -> "tuple[Settings, Registry]":
         registry = Registry()  # plugins may have been installed meanwhile
@@ -92,7 +94,7 @@ def _run(read: "Callable[[], Draft]") -> None:
     settings = settle(draft, registry)
     log = log_to_stderr(settings.log.level)
     try:
-        status = Pool(settings, registry, announce, [log.fd], read_again).run()
+        status = Pool(settings, registry, announce, [log.fd], read_again, Inheritance(os.environ)).run()
     except ConfigError as error:  # what only binding can tell: say it as `check` says the rest
         draft.add(error.mistakes)
         draft.finish()

@@ -37,7 +37,11 @@ def commands_of(master: Callable[[], Master]) -> dict[str, Command]:
     def drain(arguments: Mapping[str, object]) -> object:
         return {"pid": master().drain(_number(arguments, "slot"))}
 
-    return {"status": status, "reload": reload, "stop": stop, "scale": scale, "drain": drain}
+    def upgrade(_: Mapping[str, object]) -> object:
+        master().upgrade()
+        return master().status()["upgrade"]
+
+    return {"status": status, "reload": reload, "upgrade": upgrade, "stop": stop, "scale": scale, "drain": drain}
 
 
 def _number(arguments: Mapping[str, object], name: str) -> int:

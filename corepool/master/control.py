@@ -38,24 +38,27 @@ class ControlSocket:
     def __init__(self, path: Path, commands: Mapping[str, Callable[[Mapping[str, object]], object]]) -> None:
         """Prepare; `listen` opens it."""
         self._path = path
+        self._bound_at = path
         self._commands = commands
         self._loop: Loop | None = None
         self._socket: socket.socket | None = None
         self._identity: tuple[int, int] | None = None
         self._clients: set[_Client] = set()
 
-    def listen(self) -> None:
+    def listen(self, *, beside: bool = False) -> None:
         """Bind and listen; a stale socket file is replaced.
 
+        :param beside: under another name, for the master before us still answers; `take_place` ends that.
         :raises ControlError: another pool answers there, or the path can't be made.
         """
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _remove_if_stale(self._path)
+            path = self._path.with_name(f"{self._path.name}~") if beside else self._path
+            _remove_if_stale(path)
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             previous_umask = os.umask(0o177)
             try:
-                sock.bind(str(self._path))
+                sock.bind(str(path))
             except OSError:
                 sock.close()
                 raise
@@ -66,9 +69,16 @@ class ControlSocket:
             raise ControlError(f"control socket {self._path}: {reason}") from None
         sock.listen(MAX_CLIENTS)
         sock.setblocking(False)
-        status = self._path.stat()
+        status = path.stat()
         self._identity = (status.st_dev, status.st_ino)
+        self._bound_at = path
         self._socket = sock
+
+    def take_place(self) -> None:
+        """Answer under the right name, in place of the master before us."""
+        if self._socket is not None and self._bound_at != self._path:
+            self._bound_at.rename(self._path)
+            self._bound_at = self._path
 
     def serve(self, loop: Loop) -> None:
         """Answer from now on, if it listens."""
@@ -87,9 +97,9 @@ class ControlSocket:
         self._socket.close()
         self._socket = None
         try:
-            status = self._path.stat()
+            status = self._bound_at.stat()
             if (status.st_dev, status.st_ino) == self._identity:
-                self._path.unlink()
+                self._bound_at.unlink()
         except OSError:
             pass  # somebody has removed it: that is what we were about to do
 

@@ -24,9 +24,18 @@ from corepool.master.recycling import Limits, Usage
 from corepool.master.restart import Backoff
 from corepool.master.signals import Signals
 from corepool.master.states import Event, State
-from corepool.master.status import PoolStatus, ReloadStatus, listeners_status, resident_bytes, totals, workers_status
+from corepool.master.status import (
+    PoolStatus,
+    ReloadStatus,
+    UpgradeStatus,
+    listeners_status,
+    resident_bytes,
+    totals,
+    workers_status,
+)
 from corepool.master.succession import Succession
 from corepool.master.supervisor import Supervisor
+from corepool.master.upgrade import Successor
 from corepool.master.workers import WorkerEntry, Workers
 from corepool.spec.types import ExitCause, ExitStatus, PoolInfo
 
@@ -99,6 +108,8 @@ class Master:
         self._restarts = 0
         self._generation = 0
         self._succession = Succession(configuration.pool.surge)
+        self._successor: Successor | None = None
+        self._upgrade: UpgradeStatus = {"state": "none", "pid": 0, "error": ""}
         self._reload: ReloadStatus = {"state": "none", "generation": 0, "left": 0, "error": ""}
 
     @property
@@ -148,6 +159,9 @@ class Master:
         kill = fast and self._stopping
         if not self._stopping:
             self._stopping = True
+            if self._successor is not None:
+                self._successor.close()
+                self._successor = None
             self._service_manager.stopping()
             log.info("pool stopping workers=%d fast=%s", len(self._workers), fast)
             for acceptor in self._acceptors:
@@ -197,6 +211,28 @@ class Master:
         self._service_manager.reloading()
         self._start_heirs()
 
+    def upgrade(self) -> None:
+        """Execute a new master with the listening sockets; leave when it is ready, go on when it fails.
+
+        :raises ControlError: it can't be done now, or not here.
+        """
+        if self._stopping or not self._was_ready or self._reload["state"] == "running":
+            what = "stopping" if self._stopping else "reloading" if self._was_ready else "starting"
+            raise ControlError(f"the pool is {what}")
+        if self._successor is not None:
+            raise ControlError(f"an upgrade is under way (pid {self._successor.pid})")
+        if os.getpid() == 1:
+            raise ControlError("process 1 can't leave: its container would end; replace the container instead")
+        timeout_s = 2 * self._serving.pool.boot_timeout
+        try:
+            self._successor = Successor(
+                self._loop, self._serving.bound, timeout_s, self._on_upgraded, self._on_upgrade_failed
+            )
+        except OSError as error:
+            raise ControlError(f"the new master can't be executed: {error.strerror or error}") from None
+        self._upgrade = {"state": "running", "pid": self._successor.pid, "error": ""}
+        log.info("upgrade begins pid=%d", self._successor.pid)
+
     def drain(self, slot: int) -> int:
         """Replace one worker, which finishes what it has begun.
 
@@ -238,6 +274,7 @@ class Master:
             uptime=round(now - self._started_at, 3),
             generation=self._generation,
             state="stopping" if self._stopping else "ready" if self._was_ready else "starting",
+            upgrade=self._upgrade,
             reload={**self._reload, "left": self._succession.pending(ExitCause.REPLACED)},
             listeners=listeners_status(self._serving.bound, self._scoreboard),
             workers=workers_status(self._workers, now),
@@ -428,6 +465,24 @@ class Master:
         if entry is not None:
             self._supervisor.retire(entry, cause, self._serving.pool.drain_timeout)
 
+    # --- upgrade
+
+    def _on_upgraded(self, pid: int) -> None:
+        log.info("upgrade done: another master serves now pid=%d", pid)
+        self._successor = None
+        self._upgrade["state"] = "done"
+        self._service_manager.main_process(pid)
+        for acceptor in self._acceptors:
+            acceptor.pause()
+        for bound in self._serving.bound:
+            bound.socket.close()  # not its transport's close: what belongs to it, such as a file, is the other's now
+        self.stop()
+
+    def _on_upgrade_failed(self, reason: str) -> None:
+        log.error("upgrade failed, this master goes on: the new one was not ready: %s", reason)
+        self._successor = None
+        self._upgrade["state"], self._upgrade["error"] = "failed", reason
+
     # --- respawning
 
     def _respawn_later(self, slot: int, uptime_s: float) -> None:
@@ -475,11 +530,12 @@ class Master:
             self.stop()
         elif signum in (signal.SIGINT, signal.SIGQUIT):
             self.stop(fast=True)
-        elif signum == signal.SIGHUP:
+        elif signum in (signal.SIGHUP, signal.SIGUSR2):
+            what, begin = ("reload", self.reload) if signum == signal.SIGHUP else ("upgrade", self.upgrade)
             try:
-                self.reload()
+                begin()
             except ControlError as error:
-                log.error("reload refused: %s", error)  # noqa: TRY400  # the operator's matter
+                log.error("%s refused: %s", what, error)  # noqa: TRY400  # the operator's matter
         elif signum == signal.SIGTTIN:
             self.scale(self._workers.target + 1)
         elif signum == signal.SIGTTOU:

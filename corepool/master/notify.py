@@ -35,6 +35,11 @@ class ServiceManager:
         """Say that workers are being replaced; `ready` ends it (sd_notify(3), Type=notify-reload)."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
+    def main_process(self, pid: int) -> None:
+        """Say that another process has taken over, and nothing more from this one."""
+        self._send(f"MAINPID={pid}")
+        self.close()
+
     def stopping(self) -> None:
         """Say that the pool is going down as asked."""
         self._send("STOPPING=1\nSTATUS=draining")

@@ -62,6 +62,14 @@ class ReloadStatus(TypedDict):
     error: str
 
 
+class UpgradeStatus(TypedDict):
+    """The last upgrade that this master has begun; `pid` is the new master's."""
+
+    state: Literal["none", "running", "done", "failed"]
+    pid: int
+    error: str
+
+
 class PoolStatus(TypedDict):
     """The whole answer."""
 
@@ -71,6 +79,7 @@ class PoolStatus(TypedDict):
     state: Literal["starting", "ready", "stopping"]
     generation: int
     reload: ReloadStatus
+    upgrade: UpgradeStatus
     listeners: list[ListenerStatus]
     workers: list[WorkerStatus]
     totals: Totals

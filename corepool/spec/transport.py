@@ -109,6 +109,13 @@ class Transport(ABC):
         """
         return sock
 
+    def adopt(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: B027  # few have anything to note
+        """Take note that a socket which another master had bound is this one's from now on.
+
+        Whatever `listen` would have remembered for `close`, such as a file to remove. Until then `close` must leave
+        that alone: the other master still serves. Runs in: the master, after an upgrade has succeeded.
+        """
+
     def close(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: ARG002
         """Stop listening and remove what `listen` left on disk, if it is still ours.
 

@@ -51,6 +51,14 @@ class ReloadStatus(TypedDict):
     error: str
 
 
+class UpgradeStatus(TypedDict):
+    """The last upgrade that this master has begun; `state` as above, `pid` the new master's."""
+
+    state: str
+    pid: int
+    error: str
+
+
 class Status(TypedDict):
     """A running pool; `state` is starting, ready or stopping."""
 
@@ -60,6 +68,7 @@ class Status(TypedDict):
     state: str
     generation: int
     reload: ReloadStatus
+    upgrade: UpgradeStatus
     listeners: list[ListenerStatus]
     workers: list[WorkerStatus]
     totals: TotalsStatus

@@ -25,6 +25,7 @@ COMMANDS = {
     "plugins": ["--json"],
     "status": ["CONFIG", "--json", "--control"],
     "reload": ["CONFIG", "--json", "--control"],
+    "upgrade": ["CONFIG", "--json", "--control"],
     "stop": ["CONFIG", "--now", "--json", "--control"],
     "scale": ["N", "CONFIG", "--json", "--control"],
     "drain": ["WORKER", "CONFIG", "--json", "--control"],

@@ -109,6 +109,11 @@ class Unix(Transport):
             case _:
                 return Address("unix")
 
+    def adopt(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: ARG002
+        """Remove the socket file at the end, as if we had made it."""
+        if not endpoint.path.startswith("@"):
+            self._ours = _identity(Path(endpoint.path))
+
     def close(self, endpoint: Endpoint, listening: socket.socket) -> None:
         """Remove the socket file if it is still the one that we made, then stop listening."""
         # In this order: while our socket is open its inode number can't be given to another file.

@@ -1,0 +1,119 @@
+"""An upgrade in place: another master takes over the sockets while nobody notices, or nothing happens at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from http_client import get
+from http_load import Load
+from operated import APPLICATION, CONFIG, corepool, start, write
+
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from corepool.testing.pool import PoolProcess
+    from tests.conftest import Pools
+
+
+@pytest.fixture
+def upgraded(pool: Pools) -> Iterator[PoolProcess]:
+    """Start a pool whose master is replaced by the test; the last one is stopped at the end."""
+    running = start(pool)
+    yield running
+    master = running.status()["pid"]
+    assert corepool(running, "stop").returncode == 0
+    wait_until(lambda: not psutil.pid_exists(master) and not running.left_over())
+    assert not running.control.exists()
+
+
+def test_masters_follow_each_other_under_load(upgraded: PoolProcess) -> None:
+    url = upgraded.urls()
+    pids = {upgraded.pid}
+    with Load(url[0]) as load:
+        for number in range(int(os.environ.get("COREPOOL_TEST_UPGRADES", "3"))):
+            write(upgraded, APPLICATION % f"version {number}")
+            done = corepool(upgraded, "upgrade")
+            assert done.returncode == 0, done.stderr
+            pid = upgraded.status()["pid"]
+            assert done.stdout == f"upgraded: the master is pid {pid} now\n"
+            assert pid not in pids
+            pids.add(pid)
+            assert get(upgraded, "/").body == f"version {number}".encode()
+            wait_until(lambda: len(upgraded.left_over()) == 3, what="one master and two workers")
+    assert load.failures == []
+    assert upgraded.urls() == url
+    assert upgraded.wait() == 0, "the first master has left as one that was stopped"
+
+
+def test_by_signal_the_service_manager_is_told(upgraded: PoolProcess) -> None:
+    upgraded.send_signal(signal.SIGUSR2)
+    wait_until(lambda: upgraded.status()["upgrade"]["pid"])
+    pid = upgraded.status()["upgrade"]["pid"]
+    upgraded.wait_notified(f"MAINPID={pid}")
+    wait_until(lambda: upgraded.status()["pid"] == pid)
+    assert upgraded.wait() == 0
+
+
+def test_an_upgrade_that_fails_changes_nothing(pool: Pools) -> None:
+    running = start(pool)
+    pids = running.workers()
+    with Load(running.urls()[0]) as load:
+        write(running, "1 // 0\n")
+        failed = corepool(running, "upgrade")
+        assert failed.returncode == 1
+        assert "the old master goes on: it ended with status 3" in failed.stderr
+        assert "ZeroDivisionError" in running.stderr
+
+        (running.directory / "corepool.toml").write_text("no TOML")
+        assert "it ended with status" in corepool(running, "upgrade").stderr
+    assert load.failures == []
+    assert (running.status()["pid"], running.workers()) == (running.pid, pids)
+    assert len(running.left_over()) == 3
+
+
+def test_a_successor_that_is_killed_changes_nothing(pool: Pools) -> None:
+    running = start(pool)
+    write(running, "import time\ntime.sleep(60)\n")
+    running.send_signal(signal.SIGUSR2)
+    wait_until(lambda: running.status()["upgrade"]["state"] == "running")
+    again = corepool(running, "upgrade")
+    assert "an upgrade is under way" in again.stderr
+    wait_until(lambda: len(running.left_over()) == 6, what="its workers begin to boot")
+    os.kill(running.status()["upgrade"]["pid"], signal.SIGKILL)
+    wait_until(lambda: running.status()["upgrade"]["error"] == "it was ended by signal 9")
+    wait_until(lambda: len(running.left_over()) == 3)
+    assert get(running, "/").body == b"one"
+
+
+def test_a_pool_that_stops_takes_its_successor_with_it(pool: Pools) -> None:
+    running = start(pool)
+    write(running, "import time\ntime.sleep(60)\n")
+    running.send_signal(signal.SIGUSR2)
+    wait_until(lambda: running.status()["upgrade"]["state"] == "running")
+    running.stop()
+    wait_until(lambda: not running.left_over())
+
+
+def test_a_socket_file_stays_until_the_last_master_ends(pool: Pools) -> None:
+    path = "unix://{folder}/http.sock"
+    running = start(pool)
+    toml = CONFIG.format(workers=1, dispatcher="kernel", pool="")
+    folder = running.directory
+    (folder / "corepool.toml").write_text(toml.replace("tcp://127.0.0.1:0", path.format(folder=folder)))
+    assert corepool(running, "reload").returncode == 0
+    write(running, "1 // 0\n")
+    assert corepool(running, "upgrade").returncode == 1
+    assert get(running, "/").body == b"one"
+    write(running, APPLICATION % "two")
+    assert corepool(running, "upgrade").returncode == 0
+    assert running.wait() == 0
+    assert get(running, "/").body == b"two"
+    assert corepool(running, "stop").returncode == 0
+    wait_until(lambda: not running.left_over())
+    assert not (folder / "http.sock").exists()
