@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from corepool.chain import Chain
     from corepool.config.settings import ListenerSettings, PoolSettings
+    from corepool.identity import Identity
     from corepool.spec.dispatcher import Dispatcher
     from corepool.spec.transport import Endpoint, Transport
     from corepool.spec.types import Address
@@ -61,6 +62,7 @@ class Configuration:
     """What a worker is forked with: a reload makes another one."""
 
     pool: PoolSettings
+    identity: Identity
     workers: int
     bound: tuple[BoundSocket, ...]
 
@@ -73,7 +75,7 @@ class Configuration:
         """Tell whether a worker of one serves just as one of the other does, its application aside."""
 
         def say(each: Configuration) -> object:
-            return each.pool, [(bound.index, bound.listener.settings) for bound in each.bound]
+            return each.pool, each.identity, [(bound.index, bound.listener.settings) for bound in each.bound]
 
         return say(self) == say(other)
 

@@ -7,6 +7,7 @@ import logging
 import os
 import resource
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corepool import __version__
@@ -15,12 +16,14 @@ from corepool.config.cpus import available_cpus
 from corepool.config.load import control_socket_path
 from corepool.config.mistakes import spell_value
 from corepool.errors import ConfigError, ControlError, PluginError
+from corepool.identity import Identity, limit_descriptors, mistakes_of
 from corepool.listener import BoundSocket, Configuration, Listener, ListenerLine
 from corepool.master.commands import commands_of
 from corepool.master.control import ControlSocket
 from corepool.master.master import MAX_LISTENERS, Master
 from corepool.master.notify import ServiceManager
 from corepool.master.upgrade import Inheritance
+from corepool.pidfile import PidFile
 from corepool.spec.dispatcher import Dispatcher
 from corepool.spec.transport import Endpoint, Transport
 from corepool.worker.main import rehearse, run_worker
@@ -66,6 +69,8 @@ class Pool:
         self._read_settings_again = read_again or (lambda: (settings, registry))
         self._places = _Places()
         self._inheritance = inheritance or Inheritance({})
+        pidfile = settings.process.pidfile
+        self._pidfile = None if pidfile is None else PidFile(Path(pidfile))
 
     def check(self) -> list[str]:
         """List every mistake that can be found without binding an address."""
@@ -76,13 +81,23 @@ class Pool:
 
         :returns: the exit status.
         :raises ConfigError: with every mistake, addresses that can't be bound among them; nothing was started.
-        :raises ControlError: the control socket that was asked for is taken or can't be made.
+        :raises ControlError: the control socket or the pidfile that was asked for is taken or can't be made.
         :raises BootError: the first generation of workers could not start.
         """
-        master, control = self.assemble()
-        rehearse()
-        _yield_to_workers()
-        master.run(control)
+        process = self._settings.process
+        limit_descriptors(process.nofile)
+        if process.umask is not None:
+            os.umask(process.umask)
+        if self._pidfile is not None and not self._inheritance.is_upgrade:
+            self._pidfile.acquire()
+        try:
+            master, control = self.assemble()
+            rehearse()
+            _yield_to_workers()
+            master.run(control)
+        finally:
+            if self._pidfile is not None:
+                self._pidfile.release()
         return 0
 
     def assemble(self) -> tuple[Master, ControlSocket]:
@@ -137,6 +152,8 @@ class Pool:
             for each in bound:
                 each.transport.adopt(each.endpoint, each.socket)
             control.take_place()
+            if self._pidfile is not None:
+                self._pidfile.take_over()
             self._inheritance.say_ready()
         if self._announce is not None:
             self._announce([_line(each) for each in bound])
@@ -173,7 +190,7 @@ class _Plan:
     """The listeners of a configuration, made as far as they can be; `mistakes` tells about the rest."""
 
     def __init__(self, settings: Settings, registry: Registry, places: _Places) -> None:
-        self.mistakes: list[str] = []
+        self.mistakes: list[str] = list(mistakes_of(settings.process))
         self._places = places
         self._registry = registry
         self._pool = settings.pool
@@ -309,7 +326,8 @@ class _Plan:
 
 def _configuration(settings: Settings, bound: Sequence[BoundSocket]) -> Configuration:
     pool = _within_descriptor_limit(settings.pool)
-    return Configuration(pool, available_cpus() if pool.workers == "auto" else pool.workers, tuple(bound))
+    workers = available_cpus() if pool.workers == "auto" else pool.workers
+    return Configuration(pool, Identity.of(settings.process), workers, tuple(bound))
 
 
 def _line(bound: BoundSocket) -> ListenerLine:

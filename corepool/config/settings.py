@@ -8,13 +8,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from corepool.config.durations import Duration, DurationOrOff
 from corepool.config.sizes import SizeOrOff
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 OptionTable = dict[str, object]
+
+
+def _octal(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return int(value, 8)
+        except ValueError:
+            raise ValueError('expected an octal number such as "0027"') from None
+    return value
 
 
 class _Table(BaseModel):
@@ -72,6 +81,31 @@ class PoolSettings(_Table):
 
     respawn_delay_max: Duration = 30.0
     """The longest such wait. A worker that stays up this long has its count forgotten."""
+
+
+class ProcessSettings(_Table):
+    """[process]: what the processes are to the system."""
+
+    user: Annotated[str, Field(min_length=1)] | None = None
+    """Workers run as this user, and can't get back; the master stays who it is, to bind what a reload adds."""
+
+    group: Annotated[str, Field(min_length=1)] | None = None
+    """Workers run in this group; unset: the user's own, with all it is a member of."""
+
+    umask: Annotated[int, BeforeValidator(_octal, json_schema_input_type=str), Field(ge=0, le=0o777)] | None = None
+    """Permissions that new files don't get, in octal; unset: as inherited."""
+
+    nofile: Annotated[int, Field(ge=64)] | Literal["max"] = "max"
+    """Descriptors that a process may have; "max" is the hard limit, which is the most that a user may ask for."""
+
+    nice: Annotated[int, Field(ge=-20, le=19)] = 0
+    """How workers give way to others; below 0 needs privileges."""
+
+    affinity: Literal["off", "auto"] = "off"
+    """"auto": each worker runs on one CPU of its own, as far as there are enough."""
+
+    pidfile: Annotated[str, Field(min_length=1)] | None = None
+    """A file with the master's pid, locked as long as it runs."""
 
 
 class ControlSettings(_Table):
@@ -136,6 +170,7 @@ class Settings(_Table):
     """The whole configuration."""
 
     pool: PoolSettings = PoolSettings()
+    process: ProcessSettings = ProcessSettings()
     control: ControlSettings = ControlSettings()
     log: LogSettings = LogSettings()
     listener: Annotated[tuple[ListenerSettings, ...], Field(min_length=1, max_length=64, strict=False)]

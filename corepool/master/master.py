@@ -38,6 +38,7 @@ from corepool.master.supervisor import Supervisor
 from corepool.master.upgrade import Successor
 from corepool.master.workers import WorkerEntry, Workers
 from corepool.spec.types import ExitCause, ExitStatus, PoolInfo
+from corepool.title import entitle_master
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -273,6 +274,7 @@ class Master:
             version=self._version,
             uptime=round(now - self._started_at, 3),
             generation=self._generation,
+            wanted=self._workers.target,
             state="stopping" if self._stopping else "ready" if self._was_ready else "starting",
             upgrade=self._upgrade,
             reload={**self._reload, "left": self._succession.pending(ExitCause.REPLACED)},
@@ -544,6 +546,7 @@ class Master:
     # --- what recurs
 
     def _check_heartbeats(self) -> None:
+        entitle_master(self._workers.target)
         now, timeout_s = self._loop.time(), self._serving.pool.heartbeat_timeout
         interval_s = timeout_s / 4
         # If the whole pool was stopped or starved, the workers get a full interval to show that they live.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from corepool.ipc.messages import MAX_PAYLOAD, Kind
 from corepool.ipc.scoreboard import Cell
 from corepool.spec.types import ListenerInfo, WorkerLoad
+from corepool.title import entitle_worker
 from corepool.worker.deadlines import Deadlines
 from corepool.worker.drain import Drain
 from corepool.worker.intake import BacklogReader, Intake
@@ -46,6 +47,7 @@ def run_worker(seat: Seat, configuration: Configuration, keep: Iterable[int]) ->
     :param keep: descriptors to keep besides the standard three, the channel and the sockets it accepts on.
     :returns: the exit status.
     """
+    configuration.identity.assume(seat.slot)
     own = [each.socket.fileno() for each in configuration.bound if each.listener.dispatcher.worker_accepts]
     detach_from_master([*keep, seat.channel.fd, *own], seat.master_pid)
     os.environ.pop("NOTIFY_SOCKET", None)  # systemd listens to the master only
@@ -174,6 +176,7 @@ class WorkerProcess:
         cells[Cell.LAG_NS] = max(0, int((now - self._heartbeat_due) * 1e9))
         cells[Cell.HEARTBEAT_NS] = int(now * 1e9)
         self._publish()
+        entitle_worker(self.slot, self.generation, cells[Cell.ACCEPTED] - cells[Cell.CLOSED])
         self._heartbeat_due = now + self._heartbeat_interval_s
         self.loop.call_at(self._heartbeat_due, self._beat)
 
