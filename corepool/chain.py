@@ -8,7 +8,7 @@ with wrappers, pluggy's caller itself.
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pluggy
 from pluggy import PluginValidationError
@@ -43,6 +43,9 @@ class Chain:
     on_signal: Callable[[int], object] | None
     on_stop: Callable[[PoolInfo], object] | None
 
+    counts_bytes: bool
+    """Whether a plugin wants to know the bytes of each connection."""
+
     def __init__(self, protocol: object, extensions: Sequence[object] = ()) -> None:
         """Resolve the chain of `extensions`, in this order, and then `protocol`.
 
@@ -57,6 +60,7 @@ class Chain:
                 manager.register(plugin)
             except PluginValidationError as error:
                 raise PluginError(_explain(plugin, error)) from None
+        self.counts_bytes = any(getattr(plugin, "counts_bytes", False) for plugin in (*extensions, protocol))
         for name in _hook_names():
             setattr(self, name, _flatten(getattr(manager.hook, name)))
         if extensions and self.on_accept is not None and self.on_close is not None:
@@ -78,14 +82,15 @@ class Chain:
         asked, told = hook.on_accept.spec.argnames, hook.on_close.spec.argnames
         place = {id(plugin): place for place, plugin in enumerate(order)}
         greeters = [id(each.plugin) for each in accepting]
-        steps = []
+        steps: list[_Step] = []
         for count, each in enumerate(accepting, 1):
             its_place = place[id(each.plugin)]
             # Who has no on_accept has met what came as far as its place in the configuration.
             met = {key for key in place if key not in greeters and place[key] < its_place} | {*greeters[:count]}
             tells = [_accept_all(one.function, one.argnames, told) for one in closing if id(one.plugin) in met]
             call = _accept_all(each.function, each.argnames, asked)
-            steps.append((call, _tell_all(tells), each.plugin is not order[-1]))
+            steps.append(_Step(call, _tell_all(tells), each.plugin is not order[-1]))
+        assert self.on_close is not None
         self.on_accept, self.on_close = _ask_and_note(steps, self.on_close)
 
 
@@ -130,16 +135,20 @@ def _ask_each(calls: Sequence[Callable[..., object]]) -> Callable[..., object]:
     return ask
 
 
-def _ask_and_note(
-    steps: Sequence[tuple[Callable[..., object], Callable[..., None], bool]],
-    tell_everyone: Callable[..., object],
-) -> tuple[Callable[[Connection], object], Callable[[Connection, CloseReason], object]]:
-    """Make `on_accept` and `on_close` of a listener whose extensions may refuse.
+class _Step(NamedTuple):
+    """One who is asked in `on_accept`."""
 
-    :param steps: who is asked, how those who have met the connection by then are told of its end, and whether it
-        is an extension.
-    """
-    cut: dict[int, Callable[..., None]] = {}
+    call: Callable[..., object]
+    tell_the_met: Callable[..., object]
+    """Tells of the end those who have met the connection by then."""
+    is_extension: bool
+
+
+def _ask_and_note(
+    steps: Sequence[_Step], tell_everyone: Callable[..., object]
+) -> tuple[Callable[[Connection], object], Callable[[Connection, CloseReason], object]]:
+    """Make `on_accept` and `on_close` of a listener whose extensions may refuse."""
+    cut: dict[int, Callable[..., object]] = {}
 
     def ask(conn: Connection) -> object:
         for call, tell_the_met, is_extension in steps:
