@@ -91,3 +91,10 @@ def test_the_pool_is_asked_seldom_and_what_happened_here_is_known_at_once() -> N
     published[0] = 50
     assert [count.begin(PERIOD_NS), count.held] == [True, 51]
     assert len(reads) == 3
+
+
+def test_of_too_many_the_one_that_gave_longest_ago_is_forgotten() -> None:
+    buckets = Buckets(1, 2, 2)
+    assert [buckets.take(key, 0) for key in "abac"] == [True] * 4
+
+    assert not buckets.take("a", 0)

@@ -132,3 +132,9 @@ def test_which_addresses_are_one_client(one: str, other: str, prefix: int, is_sa
     keys = [key_of(peer_of(Address(host, 1)), prefix) for host in (one, other)]
 
     assert (keys[0] == keys[1]) is is_same
+
+
+def test_connections_that_come_and_go_never_reach_the_total(pool: Pools) -> None:
+    url = pool(config("limits\ntotal = 10")).urls()[0]
+
+    assert [serves(url) for _ in range(200)] == [True] * 200
