@@ -26,6 +26,7 @@ class CloseReason(StrEnum):
     EOF = "eof"  # the peer ended its side and everything was sent
     CLOSED = "closed"  # the protocol closed it
     ABORTED = "aborted"  # the protocol dropped it without sending what was buffered
+    REFUSED = "refused"  # an extension closed it before the protocol saw it
     RESET = "reset"  # the network or the peer broke it
     TIMEOUT = "timeout"  # a deadline passed
     OVERFLOW = "overflow"  # more output was buffered than `output_limit` allows
