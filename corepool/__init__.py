@@ -14,6 +14,7 @@ from corepool.spec.connection import Connection
 from corepool.spec.dispatcher import Dispatcher, Incoming, WorkerView
 from corepool.spec.hookspecs import hookimpl
 from corepool.spec.options import Options
+from corepool.spec.scaler import PoolLoad, Scaler
 from corepool.spec.transport import ByteStream, Endpoint, Transport
 from corepool.spec.types import (
     Address,
@@ -41,6 +42,8 @@ __all__ = [
     "ListenerInfo",
     "Options",
     "PoolInfo",
+    "PoolLoad",
+    "Scaler",
     "TimeoutKind",
     "Transport",
     "Worker",

@@ -15,6 +15,7 @@ from corepool.chain import Chain
 from corepool.config.cpus import available_cpus
 from corepool.config.load import control_socket_path
 from corepool.config.mistakes import spell_value
+from corepool.config.settings import WorkersRange
 from corepool.errors import ConfigError, ControlError, PluginError
 from corepool.identity import Identity, limit_descriptors, mistakes_of
 from corepool.listener import BoundSocket, Configuration, Listener, ListenerLine
@@ -25,6 +26,7 @@ from corepool.master.notify import ServiceManager
 from corepool.master.upgrade import Inheritance
 from corepool.pidfile import PidFile
 from corepool.spec.dispatcher import Dispatcher
+from corepool.spec.scaler import Scaler
 from corepool.spec.transport import Endpoint, Transport
 from corepool.worker.main import rehearse, run_worker
 
@@ -105,7 +107,10 @@ class Pool:
 
         Raises as `run`.
         """
-        bound = _Plan(self._settings, self._registry, self._places).bind(inheritance=self._inheritance)
+        plan = _Plan(self._settings, self._registry, self._places)
+        bound = plan.bind(inheritance=self._inheritance)
+        scaler = plan.scaler
+        assert scaler is not None
         self._inheritance.close_rest()
         try:
             control = self._listen_for_control(commands_of(lambda: master))
@@ -117,7 +122,7 @@ class Pool:
             return run_worker(seat, configuration, self._keep_fds)
 
         master = Master(
-            configuration=_configuration(self._settings, bound),
+            configuration=_configuration(self._settings, scaler, bound),
             version=__version__,
             service_manager=ServiceManager(os.environ, os.getpid()),
             run_worker=serve,
@@ -135,7 +140,10 @@ class Pool:
         for table in ("control", "log"):
             if getattr(settings, table) != getattr(self._settings, table):
                 log.warning("[%s] has changed: that takes effect when the pool is started anew", table)
-        return _configuration(settings, _Plan(settings, registry, self._places).bind(open_already))
+        plan = _Plan(settings, registry, self._places)
+        bound = plan.bind(open_already)
+        assert plan.scaler is not None
+        return _configuration(settings, plan.scaler, bound)
 
     def _listen_for_control(self, commands: Mapping[str, Command]) -> ControlSocket:
         control = ControlSocket(control_socket_path(self._settings.control), commands)
@@ -195,6 +203,7 @@ class _Plan:
         self._registry = registry
         self._pool = settings.pool
         self._listeners: list[tuple[str, ListenerSettings, Listener | None]] = []
+        self.scaler = self._make_scaler()
         self._endpoints: list[tuple[str, int, Endpoint, Transport]] = []
         cells = places.of_listeners([listener.name for listener in settings.listener])
         for index, listener in enumerate(settings.listener):
@@ -244,6 +253,14 @@ class _Plan:
             _close_all(fresh)
             raise ConfigError(mistakes)
         return bound
+
+    def _make_scaler(self) -> Scaler | None:
+        name = self._pool.scaler
+        scaler = self._create("scalers", name, dict(self._pool.scaler_options), "pool.scaler", "pool.scaler_options")
+        if scaler is not None and not isinstance(scaler, Scaler):
+            self._add(f"pool.scaler: {name!r} does not derive from corepool.Scaler")
+            return None
+        return scaler
 
     def _make_listener(self, index: int, where: str, settings: ListenerSettings) -> Listener | None:
         pool = self._pool
@@ -324,10 +341,16 @@ class _Plan:
             self.mistakes.append(mistake)
 
 
-def _configuration(settings: Settings, bound: Sequence[BoundSocket]) -> Configuration:
+def _configuration(settings: Settings, scaler: Scaler, bound: Sequence[BoundSocket]) -> Configuration:
     pool = _within_descriptor_limit(settings.pool)
-    workers = available_cpus() if pool.workers == "auto" else pool.workers
-    return Configuration(pool, Identity.of(settings.process), workers, tuple(bound))
+    match pool.workers:
+        case "auto":
+            least = most = available_cpus()
+        case WorkersRange(min=least, max=most):
+            pass
+        case int(least):
+            most = least
+    return Configuration(pool, Identity.of(settings.process), scaler, least, most, tuple(bound))
 
 
 def _line(bound: BoundSocket) -> ListenerLine:

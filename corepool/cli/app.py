@@ -34,6 +34,9 @@ def make_app() -> typer.Typer:
         operate.stop,
         operate.scale,
         operate.drain,
+        operate.pause,
+        operate.resume,
+        operate.log_level,
     ):
         app.command()(command)
     return app

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from corepool.config.mistakes import describe_mistakes, spell_value
 from corepool.config.salvage import salvage
-from corepool.config.settings import Settings
+from corepool.config.settings import Settings, WorkersRange
 from corepool.config.suggest import did_you_mean
 from corepool.errors import ConfigError
 from corepool.spec.transport import Endpoint
@@ -176,6 +176,14 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     """Find what is wrong between keys that are each right."""
     if "\0" in (settings.control.socket or ""):
         yield "control.socket: a path can't contain NUL"
+    workers = settings.pool.workers
+    if isinstance(workers, WorkersRange):
+        if workers.min > workers.max:
+            yield f"pool.workers.min = {workers.min}: more than pool.workers.max = {workers.max}"
+        if settings.pool.scaler == "fixed":
+            yield 'pool.scaler = "fixed": pool.workers is a range, of which "busyness" (or another scaler) chooses'
+    elif settings.pool.scaler != "fixed":
+        yield f'pool.scaler = "{settings.pool.scaler}": pool.workers leaves no choice; say {{ min = 1, max = 8 }}'
     names = Counter(listener.name for listener in settings.listener)
     first_at: dict[str, str] = {}
     for index, listener in enumerate(settings.listener):

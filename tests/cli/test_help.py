@@ -29,6 +29,9 @@ COMMANDS = {
     "stop": ["CONFIG", "--now", "--json", "--control"],
     "scale": ["N", "CONFIG", "--json", "--control"],
     "drain": ["WORKER", "CONFIG", "--json", "--control"],
+    "pause": ["LISTENER", "CONFIG", "--json", "--control"],
+    "resume": ["LISTENER", "CONFIG", "--json", "--control"],
+    "log-level": ["LEVEL", "CONFIG", "--json", "--control"],
 }
 
 

@@ -36,7 +36,7 @@ def start(
     pool: Pools,
     version: str = "one",
     *,
-    workers: int = 2,
+    workers: int | str = 2,
     dispatcher: str = "least-connections",
     lines: str = "",
     application: str = "",
