@@ -25,6 +25,7 @@ def make_app() -> typer.Typer:
         run.run,
         run.serve,
         check.check,
+        check.config,
         check.init,
         check.schema,
         plugins.plugins,

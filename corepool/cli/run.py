@@ -31,7 +31,7 @@ def run(
     log_level: LogLevel = None,
 ) -> None:
     """Run the pool of a configuration, or a demo pool."""
-    overrides = Overrides(workers, dispatcher, control, log_level)
+    overrides = Overrides(workers, dispatcher, control, log_level, environment=os.environ)
     if config is None and not DEFAULT_CONFIG.exists():
         write(
             sys.stdout,
@@ -67,6 +67,9 @@ def serve(
 
     For example: corepool serve echo -b tcp://127.0.0.1:7007
     """
+    port = os.environ.get("PORT")
+    if not bind and port:
+        bind = [f"tcp://0.0.0.0:{port}"]  # platforms say so where they route to
     if not bind:
         example = f"corepool serve {protocol} -b tcp://127.0.0.1:7007"
         raise typer.BadParameter(f"where to listen is missing; for example: {example}", param_hint="-b")
@@ -78,7 +81,7 @@ def serve(
         if not _takes_target(registry, protocol):
             raise typer.BadParameter(f"protocol {protocol!r} takes no TARGET", param_hint="TARGET")
         options["target"] = target
-    overrides = Overrides(workers, dispatcher, control, log_level)
+    overrides = Overrides(workers, dispatcher, control, log_level, environment=os.environ)
     _run(lambda: draft_of_flags(protocol, bind, options, overrides))
 
 

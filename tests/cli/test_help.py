@@ -20,6 +20,7 @@ COMMANDS = {
         *("--control", "--log-level", "corepool serve echo -b tcp://127.0.0.1:7007"),
     ],
     "check": ["CONFIG"],
+    "config": ["CONFIG", "--json"],
     "init": ["PATH", "corepool.toml"],
     "schema": ["JSON Schema"],
     "plugins": ["--json"],
