@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import corepool
-from corepool.cli import check, operate, plugins, run, status
+from corepool.cli import check, operate, plugins, run, status, top
 
 
 def make_app() -> typer.Typer:
@@ -30,6 +30,7 @@ def make_app() -> typer.Typer:
         check.schema,
         plugins.plugins,
         status.status,
+        top.top,
         operate.reload,
         operate.upgrade,
         operate.stop,

@@ -13,7 +13,7 @@ from corepool.cli.output import write
 from corepool.cli.resolve import draft_of_demo, draft_of_file, draft_of_flags, settle
 from corepool.config.load import Overrides
 from corepool.errors import ConfigError, PluginError
-from corepool.log import log_to_stderr
+from corepool.log import start_log
 from corepool.registry import Registry
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _run(read: "Callable[[], Draft]") -> None:
 
     draft, registry = read(), Registry()
     settings = settle(draft, registry)
-    log = log_to_stderr(settings.log.level)
+    log = start_log(settings.log.level, settings.log.format, settings.log.file)
     try:
         status = Pool(settings, registry, announce, [log.fd], read_again, Inheritance(os.environ)).run()
     except ConfigError as error:  # what only binding can tell: say it as `check` says the rest

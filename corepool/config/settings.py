@@ -132,10 +132,16 @@ class ControlSettings(_Table):
 
 
 class LogSettings(_Table):
-    """[log]: the log, on standard error."""
+    """[log]: the log."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least important events that are still written."""
+
+    format: Literal["auto", "text", "json"] = "auto"
+    """"auto" is text on a terminal, else JSON: one object a line."""
+
+    file: Annotated[str, Field(min_length=1)] | None = None
+    """Where it goes; unset: standard error. Opened anew on USR1."""
 
 
 class ListenerSettings(_Table):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from corepool.errors import BootError, ConfigError, ControlError
 from corepool.ipc.messages import Kind, Message
 from corepool.ipc.scoreboard import Cell, Scoreboard
+from corepool.log import reopen_logs
 from corepool.master.acceptor import Acceptor
 from corepool.master.dispatch import Dispatch
 from corepool.master.loop import Loop
@@ -595,6 +596,9 @@ class Master:
                 begin()
             except ControlError as error:
                 log.error("%s refused: %s", what, error)  # noqa: TRY400  # the operator's matter
+        elif signum == signal.SIGUSR1:
+            reopen_logs()
+            self._supervisor.forward(signal.SIGUSR1)
         elif signum == signal.SIGTTIN:
             self.scale(self._workers.target + 1)
         elif signum == signal.SIGTTOU:

@@ -14,6 +14,7 @@ from corepool.ipc.channel import Channel
 from corepool.ipc.messages import Kind, Message
 from corepool.ipc.scoreboard import Cell
 from corepool.ipc.seat import Seat
+from corepool.master.oom import OomCounter
 from corepool.master.states import Event, State
 from corepool.master.workers import WorkerEntry
 from corepool.spec.dispatcher import WorkerView
@@ -69,6 +70,7 @@ class Supervisor:
         self._on_message = on_message
         self._on_exit = on_exit
         self._paused = paused
+        self._oom = OomCounter()
 
     def spawn(self, slot: int, generation: int, configuration: Configuration) -> WorkerEntry:
         """Fork a worker.
@@ -200,9 +202,9 @@ class Supervisor:
         self._loop.unwatch(entry.channel.fd)
         entry.channel.close()
         self._workers.remove(entry)
-        cause = entry.cause()
-        entry.happened(Event.EXITED)
         code = os.waitstatus_to_exitcode(status)
+        cause = entry.cause(out_of_memory=self._oom.has_grown() and code == -signal.SIGKILL)
+        entry.happened(Event.EXITED)
         exit_status = ExitStatus(cause, code=code) if code >= 0 else ExitStatus(cause, signum=-code)
         self._on_exit(entry, exit_status)
         self._scoreboard.retire(entry.row)
@@ -253,6 +255,12 @@ class Supervisor:
                 self._on_message(entry, received[0])
         except PeerGoneError:
             return
+
+    def forward(self, signum: signal.Signals) -> None:
+        """Send a signal to every worker that handles it."""
+        for entry in self._workers:
+            if entry.was_ready:
+                self._signal(entry, signum)
 
     def tell(self, entry: WorkerEntry, message: Message) -> None:
         """Send an order that matters less than the worker: one whose channel is full doesn't get it."""

@@ -47,6 +47,7 @@ class ExitCause(StrEnum):
 
     BOOT_FAILURE = "boot failure"  # it ended before it was ready
     CRASH = "crash"  # it ended by itself after it was ready
+    OUT_OF_MEMORY = "out of memory"  # the kernel has killed it, as its control group says
     HUNG = "hung"  # its loop did not turn for `heartbeat_timeout`, or it was not ready within `boot_timeout`
     SCALED_DOWN = "scaled down"  # asked to leave: one worker fewer
     STOPPED = "stopped"  # asked to leave: the pool stops

@@ -6,12 +6,14 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import traceback
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
 from corepool.ipc.messages import MAX_PAYLOAD, Kind, Message
 from corepool.ipc.scoreboard import Cell
+from corepool.log import reopen_logs
 from corepool.spec.types import ListenerInfo, WorkerLoad
 from corepool.title import entitle_worker
 from corepool.worker.deadlines import Deadlines
@@ -194,6 +196,8 @@ class WorkerProcess:
         for chain in self._chains:
             if chain.on_signal is not None:
                 _guarded("on_signal", chain.on_signal, signum)
+        if signum == signal.SIGUSR1:
+            reopen_logs()
         if signum == EVENT_SIGNALS[0]:
             if os.getppid() == self._master_pid:
                 self._leave(self._pool.drain_timeout)

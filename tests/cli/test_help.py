@@ -25,6 +25,7 @@ COMMANDS = {
     "schema": ["JSON Schema"],
     "plugins": ["--json"],
     "status": ["CONFIG", "--check", "--json", "--control"],
+    "top": ["CONFIG", "--interval", "--control"],
     "reload": ["CONFIG", "--json", "--control"],
     "upgrade": ["CONFIG", "--json", "--control"],
     "stop": ["CONFIG", "--now", "--json", "--control"],
