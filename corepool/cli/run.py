@@ -93,11 +93,12 @@ def _run(read: "Callable[[], Draft]") -> None:
         registry = Registry()  # plugins may have been installed meanwhile
         return settle(read(), registry), registry
 
+    inheritance = Inheritance(os.environ)  # before the settings are read: it is none of them
     draft, registry = read(), Registry()
     settings = settle(draft, registry)
     log = start_log(settings.log.level, settings.log.format, settings.log.file)
     try:
-        status = Pool(settings, registry, announce, [log.fd], read_again, Inheritance(os.environ)).run()
+        status = Pool(settings, registry, announce, [log.fd], read_again, inheritance).run()
     except ConfigError as error:  # what only binding can tell: say it as `check` says the rest
         draft.add(error.mistakes)
         draft.finish()
