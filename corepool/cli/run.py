@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corepool.cli.announce import announce
-from corepool.cli.arguments import DEFAULT_CONFIG, Config, Control, Dispatcher, LogLevel, Workers
+from corepool.cli.arguments import DEFAULT_CONFIG, Config, Control, Dispatcher, LogLevel, Reload, Workers
 from corepool.cli.output import write
 from corepool.cli.resolve import draft_of_demo, draft_of_file, draft_of_flags, settle
+from corepool.cli.watch import Watcher, paths_of
 from corepool.config.load import Overrides
 from corepool.errors import ConfigError, PluginError
 from corepool.log import start_log
@@ -18,6 +19,7 @@ from corepool.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from corepool.config.load import Draft
     from corepool.config.settings import Settings
@@ -29,6 +31,8 @@ def run(
     workers: Workers = None,
     dispatcher: Dispatcher = None,
     log_level: LogLevel = None,
+    *,
+    reload: Reload = False,
 ) -> None:
     """Run the pool of a configuration, or a demo pool."""
     overrides = Overrides(workers, dispatcher, control, log_level, environment=os.environ)
@@ -37,9 +41,9 @@ def run(
             sys.stdout,
             f"no {DEFAULT_CONFIG} here: this is the demo pool (`corepool init` writes its configuration)",
         )
-        _run(lambda: draft_of_demo(overrides))
+        _run(lambda: draft_of_demo(overrides), None, reload=reload)
     else:
-        _run(lambda: draft_of_file(config, overrides))
+        _run(lambda: draft_of_file(config, overrides), config or DEFAULT_CONFIG, reload=reload)
 
 
 def serve(
@@ -62,6 +66,8 @@ def serve(
     ] = None,
     control: Control = None,
     log_level: LogLevel = None,
+    *,
+    reload: Reload = False,
 ) -> None:
     """Serve one protocol without a configuration.
 
@@ -82,10 +88,10 @@ def serve(
             raise typer.BadParameter(f"protocol {protocol!r} takes no TARGET", param_hint="TARGET")
         options["target"] = target
     overrides = Overrides(workers, dispatcher, control, log_level, environment=os.environ)
-    _run(lambda: draft_of_flags(protocol, bind, options, overrides))
+    _run(lambda: draft_of_flags(protocol, bind, options, overrides), None, reload=reload)
 
 
-def _run(read: "Callable[[], Draft]") -> None:
+def _run(read: "Callable[[], Draft]", config: "Path | None", *, reload: bool) -> None:
     from corepool.master.upgrade import Inheritance  # noqa: PLC0415 - see settle()
     from corepool.pool import Pool  # noqa: PLC0415
 
@@ -97,12 +103,18 @@ def _run(read: "Callable[[], Draft]") -> None:
     draft, registry = read(), Registry()
     settings = settle(draft, registry)
     log = start_log(settings.log.level, settings.log.format, settings.log.file)
+    watcher = Watcher(paths_of(settings, config)) if reload else None
     try:
+        if watcher is not None:
+            watcher.start()
         status = Pool(settings, registry, announce, [log.fd], read_again, inheritance).run()
     except ConfigError as error:  # what only binding can tell: say it as `check` says the rest
         draft.add(error.mistakes)
         draft.finish()
         raise
+    finally:
+        if watcher is not None:
+            watcher.stop()
     # The pool has stopped as asked; asking again must not turn the exit status into "killed by SIGTERM".
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)

@@ -244,6 +244,7 @@ class Master:
         except OSError as error:
             raise ControlError(f"the new master can't be executed: {error.strerror or error}") from None
         self._upgrade = {"state": "running", "pid": self._successor.pid, "error": ""}
+        self._service_manager.reloading()
         log.info("upgrade begins pid=%d", self._successor.pid)
 
     def drain(self, slot: int) -> int:
@@ -544,6 +545,7 @@ class Master:
         log.error("upgrade failed, this master goes on: the new one was not ready: %s", reason)
         self._successor = None
         self._upgrade["state"], self._upgrade["error"] = "failed", reason
+        self._service_manager.ready(f"{self._workers.target} workers; the last upgrade has failed")
 
     # --- respawning
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from conftest import Corepool
 
 COMMANDS = {
-    "run": ["CONFIG", "--control", "-w, --workers", "-d, --dispatcher", "--log-level"],
+    "run": ["CONFIG", "--control", "-w, --workers", "-d, --dispatcher", "--log-level", "--reload"],
     "serve": [
         *("PROTOCOL", "TARGET", "-b, --bind", "-w, --workers", "-d, --dispatcher", "-o, --option"),
         *("--control", "--log-level", "corepool serve echo -b tcp://127.0.0.1:7007"),
