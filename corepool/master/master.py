@@ -439,7 +439,7 @@ class Master:
     # --- succession
 
     def _start_heirs(self) -> None:
-        for slot in self._succession.due():
+        while (slot := self._succession.due()) is not None:
             if self._stopping or self._workers.in_slot(slot) is None:
                 self._succession.drop(slot)  # it crashed or left meanwhile: what is forked for it is new anyway
                 continue

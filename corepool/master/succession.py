@@ -33,9 +33,9 @@ class Succession:
         self._waiting[slot] = cause
         return True
 
-    def due(self) -> list[int]:
-        """List the slots whose heirs may start now; each is to be answered by `started` or `drop`."""
-        return list(self._waiting)[: max(0, self.surge - len(self._heirs))]
+    def due(self) -> int | None:
+        """Give a slot whose heir may start now, if there is one; to be answered by `started` or `drop`."""
+        return next(iter(self._waiting), None) if len(self._heirs) < self.surge else None
 
     def started(self, slot: int, pid: int) -> None:
         """Take note that an heir has been forked."""

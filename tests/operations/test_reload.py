@@ -117,7 +117,7 @@ def test_the_service_manager_is_told(pool: Pools) -> None:
 def test_scaling_up_and_down_loses_nothing(pool: Pools) -> None:
     running = start(pool)
     with Load(running.urls()[0]) as load:
-        for number in (4, 1, 3, 2) * 2:
+        for number in (4, 1, 3, 2) * int(os.environ.get("TEST_SCALINGS", "2")):
             assert corepool(running, "scale", str(number)).stdout == f"workers: {number}\n"
             wait_until(
                 lambda number=number: [worker["slot"] for worker in running.status()["workers"]] == list(range(number))

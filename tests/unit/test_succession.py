@@ -1,0 +1,49 @@
+"""Who is replaced when: the pure part of reloads and of recycling."""
+
+from __future__ import annotations
+
+from corepool.master.succession import Succession
+from corepool.spec.types import ExitCause
+
+REPLACED, RECYCLED = ExitCause.REPLACED, ExitCause.RECYCLED
+
+
+def test_no_more_heirs_start_than_may() -> None:
+    succession = Succession(surge=2)
+    for slot in range(4):
+        assert succession.want(slot, REPLACED)
+    assert not succession.want(1, RECYCLED), "it is being replaced already"
+    begun = []
+    while (slot := succession.due()) is not None:
+        succession.started(slot, 100 + slot)
+        begun.append(slot)
+    assert begun == [0, 1]
+    assert succession.pending(REPLACED) == 4
+    assert succession.ended(0, 7) is None, "another process in that slot"
+    assert succession.ended(0, 100) is REPLACED
+    assert succession.ended(0, 100) is None
+    assert succession.due() == 2
+
+
+def test_what_needs_no_heir_keeps_nobody_waiting() -> None:
+    succession = Succession(surge=1)
+    for slot in range(3):
+        succession.want(slot, REPLACED)
+    while (slot := succession.due()) is not None:
+        if slot == 2:
+            succession.started(slot, 100)
+        else:
+            succession.drop(slot)
+    assert succession.is_heir(2, 100)
+
+
+def test_what_is_abandoned_is_forgotten() -> None:
+    succession = Succession(surge=1)
+    succession.want(0, REPLACED)
+    succession.started(0, 100)
+    succession.want(1, REPLACED)
+    succession.want(2, RECYCLED)
+    assert succession.abandon({REPLACED}) == [100]
+    assert succession.pending(REPLACED) == 0
+    assert succession.ended(0, 100) is None
+    assert succession.due() == 2
