@@ -14,7 +14,7 @@ from corepool.spec.connection import Connection
 from corepool.spec.dispatcher import Dispatcher, Incoming, WorkerView
 from corepool.spec.hookspecs import hookimpl
 from corepool.spec.options import Options
-from corepool.spec.transport import ByteStream, Endpoint, Transport
+from corepool.spec.transport import ByteStream, Endpoint, FileRights, Transport
 from corepool.spec.types import (
     Address,
     CloseReason,
@@ -37,6 +37,7 @@ __all__ = [
     "Endpoint",
     "ExitCause",
     "ExitStatus",
+    "FileRights",
     "Incoming",
     "ListenerInfo",
     "Options",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from corepool.chain import Chain
     from corepool.config.settings import ListenerSettings, PoolSettings
+    from corepool.identity import Identity
     from corepool.spec.dispatcher import Dispatcher
     from corepool.spec.transport import Endpoint, Transport
     from corepool.spec.types import Address
@@ -58,9 +59,11 @@ class BoundSocket:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Configuration:
-    """What a worker is forked with: a reload makes another one."""
+    """What a worker is forked with: a reload makes another one. `name` is what people call the pool."""
 
+    name: str
     pool: PoolSettings
+    identity: Identity
     workers: int
     bound: tuple[BoundSocket, ...]
 

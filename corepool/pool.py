@@ -7,6 +7,7 @@ import logging
 import os
 import resource
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corepool import __version__
@@ -15,12 +16,14 @@ from corepool.config.cpus import available_cpus
 from corepool.config.load import control_socket_path
 from corepool.config.mistakes import spell_value
 from corepool.errors import ConfigError, ControlError, PluginError
+from corepool.identity import Identity, file_rights, settle
 from corepool.listener import BoundSocket, Configuration, Listener, ListenerLine
 from corepool.master.commands import commands_of
 from corepool.master.control import ControlSocket
 from corepool.master.master import MAX_LISTENERS, Master
 from corepool.master.notify import ServiceManager
 from corepool.master.upgrade import Inheritance
+from corepool.pidfile import PidFile, held
 from corepool.spec.dispatcher import Dispatcher
 from corepool.spec.transport import Endpoint, Transport
 from corepool.worker.main import rehearse, run_worker
@@ -66,6 +69,8 @@ class Pool:
         self._read_settings_again = read_again or (lambda: (settings, registry))
         self._places = _Places()
         self._inheritance = inheritance or Inheritance({})
+        pidfile = settings.process.pidfile
+        self._pidfile = None if pidfile is None else PidFile(Path(pidfile))
 
     def check(self) -> list[str]:
         """List every mistake that can be found without binding an address."""
@@ -79,10 +84,12 @@ class Pool:
         :raises ControlError: the control socket that was asked for is taken or can't be made.
         :raises BootError: the first generation of workers could not start.
         """
-        master, control = self.assemble()
-        rehearse()
-        _yield_to_workers()
-        master.run(control)
+        settle(self._settings.process)
+        with held(self._pidfile, later=self._inheritance.is_upgrade):
+            master, control = self.assemble()
+            rehearse()
+            _yield_to_workers()
+            master.run(control)
         return 0
 
     def assemble(self) -> tuple[Master, ControlSocket]:
@@ -90,6 +97,7 @@ class Pool:
 
         Raises as `run`.
         """
+        identity = Identity.of(self._settings.process)
         bound = _Plan(self._settings, self._registry, self._places).bind(inheritance=self._inheritance)
         self._inheritance.close_rest()
         try:
@@ -102,25 +110,26 @@ class Pool:
             return run_worker(seat, configuration, self._keep_fds)
 
         master = Master(
-            configuration=_configuration(self._settings, bound),
+            configuration=_configuration(self._settings, bound, identity),
             version=__version__,
             service_manager=ServiceManager(os.environ, os.getpid()),
             run_worker=serve,
-            read_again=self._read_again,
+            read_again=lambda open_already: self._read_again(open_already, identity),
             on_ready=lambda: self._on_ready(bound, control),
         )
         return master, control
 
-    def _read_again(self, open_already: Sequence[BoundSocket]) -> Configuration:
+    def _read_again(self, open_already: Sequence[BoundSocket], identity: Identity) -> Configuration:
         """Make the configuration of a reload.
 
         :raises ConfigError: with every mistake; nothing has changed.
         """
         settings, registry = self._read_settings_again()
-        for table in ("control", "log"):
+        for table in ("process", "control", "log"):
             if getattr(settings, table) != getattr(self._settings, table):
                 log.warning("[%s] has changed: that takes effect when the pool is started anew", table)
-        return _configuration(settings, _Plan(settings, registry, self._places).bind(open_already))
+        settings = settings.model_copy(update={"process": self._settings.process})
+        return _configuration(settings, _Plan(settings, registry, self._places).bind(open_already), identity)
 
     def _listen_for_control(self, commands: Mapping[str, Command]) -> ControlSocket:
         control = ControlSocket(control_socket_path(self._settings.control), commands)
@@ -137,9 +146,17 @@ class Pool:
             for each in bound:
                 each.transport.adopt(each.endpoint, each.socket)
             control.take_place()
+            self._take_over_pidfile()
             self._inheritance.say_ready()
         if self._announce is not None:
             self._announce([_line(each) for each in bound])
+
+    def _take_over_pidfile(self) -> None:
+        try:
+            if self._pidfile is not None:
+                self._pidfile.take_over()
+        except ConfigError as error:  # the other master is about to leave: serving comes first
+            log.warning("%s", error)
 
 
 class _Places:
@@ -177,6 +194,7 @@ class _Plan:
         self._places = places
         self._registry = registry
         self._pool = settings.pool
+        self._rights = file_rights(settings.process)
         self._listeners: list[tuple[str, ListenerSettings, Listener | None]] = []
         self._endpoints: list[tuple[str, int, Endpoint, Transport]] = []
         cells = places.of_listeners([listener.name for listener in settings.listener])
@@ -204,13 +222,13 @@ class _Plan:
             same = next((each for each in reusable if each.endpoint.url == endpoint.url), None)
             if same is not None and listener is not None:
                 reusable.remove(same)
-                same.socket.listen(settings.backlog)
+                transport.relisten(same.socket, settings.backlog)
                 bound.append(replace(same, listener=listener))
                 continue
             try:
                 sock = None if inheritance is None else inheritance.take(endpoint.url)
                 if sock is not None:
-                    sock.listen(settings.backlog)
+                    transport.relisten(sock, settings.backlog)
                 else:
                     sock = transport.listen(endpoint, settings.backlog)
             except OSError as error:
@@ -271,7 +289,7 @@ class _Plan:
 
     def _add_endpoint(self, where: str, index: int, url: str) -> None:
         try:
-            endpoint = Endpoint.parse(url)
+            endpoint = replace(Endpoint.parse(url), rights=self._rights)
         except ValueError as error:
             self._add(f"{where} = {spell_value(url)}: {error}")
             return
@@ -307,9 +325,11 @@ class _Plan:
             self.mistakes.append(mistake)
 
 
-def _configuration(settings: Settings, bound: Sequence[BoundSocket]) -> Configuration:
+def _configuration(settings: Settings, bound: Sequence[BoundSocket], identity: Identity) -> Configuration:
     pool = _within_descriptor_limit(settings.pool)
-    return Configuration(pool, available_cpus() if pool.workers == "auto" else pool.workers, tuple(bound))
+    name = settings.process.name or ", ".join(listener.name for listener in settings.listener)
+    workers = available_cpus() if pool.workers == "auto" else pool.workers
+    return Configuration(name, pool, identity, workers, tuple(bound))
 
 
 def _line(bound: BoundSocket) -> ListenerLine:

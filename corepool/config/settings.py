@@ -10,7 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from corepool.config.accounts import AccountName
 from corepool.config.durations import Duration, DurationOrOff
+from corepool.config.masks import FileMask
 from corepool.config.sizes import SizeOrOff
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -72,6 +74,36 @@ class PoolSettings(_Table):
 
     respawn_delay_max: Duration = 30.0
     """The longest such wait. A worker that stays up this long has its count forgotten."""
+
+
+class ProcessSettings(_Table):
+    """[process]: what master and workers are to the system. Read once, at the start."""
+
+    name: Name | None = None
+    """What process titles call the pool; unset: the names of its listeners."""
+
+    user: AccountName | None = None
+    """Workers run as this user, by name or number; the master stays root, to bind and to clean up (nginx, gunicorn)."""
+
+    group: AccountName | None = None
+    """Workers run in this group, by name or number; unset: the user's own. The user's further groups come with it."""
+
+    umask: FileMask | None = None
+    """Permissions that new files don't get, in octal, socket files without a ?mode= among them; unset: as inherited."""
+
+    nofile: Annotated[int, Field(ge=64)] | Literal["max"] = "max"
+    """Descriptors a process may have; "max": the hard limit (nginx: worker_rlimit_nofile). Below 64 nothing works."""
+
+    nice: Annotated[int, Field(ge=-20, le=19)] | None = None
+    """Priority of all processes, from -20, the highest, to 19; unset: as inherited. Below 0 takes privileges."""
+
+    affinity: (
+        Literal["off", "auto"] | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, strict=False)]
+    ) = "off"
+    """CPUs that workers are pinned to, one each in turn: "auto": all that the pool may use, or a list."""
+
+    pidfile: Annotated[str, Field(min_length=1)] | None = None
+    """File with the master's process id, locked while it runs."""
 
 
 class ControlSettings(_Table):
@@ -136,6 +168,7 @@ class Settings(_Table):
     """The whole configuration."""
 
     pool: PoolSettings = PoolSettings()
+    process: ProcessSettings = ProcessSettings()
     control: ControlSettings = ControlSettings()
     log: LogSettings = LogSettings()
     listener: Annotated[tuple[ListenerSettings, ...], Field(min_length=1, max_length=64, strict=False)]

@@ -38,6 +38,7 @@ from corepool.master.supervisor import Supervisor
 from corepool.master.upgrade import Successor
 from corepool.master.workers import WorkerEntry, Workers
 from corepool.spec.types import ExitCause, ExitStatus, PoolInfo
+from corepool.title import Title, count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,6 +103,7 @@ class Master:
         self._control: ControlSocket | None = None
         self._started_at = self._loop.time()
         self._heartbeats_checked_at = self._started_at
+        self._title = Title()
         self._boot_failure: str | None = None
         self._was_ready = False
         self._stopping = False
@@ -550,6 +552,7 @@ class Master:
         if now - self._heartbeats_checked_at < 2 * interval_s:
             self._supervisor.check_heartbeats(timeout_s)
         self._heartbeats_checked_at = now
+        self._title.show(f"master [{self._serving.name}] {count(len(self._workers), 'worker')}")
         self._loop.call_later(interval_s, self._check_heartbeats)
 
     def _recycle(self) -> None:
@@ -607,6 +610,8 @@ class Master:
             version=self._version,
             workers=self._workers.target,
             bind=tuple(each.url for each in self._serving.bound),
+            workers_uid=-1 if self._serving.identity.account is None else self._serving.identity.account.uid,
+            workers_gid=-1 if self._serving.identity.account is None else self._serving.identity.account.gid,
         )
 
 

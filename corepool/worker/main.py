@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from corepool.ipc.messages import MAX_PAYLOAD, Kind
 from corepool.ipc.scoreboard import Cell
 from corepool.spec.types import ListenerInfo, WorkerLoad
+from corepool.title import Title, count
 from corepool.worker.deadlines import Deadlines
 from corepool.worker.drain import Drain
 from corepool.worker.intake import BacklogReader, Intake
@@ -22,6 +23,7 @@ from corepool.worker.process import (
     TERMINAL_SIGNALS,
     detach_from_master,
     die_if_orphaned,
+    die_with_master,
     set_orphan_alarm,
 )
 from corepool.worker.reactor import Reactor
@@ -51,6 +53,8 @@ def run_worker(seat: Seat, configuration: Configuration, keep: Iterable[int]) ->
     os.environ.pop("NOTIFY_SOCKET", None)  # systemd listens to the master only
     worker = WorkerProcess(seat, configuration)
     try:
+        configuration.identity.assume(seat.slot)
+        die_with_master(seat.master_pid)
         worker.boot()
     except BaseException as error:  # noqa: BLE001  # SystemExit of an application is a boot failure as well
         report = "".join(traceback.format_exception(error))
@@ -108,6 +112,7 @@ class WorkerProcess:
         # Often enough that a late heartbeat means a stuck loop, seldom enough to cost nothing.
         self._heartbeat_interval_s = min(1.0, pool.heartbeat_timeout / 4)
         self._heartbeat_due = 0.0
+        self._title = Title()
         self._orphaned = False
 
     def boot(self) -> None:
@@ -174,6 +179,8 @@ class WorkerProcess:
         cells[Cell.LAG_NS] = max(0, int((now - self._heartbeat_due) * 1e9))
         cells[Cell.HEARTBEAT_NS] = int(now * 1e9)
         self._publish()
+        connections = count(cells[Cell.ACCEPTED] - cells[Cell.CLOSED], "connection")
+        self._title.show(f"worker {self.slot} [{connections}]")
         self._heartbeat_due = now + self._heartbeat_interval_s
         self.loop.call_at(self._heartbeat_due, self._beat)
 

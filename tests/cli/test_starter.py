@@ -9,7 +9,7 @@ import pytest
 import tomli
 from jsonschema import Draft202012Validator
 
-from corepool.config.settings import ControlSettings, ListenerSettings, LogSettings, PoolSettings
+from corepool.config.settings import ControlSettings, ListenerSettings, LogSettings, PoolSettings, ProcessSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +55,7 @@ def test_the_starter_shows_every_key_with_its_default(corepool: Corepool, tmp_pa
 
     listener = shown["listener"][0]
     assert set(shown["pool"]) == set(PoolSettings.model_fields)
+    assert set(shown["process"]) == set(ProcessSettings.model_fields)
     assert set(shown["control"]) == set(ControlSettings.model_fields)
     assert set(shown["log"]) == set(LogSettings.model_fields)
     assert set(listener) == set(ListenerSettings.model_fields)
@@ -79,6 +80,9 @@ def test_the_schema_accepts_the_starter(corepool: Corepool, tmp_path: Path, sche
         "[pool]\nworkers = 0",
         "[pool]\nwrokers = 1",
         '[pool]\nworkers = "4"',
+        '[process]\numask = "0099"',
+        "[process]\nnofile = 3",
+        "[process]\naffinity = []",
         '[log]\nlevel = "loud"',
         '[[listener]]\nname = "a"\nbind = []\nprotocol = "echo"',
         '[[listener]]\nname = "a"\nbind = ["tcp://h:1"]\nprotocol = "echo"\noptions = { loud = true }',
