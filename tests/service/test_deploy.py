@@ -120,9 +120,9 @@ def test_the_image_configuration_is_right() -> None:
 
 
 # As a container engine does it: namespaces of its own, a root file system that is read-only, a tmpfs, and at last a
-# user that isn't root and has no capability. /tmp stays as it is: the tests themselves may live there. What an image would
-# contain, the interpreter and the sources, may be in folders that only root can enter (its home): `reachable` puts
-# others in their place.
+# user that isn't root and has no capability. /tmp stays as it is: the tests themselves may live there. What an image
+# would contain, the interpreter and the sources, may be in folders that only root can enter (its home): `reachable`
+# puts others in their place.
 CONTAINER = """
 set -e
 mount --make-rprivate /
@@ -165,11 +165,12 @@ class Container:
         self.log = folder / "log.txt"
         command = [*self._of_image("ENTRYPOINT"), *self._of_image("CMD")]
         namespaces = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--mount", "--ipc", "--uts")
+        script = CONTAINER.format(uid=UID, reachable=reachable())
+        whole = [*namespaces, "sh", "-c", script, "sh", str(config), *command]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(  # noqa: S603
-                [*namespaces, "sh", "-c", CONTAINER.format(uid=UID, reachable=reachable()), "sh", str(config), *command],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+                whole, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
 
     @property
     def first(self) -> psutil.Process:
