@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 import psutil
 from insider import config, files
 
+from corepool.pidfile import PidFile
 from corepool.testing.pool import PoolProcess
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from tests.conftest import Pools
 
@@ -105,6 +108,27 @@ def test_a_file_that_somebody_else_has_put_there_is_not_removed(pool: Pools, tmp
     running.stop()
 
     assert path.read_text() == "1\n"
+
+
+def test_a_file_that_goes_while_it_is_being_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two masters would each hold a lock: one of a file that has no name any more."""
+    path = tmp_path / "x.pid"
+    lock = fcntl.flock
+
+    def lock_when_its_owner_has_left(fd: int, operation: int) -> None:
+        monkeypatch.undo()
+        path.unlink()
+        lock(fd, operation)
+
+    monkeypatch.setattr(fcntl, "flock", lock_when_its_owner_has_left)
+    pidfile = PidFile(path)
+    pidfile.acquire()
+
+    assert path.read_text() == f"{os.getpid()}\n"
+    assert is_locked(path)
+    pidfile.release()
 
 
 def test_a_pool_that_cannot_start_leaves_no_file(pool: Pools, tmp_path: Path) -> None:
