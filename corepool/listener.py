@@ -76,7 +76,7 @@ class Configuration:
         """Tell whether a worker of one serves just as one of the other does, its application aside."""
 
         def say(each: Configuration) -> object:
-            return each.pool, [(bound.index, bound.listener.settings) for bound in each.bound]
+            return each.pool, each.identity, [(bound.index, bound.listener.settings) for bound in each.bound]
 
         return say(self) == say(other)
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,13 +16,32 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def status(config: Config = None, control: Control = None, *, as_json: AsJson = False) -> None:
+def status(
+    config: Config = None,
+    control: Control = None,
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Print one line; exit with 1 unless every worker is ready.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Show a running pool: listeners, workers, totals."""
     answer = ask(socket_of(config, control), "status")
+    if check:
+        _check(answer)
+        return
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
         return
     _print(answer)
+
+
+def _check(answer: "Mapping[str, Any]") -> None:
+    wanted = answer.get("wanted", 0)
+    ready = sum(worker.get("state") == "ready" for worker in answer.get("workers", []))
+    typer.echo(f"{answer.get('state')}: {ready} of {wanted} workers are ready")
+    if answer.get("state") != "ready" or ready < wanted:
+        raise typer.Exit(1)
 
 
 def socket_of(config: Path | None, control: str | None) -> Path:

@@ -275,6 +275,7 @@ class Master:
             version=self._version,
             uptime=round(now - self._started_at, 3),
             generation=self._generation,
+            wanted=self._workers.target,
             state="stopping" if self._stopping else "ready" if self._was_ready else "starting",
             upgrade=self._upgrade,
             reload={**self._reload, "left": self._succession.pending(ExitCause.REPLACED)},

@@ -71,12 +71,13 @@ class UpgradeStatus(TypedDict):
 
 
 class PoolStatus(TypedDict):
-    """The whole answer."""
+    """The whole answer; `wanted`: how many workers there should be."""
 
     pid: int
     version: str
     uptime: float
     state: Literal["starting", "ready", "stopping"]
+    wanted: int
     generation: int
     reload: ReloadStatus
     upgrade: UpgradeStatus

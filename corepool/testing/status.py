@@ -60,12 +60,13 @@ class UpgradeStatus(TypedDict):
 
 
 class Status(TypedDict):
-    """A running pool; `state` is starting, ready or stopping."""
+    """A running pool; `state` is starting, ready or stopping, `wanted` how many workers there should be."""
 
     pid: int
     version: str
     uptime: float
     state: str
+    wanted: int
     generation: int
     reload: ReloadStatus
     upgrade: UpgradeStatus

@@ -23,7 +23,7 @@ COMMANDS = {
     "init": ["PATH", "corepool.toml"],
     "schema": ["JSON Schema"],
     "plugins": ["--json"],
-    "status": ["CONFIG", "--json", "--control"],
+    "status": ["CONFIG", "--check", "--json", "--control"],
     "reload": ["CONFIG", "--json", "--control"],
     "upgrade": ["CONFIG", "--json", "--control"],
     "stop": ["CONFIG", "--now", "--json", "--control"],
