@@ -14,6 +14,7 @@ from corepool.spec.connection import Connection
 from corepool.spec.dispatcher import Dispatcher, Incoming, WorkerView
 from corepool.spec.hookspecs import hookimpl
 from corepool.spec.options import Options
+from corepool.spec.scaler import PoolLoad, Scaler
 from corepool.spec.transport import ByteStream, Endpoint, FileRights, Transport
 from corepool.spec.types import (
     Address,
@@ -42,6 +43,8 @@ __all__ = [
     "ListenerInfo",
     "Options",
     "PoolInfo",
+    "PoolLoad",
+    "Scaler",
     "TimeoutKind",
     "Transport",
     "Worker",

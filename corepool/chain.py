@@ -8,7 +8,7 @@ with wrappers, pluggy's caller itself.
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pluggy
 from pluggy import PluginValidationError
@@ -16,12 +16,13 @@ from pluggy import PluginValidationError
 from corepool.config.suggest import did_you_mean
 from corepool.errors import PluginError
 from corepool.spec import hookspecs
+from corepool.spec.types import CloseReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from corepool.spec.connection import Connection
-    from corepool.spec.types import CloseReason, ExitStatus, PoolInfo, TimeoutKind, WorkerInfo
+    from corepool.spec.types import ExitStatus, PoolInfo, TimeoutKind, WorkerInfo
     from corepool.spec.worker import Worker
 
 
@@ -43,6 +44,9 @@ class Chain:
     on_signal: Callable[[int], object] | None
     on_stop: Callable[[PoolInfo], object] | None
 
+    counts_bytes: bool
+    """Whether a plugin wants to know the bytes of each connection."""
+
     def __init__(self, protocol: object, extensions: Sequence[object] = ()) -> None:
         """Resolve the chain of `extensions`, in this order, and then `protocol`.
 
@@ -57,10 +61,38 @@ class Chain:
                 manager.register(plugin)
             except PluginValidationError as error:
                 raise PluginError(_explain(plugin, error)) from None
+        self.counts_bytes = any(getattr(plugin, "counts_bytes", False) for plugin in (*extensions, protocol))
         for name in _hook_names():
             setattr(self, name, _flatten(getattr(manager.hook, name)))
+        if extensions and self.on_accept is not None and self.on_close is not None:
+            self._tell_the_end_of_what_was_met(manager, [*extensions, protocol])
         if self.on_readable is None:
             raise PluginError(f"{_name(protocol)} has no on_readable hook (is @hookimpl missing?)")
+
+    def _tell_the_end_of_what_was_met(self, manager: pluggy.PluginManager, order: Sequence[object]) -> None:
+        """Keep the end of a refused connection from those who never met it: they would look for a session.
+
+        Whom a connection has met is noted when an extension ends it, and nowhere else: the others cost a test.
+        """
+        hook = manager.hook
+        accepting, closing = hook.on_accept.get_hookimpls()[::-1], hook.on_close.get_hookimpls()[::-1]
+        if any(each.wrapper or each.hookwrapper for each in (*accepting, *closing)):
+            return  # pluggy itself calls those
+        assert hook.on_accept.spec is not None
+        assert hook.on_close.spec is not None
+        asked, told = hook.on_accept.spec.argnames, hook.on_close.spec.argnames
+        place = {id(plugin): place for place, plugin in enumerate(order)}
+        greeters = [id(each.plugin) for each in accepting]
+        steps: list[_Step] = []
+        for count, each in enumerate(accepting, 1):
+            its_place = place[id(each.plugin)]
+            # Who has no on_accept has met what came as far as its place in the configuration.
+            met = {key for key in place if key not in greeters and place[key] < its_place} | {*greeters[:count]}
+            tells = [_accept_all(one.function, one.argnames, told) for one in closing if id(one.plugin) in met]
+            call = _accept_all(each.function, each.argnames, asked)
+            steps.append(_Step(call, _tell_all(tells), each.plugin is not order[-1]))
+        assert self.on_close is not None
+        self.on_accept, self.on_close = _ask_and_note(steps, self.on_close)
 
 
 def _hook_names() -> list[str]:
@@ -102,6 +134,44 @@ def _ask_each(calls: Sequence[Callable[..., object]]) -> Callable[..., object]:
         return None
 
     return ask
+
+
+class _Step(NamedTuple):
+    """One who is asked in `on_accept`."""
+
+    call: Callable[..., object]
+    tell_the_met: Callable[..., object]
+    """Tells of the end those who have met the connection by then."""
+    is_extension: bool
+
+
+def _ask_and_note(
+    steps: Sequence[_Step], tell_everyone: Callable[..., object]
+) -> tuple[Callable[[Connection], object], Callable[[Connection, CloseReason], object]]:
+    """Make `on_accept` and `on_close` of a listener whose extensions may refuse."""
+    cut: dict[int, Callable[..., object]] = {}
+
+    def ask(conn: Connection) -> object:
+        for call, tell_the_met, is_extension in steps:
+            try:
+                result = call(conn)
+            except Exception:
+                cut[conn.id] = tell_the_met
+                raise
+            if conn.closed and is_extension:
+                cut[conn.id] = tell_the_met
+            if result is not None or conn.closed:
+                return result
+        return None
+
+    def tell(conn: Connection, reason: CloseReason) -> object:
+        tell_the_met = cut.pop(conn.id, None) if cut else None
+        if tell_the_met is None:
+            return tell_everyone(conn, reason)
+        is_refusal = reason in (CloseReason.CLOSED, CloseReason.ABORTED)
+        return tell_the_met(conn, CloseReason.REFUSED if is_refusal else reason)
+
+    return ask, tell
 
 
 def _tell_all(calls: Sequence[Callable[..., object]]) -> Callable[..., object]:

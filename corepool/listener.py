@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from corepool.config.settings import ListenerSettings, PoolSettings
     from corepool.identity import Identity
     from corepool.spec.dispatcher import Dispatcher
+    from corepool.spec.scaler import Scaler
     from corepool.spec.transport import Endpoint, Transport
     from corepool.spec.types import Address
 
@@ -64,8 +65,15 @@ class Configuration:
     name: str
     pool: PoolSettings
     identity: Identity
-    workers: int
+    scaler: Scaler
+    least: int
+    most: int
     bound: tuple[BoundSocket, ...]
+
+    @property
+    def workers(self) -> int:
+        """How many there are to begin with."""
+        return self.least
 
     @property
     def chains(self) -> list[Chain]:

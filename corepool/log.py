@@ -1,4 +1,4 @@
-"""The log: one event a line on standard error, written without ever waiting for whoever reads it.
+"""The log: one event a line on standard error or in a file, written without ever waiting for whoever reads it.
 
 A pipe that nobody empties, or a terminal that is stopped, would block the master and with it every client.
 So standard error gets an open file description of our own that is non-blocking (setting O_NONBLOCK on the
@@ -8,29 +8,65 @@ written is dropped, and the number of dropped lines is written when there is roo
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
 import stat
 import time
+from typing import Literal
+
+from corepool.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 _STDERR = 2
 
 
-class StderrHandler(logging.Handler):
-    """Writes to standard error without blocking. Owns `fd`."""
+class LogHandler(logging.Handler):
+    """Writes to a file or to standard error, without blocking. Owns `fd`, whose number stays the same."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: str | None, formatter: logging.Formatter) -> None:
+        """Open it.
+
+        :param path: None: standard error.
+        :raises OSError: the file can't be opened.
+        """
         super().__init__()
-        self.setFormatter(_LineFormatter())
+        self.setFormatter(formatter)
+        self._path = path
+        self._owner = (-1, -1)
         self._socket: socket.socket | None = None
         self._dropped = 0
-        mode = os.fstat(_STDERR).st_mode
-        if stat.S_ISSOCK(mode):  # the journal
+        mode = os.fstat(_STDERR).st_mode if path is None else 0
+        if path is not None:
+            self.fd = _open(path)
+        elif stat.S_ISSOCK(mode):  # the journal
             self._socket = socket.socket(fileno=os.dup(_STDERR))
             self.fd = self._socket.fileno()
         else:
             self.fd = _reopen(_STDERR) if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) else os.dup(_STDERR)
+
+    def reopen(self) -> None:
+        """Open the file of that name, which may be another by now: the old one was moved away.
+
+        :raises OSError: it can't be opened; the old one is written on.
+        """
+        if self._path is None:
+            return
+        fd = _open(self._path)
+        _give(fd, self._owner)
+        os.dup2(fd, self.fd, inheritable=False)
+        os.close(fd)
+
+    def entrust(self, uid: int, gid: int) -> None:
+        """Let the file belong to somebody else, this one and those that `reopen` makes: workers open it, too.
+
+        :raises OSError: the system refuses.
+        """
+        self._owner = (uid, gid)
+        if self._path is not None:
+            _give(self.fd, self._owner)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -39,7 +75,10 @@ class StderrHandler(logging.Handler):
             self.handleError(record)
             return
         if self._dropped:
-            line = f"{self._dropped} log lines dropped: standard error took no more\n{line}"
+            lost = logging.LogRecord(
+                __name__, logging.WARNING, __file__, 0, "%d log lines dropped: nobody took them", (self._dropped,), None
+            )
+            line = f"{self.format(lost)}\n{line}"
         data = line.encode(errors="backslashreplace") + b"\n"
         try:
             if self._socket is not None:
@@ -52,8 +91,8 @@ class StderrHandler(logging.Handler):
         self._dropped = 0 if written == len(data) else 1
 
 
-class _LineFormatter(logging.Formatter):
-    """2026-01-31T12:00:00.123Z INFO [pid] message."""
+class TextFormatter(logging.Formatter):
+    """For people: 2026-01-31T12:00:00.123Z INFO [pid] message. A traceback has its lines."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)s [%(process)d] %(message)s", "%Y-%m-%dT%H:%M:%S")
@@ -61,18 +100,71 @@ class _LineFormatter(logging.Formatter):
     converter = staticmethod(time.gmtime)
 
 
-def log_to_stderr(level: str) -> StderrHandler:
-    """Send what is logged in this process, and in those it forks, to standard error.
+class JsonFormatter(logging.Formatter):
+    """For programs: one object, one line, whatever is in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record."""
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        told: dict[str, object] = {
+            "time": f"{moment}.{record.msecs:03.0f}Z",
+            "level": record.levelname.lower(),
+            "pid": record.process,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            told["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(told)
+
+
+def start_log(level: str, style: Literal["auto", "text", "json"] = "auto", path: str | None = None) -> LogHandler:
+    """Send what is logged in this process, and in those it forks, to standard error or a file.
 
     :param level: the least important level that is written.
+    :param style: "auto" is text on a terminal, else JSON.
     :returns: the handler, whose `fd` must survive the fork.
+    :raises ConfigError: the file can't be opened.
     """
-    handler = StderrHandler()
+    is_text = style == "text" or (style == "auto" and path is None and os.isatty(_STDERR))
+    try:
+        handler = LogHandler(path, TextFormatter() if is_text else JsonFormatter())
+    except OSError as error:
+        raise ConfigError([f'log.file = "{path}": can\'t be opened: {error.strerror}']) from None
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(level.upper())
     logging.raiseExceptions = False
     return handler
+
+
+def reopen_logs() -> None:
+    """Open log files anew, for the old ones were moved away. A file that can't be opened stays as it is."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LogHandler):
+            try:
+                handler.reopen()
+            except OSError as error:
+                log.warning("log file not opened anew: %s", error)
+
+
+def entrust_logs(uid: int, gid: int) -> None:
+    """Let log files belong to whom the workers are."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LogHandler):
+            handler.entrust(uid, gid)
+
+
+def _give(fd: int, owner: tuple[int, int]) -> None:
+    status = os.fstat(fd)
+    # Workers come by here as well, when it is theirs already; what is no file, such as /dev/null, stays whose it is.
+    if owner not in {(-1, -1), (status.st_uid, status.st_gid)} and stat.S_ISREG(status.st_mode):
+        os.fchown(fd, *owner)
+
+
+def _open(path: str) -> int:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
+    return os.open(path, flags, 0o640)
 
 
 def _reopen(fd: int) -> int:

@@ -15,9 +15,11 @@ from corepool.chain import Chain
 from corepool.config.cpus import available_cpus
 from corepool.config.load import control_socket_path
 from corepool.config.mistakes import spell_value
+from corepool.config.settings import WorkersRange
 from corepool.errors import ConfigError, ControlError, PluginError
 from corepool.identity import Identity, file_rights, settle
 from corepool.listener import BoundSocket, Configuration, Listener, ListenerLine
+from corepool.log import entrust_logs
 from corepool.master.commands import commands_of
 from corepool.master.control import ControlSocket
 from corepool.master.master import MAX_LISTENERS, Master
@@ -25,6 +27,7 @@ from corepool.master.notify import ServiceManager
 from corepool.master.upgrade import Inheritance
 from corepool.pidfile import PidFile, held
 from corepool.spec.dispatcher import Dispatcher
+from corepool.spec.scaler import Scaler
 from corepool.spec.transport import Endpoint, Transport
 from corepool.worker.main import rehearse, run_worker
 
@@ -98,7 +101,12 @@ class Pool:
         Raises as `run`.
         """
         identity = Identity.of(self._settings.process)
-        bound = _Plan(self._settings, self._registry, self._places).bind(inheritance=self._inheritance)
+        if identity.account is not None:
+            entrust_logs(identity.account.uid, identity.account.gid)
+        plan = _Plan(self._settings, self._registry, self._places)
+        bound = plan.bind(inheritance=self._inheritance)
+        scaler = plan.scaler
+        assert scaler is not None
         self._inheritance.close_rest()
         try:
             control = self._listen_for_control(commands_of(lambda: master))
@@ -110,7 +118,7 @@ class Pool:
             return run_worker(seat, configuration, self._keep_fds)
 
         master = Master(
-            configuration=_configuration(self._settings, bound, identity),
+            configuration=_configuration(self._settings, scaler, bound, identity),
             version=__version__,
             service_manager=ServiceManager(os.environ, os.getpid()),
             run_worker=serve,
@@ -129,7 +137,10 @@ class Pool:
             if getattr(settings, table) != getattr(self._settings, table):
                 log.warning("[%s] has changed: that takes effect when the pool is started anew", table)
         settings = settings.model_copy(update={"process": self._settings.process})
-        return _configuration(settings, _Plan(settings, registry, self._places).bind(open_already), identity)
+        plan = _Plan(settings, registry, self._places)
+        bound = plan.bind(open_already)
+        assert plan.scaler is not None
+        return _configuration(settings, plan.scaler, bound, identity)
 
     def _listen_for_control(self, commands: Mapping[str, Command]) -> ControlSocket:
         control = ControlSocket(control_socket_path(self._settings.control), commands)
@@ -196,6 +207,7 @@ class _Plan:
         self._pool = settings.pool
         self._rights = file_rights(settings.process)
         self._listeners: list[tuple[str, ListenerSettings, Listener | None]] = []
+        self.scaler = self._make_scaler()
         self._endpoints: list[tuple[str, int, Endpoint, Transport]] = []
         cells = places.of_listeners([listener.name for listener in settings.listener])
         for index, listener in enumerate(settings.listener):
@@ -245,6 +257,14 @@ class _Plan:
             _close_all(fresh)
             raise ConfigError(mistakes)
         return bound
+
+    def _make_scaler(self) -> Scaler | None:
+        name = self._pool.scaler
+        scaler = self._create("scalers", name, dict(self._pool.scaler_options), "pool.scaler", "pool.scaler_options")
+        if scaler is not None and not isinstance(scaler, Scaler):
+            self._add(f"pool.scaler: {name!r} does not derive from corepool.Scaler")
+            return None
+        return scaler
 
     def _make_listener(self, index: int, where: str, settings: ListenerSettings) -> Listener | None:
         pool = self._pool
@@ -325,11 +345,19 @@ class _Plan:
             self.mistakes.append(mistake)
 
 
-def _configuration(settings: Settings, bound: Sequence[BoundSocket], identity: Identity) -> Configuration:
+def _configuration(
+    settings: Settings, scaler: Scaler, bound: Sequence[BoundSocket], identity: Identity
+) -> Configuration:
     pool = _within_descriptor_limit(settings.pool)
     name = settings.process.name or ", ".join(listener.name for listener in settings.listener)
-    workers = available_cpus() if pool.workers == "auto" else pool.workers
-    return Configuration(name, pool, identity, workers, tuple(bound))
+    match pool.workers:
+        case "auto":
+            least = most = available_cpus()
+        case WorkersRange(min=least, max=most):
+            pass
+        case int(least):
+            most = least
+    return Configuration(name, pool, identity, scaler, least, most, tuple(bound))
 
 
 def _line(bound: BoundSocket) -> ListenerLine:

@@ -20,8 +20,8 @@ from corepool.spec.options import Options
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-Kind = Literal["protocols", "dispatchers", "transports", "extensions"]
-KINDS: tuple[Kind, ...] = ("protocols", "dispatchers", "transports", "extensions")
+Kind = Literal["protocols", "dispatchers", "transports", "extensions", "scalers"]
+KINDS: tuple[Kind, ...] = ("protocols", "dispatchers", "transports", "extensions", "scalers")
 
 API_VERSION = 1
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import corepool
-from corepool.cli import check, operate, plugins, run, status
+from corepool.cli import check, operate, plugins, run, status, top
 
 
 def make_app() -> typer.Typer:
@@ -25,15 +25,20 @@ def make_app() -> typer.Typer:
         run.run,
         run.serve,
         check.check,
+        check.config,
         check.init,
         check.schema,
         plugins.plugins,
         status.status,
+        top.top,
         operate.reload,
         operate.upgrade,
         operate.stop,
         operate.scale,
         operate.drain,
+        operate.pause,
+        operate.resume,
+        operate.log_level,
     ):
         app.command()(command)
     return app

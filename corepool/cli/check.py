@@ -1,12 +1,13 @@
 """`corepool check`, `init` and `schema`: write a configuration and find what is wrong with it."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from corepool.cli.arguments import DEFAULT_CONFIG, Config
+from corepool.cli.arguments import DEFAULT_CONFIG, AsJson, Config
 from corepool.cli.resolve import draft_of_file, settle, starter
 from corepool.config.load import Overrides
 from corepool.errors import ConfigError
@@ -20,9 +21,29 @@ def check(config: Config = None) -> None:
     """
     from corepool.cli.toml import resolved  # noqa: PLC0415
 
-    settings = settle(draft_of_file(config, Overrides()), Registry())
+    settings = settle(draft_of_file(config, Overrides(environment=os.environ)), Registry())
     typer.echo(f"# {config or DEFAULT_CONFIG}: no mistakes. With every default filled in it reads:\n")
     typer.echo(resolved(settings), nl=False)
+
+
+def config(path: Config = None, *, as_json: AsJson = False) -> None:
+    """Print every setting, and where it comes from.
+
+    From the file, the environment (COREPOOL_SECTION_KEY), or nowhere: then it is the default.
+    """
+    draft = draft_of_file(path, Overrides(environment=os.environ))
+    settings = settle(draft, Registry()).model_dump(mode="json")
+    lines: list[tuple[str, object, str]] = []
+    for section, value in settings.items():
+        for number, table in enumerate(value) if isinstance(value, list) else [(None, value)]:
+            where = section if number is None else f"{section}[{number}]"
+            lines += [(f"{where}.{key}", each, draft.origin(f"{where}.{key}")) for key, each in table.items()]
+    if as_json:
+        told = {key: {"value": value, "origin": origin} for key, value, origin in lines}
+        typer.echo(json.dumps(told, indent=2))
+        return
+    for key, value, origin in lines:
+        typer.echo(f"{key} = {'unset' if value is None else json.dumps(value)}  # {origin}")
 
 
 def init(

@@ -121,6 +121,45 @@ def drain(
     typer.echo(json.dumps(answer) if as_json else f"worker {worker} (pid {answer['pid']}) is being replaced")
 
 
+def pause(
+    listener: Annotated[str, typer.Argument(metavar="LISTENER", help="Its name, as `corepool status` shows it.")],
+    config: Config = None,
+    control: Control = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Stop accepting connections of one listener.
+
+    They wait in the kernel's backlog until `corepool resume`; those that there are go on.
+    """
+    ask(socket_of(config, control), "pause", listener=listener)
+    typer.echo(json.dumps({"listener": listener}) if as_json else f"listener {listener} is paused")
+
+
+def resume(
+    listener: Annotated[str, typer.Argument(metavar="LISTENER", help="Its name, as `corepool status` shows it.")],
+    config: Config = None,
+    control: Control = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Accept connections of a listener again."""
+    ask(socket_of(config, control), "resume", listener=listener)
+    typer.echo(json.dumps({"listener": listener}) if as_json else f"listener {listener} is served again")
+
+
+def log_level(
+    level: Annotated[str, typer.Argument(metavar="LEVEL", help="debug, info, warning or error.")],
+    config: Config = None,
+    control: Control = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Change what a running pool writes to its log."""
+    ask(socket_of(config, control), "log-level", level=level)
+    typer.echo(json.dumps({"level": level}) if as_json else f"the log begins at {level} now")
+
+
 @contextlib.contextmanager
 def _process(pid: int) -> "Iterator[int | None]":
     """Open a process, so that its end is seen even if its number gets a new owner; None: it can't be seen from here."""

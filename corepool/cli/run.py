@@ -13,7 +13,7 @@ from corepool.cli.output import write
 from corepool.cli.resolve import draft_of_demo, draft_of_file, draft_of_flags, settle
 from corepool.config.load import Overrides
 from corepool.errors import ConfigError, PluginError
-from corepool.log import log_to_stderr
+from corepool.log import start_log
 from corepool.registry import Registry
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def run(
     log_level: LogLevel = None,
 ) -> None:
     """Run the pool of a configuration, or a demo pool."""
-    overrides = Overrides(workers, dispatcher, control, log_level)
+    overrides = Overrides(workers, dispatcher, control, log_level, environment=os.environ)
     if config is None and not DEFAULT_CONFIG.exists():
         write(
             sys.stdout,
@@ -67,6 +67,9 @@ def serve(
 
     For example: corepool serve echo -b tcp://127.0.0.1:7007
     """
+    port = os.environ.get("PORT")
+    if not bind and port:
+        bind = [f"tcp://0.0.0.0:{port}"]  # platforms say so where they route to
     if not bind:
         example = f"corepool serve {protocol} -b tcp://127.0.0.1:7007"
         raise typer.BadParameter(f"where to listen is missing; for example: {example}", param_hint="-b")
@@ -78,7 +81,7 @@ def serve(
         if not _takes_target(registry, protocol):
             raise typer.BadParameter(f"protocol {protocol!r} takes no TARGET", param_hint="TARGET")
         options["target"] = target
-    overrides = Overrides(workers, dispatcher, control, log_level)
+    overrides = Overrides(workers, dispatcher, control, log_level, environment=os.environ)
     _run(lambda: draft_of_flags(protocol, bind, options, overrides))
 
 
@@ -90,11 +93,12 @@ def _run(read: "Callable[[], Draft]") -> None:
         registry = Registry()  # plugins may have been installed meanwhile
         return settle(read(), registry), registry
 
+    inheritance = Inheritance(os.environ)  # before the settings are read: it is none of them
     draft, registry = read(), Registry()
     settings = settle(draft, registry)
-    log = log_to_stderr(settings.log.level)
+    log = start_log(settings.log.level, settings.log.format, settings.log.file)
     try:
-        status = Pool(settings, registry, announce, [log.fd], read_again, Inheritance(os.environ)).run()
+        status = Pool(settings, registry, announce, [log.fd], read_again, inheritance).run()
     except ConfigError as error:  # what only binding can tell: say it as `check` says the rest
         draft.add(error.mistakes)
         draft.finish()

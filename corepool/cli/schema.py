@@ -27,6 +27,7 @@ def build_schema(registry: Registry) -> Schema:
     _depend(listener, "protocol", "options", protocols)
     _depend(listener, "dispatcher", "dispatcher_options", dispatchers)
     _depend(pool, "dispatcher", "dispatcher_options", dispatchers)
+    _depend(pool, "scaler", "scaler_options", dict(_options(registry, "scalers", definitions)))
     extensions = dict(_options(registry, "extensions", definitions))
     listener["properties"]["extension_options"]["properties"] = extensions
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema

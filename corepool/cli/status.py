@@ -1,6 +1,7 @@
 """`corepool status`: ask a running pool how it is."""
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,8 +50,8 @@ def socket_of(config: Path | None, control: str | None) -> Path:
     if control is not None:
         return Path(control)
     if config is None and not DEFAULT_CONFIG.exists():
-        return control_socket_path(ControlSettings())
-    draft = draft_of_file(config, Overrides())
+        return control_socket_path(ControlSettings(socket=os.environ.get("COREPOOL_CONTROL_SOCKET")))
+    draft = draft_of_file(config, Overrides(environment=os.environ))
     # A pool that runs can be asked while its file is being edited; only where to ask has to be right.
     if draft.settings is None or any(mistake.startswith("control") for mistake in draft.mistakes):
         return control_socket_path(draft.finish().control)

@@ -21,9 +21,10 @@ import tomli
 from pydantic import ValidationError
 
 from corepool.config.accounts import process_mistakes
+from corepool.config.environment import PREFIX, values_of
 from corepool.config.mistakes import describe_mistakes, spell_value
 from corepool.config.salvage import salvage
-from corepool.config.settings import Settings
+from corepool.config.settings import Settings, WorkersRange
 from corepool.config.suggest import did_you_mean
 from corepool.errors import ConfigError
 from corepool.spec.transport import Endpoint
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from corepool.config.settings import ControlSettings
 
 COMMAND_LINE = "the command line"
+ENVIRONMENT = "the environment"
 
 # A configuration is some kilobytes; this only keeps a path like /dev/zero from filling the memory.
 _FILE_LIMIT = 4 * 1024 * 1024
@@ -43,16 +45,17 @@ _AFTER_A_PATH = (".", "[", ":", " ")
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the command line says in place of the file. None: not given."""
+    """What the command line says in place of the file, None: not given; and the environment, which says less."""
 
     workers: str | None = None
     dispatcher: str | None = None
     control: str | None = None
     log_level: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def merge_into(self, table: dict[str, object]) -> dict[str, str]:
-        """Put the flags that were given into `table`; give the flag's name by the key path it took."""
-        flags: dict[str, str] = {}
+        """Put variables and flags that were given into `table`; give their names by the key paths they took."""
+        flags = self._merge_environment(table)
         for section, key, flag, value in (
             ("pool", "workers", "--workers", self.workers),
             ("pool", "dispatcher", "--dispatcher", self.dispatcher),
@@ -66,7 +69,23 @@ class Overrides:
                 settings.pop("dispatcher_options", None)  # they were the other dispatcher's
             settings[key] = int(value) if key == "workers" and _is_number(value) else value
             flags[f"{section}.{key}"] = flag
+        pool, concurrency = table.get("pool"), self.environment.get("WEB_CONCURRENCY")
+        if concurrency and isinstance(pool, dict) and "workers" not in pool:
+            # Platforms set it for every server: a default, which whoever knows corepool overrules.
+            pool["workers"] = int(concurrency) if _is_number(concurrency) else concurrency
+            flags["pool.workers"] = "WEB_CONCURRENCY"
         return flags
+
+    def _merge_environment(self, table: dict[str, object]) -> dict[str, str]:
+        names: dict[str, str] = {}
+        for section, key, variable, value in values_of(self.environment):
+            settings = table.setdefault(section, {}) if section else table
+            if isinstance(settings, dict):
+                if key == "dispatcher" and settings.get(key) != value:
+                    settings.pop("dispatcher_options", None)
+                settings[key] = value
+                names[f"{section}.{key}".lstrip(".")] = variable
+        return names
 
 
 @dataclass(slots=True)
@@ -81,6 +100,15 @@ class Draft:
     source: str
     mistakes: list[str] = field(default_factory=list)
     flags: Mapping[str, str] = field(default_factory=dict)
+    written: frozenset[str] = frozenset()
+    """Key paths that the source itself has."""
+
+    def origin(self, path: str) -> str:
+        """Say where the value of a key path comes from."""
+        name = self.flags.get(path)
+        if name is not None:
+            return f"{ENVIRONMENT}: {name}" if name.isupper() else f"{COMMAND_LINE}: {name}"
+        return self.source if path in self.written else "default"
 
     def add(self, found: Iterable[str]) -> None:
         """Add mistakes, except about values that are reported already: those were checked as stand-ins."""
@@ -96,8 +124,12 @@ class Draft:
             return self.settings
         # A dict for an ordered set: one flag may stand for several keys, each with the same mistake.
         named = list(dict.fromkeys(map(self._with_flag, self.mistakes)))
-        sources = [self.source] if self.source != COMMAND_LINE and set(named) & set(self.mistakes) else []
-        if set(named) - set(self.mistakes) or not sources:
+        elsewhere = set(named) - set(self.mistakes)
+        variables = {each for each in named if each.startswith((PREFIX, "WEB_CONCURRENCY"))}
+        sources = [self.source] if self.source != COMMAND_LINE and set(named) & set(self.mistakes) - variables else []
+        if variables:
+            sources.append(ENVIRONMENT)
+        if elsewhere - variables or not sources:
             sources.append(COMMAND_LINE)
         raise ConfigError(named, " and ".join(sources))
 
@@ -143,8 +175,11 @@ def parse_draft(content: bytes, source: str, overrides: Overrides | None = None)
         raise ConfigError([f"not TOML: {error}"], source) from None
     except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits
         raise ConfigError([f"can't be read: {error}"], source) from None
+    written = frozenset(_paths(table))
     flags = (overrides or Overrides()).merge_into(table)
-    return make_draft(table, source, flags)
+    draft = make_draft(table, source, flags)
+    draft.written = written
+    return draft
 
 
 def make_draft(table: Mapping[str, object], source: str, flags: Mapping[str, str]) -> Draft:
@@ -178,6 +213,14 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     if "\0" in (settings.control.socket or ""):
         yield "control.socket: a path can't contain NUL"
     yield from process_mistakes(settings.process)
+    workers = settings.pool.workers
+    if isinstance(workers, WorkersRange):
+        if workers.min > workers.max:
+            yield f"pool.workers.min = {workers.min}: more than pool.workers.max = {workers.max}"
+        if settings.pool.scaler == "fixed":
+            yield 'pool.scaler = "fixed": pool.workers is a range, of which "busyness" (or another scaler) chooses'
+    elif settings.pool.scaler != "fixed":
+        yield f'pool.scaler = "{settings.pool.scaler}": pool.workers leaves no choice; say {{ min = 1, max = 8 }}'
     names = Counter(listener.name for listener in settings.listener)
     first_at: dict[str, str] = {}
     for index, listener in enumerate(settings.listener):
@@ -202,6 +245,16 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             if extension not in listener.extensions:
                 near = did_you_mean(extension, listener.extensions)
                 yield f"{here}.extension_options.{extension}: no such name in {here}.extensions{near}"
+
+
+def _paths(table: Mapping[str, object]) -> Iterator[str]:
+    """List the key paths of the sections' and listeners' keys."""
+    for section, value in table.items():
+        tables = enumerate(value) if isinstance(value, list) else [(None, value)]
+        for number, each in tables:
+            if isinstance(each, dict):
+                where = section if number is None else f"{section}[{number}]"
+                yield from (f"{where}.{key}" for key in each)
 
 
 def _is_about(mistake: str, path: str) -> bool:

@@ -24,11 +24,27 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
+class WorkersRange(_Table):
+    """workers = { min = 2, max = 8 }: as many as the scaler chooses."""
+
+    min: Annotated[int, Field(ge=1, le=512)] = 1
+    """Never fewer; the pool begins with these."""
+
+    max: Annotated[int, Field(ge=1, le=512)]
+    """Never more."""
+
+
 class PoolSettings(_Table):
     """[pool]: the processes."""
 
-    workers: Annotated[int, Field(ge=1, le=512)] | Literal["auto"] = "auto"
+    workers: Annotated[int, Field(ge=1, le=512)] | Literal["auto"] | WorkersRange = "auto"
     """How many worker processes; "auto" is the CPUs this process may use (affinity and cgroup quota)."""
+
+    scaler: Name = "fixed"
+    """What changes their number while the pool runs; "busyness" does, between `workers.min` and `workers.max`."""
+
+    scaler_options: OptionTable = {}
+    """Options of the scaler."""
 
     dispatcher: Name = "least-connections"
     """How a worker is chosen for a connection, for the listeners that don't say."""
@@ -114,10 +130,16 @@ class ControlSettings(_Table):
 
 
 class LogSettings(_Table):
-    """[log]: the log, on standard error."""
+    """[log]: the log."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least important events that are still written."""
+
+    format: Literal["auto", "text", "json"] = "auto"
+    """"auto" is text on a terminal, else JSON: one object a line."""
+
+    file: Annotated[str, Field(min_length=1)] | None = None
+    """Where it goes; unset: standard error. Opened anew on USR1."""
 
 
 class ListenerSettings(_Table):

@@ -36,6 +36,9 @@ class Kind(IntEnum):
     HANDOFF = 1  # master to worker: as many connections as the payload's byte says; acknowledged on the scoreboard
     DRAIN = 2  # master to worker: finish what is begun, then exit 0
     STOP = 3  # master to worker: exit 0 at once
+    PAUSE = 4  # master to worker: accept nothing more from that bound socket, for now
+    RESUME = 5  # master to worker: accept from it again
+    LOG_LEVEL = 6  # master to worker: write what is as important as the payload says, or more
     READY = 16  # worker to master: takes connections from now on
     ROOM = 17  # worker to master: was full, has room again
     LEAVING = 18  # worker to master: has taken its last connection; what it has not acknowledged is the master's again

@@ -90,8 +90,8 @@ class Scoreboard:
 
     def rows(self) -> list[memoryview[int]]:
         """List the rows of the processes that have booted; for those who don't know which rows are used: workers."""
-        rows = (self._row(index) for index in range(1, ROWS + 1))
-        return [row for row in rows if row[Cell.PID]]
+        pids = self._cells[Cell.PID :: self._width].tolist()
+        return [self._row(index) for index in range(1, ROWS + 1) if pids[index]]
 
     def _row(self, index: int) -> memoryview[int]:
         return self._cells[index * self._width : (index + 1) * self._width]

@@ -21,3 +21,5 @@ class Seat:
     channel: Channel
     row: Row
     scoreboard: Scoreboard
+    paused: frozenset[str]
+    """Listeners from which it must not accept until it is told."""

@@ -32,6 +32,11 @@ class Acceptor:
         self._retry: Timer | None = None
         self.accepted = 0
 
+    @property
+    def listener(self) -> str:
+        """The name of the listener it accepts for."""
+        return self._bound.listener.name
+
     def start(self) -> None:
         """Accept from now on."""
         self._paused = False

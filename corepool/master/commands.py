@@ -41,13 +41,42 @@ def commands_of(master: Callable[[], Master]) -> dict[str, Command]:
         master().upgrade()
         return master().status()["upgrade"]
 
-    return {"status": status, "reload": reload, "upgrade": upgrade, "stop": stop, "scale": scale, "drain": drain}
+    def pause(arguments: Mapping[str, object]) -> object:
+        master().pause_listener(_text(arguments, "listener"))
+        return {}
+
+    def resume(arguments: Mapping[str, object]) -> object:
+        master().resume_listener(_text(arguments, "listener"))
+        return {}
+
+    def log_level(arguments: Mapping[str, object]) -> object:
+        master().set_log_level(_text(arguments, "level"))
+        return {}
+
+    return {
+        "status": status,
+        "reload": reload,
+        "upgrade": upgrade,
+        "stop": stop,
+        "scale": scale,
+        "drain": drain,
+        "pause": pause,
+        "resume": resume,
+        "log-level": log_level,
+    }
 
 
 def _number(arguments: Mapping[str, object], name: str) -> int:
     value = arguments.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
         raise ControlError(f"{name}: expected a whole number, not {value!r}")
+    return value
+
+
+def _text(arguments: Mapping[str, object], name: str) -> str:
+    value = arguments.get(name)
+    if not isinstance(value, str):
+        raise ControlError(f"{name}: expected text, not {value!r}")
     return value
 
 

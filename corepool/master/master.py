@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from corepool.errors import BootError, ConfigError, ControlError
 from corepool.ipc.messages import Kind, Message
 from corepool.ipc.scoreboard import Cell, Scoreboard
+from corepool.log import reopen_logs
 from corepool.master.acceptor import Acceptor
 from corepool.master.dispatch import Dispatch
 from corepool.master.loop import Loop
@@ -37,6 +38,7 @@ from corepool.master.succession import Succession
 from corepool.master.supervisor import Supervisor
 from corepool.master.upgrade import Successor
 from corepool.master.workers import WorkerEntry, Workers
+from corepool.spec.scaler import PoolLoad
 from corepool.spec.types import ExitCause, ExitStatus, PoolInfo
 from corepool.title import Title, count
 
@@ -56,6 +58,9 @@ MAX_LISTENERS = 64
 """As many as a configuration may have; the scoreboard has a pair of counters for each."""
 
 _RECYCLING_INTERVAL_S = 1.0
+_SCALING_INTERVAL_S = 1.0
+
+_LOG_LEVELS = ("debug", "info", "warning", "error")
 
 _EXPECTED = (ExitCause.STOPPED, ExitCause.SCALED_DOWN, ExitCause.REPLACED, ExitCause.RECYCLED, ExitCause.ASKED)
 """Causes of an exit after which nothing is wrong."""
@@ -90,8 +95,10 @@ class Master:
         self._loop = Loop()
         self._workers = Workers(configuration.workers)
         self._scoreboard = Scoreboard(MAX_LISTENERS)
+        self._paused: set[str] = set()
+        """Listeners that were paused, by name."""
         self._supervisor = Supervisor(
-            self._loop, self._workers, self._scoreboard, run_worker, self._on_message, self._on_exit
+            self._loop, self._workers, self._scoreboard, run_worker, self._on_message, self._on_exit, self._paused
         )
         self._dispatch = Dispatch(self._loop, self._workers, configuration.bound, configuration.pool.max_connections)
         self._acceptors = self._make_acceptors(configuration)
@@ -104,6 +111,8 @@ class Master:
         self._started_at = self._loop.time()
         self._heartbeats_checked_at = self._started_at
         self._title = Title()
+        self._load_seen_at = self._started_at
+        self._busy_seen_ns = 0
         self._boot_failure: str | None = None
         self._was_ready = False
         self._stopping = False
@@ -149,6 +158,7 @@ class Master:
             self._spawn(slot)
         self._check_heartbeats()
         self._loop.call_later(_RECYCLING_INTERVAL_S, self._recycle)
+        self._scale_by_load()
         if self._service_manager.watchdog_interval_s is not None:
             self._feed_watchdog()
 
@@ -251,6 +261,40 @@ class Master:
         self._start_heirs()
         return entry.pid
 
+    def pause_listener(self, name: str) -> None:
+        """Leave new connections of a listener in the kernel's backlog; those that there are go on.
+
+        :raises ControlError: there is none of that name.
+        """
+        self._tell_listener(name, Kind.PAUSE)
+        self._paused.add(name)
+        for acceptor in self._acceptors:
+            if acceptor.listener == name:
+                acceptor.pause()
+        log.info("listener paused name=%s", name)
+
+    def resume_listener(self, name: str) -> None:
+        """Take connections of a listener again.
+
+        :raises ControlError: there is none of that name.
+        """
+        self._tell_listener(name, Kind.RESUME)
+        self._paused.discard(name)
+        if not self._dispatch.paused:
+            self._resume()
+        log.info("listener resumed name=%s", name)
+
+    def set_log_level(self, level: str) -> None:
+        """Write what is as important as `level`, or more: here, in every worker, and in those to come.
+
+        :raises ControlError: there is no such level.
+        """
+        if level not in _LOG_LEVELS:
+            raise ControlError(f"no log level {level!r}; there are: {', '.join(_LOG_LEVELS)}")
+        logging.getLogger().setLevel(level.upper())
+        for entry in self._workers.ready():
+            self._supervisor.tell(entry, Message(Kind.LOG_LEVEL, 0, level.upper().encode()))
+
     def scale(self, workers: int) -> int:
         """Have so many workers, within 1..MAX_WORKERS.
 
@@ -279,7 +323,7 @@ class Master:
             state="stopping" if self._stopping else "ready" if self._was_ready else "starting",
             upgrade=self._upgrade,
             reload={**self._reload, "left": self._succession.pending(ExitCause.REPLACED)},
-            listeners=listeners_status(self._serving.bound, self._scoreboard),
+            listeners=listeners_status(self._serving.bound, self._scoreboard, self._paused),
             workers=workers_status(self._workers, now),
             totals=totals(self._scoreboard, restarts=self._restarts, redispatched=self._dispatch.redispatched),
         )
@@ -302,6 +346,16 @@ class Master:
         self._tell("on_stop", self._info())
         if self._signals is not None:
             self._signals.restore()
+
+    def _tell_listener(self, name: str, kind: Kind) -> None:
+        """Tell the workers that accept from a listener's sockets."""
+        indices = [bound.index for bound in self._serving.bound if bound.listener.name == name]
+        if not indices:
+            names = ", ".join(sorted({bound.listener.name for bound in self._serving.bound}))
+            raise ControlError(f"no listener named {name!r}; there are: {names}")
+        for entry in self._workers.ready():
+            for index in indices:
+                self._supervisor.tell(entry, Message(kind, index))
 
     # --- what happens
 
@@ -329,6 +383,9 @@ class Master:
         if entry.deadline is not None:
             entry.deadline.cancel()
         log.info("worker ready slot=%d pid=%d generation=%d", entry.slot, entry.pid, entry.generation)
+        for bound in self._serving.bound:
+            if bound.listener.name in self._paused:
+                self._supervisor.tell(entry, Message(Kind.PAUSE, bound.index))
         entry.limits = Limits(self._serving.pool, random.random())  # noqa: S311  # jitter, not a secret
         self._dispatch.retry()
         if not self._was_ready and len(self._workers.ready()) >= self._workers.target:
@@ -439,8 +496,9 @@ class Master:
         if not self._dispatch.paused:
             self._resume()
         self._dispatch.retry()
-        if new.workers != old.workers:  # else what `scale` has chosen stays
-            self.scale(new.workers)
+        if (new.least, new.most) != (old.least, old.most):  # else what `scale` or the scaler has chosen stays
+            is_range = new.least < new.most
+            self.scale(min(max(self._workers.target, new.least), new.most) if is_range else new.workers)
 
     def _discard_coming(self) -> None:
         """Forget what a reload has not come to."""
@@ -539,6 +597,9 @@ class Master:
                 begin()
             except ControlError as error:
                 log.error("%s refused: %s", what, error)  # noqa: TRY400  # the operator's matter
+        elif signum == signal.SIGUSR1:
+            reopen_logs()
+            self._supervisor.forward(signal.SIGUSR1)
         elif signum == signal.SIGTTIN:
             self.scale(self._workers.target + 1)
         elif signum == signal.SIGTTOU:
@@ -578,6 +639,28 @@ class Master:
         self._start_heirs()
         self._loop.call_later(_RECYCLING_INTERVAL_S, self._recycle)
 
+    def _scale_by_load(self) -> None:
+        """Let the scaler choose how many workers there should be."""
+        serving, now = self._serving, self._loop.time()
+        busy_ns = self._scoreboard.total(Cell.BUSY_NS)
+        ready = len(self._workers.ready())
+        elapsed_s = now - self._load_seen_at
+        busy_s = (busy_ns - self._busy_seen_ns) / 1e9
+        self._load_seen_at, self._busy_seen_ns = now, busy_ns
+        if serving.least < serving.most and ready and elapsed_s > 0 and not self._stopping:
+            open_now = self._scoreboard.total(Cell.ACCEPTED) - self._scoreboard.total(Cell.CLOSED)
+            busyness = min(1.0, max(0.0, busy_s / elapsed_s / ready))
+            load = PoolLoad(self._workers.target, ready, busyness, open_now, serving.least, serving.most, elapsed_s)
+            try:
+                wanted = min(max(serving.scaler.decide(load), serving.least), serving.most)
+            except Exception:
+                log.exception("scaler %s failed", serving.pool.scaler)
+                wanted = load.workers
+            if wanted != load.workers:
+                log.info("pool is scaled workers=%d was=%d busyness=%.2f", wanted, load.workers, busyness)
+                self.scale(wanted)
+        self._loop.call_later(_SCALING_INTERVAL_S, self._scale_by_load)
+
     def _feed_watchdog(self) -> None:
         self._service_manager.watchdog()
         interval_s = self._service_manager.watchdog_interval_s
@@ -591,7 +674,8 @@ class Master:
     def _resume(self) -> None:
         if not self._stopping:
             for acceptor in self._acceptors:
-                acceptor.start()
+                if acceptor.listener not in self._paused:
+                    acceptor.start()
 
     # --- hooks
 

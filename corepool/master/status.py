@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 from corepool.ipc.scoreboard import Cell, Scoreboard, listener_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from corepool.listener import BoundSocket
     from corepool.master.workers import Workers
@@ -25,6 +25,7 @@ class ListenerStatus(TypedDict):
     dispatcher: str
     accepted: int
     active: int
+    paused: bool
 
 
 class WorkerStatus(TypedDict):
@@ -86,7 +87,9 @@ class PoolStatus(TypedDict):
     totals: Totals
 
 
-def listeners_status(bound: Sequence[BoundSocket], scoreboard: Scoreboard) -> list[ListenerStatus]:
+def listeners_status(
+    bound: Sequence[BoundSocket], scoreboard: Scoreboard, paused: Container[str]
+) -> list[ListenerStatus]:
     """Describe the listeners, each with all its addresses as bound."""
     by_index: dict[int, ListenerStatus] = {}
     for each in bound:
@@ -101,6 +104,7 @@ def listeners_status(bound: Sequence[BoundSocket], scoreboard: Scoreboard) -> li
                 dispatcher=listener.dispatcher_name,
                 accepted=accepted,
                 active=accepted - closed,
+                paused=listener.name in paused,
             )
         by_index[listener.index]["bind"].append(each.url)
     return list(by_index.values())

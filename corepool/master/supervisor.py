@@ -14,13 +14,14 @@ from corepool.ipc.channel import Channel
 from corepool.ipc.messages import Kind, Message
 from corepool.ipc.scoreboard import Cell
 from corepool.ipc.seat import Seat
+from corepool.master.oom import OomCounter
 from corepool.master.states import Event, State
 from corepool.master.workers import WorkerEntry
 from corepool.spec.dispatcher import WorkerView
 from corepool.spec.types import ExitCause, ExitStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from corepool.ipc.scoreboard import Scoreboard
     from corepool.listener import Configuration
@@ -53,12 +54,14 @@ class Supervisor:
         run_worker: Callable[[Seat, Configuration], int],
         on_message: Callable[[WorkerEntry, Message], None],
         on_exit: Callable[[WorkerEntry, ExitStatus], None],
+        paused: Collection[str],
     ) -> None:
         """Prepare; nothing is forked yet.
 
         :param run_worker: what a child does from its first instruction on; gives its exit status.
         :param on_message: told what workers say.
         :param on_exit: told of each process that was reaped, already out of the table.
+        :param paused: listeners that are paused now, by name; looked at when a worker is forked.
         """
         self._loop = loop
         self._workers = workers
@@ -66,6 +69,8 @@ class Supervisor:
         self._run_worker = run_worker
         self._on_message = on_message
         self._on_exit = on_exit
+        self._paused = paused
+        self._oom = OomCounter()
 
     def spawn(self, slot: int, generation: int, configuration: Configuration) -> WorkerEntry:
         """Fork a worker.
@@ -80,7 +85,9 @@ class Supervisor:
             ours.close()
             theirs.close()
             raise
-        seat = Seat(slot, generation, self._workers.target, os.getpid(), theirs, row, self._scoreboard)
+        seat = Seat(
+            slot, generation, self._workers.target, os.getpid(), theirs, row, self._scoreboard, frozenset(self._paused)
+        )
         # Output that is buffered now would be written by both processes.
         _flush_standard_streams()
         # No signal may reach the child before it has handlers of its own.
@@ -195,9 +202,9 @@ class Supervisor:
         self._loop.unwatch(entry.channel.fd)
         entry.channel.close()
         self._workers.remove(entry)
-        cause = entry.cause()
-        entry.happened(Event.EXITED)
         code = os.waitstatus_to_exitcode(status)
+        cause = entry.cause(out_of_memory=self._oom.has_grown() and code == -signal.SIGKILL)
+        entry.happened(Event.EXITED)
         exit_status = ExitStatus(cause, code=code) if code >= 0 else ExitStatus(cause, signum=-code)
         self._on_exit(entry, exit_status)
         self._scoreboard.retire(entry.row)
@@ -248,6 +255,21 @@ class Supervisor:
                 self._on_message(entry, received[0])
         except PeerGoneError:
             return
+
+    def forward(self, signum: signal.Signals) -> None:
+        """Send a signal to every worker that handles it."""
+        for entry in self._workers:
+            if entry.was_ready:
+                self._signal(entry, signum)
+
+    def tell(self, entry: WorkerEntry, message: Message) -> None:
+        """Send an order that matters less than the worker: one whose channel is full doesn't get it."""
+        try:
+            entry.channel.send(message)
+        except ChannelFullError:
+            log.warning("worker not told slot=%d pid=%d what=%s", entry.slot, entry.pid, message.kind.name)
+        except PeerGoneError:
+            pass  # it is dead already; its pidfd tells
 
     def _order(self, entry: WorkerEntry, kind: Kind) -> None:
         try:

@@ -58,10 +58,15 @@ class WorkerEntry:
         """Give the facts that hooks are told."""
         return WorkerInfo(self.slot, self.pid, self.generation, now - self.started_at)
 
-    def cause(self) -> ExitCause:
-        """Say why it ended, now that it has."""
+    def cause(self, *, out_of_memory: bool = False) -> ExitCause:
+        """Say why it ended, now that it has.
+
+        :param out_of_memory: the kernel has killed something for memory just now, and it may be this one.
+        """
         if self.intended is not None:
             return self.intended
+        if out_of_memory:
+            return ExitCause.OUT_OF_MEMORY
         return ExitCause.CRASH if self.was_ready else ExitCause.BOOT_FAILURE
 
 

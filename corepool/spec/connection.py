@@ -59,6 +59,14 @@ class Connection(Protocol[SessionT]):
         """Bytes of output that the peer has not taken yet."""
 
     @property
+    def bytes_in(self) -> int:
+        """Bytes received until now. Counted where a plugin of the listener has `counts_bytes = True`; 0 elsewhere."""
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes sent until now, on the same condition."""
+
+    @property
     def congested(self) -> bool:
         """True while more output is buffered than the listener's `output_high_water`.
 

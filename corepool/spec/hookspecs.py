@@ -110,7 +110,8 @@ def on_timeout(conn: Connection, kind: TimeoutKind) -> object | None:
 def on_close(conn: Connection, reason: CloseReason) -> None:
     """Tell plugins that a connection is gone: nothing can be sent or received any more.
 
-    Runs in: worker, once per connection for which `on_accept` was called.
+    Runs in: worker, once per connection that the plugin has met. One that an extension refused in its `on_accept`
+    was met by that extension and those before it: their `reason` is "refused", and nobody else is told.
     """
 
 

@@ -26,6 +26,7 @@ class CloseReason(StrEnum):
     EOF = "eof"  # the peer ended its side and everything was sent
     CLOSED = "closed"  # the protocol closed it
     ABORTED = "aborted"  # the protocol dropped it without sending what was buffered
+    REFUSED = "refused"  # an extension closed it before the protocol saw it
     RESET = "reset"  # the network or the peer broke it
     TIMEOUT = "timeout"  # a deadline passed
     OVERFLOW = "overflow"  # more output was buffered than `output_limit` allows
@@ -46,6 +47,7 @@ class ExitCause(StrEnum):
 
     BOOT_FAILURE = "boot failure"  # it ended before it was ready
     CRASH = "crash"  # it ended by itself after it was ready
+    OUT_OF_MEMORY = "out of memory"  # the kernel has killed it, as its control group says
     HUNG = "hung"  # its loop did not turn for `heartbeat_timeout`, or it was not ready within `boot_timeout`
     SCALED_DOWN = "scaled down"  # asked to leave: one worker fewer
     STOPPED = "stopped"  # asked to leave: the pool stops

@@ -77,6 +77,7 @@ class PoolProcess:
         # A variable of the machine that the tests run on must not decide how the pool behaves.
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("COREPOOL_")}
         inherited.pop("WATCHDOG_USEC", None)
+        inherited["COREPOOL_LOG_FORMAT"] = "text"  # what tests look for
         notify_path = self.directory / "notify.sock"
         added = {**surroundings.get("environment", {}), "NOTIFY_SOCKET": str(notify_path)}
         self._environment = {**inherited, **added}

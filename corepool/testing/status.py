@@ -14,6 +14,7 @@ class ListenerStatus(TypedDict):
     dispatcher: str
     accepted: int
     active: int
+    paused: bool
 
 
 class WorkerStatus(TypedDict):

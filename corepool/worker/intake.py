@@ -38,13 +38,13 @@ class Intake:
         services: Mapping[int, Service],
         tally: Tally,
         loop: asyncio.AbstractEventLoop,
-        on_order: Callable[[Kind], None],
+        on_order: Callable[[Message], None],
         on_orphaned: Callable[[], None],
     ) -> None:
         """Serve what comes by `channel`.
 
         :param services: by the index of their bound socket.
-        :param on_order: called with DRAIN or STOP.
+        :param on_order: called with whatever is no connection.
         :param on_orphaned: called when the master is gone.
         """
         self._channel = channel
@@ -67,7 +67,7 @@ class Intake:
             return
         message, fds = received
         if message.kind is not Kind.HANDOFF:
-            self._on_order(message.kind)
+            self._on_order(message)
             return
         if not self._open:
             for fd in fds:  # sent before the master heard LEAVING; never acknowledged, so still its own
@@ -84,7 +84,7 @@ class Intake:
                 len(fds),
                 message.payload[0],
             )
-            self._on_order(Kind.DRAIN)
+            self._on_order(Message(Kind.DRAIN))
 
     def on_failure(self) -> None:
         """Log a bug of ours; the channel is level-triggered, so nothing is lost."""
@@ -135,15 +135,26 @@ class BacklogReader:
         self._complaint = Complaint(log)
         self._watching = False
         self._stopped = False
+        self._paused = False
         tally.on_room.append(self.watch)
 
     def watch(self) -> None:
         """Accept from now on, as long as there is room."""
-        if not (self._watching or self._stopped or self._tally.full):
+        if not (self._watching or self._stopped or self._paused or self._tally.full):
             # EXCLUSIVE: one connection wakes one worker or a few, not all. It refuses EPOLL_CTL_MOD, so pausing
             # means taking it out.
             self._reactor.add(self._fd, self, EPOLLIN | EPOLLEXCLUSIVE)
             self._watching = True
+
+    def pause(self) -> None:
+        """Leave connections in the backlog until `resume`."""
+        self._paused = True
+        self._unwatch()
+
+    def resume(self) -> None:
+        """Accept again."""
+        self._paused = False
+        self.watch()
 
     def stop(self) -> None:
         """Accept nothing any more."""

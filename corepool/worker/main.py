@@ -6,12 +6,14 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import traceback
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.ipc.messages import MAX_PAYLOAD, Kind
+from corepool.ipc.messages import MAX_PAYLOAD, Kind, Message
 from corepool.ipc.scoreboard import Cell
+from corepool.log import reopen_logs
 from corepool.spec.types import ListenerInfo, WorkerLoad
 from corepool.title import Title, count
 from corepool.worker.deadlines import Deadlines
@@ -93,6 +95,7 @@ class WorkerProcess:
         self._scoreboard = seat.scoreboard
         self._bound = bound
         self._pool = pool
+        self._paused = {each.index for each in bound if each.listener.name in seat.paused}
         self._channel_fd = seat.channel.fd
         self._reactor = Reactor()
         self.loop = asyncio.SelectorEventLoop(self._reactor)
@@ -102,11 +105,11 @@ class WorkerProcess:
         self._services = [Service(each, self.loop, self._reactor, deadlines, tally) for each in bound]
         by_index = {each.index: service for each, service in zip(bound, self._services, strict=True)}
         self.intake = Intake(seat.channel, by_index, tally, self.loop, self._on_order, self._on_orphaned)
-        self._backlogs = [
-            BacklogReader(each, service, tally, self._reactor, self.loop)
+        self._backlogs = {
+            each.index: BacklogReader(each, service, tally, self._reactor, self.loop)
             for each, service in zip(bound, self._services, strict=True)
             if each.listener.dispatcher.worker_accepts
-        ]
+        }
         self._chains = configuration.chains
         self._drain = Drain(self._reactor, self._services, self.loop, self.loop.stop)
         # Often enough that a late heartbeat means a stuck loop, seldom enough to cost nothing.
@@ -131,8 +134,8 @@ class WorkerProcess:
         # What the plugins loaded stays: the collector need not look at it again and again.
         gc.freeze()
         self._reactor.add(self._channel_fd, self.intake, EPOLLIN)
-        for backlog in self._backlogs:
-            backlog.watch()
+        for index, backlog in self._backlogs.items():
+            (backlog.pause if index in self._paused else backlog.watch)()
         self._row.cells[Cell.SLOT] = self.slot
         self._row.cells[Cell.PID] = self.pid
         self._heartbeat_due = self.loop.time()
@@ -197,19 +200,28 @@ class WorkerProcess:
         for chain in self._chains:
             if chain.on_signal is not None:
                 _guarded("on_signal", chain.on_signal, signum)
+        if signum == signal.SIGUSR1:
+            reopen_logs()
         if signum == EVENT_SIGNALS[0]:
             if os.getppid() == self._master_pid:
                 self._leave(self._pool.drain_timeout)
             else:
                 self._on_orphaned()
 
-    def _on_order(self, kind: Kind) -> None:
-        if kind is Kind.DRAIN:
-            self._leave(self._pool.drain_timeout)
-        elif kind is Kind.STOP:
-            self._leave(0)
-        else:
-            raise RuntimeError(f"the master sent {kind!r}, which is not for workers")
+    def _on_order(self, order: Message) -> None:
+        backlog = self._backlogs.get(order.listener)
+        match order.kind:
+            case Kind.DRAIN:
+                self._leave(self._pool.drain_timeout)
+            case Kind.STOP:
+                self._leave(0)
+            case Kind.PAUSE | Kind.RESUME:
+                if backlog is not None:
+                    (backlog.pause if order.kind is Kind.PAUSE else backlog.resume)()
+            case Kind.LOG_LEVEL:
+                logging.getLogger().setLevel(order.payload.decode())
+            case kind:
+                raise RuntimeError(f"the master sent {kind!r}, which is not for workers")
 
     def _on_orphaned(self) -> None:
         """Leave soon: the master is gone, and the next one wants the addresses."""
@@ -222,7 +234,7 @@ class WorkerProcess:
         self._leave(ORPHAN_GRACE_S)
 
     def _leave(self, timeout_s: float) -> None:
-        for backlog in self._backlogs:
+        for backlog in self._backlogs.values():
             backlog.stop()
         self.intake.leave()
         self._drain.begin(timeout_s)

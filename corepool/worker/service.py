@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from corepool.ipc.scoreboard import Cell
 from corepool.spec.types import Address, CloseReason
 from corepool.worker.connection import Connection
+from corepool.worker.counted import CountedConnection
 from corepool.worker.wire import wire_of
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ class Service:
         self.wire = wire_of(bound.transport, bound.socket.family)
         self.read = self.wire.read
         self.write = self.wire.write
+        self._connection = CountedConnection if bound.listener.chain.counts_bytes else Connection
         self._transport = bound.transport
         # Two system calls a connection less, where a socket is not bound to every address of the machine.
         self._local = None if bound.address.host in _WILDCARDS else bound.address
@@ -156,7 +158,7 @@ class Service:
     def _begin(self, fd: int, number: int) -> None:
         self._tally.began(self.listener.index)
         try:
-            Connection(self, self.wire.open(fd), fd, number).begin()
+            self._connection(self, self.wire.open(fd), fd, number).begin()
         except OSError as error:
             # The peer is gone already, or epoll's watches are used up.
             log.warning("connection refused listener=%s reason=%s", self.listener.name, error)

@@ -20,15 +20,20 @@ COMMANDS = {
         *("--control", "--log-level", "corepool serve echo -b tcp://127.0.0.1:7007"),
     ],
     "check": ["CONFIG"],
+    "config": ["CONFIG", "--json"],
     "init": ["PATH", "corepool.toml"],
     "schema": ["JSON Schema"],
     "plugins": ["--json"],
     "status": ["CONFIG", "--check", "--json", "--control"],
+    "top": ["CONFIG", "--interval", "--control"],
     "reload": ["CONFIG", "--json", "--control"],
     "upgrade": ["CONFIG", "--json", "--control"],
     "stop": ["CONFIG", "--now", "--json", "--control"],
     "scale": ["N", "CONFIG", "--json", "--control"],
     "drain": ["WORKER", "CONFIG", "--json", "--control"],
+    "pause": ["LISTENER", "CONFIG", "--json", "--control"],
+    "resume": ["LISTENER", "CONFIG", "--json", "--control"],
+    "log-level": ["LEVEL", "CONFIG", "--json", "--control"],
 }
 
 

@@ -120,7 +120,7 @@ protcol = "echo"
 """)
 
     assert error_of(config).mistakes == (
-        'pool.workers = "x": expected a whole number or "auto"',
+        'pool.workers = "x": expected a whole number or "auto" or a table',
         "listener[0].bind[2] = 3: expected text in quotes",
         "listener[1].protocol: missing; it has no default",
         "listener[1].protcol: unknown key (did you mean 'protocol'?)",
@@ -164,7 +164,7 @@ def test_mistakes_of_flags_name_the_flag(config: Path) -> None:
 
     assert error.source == "the command line"
     assert error.mistakes == (
-        '--workers = "many": expected a whole number or "auto"',
+        '--workers = "many": expected a whole number or "auto" or a table',
         '--log-level = "loud": expected "debug", "info", "warning" or "error"',
     )
 
@@ -175,7 +175,7 @@ def test_mistakes_of_both_name_both(config: Path) -> None:
     error = error_of(config, Overrides(workers="0"))
 
     assert error.source == f"{config} and the command line"
-    assert error.mistakes[0] == '--workers = 0: expected at least 1 or "auto"'
+    assert error.mistakes[0] == '--workers = 0: expected at least 1 or "auto" or a table'
     assert error.mistakes[1].startswith("pool.wrokers: unknown key")
 
 

@@ -23,10 +23,10 @@ def mistakes(raw: dict[str, Any], model: type[BaseModel] = Settings, where: str 
 @pytest.mark.parametrize(
     ("section", "key", "value", "sentence"),
     [
-        ("pool", "workers", "many", 'pool.workers = "many": expected a whole number or "auto"'),
-        ("pool", "workers", 0, 'pool.workers = 0: expected at least 1 or "auto"'),
-        ("pool", "workers", 1.5, 'pool.workers = 1.5: expected a whole number or "auto"'),
-        ("pool", "workers", True, 'pool.workers = true: expected a whole number or "auto"'),
+        ("pool", "workers", "many", 'pool.workers = "many": expected a whole number or "auto" or a table'),
+        ("pool", "workers", 0, 'pool.workers = 0: expected at least 1 or "auto" or a table'),
+        ("pool", "workers", 1.5, 'pool.workers = 1.5: expected a whole number or "auto" or a table'),
+        ("pool", "workers", True, 'pool.workers = true: expected a whole number or "auto" or a table'),
         ("pool", "max_connections", "10", 'pool.max_connections = "10": expected a whole number'),
         ("pool", "max_connections", 2_000_000, "pool.max_connections = 2000000: expected at most 1000000"),
         ("pool", "dispatcher_options", 3, "pool.dispatcher_options = 3: expected a table"),

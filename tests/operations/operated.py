@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from corepool.testing.pool import PoolProcess
     from tests.conftest import Pools
 
@@ -36,16 +38,19 @@ def start(
     pool: Pools,
     version: str = "one",
     *,
-    workers: int = 2,
+    workers: int | str = 2,
     dispatcher: str = "least-connections",
     lines: str = "",
     application: str = "",
+    options: str = "",
+    environment: Mapping[str, str] | None = None,
 ) -> PoolProcess:
     """Start an application in a version."""
     toml = CONFIG.format(workers=workers, dispatcher=dispatcher, pool=lines)
+    toml += options
     files = {"application.py": application or APPLICATION % version}
     # Compiled files are told apart by the second: too coarse for tests that write two versions in one.
-    return pool(toml, files=files, environment={"PYTHONDONTWRITEBYTECODE": "1"}, traceback=True)
+    return pool(toml, files=files, environment={"PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}, traceback=True)
 
 
 def write(running: PoolProcess, text: str) -> None:

@@ -37,7 +37,7 @@ def recycled(running: PoolProcess) -> int:
 
 @pytest.mark.parametrize("limit", ["recycle_requests = 30", "recycle_connections = 10", 'recycle_age = "1s"'])
 def test_workers_are_recycled_under_load(pool: Pools, limit: str) -> None:
-    wanted = int(os.environ.get("COREPOOL_TEST_RECYCLES", "8"))
+    wanted = int(os.environ.get("TEST_RECYCLES", "8"))
     running = start(pool, workers=4, lines=f"surge = 4\n{limit}")
     first = set(running.workers())
     with Load(running.urls()[0]) as load:

@@ -46,7 +46,7 @@ def test_many_reloads_leave_nothing_behind(pool: Pools) -> None:
     descriptors, memory = master.num_fds(), master.memory_info().rss
     before = running.status()["totals"]
     with Load(running.urls()[0], clients=3) as load:
-        for _ in range(int(os.environ.get("COREPOOL_TEST_RELOADS", "15"))):
+        for _ in range(int(os.environ.get("TEST_RELOADS", "15"))):
             reload_by_signal(running)
             now = running.status()["totals"]
             assert all(now[key] >= before[key] for key in now), "a counter went backwards"

@@ -36,7 +36,7 @@ def test_masters_follow_each_other_under_load(upgraded: PoolProcess) -> None:
     url = upgraded.urls()
     pids = {upgraded.pid}
     with Load(url[0]) as load:
-        for number in range(int(os.environ.get("COREPOOL_TEST_UPGRADES", "3"))):
+        for number in range(int(os.environ.get("TEST_UPGRADES", "3"))):
             write(upgraded, APPLICATION % f"version {number}")
             done = corepool(upgraded, "upgrade")
             assert done.returncode == 0, done.stderr

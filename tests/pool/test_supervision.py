@@ -323,7 +323,7 @@ def test_workers_leave_when_the_master_is_killed_and_the_address_is_free_at_once
         client.close()
 
 
-@pytest.mark.parametrize("signum", [signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH])
+@pytest.mark.parametrize("signum", [signal.SIGWINCH])
 def test_other_signals_end_nothing(pool: Pools, signum: signal.Signals) -> None:
     running = pool(probe.config('extensions = ["record"]'), files=probe.files())
     pids = running.workers()

@@ -115,6 +115,21 @@ def test_temporary_data_belong_to_the_user(pool: Pools) -> None:
 
 
 @for_root
+def test_workers_open_a_log_file_anew(pool: Pools) -> None:
+    toml = config('user = "nobody"') + '[log]\nfile = "log.txt"\n'
+    running = pool(toml, files=files(), wrapper=OPEN_FOLDER)
+    path = running.directory / "log.txt"
+    path.rename(running.directory / "old.txt")
+    running.send_signal(signal.SIGUSR1)
+    wait_until(path.exists)
+    links = "[os.path.realpath('/proc/self/fd/' + fd) for fd in os.listdir('/proc/self/fd')]"
+    wait_until(lambda: str(path) in evaluate(running, links))
+
+    assert (path.stat().st_uid, path.stat().st_gid) == (NOBODY.pw_uid, NOBODY.pw_gid)
+    assert "not opened anew" not in path.read_text()
+
+
+@for_root
 def test_without_the_capability_the_pool_does_not_start_and_says_why(pool: Pools) -> None:
     wrapper = ("setpriv", "--bounding-set=-setuid")
     running = pool(config('user = "nobody"'), files=files(), wrapper=wrapper, wait=False, exit_status=3, traceback=True)

@@ -1,0 +1,45 @@
+"""The contract of a scaler: how many workers there should be."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+
+class PoolLoad(NamedTuple):
+    """What a pool had to do since the last time its scaler was asked."""
+
+    workers: int
+    """How many there should be now."""
+
+    ready: int
+    """How many take connections."""
+
+    busyness: float
+    """The part of its time in which a worker did something, from 0 to 1: the mean of those that are ready."""
+
+    connections: int
+    """Connections that are open."""
+
+    least: int
+    """Fewer than this are never had, whatever is decided."""
+
+    most: int
+    """More than this are never had."""
+
+    elapsed_s: float
+    """Seconds since the last time."""
+
+
+class Scaler(ABC):
+    """A way to choose the number of workers. One instance per pool, in the master, called by one thread."""
+
+    api_version: ClassVar[int] = 1
+
+    @abstractmethod
+    def decide(self, load: PoolLoad) -> int:
+        """Say how many workers there should be.
+
+        Runs in: master, about once a second. Must not: block.
+        If it raises: logged; the number stays.
+        """

@@ -1,0 +1,8 @@
+"""The extensions that come with corepool: who may connect, how often, and a line about each connection.
+
+Each is one class in a file of its own, found by its entry point like a stranger's. They act in `on_accept`,
+before the protocol knows of the connection: what they refuse costs no protocol anything.
+
+`peers` and `networks` are pure: what a peer's address means, and which of many networks hold it. `buckets` is
+the pure policy behind a rate. `refusals` and `lines` write: the log about what was refused, and files of lines.
+"""

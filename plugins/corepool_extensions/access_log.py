@@ -1,0 +1,128 @@
+"""The extension `accesslog`: a line for each connection, when it ends.
+
+It should come first in `extensions`: what an extension before it refuses never reaches it.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+from pydantic import Field
+
+from corepool import Options, hookimpl
+from corepool_extensions.lines import LineFile
+from corepool_extensions.peers import spell
+
+if TYPE_CHECKING:
+    from corepool import Address, CloseReason, Connection, Worker
+
+
+class AccessLogOptions(Options):
+    """[listener.extension_options.accesslog]."""
+
+    format: Literal["text", "json"] = "text"
+    """key=value pairs, or an object a line."""
+
+    file: Annotated[str, Field(min_length=1)] = "-"
+    """Where the lines go; "-": standard output. USR1 to a worker opens it anew."""
+
+
+class Ended(NamedTuple):
+    """A connection that has ended; `ended_at` in seconds since 1970."""
+
+    ended_at: float
+    peer: Address
+    listener: str
+    protocol: str
+    duration_s: float
+    bytes_in: int
+    bytes_out: int
+    reason: CloseReason
+
+
+class AccessLog:
+    """Write a line for each connection."""
+
+    Options = AccessLogOptions
+
+    counts_bytes = True
+
+    def __init__(self, options: AccessLogOptions) -> None:
+        self._options = options
+        self._format = as_json if options.format == "json" else as_text
+        self._begun: dict[int, tuple[Address, float]] = {}
+        self._protocols: dict[str, str] = {}
+        self._file: LineFile | None = None  # the master has none
+
+    @hookimpl
+    def on_worker_start(self, worker: Worker) -> None:
+        self._protocols = {listener.name: listener.protocol for listener in worker.listeners}
+        self._file = LineFile(self._options.file, worker)
+
+    @hookimpl
+    def on_worker_stop(self) -> None:
+        assert self._file is not None
+        self._file.close()
+
+    @hookimpl
+    def on_signal(self, signum: int) -> None:
+        if signum == signal.SIGUSR1 and self._file is not None:
+            self._file.reopen()
+
+    @hookimpl
+    def on_accept(self, conn: Connection) -> None:
+        # Now, since the kernel forgets the peer of a connection that was reset.
+        self._begun[conn.id] = conn.peer, time.monotonic()
+
+    @hookimpl
+    def on_close(self, conn: Connection, reason: CloseReason) -> None:
+        peer, began_s = self._begun.pop(conn.id)
+        name = conn.listener
+        assert self._file is not None
+        self._file.write(
+            self._format(
+                Ended(
+                    time.time(),
+                    peer,
+                    name,
+                    self._protocols[name],
+                    time.monotonic() - began_s,
+                    conn.bytes_in,
+                    conn.bytes_out,
+                    reason,
+                )
+            )
+        )
+
+
+def as_text(ended: Ended) -> str:
+    """Write the line that `grep` and `cut` are good for, and logfmt."""
+    return (
+        f"time={_time(ended)} peer={spell(ended.peer)} listener={ended.listener} protocol={ended.protocol} "
+        f"duration_s={ended.duration_s:.6f} in={ended.bytes_in} out={ended.bytes_out} reason={ended.reason}\n"
+    )
+
+
+def as_json(ended: Ended) -> str:
+    """Write the line as an object; the port is null where there is none."""
+    line = {
+        "time": _time(ended),
+        "peer": ended.peer.host,
+        "port": ended.peer.port,
+        "listener": ended.listener,
+        "protocol": ended.protocol,
+        "duration_s": round(ended.duration_s, 6),
+        "in": ended.bytes_in,
+        "out": ended.bytes_out,
+        "reason": ended.reason,
+    }
+    return json.dumps(line) + "\n"
+
+
+def _time(ended: Ended) -> str:
+    # RFC 3339 in UTC: files of machines in different places can be merged and sorted.
+    seconds, milliseconds = divmod(int(ended.ended_at * 1000), 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{milliseconds:03}Z"

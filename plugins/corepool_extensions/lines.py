@@ -1,0 +1,125 @@
+"""A file of lines that several workers write: gathered, and written once a batch.
+
+A file is opened for appending, so that the lines of several workers stay whole. A pipe gets whole lines too,
+PIPE_BUF bytes at the most, for those alone are not mixed with what others write (pipe(7)). Nobody is ever
+waited for: lines that a slow reader doesn't take are lost, and the log says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from corepool import Worker
+
+log = logging.getLogger(__name__)
+
+_MOST_WAITING = 10_000
+"""Lines that wait for the end of a batch: a drain may close every connection in one. More are written before."""
+
+_MODE = 0o640
+
+
+class LineFile:
+    """One worker's way to the file. Lines end in a line break and are shorter than PIPE_BUF."""
+
+    def __init__(self, path: str, worker: Worker) -> None:
+        """Open the file, and make it if need be.
+
+        :param path: "-" for standard output.
+        :raises OSError: it can't be opened.
+        """
+        self._path = path
+        self._worker = worker
+        self._lines: list[bytes] = []
+        self._lost = 0
+        self._is_announced = False
+        self._fd = os.dup(sys.stdout.fileno()) if path == "-" else _open(path)
+        self._examine()
+
+    def write(self, line: str) -> None:
+        """Add a line; it is written when the batch is over."""
+        if len(self._lines) >= _MOST_WAITING:
+            self.flush()
+        self._lines.append(line.encode())
+        if not self._is_announced:
+            self._is_announced = True
+            self._worker.at_batch_end(self.flush)
+
+    def flush(self) -> None:
+        """Write what has gathered."""
+        self._is_announced = False
+        lines, self._lines = self._lines, []
+        if not lines:
+            return
+        written = 0
+        try:
+            for count, piece in [(len(lines), b"".join(lines))] if self._is_file else _packed(lines):
+                if not self._is_file and not self._poller.poll(0):
+                    self._lose(len(lines) - written, "nobody reads it")
+                    return
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[os.write(self._fd, rest) :]
+                written += count
+        except OSError as error:
+            self._lose(len(lines) - written, str(error))
+            return
+        if self._lost:
+            log.warning("log file %s is written again lines_lost=%d", self._path, self._lost)
+            self._lost = 0
+
+    def reopen(self) -> None:
+        """Open the file anew: somebody has moved it away. The old one is kept when that fails."""
+        if self._path == "-":
+            return
+        self.flush()
+        try:
+            fd = _open(self._path)
+        except OSError as error:
+            log.error("log file %s can't be opened anew: %s", self._path, error)  # noqa: TRY400  # the reason says it all
+            return
+        os.dup2(fd, self._fd, inheritable=False)
+        os.close(fd)
+        self._examine()
+
+    def close(self) -> None:
+        """Write what is left, and close."""
+        self.flush()
+        os.close(self._fd)
+
+    def _examine(self) -> None:
+        self._is_file = stat.S_ISREG(os.fstat(self._fd).st_mode)
+        self._poller = select.poll()
+        self._poller.register(self._fd, select.POLLOUT)
+
+    def _lose(self, lines: int, why: str) -> None:
+        if not self._lost:
+            log.error("log file %s: %s; lines are lost", self._path, why)
+        self._lost += lines
+
+
+def _open(path: str) -> int:
+    # NONBLOCK: opening a named pipe that nobody reads would wait for its reader, and the worker with it.
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK, _MODE)
+
+
+def _packed(lines: list[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Join lines to pieces that a pipe takes in one, each with how many lines it has."""
+    piece: list[bytes] = []
+    size = 0
+    for line in lines:
+        if piece and size + len(line) > select.PIPE_BUF:
+            yield len(piece), b"".join(piece)
+            piece, size = [], 0
+        piece.append(line)
+        size += len(line)
+    if piece:
+        yield len(piece), b"".join(piece)

@@ -1,0 +1,76 @@
+"""What was refused, in the log: counted, with one line at once and then one a period, however many there are.
+
+A line for each would make the log the attacker's: it costs the worker more than the refusal itself, and the
+disk everything.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from corepool_extensions.peers import spell
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from corepool import Address, Connection
+
+log = logging.getLogger(__name__)
+
+_PERIOD_S = 10.0
+"""Between two lines of one extension of one listener in one worker: often enough to see a flood come and go."""
+
+
+class Refusals:
+    """The refusals of one extension of one listener in one worker."""
+
+    def __init__(self, extension: str, loop: asyncio.AbstractEventLoop, period_s: float = _PERIOD_S) -> None:
+        self._extension = extension
+        self._loop = loop
+        self._period_s = period_s
+        self._total = 0
+        self._unsaid: Counter[str] = Counter()
+        self._listener = ""
+        self._peer: Address
+        self._timer: asyncio.TimerHandle | None = None
+
+    def refuse(self, conn: Connection, peer: Address, reason: str) -> None:
+        """Close the connection, count it, and say why.
+
+        By `abort`: `close` waits up to two seconds for a client that has sent something, and holds a descriptor
+        that no limit counts any more.
+        """
+        conn.abort()
+        self._total += 1
+        self._unsaid[reason] += 1
+        self._listener, self._peer = conn.listener, peer
+        if self._timer is None:
+            self._say()
+            self._timer = self._loop.call_later(self._period_s, self._on_period)
+
+    def close(self) -> None:
+        """Say what is still unsaid."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._unsaid:
+            self._say()
+
+    def _on_period(self) -> None:
+        self._timer = None
+        if self._unsaid:
+            self._say()
+            self._timer = self._loop.call_later(self._period_s, self._on_period)
+
+    def _say(self) -> None:
+        reasons = " ".join(f"{reason}={count}" for reason, count in sorted(self._unsaid.items()))
+        self._unsaid.clear()
+        log.warning(
+            "connections refused listener=%s extension=%s %s total=%d last_peer=%s",
+            self._listener,
+            self._extension,
+            reasons,
+            self._total,
+            spell(self._peer),
+        )

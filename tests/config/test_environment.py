@@ -1,0 +1,97 @@
+"""Settings from the environment: what they stand for, and what they give way to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from corepool.config.load import Overrides, load_settings
+from corepool.config.settings import WorkersRange
+from corepool.errors import ConfigError
+from corepool.testing.pool import PoolProcess
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Pools
+
+ECHO = """
+[pool]
+max_connections = 5
+[[listener]]
+name = "echo"
+bind = ["tcp://127.0.0.1:0"]
+protocol = "echo"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "corepool.toml"
+    path.write_text(ECHO)
+    return path
+
+
+def test_every_kind_of_value_is_read(config: Path) -> None:
+    environment = {
+        "COREPOOL_POOL_WORKERS": "4",
+        "COREPOOL_POOL_MAX_CONNECTIONS": "7",
+        "COREPOOL_POOL_DRAIN_TIMEOUT": "5s",
+        "COREPOOL_POOL_BOOT_TIMEOUT": "90",
+        "COREPOOL_POOL_RECYCLE_MEMORY": "512MiB",
+        "COREPOOL_POOL_RECYCLE_JITTER": "0.5",
+        "COREPOOL_POOL_DISPATCHER": "source-hash",
+        "COREPOOL_POOL_DISPATCHER_OPTIONS": "{ seed = 1 }",
+        "COREPOOL_PROCESS_UMASK": "0027",
+        "COREPOOL_CONTROL_SOCKET": "/run/x.sock",
+        "COREPOOL_LOG_LEVEL": "debug",
+        "PATH": "/bin",
+    }
+    settings = load_settings(config, Overrides(environment=environment))
+    pool = settings.pool
+    assert (pool.workers, pool.max_connections, pool.drain_timeout, pool.boot_timeout) == (4, 7, 5.0, 90.0)
+    assert (pool.recycle_memory, pool.recycle_jitter, pool.dispatcher) == (2**29, 0.5, "source-hash")
+    assert pool.dispatcher_options == {"seed": 1}
+    assert (settings.process.umask, settings.control.socket, settings.log.level) == (0o027, "/run/x.sock", "debug")
+
+    scaled = {"COREPOOL_POOL_WORKERS": "{ min = 1, max = 3 }", "COREPOOL_POOL_SCALER": "busyness"}
+    assert load_settings(config, Overrides(environment=scaled)).pool.workers == WorkersRange(min=1, max=3)
+
+
+def test_flags_overrule_variables_which_overrule_the_file(config: Path) -> None:
+    environment = {"COREPOOL_POOL_WORKERS": "2", "COREPOOL_POOL_MAX_CONNECTIONS": "6", "WEB_CONCURRENCY": "9"}
+    pool = load_settings(config, Overrides(workers="3", environment=environment)).pool
+    assert (pool.workers, pool.max_connections) == (3, 6)
+    assert load_settings(config, Overrides(environment=environment)).pool.workers == 2
+    assert load_settings(config, Overrides(environment={"WEB_CONCURRENCY": "9"})).pool.workers == 9
+    config.write_text(ECHO.replace("[pool]", "[pool]\nworkers = 1"))
+    assert load_settings(config, Overrides(environment={"WEB_CONCURRENCY": "9"})).pool.workers == 1
+
+
+def test_mistakes_name_the_variable(config: Path) -> None:
+    environment = {
+        "COREPOOL_POOL_WROKERS": "2",
+        "COREPOOL_POOL_BOOT_TIMEOUT": "soon",
+        "COREPOOL_NONSENSE": "1",
+    }
+    with pytest.raises(ConfigError) as caught:
+        load_settings(config, Overrides(environment=environment))
+    assert caught.value.source == "the environment"
+    told = "\n".join(caught.value.mistakes)
+    assert "COREPOOL_POOL_WROKERS: unknown key (did you mean 'workers'?)" in told
+    assert 'COREPOOL_POOL_BOOT_TIMEOUT = "soon": expected a duration' in told
+    assert "COREPOOL_NONSENSE: unknown key" in told
+
+
+def test_a_pool_obeys_its_environment(pool: Pools) -> None:
+    running = pool(ECHO, environment={"COREPOOL_POOL_WORKERS": "3", "WEB_CONCURRENCY": "1"})
+    assert len(running.workers()) == 3
+
+
+def test_serve_listens_where_the_platform_says() -> None:
+    environment = {"PORT": "0", "WEB_CONCURRENCY": "1"}
+    with PoolProcess.serve("echo", environment=environment) as running:
+        assert running.urls()[0].startswith("tcp://0.0.0.0:")
+        assert len(running.workers()) == 1
+        running.stop()

@@ -1,0 +1,99 @@
+"""Clients of a pool whose extensions may refuse them, and a protocol that tells what it has seen."""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from urllib.parse import urlsplit
+
+from corepool.testing.sockets import connect, receive_exactly
+from corepool.testing.waiting import DEADLINE_S
+
+WITNESS = """
+from corepool import hookimpl
+
+class Witness:
+    def write(self, *words):
+        with open("seen.txt", "a") as file:
+            print(*words, file=file)
+
+    @hookimpl
+    def on_accept(self, conn):
+        self.write("accept", conn.peer.host)
+
+    @hookimpl
+    def on_readable(self, conn):
+        data = conn.recv()
+        self.write("read", data)
+        conn.send(data)
+
+    @hookimpl
+    def on_close(self, conn, reason):
+        self.write("close", reason)
+"""
+
+
+def witness_files() -> dict[str, str]:
+    """Give the files of the protocol `witness`, which echoes and writes what it sees to seen.txt."""
+    return plugin_files("witness", "Witness", WITNESS)
+
+
+def plugin_files(name: str, class_name: str, source: str) -> dict[str, str]:
+    """Give the files of a protocol as an installer would lay them."""
+    return {
+        f"{name}.py": source,
+        f"{name}-1.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n",
+        f"{name}-1.dist-info/entry_points.txt": f"[corepool.protocols]\n{name} = {name}:{class_name}\n",
+    }
+
+
+def config(
+    *extensions: str,
+    protocol: str = "echo",
+    workers: int = 1,
+    bind: str = "tcp://127.0.0.1:0",
+    listener: str = "",
+    more: str = "",
+) -> str:
+    """Give a configuration: each of `extensions` is a name and, in lines below it, its options."""
+    names = [each.partition("\n")[0] for each in extensions]
+    tables = []
+    for each in extensions:
+        name, _, options = each.partition("\n")
+        if options:
+            tables.append(f"[listener.extension_options.{name}]\n{options}")
+    return "\n".join(
+        [
+            f"[pool]\nworkers = {workers}",
+            f'[[listener]]\nname = "front"\nbind = ["{bind}"]\nprotocol = "{protocol}"\nextensions = {names}',
+            listener,
+            *tables,
+            more,
+        ]
+    )
+
+
+def connect_from(url: str, source: str) -> socket.socket:
+    """Connect from a loopback address of our choice: all of 127.0.0.0/8 is this machine."""
+    parts = urlsplit(url)
+    return socket.create_connection((parts.hostname, parts.port), DEADLINE_S, source_address=(source, 0))
+
+
+def is_served(client: socket.socket) -> bool:
+    """Say something and listen for the echo; False when the connection was ended instead."""
+    try:
+        client.sendall(b"hello\n")
+        return receive_exactly(client, 6) == b"hello\n"
+    except (ConnectionResetError, BrokenPipeError):
+        return False
+
+
+def unix_url() -> str:
+    """Make up a name in the abstract namespace, which leaves no file behind."""
+    return f"unix:@corepool-{uuid.uuid4().hex}"
+
+
+def serves(url: str, source: str = "") -> bool:
+    """Tell whether one more connection is served; it is closed again."""
+    with connect_from(url, source) if source else connect(url) as client:
+        return is_served(client)

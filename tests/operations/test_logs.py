@@ -1,0 +1,102 @@
+"""The log: lines for people, objects for programs, files that are moved away."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+from http_client import get
+from operated import start
+
+from corepool.master.oom import OomCounter
+from corepool.master.workers import WorkerEntry
+from corepool.spec.types import ExitCause
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from corepool.testing.pool import PoolProcess
+    from tests.conftest import Pools
+
+RAISES = """
+import logging
+
+def app(environ, start_response):
+    logging.getLogger("app").warning("two\\nlines and a \\x00")
+    raise RuntimeError("on purpose")
+"""
+
+
+def start_with_log(pool: Pools, log: str, application: str = "", **surroundings: str) -> PoolProcess:
+    # [log] stands before [[listener]], as the last lines of [pool] do.
+    return start(pool, lines=f"[log]\n{log}", application=application, environment=surroundings)
+
+
+@pytest.mark.parametrize("log", ['format = "json"', ""])
+def test_one_record_is_one_object_on_one_line(pool: Pools, log: str) -> None:
+    running = start_with_log(pool, log, RAISES, COREPOOL_LOG_FORMAT="json" if log else "auto")
+    assert get(running, "/").status == 500
+    wait_until(lambda: "on purpose" in running.stderr)
+    records = [json.loads(line) for line in running.stderr.splitlines()]
+    assert all(set(record) >= {"time", "level", "pid", "logger", "message"} for record in records)
+    [failed] = [record for record in records if "traceback" in record]
+    assert failed["message"] == "GET / failed"
+    assert failed["traceback"].endswith("RuntimeError: on purpose")
+    assert failed["pid"] in running.workers()
+    [warned] = [record for record in records if record["logger"] == "app"]
+    assert warned["message"] == "two\nlines and a \0"
+
+
+def test_a_log_file_is_opened_anew_by_everybody(pool: Pools) -> None:
+    running = start_with_log(pool, 'file = "pool.log"', RAISES)
+    path = running.directory / "pool.log"
+    assert path.stat().st_mode & 0o777 == 0o640
+    for number in range(3):
+        path.rename(path.with_suffix(f".{number}"))
+        running.send_signal(signal.SIGUSR1)
+        wait_until(path.exists)
+        # Each worker opens it by itself: ask until one of them writes, then all of them have been told.
+        wait_until(lambda: get(running, "/").status == 500 and path.read_text().count("on purpose") >= 2)
+    assert running.stderr == ""
+
+
+def test_a_log_file_that_cannot_be_opened_is_a_mistake(pool: Pools) -> None:
+    running = pool(
+        '[log]\nfile = "/nowhere/pool.log"\n[[listener]]\nname = "a"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "echo"',
+        wait=False,
+        exit_status=2,
+    )
+    assert running.wait() == 2
+    assert 'log.file = "/nowhere/pool.log": can\'t be opened: No such file or directory' in running.stderr
+
+
+def test_a_worker_killed_for_memory_is_told_from_others(tmp_path: Path) -> None:
+    events = tmp_path / "memory.events"
+    events.write_text("low 0\nhigh 0\nmax 3\noom 1\noom_kill 1\noom_group_kill 0\n")
+    counter = OomCounter(events)
+    assert not counter.has_grown()
+    events.write_text("low 0\noom_kill 2\n")
+    assert counter.has_grown()
+    assert not counter.has_grown()
+    assert not OomCounter(tmp_path / "none").has_grown()
+    OomCounter()  # of the machine, whatever it has
+    entry = object.__new__(WorkerEntry)
+    entry.intended, entry.was_ready = None, True
+    assert entry.cause(out_of_memory=True) is ExitCause.OUT_OF_MEMORY
+    assert entry.cause() is ExitCause.CRASH
+    entry.intended = ExitCause.HUNG
+    assert entry.cause(out_of_memory=True) is ExitCause.HUNG
+
+
+def test_usr1_reaches_the_access_logs_of_workers(pool: Pools) -> None:
+    running = start(pool, options='access_log = "common"\naccess_log_file = "access.log"')
+    path = running.directory / "access.log"
+    get(running, "/")
+    wait_until(lambda: path.exists() and path.read_text().count("GET /") == 1)
+    os.rename(path, path.with_suffix(".old"))  # noqa: PTH104
+    running.send_signal(signal.SIGUSR1)
+    wait_until(lambda: get(running, "/").status == 200 and path.exists() and path.read_text().count("GET /") >= 1)
