@@ -199,6 +199,8 @@ class Master:
         """
         if self._stopping or not self._was_ready:
             raise ControlError(f"the pool is {'stopping' if self._stopping else 'starting'}")
+        if self._successor is not None:
+            raise ControlError(f"an upgrade is under way (pid {self._successor.pid})")
         overtaken = self._coming
         fresh = [] if overtaken is None else overtaken.not_in(self._serving)
         try:

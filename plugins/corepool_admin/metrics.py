@@ -1,0 +1,70 @@
+"""A pool's status as metrics, in the text format of Prometheus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client.core import Metric
+
+_TOTALS = {
+    "accepted": "Connections that workers have taken.",
+    "closed": "Connections that have ended.",
+    "requests": "Events that brought data; what a protocol calls a request is its own business.",
+    "restarts": "Workers that ended by themselves and were replaced.",
+    "redispatched": "Connections that were handed to another worker, for theirs had not taken them.",
+}
+_OF_WORKERS = {
+    "connections": ("corepool_worker_connections", "Connections that a worker has.", 1.0),
+    "lag_ms": ("corepool_worker_lag_seconds", "How late a worker's loop was at its last heartbeat.", 0.001),
+    "rss": ("corepool_worker_resident_bytes", "Memory of a worker.", 1.0),
+    "uptime": ("corepool_worker_uptime_seconds", "How long a worker has been there.", 1.0),
+    "generation": ("corepool_worker_generation", "The reload that a worker came with.", 1.0),
+}
+
+
+def exposition(told: dict[str, Any]) -> tuple[str, bytes]:
+    """Give the content type and the text for a status."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Status(told))
+    return CONTENT_TYPE_LATEST, generate_latest(registry)
+
+
+class _Status(Collector):
+    def __init__(self, told: dict[str, Any]) -> None:
+        self._told = told
+
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        told = self._told
+        for name, meaning in _TOTALS.items():
+            yield CounterMetricFamily(f"corepool_{name}", meaning, value=told["totals"][name])
+        yield GaugeMetricFamily("corepool_uptime_seconds", "How long the master has run.", value=told["uptime"])
+        yield GaugeMetricFamily("corepool_generation", "Reloads so far.", value=told["generation"])
+        yield GaugeMetricFamily("corepool_workers_wanted", "Workers that there should be.", value=told["wanted"])
+        ready = sum(worker["state"] == "ready" for worker in told["workers"])
+        yield GaugeMetricFamily("corepool_workers_ready", "Workers that take connections.", value=ready)
+        failed = told["reload"]["state"] == "failed"
+        yield GaugeMetricFamily("corepool_reload_failed", "1 if the last reload has failed.", value=int(failed))
+        accepted = CounterMetricFamily("corepool_listener_accepted", "Connections of a listener.", labels=["listener"])
+        active = GaugeMetricFamily("corepool_listener_active", "Those that are open.", labels=["listener"])
+        for listener in told["listeners"]:
+            accepted.add_metric([listener["name"]], listener["accepted"])
+            active.add_metric([listener["name"]], listener["active"])
+        yield accepted
+        yield active
+        for key, (name, meaning, factor) in _OF_WORKERS.items():
+            # One a slot: by pid there would be new series with each reload, for ever.
+            family = GaugeMetricFamily(name, meaning, labels=["slot"])
+            for slot, worker in {each["slot"]: each for each in told["workers"] if each["state"] == "ready"}.items():
+                family.add_metric([str(slot)], worker[key] * factor)
+            yield family

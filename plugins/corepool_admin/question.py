@@ -1,0 +1,35 @@
+"""A question to a pool's control socket, without waiting for anybody else meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_MOST = 16 * 1024 * 1024
+
+
+async def ask(path: Path, timeout_s: float) -> dict[str, Any]:
+    """Ask for the status.
+
+    :raises OSError: nobody answers there.
+    :raises TimeoutError: it takes too long.
+    :raises ValueError: what answers is no pool.
+    """
+    return await asyncio.wait_for(_ask(path), timeout_s)
+
+
+async def _ask(path: Path) -> dict[str, Any]:
+    reader, writer = await asyncio.open_unix_connection(path, limit=_MOST)
+    try:
+        writer.write(b'{"command": "status"}\n')
+        reply = json.loads(await reader.readline())
+    finally:
+        writer.close()
+    if not isinstance(reply, dict) or not isinstance(reply.get("result"), dict):
+        raise ValueError("what answers is no pool")  # noqa: TRY004  # it is what came that is wrong
+    result: dict[str, Any] = reply["result"]
+    return result

@@ -1,0 +1,52 @@
+"""Requests as far as probes make them: a line, some headers, no content. By llhttp, in its strict mode."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import httptools
+
+_MOST_BYTES = 8192
+_MOST_WAITING = 16
+
+
+class RequestReader:
+    """Reads the requests of one connection."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[tuple[str, str, bool]] = deque()
+        self._target = b""
+        self._since_last = 0
+        self.is_wrong = False
+        """What came is no request, or none for us: too long, with a content, too many at once."""
+
+    def feed(self, data: bytes) -> None:
+        """Take what was received."""
+        self._since_last += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self.is_wrong = True
+        if self._since_last > _MOST_BYTES or len(self._waiting) > _MOST_WAITING:
+            self.is_wrong = True
+
+    def take(self) -> tuple[str, str, bool] | None:
+        """Take the next one: its method, its path, and whether the connection stays."""
+        return self._waiting.popleft() if self._waiting else None
+
+    # --- what llhttp calls
+
+    def on_message_begin(self) -> None:
+        self._target = b""
+
+    def on_url(self, target: bytes) -> None:
+        self._target += target
+
+    def on_body(self, data: bytes) -> None:  # noqa: ARG002
+        self.is_wrong = True
+
+    def on_message_complete(self) -> None:
+        self._since_last = 0
+        path = self._target.partition(b"?")[0].decode("latin-1")
+        self._waiting.append((self._parser.get_method().decode(), path, self._parser.should_keep_alive()))

@@ -1,0 +1,138 @@
+"""Probes and metrics: they answer whatever the workers of the pool do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+from http_client import ask, get, parse, request
+from operated import reload_by_signal, start
+from prometheus_client.parser import text_string_to_metric_families
+
+from corepool.testing.sockets import connect
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from corepool.testing.pool import PoolProcess
+    from tests.conftest import Pools
+
+BLOCKED = """
+import os, time
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/block":
+        open(f"blocked-{os.getpid()}", "w").close()
+        time.sleep(5)
+    start_response("200 OK", [])
+    return [b"done"]
+"""
+ADMIN = """
+[pool]
+workers = 1
+[[listener]]
+name = "admin"
+bind = ["tcp://127.0.0.1:0"]
+protocol = "admin"
+[listener.options]
+control = "{control}"
+{options}
+"""
+
+
+def admin_of(pool: Pools, running: PoolProcess, options: str = "") -> PoolProcess:
+    return pool(ADMIN.format(control=running.control, options=options))
+
+
+def metrics(admin: PoolProcess) -> dict[tuple[str, str], float]:
+    text = get(admin, "/metrics").body.decode()
+    return {
+        (sample.name, next(iter(sample.labels.values()), "")): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_it_answers_while_every_worker_is_blocked(pool: Pools) -> None:
+    running = start(pool, application=BLOCKED, dispatcher="round-robin")
+    admin = admin_of(pool, running)
+    blocked = [connect(running.urls()[0]) for _ in range(2)]
+    for sock in blocked:
+        sock.sendall(request("/block"))
+    wait_until(lambda: len(list(running.directory.glob("blocked-*"))) == 2)
+    for path in ("/livez", "/readyz", "/status", "/metrics"):
+        assert get(admin, path).status == 200
+    for sock in blocked:
+        sock.settimeout(0.01)
+        with pytest.raises(TimeoutError):
+            sock.recv(1)  # still blocked: what was answered was answered meanwhile
+    for sock in blocked:
+        sock.settimeout(20)
+        assert sock.recv(100).startswith(b"HTTP/1.1 200")
+        sock.close()
+
+
+def test_what_it_tells_is_what_is(pool: Pools) -> None:
+    running = start(pool)
+    admin = admin_of(pool, running)
+    assert json.loads(get(admin, "/status").body)["pid"] == running.pid
+    assert get(admin, "/readyz").body == b"ready: 2 of 2 workers are ready\n"
+    for _ in range(3):
+        get(running, "/")
+    wait_until(lambda: metrics(admin)["corepool_listener_accepted_total", "http"] == 3)
+    seen = metrics(admin)
+    assert seen["corepool_workers_ready", ""] == seen["corepool_workers_wanted", ""] == 2
+    assert seen["corepool_worker_resident_bytes", "1"] > 1_000_000
+
+    reload_by_signal(running)
+    os.kill(running.workers()[0], signal.SIGKILL)
+    wait_until(lambda: metrics(admin)["corepool_restarts_total", ""] == 1)
+    after = metrics(admin)
+    assert after["corepool_generation", ""] == 1
+    counters = [key for key in seen if key[0].endswith("_total")]
+    assert counters
+    assert all(after[key] >= seen[key] for key in counters), "a counter went backwards"
+
+
+def test_too_few_workers_are_not_ready(pool: Pools) -> None:
+    running = start(pool)
+    admin = admin_of(pool, running, "min_ready = 3")
+    assert get(admin, "/readyz").status == 503
+    assert get(admin, "/livez").status == 200
+
+
+def test_a_master_that_is_gone_or_stuck_is_not_alive(pool: Pools) -> None:
+    running = start(pool)
+    admin = admin_of(pool, running, "timeout = 0.2")
+    os.kill(running.pid, signal.SIGSTOP)
+    try:
+        response = get(admin, "/livez")
+    finally:
+        os.kill(running.pid, signal.SIGCONT)
+    assert (response.status, b"does not answer" in response.body) == (503, True)
+    assert get(admin, "/livez").status == 200
+    running.stop()
+    assert get(admin, "/readyz").status == 503
+
+
+def test_requests_that_are_none_of_its_own(pool: Pools) -> None:
+    running = start(pool)
+    admin = admin_of(pool, running)
+    assert get(admin, "/other").status == 404
+    assert get(admin, "/livez", method="DELETE").status == 405
+    assert get(admin, "/livez", method="HEAD").body == b""
+    both = request("/livez", close=False) + request("/readyz?x=y")
+    assert [each.status for each in parse(ask(admin, both), ["GET", "GET"])] == [200, 200]
+    wrong = (
+        b"nonsense\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx",
+        b"GET /" + b"x" * 10_000,
+        request("/livez", close=False) * 40,
+    )
+    for data in wrong:
+        assert b"400 Bad Request" in ask(admin, data)
+    with connect(admin.urls()[0]) as gone:
+        gone.sendall(request("/status"))
+    assert get(admin, "/livez").status == 200
