@@ -15,7 +15,7 @@ from corepool.spec.dispatcher import Dispatcher, Incoming, WorkerView
 from corepool.spec.hookspecs import hookimpl
 from corepool.spec.options import Options
 from corepool.spec.scaler import PoolLoad, Scaler
-from corepool.spec.transport import ByteStream, Endpoint, Transport
+from corepool.spec.transport import ByteStream, Endpoint, FileRights, Transport
 from corepool.spec.types import (
     Address,
     CloseReason,
@@ -38,6 +38,7 @@ __all__ = [
     "Endpoint",
     "ExitCause",
     "ExitStatus",
+    "FileRights",
     "Incoming",
     "ListenerInfo",
     "Options",

@@ -1,122 +1,148 @@
-"""What a process is to the system: its user and group, umask, limit of descriptors, priority, CPUs.
+"""What a process of the pool is to the system: its user and groups, its umask, limits, priority and CPU.
 
-Workers give up privileges, the master keeps them: it binds ports below 1024, at a reload too.
+Two moments. `settle` is the master's, before it binds. `Identity.assume` is a worker's, before any code of an
+application runs. Only workers give up root: the master never reads a byte that a client sent, and needs the
+privileges again: to bind what a reload adds, to execute a successor, to remove socket files and the pidfile.
 """
 
 from __future__ import annotations
 
-import grp
 import logging
 import os
-import pwd
 import resource
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from corepool.config.accounts import Account, find_account, process_mistakes
+from corepool.config.mistakes import spell_value
+from corepool.errors import ConfigError
+from corepool.spec.transport import FileRights
 
+if TYPE_CHECKING:
     from corepool.config.settings import ProcessSettings
 
 log = logging.getLogger(__name__)
 
+_NOFILE_CEILING = 1 << 20
+"""The most descriptors that "max" asks for, Linux's own default for fs.nr_open. Some container engines set 2^30:
+programs that a worker starts and that close every possible descriptor one by one would take minutes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who workers are, looked up in the master: after a fork nothing is left that can be mistaken."""
+    """Who a worker becomes, and where it runs. Looked up in the master."""
 
-    uid: int | None
-    gid: int | None
-    groups: tuple[int, ...] | None
-    umask: int | None
-    nice: int
-    is_pinned: bool
+    account: Account | None = None
+    nice: int | None = None
+    cpus: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, settings: ProcessSettings) -> Identity:
-        """Look up names.
+        """Look up what the settings name.
 
-        :raises ValueError: with every mistake, one a line.
+        :raises ConfigError: with every mistake.
         """
-        mistakes = list(mistakes_of(settings))
+        mistakes = list(process_mistakes(settings))
         if mistakes:
-            raise ValueError("\n".join(mistakes))
-        user = None if settings.user is None else pwd.getpwnam(settings.user)
-        gid = None if user is None else user.pw_gid
-        if settings.group is not None:
-            gid = grp.getgrnam(settings.group).gr_gid
-        groups = None
-        if gid is not None:
-            # With a group of its own, the process is in that alone.
-            mine = user is not None and settings.group is None
-            groups = tuple(os.getgrouplist(user.pw_name, gid)) if mine and user is not None else (gid,)
-        return cls(
-            None if user is None else user.pw_uid,
-            gid,
-            groups,
-            settings.umask,
-            settings.nice,
-            settings.affinity == "auto",
-        )
+            raise ConfigError(mistakes)
+        account = find_account(settings.user, settings.group)
+        if account is not None and (account.uid, account.gid) == (os.geteuid(), os.getegid()):
+            account = None  # it is so already, and not everybody may call setgroups(2)
+        if account is not None and os.geteuid() != 0:
+            key = "user" if settings.user is not None else "group"
+            mistake = (
+                f"process.{key} = {spell_value(getattr(settings, key))}: only root can start workers as somebody else, "
+                f"and this is user {os.geteuid()}; start it as root, or leave the key out"
+            )
+            raise ConfigError([mistake])
+        match settings.affinity:
+            case "off":
+                cpus: tuple[int, ...] = ()
+            case "auto":
+                cpus = tuple(sorted(os.sched_getaffinity(0)))
+            case _:
+                cpus = settings.affinity
+        return cls(account, settings.nice, cpus)
 
     def assume(self, slot: int) -> None:
-        """Become it, for good. To be called before PR_SET_PDEATHSIG, which a change of user resets (prctl(2)).
+        """Become it, for good.
 
-        Runs in: a worker.
+        Runs in: the worker. A change of user clears PR_SET_PDEATHSIG (prctl(2)): the caller sets it again.
 
         :raises OSError: the system refuses.
         """
-        if self.is_pinned:
-            cpus = sorted(os.sched_getaffinity(0))
-            os.sched_setaffinity(0, {cpus[slot % len(cpus)]})
-        if self.nice:
+        if self.cpus:
+            cpu = self.cpus[slot % len(self.cpus)]
+            try:
+                os.sched_setaffinity(0, {cpu})
+            except OSError as error:  # taken offline since the start: slower is better than down
+                log.warning("worker not pinned slot=%d cpu=%d reason=%s", slot, cpu, error.strerror)
+        if self.nice is not None:
+            # The master has it too, but what is below 0 it does not hand down (SCHED_RESET_ON_FORK, sched(7)).
             os.setpriority(os.PRIO_PROCESS, 0, self.nice)
-        if self.umask is not None:
-            os.umask(self.umask)
-        # Groups first: as another user they can't be changed any more.
-        if self.groups is not None and self.gid is not None:
-            os.setgroups(self.groups)
-            os.setresgid(self.gid, self.gid, self.gid)
-        if self.uid is not None:
-            os.setresuid(self.uid, self.uid, self.uid)
+        if self.account is not None:
+            _become(self.account)
 
 
-def mistakes_of(settings: ProcessSettings) -> Iterator[str]:
-    """Find what the system does not know, or would not do."""
-    is_root = os.geteuid() == 0
-    if settings.user is not None:
+def file_rights(settings: ProcessSettings) -> FileRights:
+    """Say whose the files are that the master makes for workers and clients; mistakes are reported elsewhere."""
+    try:
+        account = find_account(settings.user, settings.group)
+    except ValueError:
+        account = None
+    if account is None or os.geteuid() != 0:
+        return FileRights(umask=settings.umask)
+    return FileRights(account.uid, account.gid, settings.umask)
+
+
+def settle(settings: ProcessSettings) -> None:
+    """Make the master what [process] says, before it opens anything.
+
+    :raises ConfigError: the system refuses; with what it says, and what would help.
+    """
+    if settings.umask is not None:
+        os.umask(settings.umask)
+    if settings.nice is not None:
         try:
-            uid = pwd.getpwnam(settings.user).pw_uid
-        except KeyError:
-            yield f'process.user = "{settings.user}": this system has no such user'
-        else:
-            if not is_root and uid != os.geteuid():
-                yield f'process.user = "{settings.user}": only root can make its workers run as another user'
-    if settings.group is not None:
-        try:
-            gid = grp.getgrnam(settings.group).gr_gid
-        except KeyError:
-            yield f'process.group = "{settings.group}": this system has no such group'
-        else:
-            if not is_root and gid != os.getegid():
-                yield f'process.group = "{settings.group}": only root can make its workers run in another group'
-    if settings.nice < 0 and not is_root:
-        yield f"process.nice = {settings.nice}: only root can go below 0"
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if settings.nofile != "max" and hard != resource.RLIM_INFINITY and settings.nofile > hard and not is_root:
-        yield f"process.nofile = {settings.nofile}: the hard limit is {hard} (`ulimit -Hn`)"
+            os.setpriority(os.PRIO_PROCESS, 0, settings.nice)
+        except PermissionError as error:
+            now = os.getpriority(os.PRIO_PROCESS, 0)
+            mistake = f"process.nice = {settings.nice}: {error.strerror}; less than {now} takes root or a `ulimit -e`"
+            raise ConfigError([mistake]) from None
+    limit_descriptors(settings.nofile)
 
 
 def limit_descriptors(nofile: int | str) -> None:
     """Set how many descriptors this process, and those it forks, may have.
 
-    Runs in: the master, before anything is forked.
+    :raises ConfigError: more than the system allows.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = hard if nofile == "max" else int(nofile)
-    if wanted == soft:
+    if not isinstance(nofile, int):
+        nofile = max(soft, min(hard, _NOFILE_CEILING)) if hard != resource.RLIM_INFINITY else _NOFILE_CEILING
+    if nofile == soft:
         return
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard if hard in (-1, max(wanted, hard)) else wanted))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, max(hard, nofile)))
     except (OSError, ValueError) as error:
-        log.warning("limit of descriptors unchanged soft=%d wanted=%d reason=%s", soft, wanted, error)
+        raise ConfigError(
+            [f"process.nofile = {nofile}: {error}; the hard limit is {hard} (`ulimit -Hn`), and only root can raise it"]
+        ) from None
+
+
+def _become(account: Account) -> None:
+    """Take on a user and its groups, so that there is no way back.
+
+    In this order: once the user is another, nothing else may be changed any more.
+    """
+    try:
+        os.setgroups(account.groups)
+        os.setresgid(account.gid, account.gid, account.gid)
+        os.setresuid(account.uid, account.uid, account.uid)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"can't become user {account.uid}, group {account.gid}: {error.strerror} "
+            "(it takes the capabilities SETUID and SETGID)",
+        ) from error
+    os.environ.update(account.environment)

@@ -60,8 +60,9 @@ class BoundSocket:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Configuration:
-    """What a worker is forked with: a reload makes another one."""
+    """What a worker is forked with: a reload makes another one. `name` is what people call the pool."""
 
+    name: str
     pool: PoolSettings
     identity: Identity
     scaler: Scaler

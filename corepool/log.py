@@ -35,6 +35,7 @@ class LogHandler(logging.Handler):
         super().__init__()
         self.setFormatter(formatter)
         self._path = path
+        self._owner = (-1, -1)
         self._socket: socket.socket | None = None
         self._dropped = 0
         mode = os.fstat(_STDERR).st_mode if path is None else 0
@@ -54,8 +55,18 @@ class LogHandler(logging.Handler):
         if self._path is None:
             return
         fd = _open(self._path)
+        _give(fd, self._owner)
         os.dup2(fd, self.fd, inheritable=False)
         os.close(fd)
+
+    def entrust(self, uid: int, gid: int) -> None:
+        """Let the file belong to somebody else, this one and those that `reopen` makes: workers open it, too.
+
+        :raises OSError: the system refuses.
+        """
+        self._owner = (uid, gid)
+        if self._path is not None:
+            _give(self.fd, self._owner)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -135,6 +146,20 @@ def reopen_logs() -> None:
                 handler.reopen()
             except OSError as error:
                 log.warning("log file not opened anew: %s", error)
+
+
+def entrust_logs(uid: int, gid: int) -> None:
+    """Let log files belong to whom the workers are."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LogHandler):
+            handler.entrust(uid, gid)
+
+
+def _give(fd: int, owner: tuple[int, int]) -> None:
+    status = os.fstat(fd)
+    # Workers come by here as well, when it is theirs already; what is no file, such as /dev/null, stays whose it is.
+    if owner not in {(-1, -1), (status.st_uid, status.st_gid)} and stat.S_ISREG(status.st_mode):
+        os.fchown(fd, *owner)
 
 
 def _open(path: str) -> int:

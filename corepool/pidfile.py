@@ -1,64 +1,128 @@
-"""The pidfile: the master's pid in a file that is locked as long as the master runs.
+"""The pidfile: the master's process id, in a file that is locked for as long as the master lives.
 
-The lock is what counts: a file without one is left over from a master that was killed, and is taken over.
+The lock says whether somebody runs, not the number in it: a file that a killed master left behind is taken over, even
+if its number belongs to some other process by now. flock(2) goes with the open file: workers inherit it and close it
+at once; so it ends with the master, whatever ends that.
+
+A file may be removed between our opening and our locking it (its owner leaves just then): we would hold the lock of a
+file that has no name, beside another master that holds one of its own. So what was locked is compared with the path.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
+import re
+import stat
 from typing import TYPE_CHECKING
 
-from corepool.errors import ControlError
+from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+_MAX_BYTES = 32  # a number and a newline; what is longer is no pidfile
 
 
 class PidFile:
-    """Owns the file at `path` from `acquire` to `release`."""
+    """The file at `path`, from `acquire` to `release`."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = path.absolute()
         self._fd = -1
 
     def acquire(self) -> None:
-        """Lock the file and write our pid into it.
+        """Lock the file, made if need be, and write our process id into it.
 
-        :raises ControlError: another pool holds it, or it can't be written.
+        :raises ConfigError: another master runs, the file is something else, or it can't be made.
         """
         try:
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            self._fd = _lock(self._path)
         except OSError as error:
-            raise ControlError(f"pidfile {self._path}: {error.strerror}") from None
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pid = os.read(fd, 32).decode("ascii", "replace").strip()
-            os.close(fd)
-            raise ControlError(f"pidfile {self._path}: another pool runs with it (pid {pid})") from None
-        os.ftruncate(fd, 0)
-        os.write(fd, b"%d\n" % os.getpid())
-        self._fd = fd
+            raise ConfigError([f'process.pidfile = "{self._path}": {error.strerror}']) from None
 
     def take_over(self) -> None:
-        """Put a file of our own, locked, in the place of that of the master before us, which still holds it.
+        """Put a locked file of our own in the place of that which the master before us holds, at an upgrade.
 
-        :raises ControlError: it can't be written.
+        :raises ConfigError: it can't be made.
         """
+        # That master removes its file only if it is still the one it has locked.
         beside = PidFile(self._path.with_name(f"{self._path.name}~"))
         beside.acquire()
-        beside._path.rename(self._path)
+        try:
+            beside._path.replace(self._path)
+        except OSError as error:
+            beside.release()
+            raise ConfigError([f'process.pidfile = "{self._path}": {error.strerror}']) from None
         self._fd = beside._fd
 
     def release(self) -> None:
-        """Remove the file, if it is still ours. Idempotent."""
-        if self._fd < 0:
-            return
+        """Remove the file if it is still ours, and give up the lock. Idempotent."""
         fd, self._fd = self._fd, -1
+        if fd < 0:
+            return
         try:
-            if os.path.samestat(os.fstat(fd), self._path.lstat()):
+            # Removed before it is unlocked, or we might remove what the next master has just locked.
+            if _is_at(fd, self._path):
                 self._path.unlink()
         except OSError:
-            pass  # somebody has removed it
+            pass  # the folder is gone or read-only by now; a file without a lock hinders nobody
         os.close(fd)
+
+
+@contextlib.contextmanager
+def held(pidfile: PidFile | None, *, later: bool) -> Iterator[None]:
+    """Hold a pidfile, if there is one, until the pool has ended.
+
+    :param later: somebody else's is taken over on the way.
+    """
+    try:
+        if pidfile is not None and not later:
+            pidfile.acquire()
+        yield
+    finally:
+        if pidfile is not None:
+            pidfile.release()
+
+
+def _lock(path: Path) -> int:
+    while True:
+        # O_NOFOLLOW: in a folder that others can write to, root must not be led to another file.
+        # O_NONBLOCK: a FIFO without a reader must not keep us.
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        fd = os.open(path, flags, 0o644)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is_at(fd, path):
+                os.close(fd)
+                continue
+            _refuse_others_data(fd)
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+        except BlockingIOError:
+            pid = os.pread(fd, _MAX_BYTES, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(fd)
+            raise OSError(errno.EAGAIN, f"another master runs (pid {pid}); stop it, or choose another file") from None
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+
+def _refuse_others_data(fd: int) -> None:
+    """Keep a misspelt path from costing somebody's file.
+
+    :raises OSError: EEXIST, when it is neither empty nor a pidfile.
+    """
+    if not stat.S_ISREG(os.fstat(fd).st_mode) or not re.fullmatch(rb"\s*\d*\s*", os.pread(fd, _MAX_BYTES, 0)):
+        raise OSError(errno.EEXIST, "the file exists and is no pidfile; remove it by hand, or choose another path")
+
+
+def _is_at(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.lstat())
+    except FileNotFoundError:
+        return False

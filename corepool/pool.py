@@ -17,14 +17,15 @@ from corepool.config.load import control_socket_path
 from corepool.config.mistakes import spell_value
 from corepool.config.settings import WorkersRange
 from corepool.errors import ConfigError, ControlError, PluginError
-from corepool.identity import Identity, limit_descriptors, mistakes_of
+from corepool.identity import Identity, file_rights, settle
 from corepool.listener import BoundSocket, Configuration, Listener, ListenerLine
+from corepool.log import entrust_logs
 from corepool.master.commands import commands_of
 from corepool.master.control import ControlSocket
 from corepool.master.master import MAX_LISTENERS, Master
 from corepool.master.notify import ServiceManager
 from corepool.master.upgrade import Inheritance
-from corepool.pidfile import PidFile
+from corepool.pidfile import PidFile, held
 from corepool.spec.dispatcher import Dispatcher
 from corepool.spec.scaler import Scaler
 from corepool.spec.transport import Endpoint, Transport
@@ -83,23 +84,15 @@ class Pool:
 
         :returns: the exit status.
         :raises ConfigError: with every mistake, addresses that can't be bound among them; nothing was started.
-        :raises ControlError: the control socket or the pidfile that was asked for is taken or can't be made.
+        :raises ControlError: the control socket that was asked for is taken or can't be made.
         :raises BootError: the first generation of workers could not start.
         """
-        process = self._settings.process
-        limit_descriptors(process.nofile)
-        if process.umask is not None:
-            os.umask(process.umask)
-        if self._pidfile is not None and not self._inheritance.is_upgrade:
-            self._pidfile.acquire()
-        try:
+        settle(self._settings.process)
+        with held(self._pidfile, later=self._inheritance.is_upgrade):
             master, control = self.assemble()
             rehearse()
             _yield_to_workers()
             master.run(control)
-        finally:
-            if self._pidfile is not None:
-                self._pidfile.release()
         return 0
 
     def assemble(self) -> tuple[Master, ControlSocket]:
@@ -107,6 +100,9 @@ class Pool:
 
         Raises as `run`.
         """
+        identity = Identity.of(self._settings.process)
+        if identity.account is not None:
+            entrust_logs(identity.account.uid, identity.account.gid)
         plan = _Plan(self._settings, self._registry, self._places)
         bound = plan.bind(inheritance=self._inheritance)
         scaler = plan.scaler
@@ -122,28 +118,29 @@ class Pool:
             return run_worker(seat, configuration, self._keep_fds)
 
         master = Master(
-            configuration=_configuration(self._settings, scaler, bound),
+            configuration=_configuration(self._settings, scaler, bound, identity),
             version=__version__,
             service_manager=ServiceManager(os.environ, os.getpid()),
             run_worker=serve,
-            read_again=self._read_again,
+            read_again=lambda open_already: self._read_again(open_already, identity),
             on_ready=lambda: self._on_ready(bound, control),
         )
         return master, control
 
-    def _read_again(self, open_already: Sequence[BoundSocket]) -> Configuration:
+    def _read_again(self, open_already: Sequence[BoundSocket], identity: Identity) -> Configuration:
         """Make the configuration of a reload.
 
         :raises ConfigError: with every mistake; nothing has changed.
         """
         settings, registry = self._read_settings_again()
-        for table in ("control", "log"):
+        for table in ("process", "control", "log"):
             if getattr(settings, table) != getattr(self._settings, table):
                 log.warning("[%s] has changed: that takes effect when the pool is started anew", table)
+        settings = settings.model_copy(update={"process": self._settings.process})
         plan = _Plan(settings, registry, self._places)
         bound = plan.bind(open_already)
         assert plan.scaler is not None
-        return _configuration(settings, plan.scaler, bound)
+        return _configuration(settings, plan.scaler, bound, identity)
 
     def _listen_for_control(self, commands: Mapping[str, Command]) -> ControlSocket:
         control = ControlSocket(control_socket_path(self._settings.control), commands)
@@ -160,11 +157,17 @@ class Pool:
             for each in bound:
                 each.transport.adopt(each.endpoint, each.socket)
             control.take_place()
-            if self._pidfile is not None:
-                self._pidfile.take_over()
+            self._take_over_pidfile()
             self._inheritance.say_ready()
         if self._announce is not None:
             self._announce([_line(each) for each in bound])
+
+    def _take_over_pidfile(self) -> None:
+        try:
+            if self._pidfile is not None:
+                self._pidfile.take_over()
+        except ConfigError as error:  # the other master is about to leave: serving comes first
+            log.warning("%s", error)
 
 
 class _Places:
@@ -198,10 +201,11 @@ class _Plan:
     """The listeners of a configuration, made as far as they can be; `mistakes` tells about the rest."""
 
     def __init__(self, settings: Settings, registry: Registry, places: _Places) -> None:
-        self.mistakes: list[str] = list(mistakes_of(settings.process))
+        self.mistakes: list[str] = []
         self._places = places
         self._registry = registry
         self._pool = settings.pool
+        self._rights = file_rights(settings.process)
         self._listeners: list[tuple[str, ListenerSettings, Listener | None]] = []
         self.scaler = self._make_scaler()
         self._endpoints: list[tuple[str, int, Endpoint, Transport]] = []
@@ -230,13 +234,13 @@ class _Plan:
             same = next((each for each in reusable if each.endpoint.url == endpoint.url), None)
             if same is not None and listener is not None:
                 reusable.remove(same)
-                same.socket.listen(settings.backlog)
+                transport.relisten(same.socket, settings.backlog)
                 bound.append(replace(same, listener=listener))
                 continue
             try:
                 sock = None if inheritance is None else inheritance.take(endpoint.url)
                 if sock is not None:
-                    sock.listen(settings.backlog)
+                    transport.relisten(sock, settings.backlog)
                 else:
                     sock = transport.listen(endpoint, settings.backlog)
             except OSError as error:
@@ -305,7 +309,7 @@ class _Plan:
 
     def _add_endpoint(self, where: str, index: int, url: str) -> None:
         try:
-            endpoint = Endpoint.parse(url)
+            endpoint = replace(Endpoint.parse(url), rights=self._rights)
         except ValueError as error:
             self._add(f"{where} = {spell_value(url)}: {error}")
             return
@@ -341,8 +345,11 @@ class _Plan:
             self.mistakes.append(mistake)
 
 
-def _configuration(settings: Settings, scaler: Scaler, bound: Sequence[BoundSocket]) -> Configuration:
+def _configuration(
+    settings: Settings, scaler: Scaler, bound: Sequence[BoundSocket], identity: Identity
+) -> Configuration:
     pool = _within_descriptor_limit(settings.pool)
+    name = settings.process.name or ", ".join(listener.name for listener in settings.listener)
     match pool.workers:
         case "auto":
             least = most = available_cpus()
@@ -350,7 +357,7 @@ def _configuration(settings: Settings, scaler: Scaler, bound: Sequence[BoundSock
             pass
         case int(least):
             most = least
-    return Configuration(pool, Identity.of(settings.process), scaler, least, most, tuple(bound))
+    return Configuration(name, pool, identity, scaler, least, most, tuple(bound))
 
 
 def _line(bound: BoundSocket) -> ListenerLine:

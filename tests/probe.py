@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 SOURCE = """
-import json, os, resource, signal, subprocess, sys, time
+import os, signal, subprocess, sys, time
 from corepool import hookimpl
 
 class Probe:
@@ -34,21 +34,6 @@ class Probe:
 
     def do_pid(self, conn, line):
         conn.send(b"%d\\n" % os.getpid())
-
-    def do_identity(self, conn, line):
-        try:
-            os.setuid(0)
-            back = True
-        except OSError:
-            back = False
-        umask = os.umask(0)
-        os.umask(umask)
-        told = {
-            "uid": os.getresuid(), "gid": os.getresgid(), "groups": sorted(os.getgroups()), "back": back,
-            "umask": umask, "nofile": resource.getrlimit(resource.RLIMIT_NOFILE)[0], "pid": os.getpid(),
-            "nice": os.getpriority(os.PRIO_PROCESS, 0), "cpus": sorted(os.sched_getaffinity(0)),
-        }
-        conn.send(json.dumps(told).encode() + b"\\n")
 
     def do_crash(self, conn, line):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import tomli
 from pydantic import ValidationError
 
+from corepool.config.accounts import process_mistakes
 from corepool.config.environment import PREFIX, values_of
 from corepool.config.mistakes import describe_mistakes, spell_value
 from corepool.config.salvage import salvage
@@ -211,6 +212,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     """Find what is wrong between keys that are each right."""
     if "\0" in (settings.control.socket or ""):
         yield "control.socket: a path can't contain NUL"
+    yield from process_mistakes(settings.process)
     workers = settings.pool.workers
     if isinstance(workers, WorkersRange):
         if workers.min > workers.max:

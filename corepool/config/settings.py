@@ -8,22 +8,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from corepool.config.accounts import AccountName
 from corepool.config.durations import Duration, DurationOrOff
+from corepool.config.masks import FileMask
 from corepool.config.sizes import SizeOrOff
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 OptionTable = dict[str, object]
-
-
-def _octal(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            return int(value, 8)
-        except ValueError:
-            raise ValueError('expected an octal number such as "0027"') from None
-    return value
 
 
 class _Table(BaseModel):
@@ -100,28 +93,33 @@ class PoolSettings(_Table):
 
 
 class ProcessSettings(_Table):
-    """[process]: what the processes are to the system."""
+    """[process]: what master and workers are to the system. Read once, at the start."""
 
-    user: Annotated[str, Field(min_length=1)] | None = None
-    """Workers run as this user, and can't get back; the master stays who it is, to bind what a reload adds."""
+    name: Name | None = None
+    """What process titles call the pool; unset: the names of its listeners."""
 
-    group: Annotated[str, Field(min_length=1)] | None = None
-    """Workers run in this group; unset: the user's own, with all it is a member of."""
+    user: AccountName | None = None
+    """Workers run as this user, by name or number; the master stays root, to bind and to clean up (nginx, gunicorn)."""
 
-    umask: Annotated[int, BeforeValidator(_octal, json_schema_input_type=str), Field(ge=0, le=0o777)] | None = None
-    """Permissions that new files don't get, in octal; unset: as inherited."""
+    group: AccountName | None = None
+    """Workers run in this group, by name or number; unset: the user's own. The user's further groups come with it."""
+
+    umask: FileMask | None = None
+    """Permissions that new files don't get, in octal, socket files without a ?mode= among them; unset: as inherited."""
 
     nofile: Annotated[int, Field(ge=64)] | Literal["max"] = "max"
-    """Descriptors that a process may have; "max" is the hard limit, which is the most that a user may ask for."""
+    """Descriptors a process may have; "max": the hard limit (nginx: worker_rlimit_nofile). Below 64 nothing works."""
 
-    nice: Annotated[int, Field(ge=-20, le=19)] = 0
-    """How workers give way to others; below 0 needs privileges."""
+    nice: Annotated[int, Field(ge=-20, le=19)] | None = None
+    """Priority of all processes, from -20, the highest, to 19; unset: as inherited. Below 0 takes privileges."""
 
-    affinity: Literal["off", "auto"] = "off"
-    """"auto": each worker runs on one CPU of its own, as far as there are enough."""
+    affinity: (
+        Literal["off", "auto"] | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, strict=False)]
+    ) = "off"
+    """CPUs that workers are pinned to, one each in turn: "auto": all that the pool may use, or a list."""
 
     pidfile: Annotated[str, Field(min_length=1)] | None = None
-    """A file with the master's pid, locked as long as it runs."""
+    """File with the master's process id, locked while it runs."""
 
 
 class ControlSettings(_Table):

@@ -40,7 +40,7 @@ from corepool.master.upgrade import Successor
 from corepool.master.workers import WorkerEntry, Workers
 from corepool.spec.scaler import PoolLoad
 from corepool.spec.types import ExitCause, ExitStatus, PoolInfo
-from corepool.title import entitle_master
+from corepool.title import Title, count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -110,6 +110,7 @@ class Master:
         self._control: ControlSocket | None = None
         self._started_at = self._loop.time()
         self._heartbeats_checked_at = self._started_at
+        self._title = Title()
         self._load_seen_at = self._started_at
         self._busy_seen_ns = 0
         self._boot_failure: str | None = None
@@ -611,13 +612,13 @@ class Master:
     # --- what recurs
 
     def _check_heartbeats(self) -> None:
-        entitle_master(self._workers.target)
         now, timeout_s = self._loop.time(), self._serving.pool.heartbeat_timeout
         interval_s = timeout_s / 4
         # If the whole pool was stopped or starved, the workers get a full interval to show that they live.
         if now - self._heartbeats_checked_at < 2 * interval_s:
             self._supervisor.check_heartbeats(timeout_s)
         self._heartbeats_checked_at = now
+        self._title.show(f"master [{self._serving.name}] {count(len(self._workers), 'worker')}")
         self._loop.call_later(interval_s, self._check_heartbeats)
 
     def _recycle(self) -> None:
@@ -698,6 +699,8 @@ class Master:
             version=self._version,
             workers=self._workers.target,
             bind=tuple(each.url for each in self._serving.bound),
+            workers_uid=-1 if self._serving.identity.account is None else self._serving.identity.account.uid,
+            workers_gid=-1 if self._serving.identity.account is None else self._serving.identity.account.gid,
         )
 
 

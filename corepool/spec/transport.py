@@ -32,6 +32,19 @@ class ByteStream(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class FileRights:
+    """Whose a socket file is, as [process] says.
+
+    `uid` and `gid` are for chown(2): -1 leaves what is. `umask` is None where none was configured: then what is made
+    is for its owner alone, whatever umask the pool happened to be started with.
+    """
+
+    uid: int = -1
+    gid: int = -1
+    umask: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where to listen, as written in the configuration: a URL, taken apart.
 
@@ -45,6 +58,7 @@ class Endpoint:
     port: int | None = None
     path: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
+    rights: FileRights = FileRights()
 
     @classmethod
     def parse(cls, url: str) -> Endpoint:
@@ -108,6 +122,14 @@ class Transport(ABC):
         Ownership: the stream owns `sock`; if this raises OSError the caller closes `sock`.
         """
         return sock
+
+    def relisten(self, listening: socket.socket, backlog: int) -> None:
+        """Go on listening on a socket that has been listening already: after a reload or an upgrade.
+
+        Runs in: master.
+        :raises OSError: as the system said.
+        """
+        listening.listen(backlog)
 
     def adopt(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: B027  # few have anything to note
         """Take note that a socket which another master had bound is this one's from now on.

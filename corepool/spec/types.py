@@ -59,12 +59,18 @@ class ExitCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PoolInfo:
-    """The pool, for hooks in the master."""
+    """The pool, for hooks in the master.
+
+    `workers_uid` and `workers_gid` are whom the files have to belong to that a hook makes for workers: as chown(2)
+    takes them, -1 where workers run as the master does.
+    """
 
     pid: int
     version: str
     workers: int
     bind: tuple[str, ...]
+    workers_uid: int = -1
+    workers_gid: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,13 @@ class TransportContract(ABC):
     def endpoint(self, folder: Path) -> Endpoint:
         """Give somewhere to listen that nobody else uses: port 0, or a path in `folder`, which is empty."""
 
+    def again(self, endpoint: Endpoint, url: str) -> Endpoint:  # noqa: ARG002
+        """Give the endpoint to listen on what `endpoint` was bound to as `url`.
+
+        Override it if the URLs as bound are not of your own scheme.
+        """
+        return Endpoint.parse(url)
+
     def connect(self, url: str) -> socket.socket:
         """Connect to a URL that `Transport.url` gave. Override it for schemes beside tcp and unix."""
         return connect(url)
@@ -115,10 +122,11 @@ class TransportContract(ABC):
         assert 0 not in nodelay
 
     def test_listening_twice_says_address_in_use_and_leaves_the_first_alone(self, tmp_path: Path) -> None:
-        with self._listening(tmp_path) as (transport, listening, url):
+        endpoint = self.endpoint(tmp_path)
+        with self._listening(tmp_path, endpoint) as (transport, listening, url):
             before = set(tmp_path.iterdir())
             with pytest.raises(OSError, match=r"\w+") as raised:
-                self.make().listen(Endpoint.parse(url), _BACKLOG)
+                self.make().listen(self.again(endpoint, url), _BACKLOG)
 
             assert raised.value.errno == errno.EADDRINUSE
             assert set(tmp_path.iterdir()) == before
@@ -135,15 +143,18 @@ class TransportContract(ABC):
         assert list(tmp_path.iterdir()) == []
 
     def test_can_be_bound_again_at_once_although_connections_were_open(self, tmp_path: Path) -> None:
-        with self._listening(tmp_path) as (transport, listening, url):
+        first = self.endpoint(tmp_path)
+        with self._listening(tmp_path, first) as (transport, listening, url):
             self._converse(transport, listening, url, b"x")
 
-        again, endpoint = self.make(), Endpoint.parse(url)
+        again, endpoint = self.make(), self.again(first, url)
         again.close(endpoint, again.listen(endpoint, _BACKLOG))
 
     @contextlib.contextmanager
-    def _listening(self, folder: Path) -> Iterator[tuple[Transport, socket.socket, str]]:
-        transport, endpoint = self.make(), self.endpoint(folder)
+    def _listening(
+        self, folder: Path, endpoint: Endpoint | None = None
+    ) -> Iterator[tuple[Transport, socket.socket, str]]:
+        transport, endpoint = self.make(), endpoint or self.endpoint(folder)
         listening = transport.listen(endpoint, _BACKLOG)
         try:
             yield transport, listening, transport.url(endpoint, listening)

@@ -15,7 +15,7 @@ from corepool.ipc.messages import MAX_PAYLOAD, Kind, Message
 from corepool.ipc.scoreboard import Cell
 from corepool.log import reopen_logs
 from corepool.spec.types import ListenerInfo, WorkerLoad
-from corepool.title import entitle_worker
+from corepool.title import Title, count
 from corepool.worker.deadlines import Deadlines
 from corepool.worker.drain import Drain
 from corepool.worker.intake import BacklogReader, Intake
@@ -25,6 +25,7 @@ from corepool.worker.process import (
     TERMINAL_SIGNALS,
     detach_from_master,
     die_if_orphaned,
+    die_with_master,
     set_orphan_alarm,
 )
 from corepool.worker.reactor import Reactor
@@ -49,12 +50,13 @@ def run_worker(seat: Seat, configuration: Configuration, keep: Iterable[int]) ->
     :param keep: descriptors to keep besides the standard three, the channel and the sockets it accepts on.
     :returns: the exit status.
     """
-    configuration.identity.assume(seat.slot)
     own = [each.socket.fileno() for each in configuration.bound if each.listener.dispatcher.worker_accepts]
     detach_from_master([*keep, seat.channel.fd, *own], seat.master_pid)
     os.environ.pop("NOTIFY_SOCKET", None)  # systemd listens to the master only
     worker = WorkerProcess(seat, configuration)
     try:
+        configuration.identity.assume(seat.slot)
+        die_with_master(seat.master_pid)
         worker.boot()
     except BaseException as error:  # noqa: BLE001  # SystemExit of an application is a boot failure as well
         report = "".join(traceback.format_exception(error))
@@ -113,6 +115,7 @@ class WorkerProcess:
         # Often enough that a late heartbeat means a stuck loop, seldom enough to cost nothing.
         self._heartbeat_interval_s = min(1.0, pool.heartbeat_timeout / 4)
         self._heartbeat_due = 0.0
+        self._title = Title()
         self._orphaned = False
 
     def boot(self) -> None:
@@ -179,7 +182,8 @@ class WorkerProcess:
         cells[Cell.LAG_NS] = max(0, int((now - self._heartbeat_due) * 1e9))
         cells[Cell.HEARTBEAT_NS] = int(now * 1e9)
         self._publish()
-        entitle_worker(self.slot, self.generation, cells[Cell.ACCEPTED] - cells[Cell.CLOSED])
+        connections = count(cells[Cell.ACCEPTED] - cells[Cell.CLOSED], "connection")
+        self._title.show(f"worker {self.slot} [{connections}]")
         self._heartbeat_due = now + self._heartbeat_interval_s
         self.loop.call_at(self._heartbeat_due, self._beat)
 

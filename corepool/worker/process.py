@@ -53,12 +53,17 @@ def detach_from_master(keep: Iterable[int], master_pid: int) -> None:
         # A handler and not SIG_IGN, which programs that the worker starts would inherit.
         signal.signal(signum, _ignore)
     _close_all_but({0, 1, 2, *keep})
+    die_with_master(master_pid)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    faulthandler.enable(file=_STDERR, all_threads=True)
+
+
+def die_with_master(master_pid: int) -> None:
+    """Have the kernel send TERM when the master dies; again after each change of user, which forgets it (prctl(2))."""
     # TERM kills while the worker boots; later it is an event. If the master died before prctl, nobody sends it.
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != master_pid:
         os._exit(0)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    faulthandler.enable(file=_STDERR, all_threads=True)
 
 
 def die_if_orphaned(master_pid: int) -> None:

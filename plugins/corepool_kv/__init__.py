@@ -11,7 +11,7 @@ from corepool_kv.server import Server
 from corepool_kv.stores import GROUP, Store, StoreError
 
 if TYPE_CHECKING:
-    from corepool import CloseReason, Connection, Worker
+    from corepool import CloseReason, Connection, PoolInfo, Worker
     from corepool_kv.session import Session
 
 __all__ = ["Kv", "KvOptions", "Store", "StoreError"]
@@ -34,8 +34,8 @@ class Kv:
         self._server: Server
 
     @hookimpl
-    def on_start(self) -> None:
-        self._store.prepare()
+    def on_start(self, pool: PoolInfo) -> None:
+        self._store.prepare(pool.workers_uid, pool.workers_gid)
 
     @hookimpl
     def on_stop(self) -> None:

@@ -61,7 +61,7 @@ def test_the_starter_shows_every_key_with_its_default(corepool: Corepool, tmp_pa
     assert PoolSettings.model_validate(shown["pool"]) == PoolSettings()
     assert LogSettings.model_validate(shown["log"] | {"file": None}) == LogSettings()
     assert set(shown["process"]) == set(ProcessSettings.model_fields)
-    unset = dict.fromkeys(("user", "group", "umask", "pidfile"))
+    unset = dict.fromkeys(("name", "user", "group", "umask", "nice", "pidfile"))
     assert ProcessSettings.model_validate(shown["process"] | unset) == ProcessSettings()
     required = {"name", "bind", "protocol"}
     assert ListenerSettings.model_validate(listener | {"dispatcher": None}) == ListenerSettings.model_validate(
@@ -82,6 +82,9 @@ def test_the_schema_accepts_the_starter(corepool: Corepool, tmp_path: Path, sche
         "[pool]\nworkers = 0",
         "[pool]\nwrokers = 1",
         '[pool]\nworkers = "4"',
+        '[process]\numask = "0099"',
+        "[process]\nnofile = 3",
+        "[process]\naffinity = []",
         '[log]\nlevel = "loud"',
         '[[listener]]\nname = "a"\nbind = []\nprotocol = "echo"',
         '[[listener]]\nname = "a"\nbind = ["tcp://h:1"]\nprotocol = "echo"\noptions = { loud = true }',

@@ -1,88 +1,134 @@
-"""Sockets that somebody else has bound: systemd, or whoever starts the pool."""
+"""Pools on sockets that whoever started them has bound, as systemd does. Real processes."""
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
+from insider import config, evaluate, files
 
-from corepool import Endpoint
+from corepool.testing.sockets import connect, receive_exactly
 from corepool.testing.waiting import wait_until
-from corepool_fd import Inherited, Systemd
 
 if TYPE_CHECKING:
+    from corepool.testing.pool import PoolProcess
     from tests.conftest import Pools
 
+# As the service manager: binds, tells in the environment, and executes the pool, which has the same pid.
 ACTIVATE = """
 import os, socket, sys
-count, names, *command = sys.argv[1:]
-for number in range(int(count)):
-    if number % 2:
-        sock = socket.socket(socket.AF_UNIX)
-        sock.bind("inherited.sock")
-    else:
-        sock = socket.create_server(("127.0.0.1", 0))
-    sock.listen()
-    os.dup2(sock.fileno(), 3 + number + 10)
-    sock.close()
-for number in range(int(count)):
-    os.dup2(3 + number + 10, 3 + number)
-    os.close(3 + number + 10)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=count, LISTEN_FDNAMES=names)
-os.execvp(command[0], command)
+tcp = socket.create_server(("127.0.0.1", 0), backlog=100)
+unix = socket.socket(socket.AF_UNIX)
+unix.bind("activated.sock")
+unix.listen(100)
+for number, sock in enumerate((tcp, unix), 50):
+    os.dup2(sock.fileno(), number)
+os.dup2(50, 3)
+os.dup2(51, 4)
+os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "2", "LISTEN_FDNAMES": "web:files"}
+os.execvp(sys.argv[1], sys.argv[1:])
 """
-CONFIG = """
-[pool]
-workers = 2
-[[listener]]
-name = "echo"
-bind = {bind}
-protocol = "echo"
-dispatcher = "{dispatcher}"
-"""
+ACTIVATED = (sys.executable, "-c", ACTIVATE)
 
 
-@pytest.mark.parametrize("dispatcher", ["least-connections", "kernel"])
-@pytest.mark.parametrize(
-    ("bind", "names"),
-    [
-        (["fd://3", "fd://4"], ""),
-        (["systemd://one", "systemd://two"], "one:two"),
-    ],
-)
-def test_inherited_sockets_are_served(pool: Pools, bind: list[str], names: str, dispatcher: str) -> None:
-    wrapper = (sys.executable, "-c", ACTIVATE, str(len(bind)), names)
-    running = pool(CONFIG.format(bind=bind, dispatcher=dispatcher).replace("'", '"'), wrapper=wrapper)
-    urls = running.urls()
-    assert [url.partition(":")[0] for url in urls] == ["tcp", "unix"]
-    for _ in range(2):
-        with running.connect() as client:
-            client.sendall(b"hello")
-            assert client.recv(5) == b"hello"
-        running.send_signal(1)
-        wait_until(lambda: running.status()["reload"]["state"] == "done")
-    assert running.urls() == urls
+def on(bind: str, dispatcher: str = "round-robin") -> str:
+    return config(workers=2).replace('["tcp://127.0.0.1:0"]', bind).replace('"round-robin"', f'"{dispatcher}"')
+
+
+@pytest.mark.parametrize("dispatcher", ["round-robin", "kernel"])
+@pytest.mark.parametrize("bind", ['["systemd://web", "systemd://files"]', '["fd://3", "fd://4"]'])
+def test_the_pool_serves_on_what_it_was_given(pool: Pools, bind: str, dispatcher: str) -> None:
+    running = pool(on(bind, dispatcher), files=files(), wrapper=ACTIVATED)
+    tcp, unix = running.urls()
+    assert tcp.startswith("tcp://127.0.0.1:")
+    assert unix == "unix://activated.sock"
+    assert evaluate(running, "6 * 7") == 42
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(str(running.directory / "activated.sock"))
+        client.sendall(b"6 * 7")
+        assert receive_exactly(client, 3) == b"42\n"
     running.stop()
-    assert (running.directory / "inherited.sock").exists(), "it is not ours to remove"
+
+    assert (running.directory / "activated.sock").is_socket()
 
 
-def test_what_was_not_passed_is_said(pool: Pools) -> None:
-    running = pool(CONFIG.format(bind='["systemd://x", "fd://77"]', dispatcher="kernel"), wait=False, exit_status=2)
-    running.wait()
-    assert "systemd has passed no sockets to this process" in running.stderr
-    assert "descriptor 77 is no socket" in running.stderr
+def test_the_only_socket_needs_no_name_and_an_unnamed_one_has_that_of_sd_listen_fds(pool: Pools) -> None:
+    nameless = (sys.executable, "-c", ACTIVATE.replace('"web:files"', '""'))
+    alone = (sys.executable, "-c", ACTIVATE.replace('"LISTEN_FDS": "2"', '"LISTEN_FDS": "1"'))
 
-    wrapper = (sys.executable, "-c", ACTIVATE, "1", "http")
-    toml = CONFIG.format(bind='["systemd://other"]', dispatcher="kernel")
-    running = pool(toml, wrapper=wrapper, wait=False, exit_status=2)
-    running.wait()
-    assert "no (further) socket named 'other'; it has passed: http" in running.stderr
+    assert evaluate(pool(on('["systemd://unknown?index=0"]'), files=files(), wrapper=nameless), "6 * 7") == 42
+    assert evaluate(pool(on('["systemd://"]'), files=files(), wrapper=alone), "6 * 7") == 42
 
 
-def test_wrong_urls_are_refused() -> None:
-    for url in ("fd://", "fd://x", "fd://3/x", "fd://3:4"):
-        with pytest.raises(ValueError, match="expected fd://N"):
-            Inherited().check(Endpoint.parse(url))
-    with pytest.raises(ValueError, match="expected systemd://NAME"):
-        Systemd().check(Endpoint.parse("systemd://a/b"))
+def test_programs_that_workers_start_inherit_no_socket(pool: Pools) -> None:
+    running = pool(on('["systemd://web"]'), files=files(), wrapper=ACTIVATED)
+
+    started = evaluate(
+        running,
+        "__import__('subprocess').check_output(['sh', '-c', 'ls -l /proc/self/fd'], close_fds=False).decode()"
+        ".count('socket:')",
+    )
+
+    assert started == 0
+
+
+def test_a_socket_that_was_not_passed_is_a_mistake(pool: Pools) -> None:
+    running = pool(on('["systemd://nope", "fd://77"]'), files=files(), wrapper=ACTIVATED, wait=False, exit_status=2)
+
+    assert running.wait() == 2
+    assert (
+        "listener[0].bind[0]: can't listen on systemd://nope: the service manager has passed no socket 'nope'; "
+        "it has passed web, files" in running.stderr
+    )
+    assert (
+        "listener[0].bind[1]: can't listen on fd://77: descriptor 77 was not passed to this process: "
+        "Bad file descriptor" in running.stderr
+    )
+
+
+def test_no_two_listeners_take_the_same_socket(pool: Pools) -> None:
+    running = pool(on('["systemd://web", "fd://3"]'), files=files(), wrapper=ACTIVATED, wait=False, exit_status=2)
+
+    assert running.wait() == 2
+    assert "can't listen on fd://3: descriptor 3 is in use by this pool already" in running.stderr
+
+
+def operate(pool: PoolProcess, command: str) -> None:
+    arguments = [sys.executable, "-m", "corepool", command, "--control", str(pool.control)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_reload_can_leave_a_socket_and_come_back_to_it(pool: Pools) -> None:
+    running = pool(on('["systemd://web", "systemd://files"]'), files=files(), wrapper=ACTIVATED)
+    url = running.urls()[0]
+    path = running.directory / "corepool.toml"
+    path.write_text(on('["systemd://files"]'))
+    operate(running, "reload")
+    assert running.urls() == ["unix://activated.sock"]
+    with connect(url) as waiting:  # in the backlog of a socket that nobody serves
+        waiting.sendall(b"6 * 7")
+        path.write_text(on('["systemd://web", "systemd://files"]'))
+        operate(running, "reload")
+
+        assert receive_exactly(waiting, 3) == b"42\n"
+
+
+def test_an_upgrade_passes_the_socket_on(pool: Pools) -> None:
+    running = pool(on('["systemd://web"]'), files=files(), wrapper=ACTIVATED)
+    url = running.urls()[0]
+    operate(running, "upgrade")
+    assert running.wait() == 0
+    master = running.status()["pid"]
+
+    assert running.urls() == [url]
+    assert evaluate(running, "6 * 7") == 42
+    os.kill(master, signal.SIGTERM)
+    wait_until(lambda: not psutil.pid_exists(master) and not running.left_over())

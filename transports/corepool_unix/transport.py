@@ -34,7 +34,7 @@ from corepool import Address, Transport
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from corepool import Endpoint
+    from corepool import Endpoint, FileRights
 
 _MAX_PATH_BYTES = 107  # sun_path has 108 with the closing NUL; unix(7)
 _LOCK_DEADLINE_S = 1.0  # an honest holder keeps the lock for under a millisecond
@@ -55,8 +55,9 @@ class Unix(Transport):
     class Options(corepool.Options):
         """The URL's ?query."""
 
-        mode: Annotated[int, BeforeValidator(_parse_mode, json_schema_input_type=str)] = 0o600
-        """Permissions of the socket file, in octal: who may write may connect."""
+        mode: Annotated[int | None, BeforeValidator(_parse_mode, json_schema_input_type=str)] = None
+        """Permissions of the socket file, in octal: who may write may connect. Unset: 0600, or 0666 less the umask
+        of [process], if there is one."""
 
     def __init__(self, options: Options) -> None:
         self._mode = options.mode
@@ -89,7 +90,7 @@ class Unix(Transport):
                 _bind(listening, b"\0" + os.fsencode(endpoint.path[1:]), f"the name {endpoint.path!r}")
                 listening.listen(backlog)
             else:
-                self._listen_on_file(listening, Path(endpoint.path), backlog)
+                self._listen_on_file(listening, Path(endpoint.path), backlog, endpoint.rights)
         except BaseException:
             self.close(endpoint, listening)
             raise
@@ -126,19 +127,22 @@ class Unix(Transport):
             self._ours = None
         listening.close()
 
-    def _listen_on_file(self, listening: socket.socket, path: Path, backlog: int) -> None:
+    def _listen_on_file(self, listening: socket.socket, path: Path, backlog: int, rights: FileRights) -> None:
         if not path.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, f"the folder {str(path.parent)!r} doesn't exist")
         with _locked(path.parent):
             _remove_stale(path)
             # Not chmod(2) afterwards: between the two anybody could connect. The umask belongs to the
             # whole process, but the master has no other thread to make a file meanwhile.
-            umask = os.umask(0o777 & ~self._mode)
+            umask = os.umask(0o777 & ~_mode_of(self._mode, rights))
             try:
                 _bind(listening, os.fsencode(path), f"the socket {str(path)!r}")
             finally:
                 os.umask(umask)
             self._ours = _identity(path)
+            if (rights.uid, rights.gid) != (-1, -1):
+                # Nobody listens yet: whoever could connect between the two would be refused.
+                os.chown(path, rights.uid, rights.gid, follow_symlinks=False)
             listening.listen(backlog)
 
 
@@ -149,6 +153,13 @@ def _bind(listening: socket.socket, address: bytes, what: str) -> None:
         if error.errno == errno.EADDRINUSE:
             raise OSError(error.errno, f"{what} is in use: another process listens on it") from error
         raise OSError(error.errno, f"{what} can't be made: {error.strerror}") from error
+
+
+def _mode_of(mode: int | None, rights: FileRights) -> int:
+    """Say what permissions the file gets: an umask that was only inherited opens it to nobody."""
+    if mode is not None:
+        return mode
+    return 0o600 if rights.umask is None else 0o666 & ~rights.umask
 
 
 @contextlib.contextmanager

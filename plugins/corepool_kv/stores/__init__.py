@@ -88,8 +88,11 @@ class Store(Protocol):
     """A commit waits for more than memory. Then `begin`, `commit`, `abort` and what is between them run in a
     thread of their own, always the same, and beside `read`."""
 
-    def prepare(self) -> None:
-        """Make what all workers share. Runs in: master, before the first fork."""
+    def prepare(self, uid: int, gid: int) -> None:
+        """Make what all workers share. Runs in: master, before the first fork.
+
+        :param uid: and `gid`: whom files have to belong to, as chown(2) takes them.
+        """
 
     def discard(self) -> None:
         """Remove what was temporary. Runs in: master, when every worker is gone."""

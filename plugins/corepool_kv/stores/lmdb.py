@@ -14,6 +14,7 @@ loses nothing. "everysec" has a thread call fsync(2) once a second.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import tempfile
 import threading
@@ -66,9 +67,10 @@ class LmdbStore:
         self._sync_failed = False
         self._was_full_at = -1
 
-    def prepare(self) -> None:
+    def prepare(self, uid: int, gid: int) -> None:
         if self._is_temporary:
             self._path = Path(tempfile.mkdtemp(prefix="corepool-kv-"))
+            os.chown(self._path, uid, gid)
 
     def discard(self) -> None:
         if self._is_temporary:

@@ -31,7 +31,7 @@ class MemoryStore:
             raise StoreError(f"memory: takes no place; got {where!r}")
         self._records = Records(options.max_bytes)
 
-    def prepare(self) -> None:
+    def prepare(self, uid: int, gid: int) -> None:
         """Nothing is shared."""
 
     def discard(self) -> None:

@@ -1,0 +1,73 @@
+"""A protocol for tests that tells what a worker sees: it evaluates the expressions that clients send.
+
+`files()` are to be written into the pool's folder, as those of `probe` are.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from corepool.testing.pool import PoolProcess
+
+SOURCE = """
+import ast, os, resource, signal, stat, time
+from corepool import hookimpl
+
+def attempt(call, *arguments):
+    try:
+        call(*arguments)
+    except OSError as error:
+        return error.errno
+    return 0
+
+def make(path):
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o666))
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+def spin():
+    while True:
+        pass
+
+class Insider:
+    @hookimpl
+    def on_readable(self, conn):
+        expression = conn.recv().decode()
+        if expression:
+            conn.send(repr(eval(expression)).encode() + b"\\n")
+"""
+
+
+def files() -> dict[str, str]:
+    """Give the files of the plugin, as an installer would lay them."""
+    return {
+        "insider.py": SOURCE,
+        "insider-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: insider\nVersion: 1\n",
+        "insider-1.dist-info/entry_points.txt": "[corepool.protocols]\ninsider = insider:Insider\n",
+    }
+
+
+def config(process: str = "", pool: str = "", workers: int = 1, bind: str = "tcp://127.0.0.1:0") -> str:
+    """Give a configuration; `process` and `pool` are lines of their tables."""
+    return f"""
+[pool]
+workers = {workers}
+dispatcher = "round-robin"
+respawn_delay = "1ms"
+{pool}
+[process]
+{process}
+[[listener]]
+name = "insider"
+bind = ["{bind}"]
+protocol = "insider"
+"""
+
+
+def evaluate(pool: PoolProcess, expression: str) -> Any:
+    """Have a worker evaluate an expression; of round-robin, the next one."""
+    with pool.connect() as client:
+        client.sendall(expression.encode())
+        with client.makefile() as answer:
+            return ast.literal_eval(answer.readline())
