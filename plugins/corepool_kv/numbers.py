@@ -32,26 +32,28 @@ def parse_integer(text: bytes, message: str = "ERR value is not an integer or ou
     return number
 
 
-def parse_float(text: bytes) -> Fraction:
-    """Read a floating-point number.
+def parse_float(text: bytes) -> Fraction | None:
+    """Read a floating-point number; None: it is infinite.
 
     :raises Error: it is none, or none that Redis computes with.
     """
     if _INFINITY.fullmatch(text):
-        raise Error("ERR increment would produce NaN or Infinity")
+        return None
     found = _FLOAT.fullmatch(text)
     if found is None or abs(int(found[1] or 0)) > _LARGEST_EXPONENT or len(text) > _LONGEST_FLOAT:
         raise Error("ERR value is not a valid float")
     return Fraction(text.decode())
 
 
-def add_floats(first: Fraction, second: Fraction) -> bytes:
+def add_floats(first: Fraction | None, second: Fraction | None) -> bytes:
     """Add as an x87 long double does, and write 17 decimal places without zeros at the end (ld2string, LD_STR_HUMAN).
 
     Redis computes with a mantissa of 64 bits; a sum of ours that had more digits right would be another one.
 
     :raises Error: the sum is infinite.
     """
+    if first is None or second is None:
+        raise Error("ERR increment would produce NaN or Infinity")
     total = _round(_round(first) + _round(second))
     scaled, rest = divmod(abs(total.numerator) * 10**_DECIMALS, total.denominator)
     if 2 * rest > total.denominator or (2 * rest == total.denominator and scaled % 2):

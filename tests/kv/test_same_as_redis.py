@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import hiredis
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kv_client import kv_toml
 
@@ -138,6 +138,7 @@ def test_replies_are_those_of_redis(
 
     @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.one_of(COMMAND, COMMAND, COMMAND, ADVANCE), min_size=1, max_size=40))
+    @example([("SET", "a", "inf"), ("INCRBYFLOAT", "a", "abc"), ("INCRBYFLOAT", "a", "inf"), ("INCRBYFLOAT", "a", "1")])
     def check(commands: list[Words]) -> None:
         for server in (redis_server, ours):
             server("RESET")
