@@ -94,10 +94,10 @@ def redis_server(tmp_path: Path, clock: Clock) -> Iterator[Client]:
     command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | clock.environment)  # noqa: S603
     try:
-        wait_until(path.exists, what="redis-server listening")
         with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as sock:
             sock.settimeout(DEADLINE_S)
-            sock.connect(str(path))
+            # Its file is there a moment before it listens.
+            wait_until(lambda: sock.connect_ex(str(path)) == 0, what="redis-server listening")
             yield Client(sock)
     finally:
         process.terminate()
