@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import select
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -81,12 +82,10 @@ def stop(
     with _process(pid) as process:
         ask(path, "stop", now=now)
         began = time.monotonic()
-        shown = ""
-        while not _has_ended(process, path):
-            line = _who_is_left(path)
-            if line and line != shown and not as_json:
-                typer.echo(line)
-                shown = line
+        if sys.stdout.isatty() and not as_json:
+            _show_progress(process, path)
+        else:
+            _tell_progress(process, path, quiet=as_json)
     took_s = round(time.monotonic() - began, 1)
     typer.echo(json.dumps({"pid": pid, "took": took_s}) if as_json else f"stopped after {took_s} s")
 
@@ -182,10 +181,38 @@ def _has_ended(process: int | None, path: Path) -> bool:
     return not path.exists()
 
 
-def _who_is_left(path: Path) -> str:
+def _tell_progress(process: int | None, path: Path, *, quiet: bool) -> None:
+    """Wait for the end, and say who is waited for whenever that changes."""
+    shown = ""
+    while not _has_ended(process, path):
+        held = _held(path)
+        line = f"waiting for connections of worker {_names(held)}" if held else ""
+        if line and line != shown and not quiet:
+            typer.echo(line)
+            shown = line
+
+
+def _show_progress(process: int | None, path: Path) -> None:
+    """Wait for the end before a bar: how many of the connections that there were have ended."""
+    from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - rich is slow to import
+
+    bar = (TextColumn("{task.completed:.0f} of {task.total:.0f} connections have ended"), BarColumn())
+    with Progress(*bar, TextColumn("{task.description}", markup=False), transient=True) as progress:
+        most = sum(_held(path).values())
+        task = progress.add_task("", total=most)
+        while not _has_ended(process, path):
+            held = _held(path)
+            progress.update(task, completed=max(0, most - sum(held.values())), description=f"left: {_names(held)}")
+
+
+def _held(path: Path) -> "Mapping[str, int]":
+    """Ask which workers hold how many connections; nobody, once the pool has closed its socket."""
     try:
         status: Mapping[str, Any] = ask(path, "status")
     except ControlError:
-        return ""  # it has closed its socket: nearly gone
-    held = [f"{each['slot']} (pid {each['pid']}): {each['connections']}" for each in status["workers"]]
-    return f"waiting for connections of worker {', '.join(held)}" if held else ""
+        return {}
+    return {f"{each['slot']} (pid {each['pid']})": each["connections"] for each in status["workers"]}
+
+
+def _names(held: "Mapping[str, int]") -> str:
+    return ", ".join(f"{name}: {count}" for name, count in held.items())

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +16,7 @@ import pytest
 from http_load import Load
 from operated import APPLICATION, corepool, reload_by_signal, start, write
 
+from corepool.testing.sockets import connect, receive_all
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -137,13 +141,48 @@ def test_a_worker_is_drained_and_replaced(pool: Pools) -> None:
     assert (none.returncode, "slot 7" in none.stderr) == (1, True)
 
 
-def test_stop_waits_for_what_is_busy(pool: Pools) -> None:
-    running = start(pool)
-    done = corepool(running, "stop")
-    assert done.returncode == 0
-    assert done.stdout.endswith(" s\n")
+def test_stop_says_who_is_waited_for(pool: Pools) -> None:
+    running = start(pool, workers=1)
+    [pid] = running.workers()
+    with connect(running.urls()[0]) as busy:
+        busy.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
+        wait_until(lambda: running.status()["workers"][0]["requests"] == 1)
+        stopping = subprocess.Popen(  # noqa: S603 - the command is the test's own
+            [sys.executable, "-m", "corepool", "stop", "--control", str(running.control)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with stopping:
+            assert stopping.stdout is not None
+            assert stopping.stdout.readline() == f"waiting for connections of worker 0 (pid {pid}): 1\n"
+            busy.sendall(b"x")
+            assert receive_all(busy).endswith(b"one")
+            assert stopping.stdout.readline().startswith("stopped after ")
+    assert stopping.returncode == 0
     assert running.wait() == 0
     assert not Path(running.control).exists()
+
+
+def test_stop_has_a_bar_on_a_terminal(pool: Pools) -> None:
+    running = start(pool, workers=1)
+    ours, theirs = pty.openpty()
+    with connect(running.urls()[0]) as busy:
+        busy.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
+        wait_until(lambda: running.status()["workers"][0]["requests"] == 1)
+        command = [sys.executable, "-m", "corepool", "stop", "--control", str(running.control)]
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+        stopping = subprocess.Popen(command, stdout=theirs, env=environment)  # noqa: S603
+        os.close(theirs)
+        shown = b""
+        while b"of 1 connections have ended" not in shown:
+            shown += os.read(ours, 4096)
+        busy.sendall(b"x")
+        assert receive_all(busy).endswith(b"one")
+        while b"stopped after" not in shown:
+            shown += os.read(ours, 4096)
+        assert stopping.wait(20) == 0
+    os.close(ours)
+    assert running.wait() == 0
 
 
 def test_stop_now(pool: Pools) -> None:
