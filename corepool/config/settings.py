@@ -67,6 +67,9 @@ class PoolSettings(_Table):
     surge: Annotated[int, Field(ge=1, le=512)] = 1
     """How many successors may start at once at a reload; each takes over from a worker that serves until then."""
 
+    max_unavailable: Annotated[int, Field(ge=0, le=512)] = 0
+    """How many workers may be missing meanwhile: they leave before their successors are ready, which saves memory."""
+
     recycle_requests: Annotated[int, Field(ge=0)] = 0
     """Replace a worker after so many requests, as `status` counts them; 0 never does (gunicorn: max_requests)."""
 

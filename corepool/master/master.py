@@ -450,12 +450,17 @@ class Master:
                 self._end_reload(f"worker {slot} can't be forked: {error}")
                 self._succession.drop(slot)
                 return
-            self._succession.started(slot, heir.pid)
+            cause = self._succession.started(slot, heir.pid)
+            if self._workers.target - len(self._workers.ready()) < self._serving.pool.max_unavailable:
+                for each in self._workers.predecessors(heir):
+                    self._supervisor.retire(each, cause, self._serving.pool.drain_timeout)
         if self._reload["state"] == "running" and not self._succession.pending(ExitCause.REPLACED):
             self._end_reload("")
 
     def _heir_failed(self, heir: WorkerEntry, cause: ExitCause, report: str) -> None:
         """Keep the one that serves: the application, or what it needs, is broken now."""
+        if heir.slot in self._workers.vacant():
+            self._respawn_later(heir.slot, 0.0)  # it has left already (`max_unavailable`)
         if cause is ExitCause.REPLACED:
             self._end_reload(f"worker {heir.slot} could not boot: {report}")
         else:

@@ -37,9 +37,11 @@ class Succession:
         """Give a slot whose heir may start now, if there is one; to be answered by `started` or `drop`."""
         return next(iter(self._waiting), None) if len(self._heirs) < self.surge else None
 
-    def started(self, slot: int, pid: int) -> None:
-        """Take note that an heir has been forked."""
-        self._heirs[slot] = (pid, self._waiting.pop(slot))
+    def started(self, slot: int, pid: int) -> ExitCause:
+        """Take note that an heir has been forked. Why there is one."""
+        cause = self._waiting.pop(slot)
+        self._heirs[slot] = (pid, cause)
+        return cause
 
     def ended(self, slot: int, pid: int) -> ExitCause | None:
         """Forget the heir `pid` of `slot`: it is ready, or will never be. Why there was one; None: it is none."""

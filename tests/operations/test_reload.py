@@ -194,3 +194,19 @@ def test_stop_now(pool: Pools) -> None:
     gone = corepool(running, "reload")
     assert gone.returncode == 1
     assert "no pool answers" in gone.stderr
+
+
+def test_workers_may_leave_before_their_successors_are_ready(pool: Pools) -> None:
+    running = start(pool, lines='max_unavailable = 1\nrespawn_delay = "1ms"\nrespawn_delay_max = "1ms"')
+    with Load(running.urls()[0]) as load:
+        for number in range(3):
+            write(running, f"import time\ntime.sleep(0.2)\n{APPLICATION % number}")
+            running.send_signal(signal.SIGHUP)
+            wait_until(lambda: len(running.workers()) == 1, what="one is missing")
+            wait_until(lambda: running.status()["reload"]["state"] == "done")
+            assert len(running.workers()) == 2
+    assert load.failures == []
+    write(running, "1 // 0\n")
+    assert corepool(running, "reload").returncode == 1
+    write(running, APPLICATION % "mended")
+    wait_until(lambda: len(running.workers()) == 2, what="the one that had left has a successor")
