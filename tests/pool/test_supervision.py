@@ -296,6 +296,7 @@ def test_a_worker_that_somebody_terms_drains_and_is_replaced(pool: Pools) -> Non
     wait_until(lambda: running.status()["workers"][0]["requests"] == 2)
     leaving = running.workers()[0]
     os.kill(leaving, signal.SIGTERM)
+    wait_until(lambda: leaving not in running.workers(), what="the worker has heard it")
     with running.connect() as client:
         assert int(ask(client, "pid")) != leaving
 
