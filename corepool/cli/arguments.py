@@ -27,4 +27,4 @@ LogLevel = Annotated[
     typer.Option("--log-level", metavar="LEVEL", help="debug, info, warning or error."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Reload = Annotated[bool, typer.Option("--reload", help="Reload when a file changes. For development.")]
+Reload = Annotated[bool, typer.Option("--reload", help="Reload when code or the configuration changes.")]

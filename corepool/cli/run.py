@@ -11,7 +11,7 @@ from corepool.cli.announce import announce
 from corepool.cli.arguments import DEFAULT_CONFIG, Config, Control, Dispatcher, LogLevel, Reload, Workers
 from corepool.cli.output import write
 from corepool.cli.resolve import draft_of_demo, draft_of_file, draft_of_flags, settle
-from corepool.cli.watch import Watcher, paths_of
+from corepool.cli.watch import Watcher, folders_of
 from corepool.config.load import Overrides
 from corepool.errors import ConfigError, PluginError
 from corepool.log import start_log
@@ -102,13 +102,13 @@ def _run(read: "Callable[[], Draft]", config: "Path | None", *, reload: bool) ->
     inheritance = Inheritance(os.environ)  # before the settings are read: it is none of them
     draft, registry = read(), Registry()
     settings = settle(draft, registry)
-    log = start_log(settings.log.level, settings.log.format, settings.log.file)
-    watcher = Watcher(paths_of(settings, config)) if reload else None
+    watcher = Watcher(folders_of(settings), config) if reload else None
     try:
+        log = start_log(settings.log.level, settings.log.format, settings.log.file)
         if watcher is not None:
             watcher.start()
         status = Pool(settings, registry, announce, [log.fd], read_again, inheritance).run()
-    except ConfigError as error:  # what only binding can tell: say it as `check` says the rest
+    except ConfigError as error:  # what only opening and binding can tell: say it as `check` says the rest
         draft.add(error.mistakes)
         draft.finish()
         raise

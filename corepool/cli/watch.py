@@ -1,7 +1,10 @@
-"""`--reload`: a process beside the master that has it reload when a file changes. For development.
+"""`--reload`: a process beside the master that has it reload when its source changes. For development.
 
-It is a process of its own, `python -m corepool.cli.watch PID PATH...`: the master starts no threads, and watchfiles
-does. It ends with the master, whatever way that ends.
+It is a process of its own, `python -m corepool.cli.watch MASTER FILE FOLDER...`: the master starts no threads, and
+watchfiles does. It ends with the master, whatever way that ends.
+
+Only modules and the configuration count: logs, databases and uploads often lie beside them, and a reload that
+writes a line to a log would bring on the next.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from corepool.cli.output import write
 from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,24 +26,32 @@ if TYPE_CHECKING:
     from corepool.config.settings import Settings
 
 _LOOK_MS = 500
-"""How often it is looked whether the master is still there."""
+"""How often the configuration is looked at."""
+
+_PATIENCE_S = 1.0
 
 
 class Watcher:
     """The process that watches. Use `start`, then `stop`."""
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._paths = sorted({str(path.resolve()) for path in paths})
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Watch from now on.
+    def __init__(self, folders: Iterable[Path], config: Path | None) -> None:
+        """Prepare.
 
         :raises ConfigError: watchfiles is not installed.
         """
         if importlib.util.find_spec("watchfiles") is None:
             raise ConfigError(["--reload: needs watchfiles; `pip install watchfiles` gets it"])
-        command = [sys.executable, "-m", __name__, str(os.getpid()), *self._paths]
+        self._arguments = ["" if config is None else str(config.absolute()), *map(str, folders)]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Watch from now on."""
+        # Until the pool handles it, and when it no longer does, HUP would end the master.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        # Python tells an old .pyc by the second: of two versions saved within one, the first would stay.
+        sys.dont_write_bytecode = True
+        # -P: what lies in the folder of an application, such as a logging.py, is none of the watcher's modules.
+        command = [sys.executable, "-P", "-m", __name__, str(os.getpid()), *self._arguments]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603  # our own
 
     def stop(self) -> None:
@@ -50,25 +62,51 @@ class Watcher:
             self._process = None
 
 
-def paths_of(settings: Settings, config: Path | None) -> list[Path]:
-    """Say what to watch: where the pool was started, its file, and the folders that protocols take code from."""
-    folders = [listener.options.get("directory") for listener in settings.listener]
-    paths = [Path(), *(Path(folder) for folder in folders if isinstance(folder, str))]
-    return [path for path in [*paths, *([config] if config else [])] if path.exists()]
+def folders_of(settings: Settings) -> list[Path]:
+    """Say where code is: where the pool was started, and the folders that protocols take it from."""
+    named = [listener.options.get("directory") for listener in settings.listener]
+    folders = {path.resolve() for path in [Path(), *(Path(each) for each in named if isinstance(each, str))]}
+    return sorted(path for path in folders if path.is_dir())
 
 
 def main(arguments: Sequence[str]) -> None:
     """Watch, until the master is gone."""
-    from watchfiles import watch  # noqa: PLC0415  # for this process alone
+    from watchfiles import PythonFilter, watch  # noqa: PLC0415  # for this process alone
 
-    # Ctrl-C in the terminal is the master's business; it ends us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    master = int(arguments[0])
-    for changes in watch(*arguments[1:], rust_timeout=_LOOK_MS, yield_on_timeout=True, raise_interrupt=False):
-        if os.getppid() != master:
-            return
-        if changes:
-            os.kill(master, signal.SIGHUP)
+    from corepool.worker.process import die_with_master  # noqa: PLC0415  # looks up prctl, which a test need not
+
+    for signum in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(signum, signal.SIG_IGN)  # of the terminal: the master's business; it ends us
+    master, config, folders = int(arguments[0]), arguments[1], arguments[2:]
+    die_with_master(master)
+    is_source = PythonFilter()
+    seen = _version(config)
+    try:
+        # Filtered here: watchfiles stays silent while only other files change, and the rest would not be looked at.
+        for changes in watch(
+            *folders,
+            watch_filter=None,
+            rust_timeout=_LOOK_MS,
+            yield_on_timeout=True,
+            raise_interrupt=False,
+            ignore_permission_denied=True,
+        ):
+            # Looked at rather than watched: a watched file is lost when an editor puts another in its place.
+            now = _version(config) or seen
+            if now != seen or any(is_source(change, path) for change, path in changes):
+                os.kill(master, signal.SIGHUP)
+            seen = now
+    except (OSError, RuntimeError) as error:  # watchfiles' own errors: the system's limit of watches, above all
+        write(sys.stderr, f"corepool: --reload: files are not watched any more: {error}", _PATIENCE_S)
+
+
+def _version(path: str) -> tuple[int, ...]:
+    """Tell one state of a file from another; () where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  # Path("") would be the folder we are in
+    except OSError:
+        return ()
+    return status.st_mtime_ns, status.st_ino, status.st_size
 
 
 if __name__ == "__main__":
