@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterable
 
     from corepool.chain import Chain
     from corepool.config.settings import ListenerSettings, PoolSettings
@@ -20,11 +21,16 @@ if TYPE_CHECKING:
     from corepool.spec.types import Address
 
 
+MAX_LISTENERS = 64
+"""As many as a configuration may have; the scoreboard has a pair of counters for each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One [[listener]]: `index` is its place on the scoreboard."""
+    """One [[listener]]: `index` is its place on the scoreboard, `pool` that of its pool in the configuration."""
 
     index: int
+    pool: int
     settings: ListenerSettings
     dispatcher_name: str
     dispatcher: Dispatcher
@@ -60,15 +66,23 @@ class BoundSocket:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Configuration:
-    """What a worker is forked with: a reload makes another one. `name` is what people call the pool."""
+    """What the workers of a pool are forked with: a reload makes another one."""
 
-    name: str
     pool: PoolSettings
     identity: Identity
     scaler: Scaler
     least: int
     most: int
     bound: tuple[BoundSocket, ...]
+
+    @property
+    def name(self) -> str:
+        """What the pool is called."""
+        return self.pool.name or "main"
+
+    def worker_name(self, slot: int) -> str:
+        """Say what the log calls a worker: its slot, and the pool's name if it was given one."""
+        return f"{slot}" if self.pool.name is None else f"{self.pool.name}/{slot}"
 
     @property
     def workers(self) -> int:
@@ -88,10 +102,16 @@ class Configuration:
 
         return say(self) == say(other)
 
-    def not_in(self, *others: Configuration) -> list[BoundSocket]:
-        """List the sockets that no other configuration has."""
-        kept = {id(each.socket) for other in others for each in other.bound}
-        return [each for each in self.bound if id(each.socket) not in kept]
+
+def sockets_of(configurations: Iterable[Configuration]) -> list[BoundSocket]:
+    """List the bound sockets of several pools."""
+    return [bound for each in configurations for bound in each.bound]
+
+
+def without(sockets: Iterable[BoundSocket], *kept: Iterable[BoundSocket]) -> list[BoundSocket]:
+    """List the bound sockets that are not among those that are kept."""
+    known = {id(each.socket) for those in kept for each in those}
+    return [each for each in sockets if id(each.socket) not in known]
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ def scale(
     workers: Annotated[int, typer.Argument(metavar="N", help="How many workers.")],
     config: Config = None,
     control: Control = None,
+    pool: Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Which of several pools.")] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -101,12 +102,12 @@ def scale(
 
     Those that are too many finish what they have begun.
     """
-    answer = ask(socket_of(config, control), "scale", workers=workers)
+    answer = ask(socket_of(config, control), "scale", workers=workers, pool=pool)
     typer.echo(json.dumps(answer) if as_json else f"workers: {answer['workers']}")
 
 
 def drain(
-    worker: Annotated[int, typer.Argument(metavar="WORKER", help="Its slot, as `corepool status` shows it.")],
+    worker: Annotated[str, typer.Argument(metavar="WORKER", help="SLOT; of several pools: POOL/SLOT.")],
     config: Config = None,
     control: Control = None,
     *,
@@ -116,7 +117,10 @@ def drain(
 
     When its successor is ready it takes nothing new, and finishes what it has begun.
     """
-    answer = ask(socket_of(config, control), "drain", slot=worker)
+    pool, _, slot = worker.rpartition("/")
+    if not slot.isdecimal():
+        raise typer.BadParameter(f"{worker!r} is neither SLOT nor POOL/SLOT", param_hint="WORKER")
+    answer = ask(socket_of(config, control), "drain", slot=int(slot), pool=pool or None)
     typer.echo(json.dumps(answer) if as_json else f"worker {worker} (pid {answer['pid']}) is being replaced")
 
 
@@ -211,7 +215,11 @@ def _held(path: Path) -> "Mapping[str, int]":
         status: Mapping[str, Any] = ask(path, "status")
     except ControlError:
         return {}
-    return {f"{each['slot']} (pid {each['pid']})": each["connections"] for each in status["workers"]}
+    several = len(status["pools"]) > 1
+    return {
+        f"{each['pool'] + '/' if several else ''}{each['slot']} (pid {each['pid']})": each["connections"]
+        for each in status["workers"]
+    }
 
 
 def _names(held: "Mapping[str, int]") -> str:

@@ -65,11 +65,13 @@ def _print(answer: "Mapping[str, Any]") -> None:
         f"corepool {answer.get('version')}, pid {answer.get('pid')}, "
         f"generation {answer.get('generation')}, up {_span(answer.get('uptime'))}"
     )
+    pool = ("pool",) if len(answer.get("pools", ())) > 1 else ()
     print_table(
-        ("listener", "bound to", "protocol", "dispatcher", "accepted", "active"),
-        _rows(answer, "listeners", ("name", "bind", "protocol", "dispatcher", "accepted", "active")),
+        ("listener", *pool, "bound to", "protocol", "dispatcher", "accepted", "active"),
+        _rows(answer, "listeners", ("name", *pool, "bind", "protocol", "dispatcher", "accepted", "active")),
     )
     columns = (
+        *pool,
         "slot",
         "pid",
         "state",

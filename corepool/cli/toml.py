@@ -27,7 +27,7 @@ def resolved(settings: Settings) -> str:
         else:
             lines += [f"[{name}]", *_pairs(table), ""]
     text = "\n".join(lines)
-    return text.replace('workers = "auto"', f'workers = "auto"  # {available_cpus()} here', 1)
+    return text.replace('workers = "auto"', f'workers = "auto"  # {available_cpus()} here')
 
 
 def _pairs(table: Mapping[str, object]) -> Iterator[str]:

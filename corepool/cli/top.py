@@ -91,15 +91,19 @@ class View:
             f"requests/s  {rate:>9.1f}  {sparkline(self._requests_history)}",
             f"connections {held:>9.0f}  {sparkline(self._connections_history)}",
         ]
-        listeners = Table("listener", "bound to", "protocol", "dispatcher", "accepted", "active")
+        pool = ("pool",) if len(status["pools"]) > 1 else ()
+        listeners = Table("listener", *pool, "bound to", "protocol", "dispatcher", "accepted", "active")
         for each in status["listeners"]:
             name = f"{each['name']} (paused)" if each["paused"] else each["name"]
             bind = " ".join(each["bind"])
-            row: list[object] = [name, bind, *(each[key] for key in ("protocol", "dispatcher", "accepted", "active"))]
+            row: list[object] = [name, *(each[key] for key in pool), bind]
+            row += [each[key] for key in ("protocol", "dispatcher", "accepted", "active")]
             listeners.add_row(*(Text(str(cell)) for cell in row))
-        workers = Table("slot", "pid", "state", "generation", "connections", "requests/s", "lag ms", "MiB", "up s")
+        workers = Table(
+            *pool, "slot", "pid", "state", "generation", "connections", "requests/s", "lag ms", "MiB", "up s"
+        )
         for each in status["workers"]:
-            row = [each[key] for key in ("slot", "pid", "state", "generation", "connections")]
+            row = [each[key] for key in (*pool, "slot", "pid", "state", "generation", "connections")]
             row += [f"{self._rates.get(each['pid'], 0.0):.1f}", f"{each['lag_ms']:.1f}"]
             row += [f"{each['rss'] / 2**20:.1f}", f"{each['uptime']:.0f}"]
             workers.add_row(*(Text(str(cell)) for cell in row))

@@ -62,29 +62,22 @@ class Overrides:
             ("control", "socket", "--control", self.control),
             ("log", "level", "--log-level", self.log_level),
         ):
-            settings = table.setdefault(section, {})
-            if value is None or not isinstance(settings, dict):  # not a table: a mistake of its own
-                continue
-            if key == "dispatcher" and settings.get(key) != value:
-                settings.pop("dispatcher_options", None)  # they were the other dispatcher's
-            settings[key] = int(value) if key == "workers" and _is_number(value) else value
-            flags[f"{section}.{key}"] = flag
-        pool, concurrency = table.get("pool"), self.environment.get("WEB_CONCURRENCY")
-        if concurrency and isinstance(pool, dict) and "workers" not in pool:
+            if value is not None:
+                said = int(value) if key == "workers" and _is_number(value) else value
+                flags |= dict.fromkeys(_put(table, section, key, said), flag)
+        concurrency = self.environment.get("WEB_CONCURRENCY")
+        if concurrency:
             # Platforms set it for every server: a default, which whoever knows corepool overrules.
-            pool["workers"] = int(concurrency) if _is_number(concurrency) else concurrency
-            flags["pool.workers"] = "WEB_CONCURRENCY"
+            for where, pool in _tables(table, "pool"):
+                if "workers" not in pool:
+                    pool["workers"] = int(concurrency) if _is_number(concurrency) else concurrency
+                    flags[f"{where}.workers"] = "WEB_CONCURRENCY"
         return flags
 
     def _merge_environment(self, table: dict[str, object]) -> dict[str, str]:
         names: dict[str, str] = {}
         for section, key, variable, value in values_of(self.environment):
-            settings = table.setdefault(section, {}) if section else table
-            if isinstance(settings, dict):
-                if key == "dispatcher" and settings.get(key) != value:
-                    settings.pop("dispatcher_options", None)
-                settings[key] = value
-                names[f"{section}.{key}".lstrip(".")] = variable
+            names |= dict.fromkeys(_put(table, section, key, value), variable)
         return names
 
 
@@ -213,14 +206,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     if "\0" in (settings.control.socket or ""):
         yield "control.socket: a path can't contain NUL"
     yield from process_mistakes(settings.process)
-    workers = settings.pool.workers
-    if isinstance(workers, WorkersRange):
-        if workers.min > workers.max:
-            yield f"pool.workers.min = {workers.min}: more than pool.workers.max = {workers.max}"
-        if settings.pool.scaler == "fixed":
-            yield 'pool.scaler = "fixed": pool.workers is a range, of which "busyness" (or another scaler) chooses'
-    elif settings.pool.scaler != "fixed":
-        yield f'pool.scaler = "{settings.pool.scaler}": pool.workers leaves no choice; say {{ min = 1, max = 8 }}'
+    yield from _pool_contradictions(settings)
     names = Counter(listener.name for listener in settings.listener)
     first_at: dict[str, str] = {}
     for index, listener in enumerate(settings.listener):
@@ -245,6 +231,54 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             if extension not in listener.extensions:
                 near = did_you_mean(extension, listener.extensions)
                 yield f"{here}.extension_options.{extension}: no such name in {here}.extensions{near}"
+
+
+def _pool_contradictions(settings: Settings) -> Iterator[str]:
+    """Find what is wrong in and between pools, and what listeners say of them."""
+    names = Counter(pool.name for pool in settings.pools)
+    served = {settings.pool_of(listener) for listener in settings.listener}
+    for index, pool in enumerate(settings.pools):
+        here, workers = settings.where_is_pool(index), pool.workers
+        if isinstance(workers, WorkersRange):
+            if workers.min > workers.max:
+                yield f"{here}.workers.min = {workers.min}: more than {here}.workers.max = {workers.max}"
+            if pool.scaler == "fixed":
+                yield f'{here}.scaler = "fixed": workers is a range, of which "busyness" (or another scaler) chooses'
+        elif pool.scaler != "fixed":
+            yield f'{here}.scaler = "{pool.scaler}": workers leaves no choice; say {{ min = 1, max = 8 }}'
+        if pool.name is None and len(settings.pools) > 1:
+            yield f"{here}.name: missing; each of several pools needs one, for listeners to name it by"
+        elif names[pool.name] > 1:
+            yield f'{here}.name = "{pool.name}": another pool has this name'
+        elif index not in served and pool.name is not None:
+            yield f'{here}: no listener says pool = "{pool.name}", so there is nothing for its workers to do'
+    known = [name for name in names if name is not None]
+    for index, listener in enumerate(settings.listener):
+        if settings.pool_of(listener) is not None:
+            continue
+        if listener.pool is None:
+            yield f"listener[{index}].pool: missing; there are several: {', '.join(known)}"
+        else:
+            near = did_you_mean(listener.pool, known) or (f"; there are: {', '.join(known)}" if known else "")
+            yield f'listener[{index}].pool = "{listener.pool}": no pool has this name{near}'
+
+
+def _tables(table: dict[str, object], section: str) -> Iterator[tuple[str, dict[str, object]]]:
+    """Give the tables of a section with their key paths: one, which is made if it isn't there, or those of [[pool]]."""
+    value = table.setdefault(section, {}) if section else table
+    if isinstance(value, list):
+        yield from ((f"{section}[{number}]", each) for number, each in enumerate(value) if isinstance(each, dict))
+    elif isinstance(value, dict):  # what is no table is a mistake of its own
+        yield section, value
+
+
+def _put(table: dict[str, object], section: str, key: str, value: object) -> Iterator[str]:
+    """Put a value into every table of a section; give the key paths it took."""
+    for where, settings in _tables(table, section):
+        if key == "dispatcher" and settings.get(key) != value:
+            settings.pop("dispatcher_options", None)  # they were the other dispatcher's
+        settings[key] = value
+        yield f"{where}.{key}".lstrip(".")
 
 
 def _paths(table: Mapping[str, object]) -> Iterator[str]:

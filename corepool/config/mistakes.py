@@ -248,10 +248,12 @@ def _tables(
     if home:
         yield f"[{'.'.join(home)}]", _keys(table)
     for name, field in table.model_fields.items():
+        told: list[object] = []  # of a table that may also be one of several, the simple form is told
         for member in _members(field.annotation):
             element = _below(member, 0)
             nested = member if element is None else element
-            if isinstance(nested, type) and issubclass(nested, BaseModel) and nested not in inside:
+            if isinstance(nested, type) and issubclass(nested, BaseModel) and nested not in (*inside, *told):
+                told.append(nested)
                 below = (*home, field.alias or name)
                 for heading, keys in _tables(nested, below, (*inside, table)):
                     yield heading if element is None else f"[{heading}]", keys

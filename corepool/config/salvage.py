@@ -44,7 +44,7 @@ def _mend(table: dict[str, object], path: KeyPath) -> None:
     except LookupError:  # what holds it was itself refused, and has gone already
         return
     if isinstance(holder, list) and isinstance(last, int):
-        holder[last] = {} if parents == ["listener"] else "stand-in:"
+        holder[last] = {} if parents in (["listener"], ["pool"]) else "stand-in:"
     elif isinstance(holder, dict):
         holder.pop(last, None)
         if parents[:1] == ["listener"] and len(parents) == 2 and last in ("name", "bind", "protocol"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from corepool.config.accounts import AccountName
 from corepool.config.durations import Duration, DurationOrOff
@@ -35,7 +35,10 @@ class WorkersRange(_Table):
 
 
 class PoolSettings(_Table):
-    """[pool]: the processes."""
+    """[pool], or one of several [[pool]]: the processes."""
+
+    name: Name | None = None
+    """What `status` and the log call it, and listeners name it by; each of several needs one."""
 
     workers: Annotated[int, Field(ge=1, le=512)] | Literal["auto"] | WorkersRange = "auto"
     """How many worker processes; "auto" is the CPUs this process may use (affinity and cgroup quota)."""
@@ -160,8 +163,11 @@ class ListenerSettings(_Table):
     options: OptionTable = {}
     """Options of the protocol."""
 
+    pool: Name | None = None
+    """Whose workers serve it; unset: those of the only pool."""
+
     dispatcher: Name | None = None
-    """How a worker is chosen; unset: as in [pool]."""
+    """How a worker is chosen; unset: as its pool says."""
 
     dispatcher_options: OptionTable = {}
     """Options of that dispatcher."""
@@ -189,11 +195,36 @@ class ListenerSettings(_Table):
     are being sent don't count: they are not in memory."""
 
 
+def _form_of_pool(value: object) -> str:
+    # The names that the members of the union have: mistakes are found by them.
+    return "tuple" if isinstance(value, list | tuple) else "PoolSettings"
+
+
 class Settings(_Table):
     """The whole configuration."""
 
-    pool: PoolSettings = PoolSettings()
+    pool: Annotated[
+        Annotated[PoolSettings, Tag("PoolSettings")]
+        | Annotated[tuple[PoolSettings, ...], Field(min_length=1, max_length=16, strict=False), Tag("tuple")],
+        Discriminator(_form_of_pool),
+    ] = PoolSettings()
     process: ProcessSettings = ProcessSettings()
     control: ControlSettings = ControlSettings()
     log: LogSettings = LogSettings()
     listener: Annotated[tuple[ListenerSettings, ...], Field(min_length=1, max_length=64, strict=False)]
+
+    @property
+    def pools(self) -> tuple[PoolSettings, ...]:
+        """Every pool, whichever way they are written."""
+        return self.pool if isinstance(self.pool, tuple) else (self.pool,)
+
+    def where_is_pool(self, index: int) -> str:
+        """Give the key path of a pool."""
+        return f"pool[{index}]" if isinstance(self.pool, tuple) else "pool"
+
+    def pool_of(self, listener: ListenerSettings) -> int | None:
+        """Find the pool that serves a listener; None: there is none of that name, or it names none of several."""
+        if listener.pool is None and len(self.pools) == 1:
+            return 0
+        names = [pool.name for pool in self.pools]
+        return names.index(listener.pool) if listener.pool in names and listener.pool is not None else None

@@ -39,10 +39,12 @@ class Kind(IntEnum):
     PAUSE = 4  # master to worker: accept nothing more from that bound socket, for now
     RESUME = 5  # master to worker: accept from it again
     LOG_LEVEL = 6  # master to worker: write what is as important as the payload says, or more
+    STATUS = 7  # master to worker: the answer to ASK_STATUS, JSON in the file whose descriptor comes with it
     READY = 16  # worker to master: takes connections from now on
     ROOM = 17  # worker to master: was full, has room again
     LEAVING = 18  # worker to master: has taken its last connection; what it has not acknowledged is the master's again
     FAILED = 19  # worker to master: can't boot; the payload is the traceback, UTF-8
+    ASK_STATUS = 20  # worker to master: how are the pools?
 
 
 class Message(NamedTuple):

@@ -33,7 +33,8 @@ class Cell(IntEnum):
     SETTLED = 10  # written by the master: handed-over connections of which it has closed its copy
     PID = 11  # 0: the row is free, or its process has not booted yet
     SLOT = 12
-    COUNT = 13
+    POOL = 13  # a number that the processes of one pool share
+    COUNT = 14
 
 
 # What is summed up over workers; the others describe a moment of one process.
@@ -58,8 +59,8 @@ class Scoreboard:
         self._cells = memoryview(self._map).cast("Q")
         self._used: set[int] = set()
 
-    def claim(self) -> Row:
-        """Give a zeroed row to a process about to be forked.
+    def claim(self, pool: int) -> Row:
+        """Give a row to a process about to be forked: zeroed, but for the number of its pool.
 
         :raises RuntimeError: every row is in use.
         """
@@ -68,7 +69,9 @@ class Scoreboard:
         if index is None:
             raise RuntimeError(f"{ROWS} worker processes are alive; the scoreboard has no row for another")
         self._used.add(index)
-        return Row(self._row(index), index)
+        row = Row(self._row(index), index)
+        row.cells[Cell.POOL] = pool
+        return row
 
     def retire(self, row: Row) -> None:
         """Fold the row of a process that was reaped into the retired one, and free it.

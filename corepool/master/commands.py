@@ -32,10 +32,10 @@ def commands_of(master: Callable[[], Master]) -> dict[str, Command]:
         return {}
 
     def scale(arguments: Mapping[str, object]) -> object:
-        return {"workers": master().scale(_number(arguments, "workers"))}
+        return {"workers": master().scale(_number(arguments, "workers"), _optional_text(arguments, "pool"))}
 
     def drain(arguments: Mapping[str, object]) -> object:
-        return {"pid": master().drain(_number(arguments, "slot"))}
+        return {"pid": master().drain(_number(arguments, "slot"), _optional_text(arguments, "pool"))}
 
     def upgrade(_: Mapping[str, object]) -> object:
         master().upgrade()
@@ -78,6 +78,10 @@ def _text(arguments: Mapping[str, object], name: str) -> str:
     if not isinstance(value, str):
         raise ControlError(f"{name}: expected text, not {value!r}")
     return value
+
+
+def _optional_text(arguments: Mapping[str, object], name: str) -> str | None:
+    return None if arguments.get(name) is None else _text(arguments, name)
 
 
 def _flag(arguments: Mapping[str, object], name: str) -> bool:

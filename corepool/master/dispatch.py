@@ -64,7 +64,19 @@ class _Arrived(Incoming):
 class Dispatch:
     """Places connections with workers. `on_full` and `on_room` pause and resume the acceptors."""
 
-    def __init__(self, loop: Loop, workers: Workers, bound: Sequence[BoundSocket], max_connections: int) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        workers: Workers,
+        bound: Sequence[BoundSocket],
+        max_connections: int,
+        on_stray: Callable[[Handoff], None],
+    ) -> None:
+        """Dispatch to `workers` what is accepted from `bound`.
+
+        :param max_connections: what one worker may have.
+        :param on_stray: owns a connection whose socket a reload has taken away while it waited.
+        """
         self._loop = loop
         self._workers = workers
         self._bound: dict[int, BoundSocket] = {}
@@ -77,6 +89,7 @@ class Dispatch:
         self._settle_delay_s = _SETTLE_FIRST_S
         self._complaint = Complaint(log)
         self.redispatched = 0
+        self._on_stray = on_stray
         self.on_full: Callable[[], None] = lambda: None
         self.on_room: Callable[[], None] = lambda: None
         self._paused = True
@@ -119,6 +132,11 @@ class Dispatch:
         """Choose a worker for an accepted connection. Owns `fd` from now on."""
         self._place(Handoff(fd, bound.index, sockaddr))
 
+    def adopt(self, handoff: Handoff) -> None:
+        """Place a connection that another pool has accepted, and own it."""
+        self._homeless.append(handoff)
+        self.retry()
+
     def flush(self) -> None:
         """Send what was placed."""
         while any(entry.outbox for entry in self._entries.values()):
@@ -158,7 +176,7 @@ class Dispatch:
     def _place(self, handoff: Handoff) -> None:
         bound = self._bound.get(handoff.listener)
         if bound is None:
-            os.close(handoff.fd)  # a reload has closed its listener while it waited
+            self._on_stray(handoff)
             return
         candidates = self._candidates
         if self.is_mixed:

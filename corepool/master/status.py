@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 from corepool.ipc.scoreboard import Cell, Scoreboard, listener_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container
 
-    from corepool.listener import BoundSocket
+    from corepool.listener import Configuration
     from corepool.master.workers import Workers
 
 _PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 
 
 class ListenerStatus(TypedDict):
-    """One configured listener."""
+    """One configured listener, and the pool that serves it."""
 
     name: str
+    pool: str
     bind: list[str]
     protocol: str
     dispatcher: str
@@ -29,8 +30,9 @@ class ListenerStatus(TypedDict):
 
 
 class WorkerStatus(TypedDict):
-    """One worker process; `rss` in bytes."""
+    """One worker process of a pool; `rss` in bytes."""
 
+    pool: str
     slot: int
     pid: int
     state: str
@@ -43,8 +45,16 @@ class WorkerStatus(TypedDict):
     rss: int
 
 
+class WorkersOfPool(TypedDict):
+    """One pool; `wanted`: how many workers there should be."""
+
+    name: str
+    state: str
+    wanted: int
+
+
 class Totals(TypedDict):
-    """Since the pool started, over every process there was."""
+    """Since the master started, over every process there was."""
 
     accepted: int
     closed: int
@@ -72,7 +82,7 @@ class UpgradeStatus(TypedDict):
 
 
 class PoolStatus(TypedDict):
-    """The whole answer; `wanted`: how many workers there should be."""
+    """The whole answer; `wanted`: how many workers there should be in all pools."""
 
     pid: int
     version: str
@@ -82,23 +92,25 @@ class PoolStatus(TypedDict):
     generation: int
     reload: ReloadStatus
     upgrade: UpgradeStatus
+    pools: list[WorkersOfPool]
     listeners: list[ListenerStatus]
     workers: list[WorkerStatus]
     totals: Totals
 
 
 def listeners_status(
-    bound: Sequence[BoundSocket], scoreboard: Scoreboard, paused: Container[str]
+    configuration: Configuration, scoreboard: Scoreboard, paused: Container[str]
 ) -> list[ListenerStatus]:
     """Describe the listeners, each with all its addresses as bound."""
     by_index: dict[int, ListenerStatus] = {}
-    for each in bound:
+    for each in configuration.bound:
         listener = each.listener
         if listener.index not in by_index:
             cell = listener_cell(listener.index)
             accepted, closed = scoreboard.total(cell), scoreboard.total(cell + 1)
             by_index[listener.index] = ListenerStatus(
                 name=listener.name,
+                pool=configuration.name,
                 bind=[],
                 protocol=listener.settings.protocol,
                 dispatcher=listener.dispatcher_name,
@@ -110,10 +122,11 @@ def listeners_status(
     return list(by_index.values())
 
 
-def workers_status(workers: Workers, now: float) -> list[WorkerStatus]:
+def workers_status(pool: str, workers: Workers, now: float) -> list[WorkerStatus]:
     """Describe the worker processes, by slot."""
     return [
         WorkerStatus(
+            pool=pool,
             slot=entry.slot,
             pid=entry.pid,
             state=str(entry.state),

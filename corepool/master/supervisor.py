@@ -14,7 +14,6 @@ from corepool.ipc.channel import Channel
 from corepool.ipc.messages import Kind, Message
 from corepool.ipc.scoreboard import Cell
 from corepool.ipc.seat import Seat
-from corepool.master.oom import OomCounter
 from corepool.master.states import Event, State
 from corepool.master.workers import WorkerEntry
 from corepool.spec.dispatcher import WorkerView
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from corepool.ipc.scoreboard import Scoreboard
     from corepool.listener import Configuration
     from corepool.master.loop import Loop
+    from corepool.master.oom import OomCounter
     from corepool.master.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -44,13 +44,15 @@ EXIT_UNEXPECTED = 70
 
 
 class Supervisor:
-    """The worker processes of one master."""
+    """The worker processes of one pool."""
 
     def __init__(
         self,
+        pool: int,
         loop: Loop,
         workers: Workers,
         scoreboard: Scoreboard,
+        oom: OomCounter,
         run_worker: Callable[[Seat, Configuration], int],
         on_message: Callable[[WorkerEntry, Message], None],
         on_exit: Callable[[WorkerEntry, ExitStatus], None],
@@ -58,11 +60,13 @@ class Supervisor:
     ) -> None:
         """Prepare; nothing is forked yet.
 
+        :param pool: the number that the processes have on the scoreboard.
         :param run_worker: what a child does from its first instruction on; gives its exit status.
         :param on_message: told what workers say.
         :param on_exit: told of each process that was reaped, already out of the table.
         :param paused: listeners that are paused now, by name; looked at when a worker is forked.
         """
+        self._pool = pool
         self._loop = loop
         self._workers = workers
         self._scoreboard = scoreboard
@@ -70,7 +74,7 @@ class Supervisor:
         self._on_message = on_message
         self._on_exit = on_exit
         self._paused = paused
-        self._oom = OomCounter()
+        self._oom = oom
 
     def spawn(self, slot: int, generation: int, configuration: Configuration) -> WorkerEntry:
         """Fork a worker.
@@ -80,7 +84,7 @@ class Supervisor:
         """
         ours, theirs = Channel.pair()
         try:
-            row = self._scoreboard.claim()
+            row = self._scoreboard.claim(self._pool)
         except RuntimeError:
             ours.close()
             theirs.close()
@@ -105,6 +109,7 @@ class Supervisor:
                 ours.close()
         entry = WorkerEntry(
             slot=slot,
+            name=configuration.worker_name(slot),
             pid=pid,
             generation=generation,
             pidfd=os.pidfd_open(pid),
@@ -165,8 +170,8 @@ class Supervisor:
         if entry.state in (State.STOPPING, State.GONE):
             return
         log.error(
-            "worker hung slot=%d pid=%d reason=%r; dumping its stacks, then killing it",
-            entry.slot,
+            "worker hung slot=%s pid=%d reason=%r; dumping its stacks, then killing it",
+            entry.name,
             entry.pid,
             reason,
         )
@@ -209,21 +214,6 @@ class Supervisor:
         self._on_exit(entry, exit_status)
         self._scoreboard.retire(entry.row)
 
-    def reap_strangers(self) -> None:
-        """Reap processes that were orphaned to us: the duty of PID 1."""
-        while True:
-            try:
-                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
-            if ended is None:
-                return
-            entry = self._workers.by_pid(ended.si_pid)
-            if entry is not None:
-                self.reap(entry)
-            else:
-                os.waitpid(ended.si_pid, os.WNOHANG)
-
     def _be_worker(self, seat: Seat, configuration: Configuration) -> None:
         """Be the child. Never returns: the master's frames must not be unwound here."""
         status = EXIT_UNEXPECTED
@@ -256,7 +246,7 @@ class Supervisor:
         except PeerGoneError:
             return
 
-    def forward(self, signum: signal.Signals) -> None:
+    def forward(self, signum: int) -> None:
         """Send a signal to every worker that handles it."""
         for entry in self._workers:
             if entry.was_ready:
@@ -267,9 +257,21 @@ class Supervisor:
         try:
             entry.channel.send(message)
         except ChannelFullError:
-            log.warning("worker not told slot=%d pid=%d what=%s", entry.slot, entry.pid, message.kind.name)
+            log.warning("worker not told slot=%s pid=%d what=%s", entry.name, entry.pid, message.kind.name)
         except PeerGoneError:
             pass  # it is dead already; its pidfd tells
+
+    def send_file(self, entry: WorkerEntry, kind: Kind, content: bytes) -> None:
+        """Send what may be too large for a message, in memory that the worker reads; lost if its channel is full."""
+        try:
+            with os.fdopen(os.memfd_create(kind.name), "wb") as file:
+                file.write(content)
+                file.seek(0)
+                entry.channel.send(Message(kind), [file.fileno()])
+        except (ChannelFullError, PeerGoneError):
+            pass
+        except OSError as error:  # out of descriptors or memory
+            log.warning("worker not answered slot=%s pid=%d reason=%s", entry.name, entry.pid, error)
 
     def _order(self, entry: WorkerEntry, kind: Kind) -> None:
         try:
@@ -280,7 +282,7 @@ class Supervisor:
         except PeerGoneError:
             pass  # it is dead already; its pidfd tells
 
-    def _signal(self, entry: WorkerEntry, signum: signal.Signals) -> None:
+    def _signal(self, entry: WorkerEntry, signum: int) -> None:
         try:
             signal.pidfd_send_signal(entry.pidfd, signum)
         except ProcessLookupError:
@@ -288,7 +290,7 @@ class Supervisor:
 
     def _expect_exit(self, entry: WorkerEntry, timeout_s: float) -> None:
         def on_deadline() -> None:
-            log.warning("worker does not leave slot=%d pid=%d; killing it", entry.slot, entry.pid)
+            log.warning("worker does not leave slot=%s pid=%d; killing it", entry.name, entry.pid)
             self.kill(entry, ExitCause.STOPPED)
 
         self._set_deadline(entry, timeout_s, on_deadline)

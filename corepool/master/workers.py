@@ -24,6 +24,8 @@ class WorkerEntry:
     """One worker process."""
 
     slot: int
+    name: str
+    """What the log calls it: its slot, and its pool's name if there are several."""
     pid: int
     generation: int
     pidfd: int

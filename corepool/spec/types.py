@@ -62,7 +62,7 @@ class PoolInfo:
     """The pool, for hooks in the master.
 
     `workers_uid` and `workers_gid` are whom the files have to belong to that a hook makes for workers: as chown(2)
-    takes them, -1 where workers run as the master does.
+    takes them, -1 where workers run as the master does. `name` is what status calls it.
     """
 
     pid: int
@@ -71,6 +71,7 @@ class PoolInfo:
     bind: tuple[str, ...]
     workers_uid: int = -1
     workers_gid: int = -1
+    name: str = "main"
 
 
 @dataclass(frozen=True, slots=True)

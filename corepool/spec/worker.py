@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from corepool.spec.types import ListenerInfo, WorkerLoad
 
@@ -17,6 +17,10 @@ class Worker(Protocol):
     @property
     def slot(self) -> int:
         """Its stable place in the pool, 0..n-1."""
+
+    @property
+    def pool(self) -> str:
+        """The name of its pool."""
 
     @property
     def pid(self) -> int:
@@ -40,6 +44,14 @@ class Worker(Protocol):
 
     def loads(self) -> list[WorkerLoad]:
         """Read the load of every worker of the pool from the scoreboard, this one's included; by slot."""
+
+    async def status(self) -> Mapping[str, object]:
+        """Ask the master how all its pools are: what `corepool status --json` prints.
+
+        A master that is stopped or very busy answers late or never: give it a timeout.
+
+        :raises OSError: the master does not read its messages.
+        """
 
     def at_batch_end(self, call: Callable[[], None]) -> None:
         """Call once, when every connection that was ready has had its turn.

@@ -9,6 +9,7 @@ class ListenerStatus(TypedDict):
     """One listener; `bind` holds URLs as bound, with the real port."""
 
     name: str
+    pool: str
     bind: list[str]
     protocol: str
     dispatcher: str
@@ -20,6 +21,7 @@ class ListenerStatus(TypedDict):
 class WorkerStatus(TypedDict):
     """One worker; `state` is starting, ready, draining or stopping; `uptime` in seconds, `rss` in bytes."""
 
+    pool: str
     slot: int
     pid: int
     state: str
@@ -30,6 +32,14 @@ class WorkerStatus(TypedDict):
     uptime: float
     lag_ms: float
     rss: int
+
+
+class PoolStatus(TypedDict):
+    """One pool; `state` is starting, ready or stopping, `wanted` how many workers there should be."""
+
+    name: str
+    state: str
+    wanted: int
 
 
 class TotalsStatus(TypedDict):
@@ -61,7 +71,7 @@ class UpgradeStatus(TypedDict):
 
 
 class Status(TypedDict):
-    """A running pool; `state` is starting, ready or stopping, `wanted` how many workers there should be."""
+    """A running master; `state` is starting, ready or stopping, `wanted` the number of workers in all pools."""
 
     pid: int
     version: str
@@ -71,6 +81,7 @@ class Status(TypedDict):
     generation: int
     reload: ReloadStatus
     upgrade: UpgradeStatus
+    pools: list[PoolStatus]
     listeners: list[ListenerStatus]
     workers: list[WorkerStatus]
     totals: TotalsStatus

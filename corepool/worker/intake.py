@@ -38,13 +38,13 @@ class Intake:
         services: Mapping[int, Service],
         tally: Tally,
         loop: asyncio.AbstractEventLoop,
-        on_order: Callable[[Message], None],
+        on_order: Callable[[Message, list[int]], None],
         on_orphaned: Callable[[], None],
     ) -> None:
         """Serve what comes by `channel`.
 
         :param services: by the index of their bound socket.
-        :param on_order: called with whatever is no connection.
+        :param on_order: called with whatever is no connection, and owns the descriptors that came with it.
         :param on_orphaned: called when the master is gone.
         """
         self._channel = channel
@@ -67,7 +67,7 @@ class Intake:
             return
         message, fds = received
         if message.kind is not Kind.HANDOFF:
-            self._on_order(message)
+            self._on_order(message, fds)
             return
         if not self._open:
             for fd in fds:  # sent before the master heard LEAVING; never acknowledged, so still its own
@@ -84,7 +84,7 @@ class Intake:
                 len(fds),
                 message.payload[0],
             )
-            self._on_order(Message(Kind.DRAIN))
+            self._on_order(Message(Kind.DRAIN), [])
 
     def on_failure(self) -> None:
         """Log a bug of ours; the channel is level-triggered, so nothing is lost."""

@@ -28,11 +28,12 @@ from corepool.worker.process import (
     die_with_master,
     set_orphan_alarm,
 )
+from corepool.worker.question import StatusQuestion
 from corepool.worker.reactor import Reactor
 from corepool.worker.service import Service, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from corepool.ipc.seat import Seat
     from corepool.listener import Configuration
@@ -60,7 +61,8 @@ def run_worker(seat: Seat, configuration: Configuration, keep: Iterable[int]) ->
         worker.boot()
     except BaseException as error:  # noqa: BLE001  # SystemExit of an application is a boot failure as well
         report = "".join(traceback.format_exception(error))
-        log.error("worker %d can't boot:\n%s", seat.slot, report.rstrip())  # noqa: TRY400  # the traceback is in it
+        name = configuration.worker_name(seat.slot)
+        log.error("worker %s can't boot:\n%s", name, report.rstrip())  # noqa: TRY400  # the traceback is in it
         worker.intake.say(Kind.FAILED, report.encode(errors="replace")[-MAX_PAYLOAD:])
         return EXIT_BOOT_FAILED
     worker.run()
@@ -87,6 +89,8 @@ class WorkerProcess:
     def __init__(self, seat: Seat, configuration: Configuration) -> None:
         bound, pool = configuration.bound, configuration.pool
         self.slot = seat.slot
+        self._name = configuration.worker_name(seat.slot)
+        self._pool_name = configuration.name
         self.generation = seat.generation
         self.workers = seat.workers
         self.pid = os.getpid()
@@ -105,6 +109,7 @@ class WorkerProcess:
         self._services = [Service(each, self.loop, self._reactor, deadlines, tally) for each in bound]
         by_index = {each.index: service for each, service in zip(bound, self._services, strict=True)}
         self.intake = Intake(seat.channel, by_index, tally, self.loop, self._on_order, self._on_orphaned)
+        self._question = StatusQuestion(self.loop, self.intake.say)
         self._backlogs = {
             each.index: BacklogReader(each, service, tally, self._reactor, self.loop)
             for each, service in zip(bound, self._services, strict=True)
@@ -161,6 +166,7 @@ class WorkerProcess:
         return [ListenerInfo(name, protocol, tuple(bind)) for (name, protocol), bind in urls.items()]
 
     def loads(self) -> list[WorkerLoad]:
+        own_pool = self._row.cells[Cell.POOL]
         return sorted(
             WorkerLoad(
                 slot=row[Cell.SLOT],
@@ -171,7 +177,15 @@ class WorkerProcess:
                 lag_s=row[Cell.LAG_NS] / 1e9,
             )
             for row in self._scoreboard.rows()
+            if row[Cell.POOL] == own_pool
         )
+
+    @property
+    def pool(self) -> str:
+        return self._pool_name
+
+    async def status(self) -> Mapping[str, object]:
+        return await self._question.ask()
 
     def at_batch_end(self, call: Callable[[], None]) -> None:
         self._reactor.at_batch_end(lambda: _guarded("at_batch_end", call))
@@ -183,7 +197,7 @@ class WorkerProcess:
         cells[Cell.HEARTBEAT_NS] = int(now * 1e9)
         self._publish()
         connections = count(cells[Cell.ACCEPTED] - cells[Cell.CLOSED], "connection")
-        self._title.show(f"worker {self.slot} [{connections}]")
+        self._title.show(f"worker {self._name} [{connections}]")
         self._heartbeat_due = now + self._heartbeat_interval_s
         self.loop.call_at(self._heartbeat_due, self._beat)
 
@@ -208,7 +222,7 @@ class WorkerProcess:
             else:
                 self._on_orphaned()
 
-    def _on_order(self, order: Message) -> None:
+    def _on_order(self, order: Message, fds: list[int]) -> None:
         backlog = self._backlogs.get(order.listener)
         match order.kind:
             case Kind.DRAIN:
@@ -218,6 +232,8 @@ class WorkerProcess:
             case Kind.PAUSE | Kind.RESUME:
                 if backlog is not None:
                     (backlog.pause if order.kind is Kind.PAUSE else backlog.resume)()
+            case Kind.STATUS:
+                self._question.answered(fds)
             case Kind.LOG_LEVEL:
                 logging.getLogger().setLevel(order.payload.decode())
             case kind:
@@ -228,7 +244,7 @@ class WorkerProcess:
         if self._orphaned:
             return
         self._orphaned = True
-        log.error("worker %d: the master is gone; leaving", self.slot)
+        log.error("worker %s: the master is gone; leaving", self._name)
         set_orphan_alarm()
         self._reactor.remove(self._channel_fd)
         self._leave(ORPHAN_GRACE_S)

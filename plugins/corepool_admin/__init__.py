@@ -1,11 +1,12 @@
 """The protocol `admin`: probes and metrics of a pool over HTTP, for load balancers, Kubernetes and Prometheus.
 
-It asks the master by the control socket, so the answer does not depend on the workers of the pool that it tells of. To
-answer while every one of those is blocked it has to run elsewhere itself: in a pool of its own, with one worker.
+It asks the master, so the answer does not depend on the workers that it tells of. To answer while every one of those
+is blocked it has to run elsewhere itself: in a [[pool]] of its own, with one worker.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +20,7 @@ from corepool_admin.question import ask
 from corepool_admin.requests import RequestReader
 
 if TYPE_CHECKING:
-    import asyncio
+    from collections.abc import Mapping
 
     from corepool import Connection, Worker
 
@@ -35,23 +36,23 @@ class Admin:
     class Options(corepool.Options):
         """Which pool, and how patient."""
 
-        control: Annotated[str, Field(min_length=1)]
-        """Path of the control socket of the pool that is told of."""
+        control: Annotated[str, Field(min_length=1)] | None = None
+        """Path of the control socket of another master that is told of; unset: its own."""
 
         timeout: Annotated[float, Field(gt=0, le=60)] = 1.0
         """Seconds after which a master that doesn't answer is taken for dead."""
 
         min_ready: Annotated[int, Field(ge=1)] = 1
-        """Workers that have to be ready for /readyz."""
+        """Workers that have to be ready for /readyz, those beside it in its own pool aside if there are others."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._path = Path(options.control)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
         self._loop = worker.loop
+        self._worker = worker
 
     @hookimpl
     def on_accept(self, conn: Connection[RequestReader]) -> None:
@@ -93,8 +94,11 @@ class Admin:
         if path not in {"/livez", "/readyz", "/status", "/metrics"}:
             return "404 Not Found", _TEXT, b"there are /livez, /readyz, /status and /metrics\n"
         try:
-            told = await ask(self._path, self._options.timeout)
-        except (OSError, TimeoutError, ValueError) as error:
+            told = await asyncio.wait_for(self._ask(), self._options.timeout)
+        except TimeoutError:
+            line = f"the master does not answer within {self._options.timeout:g} s\n"
+            return "503 Service Unavailable", _TEXT, line.encode()
+        except (OSError, ValueError) as error:
             return "503 Service Unavailable", _TEXT, f"the master does not answer: {error}\n".encode()
         if path == "/livez":
             return "200 OK", _TEXT, b"ok\n"
@@ -104,10 +108,16 @@ class Admin:
             return "200 OK", "application/json", json.dumps(told).encode()
         return "200 OK", *exposition(told)
 
-    def _readiness(self, told: dict[str, Any]) -> tuple[str, str, bytes]:
-        ready = sum(worker["state"] == "ready" for worker in told["workers"])
+    async def _ask(self) -> Mapping[str, Any]:
+        control = self._options.control
+        return await (self._worker.status() if control is None else ask(Path(control)))
+
+    def _readiness(self, told: Mapping[str, Any]) -> tuple[str, str, bytes]:
+        own = self._worker.pool if self._options.control is None and len(told["pools"]) > 1 else None
+        ready = sum(worker["state"] == "ready" for worker in told["workers"] if worker["pool"] != own)
+        wanted = sum(pool["wanted"] for pool in told["pools"] if pool["name"] != own)
         is_ready = told["state"] == "ready" and ready >= self._options.min_ready
-        line = f"{told['state']}: {ready} of {told['wanted']} workers are ready\n".encode()
+        line = f"{told['state']}: {ready} of {wanted} workers are ready\n".encode()
         return "200 OK" if is_ready else "503 Service Unavailable", _TEXT, line
 
 

@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from prometheus_client.core import Metric
 
@@ -30,7 +30,7 @@ _OF_WORKERS = {
 }
 
 
-def exposition(told: dict[str, Any]) -> tuple[str, bytes]:
+def exposition(told: Mapping[str, Any]) -> tuple[str, bytes]:
     """Give the content type and the text for a status."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Status(told))
@@ -38,7 +38,7 @@ def exposition(told: dict[str, Any]) -> tuple[str, bytes]:
 
 
 class _Status(Collector):
-    def __init__(self, told: dict[str, Any]) -> None:
+    def __init__(self, told: Mapping[str, Any]) -> None:
         self._told = told
 
     def describe(self) -> list[Metric]:
@@ -50,9 +50,14 @@ class _Status(Collector):
             yield CounterMetricFamily(f"corepool_{name}", meaning, value=told["totals"][name])
         yield GaugeMetricFamily("corepool_uptime_seconds", "How long the master has run.", value=told["uptime"])
         yield GaugeMetricFamily("corepool_generation", "Reloads so far.", value=told["generation"])
-        yield GaugeMetricFamily("corepool_workers_wanted", "Workers that there should be.", value=told["wanted"])
-        ready = sum(worker["state"] == "ready" for worker in told["workers"])
-        yield GaugeMetricFamily("corepool_workers_ready", "Workers that take connections.", value=ready)
+        wanted = GaugeMetricFamily("corepool_workers_wanted", "Workers that there should be.", labels=["pool"])
+        ready = GaugeMetricFamily("corepool_workers_ready", "Workers that take connections.", labels=["pool"])
+        serving = [worker for worker in told["workers"] if worker["state"] == "ready"]
+        for pool in told["pools"]:
+            wanted.add_metric([pool["name"]], pool["wanted"])
+            ready.add_metric([pool["name"]], sum(worker["pool"] == pool["name"] for worker in serving))
+        yield wanted
+        yield ready
         failed = told["reload"]["state"] == "failed"
         yield GaugeMetricFamily("corepool_reload_failed", "1 if the last reload has failed.", value=int(failed))
         accepted = CounterMetricFamily("corepool_listener_accepted", "Connections of a listener.", labels=["listener"])
@@ -64,7 +69,7 @@ class _Status(Collector):
         yield active
         for key, (name, meaning, factor) in _OF_WORKERS.items():
             # One a slot: by pid there would be new series with each reload, for ever.
-            family = GaugeMetricFamily(name, meaning, labels=["slot"])
-            for slot, worker in {each["slot"]: each for each in told["workers"] if each["state"] == "ready"}.items():
-                family.add_metric([str(slot)], worker[key] * factor)
+            family = GaugeMetricFamily(name, meaning, labels=["pool", "slot"])
+            for (pool_name, slot), worker in {(each["pool"], each["slot"]): each for each in serving}.items():
+                family.add_metric([pool_name, str(slot)], worker[key] * factor)
             yield family

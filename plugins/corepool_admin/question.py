@@ -12,17 +12,12 @@ if TYPE_CHECKING:
 _MOST = 16 * 1024 * 1024
 
 
-async def ask(path: Path, timeout_s: float) -> dict[str, Any]:
+async def ask(path: Path) -> dict[str, Any]:
     """Ask for the status.
 
     :raises OSError: nobody answers there.
-    :raises TimeoutError: it takes too long.
     :raises ValueError: what answers is no pool.
     """
-    return await asyncio.wait_for(_ask(path), timeout_s)
-
-
-async def _ask(path: Path) -> dict[str, Any]:
     reader, writer = await asyncio.open_unix_connection(path, limit=_MOST)
     try:
         writer.write(b'{"command": "status"}\n')

@@ -58,15 +58,15 @@ def test_the_starter_shows_every_key_with_its_default(corepool: Corepool, tmp_pa
     assert set(shown["control"]) == set(ControlSettings.model_fields)
     assert set(shown["log"]) == set(LogSettings.model_fields)
     assert set(listener) == set(ListenerSettings.model_fields)
-    assert PoolSettings.model_validate(shown["pool"]) == PoolSettings()
+    assert PoolSettings.model_validate(shown["pool"] | {"name": None}) == PoolSettings()
     assert LogSettings.model_validate(shown["log"] | {"file": None}) == LogSettings()
     assert set(shown["process"]) == set(ProcessSettings.model_fields)
     unset = dict.fromkeys(("name", "user", "group", "umask", "nice", "pidfile"))
     assert ProcessSettings.model_validate(shown["process"] | unset) == ProcessSettings()
     required = {"name", "bind", "protocol"}
-    assert ListenerSettings.model_validate(listener | {"dispatcher": None}) == ListenerSettings.model_validate(
-        {key: listener[key] for key in required}
-    )
+    assert ListenerSettings.model_validate(
+        listener | {"dispatcher": None, "pool": None}
+    ) == ListenerSettings.model_validate({key: listener[key] for key in required})
 
 
 def test_the_schema_accepts_the_starter(corepool: Corepool, tmp_path: Path, schema: dict[str, Any]) -> None:

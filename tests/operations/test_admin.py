@@ -49,7 +49,7 @@ def admin_of(pool: Pools, running: PoolProcess, options: str = "") -> PoolProces
 def metrics(admin: PoolProcess) -> dict[tuple[str, str], float]:
     text = get(admin, "/metrics").body.decode()
     return {
-        (sample.name, next(iter(sample.labels.values()), "")): sample.value
+        (sample.name, "/".join(sample.labels.values())): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
@@ -83,8 +83,8 @@ def test_what_it_tells_is_what_is(pool: Pools) -> None:
         get(running, "/")
     wait_until(lambda: metrics(admin)["corepool_listener_accepted_total", "http"] == 3)
     seen = metrics(admin)
-    assert seen["corepool_workers_ready", ""] == seen["corepool_workers_wanted", ""] == 2
-    assert seen["corepool_worker_resident_bytes", "1"] > 1_000_000
+    assert seen["corepool_workers_ready", "main"] == seen["corepool_workers_wanted", "main"] == 2
+    assert seen["corepool_worker_resident_bytes", "main/1"] > 1_000_000
 
     reload_by_signal(running)
     os.kill(running.workers()[0], signal.SIGKILL)

@@ -75,8 +75,8 @@ def test_marks_that_would_swing_are_refused() -> None:
     ("workers", "lines", "says"),
     [
         ("{ min = 3, max = 2 }", 'scaler = "busyness"', "more than pool.workers.max"),
-        ("{ min = 1, max = 2 }", "", 'pool.scaler = "fixed": pool.workers is a range'),
-        ("2", 'scaler = "busyness"', "pool.workers leaves no choice"),
+        ("{ min = 1, max = 2 }", "", 'pool.scaler = "fixed": workers is a range'),
+        ("2", 'scaler = "busyness"', "workers leaves no choice"),
         ("{ min = 1, max = 2 }", 'scaler = "busy"', "did you mean"),
         ("{ max = 2 }", 'scaler = "busyness"\nscaler_options = { low = 0.9 }', "the pool would swing"),
         ("{ min = 1 }", 'scaler = "busyness"', "max"),

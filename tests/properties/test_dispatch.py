@@ -103,7 +103,7 @@ class DispatchMachine(RuleBasedStateMachine):
         listener = SimpleNamespace(name="l", dispatcher=self.strategy, dispatcher_name="first-free")
         transport = SimpleNamespace(address=lambda _: Address("x"))
         self.bound = cast("Any", SimpleNamespace(index=0, listener=listener, transport=transport))
-        self.dispatch = Dispatch(self.loop, self.workers, [self.bound], max_connections=8)
+        self.dispatch = Dispatch(self.loop, self.workers, [self.bound], 8, lambda handoff: os.close(handoff.fd))
         self.peers: dict[int, socket.socket] = {}
         self.taken: list[int] = []
         self.pid = 0
@@ -125,11 +125,12 @@ class DispatchMachine(RuleBasedStateMachine):
         self.pid += 1
         entry = WorkerEntry(
             slot=self.pid % 3,
+            name=f"{self.pid % 3}",
             pid=self.pid,
             generation=0,
             pidfd=-1,
             channel=cast("Any", FakeChannel()),
-            row=self.board.claim(),
+            row=self.board.claim(0),
             view=WorkerView(self.pid % 3, self.pid),
             started_at=0.0,
         )

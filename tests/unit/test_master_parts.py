@@ -55,7 +55,7 @@ def test_backoff_is_bounded_and_forgets(deaths: list[tuple[float, float]]) -> No
 
 def test_totals_never_go_backwards_when_a_worker_dies() -> None:
     board = Scoreboard(listeners=2)
-    row = board.claim()
+    row = board.claim(0)
     cell = listener_cell(1)
     row.cells[Cell.ACCEPTED], row.cells[Cell.CLOSED], row.cells[Cell.REQUESTS] = 10, 4, 7
     row.cells[cell], row.cells[cell + 1] = 10, 4
@@ -63,7 +63,7 @@ def test_totals_never_go_backwards_when_a_worker_dies() -> None:
 
     assert [board.total(each) for each in (Cell.ACCEPTED, Cell.CLOSED, Cell.REQUESTS)] == [10, 10, 7]
     assert [board.total(cell), board.total(cell + 1)] == [10, 10]
-    assert set(board.claim().cells) == {0}
+    assert set(board.claim(0).cells) == {0}
 
 
 def test_timers_fire_in_order_and_not_when_cancelled() -> None:

@@ -1,0 +1,57 @@
+"""The front of a pool: acceptors for its bound sockets, of which some may be paused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corepool.master.acceptor import Acceptor
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from corepool.listener import BoundSocket
+    from corepool.master.dispatch import Dispatch
+    from corepool.master.loop import Loop
+
+
+class Front:
+    """Accepts while the dispatch has room, except from listeners that an operator has paused."""
+
+    def __init__(self, loop: Loop, dispatch: Dispatch, paused: Collection[str]) -> None:
+        """Begin with no socket.
+
+        :param paused: the names of the paused listeners; looked at whenever accepting begins anew.
+        """
+        self._loop = loop
+        self._dispatch = dispatch
+        self._paused = paused
+        self._acceptors: list[Acceptor] = []
+        dispatch.on_full = self.pause
+        dispatch.on_room = self.resume
+
+    def use(self, bound: Iterable[BoundSocket]) -> None:
+        """Accept from these from now on; from those before nothing more is taken."""
+        self.pause()
+        self._acceptors = [
+            Acceptor(each, self._loop, self._dispatch) for each in bound if not each.listener.dispatcher.worker_accepts
+        ]
+        self.resume()
+
+    def pause(self) -> None:
+        """Leave connections in the backlogs."""
+        for acceptor in self._acceptors:
+            acceptor.pause()
+
+    def resume(self) -> None:
+        """Accept, if there is room."""
+        for acceptor in self._acceptors:
+            if acceptor.listener in self._paused:
+                acceptor.pause()
+            elif not self._dispatch.paused:
+                acceptor.start()
+
+    def stop(self) -> None:
+        """Take what has arrived so far, if there is room, and then nothing more."""
+        for acceptor in self._acceptors:
+            acceptor.stop()
+        self._acceptors = []

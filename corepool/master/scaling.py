@@ -1,0 +1,54 @@
+"""What a scaler is told: how busy a pool was since it was last asked."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from corepool.ipc.scoreboard import Cell
+from corepool.spec.scaler import PoolLoad
+
+if TYPE_CHECKING:
+    from corepool.listener import Configuration
+    from corepool.master.workers import Workers
+
+log = logging.getLogger(__name__)
+
+
+class Scaling:
+    """Asks the scaler of a pool how many workers there should be."""
+
+    def __init__(self, now: float) -> None:
+        self._asked_at = now
+        self._busy_ns: dict[int, int] = {}
+        """How long each worker had been busy then, by pid."""
+
+    def decide(self, serving: Configuration, workers: Workers, now: float) -> int:
+        """Give the number of workers that there should be: of a pool without a choice, as many as there are.
+
+        :param now: the moment in seconds.
+        """
+        busy_ns = {entry.pid: entry.row.cells[Cell.BUSY_NS] for entry in workers}
+        busy_s = sum(busy - self._busy_ns.get(pid, 0) for pid, busy in busy_ns.items()) / 1e9
+        elapsed_s = now - self._asked_at
+        self._asked_at, self._busy_ns = now, busy_ns
+        ready = len(workers.ready())
+        if serving.least == serving.most or not ready or elapsed_s <= 0:
+            return workers.target
+        held = sum(entry.row.cells[Cell.ACCEPTED] - entry.row.cells[Cell.CLOSED] for entry in workers)
+        busyness = min(1.0, max(0.0, busy_s / elapsed_s / ready))
+        load = PoolLoad(workers.target, ready, busyness, held, serving.least, serving.most, elapsed_s)
+        try:
+            wanted = min(max(serving.scaler.decide(load), serving.least), serving.most)
+        except Exception:
+            log.exception("scaler %s failed", serving.pool.scaler)
+            return workers.target
+        if wanted != workers.target:
+            log.info(
+                "pool is scaled pool=%s workers=%d was=%d busyness=%.2f",
+                serving.name,
+                wanted,
+                workers.target,
+                busyness,
+            )
+        return wanted

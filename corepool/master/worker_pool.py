@@ -1,0 +1,510 @@
+"""One pool of a master: its workers from fork to exit, and what follows when one boots, leaves or dies.
+
+The master decides what concerns all pools (signals, reload, upgrade, stop), and hears by `Owner` how it goes here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from corepool.errors import ControlError
+from corepool.ipc.messages import Kind, Message
+from corepool.ipc.scoreboard import Cell
+from corepool.master.dispatch import Dispatch
+from corepool.master.front import Front
+from corepool.master.recycling import Limits, Usage
+from corepool.master.restart import Backoff
+from corepool.master.scaling import Scaling
+from corepool.master.states import Event, State
+from corepool.master.status import resident_bytes
+from corepool.master.succession import Succession
+from corepool.master.supervisor import Supervisor
+from corepool.master.workers import WorkerEntry, Workers
+from corepool.spec.types import ExitCause, ExitStatus, PoolInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
+
+    from corepool.ipc.scoreboard import Scoreboard
+    from corepool.ipc.seat import Seat
+    from corepool.listener import Configuration
+    from corepool.master.ledger import Handoff
+    from corepool.master.loop import Loop
+    from corepool.master.oom import OomCounter
+    from corepool.master.status import PoolStatus
+
+log = logging.getLogger(__name__)
+
+MAX_WORKERS = 512
+
+_RECYCLING_INTERVAL_S = 1.0
+_SCALING_INTERVAL_S = 1.0
+
+_EXPECTED = (ExitCause.STOPPED, ExitCause.SCALED_DOWN, ExitCause.REPLACED, ExitCause.RECYCLED, ExitCause.ASKED)
+"""Causes of an exit after which nothing is wrong."""
+
+
+class Owner(Protocol):
+    """Whom a pool tells what concerns the others."""
+
+    def on_pool_ready(self, pool: WorkerPool) -> None:
+        """Take note that its first generation serves."""
+
+    def on_pool_failed(self, pool: WorkerPool, worker: str, report: str) -> None:
+        """Take note that its first generation can't boot: it would fail for ever."""
+
+    def on_rolled(self, pool: WorkerPool) -> None:
+        """Take note that every worker is of the coming generation."""
+
+    def on_roll_failed(self, pool: WorkerPool, error: str) -> None:
+        """Take note that a worker of the coming generation can't start; the caller waits for `abandon_roll`."""
+
+    def on_stray(self, handoff: Handoff) -> None:
+        """Own a connection that was accepted for a socket which this pool serves no longer."""
+
+    def on_empty(self, pool: WorkerPool) -> None:
+        """Take note that a pool which was told to stop has no worker left."""
+
+    def status(self) -> PoolStatus:
+        """Describe every pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the pools of one master share."""
+
+    loop: Loop
+    scoreboard: Scoreboard
+    oom: OomCounter
+    paused: AbstractSet[str]
+    """The listeners that are paused now, by name."""
+    version: str
+    run_worker: Callable[[Seat, Configuration], int]
+    """What a forked child does; gives its exit status."""
+    owner: Owner
+
+
+class WorkerPool:
+    """One pool. Owns its worker processes; the listening sockets are the master's."""
+
+    def __init__(self, number: int, configuration: Configuration, shared: Surroundings, generation: int = 0) -> None:
+        """Prepare; nothing is forked yet.
+
+        :param number: by which its processes know each other on the scoreboard.
+        """
+        self.serving = configuration
+        self._coming: Configuration | None = None
+        """What the reload under way leads to."""
+        self._shared = shared
+        self._loop = shared.loop
+        self.workers = Workers(configuration.workers)
+        self._supervisor = Supervisor(
+            number,
+            shared.loop,
+            self.workers,
+            shared.scoreboard,
+            shared.oom,
+            shared.run_worker,
+            self._on_message,
+            self._on_exit,
+            shared.paused,
+        )
+        self.dispatch = Dispatch(
+            shared.loop,
+            self.workers,
+            configuration.bound,
+            configuration.pool.max_connections,
+            shared.owner.on_stray,
+        )
+        self.front = Front(shared.loop, self.dispatch, shared.paused)
+        self._succession = Succession(configuration.pool.surge)
+        self._scaling = Scaling(shared.loop.time())
+        self._backoffs: dict[int, Backoff] = {}
+        self._respawning: set[int] = set()
+        self._heartbeats_checked_at = shared.loop.time()
+        self._generation = generation
+        self._is_rolling = False
+        self._boot_report: str | None = None
+        self.restarts = 0
+        self.is_ready = False
+        """Its first generation has been ready."""
+        self.is_stopping = False
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.serving.name
+
+    @property
+    def state(self) -> str:
+        """What status says of it."""
+        return "stopping" if self.is_stopping else "ready" if self.is_ready else "starting"
+
+    def open(self) -> None:
+        """Accept from its sockets, and from nothing else."""
+        self.front.use(self.serving.bound)
+        self.dispatch.retry()
+
+    def start(self) -> None:
+        """Fork the first generation."""
+        for slot in self.workers.vacant():
+            self._spawn(slot)
+        self._check_heartbeats()
+        self._loop.call_later(_RECYCLING_INTERVAL_S, self._recycle)
+        self._loop.call_later(_SCALING_INTERVAL_S, self._scale_by_load)
+
+    def stop(self, cause: ExitCause = ExitCause.STOPPED, *, fast: bool = False) -> None:
+        """Drain the workers, or end them at once."""
+        if not self.is_stopping:
+            self.is_stopping = True
+            self.front.stop()
+        for entry in self.workers:
+            if fast:
+                self._supervisor.stop(entry, cause)
+            else:
+                self._retire(entry, cause)
+        if not len(self.workers):
+            self._shared.owner.on_empty(self)
+
+    def leave(self, *, fast: bool) -> None:
+        """Stop, for the configuration has this pool no more; what waits for a worker may be another pool's now."""
+        self.dispatch.use((), 0)
+        self.dispatch.retry()
+        self.stop(ExitCause.REPLACED, fast=fast)
+
+    def kill(self) -> None:
+        """End every worker now."""
+        self.is_stopping = True
+        for entry in self.workers:
+            self._supervisor.kill(entry, ExitCause.STOPPED)
+
+    def close(self) -> None:
+        """Close the connections that no worker has taken. Idempotent."""
+        self.dispatch.close()
+
+    def scale(self, workers: int) -> int:
+        """Have so many workers, within 1..MAX_WORKERS.
+
+        :returns: how many there will be.
+        """
+        if self.is_stopping:
+            return 0
+        self.workers.target = min(max(1, workers), MAX_WORKERS)
+        log.info("pool scaled pool=%s workers=%d", self.name, self.workers.target)
+        for entry in self.workers.surplus():
+            self._retire(entry, ExitCause.SCALED_DOWN)
+        self._fill()
+        return self.workers.target
+
+    def drain(self, slot: int) -> int:
+        """Replace one worker, which finishes what it has begun.
+
+        :returns: its pid.
+        :raises ControlError: there is none in `slot`, or the pool is stopping.
+        """
+        if self.is_stopping:
+            raise ControlError("the pool is stopping")
+        entry = self.workers.in_slot(slot)
+        if entry is None:
+            there = ", ".join(entry.name for entry in self.workers.ready())
+            name = self.serving.worker_name(slot)
+            raise ControlError(f"no worker is ready in slot {name}; those that are: {there or 'none'}")
+        self._succession.want(slot, ExitCause.ASKED)
+        self._start_heirs()
+        return entry.pid
+
+    def tell(self, message: Message) -> None:
+        """Tell the workers that serve."""
+        for entry in self.workers.ready():
+            self._supervisor.tell(entry, message)
+
+    def forward(self, signum: int) -> None:
+        """Send a signal to the workers."""
+        self._supervisor.forward(signum)
+
+    def reap(self, pid: int) -> bool:
+        """Reap a process that has ended, if it is a worker of this pool."""
+        entry = self.workers.by_pid(pid)
+        if entry is not None:
+            self._supervisor.reap(entry)
+        return entry is not None
+
+    def call_hooks(self, name: str, *values: object) -> None:
+        """Call a hook of every listener, in this process; one that fails costs nobody else."""
+        for chain in self.serving.chains:
+            hook = getattr(chain, name)
+            if hook is None:
+                continue
+            try:
+                hook(*values)
+            except Exception:
+                log.exception("hook %s failed in the master", name)
+
+    def info(self) -> PoolInfo:
+        """Give the facts that hooks are told."""
+        account = self.serving.identity.account
+        return PoolInfo(
+            pid=os.getpid(),
+            version=self._shared.version,
+            workers=self.workers.target,
+            bind=tuple(each.url for each in self.serving.bound),
+            workers_uid=-1 if account is None else account.uid,
+            workers_gid=-1 if account is None else account.gid,
+            name=self.name,
+        )
+
+    # --- reload: roll, then commit or abandon
+
+    def roll(self, generation: int, coming: Configuration) -> None:
+        """Replace every worker by one that serves `coming`. A roll during a roll begins anew."""
+        self._generation, self._coming = generation, coming
+        for pid in self._succession.abandon(frozenset(ExitCause)):
+            self._retire_pid(pid)
+        for entry in self.workers:
+            if entry.state is State.STARTING:
+                self._retire(entry, ExitCause.REPLACED)
+        self.dispatch.is_mixed = True
+        self._succession.surge = coming.pool.surge
+        for entry in self.workers.ready():
+            self._succession.want(entry.slot, ExitCause.REPLACED)
+        self._is_rolling = True
+        self._start_heirs()
+
+    @property
+    def left_to_roll(self) -> int:
+        """How many workers wait for their successors in a reload."""
+        return self._succession.pending(ExitCause.REPLACED)
+
+    def commit(self, new: Configuration) -> None:
+        """Serve what the workers were rolled to: none of them knows anything else. To be followed by `open`."""
+        old, self.serving, self._coming = self.serving, new, None
+        self.dispatch.use(new.bound, new.pool.max_connections)
+        self.dispatch.is_mixed = False
+        if (new.least, new.most) != (old.least, old.most):  # else what `scale` or the scaler has chosen stays
+            is_range = new.least < new.most
+            self.scale(min(max(self.workers.target, new.least), new.most) if is_range else new.workers)
+
+    def abandon_roll(self) -> None:
+        """Keep the workers that there are; those that have begun with what is not to be are replaced once more."""
+        self._is_rolling = False
+        self._succession.surge = self.serving.pool.surge
+        for pid in self._succession.abandon({ExitCause.REPLACED}):
+            self._retire_pid(pid)
+        coming, self._coming = self._coming, None
+        if coming is None or self.is_stopping:
+            return
+        self.dispatch.is_mixed = not coming.is_like(self.serving)
+        if self.dispatch.is_mixed:
+            for entry in self.workers.ready():
+                if entry.generation == self._generation:
+                    self._succession.want(entry.slot, ExitCause.REPLACED)
+        self._start_heirs()
+
+    # --- what happens
+
+    def _on_message(self, entry: WorkerEntry, message: Message) -> None:
+        if message.kind is Kind.READY:
+            self._on_booted(entry)
+        elif message.kind is Kind.ROOM:
+            self.dispatch.retry()
+        elif message.kind is Kind.LEAVING:
+            self._supervisor.note_leaving(entry, self.serving.pool.drain_timeout)
+            self.dispatch.take_back(entry)
+            self._fill()
+        elif message.kind is Kind.ASK_STATUS:
+            self._supervisor.send_file(entry, Kind.STATUS, json.dumps(self._shared.owner.status()).encode())
+        elif message.kind is Kind.FAILED:
+            # Only a first generation that can't boot ends the pool; later ones are in the log.
+            entry.report = message.payload.decode(errors="replace").rstrip()
+            if not self.is_ready and self._boot_report is None:
+                self._boot_report = entry.report
+        else:
+            raise RuntimeError(f"worker {entry.name} sent {message.kind!r}, which is not for the master")
+
+    def _on_booted(self, entry: WorkerEntry) -> None:
+        entry.happened(Event.BOOTED)
+        if entry.state is not State.READY:
+            return
+        if entry.deadline is not None:
+            entry.deadline.cancel()
+        log.info("worker ready slot=%s pid=%d generation=%d", entry.name, entry.pid, entry.generation)
+        for bound in self.serving.bound:
+            if bound.listener.name in self._shared.paused:
+                self._supervisor.tell(entry, Message(Kind.PAUSE, bound.index))
+        entry.limits = Limits(self.serving.pool, random.random())  # noqa: S311  # jitter, not a secret
+        self.dispatch.retry()
+        if not self.is_ready and len(self.workers.ready()) >= self.workers.target:
+            self.is_ready = True
+            self._boot_report = None
+            self.call_hooks("on_ready", self.info())
+            self._shared.owner.on_pool_ready(self)
+        cause = self._succession.ended(entry.slot, entry.pid)
+        if cause is not None:
+            for each in self.workers.predecessors(entry):
+                self._retire(each, cause)
+            self._start_heirs()
+
+    def _on_exit(self, entry: WorkerEntry, exit_status: ExitStatus) -> None:
+        uptime_s = self._loop.time() - entry.started_at
+        expected = exit_status.cause in _EXPECTED
+        heir_of = self._succession.ended(entry.slot, entry.pid)
+        log.log(
+            logging.INFO if expected and exit_status.code == 0 else logging.WARNING,
+            "worker exited slot=%s pid=%d cause=%r status=%r uptime_s=%.1f",
+            entry.name,
+            entry.pid,
+            str(exit_status.cause),
+            str(exit_status),
+            uptime_s,
+        )
+        self.dispatch.take_back(entry)
+        self.call_hooks("on_child_exit", entry.info(self._loop.time()), exit_status)
+        if self.is_stopping:
+            if not len(self.workers):
+                self._shared.owner.on_empty(self)
+        elif not self.is_ready and not entry.was_ready:
+            report = self._boot_report or _how_it_ended(exit_status)
+            self._shared.owner.on_pool_failed(self, entry.name, report.rstrip())
+        elif expected:
+            self._fill()
+            self._start_heirs()
+        elif heir_of is not None:
+            self._heir_failed(entry, heir_of, entry.report or _how_it_ended(exit_status))
+        elif entry.slot < self.workers.target:
+            self.restarts += 1
+            self._respawn_later(entry.slot, uptime_s)
+
+    # --- succession
+
+    def _start_heirs(self) -> None:
+        while (slot := self._succession.due()) is not None:
+            if self.is_stopping or self.workers.in_slot(slot) is None:
+                self._succession.drop(slot)  # it crashed or left meanwhile: what is forked for it is new anyway
+                continue
+            try:
+                heir = self._supervisor.spawn(slot, self._generation, self._coming or self.serving)
+            except (OSError, RuntimeError) as error:
+                self._succession.drop(slot)
+                self._fail_roll(f"worker {self.serving.worker_name(slot)} can't be forked: {error}")
+                return
+            cause = self._succession.started(slot, heir.pid)
+            if self.workers.target - len(self.workers.ready()) < self.serving.pool.max_unavailable:
+                for each in self.workers.predecessors(heir):
+                    self._retire(each, cause)
+        if self._is_rolling and not self.left_to_roll:
+            self._is_rolling = False
+            self._shared.owner.on_rolled(self)
+
+    def _heir_failed(self, heir: WorkerEntry, cause: ExitCause, report: str) -> None:
+        """Keep the one that serves: the application, or what it needs, is broken now."""
+        if heir.slot in self.workers.vacant():
+            self._respawn_later(heir.slot, 0.0)  # it has left already (`max_unavailable`)
+        if cause is ExitCause.REPLACED:
+            self._fail_roll(f"worker {heir.name} could not boot: {report}")
+        else:
+            log.error("worker keeps its place slot=%s: its successor could not boot: %s", heir.name, report)
+            for entry in self.workers.predecessors(heir):
+                entry.kept_until = self._loop.time() + self.serving.pool.respawn_delay_max
+        self._start_heirs()
+
+    def _fail_roll(self, error: str) -> None:
+        if self._is_rolling:
+            self._shared.owner.on_roll_failed(self, error)
+
+    def _retire(self, entry: WorkerEntry, cause: ExitCause) -> None:
+        self._supervisor.retire(entry, cause, self.serving.pool.drain_timeout)
+
+    def _retire_pid(self, pid: int) -> None:
+        entry = self.workers.by_pid(pid)
+        if entry is not None:
+            self._retire(entry, ExitCause.REPLACED)
+
+    # --- respawning
+
+    def _respawn_later(self, slot: int, uptime_s: float) -> None:
+        pool = self.serving.pool
+        backoff = self._backoffs.setdefault(slot, Backoff(pool.respawn_delay, pool.respawn_delay_max))
+        delay_s = backoff.delay_s(uptime_s, random.random())  # noqa: S311  # jitter, not a secret
+        log.info("worker respawns slot=%s delay_s=%.3f", self.serving.worker_name(slot), delay_s)
+        self._respawning.add(slot)
+        self._loop.call_later(delay_s, lambda: self._respawn(slot))
+
+    def _respawn(self, slot: int) -> None:
+        self._respawning.discard(slot)
+        self._fill()
+
+    def _fill(self) -> None:
+        """Fork what is missing, except where a back-off is under way."""
+        if self.is_stopping:
+            return
+        for slot in self.workers.vacant():
+            if slot not in self._respawning:
+                self._spawn(slot)
+
+    def _spawn(self, slot: int) -> None:
+        try:
+            self._supervisor.spawn(slot, self._generation, self._coming or self.serving)
+        except (OSError, RuntimeError) as error:
+            name = self.serving.worker_name(slot)
+            log.error("worker can't be forked slot=%s reason=%s", name, error)  # noqa: TRY400  # an operator's matter
+            self._respawn_later(slot, 0.0)
+
+    # --- what recurs, until there is no worker any more
+
+    @property
+    def _is_gone(self) -> bool:
+        return self.is_stopping and not len(self.workers)
+
+    def _check_heartbeats(self) -> None:
+        if self._is_gone:
+            return
+        now, timeout_s = self._loop.time(), self.serving.pool.heartbeat_timeout
+        interval_s = timeout_s / 4
+        # If the whole pool was stopped or starved, the workers get a full interval to show that they live.
+        if now - self._heartbeats_checked_at < 2 * interval_s:
+            self._supervisor.check_heartbeats(timeout_s)
+        self._heartbeats_checked_at = now
+        self._loop.call_later(interval_s, self._check_heartbeats)
+
+    def _recycle(self) -> None:
+        """Have workers replaced that have served long enough."""
+        if self._is_gone:
+            return
+        now = self._loop.time()
+        for entry in self.workers.ready():
+            cells = entry.row.cells
+            usage = Usage(
+                requests=cells[Cell.REQUESTS],
+                connections=cells[Cell.ACCEPTED],
+                age_s=now - entry.started_at,
+                memory=resident_bytes(entry.pid),
+            )
+            assert entry.limits is not None
+            if entry.limits.is_beyond(usage):
+                log.error("worker killed slot=%s pid=%d memory=%d", entry.name, entry.pid, usage.memory)
+                self._supervisor.kill(entry, ExitCause.MEMORY)
+                continue
+            reason = entry.limits.reason(usage)
+            if reason and now >= entry.kept_until and self._succession.want(entry.slot, ExitCause.RECYCLED):
+                log.info("worker recycled slot=%s pid=%d reason=%r", entry.name, entry.pid, reason)
+        self._start_heirs()
+        self._loop.call_later(_RECYCLING_INTERVAL_S, self._recycle)
+
+    def _scale_by_load(self) -> None:
+        """Let the scaler choose how many workers there should be."""
+        if self._is_gone:
+            return
+        wanted = self._scaling.decide(self.serving, self.workers, self._loop.time())
+        if wanted != self.workers.target:
+            self.scale(wanted)
+        self._loop.call_later(_SCALING_INTERVAL_S, self._scale_by_load)
+
+
+def _how_it_ended(exit_status: ExitStatus) -> str:
+    return f"it ended with {exit_status} ({exit_status.cause}) before it was ready"

@@ -1,0 +1,244 @@
+"""The plan of a configuration: its pools and listeners with their plugins, made as far as they can be, then bound."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import resource
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from corepool.chain import Chain
+from corepool.config.cpus import available_cpus
+from corepool.config.mistakes import spell_value
+from corepool.config.settings import WorkersRange
+from corepool.errors import ConfigError, PluginError
+from corepool.identity import file_rights
+from corepool.listener import MAX_LISTENERS, BoundSocket, Configuration, Listener
+from corepool.spec.dispatcher import Dispatcher
+from corepool.spec.scaler import Scaler
+from corepool.spec.transport import Endpoint, Transport
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from corepool.config.settings import ListenerSettings, PoolSettings, Settings
+    from corepool.identity import Identity
+    from corepool.registry import Kind, Registry
+
+log = logging.getLogger(__name__)
+
+_RESERVED_DESCRIPTORS = 32
+"""Descriptors a worker needs besides its connections: the loop's own, the channel, the log, some files of the
+application. Connections beyond `ulimit -n` less this could be accepted but not held."""
+
+
+class Places:
+    """Numbers that listeners and sockets keep over reloads: workers of two configurations speak of them."""
+
+    def __init__(self) -> None:
+        self._cells: dict[str, int] = {}
+        self._sockets = itertools.count()
+
+    def of_listeners(self, names: Sequence[str]) -> dict[str, int]:
+        """Give each listener its place on the scoreboard: the one it had, or one that no other has.
+
+        When all have had an owner, those whose listeners are gone are given away, with what they have counted.
+        """
+        for name in names:
+            if name in self._cells:
+                continue
+            if len(self._cells) == MAX_LISTENERS:
+                gone = next(each for each in self._cells if each not in names)
+                self._cells[name] = self._cells.pop(gone)
+            else:
+                self._cells[name] = len(self._cells)
+        return {name: self._cells[name] for name in names}
+
+    def next_socket(self) -> int:
+        """Number a socket; a message has 16 bits for it."""
+        return next(self._sockets) % 65_536
+
+
+class Plan:
+    """What a configuration asks for, made as far as it can be; `mistakes` tells about the rest."""
+
+    def __init__(self, settings: Settings, registry: Registry, places: Places) -> None:
+        """Make the plugins; nothing is bound yet."""
+        self.mistakes: list[str] = []
+        self._settings = settings
+        self._places = places
+        self._registry = registry
+        self._rights = file_rights(settings.process)
+        self._listeners: list[tuple[str, ListenerSettings, Listener | None]] = []
+        self._scalers = [
+            self._make_scaler(settings.where_is_pool(index), pool) for index, pool in enumerate(settings.pools)
+        ]
+        self._endpoints: list[tuple[str, int, Endpoint, Transport]] = []
+        cells = places.of_listeners([listener.name for listener in settings.listener])
+        for index, listener in enumerate(settings.listener):
+            where = f"listener[{index}]"
+            self._listeners.append((where, listener, self._make_listener(cells[listener.name], where, listener)))
+            for position, url in enumerate(listener.bind):
+                self._add_endpoint(f"{where}.bind[{position}]", index, url)
+
+    def bind(
+        self,
+        identity: Identity,
+        open_already: Iterable[BoundSocket] = (),
+        inherited: Callable[[str], socket.socket | None] = lambda _: None,
+    ) -> list[Configuration]:
+        """Bind every address.
+
+        :param identity: whom the workers run as.
+        :param open_already: those whose URLs are still wanted are taken over with what waits in their backlogs.
+        :param inherited: gives the socket of a URL that the master before us has left, if there is one.
+        :returns: what each pool serves.
+        :raises ConfigError: with every mistake; nothing new is left bound.
+        """
+        bound: list[BoundSocket] = []
+        fresh: list[BoundSocket] = []
+        mistakes = list(self.mistakes)
+        reusable = list(open_already)
+        for where, index, endpoint, transport in self._endpoints:
+            _, settings, listener = self._listeners[index]
+            same = next((each for each in reusable if each.endpoint.url == endpoint.url), None)
+            if same is not None and listener is not None:
+                reusable.remove(same)
+                transport.relisten(same.socket, settings.backlog)
+                bound.append(replace(same, listener=listener))
+                continue
+            try:
+                sock = inherited(endpoint.url)
+                if sock is not None:
+                    transport.relisten(sock, settings.backlog)
+                else:
+                    sock = transport.listen(endpoint, settings.backlog)
+            except OSError as error:
+                mistakes.append(f"{where}: can't listen on {endpoint.url}: {error.strerror or error}")
+                continue
+            if listener is None:
+                transport.close(endpoint, sock)
+                continue
+            url, address = transport.url(endpoint, sock), transport.address(sock.getsockname())
+            number = self._places.next_socket()
+            fresh.append(BoundSocket(number, listener, endpoint, transport, sock, url, address))
+            bound.append(fresh[-1])
+        if mistakes:
+            for each in fresh:
+                each.close()
+            raise ConfigError(mistakes)
+        return [
+            self._configuration(index, [each for each in bound if each.listener.pool == index], identity)
+            for index in range(len(self._settings.pools))
+        ]
+
+    def _configuration(self, index: int, bound: Sequence[BoundSocket], identity: Identity) -> Configuration:
+        settings, scaler = self._settings.pools[index], self._scalers[index]
+        assert scaler is not None
+        match settings.workers:
+            case "auto":
+                least = most = available_cpus()
+            case WorkersRange(min=least, max=most):
+                pass
+            case int(least):
+                most = least
+        return Configuration(_within_descriptor_limit(settings), identity, scaler, least, most, tuple(bound))
+
+    def _make_scaler(self, where: str, pool: PoolSettings) -> Scaler | None:
+        options = dict(pool.scaler_options)
+        scaler = self._create("scalers", pool.scaler, options, f"{where}.scaler", f"{where}.scaler_options")
+        if scaler is not None and not isinstance(scaler, Scaler):
+            self._add(f"{where}.scaler: {pool.scaler!r} does not derive from corepool.Scaler")
+            return None
+        return scaler
+
+    def _make_listener(self, index: int, where: str, settings: ListenerSettings) -> Listener | None:
+        pool_index = self._settings.pool_of(settings) or 0  # one of no pool is a mistake that is known already
+        pool, its_place = self._settings.pools[pool_index], self._settings.where_is_pool(pool_index)
+        if settings.dispatcher is None:
+            dispatcher_name, dispatcher_where = pool.dispatcher, f"{its_place}.dispatcher"
+            dispatcher_options = dict(pool.dispatcher_options)
+        else:
+            dispatcher_name, dispatcher_where = settings.dispatcher, f"{where}.dispatcher"
+            dispatcher_options = dict(settings.dispatcher_options)
+        protocol = self._create(
+            "protocols", settings.protocol, dict(settings.options), where + ".protocol", where + ".options"
+        )
+        dispatcher = self._create(
+            "dispatchers",
+            dispatcher_name,
+            dispatcher_options,
+            dispatcher_where,
+            dispatcher_where + "_options",
+        )
+        extensions = [
+            self._create(
+                "extensions",
+                name,
+                dict(settings.extension_options.get(name, {})),
+                f"{where}.extensions[{position}]",
+                f"{where}.extension_options.{name}",
+            )
+            for position, name in enumerate(settings.extensions)
+        ]
+        if dispatcher is not None and not isinstance(dispatcher, Dispatcher):
+            self._add(f"{dispatcher_where}: {dispatcher_name!r} does not derive from corepool.Dispatcher")
+            return None
+        if protocol is None or dispatcher is None or None in extensions:
+            return None
+        try:
+            chain = Chain(protocol, extensions)
+        except PluginError as error:
+            self._add(f"{where}: {error}")
+            return None
+        example: object = getattr(protocol, "try_it", "")
+        return Listener(index, pool_index, settings, dispatcher_name, dispatcher, chain, str(example))
+
+    def _add_endpoint(self, where: str, index: int, url: str) -> None:
+        try:
+            endpoint = replace(Endpoint.parse(url), rights=self._rights)
+        except ValueError as error:
+            self._add(f"{where} = {spell_value(url)}: {error}")
+            return
+        transport = self._create("transports", endpoint.scheme, endpoint.query, f"{where} = {spell_value(url)}", where)
+        if transport is None:
+            return
+        if not isinstance(transport, Transport):
+            self._add(f"{where}: {endpoint.scheme!r} does not derive from corepool.Transport")
+            return
+        try:
+            transport.check(endpoint)
+        except ValueError as error:
+            self._add(f"{where} = {spell_value(url)}: {error}")
+            return
+        self._endpoints.append((where, index, endpoint, transport))
+
+    def _create(
+        self, kind: Kind, name: str, options: Mapping[str, object], where: str, options_where: str
+    ) -> object | None:
+        try:
+            return self._registry.create(kind, name, options, options_where)
+        except PluginError as error:
+            self._add(f"{where}: {error}")
+        except ConfigError as error:
+            for mistake in error.mistakes:
+                self._add(mistake)
+        except Exception as error:  # noqa: BLE001  # a plugin's constructor: the mistake is its author's
+            self._add(f"{where}: {name!r} can't be made: {type(error).__name__}: {error}")
+        return None
+
+    def _add(self, mistake: str) -> None:
+        if mistake not in self.mistakes:
+            self.mistakes.append(mistake)
+
+
+def _within_descriptor_limit(pool: PoolSettings) -> PoolSettings:
+    """Lower `max_connections` to what a worker can hold."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = max(1, limit - _RESERVED_DESCRIPTORS)
+    if limit == resource.RLIM_INFINITY or pool.max_connections <= most:
+        return pool
+    log.warning("max_connections lowered from=%d to=%d reason='ulimit -n is %d'", pool.max_connections, most, limit)
+    return pool.model_copy(update={"max_connections": most})

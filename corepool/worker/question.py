@@ -1,0 +1,53 @@
+"""What a worker asks its master: how the pools are."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from typing import TYPE_CHECKING, cast
+
+from corepool.ipc.messages import Kind
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Mapping
+
+
+class StatusQuestion:
+    """The question that is under way, if there is one, and who waits for the answer."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[Kind], bool]) -> None:
+        """Prepare.
+
+        :param say: sends a message to the master; False: it can't be sent now.
+        """
+        self._loop = loop
+        self._say = say
+        self._waiting: list[asyncio.Future[Mapping[str, object]]] = []
+
+    async def ask(self) -> Mapping[str, object]:
+        """Wait for the answer. One that waits is asked for again, for a master that was stopped may have lost it.
+
+        :raises OSError: EAGAIN: the master has not read its messages for a while.
+        """
+        if not self._say(Kind.ASK_STATUS):
+            raise BlockingIOError(errno.EAGAIN, "it does not read its messages")
+        future: asyncio.Future[Mapping[str, object]] = self._loop.create_future()
+        self._waiting.append(future)
+        try:
+            return await future
+        finally:
+            if future in self._waiting:
+                self._waiting.remove(future)
+
+    def answered(self, fds: list[int]) -> None:
+        """Give the answer, in a file, to everybody who waits; owns its descriptor."""
+        if not fds:
+            return  # out of descriptors
+        with os.fdopen(fds[0], "rb") as file:
+            status = cast("Mapping[str, object]", json.load(file))
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(status)
