@@ -15,6 +15,7 @@ from pluggy import PluginValidationError
 
 from corepool.config.suggest import did_you_mean
 from corepool.errors import PluginError
+from corepool.freezing import Freezer
 from corepool.spec import hookspecs
 from corepool.spec.types import CloseReason
 
@@ -44,6 +45,9 @@ class Chain:
     on_signal: Callable[[int], object] | None
     on_stop: Callable[[PoolInfo], object] | None
 
+    freezer: Freezer
+    """What makes its connections go from worker to worker."""
+
     counts_bytes: bool
     """Whether a plugin wants to know the bytes of each connection."""
 
@@ -61,8 +65,9 @@ class Chain:
                 manager.register(plugin)
             except PluginValidationError as error:
                 raise PluginError(_explain(plugin, error)) from None
+        self.freezer = Freezer(manager, extensions, protocol)
         self.counts_bytes = any(getattr(plugin, "counts_bytes", False) for plugin in (*extensions, protocol))
-        for name in _hook_names():
+        for name in set(_hook_names()) - {"on_freeze", "on_thaw"}:
             setattr(self, name, _flatten(getattr(manager.hook, name)))
         if extensions and self.on_accept is not None and self.on_close is not None:
             self._tell_the_end_of_what_was_met(manager, [*extensions, protocol])

@@ -26,6 +26,10 @@ class CorepoolError(Exception):
     exit_status = 1
 
 
+class ThawRefusedError(CorepoolError):
+    """A connection that began in another worker can't be gone on with in this one."""
+
+
 class ConfigError(CorepoolError):
     """The configuration is wrong. Carries every mistake found, not just the first.
 

@@ -4,7 +4,7 @@ One message is one record of a SOCK_SEQPACKET channel, so it is never split or j
 
     offset 0  u8   version      VERSION; anything else is refused
     offset 1  u8   kind         `Kind`
-    offset 2  u16  listener     index of the bound socket the descriptors came in by (HANDOFF), else 0
+    offset 2  u16  listener     index of the bound socket the descriptors came in by (HANDOFF, THAW, FROZEN), else 0
     offset 4  u32  length       of the payload that follows
     offset 8  payload           at most MAX_PAYLOAD bytes
 
@@ -34,17 +34,20 @@ class Kind(IntEnum):
     """What a message says. The direction is fixed."""
 
     HANDOFF = 1  # master to worker: as many connections as the payload's byte says; acknowledged on the scoreboard
-    DRAIN = 2  # master to worker: finish what is begun, then exit 0
+    DRAIN = 2  # master to worker: finish what is begun, then exit 0; any payload: hand back what is idle (FROZEN)
     STOP = 3  # master to worker: exit 0 at once
     PAUSE = 4  # master to worker: accept nothing more from that bound socket, for now
     RESUME = 5  # master to worker: accept from it again
     LOG_LEVEL = 6  # master to worker: write what is as important as the payload says, or more
     STATUS = 7  # master to worker: the answer to ASK_STATUS, JSON in the file whose descriptor comes with it
+    THAW = 8  # master to worker: frozen connections of one listener, packed; acknowledged as those of HANDOFF
+    MOVE = 9  # master to worker: hand so many idle connections back (the payload, u32), and go on
     READY = 16  # worker to master: takes connections from now on
     ROOM = 17  # worker to master: was full, has room again
     LEAVING = 18  # worker to master: has taken its last connection; what it has not acknowledged is the master's again
     FAILED = 19  # worker to master: can't boot; the payload is the traceback, UTF-8
     ASK_STATUS = 20  # worker to master: how are the pools?
+    FROZEN = 21  # worker to master: idle connections of one listener, packed, each with its descriptor
 
 
 class Message(NamedTuple):

@@ -4,7 +4,8 @@ Every cell has one writer, so nothing is locked: an aligned 8-byte store is whol
 Linux runs Python on. A row belongs to one process from its fork until it was reaped; then its counters
 are folded into the retired row, so that no total ever goes backwards.
 
-A row is `Cell.COUNT` fixed cells, then a pair (accepted, closed) for each configured listener.
+A row is `Cell.COUNT` fixed cells, then four for each configured listener: what it has accepted, closed, taken over
+from another process and handed to one. A connection is accepted once and closed once, whatever happens in between.
 """
 
 from __future__ import annotations
@@ -34,7 +35,14 @@ class Cell(IntEnum):
     PID = 11  # 0: the row is free, or its process has not booted yet
     SLOT = 12
     POOL = 13  # a number that the processes of one pool share
-    COUNT = 14
+    MOVED_IN = 14  # connections that began elsewhere
+    MOVED_OUT = 15  # connections that go on elsewhere
+    REFUSED = 16  # connections that began elsewhere, and could not be gone on with
+    COUNT = 17
+
+
+PER_LISTENER = 4
+"""Cells of a listener: accepted, closed, moved in, moved out."""
 
 
 # What is summed up over workers; the others describe a moment of one process.
@@ -46,6 +54,9 @@ _TOTALS = (
     Cell.BYTES_OUT,
     Cell.ERRORS,
     Cell.BUSY_NS,
+    Cell.MOVED_IN,
+    Cell.MOVED_OUT,
+    Cell.REFUSED,
 )
 
 
@@ -54,7 +65,7 @@ class Scoreboard:
 
     def __init__(self, listeners: int) -> None:
         """Map a board for `listeners` configured listeners."""
-        self._width = Cell.COUNT + 2 * listeners
+        self._width = Cell.COUNT + PER_LISTENER * listeners
         self._map = mmap.mmap(-1, (ROWS + 1) * self._width * 8)
         self._cells = memoryview(self._map).cast("Q")
         self._used: set[int] = set()
@@ -76,11 +87,12 @@ class Scoreboard:
     def retire(self, row: Row) -> None:
         """Fold the row of a process that was reaped into the retired one, and free it.
 
-        What it had accepted and not closed ended with it: `closed` becomes `accepted`.
+        What it held ended with it, and counts as closed.
         """
         cells, retired = row.cells, self._row(0)
-        for accepted in (Cell.ACCEPTED, *range(Cell.COUNT, self._width, 2)):
-            cells[accepted + 1] = cells[accepted]
+        cells[Cell.CLOSED] += held(cells)
+        for accepted in range(Cell.COUNT, self._width, PER_LISTENER):
+            cells[accepted + 1] = max(0, cells[accepted] + cells[accepted + 2] - cells[accepted + 3])
         for cell in (*_TOTALS, *range(Cell.COUNT, self._width)):
             retired[cell] += cells[cell]
         for cell in range(self._width):
@@ -110,6 +122,12 @@ class Row:
         self.index = index
 
 
+def held(cells: memoryview[int]) -> int:
+    """Say how many connections a process has. Read while it counts, this may be off by some."""
+    begun = cells[Cell.ACCEPTED] + cells[Cell.MOVED_IN]
+    return max(0, begun - cells[Cell.CLOSED] - cells[Cell.MOVED_OUT])
+
+
 def listener_cell(listener: int) -> int:
-    """Index of the cell that counts what was accepted by a configured listener; `closed` is the next one."""
-    return Cell.COUNT + 2 * listener
+    """Index of the cell that counts what was accepted by a configured listener; the other three follow."""
+    return Cell.COUNT + PER_LISTENER * listener

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections import deque
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from corepool.accepting import Complaint
 from corepool.errors import ChannelFullError, PeerGoneError
-from corepool.ipc.messages import MAX_FDS, Kind, Message
+from corepool.ipc.frozen import fits, pack
+from corepool.ipc.messages import MAX_FDS, MAX_PAYLOAD, Kind, Message
 from corepool.ipc.scoreboard import Cell
 from corepool.master.ledger import Handoff
 from corepool.spec.dispatcher import Incoming, WorkerView
@@ -49,16 +51,49 @@ _SETTLE_LONGEST_S = 0.1
 class _Arrived(Incoming):
     """An incoming connection whose address is made only if a strategy asks: it takes 2 us."""
 
-    __slots__ = ("_sockaddr", "_transport")
+    __slots__ = ("_fd", "_sockaddr", "_transport")
 
-    def __init__(self, listener: str, transport: Transport, sockaddr: object) -> None:
+    def __init__(self, listener: str, transport: Transport, sockaddr: object, fd: int) -> None:
         self.listener = listener
         self._transport = transport
         self._sockaddr = sockaddr
+        self._fd = fd
 
     @property
     def peer(self) -> Address:  # type: ignore[override]
+        if self._sockaddr is None:
+            return self._transport.address(_peer_of(self._fd))
         return self._transport.address(self._sockaddr)
+
+
+def _peer_of(fd: int) -> object:
+    sock = socket.socket(fileno=os.dup(fd))  # of whatever family
+    try:
+        address: object = sock.getpeername()
+    except OSError:
+        return None  # it has gone meanwhile
+    else:
+        return address
+    finally:
+        sock.close()
+
+
+def _least_loaded(workers: Sequence[WorkerView], _: Incoming) -> WorkerView:
+    return min(workers, key=lambda worker: worker.connections)
+
+
+def _message_of(handoffs: list[Handoff]) -> tuple[list[Handoff], Message]:
+    """Make one message of as many as fit; all are new, or all are frozen."""
+    listener = handoffs[0].listener
+    if handoffs[0].frozen is None:
+        return handoffs, Message(Kind.HANDOFF, listener, bytes((len(handoffs),)))
+    records: list[bytes] = []
+    for handoff in handoffs:
+        assert handoff.frozen is not None
+        if records and not fits(records, len(handoff.frozen), MAX_PAYLOAD):
+            break
+        records.append(handoff.frozen)
+    return handoffs[: len(records)], Message(Kind.THAW, listener, pack(records))
 
 
 class Dispatch:
@@ -132,9 +167,9 @@ class Dispatch:
         """Choose a worker for an accepted connection. Owns `fd` from now on."""
         self._place(Handoff(fd, bound.index, sockaddr))
 
-    def adopt(self, handoff: Handoff) -> None:
-        """Place a connection that another pool has accepted, and own it."""
-        self._homeless.append(handoff)
+    def adopt(self, handoffs: Iterable[Handoff]) -> None:
+        """Place connections that somebody else has accepted, and own them."""
+        self._homeless.extend(handoffs)
         self.retry()
 
     def flush(self) -> None:
@@ -185,15 +220,20 @@ class Dispatch:
             self._homeless.append(handoff)
             return
         listener = bound.listener
-        arrived = _Arrived(listener.name, bound.transport, handoff.peer)
+        if handoff.origin:
+            others = [view for view in candidates if view.pid != handoff.origin]
+            candidates = others or candidates
+        arrived = _Arrived(listener.name, bound.transport, handoff.peer, handoff.fd)
         try:
-            view = listener.dispatcher.pick(candidates, arrived)
+            # Of a listener whose workers accept, only what was moved comes here.
+            pick = _least_loaded if listener.dispatcher.worker_accepts else listener.dispatcher.pick
+            view = pick(candidates, arrived)
             entry = None if view is None else self._entries[view]
         except Exception as error:  # noqa: BLE001  # a strategy's bug must not cost a connection
             self._complaint.warn(
                 "dispatcher %s failed: %r; using the least loaded worker", listener.dispatcher_name, error
             )
-            view = min(candidates, key=lambda each: each.connections)
+            view = _least_loaded(candidates, arrived)
             entry = self._entries[view]
         if view is None or entry is None:
             self._homeless.append(handoff)
@@ -209,9 +249,8 @@ class Dispatch:
         outbox, entry.outbox = entry.outbox, []
         now = self._loop.time()
         while outbox:
-            _, same = next(groupby(outbox, key=lambda handoff: handoff.listener))
-            batch = list(same)[:MAX_FDS]
-            message = Message(Kind.HANDOFF, batch[0].listener, bytes((len(batch),)))
+            _, same = next(groupby(outbox, key=lambda handoff: (handoff.listener, handoff.frozen is None)))
+            batch, message = _message_of(list(same)[:MAX_FDS])
             try:
                 entry.channel.send(message, [handoff.fd for handoff in batch])
             except (ChannelFullError, PeerGoneError):
@@ -239,8 +278,8 @@ class Dispatch:
             self._settle_delay_s = _SETTLE_FIRST_S
         view.in_flight = len(entry.ledger) + len(entry.outbox)
         # What it accepted by itself counts too; between its two counters it may seem to be one less.
-        by_itself = max(0, cells[Cell.ACCEPTED] - received)
-        view.connections = view.handed_over + by_itself - cells[Cell.CLOSED]
+        by_itself = max(0, cells[Cell.ACCEPTED] + cells[Cell.MOVED_IN] - received)
+        view.connections = view.handed_over + by_itself - cells[Cell.CLOSED] - cells[Cell.MOVED_OUT]
         view.lag_s = cells[Cell.LAG_NS] / 1e9
 
     def _pace(self) -> None:

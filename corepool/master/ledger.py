@@ -21,7 +21,11 @@ class Handoff(NamedTuple):
     listener: int
     """Index of the bound socket that it came in by."""
     peer: object
-    """The peer's address as accept(2) gave it."""
+    """The peer's address as accept(2) gave it; None: nobody has asked for it."""
+    frozen: bytes | None = None
+    """What the worker knew that had it before; None: it is new."""
+    origin: int = 0
+    """The pid of that worker."""
 
 
 class Ledger:

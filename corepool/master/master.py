@@ -415,7 +415,7 @@ class Master:
         """Give a connection to the pool that serves its listener now; if none does, it is lost."""
         for pool in self._pools.values():
             if any(bound.index == handoff.listener for bound in pool.serving.bound):
-                pool.dispatch.adopt(handoff)
+                pool.dispatch.adopt([handoff])
                 return
         os.close(handoff.fd)
 

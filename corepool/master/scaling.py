@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from corepool.ipc.scoreboard import Cell
+from corepool.ipc.scoreboard import Cell, held
 from corepool.spec.scaler import PoolLoad
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ class Scaling:
         ready = len(workers.ready())
         if serving.least == serving.most or not ready or elapsed_s <= 0:
             return workers.target
-        held = sum(entry.row.cells[Cell.ACCEPTED] - entry.row.cells[Cell.CLOSED] for entry in workers)
+        connections = sum(held(entry.row.cells) for entry in workers)
         busyness = min(1.0, max(0.0, busy_s / elapsed_s / ready))
-        load = PoolLoad(workers.target, ready, busyness, held, serving.least, serving.most, elapsed_s)
+        load = PoolLoad(workers.target, ready, busyness, connections, serving.least, serving.most, elapsed_s)
         try:
             wanted = min(max(serving.scaler.decide(load), serving.least), serving.most)
         except Exception:

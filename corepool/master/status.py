@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from corepool.ipc.scoreboard import Cell, Scoreboard, listener_cell
+from corepool.ipc.scoreboard import Cell, Scoreboard, held, listener_cell
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -62,6 +62,7 @@ class Totals(TypedDict):
     restarts: int
     redispatched: int
     moved: int
+    refused: int
 
 
 class ReloadStatus(TypedDict):
@@ -131,7 +132,7 @@ def workers_status(pool: str, workers: Workers, now: float) -> list[WorkerStatus
             pid=entry.pid,
             state=str(entry.state),
             generation=entry.generation,
-            connections=entry.row.cells[Cell.ACCEPTED] - entry.row.cells[Cell.CLOSED],
+            connections=held(entry.row.cells),
             accepted=entry.row.cells[Cell.ACCEPTED],
             requests=entry.row.cells[Cell.REQUESTS],
             uptime=round(now - entry.started_at, 3),
@@ -150,7 +151,8 @@ def totals(scoreboard: Scoreboard, *, restarts: int, redispatched: int) -> Total
         requests=scoreboard.total(Cell.REQUESTS),
         restarts=restarts,
         redispatched=redispatched,
-        moved=0,
+        moved=scoreboard.total(Cell.MOVED_IN),
+        refused=scoreboard.total(Cell.REFUSED),
     )
 
 

@@ -54,7 +54,7 @@ class Supervisor:
         scoreboard: Scoreboard,
         oom: OomCounter,
         run_worker: Callable[[Seat, Configuration], int],
-        on_message: Callable[[WorkerEntry, Message], None],
+        on_message: Callable[[WorkerEntry, Message, list[int]], None],
         on_exit: Callable[[WorkerEntry, ExitStatus], None],
         paused: Collection[str],
     ) -> None:
@@ -62,7 +62,7 @@ class Supervisor:
 
         :param pool: the number that the processes have on the scoreboard.
         :param run_worker: what a child does from its first instruction on; gives its exit status.
-        :param on_message: told what workers say.
+        :param on_message: told what workers say; owns the descriptors that come with it.
         :param on_exit: told of each process that was reaped, already out of the table.
         :param paused: listeners that are paused now, by name; looked at when a worker is forked.
         """
@@ -75,6 +75,7 @@ class Supervisor:
         self._on_exit = on_exit
         self._paused = paused
         self._oom = oom
+        self._deaf: list[WorkerEntry] = []
 
     def spawn(self, slot: int, generation: int, configuration: Configuration) -> WorkerEntry:
         """Fork a worker.
@@ -121,14 +122,14 @@ class Supervisor:
         )
         self._workers.add(entry)
         self._loop.watch(entry.pidfd, EPOLLIN, lambda _: self.reap(entry))
-        self._loop.watch(ours.fd, EPOLLIN, lambda _: self._read_channel(entry))
+        self._hear(entry)
         entry.deadline = self._loop.call_later(
             configuration.pool.boot_timeout, lambda: self.kill_hung(entry, "not ready in time")
         )
         return entry
 
     def retire(self, entry: WorkerEntry, cause: ExitCause, timeout_s: float) -> None:
-        """Have a worker finish what it has begun, within `timeout_s`."""
+        """Have a worker finish what it has begun, within `timeout_s`, and hand back what is idle, unless all stop."""
         if entry.state in (State.STOPPING, State.GONE):
             return
         entry.intended = entry.intended or cause
@@ -138,7 +139,7 @@ class Supervisor:
             # It has nothing to finish, and reads no orders yet: TERM has its default effect while it boots.
             self._signal(entry, signal.SIGTERM)
         else:
-            self._order(entry, Kind.DRAIN)
+            self._order(entry, Message(Kind.DRAIN, 0, b"" if cause is ExitCause.STOPPED else b"moves"))
         self._expect_exit(entry, timeout_s + _OVERTIME_S)
 
     def note_leaving(self, entry: WorkerEntry, timeout_s: float) -> None:
@@ -156,7 +157,7 @@ class Supervisor:
         if was_starting:
             self._signal(entry, signal.SIGTERM)
         else:
-            self._order(entry, Kind.STOP)
+            self._order(entry, Message(Kind.STOP))
         self._expect_exit(entry, _FAST_STOP_S)
 
     def kill(self, entry: WorkerEntry, cause: ExitCause) -> None:
@@ -236,13 +237,13 @@ class Supervisor:
             self._loop.unwatch(entry.channel.fd)
             return
         if received is not None:
-            self._on_message(entry, received[0])
+            self._on_message(entry, *received)
 
     def _drain_channel(self, entry: WorkerEntry) -> None:
         """Hear a dead worker's last words."""
         try:
             while (received := entry.channel.receive()) is not None:
-                self._on_message(entry, received[0])
+                self._on_message(entry, *received)
         except PeerGoneError:
             return
 
@@ -273,9 +274,24 @@ class Supervisor:
         except OSError as error:  # out of descriptors or memory
             log.warning("worker not answered slot=%s pid=%d reason=%s", entry.name, entry.pid, error)
 
-    def _order(self, entry: WorkerEntry, kind: Kind) -> None:
+    def deafen(self, entry: WorkerEntry) -> None:
+        """Leave what a worker says in its channel, until `listen`."""
+        self._loop.unwatch(entry.channel.fd)
+        self._deaf.append(entry)
+
+    def listen(self) -> None:
+        """Hear again those who had to wait."""
+        deaf, self._deaf = self._deaf, []
+        for entry in deaf:
+            if entry.state is not State.GONE:
+                self._hear(entry)
+
+    def _hear(self, entry: WorkerEntry) -> None:
+        self._loop.watch(entry.channel.fd, EPOLLIN, lambda _: self._read_channel(entry))
+
+    def _order(self, entry: WorkerEntry, message: Message) -> None:
         try:
-            entry.channel.send(Message(kind))
+            entry.channel.send(message)
         except ChannelFullError:
             # Its loop is stuck with a full channel. TERM means drain and goes another way.
             self._signal(entry, signal.SIGTERM)

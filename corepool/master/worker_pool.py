@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from corepool.errors import ControlError
+from corepool.ipc.frozen import unpack
 from corepool.ipc.messages import Kind, Message
 from corepool.ipc.scoreboard import Cell
 from corepool.master.dispatch import Dispatch
 from corepool.master.front import Front
+from corepool.master.ledger import Handoff
 from corepool.master.recycling import Limits, Usage
 from corepool.master.restart import Backoff
 from corepool.master.scaling import Scaling
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from corepool.ipc.scoreboard import Scoreboard
     from corepool.ipc.seat import Seat
     from corepool.listener import Configuration
-    from corepool.master.ledger import Handoff
     from corepool.master.loop import Loop
     from corepool.master.oom import OomCounter
     from corepool.master.status import PoolStatus
@@ -123,6 +124,7 @@ class WorkerPool:
             shared.owner.on_stray,
         )
         self.front = Front(shared.loop, self.dispatch, shared.paused)
+        self.dispatch.on_room = self._on_room
         self._succession = Succession(configuration.pool.surge)
         self._scaling = Scaling(shared.loop.time())
         self._backoffs: dict[int, Backoff] = {}
@@ -308,7 +310,7 @@ class WorkerPool:
 
     # --- what happens
 
-    def _on_message(self, entry: WorkerEntry, message: Message) -> None:
+    def _on_message(self, entry: WorkerEntry, message: Message, fds: list[int]) -> None:
         if message.kind is Kind.READY:
             self._on_booted(entry)
         elif message.kind is Kind.ROOM:
@@ -317,6 +319,8 @@ class WorkerPool:
             self._supervisor.note_leaving(entry, self.serving.pool.drain_timeout)
             self.dispatch.take_back(entry)
             self._fill()
+        elif message.kind is Kind.FROZEN:
+            self._on_frozen(entry, message, fds)
         elif message.kind is Kind.ASK_STATUS:
             self._supervisor.send_file(entry, Kind.STATUS, json.dumps(self._shared.owner.status()).encode())
         elif message.kind is Kind.FAILED:
@@ -326,6 +330,22 @@ class WorkerPool:
                 self._boot_report = entry.report
         else:
             raise RuntimeError(f"worker {entry.name} sent {message.kind!r}, which is not for the master")
+
+    def _on_frozen(self, entry: WorkerEntry, message: Message, fds: list[int]) -> None:
+        """Give connections of one worker to others."""
+        records = unpack(message.payload)
+        if len(fds) < len(records):
+            log.error("out of descriptors: %d connections that were to be moved are lost", len(records) - len(fds))
+        self.dispatch.adopt(
+            Handoff(fd, message.listener, None, record, entry.pid) for fd, record in zip(fds, records, strict=False)
+        )
+        if not self.dispatch.has_room and entry.state is not State.GONE:
+            # What waits here is bounded by what was on its way.
+            self._supervisor.deafen(entry)
+
+    def _on_room(self) -> None:
+        self.front.resume()
+        self._supervisor.listen()
 
     def _on_booted(self, entry: WorkerEntry) -> None:
         entry.happened(Event.BOOTED)

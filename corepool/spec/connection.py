@@ -59,6 +59,10 @@ class Connection(Protocol[SessionT]):
         """Bytes of output that the peer has not taken yet."""
 
     @property
+    def quiet_s(self) -> float:
+        """Seconds since something was last received, in whichever worker; of a new connection, since it began."""
+
+    @property
     def bytes_in(self) -> int:
         """Bytes received until now. Counted where a plugin of the listener has `counts_bytes = True`; 0 elsewhere."""
 

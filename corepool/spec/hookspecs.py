@@ -115,6 +115,33 @@ def on_close(conn: Connection, reason: CloseReason) -> None:
     """
 
 
+# --- from worker to worker ----------------------------------------------------------------------
+
+
+@hookspec
+def on_freeze(conn: Connection) -> bytes | None:
+    """Say what another worker has to know to go on with a connection that is between requests.
+
+    Runs in: worker, whenever it could let go of the connection: nothing that was sent waits any more, it is not
+    `busy`, not paused, and the peer has not ended. If it goes, `on_close` is told with the reason "moved".
+    :returns: what `on_thaw` is given, at most some kilobytes; b"" is fine. None: not now, for something has begun
+        that can't be told.
+    If a protocol, or an extension that hears of more than `on_accept`, does not implement it, the connections of its
+    listeners are never moved. A plugin that changes what it writes changes its attribute `frozen_version` (1): a
+    state of another version is refused, and that connection closed.
+    """
+
+
+@hookspec
+def on_thaw(conn: Connection, state: bytes | None) -> None:
+    """Go on with a connection that began in another worker, in place of `on_accept`.
+
+    Runs in: worker, before any other hook of it. What the peer has sent meanwhile comes by `on_readable`.
+    :param state: what `on_freeze` has returned; None to an extension that was not there, or had another version.
+    If it raises ValueError: it can't go on with that; the connection is closed, and counted as refused.
+    """
+
+
 # --- drain and stop -----------------------------------------------------------------------------
 
 
@@ -122,8 +149,8 @@ def on_close(conn: Connection, reason: CloseReason) -> None:
 def on_drain(conn: Connection) -> None:
     """Tell plugins that this worker is leaving: finish what is begun, say goodbye, close.
 
-    Runs in: worker, once per open connection. Idle connections are closed right after; busy ones when they
-    are no longer, or at the drain deadline.
+    Runs in: worker, once per open connection that is not moved to another worker. Idle connections are closed right
+    after; busy ones when they are no longer, or at the drain deadline.
     """
 
 

@@ -32,6 +32,7 @@ class CloseReason(StrEnum):
     OVERFLOW = "overflow"  # more output was buffered than `output_limit` allows
     ERROR = "error"  # a hook raised
     DRAIN = "drain"  # the worker is leaving
+    MOVED = "moved"  # it goes on in another worker: nobody has hung up
 
 
 class TimeoutKind(StrEnum):

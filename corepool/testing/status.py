@@ -51,6 +51,7 @@ class TotalsStatus(TypedDict):
     restarts: int
     redispatched: int
     moved: int
+    refused: int
 
 
 class ReloadStatus(TypedDict):

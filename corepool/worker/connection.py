@@ -17,6 +17,7 @@ from collections import deque
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, POLLIN, poll
 from typing import TYPE_CHECKING
 
+from corepool.ipc.frozen import Frozen
 from corepool.spec.types import Address, CloseReason, TimeoutKind
 from corepool.worker.filesegment import FileSegment
 
@@ -69,6 +70,7 @@ class Connection:
         "eof",
         "half_open",
         "id",
+        "moved_at",
         "session",
     )
 
@@ -88,6 +90,7 @@ class Connection:
         self.half_open = False
         self.busy = False
         self.entry: Entry | None = None
+        self.moved_at = _NEVER
         self._out: bytes | memoryview | FileSegment = b""
         self._queue: deque[bytes | FileSegment] | None = None
         self._queued = 0
@@ -118,6 +121,10 @@ class Connection:
     @property
     def closed(self) -> bool:
         return self._reason is not None
+
+    @property
+    def quiet_s(self) -> float:
+        return max(0.0, self._service.reactor.now - abs(self._active_at))
 
     @property
     def buffered(self) -> int:
@@ -251,6 +258,60 @@ class Connection:
         on_drain = self._service.chain.on_drain
         if on_drain is not None and self._reason is None:
             self._run(on_drain)
+
+    def thaw(self, frozen: Frozen) -> None:
+        """Go on where another process has stopped.
+
+        :raises OSError: it can't be watched; it still has to be closed.
+        """
+        service = self._service
+        service.reactor.add(self._fd, self, EPOLLIN)
+        self._active_at = frozen.active_at
+        self.moved_at = service.reactor.now
+        self.half_open = frozen.half_open
+        self._read_deadline = frozen.read_deadline or None
+        self._run(lambda conn: service.thaw(conn, frozen.states))
+        if service.idle_timeout or self._read_deadline is not None:
+            service.deadlines.watch(self)
+
+    @property
+    def fd(self) -> int:
+        """Its descriptor, which another process may be sent a copy of."""
+        return self._fd
+
+    @property
+    def bound_index(self) -> int:
+        """What messages call the socket that it came in by."""
+        return self._service.bound_index
+
+    @property
+    def can_move(self) -> bool:
+        """False: connections like this one never go to another process."""
+        return self._service.can_move
+
+    @property
+    def is_idle(self) -> bool:
+        """True when nothing that was begun here waits for anything, so that it might go on elsewhere."""
+        return self._mask == EPOLLIN and not self._out and not self.busy and self._reason is None
+
+    def freeze(self) -> Frozen | None:
+        """Say what another process has to know to go on; None: something here can't be told, now or ever."""
+        try:
+            states = self._service.chain.freezer.freeze(self)
+        except Exception:  # noqa: BLE001  # logged; it stays, and drains
+            self._service.failed(self)
+            return None
+        if states is None:
+            return None
+        deadline = self._read_deadline or 0.0
+        return Frozen(self._active_at, deadline, self.moved_at, self.bytes_in, self.bytes_out, self.half_open, states)
+
+    def depart(self) -> None:
+        """Be gone from this process: its descriptor is on its way to another."""
+        self._mask = _GONE
+        self._reason = CloseReason.MOVED
+        self._service.reactor.remove(self._fd)
+        self._service.let_go(self, self._handle)
 
     def leave_if_idle(self, quiet_since: float) -> None:
         """Close, if the connection is between requests and nothing more has arrived.

@@ -14,6 +14,7 @@ from corepool.worker.connection import Connection
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike, ReadableBuffer
 
+    from corepool.ipc.frozen import Frozen
     from corepool.worker.service import Service
     from corepool.worker.wire import Handle
 
@@ -35,6 +36,10 @@ class CountedConnection(Connection):
     @property
     def bytes_out(self) -> int:
         return self._given - self.buffered
+
+    def thaw(self, frozen: Frozen) -> None:
+        self._received, self._given = frozen.bytes_in, frozen.bytes_out
+        super().thaw(frozen)
 
     def recv(self, limit: int = 65536) -> bytes:
         data = super().recv(limit)

@@ -1,4 +1,4 @@
-"""Leaving without dropping anything that has begun: idle connections are closed, busy ones are waited for."""
+"""Leaving without dropping anything that has begun: what is idle goes elsewhere or is closed, what is busy has time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
+    from corepool.worker.mover import Mover
     from corepool.worker.reactor import Reactor
     from corepool.worker.service import Service
 
@@ -27,6 +28,9 @@ and to it a close now is a failed request. A protocol that can say goodbye in it
 _QUIET_S = 0.25
 """A connection is idle when nothing has come for this long. Until the grace is over: then at once."""
 
+_NEXT_BATCH_S = 0.001
+"""When there are more connections to be moved than in one go: as soon as those that are ready have had their turn."""
+
 _SPREAD_S = 0.25
 """Idle connections are closed over this long, so that their clients don't come back all at once."""
 
@@ -38,9 +42,12 @@ class Drain:
         self,
         reactor: Reactor,
         services: Sequence[Service],
+        mover: Mover,
         loop: asyncio.AbstractEventLoop,
         on_done: Callable[[], None],
     ) -> None:
+        self._mover = mover
+        self._moves = False
         self._reactor = reactor
         self._services = services
         self._loop = loop
@@ -49,26 +56,44 @@ class Drain:
         self._began = 0.0
         self._grace_s = _GRACE_S
 
-    def begin(self, timeout_s: float) -> None:
-        """Close what is idle, wait for the rest until `timeout_s` from now, then close that too."""
+    def begin(self, timeout_s: float, *, moves: bool) -> None:
+        """Move or close what is idle, wait for the rest until `timeout_s` from now, then close that too.
+
+        :param moves: idle connections go to other workers; those that can't are closed.
+        """
         now = self._loop.time()
         if self._deadline is not None:
             self._deadline = min(self._deadline, now + timeout_s)
+            if self._moves and not moves:  # there is nobody to go to any more
+                self._stay(now, timeout_s)
             return
         self._deadline = now + timeout_s
+        self._moves = moves
+        self._stay(now, timeout_s)
+        self._step()
+
+    def _stay(self, now: float, timeout_s: float) -> None:
+        """Begin the farewell of those that stay until they end."""
         self._began = now
         self._grace_s = min(_GRACE_S, timeout_s / 2)
         for conn in self._connections():
-            conn.say_goodbye()
-        self._step()
+            if not (self._moves and conn.can_move):
+                conn.say_goodbye()
 
     def _step(self) -> None:
         assert self._deadline is not None
         now = self._loop.time()
         elapsed_s = now - self._began
         is_over = elapsed_s >= self._grace_s
+        there_are_more = False
+        if self._moves:
+            _, there_are_more = self._mover.move(self._connections())
         for conn in self._connections():
-            if is_over or elapsed_s >= _spread(conn.id):
+            if self._moves and conn.can_move:
+                if is_over and conn.is_idle and not there_are_more:
+                    conn.say_goodbye()  # it refuses to go
+                    conn.leave_if_idle(now)
+            elif is_over or elapsed_s >= _spread(conn.id):
                 conn.leave_if_idle(now if is_over else now - _QUIET_S)
         self._reactor.flush_unsent()
         left = self._connections()
@@ -80,7 +105,7 @@ class Drain:
             left = []
         lingering = any(isinstance(source, Lingering) for source in self._reactor.sources())
         if left or (lingering and now < self._deadline):
-            self._loop.call_later(_STEP_S, self._step)
+            self._loop.call_later(_NEXT_BATCH_S if there_are_more else _STEP_S, self._step)
         else:
             self._on_done()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from corepool.accepting import RETRY_DELAY_S, Complaint, ExhaustedError, accept_one
 from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.ipc.frozen import pack, unpack
 from corepool.ipc.messages import Kind, Message
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Intake:
         if received is None:
             return
         message, fds = received
-        if message.kind is not Kind.HANDOFF:
+        if message.kind not in (Kind.HANDOFF, Kind.THAW):
             self._on_order(message, fds)
             return
         if not self._open:
@@ -74,15 +75,22 @@ class Intake:
                 os.close(fd)
             return
         service = self._services[message.listener]
-        for fd in fds:
-            # Acknowledged one by one, each before its first hook: if that hook kills this process, the rest of
-            # the batch is dispatched again, and the connection that did it is not.
-            service.take_handed_over(fd)
-        if len(fds) < message.payload[0]:
+        # Acknowledged one by one, each before its first hook: if that hook kills this process, the rest of
+        # the batch is dispatched again, and the connection that did it is not.
+        if message.kind is Kind.THAW:
+            frozen = unpack(message.payload)
+            count = len(frozen)
+            for fd, record in zip(fds, frozen, strict=False):
+                service.take_frozen(fd, record)
+        else:
+            count = message.payload[0]
+            for fd in fds:
+                service.take_handed_over(fd)
+        if len(fds) < count:
             log.error(
                 "out of descriptors: received %d of %d connections handed over; draining, the others go elsewhere",
                 len(fds),
-                message.payload[0],
+                count,
             )
             self._on_order(Message(Kind.DRAIN), [])
 
@@ -101,6 +109,14 @@ class Intake:
             return False
         except PeerGoneError:
             pass  # on_event meets it too, and acts on it
+        return True
+
+    def hand_back(self, listener: int, records: list[bytes], fds: list[int]) -> bool:
+        """Send connections to the master, for another worker; False when they can't be sent now."""
+        try:
+            self._channel.send(Message(Kind.FROZEN, listener, pack(records)), fds)
+        except (ChannelFullError, PeerGoneError):
+            return False
         return True
 
     def leave(self) -> None:

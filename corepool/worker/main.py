@@ -12,13 +12,14 @@ from select import EPOLLIN
 from typing import TYPE_CHECKING
 
 from corepool.ipc.messages import MAX_PAYLOAD, Kind, Message
-from corepool.ipc.scoreboard import Cell
+from corepool.ipc.scoreboard import Cell, held
 from corepool.log import reopen_logs
 from corepool.spec.types import ListenerInfo, WorkerLoad
 from corepool.title import Title, count
 from corepool.worker.deadlines import Deadlines
 from corepool.worker.drain import Drain
 from corepool.worker.intake import BacklogReader, Intake
+from corepool.worker.mover import Mover
 from corepool.worker.process import (
     EVENT_SIGNALS,
     ORPHAN_GRACE_S,
@@ -116,7 +117,8 @@ class WorkerProcess:
             if each.listener.dispatcher.worker_accepts
         }
         self._chains = configuration.chains
-        self._drain = Drain(self._reactor, self._services, self.loop, self.loop.stop)
+        self._mover = Mover(self.intake)
+        self._drain = Drain(self._reactor, self._services, self._mover, self.loop, self.loop.stop)
         # Often enough that a late heartbeat means a stuck loop, seldom enough to cost nothing.
         self._heartbeat_interval_s = min(1.0, pool.heartbeat_timeout / 4)
         self._heartbeat_due = 0.0
@@ -171,7 +173,7 @@ class WorkerProcess:
             WorkerLoad(
                 slot=row[Cell.SLOT],
                 pid=row[Cell.PID],
-                connections=row[Cell.ACCEPTED] - row[Cell.CLOSED],
+                connections=held(row),
                 accepted=row[Cell.ACCEPTED],
                 requests=row[Cell.REQUESTS],
                 lag_s=row[Cell.LAG_NS] / 1e9,
@@ -196,7 +198,7 @@ class WorkerProcess:
         cells[Cell.LAG_NS] = max(0, int((now - self._heartbeat_due) * 1e9))
         cells[Cell.HEARTBEAT_NS] = int(now * 1e9)
         self._publish()
-        connections = count(cells[Cell.ACCEPTED] - cells[Cell.CLOSED], "connection")
+        connections = count(held(cells), "connection")
         self._title.show(f"worker {self._name} [{connections}]")
         self._heartbeat_due = now + self._heartbeat_interval_s
         self.loop.call_at(self._heartbeat_due, self._beat)
@@ -226,7 +228,7 @@ class WorkerProcess:
         backlog = self._backlogs.get(order.listener)
         match order.kind:
             case Kind.DRAIN:
-                self._leave(self._pool.drain_timeout)
+                self._leave(self._pool.drain_timeout, moves=bool(order.payload))
             case Kind.STOP:
                 self._leave(0)
             case Kind.PAUSE | Kind.RESUME:
@@ -249,11 +251,11 @@ class WorkerProcess:
         self._reactor.remove(self._channel_fd)
         self._leave(ORPHAN_GRACE_S)
 
-    def _leave(self, timeout_s: float) -> None:
+    def _leave(self, timeout_s: float, *, moves: bool = False) -> None:
         for backlog in self._backlogs.values():
             backlog.stop()
         self.intake.leave()
-        self._drain.begin(timeout_s)
+        self._drain.begin(timeout_s, moves=moves)
 
 
 def _guarded(name: str, hook: Callable[..., object], *values: object) -> None:

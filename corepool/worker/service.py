@@ -9,7 +9,9 @@ from array import array
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.ipc.scoreboard import Cell
+from corepool.errors import ThawRefusedError
+from corepool.ipc.frozen import Frozen
+from corepool.ipc.scoreboard import PER_LISTENER, Cell
 from corepool.spec.types import Address, CloseReason
 from corepool.worker.connection import Connection
 from corepool.worker.counted import CountedConnection
@@ -17,8 +19,9 @@ from corepool.worker.wire import wire_of
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from corepool.ipc.frozen import State
     from corepool.ipc.scoreboard import Row
     from corepool.listener import BoundSocket
     from corepool.worker.deadlines import Deadlines
@@ -52,6 +55,8 @@ class Tally:
         self._received = 0
         self._accepted = 0
         self._closed = 0
+        self._moved_in = 0
+        self._moved_out = 0
         self._per_listener = array("Q", row.cells[Cell.COUNT :])
         self._is_published = True
         self.on_room: list[Callable[[], None]] = []
@@ -59,7 +64,7 @@ class Tally:
     @property
     def full(self) -> bool:
         """True when the worker may hold no more connections."""
-        return self._accepted - self._closed >= self._limit
+        return self._accepted + self._moved_in - self._closed - self._moved_out >= self._limit
 
     def received(self) -> int:
         """Count a connection that the master handed over; its number, counting from 1.
@@ -76,8 +81,26 @@ class Tally:
     def began(self, listener: int) -> None:
         """Count a connection that begins."""
         self._accepted += 1
-        self._per_listener[2 * listener] += 1
+        self._per_listener[PER_LISTENER * listener] += 1
         self._publish_later()
+
+    def moved_in(self, listener: int) -> None:
+        """Count a connection that began in another process."""
+        self._moved_in += 1
+        self._per_listener[PER_LISTENER * listener + 2] += 1
+        self._publish_later()
+
+    def refused(self) -> None:
+        """Count a connection that could not be gone on with."""
+        self._cells[Cell.REFUSED] += 1
+
+    def moved_out(self, listener: int) -> None:
+        """Count a connection that goes on in another process."""
+        was_full = self.full
+        self._moved_out += 1
+        self._per_listener[PER_LISTENER * listener + 3] += 1
+        self._publish_later()
+        self._tell_of_room(was_full)
 
     def own_number(self) -> int:
         """Give a number to a connection that this worker has accepted by itself.
@@ -90,9 +113,12 @@ class Tally:
         """Count a connection that has ended."""
         was_full = self.full
         self._closed += 1
-        self._per_listener[2 * listener + 1] += 1
+        self._per_listener[PER_LISTENER * listener + 1] += 1
         self._publish_later()
-        if was_full:
+        self._tell_of_room(was_full)
+
+    def _tell_of_room(self, was_full: bool) -> None:  # noqa: FBT001
+        if was_full and not self.full:
             for tell in self.on_room:
                 tell()
 
@@ -105,6 +131,9 @@ class Tally:
         self._cells[Cell.COUNT :] = memoryview(self._per_listener)
         # `closed` last: read in between, the worker seems to hold more than it does, never less.
         self._cells[_ACCEPTED] = self._accepted
+        if self._moved_in or self._moved_out:
+            self._cells[Cell.MOVED_IN] = self._moved_in
+            self._cells[Cell.MOVED_OUT] = self._moved_out
         self._cells[_CLOSED] = self._closed
         self._is_published = True
 
@@ -123,6 +152,7 @@ class Service:
         settings = bound.listener.settings
         assert bound.listener.chain.on_readable is not None
         self.listener = bound.listener
+        self.bound_index = bound.index
         self.chain = bound.listener.chain
         self.on_readable = bound.listener.chain.on_readable
         self.reactor = reactor
@@ -138,6 +168,9 @@ class Service:
         self.bytes_out = 0
         self.errors = 0
         self.wire = wire_of(bound.transport, bound.socket.family)
+        self.can_move = bound.listener.chain.freezer.can_freeze and self.wire.can_move
+        self._unmet: set[int] = set()
+        """Connections whose plugins are not to be told of their end: they have refused to go on with them."""
         self.read = self.wire.read
         self.write = self.wire.write
         self._connection = CountedConnection if bound.listener.chain.counts_bytes else Connection
@@ -154,6 +187,38 @@ class Service:
     def take_accepted(self, fd: int) -> None:
         """Begin a connection that this worker has accepted by itself, and own it."""
         self._begin(fd, self._tally.own_number())
+
+    def take_frozen(self, fd: int, record: bytes) -> None:
+        """Go on with a connection of another worker, and own it."""
+        number = self._tally.received()
+        self._tally.moved_in(self.listener.index)
+        try:
+            self._connection(self, self.wire.open(fd), fd, number).thaw(Frozen.decode(record))
+        except (OSError, ValueError) as error:  # ValueError: a master of another version has frozen it
+            log.warning("connection lost listener=%s: it can't be gone on with: %s", self.listener.name, error)
+            self._drop(fd)
+
+    def thaw(self, conn: Connection, states: Sequence[State]) -> None:
+        """Have its plugins go on with a connection, or close it, for they can't."""
+        try:
+            self.chain.freezer.thaw(conn, states)
+        except ThawRefusedError as error:
+            log.warning("connection refused listener=%s peer=%s: %s", self.listener.name, conn.peer, error)
+        except Exception:  # noqa: BLE001  # a hook's bug costs this connection alone
+            self.failed(conn)
+        else:
+            return
+        self._tally.refused()
+        self._unmet.add(conn.id)
+        conn.close()
+
+    def let_go(self, conn: Connection, handle: Handle) -> None:
+        """Deal with a connection that goes on in another process: tell its hooks, count it, close our descriptor."""
+        if conn.entry is not None:
+            self.deadlines.forget(conn)
+        self.reactor.close_later(self.wire.close, handle)
+        self._tally.moved_out(self.listener.index)
+        self._tell_the_end(conn, CloseReason.MOVED)
 
     def _begin(self, fd: int, number: int) -> None:
         self._tally.began(self.listener.index)
@@ -180,8 +245,13 @@ class Service:
                 self._shutdown(handle, socket.SHUT_RDWR)
             self.reactor.close_later(self.wire.close, handle)
         self._tally.ended(self.listener.index)
+        self._tell_the_end(conn, reason)
+
+    def _tell_the_end(self, conn: Connection, reason: CloseReason) -> None:
         on_close = self.chain.on_close
-        if on_close is not None:
+        if self._unmet and conn.id in self._unmet:
+            self._unmet.discard(conn.id)
+        elif on_close is not None:
             try:
                 on_close(conn, reason)
             except Exception:  # noqa: BLE001  # a hook's bug costs nobody else

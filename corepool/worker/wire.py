@@ -24,6 +24,9 @@ Handle = Any
 class Wire(Protocol):
     """The functions of a wire. They raise BlockingIOError when they would wait, OSError when the peer is gone."""
 
+    can_move: bool
+    """Nothing of a connection is in this process: whoever has its descriptor has everything."""
+
     def open(self, fd: int) -> Handle:
         """Make an accepted descriptor non-blocking and ready to be used. Owns `fd`, unless it raises."""
 
@@ -56,6 +59,7 @@ def wire_of(transport: Transport, family: int) -> Wire:
 class DescriptorWire:
     """Bytes go to the descriptor as they are; the handle is the descriptor."""
 
+    can_move = True
     read = staticmethod(os.read)
     write = staticmethod(os.write)
     close = staticmethod(os.close)
@@ -91,6 +95,8 @@ class DescriptorWire:
 
 class StreamWire:
     """Bytes go through a transport's stream (TLS); the handle is the stream."""
+
+    can_move = False
 
     def __init__(self, transport: Transport, family: int) -> None:
         self._transport = transport

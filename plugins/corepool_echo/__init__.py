@@ -15,3 +15,11 @@ class Echo:
     @hookimpl
     def on_readable(self, conn: Connection) -> None:
         conn.send(conn.recv())
+
+    @hookimpl
+    def on_freeze(self) -> bytes:
+        return b""
+
+    @hookimpl
+    def on_thaw(self) -> None:
+        """There is nothing to be known."""

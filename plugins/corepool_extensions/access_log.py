@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import json
 import signal
+import struct
 import time
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from corepool import Options, hookimpl
+from corepool import CloseReason, Options, hookimpl
 from corepool_extensions.lines import LineFile
 from corepool_extensions.peers import spell
 
 if TYPE_CHECKING:
-    from corepool import Address, CloseReason, Connection, Worker
+    from corepool import Address, Connection, Worker
+
+_MOMENT = struct.Struct("=d")
 
 
 class AccessLogOptions(Options):
@@ -78,8 +81,20 @@ class AccessLog:
         self._begun[conn.id] = conn.peer, time.monotonic()
 
     @hookimpl
+    def on_freeze(self, conn: Connection) -> bytes:
+        _, began_s = self._begun[conn.id]
+        return _MOMENT.pack(began_s)
+
+    @hookimpl
+    def on_thaw(self, conn: Connection, state: bytes | None) -> None:
+        (began_s,) = _MOMENT.unpack(state) if state is not None else (time.monotonic(),)
+        self._begun[conn.id] = conn.peer, began_s
+
+    @hookimpl
     def on_close(self, conn: Connection, reason: CloseReason) -> None:
         peer, began_s = self._begun.pop(conn.id)
+        if reason is CloseReason.MOVED:
+            return  # the worker that has it when it ends writes the line
         name = conn.listener
         assert self._file is not None
         self._file.write(

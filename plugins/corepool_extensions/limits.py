@@ -90,15 +90,35 @@ class Limits:
 
     @hookimpl
     def on_accept(self, conn: Connection) -> None:
-        now_ns = time.monotonic_ns()
-        if self._count is not None and self._count.begin(now_ns):
-            self._worker.at_batch_end(self._count.read_again)
+        now_ns = self._begin()
         address = conn.peer
         key = key_of(peer_of(address), self._options.ipv6_prefix)
         reason = self._judge(key, now_ns)
         if reason:
             self._refusals.refuse(conn, address, reason)
-        elif key is not None and self._options.per_peer is not None:
+        elif key is not None:
+            self._keep(conn, key)
+
+    @hookimpl
+    def on_freeze(self) -> bytes:
+        return b""
+
+    @hookimpl
+    def on_thaw(self, conn: Connection) -> None:
+        """Count it; it was judged when it came."""
+        self._begin()
+        key = key_of(peer_of(conn.peer), self._options.ipv6_prefix)
+        if key is not None:
+            self._keep(conn, key)
+
+    def _begin(self) -> int:
+        now_ns = time.monotonic_ns()
+        if self._count is not None and self._count.begin(now_ns):
+            self._worker.at_batch_end(self._count.read_again)
+        return now_ns
+
+    def _keep(self, conn: Connection, key: Key) -> None:
+        if self._options.per_peer is not None:
             self._keys[conn.id] = key
             self._at_once[key] = self._at_once.get(key, 0) + 1
 

@@ -72,6 +72,15 @@ class Http:
         conn.session.leave()
 
     @hookimpl
+    def on_freeze(self, conn: Connection[Session]) -> bytes | None:
+        return b"" if conn.session.is_between_requests else None
+
+    @hookimpl
+    def on_thaw(self, conn: Connection[Session]) -> None:
+        conn.half_open = True
+        conn.session = Session(self._service, conn, waited_s=conn.quiet_s)
+
+    @hookimpl
     def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:  # noqa: ARG002
         conn.session.gone()
 

@@ -51,7 +51,8 @@ class Session:
         "websocket",
     )
 
-    def __init__(self, service: Service, conn: Connection[Session]) -> None:
+    def __init__(self, service: Service, conn: Connection[Session], waited_s: float = 0.0) -> None:
+        """Wait for the first request; for `waited_s` it was waited for already."""
         self.service = service
         self.conn = conn
         self.parser = RequestParser(service.options, service.names, service.known)
@@ -67,7 +68,19 @@ class Session:
         self._armed = math.inf
         self._due = math.inf
         self._body_mark = 0
-        self._be_due(service.options.keep_alive or service.options.header_timeout)
+        self._be_due(max(0.0, (service.options.keep_alive or service.options.header_timeout) - waited_s))
+
+    @property
+    def is_between_requests(self) -> bool:
+        """True when the connection is nothing but a way for the next request."""
+        parser = self.parser
+        return (
+            self.current is None
+            and self.websocket is None
+            and not (parser.in_head or parser.ready or self.leaving)
+            and parser.body is None
+            and parser.refusal is None
+        )
 
     # --- what arrives
 

@@ -62,6 +62,14 @@ class Kv:
         self._server.go_on(conn.session)
 
     @hookimpl
+    def on_freeze(self, conn: Connection[Session]) -> bytes | None:
+        return conn.session.freeze()
+
+    @hookimpl
+    def on_thaw(self, conn: Connection[Session], state: bytes) -> None:
+        self._server.resume(conn, state)
+
+    @hookimpl
     def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:  # noqa: ARG002
         self._server.end(conn.session)
 

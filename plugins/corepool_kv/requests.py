@@ -60,6 +60,11 @@ class RequestReader:
         """Requests that were made of what is kept."""
         self._next_input = b""
 
+    @property
+    def is_empty(self) -> bool:
+        """True between requests: nothing that was received waits."""
+        return not self._kept and not self._next_input and self._careful.is_empty
+
     def feed(self, data: bytes) -> None:
         """Take what was received."""
         if self._next_input:

@@ -86,6 +86,16 @@ class Server:
         authenticated = not self.options.password
         conn.session = self.sessions[number] = Session(self, conn, number, reader, authenticated=authenticated)
 
+    def resume(self, conn: Connection[Session], state: bytes) -> None:
+        """Go on with a client of another worker, which keeps its number.
+
+        :raises ValueError: the state is none.
+        """
+        conn.half_open = True
+        session = Session.thaw(self, conn, RequestReader(self.options), state)
+        session.needs_password = bool(self.options.password)
+        conn.session = self.sessions[session.number] = session
+
     def end(self, session: Session) -> None:
         """Forget a client."""
         self.sessions.pop(session.number, None)

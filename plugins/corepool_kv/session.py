@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -40,8 +41,45 @@ class Session:
         self.waiting: list[Waiting] = []
         self.stalled = False
         """Requests that were received wait until the client has read, or the commit is done."""
+        self._frozen = b""
+        self._frozen_as: tuple[object, ...] = ()
+        """What it was made of: it is asked for much more often than it changes."""
         self.ending = False
         """Close when everything has been sent."""
+
+    @classmethod
+    def thaw(cls, server: Server, conn: Connection[Session], reader: RequestReader, state: bytes) -> Session:
+        """Make the session that another worker has frozen.
+
+        :raises ValueError: it is none.
+        """
+        kept = json.loads(state)
+        session = cls(server, conn, kept["number"], reader, authenticated=kept["authenticated"])
+        session.resp3 = kept["resp3"]
+        session.name = kept["name"].encode("latin-1")
+        session.library = kept["library"].encode("latin-1")
+        session.library_version = kept["library_version"].encode("latin-1")
+        session.began_s = kept["began_s"]
+        return session
+
+    def freeze(self) -> bytes | None:
+        """Say what `thaw` wants to know; None inside of MULTI, WATCH or a request."""
+        if self.queue is not None or self.watched or self.waiting or self.ending or not self.reader.is_empty:
+            return None
+        now = (self.resp3, self.authenticated, self.name, self.library, self.library_version)
+        if now != self._frozen_as:
+            self._frozen_as = now
+            kept = {
+                "number": self.number,
+                "authenticated": self.authenticated,
+                "resp3": self.resp3,
+                "name": self.name.decode("latin-1"),
+                "library": self.library.decode("latin-1"),
+                "library_version": self.library_version.decode("latin-1"),
+                "began_s": self.began_s,
+            }
+            self._frozen = json.dumps(kept).encode()
+        return self._frozen
 
     def answer(self, replies: bytes) -> None:
         """Send replies that have waited for a commit. Implements `execution.Client`."""

@@ -1,0 +1,110 @@
+"""What the plugins of one listener say of a connection that leaves for another worker, and are told in that worker.
+
+A connection can be moved when everybody who keeps something about it can give that away: the protocol, and each
+extension that hears of more than its beginning.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from corepool.errors import PluginError, ThawRefusedError
+from corepool.ipc.frozen import State
+from corepool.spec.types import CloseReason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pluggy
+
+    from corepool.spec.connection import Connection
+
+_KEEPERS = ("on_readable", "on_writable", "on_timeout", "on_close", "on_drain")
+"""Hooks whose implementer is taken to keep something about each connection."""
+
+
+class _Keeper(NamedTuple):
+    name: str
+    version: int
+    freeze: Callable[[Connection], bytes | None]
+    thaw: Callable[[Connection, bytes | None], object]
+    close: Callable[[Connection, CloseReason], object] | None
+    is_protocol: bool
+
+
+class Freezer:
+    """Freezes and thaws connections of one listener."""
+
+    def __init__(self, manager: pluggy.PluginManager, extensions: Sequence[object], protocol: object) -> None:
+        """Find out who keeps what.
+
+        :param manager: knows the hooks of everybody.
+        :raises PluginError: a plugin can freeze and not thaw, or the other way round.
+        """
+        self._keepers: list[_Keeper] = []
+        self.can_freeze = True
+        """False: connections of this listener stay where they are."""
+        for plugin in (*extensions, protocol):
+            hooks = {name: _implementation(manager, name, plugin) for name in ("on_freeze", "on_thaw", *_KEEPERS)}
+            freeze, thaw, close = hooks["on_freeze"], hooks["on_thaw"], hooks["on_close"]
+            name = f"{type(plugin).__module__}.{type(plugin).__qualname__}"
+            if (freeze is None) != (thaw is None):
+                raise PluginError(f"{name} has only one of on_freeze and on_thaw: each needs the other")
+            if freeze is not None and thaw is not None:
+                version = int(getattr(plugin, "frozen_version", 1))
+                closes = None if close is None else _accepting(close, ("conn", "reason"))
+                thaws = _accepting(thaw, ("conn", "state"))
+                keeper = _Keeper(name, version, _accepting(freeze, ("conn",)), thaws, closes, plugin is protocol)
+                self._keepers.append(keeper)
+            elif plugin is protocol or any(hooks[each] for each in _KEEPERS):
+                self.can_freeze = False
+
+    def freeze(self, conn: Connection) -> tuple[State, ...] | None:
+        """Ask everybody what they want to know again; None: somebody can't let go of it now."""
+        states: list[State] = []
+        for keeper in self._keepers:
+            content = keeper.freeze(conn)
+            if content is None:
+                return None
+            states.append(State(keeper.name, keeper.version, content))
+        return tuple(states)
+
+    def thaw(self, conn: Connection, states: Sequence[State]) -> None:
+        """Give everybody what they have said.
+
+        :raises ThawRefusedError: the protocol can't go on with it; nobody is to be told of its end any more.
+        """
+        contents = {(state.plugin, state.version): state.content for state in states}
+        met: list[_Keeper] = []
+        try:
+            for keeper in self._keepers:
+                content = contents.get((keeper.name, keeper.version))
+                if keeper.is_protocol and content is None:
+                    _refuse(f"its state is not of {keeper.name} in version {keeper.version}")
+                keeper.thaw(conn, content)
+                met.append(keeper)
+        except Exception as error:
+            for keeper in met:
+                if keeper.close is not None:
+                    keeper.close(conn, CloseReason.REFUSED)
+            if isinstance(error, ValueError):
+                raise ThawRefusedError(str(error)) from None
+            raise
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise ValueError(reason)
+
+
+def _implementation(manager: pluggy.PluginManager, hook: str, plugin: object) -> pluggy.HookImpl | None:
+    caller: pluggy.HookCaller = getattr(manager.hook, hook)
+    return next((each for each in caller.get_hookimpls() if each.plugin is plugin), None)
+
+
+def _accepting(implementation: pluggy.HookImpl, given: Sequence[str]) -> Callable[..., Any]:
+    """Adapt an implementation that takes fewer arguments than its specification."""
+    function = implementation.function
+    if tuple(implementation.argnames) == tuple(given):
+        return function
+    positions = [given.index(name) for name in implementation.argnames]
+    return lambda *values: function(*[values[position] for position in positions])
