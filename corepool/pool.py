@@ -112,7 +112,7 @@ class Pool:
             service_manager=ServiceManager(os.environ, os.getpid()),
             run_worker=serve,
             read_again=lambda open_already: self._read_again(open_already, identity),
-            on_ready=lambda: self._on_ready(bound, control),
+            on_ready=lambda: self._on_ready(master, bound, control),
         )
         return master, control
 
@@ -138,13 +138,13 @@ class Pool:
             log.warning("%s; `corepool status` can't reach this pool (--control PATH chooses another)", error)
         return control
 
-    def _on_ready(self, bound: Sequence[BoundSocket], control: ControlSocket) -> None:
+    def _on_ready(self, master: Master, bound: Sequence[BoundSocket], control: ControlSocket) -> None:
         if self._inheritance.is_upgrade:
             for each in bound:
                 each.transport.adopt(each.endpoint, each.socket)
             control.take_place()
             self._take_over_pidfile()
-            self._inheritance.say_ready()
+            self._inheritance.say_ready(master.loop, master.adopt)
         if self._announce is not None:
             self._announce([_line(each) for each in bound])
 

@@ -39,6 +39,7 @@ def make_app() -> typer.Typer:
         operate.pause,
         operate.resume,
         operate.log_level,
+        operate.rebalance,
     ):
         app.command()(command)
     return app

@@ -151,6 +151,17 @@ def resume(
     typer.echo(json.dumps({"listener": listener}) if as_json else f"listener {listener} is served again")
 
 
+def rebalance(config: Config = None, control: Control = None, *, as_json: AsJson = False) -> None:
+    """Even out the connections of the workers.
+
+    Idle connections go from workers that hold more than their share to those that hold less. The pool does so by
+    itself, slowly; this does it at once.
+    """
+    answer = ask(socket_of(config, control), "rebalance")
+    count = answer["asked"]
+    typer.echo(json.dumps(answer) if as_json else f"{count} connection{'' if count == 1 else 's'} may go")
+
+
 def log_level(
     level: Annotated[str, typer.Argument(metavar="LEVEL", help="debug, info, warning or error.")],
     config: Config = None,

@@ -34,20 +34,23 @@ class Kind(IntEnum):
     """What a message says. The direction is fixed."""
 
     HANDOFF = 1  # master to worker: as many connections as the payload's byte says; acknowledged on the scoreboard
-    DRAIN = 2  # master to worker: finish what is begun, then exit 0; any payload: hand back what is idle (FROZEN)
+    DRAIN = 2  # master to worker: finish what is begun, then exit 0; hand back what is idle of the sockets named (u16s)
     STOP = 3  # master to worker: exit 0 at once
     PAUSE = 4  # master to worker: accept nothing more from that bound socket, for now
     RESUME = 5  # master to worker: accept from it again
     LOG_LEVEL = 6  # master to worker: write what is as important as the payload says, or more
     STATUS = 7  # master to worker: the answer to ASK_STATUS, JSON in the file whose descriptor comes with it
     THAW = 8  # master to worker: frozen connections of one listener, packed; acknowledged as those of HANDOFF
-    MOVE = 9  # master to worker: hand so many idle connections back (the payload, u32), and go on
+    MOVE = 9  # master to worker: hand idle connections back and go on: how many (u32), not moved for how long (f32, s)
     READY = 16  # worker to master: takes connections from now on
     ROOM = 17  # worker to master: was full, has room again
     LEAVING = 18  # worker to master: has taken its last connection; what it has not acknowledged is the master's again
     FAILED = 19  # worker to master: can't boot; the payload is the traceback, UTF-8
     ASK_STATUS = 20  # worker to master: how are the pools?
     FROZEN = 21  # worker to master: idle connections of one listener, packed, each with its descriptor
+
+
+MOVE_ORDER = struct.Struct("=If")
 
 
 class Message(NamedTuple):

@@ -49,6 +49,9 @@ def commands_of(master: Callable[[], Master]) -> dict[str, Command]:
         master().resume_listener(_text(arguments, "listener"))
         return {}
 
+    def rebalance(_: Mapping[str, object]) -> object:
+        return {"asked": master().rebalance()}
+
     def log_level(arguments: Mapping[str, object]) -> object:
         master().set_log_level(_text(arguments, "level"))
         return {}
@@ -62,6 +65,7 @@ def commands_of(master: Callable[[], Master]) -> dict[str, Command]:
         "drain": drain,
         "pause": pause,
         "resume": resume,
+        "rebalance": rebalance,
         "log-level": log_level,
     }
 

@@ -137,6 +137,11 @@ class Dispatch:
         return bool(self._candidates) and not self._homeless
 
     @property
+    def is_holding(self) -> bool:
+        """True while connections wait here that no worker can take."""
+        return bool(self._homeless)
+
+    @property
     def paused(self) -> bool:
         """True while the acceptors are told to wait."""
         return self._paused

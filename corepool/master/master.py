@@ -14,11 +14,13 @@ import signal
 from select import EPOLLIN
 from typing import TYPE_CHECKING, Literal
 
+from corepool.accepting import Complaint
 from corepool.errors import BootError, ConfigError, ControlError
 from corepool.ipc.messages import Kind, Message
 from corepool.ipc.scoreboard import Scoreboard
 from corepool.listener import MAX_LISTENERS, sockets_of, without
 from corepool.log import reopen_logs
+from corepool.master.ledger import Handoff
 from corepool.master.loop import Loop
 from corepool.master.oom import OomCounter
 from corepool.master.orphans import reap_all
@@ -37,12 +39,11 @@ from corepool.master.worker_pool import Surroundings, WorkerPool
 from corepool.title import Title, count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from corepool.ipc.seat import Seat
     from corepool.listener import BoundSocket, Configuration
     from corepool.master.control import ControlSocket
-    from corepool.master.ledger import Handoff
     from corepool.master.notify import ServiceManager
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Master:
         self._read_again = read_again
         self._name = title
         self._title = Title()
+        self._complaint = Complaint(log)
         self._version = version
         self._service_manager = service_manager
         self._announce = on_ready
@@ -107,6 +109,9 @@ class Master:
         self._past_restarts = self._past_redispatched = 0
         """What pools have counted that are gone."""
         self._successor: Successor | None = None
+        """The new master of the upgrade under way, until it is ready."""
+        self._heir: Successor | None = None
+        """The one that serves in our place."""
         self._upgrade: UpgradeStatus = {"state": "none", "pid": 0, "error": ""}
         self._reload: ReloadStatus = {"state": "none", "generation": 0, "left": 0, "error": ""}
 
@@ -246,6 +251,13 @@ class Master:
         """
         return self._pool_named(pool).scale(workers)
 
+    def rebalance(self) -> int:
+        """Have idle connections go from workers that hold more than their share to the others, in every pool.
+
+        :returns: how many are asked for.
+        """
+        return sum(pool.rebalance() for pool in self._pools.values())
+
     def pause_listener(self, name: str) -> None:
         """Leave new connections of a listener in the kernel's backlog; those that there are go on.
 
@@ -318,6 +330,8 @@ class Master:
             bound.close()
         if self._control is not None:
             self._control.close()
+        if self._heir is not None:
+            self._heir.release()
         self._service_manager.close()
         self._loop.close()
         for pool in self._pools.values():
@@ -358,6 +372,8 @@ class Master:
 
     def _pool_named(self, name: str | None) -> WorkerPool:
         names = ", ".join(self._pools)
+        if not self._pools:
+            raise ControlError("the pool is stopping")
         if name is None:
             if len(self._pools) > 1:
                 raise ControlError(f"there are several pools; say which: {names}")
@@ -411,8 +427,18 @@ class Master:
         """End the reload for all."""
         self._end_reload(error)
 
+    def lasting_sockets(self) -> Collection[int]:
+        """List the sockets that will be served when what is under way is over."""
+        if self._heir is not None:
+            return self._heir.sockets
+        lasting = self._serving_sockets() if self._coming is None else sockets_of(self._coming.values())
+        return [bound.index for bound in lasting]
+
     def on_stray(self, handoff: Handoff) -> None:
         """Give a connection to the pool that serves its listener now; if none does, it is lost."""
+        if self._heir is not None:
+            self._heir.give(handoff)
+            return
         for pool in self._pools.values():
             if any(bound.index == handoff.listener for bound in pool.serving.bound):
                 pool.dispatch.adopt([handoff])
@@ -484,16 +510,38 @@ class Master:
 
     # --- upgrade
 
+    def adopt(self, listening_fd: int, fd: int, frozen: bytes | None) -> None:
+        """Go on with a connection that the master before us has left.
+
+        :param listening_fd: by which it came in. If that is not ours any more, the connection is lost.
+        :param frozen: what its worker knew; None: it has met none.
+        """
+        for pool in self._pools.values():
+            for bound in pool.serving.bound:
+                if bound.socket.fileno() == listening_fd:
+                    pool.dispatch.adopt([Handoff(fd, bound.index, None, frozen)])
+                    return
+        self._complaint.warn("connections lost: those of the old master from listeners that there are no more")
+        os.close(fd)
+
+    @property
+    def loop(self) -> Loop:
+        """What turns."""
+        return self._loop
+
     def _on_upgraded(self, pid: int) -> None:
         log.info("upgrade done: another master serves now pid=%d", pid)
-        self._successor = None
+        self._heir, self._successor = self._successor, None
         self._upgrade["state"] = "done"
         self._service_manager.main_process(pid)
         for pool in self._every_pool():
             pool.front.pause()
         for bound in self._every_socket():
             bound.socket.close()  # not its transport's close: what belongs to it, such as a file, is the other's now
-        self.stop()
+        self._stopping = True
+        self._service_manager.stopping()
+        pools, self._pools = self._pools, {}
+        self._send_away(pools.values(), fast=False)
 
     def _on_upgrade_failed(self, reason: str) -> None:
         log.error("upgrade failed, this master goes on: the new one was not ready: %s", reason)

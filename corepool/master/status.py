@@ -108,7 +108,7 @@ def listeners_status(
         listener = each.listener
         if listener.index not in by_index:
             cell = listener_cell(listener.index)
-            accepted, closed = scoreboard.total(cell), scoreboard.total(cell + 1)
+            accepted, closed, moved_in, moved_out = (scoreboard.total(cell + place) for place in range(4))
             by_index[listener.index] = ListenerStatus(
                 name=listener.name,
                 pool=configuration.name,
@@ -116,7 +116,7 @@ def listeners_status(
                 protocol=listener.settings.protocol,
                 dispatcher=listener.dispatcher_name,
                 accepted=accepted,
-                active=accepted - closed,
+                active=max(0, accepted + moved_in - closed - moved_out),
                 paused=listener.name in paused,
             )
         by_index[listener.index]["bind"].append(each.url)

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+from array import array
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from corepool.spec.dispatcher import WorkerView
 from corepool.spec.types import ExitCause, ExitStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
     from corepool.ipc.scoreboard import Scoreboard
     from corepool.listener import Configuration
@@ -128,8 +129,11 @@ class Supervisor:
         )
         return entry
 
-    def retire(self, entry: WorkerEntry, cause: ExitCause, timeout_s: float) -> None:
-        """Have a worker finish what it has begun, within `timeout_s`, and hand back what is idle, unless all stop."""
+    def retire(self, entry: WorkerEntry, cause: ExitCause, timeout_s: float, lasting: Iterable[int]) -> None:
+        """Have a worker finish what it has begun, within `timeout_s`.
+
+        :param lasting: the sockets whose idle connections it is to hand back, for other workers serve them.
+        """
         if entry.state in (State.STOPPING, State.GONE):
             return
         entry.intended = entry.intended or cause
@@ -139,7 +143,7 @@ class Supervisor:
             # It has nothing to finish, and reads no orders yet: TERM has its default effect while it boots.
             self._signal(entry, signal.SIGTERM)
         else:
-            self._order(entry, Message(Kind.DRAIN, 0, b"" if cause is ExitCause.STOPPED else b"moves"))
+            self._order(entry, Message(Kind.DRAIN, 0, array("H", lasting).tobytes()))
         self._expect_exit(entry, timeout_s + _OVERTIME_S)
 
     def note_leaving(self, entry: WorkerEntry, timeout_s: float) -> None:

@@ -1,8 +1,10 @@
 """Upgrade in place: a new master is executed with the listening sockets, and the old one leaves when it is ready.
 
-The two talk by a pipe: the new master writes a byte when its workers are ready; if it ends before, the pipe does.
+The two talk by a channel: the new master says READY when its workers are; if it ends before, the channel does.
 So a new version that can't start costs nothing. Until then the old master serves as before; both accept for the
-short time in which both are ready.
+short time in which both are ready. Then the old one's workers hand back what is idle, and the new one gets it by the
+channel: the messages are those for workers, but for the number of the socket, which is its place in the list that the
+new master was started with.
 """
 
 from __future__ import annotations
@@ -10,24 +12,33 @@ from __future__ import annotations
 import json
 import logging
 import os
+import select
 import socket
 import subprocess
 import sys
+import time
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
+from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.ipc.channel import Channel
+from corepool.ipc.frozen import pack, unpack
+from corepool.ipc.messages import Kind, Message
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, MutableMapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, MutableMapping, Sequence
 
     from corepool.listener import BoundSocket
+    from corepool.master.ledger import Handoff
     from corepool.master.loop import Loop, Timer
 
 log = logging.getLogger(__name__)
 
 VARIABLE = "COREPOOL_UPGRADE"
-"""The environment variable that tells a new master what it inherits: JSON, the pipe and the sockets by their URLs."""
+"""The environment variable that tells a new master what it inherits: JSON, the channel, and the sockets by URL."""
 
-_READY = b"1"
+_PATIENCE_S = 2.0
+"""How long the old master waits for a new one that does not take what it is given: it has little else to do."""
 
 
 class Successor:
@@ -51,19 +62,22 @@ class Successor:
         self._loop = loop
         self._on_ready = on_ready
         self._on_failed = on_failed
-        self._pipe, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._channel, theirs = Channel.pair()
+        self._is_open = True
+        bound = list(bound)
+        self._places = {each.index: place for place, each in enumerate(bound)}
         sockets = [(each.endpoint.url, each.socket.fileno()) for each in bound]
-        environment = {**os.environ, VARIABLE: json.dumps({"pipe": theirs, "sockets": sockets})}
+        environment = {**os.environ, VARIABLE: json.dumps({"channel": theirs.fd, "sockets": sockets})}
         environment.pop("WATCHDOG_PID", None)  # it is ours; without it, whoever reads the rest is meant
-        fds = [theirs, *(fd for _, fd in sockets)]
+        fds = [theirs.fd, *(fd for _, fd in sockets)]
         try:
             self._process = subprocess.Popen(_command(), env=environment, pass_fds=fds)  # noqa: S603  # as we were
         except OSError:
-            os.close(self._pipe)
+            self._channel.close()
             raise
         finally:
-            os.close(theirs)
-        loop.watch(self._pipe, EPOLLIN, self._on_event)
+            theirs.close()
+        loop.watch(self._channel.fd, EPOLLIN, self._on_event)
         self._timer: Timer = loop.call_later(timeout_s, self._process.kill)
 
     @property
@@ -71,28 +85,69 @@ class Successor:
         """Its process id."""
         return self._process.pid
 
+    @property
+    def sockets(self) -> Collection[int]:
+        """The sockets that the new master was given."""
+        return self._places.keys()
+
     def close(self) -> None:
         """Kill one that isn't ready yet, for the pool stops."""
         self._process.kill()
         self._finish()
         self._process.wait()
 
+    def give(self, handoff: Handoff) -> None:
+        """Give a connection to the new master once it is ready, and own it; one that it does not take is lost."""
+        place = self._places.get(handoff.listener)
+        try:
+            if place is None:
+                log.warning("connection lost: it came in by a socket that the new master does not know")
+            elif not self._send(handoff, place):
+                log.warning("connection lost: the new master does not take it")
+        finally:
+            os.close(handoff.fd)
+
+    def release(self) -> None:
+        """Let the new master know that nothing more comes. Idempotent."""
+        if self._is_open:
+            self._is_open = False
+            self._channel.close()
+
+    def _send(self, handoff: Handoff, place: int) -> bool:
+        if handoff.frozen is None:
+            message = Message(Kind.HANDOFF, place, b"\1")
+        else:
+            message = Message(Kind.THAW, place, pack([handoff.frozen]))
+        deadline = time.monotonic() + _PATIENCE_S
+        while self._is_open:
+            try:
+                self._channel.send(message, [handoff.fd])
+            except PeerGoneError:
+                return False
+            except ChannelFullError:
+                if not select.select([], [self._channel.fd], [], max(0.0, deadline - time.monotonic()))[1]:
+                    return False
+                continue
+            return True
+        return False
+
     def _on_event(self, mask: int) -> None:  # noqa: ARG002  # its end is read as such
         try:
-            said = os.read(self._pipe, 1)
-        except BlockingIOError:
+            received = self._channel.receive()
+        except PeerGoneError:
+            self._finish()
+            status = self._process.wait()  # it has closed its channel, which nothing but its end does
+            self._on_failed(f"it ended with status {status}" if status >= 0 else f"it was ended by signal {-status}")
             return
-        self._finish()
-        if said == _READY:
+        if received is not None and received[0].kind is Kind.READY:
+            self._timer.cancel()
+            self._loop.unwatch(self._channel.fd)
             self._on_ready(self._process.pid)
-            return
-        status = self._process.wait()  # it has closed its pipe, which nothing but its end does
-        self._on_failed(f"it ended with status {status}" if status >= 0 else f"it was ended by signal {-status}")
 
     def _finish(self) -> None:
         self._timer.cancel()
-        self._loop.unwatch(self._pipe)
-        os.close(self._pipe)
+        self._loop.unwatch(self._channel.fd)
+        self.release()
 
 
 class Inheritance:
@@ -101,15 +156,15 @@ class Inheritance:
     def __init__(self, environment: MutableMapping[str, str]) -> None:
         """Take it out of the environment, so that no worker and no later master finds it there."""
         told = json.loads(environment.pop(VARIABLE, "{}"))
-        self._pipe: int | None = told.get("pipe")
-        if self._pipe is not None:
-            os.set_inheritable(self._pipe, False)  # a worker's programs would keep it open
+        self._channel: Channel | None = None
+        if "channel" in told:
+            sock = socket.socket(fileno=int(told["channel"]))
+            sock.set_inheritable(False)  # a worker's programs would keep it open
+            self._channel = Channel(sock)
         self._sockets: list[tuple[str, int]] = [(str(url), int(fd)) for url, fd in told.get("sockets", ())]
-
-    @property
-    def is_upgrade(self) -> bool:
+        self._places = [fd for _, fd in self._sockets]
+        self.is_upgrade = self._channel is not None
         """True when there is an old master."""
-        return self._pipe is not None
 
     def take(self, url: str) -> socket.socket | None:
         """Take over the socket of a URL, if there is one."""
@@ -128,16 +183,34 @@ class Inheritance:
             os.close(fd)
         self._sockets.clear()
 
-    def say_ready(self) -> None:
-        """Let the old master go. Idempotent."""
-        if self._pipe is None:
+    def say_ready(self, loop: Loop, adopt: Callable[[int, int, bytes | None], None]) -> None:
+        """Let the old master go.
+
+        :param adopt: given each connection that it leaves to us: the descriptor of the listening socket by which it
+            came in, its own, which `adopt` owns, and what the worker knew that had it, or None.
+        """
+        channel = self._channel
+        if channel is None:
             return
-        pipe, self._pipe = self._pipe, None
         try:
-            os.write(pipe, _READY)
-        except OSError:
-            pass  # it is gone already
-        os.close(pipe)
+            channel.send(Message(Kind.READY))
+        except PeerGoneError:
+            pass  # which is read as well
+        loop.watch(channel.fd, EPOLLIN, lambda _: self._on_event(channel, loop, adopt))
+
+    def _on_event(self, channel: Channel, loop: Loop, adopt: Callable[[int, int, bytes | None], None]) -> None:
+        try:
+            received = channel.receive()
+        except PeerGoneError:
+            loop.unwatch(channel.fd)
+            channel.close()
+            return
+        if received is None:
+            return
+        message, fds = received
+        frozen = unpack(message.payload) if message.kind is Kind.THAW else [None]
+        for fd, record in zip(fds, frozen, strict=False):
+            adopt(self._places[message.listener], fd, record)
 
 
 def _command() -> Sequence[str]:

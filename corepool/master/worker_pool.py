@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from corepool.errors import ControlError
 from corepool.ipc.frozen import unpack
-from corepool.ipc.messages import Kind, Message
-from corepool.ipc.scoreboard import Cell
+from corepool.ipc.messages import MOVE_ORDER, Kind, Message
+from corepool.ipc.scoreboard import Cell, held
+from corepool.master.balance import Balance, excess
 from corepool.master.dispatch import Dispatch
 from corepool.master.front import Front
 from corepool.master.ledger import Handoff
@@ -30,7 +31,7 @@ from corepool.master.workers import WorkerEntry, Workers
 from corepool.spec.types import ExitCause, ExitStatus, PoolInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
     from collections.abc import Set as AbstractSet
 
     from corepool.ipc.scoreboard import Scoreboard
@@ -46,6 +47,10 @@ MAX_WORKERS = 512
 
 _RECYCLING_INTERVAL_S = 1.0
 _SCALING_INTERVAL_S = 1.0
+_BALANCE_INTERVAL_S = 1.0
+
+_REST_S = 30.0
+"""A connection that was moved stays for so long, unless its worker leaves: nothing goes back and forth."""
 
 _EXPECTED = (ExitCause.STOPPED, ExitCause.SCALED_DOWN, ExitCause.REPLACED, ExitCause.RECYCLED, ExitCause.ASKED)
 """Causes of an exit after which nothing is wrong."""
@@ -65,6 +70,9 @@ class Owner(Protocol):
 
     def on_roll_failed(self, pool: WorkerPool, error: str) -> None:
         """Take note that a worker of the coming generation can't start; the caller waits for `abandon_roll`."""
+
+    def lasting_sockets(self) -> Collection[int]:
+        """List the sockets whose connections are served on, whatever worker leaves."""
 
     def on_stray(self, handoff: Handoff) -> None:
         """Own a connection that was accepted for a socket which this pool serves no longer."""
@@ -126,6 +134,7 @@ class WorkerPool:
         self.front = Front(shared.loop, self.dispatch, shared.paused)
         self.dispatch.on_room = self._on_room
         self._succession = Succession(configuration.pool.surge)
+        self._balance = Balance()
         self._scaling = Scaling(shared.loop.time())
         self._backoffs: dict[int, Backoff] = {}
         self._respawning: set[int] = set()
@@ -160,6 +169,7 @@ class WorkerPool:
         self._check_heartbeats()
         self._loop.call_later(_RECYCLING_INTERVAL_S, self._recycle)
         self._loop.call_later(_SCALING_INTERVAL_S, self._scale_by_load)
+        self._loop.call_later(_BALANCE_INTERVAL_S, self._even_out)
 
     def stop(self, cause: ExitCause = ExitCause.STOPPED, *, fast: bool = False) -> None:
         """Drain the workers, or end them at once."""
@@ -220,6 +230,23 @@ class WorkerPool:
         self._succession.want(slot, ExitCause.ASKED)
         self._start_heirs()
         return entry.pid
+
+    def rebalance(self) -> int:
+        """Have workers that hold more than their share hand back what is idle of it, at once.
+
+        :returns: how many connections are asked for.
+        """
+        return self._ask_to_move(excess(self._held()), 0.0)
+
+    def _held(self) -> dict[int, int]:
+        return {entry.pid: held(entry.row.cells) for entry in self.workers.ready()}
+
+    def _ask_to_move(self, counts: Mapping[int, int], rest_s: float) -> int:
+        for pid, count in counts.items():
+            entry = self.workers.by_pid(pid)
+            if entry is not None:
+                self._supervisor.tell(entry, Message(Kind.MOVE, 0, MOVE_ORDER.pack(count, rest_s)))
+        return sum(counts.values())
 
     def tell(self, message: Message) -> None:
         """Tell the workers that serve."""
@@ -339,7 +366,7 @@ class WorkerPool:
         self.dispatch.adopt(
             Handoff(fd, message.listener, None, record, entry.pid) for fd, record in zip(fds, records, strict=False)
         )
-        if not self.dispatch.has_room and entry.state is not State.GONE:
+        if self.dispatch.is_holding and entry.state is not State.GONE:
             # What waits here is bounded by what was on its way.
             self._supervisor.deafen(entry)
 
@@ -438,7 +465,8 @@ class WorkerPool:
             self._shared.owner.on_roll_failed(self, error)
 
     def _retire(self, entry: WorkerEntry, cause: ExitCause) -> None:
-        self._supervisor.retire(entry, cause, self.serving.pool.drain_timeout)
+        lasting = () if cause is ExitCause.STOPPED else self._shared.owner.lasting_sockets()
+        self._supervisor.retire(entry, cause, self.serving.pool.drain_timeout, lasting)
 
     def _retire_pid(self, pid: int) -> None:
         entry = self.workers.by_pid(pid)
@@ -515,6 +543,14 @@ class WorkerPool:
                 log.info("worker recycled slot=%s pid=%d reason=%r", entry.name, entry.pid, reason)
         self._start_heirs()
         self._loop.call_later(_RECYCLING_INTERVAL_S, self._recycle)
+
+    def _even_out(self) -> None:
+        """Let idle connections go from workers that hold many to those that hold few."""
+        if self._is_gone:
+            return
+        if not self.is_stopping and not self._is_rolling:
+            self._ask_to_move(self._balance.look(self._held()), _REST_S)
+        self._loop.call_later(_BALANCE_INTERVAL_S, self._even_out)
 
     def _scale_by_load(self) -> None:
         """Let the scaler choose how many workers there should be."""

@@ -47,17 +47,19 @@ class Dispatcher(ABC):
     """A dispatch strategy. One instance per listener, in the master, called by one thread.
 
     A class that sets `worker_accepts` asks the workers to accept by themselves: the master then
-    neither accepts on that listener nor calls `pick`.
+    neither accepts on that listener nor calls `pick`. One that clears `rebalances` has reasons of its own for who
+    gets which connection: idle ones then don't move from workers that hold many to those that hold few.
     """
 
     api_version: ClassVar[int] = 1
     worker_accepts: ClassVar[bool] = False
+    rebalances: ClassVar[bool] = True
 
     @abstractmethod
     def pick(self, workers: Sequence[WorkerView], incoming: Incoming) -> WorkerView | None:
         """Choose a worker for `incoming`.
 
-        Runs in: master, once per accepted connection, on the hot path.
+        Runs in: master, once per accepted connection, on the hot path; and when a connection moves to another worker.
         Must not: block, change the views, keep them.
         If it raises: logged once a second at most; the connection goes to the least loaded worker.
 

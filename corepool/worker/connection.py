@@ -290,6 +290,11 @@ class Connection:
         return self._service.can_move
 
     @property
+    def rebalances(self) -> bool:
+        """True when another worker would do as well."""
+        return self._service.listener.dispatcher.rebalances
+
+    @property
     def is_idle(self) -> bool:
         """True when nothing that was begun here waits for anything, so that it might go on elsewhere."""
         return self._mask == EPOLLIN and not self._out and not self.busy and self._reason is None

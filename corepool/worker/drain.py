@@ -76,7 +76,7 @@ class Drain:
         """Begin the farewell of those that stay until they end."""
         self._began = now
         self._grace_s = min(_GRACE_S, timeout_s / 2)
-        for conn in self._connections():
+        for conn in self.connections():
             if not (self._moves and conn.can_move):
                 conn.say_goodbye()
 
@@ -87,8 +87,8 @@ class Drain:
         is_over = elapsed_s >= self._grace_s
         there_are_more = False
         if self._moves:
-            _, there_are_more = self._mover.move(self._connections())
-        for conn in self._connections():
+            _, there_are_more = self._mover.move(self.connections())
+        for conn in self.connections():
             if self._moves and conn.can_move:
                 if is_over and conn.is_idle and not there_are_more:
                     conn.say_goodbye()  # it refuses to go
@@ -96,7 +96,7 @@ class Drain:
             elif is_over or elapsed_s >= _spread(conn.id):
                 conn.leave_if_idle(now if is_over else now - _QUIET_S)
         self._reactor.flush_unsent()
-        left = self._connections()
+        left = self.connections()
         if left and now >= self._deadline:
             log.warning("drain deadline passed: closing %d busy connections", len(left))
             for conn in left:
@@ -109,7 +109,13 @@ class Drain:
         else:
             self._on_done()
 
-    def _connections(self) -> list[Connection]:
+    @property
+    def has_begun(self) -> bool:
+        """True once the worker is leaving."""
+        return self._deadline is not None
+
+    def connections(self) -> list[Connection]:
+        """List the connections that there are."""
         watched = [source for source in self._reactor.sources() if isinstance(source, Connection)]
         return watched + [conn for service in self._services for conn in service.parked]
 

@@ -8,10 +8,11 @@ import logging
 import os
 import signal
 import traceback
+from array import array
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.ipc.messages import MAX_PAYLOAD, Kind, Message
+from corepool.ipc.messages import MAX_PAYLOAD, MOVE_ORDER, Kind, Message
 from corepool.ipc.scoreboard import Cell, held
 from corepool.log import reopen_logs
 from corepool.spec.types import ListenerInfo, WorkerLoad
@@ -19,7 +20,7 @@ from corepool.title import Title, count
 from corepool.worker.deadlines import Deadlines
 from corepool.worker.drain import Drain
 from corepool.worker.intake import BacklogReader, Intake
-from corepool.worker.mover import Mover
+from corepool.worker.mover import MOST_AT_ONCE, Mover
 from corepool.worker.process import (
     EVENT_SIGNALS,
     ORPHAN_GRACE_S,
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EXIT_BOOT_FAILED = 3
+
+_NEXT_MOVE_S = 0.001
+"""Between two goes of handing connections back: the others have their turn."""
 
 
 def run_worker(seat: Seat, configuration: Configuration, keep: Iterable[int]) -> int:
@@ -228,18 +232,35 @@ class WorkerProcess:
         backlog = self._backlogs.get(order.listener)
         match order.kind:
             case Kind.DRAIN:
-                self._leave(self._pool.drain_timeout, moves=bool(order.payload))
+                lasting = array("H", order.payload)
+                for service in self._services:
+                    service.can_move = service.can_move and service.bound_index in lasting
+                self._leave(self._pool.drain_timeout, moves=len(lasting) > 0)
             case Kind.STOP:
                 self._leave(0)
             case Kind.PAUSE | Kind.RESUME:
                 if backlog is not None:
                     (backlog.pause if order.kind is Kind.PAUSE else backlog.resume)()
+            case Kind.MOVE:
+                count, rest_s = MOVE_ORDER.unpack(order.payload)
+                self._move(count, self.loop.time() - rest_s)
             case Kind.STATUS:
                 self._question.answered(fds)
             case Kind.LOG_LEVEL:
                 logging.getLogger().setLevel(order.payload.decode())
             case kind:
                 raise RuntimeError(f"the master sent {kind!r}, which is not for workers")
+
+    def _move(self, count: int, not_since: float) -> None:
+        """Hand back so many idle connections that were not moved since."""
+        able = [
+            conn
+            for conn in self._drain.connections()
+            if conn.moved_at <= not_since and conn.rebalances and not self._drain.has_begun
+        ]
+        moved, there_are_more = self._mover.move(able, min(count, MOST_AT_ONCE))
+        if there_are_more and count > moved:
+            self.loop.call_later(_NEXT_MOVE_S, self._move, count - moved, not_since)
 
     def _on_orphaned(self) -> None:
         """Leave soon: the master is gone, and the next one wants the addresses."""

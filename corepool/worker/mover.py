@@ -27,15 +27,15 @@ class Mover:
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
 
-    def move(self, connections: Iterable[Connection]) -> tuple[int, bool]:
-        """Hand back as many of these as can go now.
+    def move(self, connections: Iterable[Connection], most: int = MOST_AT_ONCE) -> tuple[int, bool]:
+        """Hand back as many of these as can go now, and `most` at the most.
 
         :returns: how many went; and whether others could have gone as well, had there been room or time.
         """
         moved = 0
         able = sorted((conn for conn in connections if conn.can_move and conn.is_idle), key=_listener)
         for _, group in groupby(able, key=_listener):
-            count, is_over = self._move_of_listener(group, MOST_AT_ONCE - moved)
+            count, is_over = self._move_of_listener(group, most - moved)
             moved += count
             if is_over:
                 return moved, True
@@ -46,25 +46,26 @@ class Mover:
         records: list[bytes] = []
         moved = 0
         for conn in connections:
-            record = _record(conn)
+            is_over = moved + len(batch) == most
+            record = b"" if is_over else _record(conn)
             if record is None:
                 continue
-            if len(batch) == MAX_FDS or not fits(records, len(record), MAX_PAYLOAD):
+            if is_over or len(batch) == MAX_FDS or not fits(records, len(record), MAX_PAYLOAD):
                 if not self._send(batch, records):
                     return moved, True
                 moved += len(batch)
                 batch, records = [], []
-                if moved >= most:
+                if is_over:
                     return moved, True
             batch.append(conn)
             records.append(record)
-        if batch and not self._send(batch, records):
+        if not self._send(batch, records):
             return moved, True
         return moved + len(batch), False
 
     def _send(self, batch: list[Connection], records: list[bytes]) -> bool:
         """Send a batch. Nothing is polled or read between the freezing of a connection and its departure."""
-        if not self._intake.hand_back(batch[0].bound_index, records, [conn.fd for conn in batch]):
+        if batch and not self._intake.hand_back(batch[0].bound_index, records, [conn.fd for conn in batch]):
             return False
         for conn in batch:
             conn.depart()

@@ -9,6 +9,7 @@ from array import array
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
+from corepool.accepting import Complaint
 from corepool.errors import ThawRefusedError
 from corepool.ipc.frozen import Frozen
 from corepool.ipc.scoreboard import PER_LISTENER, Cell
@@ -178,6 +179,7 @@ class Service:
         # Two system calls a connection less, where a socket is not bound to every address of the machine.
         self._local = None if bound.address.host in _WILDCARDS else bound.address
         self._loop = loop
+        self._complaint = Complaint(log)
         self._tally = tally
 
     def take_handed_over(self, fd: int) -> None:
@@ -195,7 +197,7 @@ class Service:
         try:
             self._connection(self, self.wire.open(fd), fd, number).thaw(Frozen.decode(record))
         except (OSError, ValueError) as error:  # ValueError: a master of another version has frozen it
-            log.warning("connection lost listener=%s: it can't be gone on with: %s", self.listener.name, error)
+            self._complaint.warn("connection lost listener=%s: it can't be gone on with: %s", self.listener.name, error)
             self._drop(fd)
 
     def thaw(self, conn: Connection, states: Sequence[State]) -> None:
@@ -203,7 +205,7 @@ class Service:
         try:
             self.chain.freezer.thaw(conn, states)
         except ThawRefusedError as error:
-            log.warning("connection refused listener=%s peer=%s: %s", self.listener.name, conn.peer, error)
+            self._complaint.warn("connection refused listener=%s peer=%s: %s", self.listener.name, conn.peer, error)
         except Exception:  # noqa: BLE001  # a hook's bug costs this connection alone
             self.failed(conn)
         else:

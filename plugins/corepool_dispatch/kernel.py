@@ -23,6 +23,7 @@ class Kernel(Dispatcher):
     """
 
     worker_accepts: ClassVar[bool] = True
+    rebalances: ClassVar[bool] = False
 
     def pick(self, workers: Sequence[WorkerView], incoming: Incoming) -> NoReturn:  # noqa: ARG002
         """Never called: the master doesn't accept on such a listener.

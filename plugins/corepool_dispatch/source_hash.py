@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from corepool import Dispatcher
 
@@ -26,6 +26,8 @@ class SourceHash(Dispatcher):
 
     The scores don't depend on the process (hash() is seeded anew in each): a restart changes nothing.
     """
+
+    rebalances: ClassVar[bool] = False
 
     def pick(self, workers: Sequence[WorkerView], incoming: Incoming) -> WorkerView:
         """Choose the slot with the highest score for the peer's host."""

@@ -1,0 +1,56 @@
+"""Whether one worker holds many more connections than the others, and how many of them should go. Pure.
+
+With hysteresis: nothing goes for an imbalance that is small or short, and once something goes, it goes until the
+workers are even.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FLOOR = 16
+"""Connections more than the mean that are never worth the trouble."""
+
+_SHARE = 0.25
+"""Nor is this part of the mean: short connections come and go."""
+
+_LOOKS = 3
+"""The imbalance has to be seen so often, a second apart."""
+
+_MOST_AT_ONCE = 256
+"""Connections that one worker hands back between two looks: slow enough to disturb nobody."""
+
+
+def excess(held: Mapping[int, int]) -> dict[int, int]:
+    """Say how many connections more than their share workers have, by pid; those that have none more aside."""
+    if len(held) < 2:
+        return {}
+    share = -(-sum(held.values()) // len(held))
+    return {pid: count - share for pid, count in held.items() if count > share}
+
+
+class Balance:
+    """Looks once a second."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._is_moving = False
+
+    def look(self, held: Mapping[int, int]) -> dict[int, int]:
+        """Say how many connections workers should hand back now, by pid.
+
+        :param held: how many each of them has.
+        """
+        beyond = excess(held)
+        mean = sum(held.values()) / max(1, len(held))
+        most = max(beyond.values(), default=0)
+        if most > max(_FLOOR, mean * _SHARE):
+            self._seen += 1
+        else:
+            self._seen = 0
+            self._is_moving = self._is_moving and most > 0
+        self._is_moving = self._is_moving or self._seen >= _LOOKS
+        return {pid: min(count, _MOST_AT_ONCE) for pid, count in beyond.items()} if self._is_moving else {}
