@@ -34,6 +34,7 @@ class Listener:
     settings: ListenerSettings
     dispatcher_name: str
     dispatcher: Dispatcher
+    protocol: object
     chain: Chain
     example: str
 

@@ -64,8 +64,15 @@ class Places:
 class Plan:
     """What a configuration asks for, made as far as it can be; `mistakes` tells about the rest."""
 
-    def __init__(self, settings: Settings, registry: Registry, places: Places) -> None:
-        """Make the plugins; nothing is bound yet."""
+    def __init__(
+        self, settings: Settings, registry: Registry, places: Places, serving: Iterable[Listener] = ()
+    ) -> None:
+        """Make the plugins; nothing is bound yet.
+
+        :param serving: what there is already: plugins of listeners of which nothing has changed are kept, and what
+            they have opened with them.
+        """
+        self._serving = {listener.name: listener for listener in serving}
         self.mistakes: list[str] = []
         self._settings = settings
         self._places = places
@@ -188,13 +195,21 @@ class Plan:
             return None
         if protocol is None or dispatcher is None or None in extensions:
             return None
-        try:
-            chain = Chain(protocol, extensions)
-        except PluginError as error:
-            self._add(f"{where}: {error}")
-            return None
+        before = self._serving.get(settings.name)
+        if (
+            before is not None
+            and _are_same_plugins(before.settings, settings)
+            and type(before.protocol) is type(protocol)
+        ):
+            protocol, chain = before.protocol, before.chain
+        else:
+            try:
+                chain = Chain(protocol, extensions)
+            except PluginError as error:
+                self._add(f"{where}: {error}")
+                return None
         example: object = getattr(protocol, "try_it", "")
-        return Listener(index, pool_index, settings, dispatcher_name, dispatcher, chain, str(example))
+        return Listener(index, pool_index, settings, dispatcher_name, dispatcher, protocol, chain, str(example))
 
     def _add_endpoint(self, where: str, index: int, url: str) -> None:
         try:
@@ -232,6 +247,13 @@ class Plan:
     def _add(self, mistake: str) -> None:
         if mistake not in self.mistakes:
             self.mistakes.append(mistake)
+
+
+def _are_same_plugins(old: ListenerSettings, new: ListenerSettings) -> bool:
+    def plugins(settings: ListenerSettings) -> object:
+        return settings.protocol, settings.options, settings.extensions, settings.extension_options
+
+    return plugins(old) == plugins(new)
 
 
 def _within_descriptor_limit(pool: PoolSettings) -> PoolSettings:

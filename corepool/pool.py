@@ -126,7 +126,8 @@ class Pool:
             if getattr(settings, table) != getattr(self._settings, table):
                 log.warning("[%s] has changed: that takes effect when the pool is started anew", table)
         settings = settings.model_copy(update={"process": self._settings.process})
-        return Plan(settings, registry, self._places).bind(identity, open_already)
+        serving = [each.listener for each in open_already]
+        return Plan(settings, registry, self._places, serving).bind(identity, open_already)
 
     def _listen_for_control(self, commands: Mapping[str, Command]) -> ControlSocket:
         control = ControlSocket(control_socket_path(self._settings.control), commands)

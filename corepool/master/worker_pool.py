@@ -31,9 +31,10 @@ from corepool.master.workers import WorkerEntry, Workers
 from corepool.spec.types import ExitCause, ExitStatus, PoolInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
+    from corepool.chain import Chain
     from corepool.ipc.scoreboard import Scoreboard
     from corepool.ipc.seat import Seat
     from corepool.listener import Configuration
@@ -141,6 +142,8 @@ class WorkerPool:
         self._heartbeats_checked_at = shared.loop.time()
         self._generation = generation
         self._is_rolling = False
+        self._outgoing: list[tuple[int, list[Chain]]] = []
+        """Plugins that no worker from some generation on has."""
         self._boot_report: str | None = None
         self.restarts = 0
         self.is_ready = False
@@ -266,7 +269,10 @@ class WorkerPool:
 
     def call_hooks(self, name: str, *values: object) -> None:
         """Call a hook of every listener, in this process; one that fails costs nobody else."""
-        for chain in self.serving.chains:
+        self._call(name, self.serving.chains, *values)
+
+    def _call(self, name: str, chains: Iterable[Chain], *values: object) -> None:
+        for chain in chains:
             hook = getattr(chain, name)
             if hook is None:
                 continue
@@ -293,6 +299,7 @@ class WorkerPool:
     def roll(self, generation: int, coming: Configuration) -> None:
         """Replace every worker by one that serves `coming`. A roll during a roll begins anew."""
         self._generation, self._coming = generation, coming
+        self._call("on_start", _only_in(coming, self.serving), self.info())
         for pid in self._succession.abandon(frozenset(ExitCause)):
             self._retire_pid(pid)
         for entry in self.workers:
@@ -313,6 +320,7 @@ class WorkerPool:
     def commit(self, new: Configuration) -> None:
         """Serve what the workers were rolled to: none of them knows anything else. To be followed by `open`."""
         old, self.serving, self._coming = self.serving, new, None
+        self._outgoing.append((self._generation, _only_in(old, new)))
         self.dispatch.use(new.bound, new.pool.max_connections)
         self.dispatch.is_mixed = False
         if (new.least, new.most) != (old.least, old.most):  # else what `scale` or the scaler has chosen stays
@@ -328,6 +336,7 @@ class WorkerPool:
         coming, self._coming = self._coming, None
         if coming is None or self.is_stopping:
             return
+        self._outgoing.append((self._generation + 1, _only_in(coming, self.serving)))
         self.dispatch.is_mixed = not coming.is_like(self.serving)
         if self.dispatch.is_mixed:
             for entry in self.workers.ready():
@@ -412,6 +421,7 @@ class WorkerPool:
         )
         self.dispatch.take_back(entry)
         self.call_hooks("on_child_exit", entry.info(self._loop.time()), exit_status)
+        self._stop_unused_plugins()
         if self.is_stopping:
             if not len(self.workers):
                 self._shared.owner.on_empty(self)
@@ -428,6 +438,14 @@ class WorkerPool:
             self._respawn_later(entry.slot, uptime_s)
 
     # --- succession
+
+    def _stop_unused_plugins(self) -> None:
+        """Tell plugins that a reload has taken away of their end, once no worker has them any more."""
+        oldest = min((entry.generation for entry in self.workers), default=self._generation + 1)
+        over = [each for each in self._outgoing if each[0] <= oldest]
+        self._outgoing = [each for each in self._outgoing if each[0] > oldest]
+        for _, chains in over:
+            self._call("on_stop", chains, self.info())
 
     def _start_heirs(self) -> None:
         while (slot := self._succession.due()) is not None:
@@ -560,6 +578,10 @@ class WorkerPool:
         if wanted != self.workers.target:
             self.scale(wanted)
         self._loop.call_later(_SCALING_INTERVAL_S, self._scale_by_load)
+
+
+def _only_in(configuration: Configuration, other: Configuration) -> list[Chain]:
+    return [chain for chain in configuration.chains if chain not in other.chains]
 
 
 def _how_it_ended(exit_status: ExitStatus) -> str:

@@ -32,7 +32,8 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 def on_start(pool: PoolInfo) -> None:
     """Tell plugins that the listeners are bound and the first worker is about to be forked.
 
-    Runs in: master, once.
+    Runs in: master, once; for plugins that a reload brings, before the first worker that has them. Those of listeners
+    of which nothing has changed stay over reloads, and what they have opened here with them.
     May: log, count. Must not: block, start threads (a fork would copy their locks), open what the workers use.
     If it raises: logged; the pool starts all the same.
     """
@@ -185,5 +186,5 @@ def on_signal(signum: int) -> None:
 def on_stop(pool: PoolInfo) -> None:
     """Tell plugins that the pool has stopped: every worker is gone and every listener closed.
 
-    Runs in: master, once.
+    Runs in: master, once; for plugins that a reload takes away, when the last worker is gone that has them.
     """

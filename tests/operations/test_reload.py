@@ -210,3 +210,23 @@ def test_workers_may_leave_before_their_successors_are_ready(pool: Pools) -> Non
     assert corepool(running, "reload").returncode == 1
     write(running, APPLICATION % "mended")
     wait_until(lambda: len(running.workers()) == 2, what="the one that had left has a successor")
+
+
+def test_what_plugins_have_opened_stays_over_reloads(pool: Pools) -> None:
+    """A temporary store is gone when the pool stops, and not before."""
+    toml = '[pool]\nworkers = 2\n[[listener]]\nname = "kv"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "kv"\n'
+    running = pool(toml)
+    with running.connect() as client:
+        client.sendall(b"SET greeting hello\r\n")
+        assert client.recv(100) == b"+OK\r\n"
+    for _ in range(2):
+        reload_by_signal(running)
+        with running.connect() as client:
+            client.sendall(b"GET greeting\r\n")
+            assert client.recv(100) == b"$5\r\nhello\r\n"
+    assert not list(running.directory.glob("*.mdb"))
+    (running.directory / "corepool.toml").write_text(toml + "[listener.options]\nmax_request = 10000\n")
+    reload_by_signal(running)
+    with running.connect() as client:
+        client.sendall(b"GET greeting\r\n")
+        assert client.recv(100) == b"$-1\r\n"

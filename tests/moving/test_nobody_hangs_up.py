@@ -1,0 +1,126 @@
+"""Connections outlive their worker: clients that never reconnect, and check every reply, notice nothing.
+
+TEST_CLIENTS, TEST_RELOADS and TEST_RECYCLES make it as long as one likes.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import psutil
+from operated import corepool, reload_by_signal
+from steady import APPLICATION, TOML, Steady
+
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from corepool.testing.pool import PoolProcess
+    from tests.conftest import Pools
+
+CLIENTS = int(os.environ.get("TEST_CLIENTS", "100"))
+RELOADS = int(os.environ.get("TEST_RELOADS", "4"))
+RECYCLES = int(os.environ.get("TEST_RECYCLES", "4"))
+
+
+def start(pool: Pools, workers: int = 2, lines: str = "") -> PoolProcess:
+    toml = TOML.format(workers=workers, pool=lines, listener="", http="")
+    return pool(toml, files={"application.py": APPLICATION}, environment={"PYTHONDONTWRITEBYTECODE": "1"})
+
+
+def steady(running: PoolProcess) -> Steady:
+    return Steady(*running.urls(), clients=CLIENTS, pause_s=0.1 + CLIENTS / 2000)
+
+
+def assert_untouched(running: PoolProcess, load: Steady) -> None:
+    """Every connection is still the one that it was."""
+    load.wait_for_replies()
+    assert load.failures == []
+    totals = running.status()["totals"]
+    assert (totals["closed"], totals["refused"]) == (0, 0)
+
+
+def descriptors(pid: int) -> int:
+    return psutil.Process(pid).num_fds()
+
+
+def test_reloads(pool: Pools) -> None:
+    running = start(pool)
+    with steady(running) as load:
+        load.wait_for_replies()
+        wait_until(lambda: descriptors(running.pid) < CLIENTS / 2, what="the master has closed its copies")
+        before = descriptors(running.pid)
+        for _ in range(RELOADS):
+            reload_by_signal(running)
+        wait_until(lambda: len(running.workers()) == 2)
+        assert_untouched(running, load)
+        assert running.status()["totals"]["moved"] >= CLIENTS * RELOADS * 0.9
+        wait_until(lambda: descriptors(running.pid) == before)
+
+
+def test_recycles(pool: Pools) -> None:
+    running = start(pool)
+    with steady(running) as load:
+        for number in range(RECYCLES):
+            before = set(running.workers())
+            assert corepool(running, "drain", str(number % 2)).returncode == 0
+            wait_until(lambda before=before: len(set(running.workers()) - before) == 1 and len(running.workers()) == 2)
+        assert_untouched(running, load)
+
+
+def test_recycles_by_requests(pool: Pools) -> None:
+    running = start(pool, lines=f"recycle_requests = {CLIENTS * 2}")
+    with steady(running) as load:
+        first = set(running.workers())
+        wait_until(lambda: not first & set(running.workers()))
+        assert_untouched(running, load)
+
+
+def test_scaling(pool: Pools) -> None:
+    running = start(pool, workers=4)
+    with steady(running) as load:
+        for workers in (1, 4):
+            assert corepool(running, "scale", str(workers)).returncode == 0
+            wait_until(lambda workers=workers: len(running.workers()) == workers)
+        assert corepool(running, "rebalance").returncode == 0
+        wait_until(lambda: all(each["connections"] > CLIENTS / 8 for each in running.status()["workers"]))
+        assert_untouched(running, load)
+
+
+def test_an_upgrade(pool: Pools) -> None:
+    running = start(pool)
+    with steady(running) as load:
+        for _ in range(2):
+            assert corepool(running, "upgrade").returncode == 0
+            wait_until(lambda: len(running.workers()) == 2)
+            wait_until(lambda: sum(each["connections"] for each in running.status()["workers"]) == CLIENTS)
+        load.wait_for_replies()
+    assert load.failures == []
+    assert corepool(running, "stop").returncode == 0
+    assert running.wait() == 0
+
+
+def test_what_is_busy_goes_when_it_is_idle(pool: Pools) -> None:
+    running = start(pool, workers=1)
+    with running.connect("http") as client:
+        client.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        wait_until(lambda: running.status()["totals"]["accepted"] == 1)
+        reload_by_signal(running)
+        assert client.recv(1000).endswith(b"/slow")
+        wait_until(lambda: running.status()["totals"]["moved"] == 1)
+        client.sendall(b"GET /again HTTP/1.1\r\nHost: a\r\n\r\n")
+        reply = client.recv(1000)
+        assert reply.endswith(b"/again")
+        assert b"Connection: close" not in reply
+
+
+def test_slowly_by_itself(pool: Pools) -> None:
+    """What a new worker lacks comes to it, though nobody connects."""
+    running = start(pool, workers=1)
+    with steady(running) as load:
+        assert corepool(running, "scale", "2").returncode == 0
+        wait_until(lambda: [each["connections"] for each in running.status()["workers"]] == [CLIENTS / 2] * 2)
+        moved = running.status()["totals"]["moved"]
+        load.wait_for_replies()
+        assert_untouched(running, load)
+        assert running.status()["totals"]["moved"] == moved == CLIENTS / 2, "something went back and forth"
