@@ -58,10 +58,12 @@ class Loop:
         """Watch `fd` for other events."""
         self._epoll.modify(fd, mask)
 
-    def unwatch(self, fd: int) -> None:
-        """Watch `fd` no more; one that is not watched is fine."""
-        if self._handlers.pop(fd, None) is not None:
-            self._epoll.unregister(fd)
+    def unwatch(self, fd: int) -> bool:
+        """Watch `fd` no more; False: it is not watched, which is fine."""
+        if self._handlers.pop(fd, None) is None:
+            return False
+        self._epoll.unregister(fd)
+        return True
 
     def call_later(self, delay_s: float, call: Callable[[], None]) -> Timer:
         """Call once, `delay_s` from now."""

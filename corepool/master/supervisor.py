@@ -204,12 +204,14 @@ class Supervisor:
             pid, status = entry.pid, 0  # somebody else in this process reaped it; its status is lost
         if pid == 0:
             return
+        # Before its last words are read: they may be connections, for which there may be no room.
+        self._loop.unwatch(entry.channel.fd)
+        self._deaf = [each for each in self._deaf if each is not entry]
         self._drain_channel(entry)
         if entry.deadline is not None:
             entry.deadline.cancel()
         self._loop.unwatch(entry.pidfd)
         os.close(entry.pidfd)
-        self._loop.unwatch(entry.channel.fd)
         entry.channel.close()
         self._workers.remove(entry)
         code = os.waitstatus_to_exitcode(status)
@@ -280,15 +282,14 @@ class Supervisor:
 
     def deafen(self, entry: WorkerEntry) -> None:
         """Leave what a worker says in its channel, until `listen`."""
-        self._loop.unwatch(entry.channel.fd)
-        self._deaf.append(entry)
+        if self._loop.unwatch(entry.channel.fd):
+            self._deaf.append(entry)
 
     def listen(self) -> None:
         """Hear again those who had to wait."""
         deaf, self._deaf = self._deaf, []
         for entry in deaf:
-            if entry.state is not State.GONE:
-                self._hear(entry)
+            self._hear(entry)
 
     def _hear(self, entry: WorkerEntry) -> None:
         self._loop.watch(entry.channel.fd, EPOLLIN, lambda _: self._read_channel(entry))

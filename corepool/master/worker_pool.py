@@ -375,7 +375,7 @@ class WorkerPool:
         self.dispatch.adopt(
             Handoff(fd, message.listener, None, record, entry.pid) for fd, record in zip(fds, records, strict=False)
         )
-        if self.dispatch.is_holding and entry.state is not State.GONE:
+        if self.dispatch.is_holding:
             # What waits here is bounded by what was on its way.
             self._supervisor.deafen(entry)
 
