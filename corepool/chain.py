@@ -40,6 +40,7 @@ class Chain:
     on_timeout: Callable[[Connection, TimeoutKind], object] | None
     on_close: Callable[[Connection, CloseReason], object] | None
     on_drain: Callable[[Connection], object] | None
+    on_lost: Callable[[Connection], object] | None
     on_worker_stop: Callable[[Worker], object] | None
     on_child_exit: Callable[[WorkerInfo, ExitStatus], object] | None
     on_signal: Callable[[int], object] | None

@@ -21,7 +21,7 @@ from corepool.spec.transport import Endpoint, Transport
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from corepool.config.settings import ListenerSettings, PoolSettings, Settings
     from corepool.identity import Identity
@@ -209,6 +209,9 @@ class Plan:
                 self._add(f"{where}: {error}")
                 return None
         example: object = getattr(protocol, "try_it", "")
+        if settings.keep_on_crash:
+            for obstacle in _obstacles(settings, dispatcher_name, dispatcher, chain):
+                self._add(f"{where}.keep_on_crash = true: {obstacle}")
         return Listener(index, pool_index, settings, dispatcher_name, dispatcher, protocol, chain, str(example))
 
     def _add_endpoint(self, where: str, index: int, url: str) -> None:
@@ -228,6 +231,8 @@ class Plan:
         except ValueError as error:
             self._add(f"{where} = {spell_value(url)}: {error}")
             return
+        if self._settings.listener[index].keep_on_crash and type(transport).wrap is not Transport.wrap:
+            self._add(f"{where}: with keep_on_crash = true nothing of a connection may be in a worker's memory alone")
         self._endpoints.append((where, index, endpoint, transport))
 
     def _create(
@@ -254,6 +259,14 @@ def _are_same_plugins(old: ListenerSettings, new: ListenerSettings) -> bool:
         return settings.protocol, settings.options, settings.extensions, settings.extension_options
 
     return plugins(old) == plugins(new)
+
+
+def _obstacles(settings: ListenerSettings, dispatcher_name: str, dispatcher: Dispatcher, chain: Chain) -> Iterator[str]:
+    """Say why connections of a listener can't outlive their worker."""
+    if dispatcher.worker_accepts:
+        yield f"with the dispatcher {dispatcher_name!r} the master never has the connections; choose another"
+    if not chain.freezer.can_freeze:
+        yield f"protocol {settings.protocol!r}, or an extension, can't say what another worker has to know (on_freeze)"
 
 
 def _within_descriptor_limit(pool: PoolSettings) -> PoolSettings:

@@ -178,6 +178,9 @@ class ListenerSettings(_Table):
     extension_options: dict[str, OptionTable] = {}
     """Options of the extensions, one table a name."""
 
+    keep_on_crash: bool = False
+    """Have connections outlive a worker that dies: idle ones go on in another, busy ones are told farewell."""
+
     backlog: Annotated[int, Field(ge=1, le=65_535)] = 2048
     """Connections the kernel may queue (gunicorn: 2048); the system's somaxconn caps it."""
 

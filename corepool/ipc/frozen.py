@@ -1,10 +1,12 @@
 """A connection between two processes: what a worker knows of it, as bytes that go with its descriptor.
 
+    u32  berth           where it stands in shared memory; 0: nowhere. The master's to write
     f64  active_at       monotonic seconds, as Connection keeps it; one clock for all processes of a host
     f64  read_deadline   monotonic seconds; 0: none
     f64  moved_at        when it was moved before; 0: never
     u64  bytes_in, u64 bytes_out
     u8   half_open
+    u8   is_lost         its worker has died while it was busy: it is to be told, and closed
     u8   number of states, then of each:
          u8 length of the plugin's name, u16 version, u32 length of the content, name (UTF-8), content
 
@@ -19,7 +21,8 @@ from typing import NamedTuple
 MAX_FROZEN = 16_384
 """Bytes a connection may take; one with more to say stays where it is. Three times that fits a message."""
 
-_HEAD = struct.Struct("=dddQQBB")
+_BERTH = struct.Struct("=I")
+_HEAD = struct.Struct("=IdddQQBBB")
 _STATE = struct.Struct("=BHI")
 _LENGTH = struct.Struct("=I")
 
@@ -35,12 +38,14 @@ class State(NamedTuple):
 class Frozen(NamedTuple):
     """A connection on its way to another worker."""
 
+    berth: int
     active_at: float
     read_deadline: float
     moved_at: float
     bytes_in: int
     bytes_out: int
     half_open: bool
+    is_lost: bool
     states: tuple[State, ...]
 
     def encode(self) -> bytes:
@@ -48,8 +53,8 @@ class Frozen(NamedTuple):
 
         :raises ValueError: it takes more than MAX_FROZEN bytes.
         """
-        *figures, half_open, states = self
-        parts = [_HEAD.pack(*figures, half_open, len(states))]
+        *figures, states = self
+        parts = [_HEAD.pack(*figures, len(states))]
         for plugin, version, content in states:
             name = plugin.encode()
             parts += [_STATE.pack(len(name), version, len(content)), name, content]
@@ -65,7 +70,7 @@ class Frozen(NamedTuple):
         :raises ValueError: it is none.
         """
         try:
-            active_at, read_deadline, moved_at, bytes_in, bytes_out, half_open, count = _HEAD.unpack_from(record)
+            *figures, half_open, is_lost, count = _HEAD.unpack_from(record)
             states: list[State] = []
             offset = _HEAD.size
             for _ in range(count):
@@ -79,7 +84,32 @@ class Frozen(NamedTuple):
             raise ValueError(f"no frozen connection: {error}") from None
         if offset != len(record):
             raise ValueError(f"no frozen connection: {len(record)} bytes, of which {offset} mean something")
-        return Frozen(active_at, read_deadline, moved_at, bytes_in, bytes_out, bool(half_open), tuple(states))
+        return Frozen._make((*figures, bool(half_open), bool(is_lost), tuple(states)))
+
+
+def berth_of(record: bytes) -> int:
+    """Read the berth of an encoded connection."""
+    (berth,) = _BERTH.unpack_from(record)
+    return int(berth)
+
+
+def with_berth(record: bytes, berth: int) -> bytes:
+    """Write the berth of an encoded connection."""
+    return record if berth_of(record) == berth else _BERTH.pack(berth) + record[_BERTH.size :]
+
+
+def restamped(record: bytes, now: float, bytes_out: int) -> bytes:
+    """Bring up to date what was written a while ago: only what plugins have said is written at each change.
+
+    :param bytes_out: how many have been sent.
+    """
+    old = Frozen.decode(record)
+    return old._replace(active_at=now, read_deadline=0.0, bytes_out=bytes_out).encode()
+
+
+def lost() -> bytes:
+    """Write a connection of which nothing is known but that it was busy when its worker died."""
+    return Frozen(0, 0.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=True, states=()).encode()
 
 
 def pack(records: list[bytes]) -> bytes:

@@ -33,7 +33,7 @@ HEADER_SIZE = _HEADER.size
 class Kind(IntEnum):
     """What a message says. The direction is fixed."""
 
-    HANDOFF = 1  # master to worker: as many connections as the payload's byte says; acknowledged on the scoreboard
+    HANDOFF = 1  # master to worker: as many connections as the payload's byte says, then their berths if any has one
     DRAIN = 2  # master to worker: finish what is begun, then exit 0; hand back what is idle of the sockets named (u16s)
     STOP = 3  # master to worker: exit 0 at once
     PAUSE = 4  # master to worker: accept nothing more from that bound socket, for now

@@ -90,6 +90,8 @@ class Scoreboard:
         What it held ended with it, and counts as closed.
         """
         cells, retired = row.cells, self._row(0)
+        # Of those that it took in its last batch it may not have come to tell.
+        cells[Cell.ACCEPTED] += max(0, cells[Cell.RECEIVED] - cells[Cell.ACCEPTED] - cells[Cell.MOVED_IN])
         cells[Cell.CLOSED] += held(cells)
         for accepted in range(Cell.COUNT, self._width, PER_LISTENER):
             cells[accepted + 1] = max(0, cells[accepted] + cells[accepted + 2] - cells[accepted + 3])

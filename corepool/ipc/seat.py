@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from corepool.ipc.berths import Berths
     from corepool.ipc.channel import Channel
     from corepool.ipc.scoreboard import Row, Scoreboard
 
@@ -21,5 +22,6 @@ class Seat:
     channel: Channel
     row: Row
     scoreboard: Scoreboard
+    berths: Berths
     paused: frozenset[str]
     """Listeners from which it must not accept until it is told."""

@@ -13,13 +13,14 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from array import array
 from collections import deque
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from corepool.accepting import Complaint
 from corepool.errors import ChannelFullError, PeerGoneError
-from corepool.ipc.frozen import fits, pack
+from corepool.ipc.frozen import fits, pack, with_berth
 from corepool.ipc.messages import MAX_FDS, MAX_PAYLOAD, Kind, Message
 from corepool.ipc.scoreboard import Cell
 from corepool.master.ledger import Handoff
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from corepool.listener import BoundSocket
+    from corepool.master.keeper import Keeper
     from corepool.master.loop import Loop, Timer
     from corepool.master.workers import WorkerEntry, Workers
     from corepool.spec.transport import Transport
@@ -86,13 +88,16 @@ def _message_of(handoffs: list[Handoff]) -> tuple[list[Handoff], Message]:
     """Make one message of as many as fit; all are new, or all are frozen."""
     listener = handoffs[0].listener
     if handoffs[0].frozen is None:
-        return handoffs, Message(Kind.HANDOFF, listener, bytes((len(handoffs),)))
+        payload = bytes((len(handoffs),))
+        if any(handoff.berth for handoff in handoffs):
+            payload += array("I", [handoff.berth for handoff in handoffs]).tobytes()
+        return handoffs, Message(Kind.HANDOFF, listener, payload)
     records: list[bytes] = []
     for handoff in handoffs:
         assert handoff.frozen is not None
         if records and not fits(records, len(handoff.frozen), MAX_PAYLOAD):
             break
-        records.append(handoff.frozen)
+        records.append(with_berth(handoff.frozen, handoff.berth))
     return handoffs[: len(records)], Message(Kind.THAW, listener, pack(records))
 
 
@@ -105,6 +110,7 @@ class Dispatch:
         workers: Workers,
         bound: Sequence[BoundSocket],
         max_connections: int,
+        keeper: Keeper,
         on_stray: Callable[[Handoff], None],
     ) -> None:
         """Dispatch to `workers` what is accepted from `bound`.
@@ -124,6 +130,7 @@ class Dispatch:
         self._settle_delay_s = _SETTLE_FIRST_S
         self._complaint = Complaint(log)
         self.redispatched = 0
+        self._keeper = keeper
         self._on_stray = on_stray
         self.on_full: Callable[[], None] = lambda: None
         self.on_room: Callable[[], None] = lambda: None
@@ -210,6 +217,7 @@ class Dispatch:
         if self._settle_timer is not None:
             self._settle_timer.cancel()
         for handoff in self._homeless:
+            self._keeper.free(handoff.berth)
             os.close(handoff.fd)
         self._homeless.clear()
 
@@ -243,6 +251,8 @@ class Dispatch:
         if view is None or entry is None:
             self._homeless.append(handoff)
             return
+        if not handoff.berth and listener.settings.keep_on_crash:
+            handoff = handoff._replace(berth=self._keeper.take())
         entry.outbox.append(handoff)
         view.connections += 1
         view.handed_over += 1
@@ -278,7 +288,10 @@ class Dispatch:
         settled = entry.ledger.acknowledged(received, now)
         if settled:
             for handoff in settled:
-                os.close(handoff.fd)
+                if handoff.berth:
+                    self._keeper.keep(handoff, entry.pid)
+                else:
+                    os.close(handoff.fd)
             cells[Cell.SETTLED] = received
             self._settle_delay_s = _SETTLE_FIRST_S
         view.in_flight = len(entry.ledger) + len(entry.outbox)

@@ -26,6 +26,8 @@ class Handoff(NamedTuple):
     """What the worker knew that had it before; None: it is new."""
     origin: int = 0
     """The pid of that worker."""
+    berth: int = 0
+    """Where it stands in shared memory, if it is to outlive a crash; 0: nowhere."""
 
 
 class Ledger:

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Literal
 
 from corepool.accepting import Complaint
 from corepool.errors import BootError, ConfigError, ControlError
+from corepool.ipc.berths import Berths
 from corepool.ipc.messages import Kind, Message
 from corepool.ipc.scoreboard import Scoreboard
 from corepool.listener import MAX_LISTENERS, sockets_of, without
 from corepool.log import reopen_logs
+from corepool.master.keeper import Keeper
 from corepool.master.ledger import Handoff
 from corepool.master.loop import Loop
 from corepool.master.oom import OomCounter
@@ -86,8 +88,18 @@ class Master:
         self._scoreboard = Scoreboard(MAX_LISTENERS)
         self._paused: set[str] = set()
         """Listeners that were paused, by name."""
+        berths = Berths()
+        self._keeper = Keeper(berths, self._loop)
         self._shared = Surroundings(
-            self._loop, self._scoreboard, OomCounter(), self._paused, version, run_worker, owner=self
+            self._loop,
+            self._scoreboard,
+            berths,
+            self._keeper,
+            OomCounter(),
+            self._paused,
+            version,
+            run_worker,
+            owner=self,
         )
         self._numbers = itertools.count()
         self._generation = 0
@@ -311,6 +323,8 @@ class Master:
             workers=[worker for pool in pools for worker in workers_status(pool.name, pool.workers, now)],
             totals=totals(
                 self._scoreboard,
+                survived=self._keeper.survived,
+                farewelled=self._keeper.farewelled,
                 restarts=self._past_restarts + sum(pool.restarts for pool in pools),
                 redispatched=self._past_redispatched + sum(pool.dispatch.redispatched for pool in pools),
             ),
@@ -326,6 +340,7 @@ class Master:
             self._loop.turn()
         for pool in pools:
             pool.close()
+        self._keeper.close()
         for bound in self._every_socket():
             bound.close()
         if self._control is not None:
@@ -437,12 +452,14 @@ class Master:
     def on_stray(self, handoff: Handoff) -> None:
         """Give a connection to the pool that serves its listener now; if none does, it is lost."""
         if self._heir is not None:
+            self._keeper.free(handoff.berth)
             self._heir.give(handoff)
             return
         for pool in self._pools.values():
             if any(bound.index == handoff.listener for bound in pool.serving.bound):
                 pool.dispatch.adopt([handoff])
                 return
+        self._keeper.free(handoff.berth)
         os.close(handoff.fd)
 
     def on_empty(self, pool: WorkerPool) -> None:

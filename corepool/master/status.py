@@ -62,6 +62,8 @@ class Totals(TypedDict):
     restarts: int
     redispatched: int
     moved: int
+    survived: int
+    farewelled: int
     refused: int
 
 
@@ -143,7 +145,7 @@ def workers_status(pool: str, workers: Workers, now: float) -> list[WorkerStatus
     ]
 
 
-def totals(scoreboard: Scoreboard, *, restarts: int, redispatched: int) -> Totals:
+def totals(scoreboard: Scoreboard, *, restarts: int, redispatched: int, survived: int, farewelled: int) -> Totals:
     """Sum up."""
     return Totals(
         accepted=scoreboard.total(Cell.ACCEPTED),
@@ -152,6 +154,8 @@ def totals(scoreboard: Scoreboard, *, restarts: int, redispatched: int) -> Total
         restarts=restarts,
         redispatched=redispatched,
         moved=scoreboard.total(Cell.MOVED_IN),
+        survived=survived,
+        farewelled=farewelled,
         refused=scoreboard.total(Cell.REFUSED),
     )
 

@@ -23,6 +23,7 @@ from corepool.spec.types import ExitCause, ExitStatus
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
+    from corepool.ipc.berths import Berths
     from corepool.ipc.scoreboard import Scoreboard
     from corepool.listener import Configuration
     from corepool.master.loop import Loop
@@ -53,6 +54,7 @@ class Supervisor:
         loop: Loop,
         workers: Workers,
         scoreboard: Scoreboard,
+        berths: Berths,
         oom: OomCounter,
         run_worker: Callable[[Seat, Configuration], int],
         on_message: Callable[[WorkerEntry, Message, list[int]], None],
@@ -75,6 +77,7 @@ class Supervisor:
         self._on_message = on_message
         self._on_exit = on_exit
         self._paused = paused
+        self._berths = berths
         self._oom = oom
         self._deaf: list[WorkerEntry] = []
 
@@ -92,7 +95,15 @@ class Supervisor:
             theirs.close()
             raise
         seat = Seat(
-            slot, generation, self._workers.target, os.getpid(), theirs, row, self._scoreboard, frozenset(self._paused)
+            slot,
+            generation,
+            self._workers.target,
+            os.getpid(),
+            theirs,
+            row,
+            self._scoreboard,
+            self._berths,
+            frozenset(self._paused),
         )
         # Output that is buffered now would be written by both processes.
         _flush_standard_streams()

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from corepool.errors import ControlError
-from corepool.ipc.frozen import unpack
+from corepool.ipc.frozen import berth_of, unpack
 from corepool.ipc.messages import MOVE_ORDER, Kind, Message
-from corepool.ipc.scoreboard import Cell, held
+from corepool.ipc.scoreboard import Cell, held, listener_cell
 from corepool.master.balance import Balance, excess
 from corepool.master.dispatch import Dispatch
 from corepool.master.front import Front
@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from corepool.chain import Chain
+    from corepool.ipc.berths import Berths
     from corepool.ipc.scoreboard import Scoreboard
     from corepool.ipc.seat import Seat
     from corepool.listener import Configuration
+    from corepool.master.keeper import Keeper
     from corepool.master.loop import Loop
     from corepool.master.oom import OomCounter
     from corepool.master.status import PoolStatus
@@ -91,6 +93,8 @@ class Surroundings:
 
     loop: Loop
     scoreboard: Scoreboard
+    berths: Berths
+    keeper: Keeper
     oom: OomCounter
     paused: AbstractSet[str]
     """The listeners that are paused now, by name."""
@@ -119,6 +123,7 @@ class WorkerPool:
             shared.loop,
             self.workers,
             shared.scoreboard,
+            shared.berths,
             shared.oom,
             shared.run_worker,
             self._on_message,
@@ -130,6 +135,7 @@ class WorkerPool:
             self.workers,
             configuration.bound,
             configuration.pool.max_connections,
+            shared.keeper,
             shared.owner.on_stray,
         )
         self.front = Front(shared.loop, self.dispatch, shared.paused)
@@ -372,9 +378,12 @@ class WorkerPool:
         records = unpack(message.payload)
         if len(fds) < len(records):
             log.error("out of descriptors: %d connections that were to be moved are lost", len(records) - len(fds))
-        self.dispatch.adopt(
-            Handoff(fd, message.listener, None, record, entry.pid) for fd, record in zip(fds, records, strict=False)
-        )
+        handoffs: list[Handoff] = []
+        for fd, record in zip(fds, records, strict=False):
+            berth = berth_of(record)
+            self._shared.keeper.let_go(berth)
+            handoffs.append(Handoff(fd, message.listener, None, record, entry.pid, berth))
+        self.dispatch.adopt(handoffs)
         if self.dispatch.is_holding:
             # What waits here is bounded by what was on its way.
             self._supervisor.deafen(entry)
@@ -420,6 +429,7 @@ class WorkerPool:
             uptime_s,
         )
         self.dispatch.take_back(entry)
+        self._rescue(entry)
         self.call_hooks("on_child_exit", entry.info(self._loop.time()), exit_status)
         self._stop_unused_plugins()
         if self.is_stopping:
@@ -436,6 +446,21 @@ class WorkerPool:
         elif entry.slot < self.workers.target:
             self.restarts += 1
             self._respawn_later(entry.slot, uptime_s)
+
+    def _rescue(self, entry: WorkerEntry) -> None:
+        """Go on with the connections that a worker has left, where that is wanted."""
+        left = self._shared.keeper.recover(entry.pid)
+        if not left:
+            return
+        # They are not closed: they have moved.
+        entry.row.cells[Cell.MOVED_OUT] += len(left)
+        for handoff in left:
+            bound = next((each for each in self.serving.bound if each.index == handoff.listener), None)
+            if bound is not None:
+                entry.row.cells[listener_cell(bound.listener.index) + 3] += 1
+        if not self.is_stopping:
+            log.warning("connections rescued worker=%s pid=%d count=%d", entry.name, entry.pid, len(left))
+        self.dispatch.adopt(left)
 
     # --- succession
 

@@ -143,6 +143,15 @@ def on_thaw(conn: Connection, state: bytes | None) -> None:
     """
 
 
+@hookspec(firstresult=True)
+def on_lost(conn: Connection) -> object | None:
+    """Say farewell to a client whose request was being served by a worker that has died; none of its reply has left.
+
+    Runs in: another worker, for listeners with `keep_on_crash`. It is no session's: nothing was known of it but that it
+    was busy. What is sent here is all that the client gets; then the connection is closed. No other hook is called.
+    """
+
+
 # --- drain and stop -----------------------------------------------------------------------------
 
 

@@ -51,6 +51,8 @@ class TotalsStatus(TypedDict):
     restarts: int
     redispatched: int
     moved: int
+    survived: int
+    farewelled: int
     refused: int
 
 

@@ -274,6 +274,23 @@ class Connection:
         if service.idle_timeout or self._read_deadline is not None:
             service.deadlines.watch(self)
 
+    def mourn(self) -> None:
+        """Tell the peer that the worker which served it has died, and close.
+
+        :raises OSError: it can't be watched; it still has to be closed.
+        """
+        self._service.reactor.add(self._fd, self, EPOLLIN)
+        self._active_at = self._service.reactor.now
+        on_lost = self._service.chain.on_lost
+        if on_lost is not None:
+            self._run(on_lost)
+        self._end(CloseReason.CLOSED)
+
+    @property
+    def berth(self) -> int:
+        """Where it stands in shared memory; 0: nowhere. See kept.py."""
+        return 0
+
     @property
     def fd(self) -> int:
         """Its descriptor, which another process may be sent a copy of."""
@@ -309,7 +326,17 @@ class Connection:
         if states is None:
             return None
         deadline = self._read_deadline or 0.0
-        return Frozen(self._active_at, deadline, self.moved_at, self.bytes_in, self.bytes_out, self.half_open, states)
+        return Frozen(
+            self.berth,
+            self._active_at,
+            deadline,
+            self.moved_at,
+            self.bytes_in,
+            self.bytes_out,
+            self.half_open,
+            is_lost=False,
+            states=states,
+        )
 
     def depart(self) -> None:
         """Be gone from this process: its descriptor is on its way to another."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from array import array
 from select import EPOLLEXCLUSIVE, EPOLLIN
 from typing import TYPE_CHECKING
 
@@ -84,8 +85,12 @@ class Intake:
                 service.take_frozen(fd, record)
         else:
             count = message.payload[0]
-            for fd in fds:
-                service.take_handed_over(fd)
+            if len(message.payload) == 1:
+                for fd in fds:
+                    service.take_handed_over(fd)
+            else:
+                for fd, berth in zip(fds, array("I", message.payload[1:]), strict=False):
+                    service.take_handed_over(fd, berth)
         if len(fds) < count:
             log.error(
                 "out of descriptors: received %d of %d connections handed over; draining, the others go elsewhere",

@@ -111,7 +111,7 @@ class WorkerProcess:
         asyncio.set_event_loop(self.loop)
         deadlines = Deadlines(self.loop)
         tally = Tally(seat.row, pool.max_connections, self._reactor)
-        self._services = [Service(each, self.loop, self._reactor, deadlines, tally) for each in bound]
+        self._services = [Service(each, self.loop, self._reactor, deadlines, tally, seat.berths) for each in bound]
         by_index = {each.index: service for each, service in zip(bound, self._services, strict=True)}
         self.intake = Intake(seat.channel, by_index, tally, self.loop, self._on_order, self._on_orphaned)
         self._question = StatusQuestion(self.loop, self.intake.say)

@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING
 
 from corepool.accepting import Complaint
 from corepool.errors import ThawRefusedError
+from corepool.ipc.berths import Status
 from corepool.ipc.frozen import Frozen
 from corepool.ipc.scoreboard import PER_LISTENER, Cell
 from corepool.spec.types import Address, CloseReason
 from corepool.worker.connection import Connection
 from corepool.worker.counted import CountedConnection
+from corepool.worker.kept import KeptConnection
 from corepool.worker.wire import wire_of
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
+    from corepool.ipc.berths import Berths
     from corepool.ipc.frozen import State
     from corepool.ipc.scoreboard import Row
     from corepool.listener import BoundSocket
@@ -149,7 +152,9 @@ class Service:
         reactor: Reactor,
         deadlines: Deadlines,
         tally: Tally,
+        berths: Berths,
     ) -> None:
+        self.berths = berths
         settings = bound.listener.settings
         assert bound.listener.chain.on_readable is not None
         self.listener = bound.listener
@@ -182,23 +187,44 @@ class Service:
         self._complaint = Complaint(log)
         self._tally = tally
 
-    def take_handed_over(self, fd: int) -> None:
+    def take_handed_over(self, fd: int, berth: int = 0) -> None:
         """Begin a connection that the master has handed over, and own it."""
-        self._begin(fd, self._tally.received())
+        self._begin(fd, self._tally.received(), berth)
 
     def take_accepted(self, fd: int) -> None:
         """Begin a connection that this worker has accepted by itself, and own it."""
-        self._begin(fd, self._tally.own_number())
+        self._begin(fd, self._tally.own_number(), 0)
+
+    def ask(self, conn: Connection) -> object:
+        """Ask what another worker has to know of a connection; None: it can't be told now."""
+        try:
+            return self.chain.freezer.ask(conn)
+        except Exception:  # noqa: BLE001  # a hook's bug: it is not kept, and costs nobody else
+            self.failed(conn)
+            return None
+
+    def _make(self, fd: int, number: int, berth: int) -> Connection:
+        if berth:
+            return KeptConnection(self, self.wire.open(fd), fd, number, berth)
+        return self._connection(self, self.wire.open(fd), fd, number)
 
     def take_frozen(self, fd: int, record: bytes) -> None:
         """Go on with a connection of another worker, and own it."""
         number = self._tally.received()
         self._tally.moved_in(self.listener.index)
+        berth = 0
         try:
-            self._connection(self, self.wire.open(fd), fd, number).thaw(Frozen.decode(record))
+            frozen = Frozen.decode(record)
+            berth = frozen.berth
+            conn = self._make(fd, number, berth)
+            if frozen.is_lost:
+                self._unmet.add(conn.id)
+                conn.mourn()
+            else:
+                conn.thaw(frozen)
         except (OSError, ValueError) as error:  # ValueError: a master of another version has frozen it
             self._complaint.warn("connection lost listener=%s: it can't be gone on with: %s", self.listener.name, error)
-            self._drop(fd)
+            self._drop(fd, berth)
 
     def thaw(self, conn: Connection, states: Sequence[State]) -> None:
         """Have its plugins go on with a connection, or close it, for they can't."""
@@ -222,17 +248,17 @@ class Service:
         self._tally.moved_out(self.listener.index)
         self._tell_the_end(conn, CloseReason.MOVED)
 
-    def _begin(self, fd: int, number: int) -> None:
+    def _begin(self, fd: int, number: int, berth: int) -> None:
         self._tally.began(self.listener.index)
         try:
-            self._connection(self, self.wire.open(fd), fd, number).begin()
+            self._make(fd, number, berth).begin()
         except OSError as error:
             # The peer is gone already, or epoll's watches are used up.
             log.warning("connection refused listener=%s reason=%s", self.listener.name, error)
-            self._drop(fd)
+            self._drop(fd, berth)
         except Exception:
             log.exception("connection refused listener=%s: its transport failed", self.listener.name)
-            self._drop(fd)
+            self._drop(fd, berth)
 
     def release(self, conn: Connection, handle: Handle, reason: CloseReason, *, ended: bool) -> None:
         """Deal with a connection that has just left epoll: tell its hooks, count it, close its handle.
@@ -242,10 +268,12 @@ class Service:
         if conn.entry is not None:
             self.deadlines.forget(conn)
         if ended or reason not in _GRACEFUL or not self._linger(handle):
-            if self._tally.is_shared(conn.id):
+            if conn.berth or self._tally.is_shared(conn.id):
                 # close(2) alone would keep the FIN back until the master's copy goes as well.
                 self._shutdown(handle, socket.SHUT_RDWR)
             self.reactor.close_later(self.wire.close, handle)
+        if conn.berth:
+            self.berths.statuses[conn.berth] = Status.CLOSED
         self._tally.ended(self.listener.index)
         self._tell_the_end(conn, reason)
 
@@ -286,8 +314,10 @@ class Service:
         except OSError:
             return Address("unknown")
 
-    def _drop(self, fd: int) -> None:
+    def _drop(self, fd: int, berth: int) -> None:
         self._tally.ended(self.listener.index)
+        if berth:
+            self.berths.statuses[berth] = Status.CLOSED
         os.close(fd)
 
     def _shutdown(self, handle: Handle, how: int) -> None:

@@ -21,6 +21,11 @@ __all__ = ["Http", "HttpOptions"]
 
 log = logging.getLogger(__name__)
 
+_LOST = (
+    b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain\r\nContent-Length: 39\r\nConnection: close\r\n\r\n"
+    b"502 Bad Gateway: the worker was lost.\r\n"
+)
+
 
 class Http:
     """Serve an application, or files, over HTTP/1.1."""
@@ -79,6 +84,10 @@ class Http:
     def on_thaw(self, conn: Connection[Session]) -> None:
         conn.half_open = True
         conn.session = Session(self._service, conn, waited_s=conn.quiet_s)
+
+    @hookimpl
+    def on_lost(self, conn: Connection[Session]) -> None:
+        conn.send(_LOST)
 
     @hookimpl
     def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:  # noqa: ARG002

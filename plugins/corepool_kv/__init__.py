@@ -70,6 +70,10 @@ class Kv:
         self._server.resume(conn, state)
 
     @hookimpl
+    def on_lost(self, conn: Connection[Session]) -> None:
+        conn.send(b"-ERR worker lost\r\n")
+
+    @hookimpl
     def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:  # noqa: ARG002
         self._server.end(conn.session)
 

@@ -1,0 +1,84 @@
+"""Where each connection stands that is to outlive a crash of its worker: memory that the master and all workers share.
+
+A berth is a byte of status, a word about a reply that is being sent, and room for what another worker has to know. The
+master gives berths out and takes them back; in between, the worker that has the connection writes. So no two
+processes ever write the same cell, and nothing is locked.
+"""
+
+from __future__ import annotations
+
+import mmap
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BERTHS = 65_536
+"""Connections that can be kept at once in all pools. Untouched memory costs nothing."""
+
+STATE_BYTES = 512
+"""Room for what another worker has to know; a connection with more to say is not idle as long as it has."""
+
+_LENGTH_BYTES = 2
+_SENT_BITS = 24
+
+MOST_IN_ONE_GO = (1 << _SENT_BITS) - 1
+"""Bytes a reply may have, to be known whole or not at all."""
+
+
+class Status(IntEnum):
+    """Where a connection stands. A crash finds it there."""
+
+    FREE = 0
+    BUSY = 1  # something has begun, and no byte of a reply has left
+    IDLE = 2  # between requests: another worker may go on
+    SENDING = 3  # a whole reply is being sent in one go, after which it is idle: all of it has left, or nothing
+    SPEAKING = 4  # some of a reply has left, and more is to come
+    CLOSED = 5  # its worker has closed it: the berth is the master's again
+
+
+class Berths:
+    """All of them. Made by the master before the first fork; workers inherit the mapping. Berth 0 means none."""
+
+    def __init__(self) -> None:
+        self._map = mmap.mmap(-1, BERTHS)
+        self.statuses = memoryview(self._map)
+        """A `Status` each, as bytes."""
+        self.sending = memoryview(mmap.mmap(-1, BERTHS * 8)).cast("Q")
+        """Of a reply that is being sent in one go: bytes sent before << 24 | bytes that it has."""
+        self._states = memoryview(mmap.mmap(-1, BERTHS * STATE_BYTES))
+
+    def write(self, berth: int, state: bytes) -> bool:
+        """Write what another worker has to know; False: it is too long."""
+        length = len(state)
+        if length > STATE_BYTES - _LENGTH_BYTES:
+            return False
+        start = berth * STATE_BYTES
+        self._states[start : start + _LENGTH_BYTES] = length.to_bytes(_LENGTH_BYTES, "little")
+        self._states[start + _LENGTH_BYTES : start + _LENGTH_BYTES + length] = state
+        return True
+
+    def read(self, berth: int) -> bytes:
+        """Read what was written last."""
+        start = berth * STATE_BYTES
+        length = int.from_bytes(self._states[start : start + _LENGTH_BYTES], "little")
+        return bytes(self._states[start + _LENGTH_BYTES : start + _LENGTH_BYTES + length])
+
+    def announce(self, berth: int, before: int, length: int) -> None:
+        """Say that a whole reply is about to be sent.
+
+        :param before: bytes that were sent since the connection began.
+        :param length: at most MOST_IN_ONE_GO.
+        """
+        self.sending[berth] = before << _SENT_BITS | length
+
+    def announced(self, berth: int) -> tuple[int, int]:
+        """Give what was announced last: the bytes sent before, and those of the reply."""
+        return self.sending[berth] >> _SENT_BITS, self.sending[berth] & MOST_IN_ONE_GO
+
+    def closed(self) -> Iterator[int]:
+        """List the berths whose connections were closed."""
+        find, berth = self._map.find, 0
+        while (berth := find(bytes((Status.CLOSED,)), berth + 1)) > 0:
+            yield berth

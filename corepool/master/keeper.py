@@ -1,0 +1,183 @@
+"""The master's copies of connections that are to outlive a crash of their workers.
+
+Invariant: a berth is free, or belongs to one connection: of a handoff on its way, which owns the descriptor, or of a
+copy that is kept here. Whoever gives up the connection gives up the berth.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import resource
+import socket
+import struct
+import termios
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from corepool.ipc.berths import BERTHS, Status
+from corepool.ipc.frozen import lost, restamped
+from corepool.master.ledger import Handoff
+
+if TYPE_CHECKING:
+    from corepool.ipc.berths import Berths
+    from corepool.master.loop import Loop, Timer
+
+log = logging.getLogger(__name__)
+
+_SWEEP_S = 0.1
+"""How often the copies of connections are closed that workers have closed. Their peers know it already."""
+
+_RESERVED_DESCRIPTORS = 512
+"""What the master needs besides: workers, listeners, connections on their way."""
+
+_MOST_CRASHES = 2
+"""A connection that was busy in so many crashes has done it."""
+
+_BYTES_ACKED_AT = 120
+"""Of struct tcp_info (linux/tcp.h): tcpi_bytes_acked, u64; Linux 4.1."""
+
+
+@dataclass(slots=True)
+class _Copy:
+    fd: int
+    listener: int
+    pid: int
+
+
+class Keeper:
+    """Keeps them, and finds out what a crash has left."""
+
+    def __init__(self, berths: Berths, loop: Loop) -> None:
+        """Keep none yet."""
+        self._berths = berths
+        self._loop = loop
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = BERTHS - 1 if soft == resource.RLIM_INFINITY else min(BERTHS - 1, max(0, soft - _RESERVED_DESCRIPTORS))
+        self._free = list(range(most, 0, -1))
+        self._copies: dict[int, _Copy] = {}
+        self._crashes: dict[int, int] = {}
+        self._sweeping: Timer | None = None
+        self.survived = 0
+        self.farewelled = 0
+        self.broken = 0
+        """Connections that ended in the middle of a reply."""
+
+    def take(self) -> int:
+        """Give a berth to a connection that is about to be handed over; 0: there is none, so it can't be kept."""
+        if not self._free:
+            self.sweep()
+        if not self._free:
+            return 0
+        berth = self._free.pop()
+        self._berths.statuses[berth] = Status.BUSY
+        return berth
+
+    def keep(self, handoff: Handoff, pid: int) -> None:
+        """Own the descriptor of a connection that worker `pid` has taken."""
+        self._copies[handoff.berth] = _Copy(handoff.fd, handoff.listener, pid)
+        if self._sweeping is None:
+            self._sweeping = self._loop.call_later(_SWEEP_S, self._on_timer)
+
+    def let_go(self, berth: int) -> None:
+        """Close the copy of a connection that comes back from its worker; its berth stays its own."""
+        copy = self._copies.pop(berth, None)
+        if copy is not None:
+            os.close(copy.fd)
+            self._berths.statuses[berth] = Status.BUSY
+
+    def free(self, berth: int) -> None:
+        """Take back the berth of a connection that is gone. 0 is none."""
+        if berth:
+            self._crashes.pop(berth, None)
+            self._berths.statuses[berth] = Status.FREE
+            self._free.append(berth)
+
+    def sweep(self) -> None:
+        """Close what workers have closed."""
+        for berth in self._berths.closed():
+            copy = self._copies.pop(berth, None)
+            if copy is not None:  # else it is on its way: the ledger will hear of it
+                os.close(copy.fd)
+                self.free(berth)
+
+    def recover(self, pid: int) -> list[Handoff]:
+        """Say what becomes of the connections of a worker that has ended: who goes on, and who is told farewell."""
+        self.sweep()
+        left = [(berth, copy) for berth, copy in self._copies.items() if copy.pid == pid]
+        return [handoff for berth, copy in left if (handoff := self._recover(berth, copy)) is not None]
+
+    def close(self) -> None:
+        """Close every copy. Idempotent."""
+        for copy in self._copies.values():
+            os.close(copy.fd)
+        self._copies.clear()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+
+    def _recover(self, berth: int, copy: _Copy) -> Handoff | None:
+        del self._copies[berth]
+        status = self._berths.statuses[berth]
+        sent = _sent_bytes(copy.fd)
+        if status == Status.SENDING:
+            status = self._after_sending(berth, sent)
+        self._berths.statuses[berth] = Status.BUSY
+        if status == Status.IDLE:
+            self.survived += 1
+            record = restamped(self._berths.read(berth), self._loop.time(), sent or 0)
+            return Handoff(copy.fd, copy.listener, None, record, 0, berth)
+        if status == Status.BUSY:
+            self._crashes[berth] = self._crashes.get(berth, 0) + 1
+            if self._crashes[berth] < _MOST_CRASHES:
+                self.farewelled += 1
+                return Handoff(copy.fd, copy.listener, None, lost(), 0, berth)
+            log.error("connection closed: it was busy in %d crashes peer=%s", _MOST_CRASHES, _peer(copy.fd))
+        if status == Status.SPEAKING:
+            self.broken += 1
+        os.close(copy.fd)
+        self.free(berth)
+        return None
+
+    def _after_sending(self, berth: int, sent: int | None) -> Status:
+        """Tell whether a reply has left that was about to."""
+        before, length = self._berths.announced(berth)
+        if sent is None or sent == before:
+            # Where nobody can tell (a UNIX socket), a farewell to one that has got its reply is better than silence
+            # for one that has not.
+            return Status.BUSY
+        return Status.IDLE if sent == before + length else Status.SPEAKING
+
+    def _on_timer(self) -> None:
+        self._sweeping = None
+        self.sweep()
+        if self._copies:
+            self._sweeping = self._loop.call_later(_SWEEP_S, self._on_timer)
+
+
+def _sent_bytes(fd: int) -> int | None:
+    """Count the bytes that were given to a TCP socket since it was accepted; None: it is none, or the kernel is old.
+
+    What the peer has acknowledged, and what the send queue holds: tcp_info and SIOCOUTQ, tcp(7).
+    """
+    sock = socket.socket(fileno=os.dup(fd))
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+        (acked,) = struct.unpack_from("=Q", info, _BYTES_ACKED_AT)
+        (queued,) = struct.unpack("i", fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)))
+    except (OSError, struct.error):
+        return None
+    finally:
+        sock.close()
+    return int(acked + queued)
+
+
+def _peer(fd: int) -> object:
+    sock = socket.socket(fileno=os.dup(fd))
+    try:
+        address: object = sock.getpeername()
+    except OSError:
+        return "unknown"
+    finally:
+        sock.close()
+    return address
