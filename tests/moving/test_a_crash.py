@@ -41,7 +41,12 @@ def app(environ, start_response):
 
 
 def start(pool: Pools, workers: int = 2, application: str = APPLICATION, http: str = "") -> PoolProcess:
-    toml = TOML.format(workers=workers, pool='respawn_delay = "50ms"', listener="keep_on_crash = true", http=http)
+    toml = TOML.format(
+        workers=workers,
+        pool='respawn_delay = "50ms"\nrespawn_delay_max = "50ms"',
+        listener="keep_on_crash = true",
+        http=http,
+    )
     files = {"application.py": application}
     return pool(toml, files=files, environment={"PYTHONDONTWRITEBYTECODE": "1"}, traceback=True)
 
