@@ -139,6 +139,16 @@ def corepool(
     return Server(name, command + options, {"PYTHONPATH": os.pathsep.join(folders)} if folders else {})
 
 
+def corepool_kept(protocol: str, *, name: str, pythonpath: str = "") -> Server:
+    """Start a pool whose connections outlive a crash of their worker."""
+    listener = f'name = "x", bind = ["tcp://127.0.0.1:{{port}}"], protocol = "{protocol}", keep_on_crash = true'
+    configuration = f"pool = {{{{ workers = 1 }}}}\nlistener = [{{{{ {listener} }}}}]\n"
+    script = 'printf "%s" "$1" >"$2/p.toml" && exec "$0" -m corepool run "$2/p.toml" --control "$2/control"'
+    folders = [folder for folder in (pythonpath, os.environ.get("PYTHONPATH")) if folder]
+    environment = {"PYTHONPATH": os.pathsep.join(folders)} if folders else {}
+    return Server(name, ("sh", "-c", script, sys.executable, configuration, "{scratch}"), environment)
+
+
 def corepool_http(
     what: str, *, dispatcher: str = "least-connections", name: str = "corepool", root: str = "", threads: int = 0
 ) -> Server:

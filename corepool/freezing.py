@@ -69,11 +69,10 @@ class Freezer:
             states.append(State(keeper.name, keeper.version, content))
         return tuple(states)
 
-    def ask(self, conn: Connection) -> object:
-        """Ask as `freeze` does, for something to be compared with what was said before."""
-        if len(self._keepers) == 1:  # what is asked at each request should cost no more than it must
-            return self._keepers[0].freeze(conn)
-        return self.freeze(conn)
+    @property
+    def ask(self) -> Callable[[Connection], object]:
+        """What asks as `freeze` does, for something to be compared with what was said before: at each request."""
+        return self._keepers[0].freeze if len(self._keepers) == 1 else self.freeze
 
     def thaw(self, conn: Connection, states: Sequence[State]) -> None:
         """Give everybody what they have said.
@@ -112,5 +111,7 @@ def _accepting(implementation: pluggy.HookImpl, given: Sequence[str]) -> Callabl
     function = implementation.function
     if tuple(implementation.argnames) == tuple(given):
         return function
+    if not implementation.argnames:
+        return lambda *_: function()
     positions = [given.index(name) for name in implementation.argnames]
     return lambda *values: function(*[values[position] for position in positions])

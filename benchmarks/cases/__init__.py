@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import churn, http, kv, memory, ping
+from benchmarks.cases import churn, http, kept, kv, memory, ping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +18,7 @@ CASES: Mapping[str, Callable[[Bench], list[Comparison]]] = {
     "memory": memory.run,
     "kv": kv.run,
     "http": http.run,
+    "kept": kept.run,
 }
 
 BY_DEFAULT = ("ping", "churn", "memory", "kv")

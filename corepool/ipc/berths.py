@@ -21,9 +21,9 @@ STATE_BYTES = 512
 """Room for what another worker has to know; a connection with more to say is not idle as long as it has."""
 
 _LENGTH_BYTES = 2
-_SENT_BITS = 24
+LENGTH_BITS = 24
 
-MOST_IN_ONE_GO = (1 << _SENT_BITS) - 1
+MOST_IN_ONE_GO = (1 << LENGTH_BITS) - 1
 """Bytes a reply may have, to be known whole or not at all."""
 
 
@@ -46,7 +46,7 @@ class Berths:
         self.statuses = memoryview(self._map)
         """A `Status` each, as bytes."""
         self.sending = memoryview(mmap.mmap(-1, BERTHS * 8)).cast("Q")
-        """Of a reply that is being sent in one go: bytes sent before << 24 | bytes that it has."""
+        """Of a reply that is being sent in one go: bytes sent before it << LENGTH_BITS | bytes that it has."""
         self._states = memoryview(mmap.mmap(-1, BERTHS * STATE_BYTES))
 
     def write(self, berth: int, state: bytes) -> bool:
@@ -65,20 +65,12 @@ class Berths:
         length = int.from_bytes(self._states[start : start + _LENGTH_BYTES], "little")
         return bytes(self._states[start + _LENGTH_BYTES : start + _LENGTH_BYTES + length])
 
-    def announce(self, berth: int, before: int, length: int) -> None:
-        """Say that a whole reply is about to be sent.
-
-        :param before: bytes that were sent since the connection began.
-        :param length: at most MOST_IN_ONE_GO.
-        """
-        self.sending[berth] = before << _SENT_BITS | length
-
     def announced(self, berth: int) -> tuple[int, int]:
         """Give what was announced last: the bytes sent before, and those of the reply."""
-        return self.sending[berth] >> _SENT_BITS, self.sending[berth] & MOST_IN_ONE_GO
+        return self.sending[berth] >> LENGTH_BITS, self.sending[berth] & MOST_IN_ONE_GO
 
     def closed(self) -> Iterator[int]:
         """List the berths whose connections were closed."""
-        find, berth = self._map.find, 0
-        while (berth := find(bytes((Status.CLOSED,)), berth + 1)) > 0:
+        find, wanted, berth = self._map.find, bytes((Status.CLOSED,)), 0
+        while (berth := find(wanted, berth + 1)) > 0:
             yield berth

@@ -177,7 +177,8 @@ class Dispatch:
 
     def place(self, bound: BoundSocket, fd: int, sockaddr: object) -> None:
         """Choose a worker for an accepted connection. Owns `fd` from now on."""
-        self._place(Handoff(fd, bound.index, sockaddr))
+        berth = self._keeper.take() if bound.listener.settings.keep_on_crash else 0
+        self._place(Handoff(fd, bound.index, sockaddr, None, 0, berth))
 
     def adopt(self, handoffs: Iterable[Handoff]) -> None:
         """Place connections that somebody else has accepted, and own them."""

@@ -13,8 +13,7 @@ import resource
 import socket
 import struct
 import termios
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from corepool.ipc.berths import BERTHS, Status
 from corepool.ipc.frozen import lost, restamped
@@ -39,8 +38,7 @@ _BYTES_ACKED_AT = 120
 """Of struct tcp_info (linux/tcp.h): tcpi_bytes_acked, u64; Linux 4.1."""
 
 
-@dataclass(slots=True)
-class _Copy:
+class _Copy(NamedTuple):
     fd: int
     listener: int
     pid: int
@@ -90,7 +88,8 @@ class Keeper:
     def free(self, berth: int) -> None:
         """Take back the berth of a connection that is gone. 0 is none."""
         if berth:
-            self._crashes.pop(berth, None)
+            if self._crashes:
+                self._crashes.pop(berth, None)
             self._berths.statuses[berth] = Status.FREE
             self._free.append(berth)
 

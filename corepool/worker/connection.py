@@ -39,7 +39,7 @@ _GATHER_BYTES = 262_144
 SENDS_PER_EVENT = 4
 """Calls of send that one event may make, for the same reason."""
 
-_NOT_SERVING = -1  # of _reads_left: no event is being served
+NOT_SERVING = -1  # of _reads_left: no event is being served
 _PARKED = -1  # of _mask: out of epoll, but not gone
 _GONE = -2
 
@@ -97,7 +97,7 @@ class Connection:
         self._queued_files = 0
         self._mask = EPOLLIN
         self._reason: CloseReason | None = None
-        self._reads_left = _NOT_SERVING
+        self._reads_left = NOT_SERVING
         self._paused = False
         self._was_congested = False
         self._active_at = _NEVER
@@ -216,7 +216,7 @@ class Connection:
         self._active_at = service.reactor.now
         service.requests += 1
         service.on_readable(self)
-        self._reads_left = _NOT_SERVING
+        self._reads_left = NOT_SERVING
         if self._out:
             self._flush()
         if self.eof or self._reason is not None:
@@ -226,7 +226,7 @@ class Connection:
         """Log the exception of a hook; it costs this connection alone."""
         self._service.failed(self)
         self._break_off(CloseReason.ERROR)
-        self._reads_left = _NOT_SERVING
+        self._reads_left = NOT_SERVING
         self._settle()
 
     def flush(self) -> None:
@@ -556,7 +556,7 @@ class Connection:
     def _run(self, hook: Callable[[Connection], object]) -> object:
         """Call a hook outside of `on_event`, and have what it did settled before the next poll."""
         result = self._guard(hook)
-        if self._reads_left == _NOT_SERVING and (self._out or self.eof or self._reason is not None):
+        if self._reads_left == NOT_SERVING and (self._out or self.eof or self._reason is not None):
             self._service.unsent.append(self)
         return result
 
@@ -579,7 +579,7 @@ class Connection:
         """Accept no more output; close when what is buffered has left."""
         if self._reason is None:
             self._reason = reason
-            if self._reads_left == _NOT_SERVING:
+            if self._reads_left == NOT_SERVING:
                 self._service.unsent.append(self)
 
     def _break_off(self, reason: CloseReason) -> None:
@@ -592,7 +592,7 @@ class Connection:
         self._was_congested = False
         if self._reason is None:
             self._reason = reason
-        if self._reads_left == _NOT_SERVING:
+        if self._reads_left == NOT_SERVING:
             self._service.unsent.append(self)
 
     def _settle(self) -> None:

@@ -17,7 +17,7 @@ from corepool.ipc.scoreboard import PER_LISTENER, Cell
 from corepool.spec.types import Address, CloseReason
 from corepool.worker.connection import Connection
 from corepool.worker.counted import CountedConnection
-from corepool.worker.kept import KeptConnection
+from corepool.worker.kept import CountedKeptConnection, KeptConnection
 from corepool.worker.wire import wire_of
 
 if TYPE_CHECKING:
@@ -180,6 +180,10 @@ class Service:
         self.read = self.wire.read
         self.write = self.wire.write
         self._connection = CountedConnection if bound.listener.chain.counts_bytes else Connection
+        self._kept_connection = CountedKeptConnection if bound.listener.chain.counts_bytes else KeptConnection
+        self.ask = bound.listener.chain.freezer.ask if self.can_move else _never
+        self._last_told: tuple[object, bool] | None = None
+        self._last_record: bytes | None = None
         self._transport = bound.transport
         # Two system calls a connection less, where a socket is not bound to every address of the machine.
         self._local = None if bound.address.host in _WILDCARDS else bound.address
@@ -195,17 +199,23 @@ class Service:
         """Begin a connection that this worker has accepted by itself, and own it."""
         self._begin(fd, self._tally.own_number(), 0)
 
-    def ask(self, conn: Connection) -> object:
-        """Ask what another worker has to know of a connection; None: it can't be told now."""
-        try:
-            return self.chain.freezer.ask(conn)
-        except Exception:  # noqa: BLE001  # a hook's bug: it is not kept, and costs nobody else
-            self.failed(conn)
-            return None
+    def record_of(self, conn: Connection, told: object) -> bytes | None:
+        """Write what another worker has to know of a connection whose plugins have said `told`; None: it is too much.
+
+        What else is in it is brought up to date when it is needed: so those that say the same share one.
+        """
+        if (told, conn.half_open) != self._last_told:
+            frozen = conn.freeze()
+            try:
+                self._last_record = None if frozen is None else frozen.encode()
+            except ValueError:
+                self._last_record = None
+            self._last_told = (told, conn.half_open)
+        return self._last_record
 
     def _make(self, fd: int, number: int, berth: int) -> Connection:
         if berth:
-            return KeptConnection(self, self.wire.open(fd), fd, number, berth)
+            return self._kept_connection(self, self.wire.open(fd), fd, number, berth)
         return self._connection(self, self.wire.open(fd), fd, number)
 
     def take_frozen(self, fd: int, record: bytes) -> None:
@@ -339,6 +349,10 @@ class Service:
         self._shutdown(handle, socket.SHUT_WR)
         Lingering(handle, self.wire, self.reactor, self._loop)
         return True
+
+
+def _never(_: Connection) -> None:
+    """Ask nobody: it can't be moved."""
 
 
 class Lingering:

@@ -9,3 +9,11 @@ class Ping:
     @hookimpl
     def on_readable(self, conn: Connection) -> None:
         conn.send(b"+PONG\r\n" * conn.recv().count(b"\n"))
+
+    @hookimpl
+    def on_freeze(self) -> bytes:
+        return b""
+
+    @hookimpl
+    def on_thaw(self) -> None:
+        """There is nothing to be known."""

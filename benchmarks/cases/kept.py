@@ -1,0 +1,73 @@
+"""What it costs that connections outlive a crash of their worker: the pings and the churn, with and without."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks import plugins
+from benchmarks.cases import churn, ping
+from benchmarks.load import redis_benchmark
+from benchmarks.load.churn import Churn
+from benchmarks.results import Comparison, Sample, Target
+from benchmarks.servers import corepool, corepool_kept
+from benchmarks.turns import cpu_us_per_unit
+
+if TYPE_CHECKING:
+    from benchmarks.servers import Running
+    from benchmarks.turns import Bench
+
+PLAIN, KEPT = "corepool", "keep_on_crash"
+
+
+def run(bench: Bench) -> list[Comparison]:
+    """Compare listeners that say keep_on_crash = true with such that don't."""
+    metadata = bench.scratch / "kept_ping_plugin"
+    metadata.mkdir()
+    pythonpath = plugins.expose(ping.PLUGIN, metadata)
+    compiled = Churn.compile(bench.scratch)
+    requests, rounds = (ping.QUICK_REQUESTS, ping.QUICK_ROUNDS) if bench.quick else (ping.REQUESTS, ping.ROUNDS)
+
+    def pings(running: Running) -> Sample:
+        redis_benchmark.ping(running.port, ping.WARM_UP, ping.CONNECTIONS, bench.cores.load)
+
+        def load() -> int:
+            redis_benchmark.ping(running.port, requests, ping.CONNECTIONS, bench.cores.load)
+            return 0  # it would have raised
+
+        return cpu_us_per_unit(running, requests, load)
+
+    def connections(running: Running) -> Sample:
+        def load(count: int) -> int:
+            return compiled.run(running.port, count, churn.CONCURRENCY, bench.cores.load)
+
+        lost = load(churn.WARM_UP)
+        sample = cpu_us_per_unit(running, churn.CONNECTIONS, lambda: load(churn.CONNECTIONS))
+        return Sample(sample.cost, sample.lost + lost)
+
+    return [
+        Comparison(
+            case="kept ping",
+            title=f"One-line ping, {ping.CONNECTIONS} connections that would outlive a crash: CPU time per round trip",
+            unit="µs",
+            figures=bench.compare(
+                [
+                    corepool("ping", "least-connections", name=PLAIN, pythonpath=pythonpath),
+                    corepool_kept("ping", name=KEPT, pythonpath=pythonpath),
+                ],
+                rounds,
+                pings,
+            ),
+            targets=(Target(KEPT, 1.10, peer=PLAIN),),
+        ),
+        Comparison(
+            case="kept churn",
+            title=f"Connect, one round trip, close; {churn.CONCURRENCY} at a time: CPU time per connection",
+            unit="µs",
+            figures=bench.compare(
+                [corepool("echo", "least-connections", name=PLAIN), corepool_kept("echo", name=KEPT)],
+                rounds,
+                connections,
+            ),
+            targets=(Target(KEPT, 1.25, peer=PLAIN),),
+        ),
+    ]
