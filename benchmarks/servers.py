@@ -139,14 +139,18 @@ def corepool(
     return Server(name, command + options, {"PYTHONPATH": os.pathsep.join(folders)} if folders else {})
 
 
-def corepool_kept(protocol: str, *, name: str, pythonpath: str = "") -> Server:
-    """Start a pool whose connections outlive a crash of their worker."""
-    listener = f'name = "x", bind = ["tcp://127.0.0.1:{{port}}"], protocol = "{protocol}", keep_on_crash = true'
-    configuration = f"pool = {{{{ workers = 1 }}}}\nlistener = [{{{{ {listener} }}}}]\n"
+def corepool_run(name: str, toml: str, pythonpath: str = "") -> Server:
+    """Start pools from a configuration, in which {port} is filled in."""
     script = 'printf "%s" "$1" >"$2/p.toml" && exec "$0" -m corepool run "$2/p.toml" --control "$2/control"'
     folders = [folder for folder in (pythonpath, os.environ.get("PYTHONPATH")) if folder]
     environment = {"PYTHONPATH": os.pathsep.join(folders)} if folders else {}
-    return Server(name, ("sh", "-c", script, sys.executable, configuration, "{scratch}"), environment)
+    return Server(name, ("sh", "-c", script, sys.executable, toml, "{scratch}"), environment)
+
+
+def corepool_kept(protocol: str, *, name: str, pythonpath: str = "") -> Server:
+    """Start a pool whose connections outlive a crash of their worker."""
+    listener = f'name = "x", bind = ["tcp://127.0.0.1:{{port}}"], protocol = "{protocol}", keep_on_crash = true'
+    return corepool_run(name, f"pool = {{{{ workers = 1 }}}}\nlistener = [{{{{ {listener} }}}}]\n", pythonpath)
 
 
 def corepool_http(

@@ -38,8 +38,8 @@ def make_app() -> typer.Typer:
         operate.drain,
         operate.pause,
         operate.resume,
-        operate.log_level,
         operate.rebalance,
+        operate.log_level,
     ):
         app.command()(command)
     return app

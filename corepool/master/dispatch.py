@@ -180,6 +180,14 @@ class Dispatch:
         berth = self._keeper.take() if bound.listener.settings.keep_on_crash else 0
         self._place(Handoff(fd, bound.index, sockaddr, None, 0, berth))
 
+    def take_over(self, entry: WorkerEntry, handoffs: Sequence[Handoff]) -> None:
+        """Place connections that `entry` has handed back, and own them."""
+        # It has taken them once: only now is known that no older copy of theirs comes out of its ledger any more.
+        self._settle(entry, self._loop.time())
+        for handoff in handoffs:
+            self._keeper.let_go(handoff.berth)
+        self.adopt(handoffs)
+
     def adopt(self, handoffs: Iterable[Handoff]) -> None:
         """Place connections that somebody else has accepted, and own them."""
         self._homeless.extend(handoffs)

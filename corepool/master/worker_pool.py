@@ -378,12 +378,11 @@ class WorkerPool:
         records = unpack(message.payload)
         if len(fds) < len(records):
             log.error("out of descriptors: %d connections that were to be moved are lost", len(records) - len(fds))
-        handoffs: list[Handoff] = []
-        for fd, record in zip(fds, records, strict=False):
-            berth = berth_of(record)
-            self._shared.keeper.let_go(berth)
-            handoffs.append(Handoff(fd, message.listener, None, record, entry.pid, berth))
-        self.dispatch.adopt(handoffs)
+        handoffs = [
+            Handoff(fd, message.listener, None, record, entry.pid, berth_of(record))
+            for fd, record in zip(fds, records, strict=False)
+        ]
+        self.dispatch.take_over(entry, handoffs)
         if self.dispatch.is_holding:
             # What waits here is bounded by what was on its way.
             self._supervisor.deafen(entry)

@@ -20,6 +20,10 @@ _TOTALS = {
     "requests": "Events that brought data; what a protocol calls a request is its own business.",
     "restarts": "Workers that ended by themselves and were replaced.",
     "redispatched": "Connections that were handed to another worker, for theirs had not taken them.",
+    "moved": "Connections that went on in another worker.",
+    "survived": "Connections that outlived a crash of their worker.",
+    "farewelled": "Connections that were told farewell after a crash of their worker.",
+    "refused": "Connections that came from another worker, which theirs could not go on with.",
 }
 _OF_WORKERS = {
     "connections": ("corepool_worker_connections", "Connections that a worker has.", 1.0),

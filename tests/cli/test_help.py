@@ -29,10 +29,11 @@ COMMANDS = {
     "reload": ["CONFIG", "--json", "--control"],
     "upgrade": ["CONFIG", "--json", "--control"],
     "stop": ["CONFIG", "--now", "--json", "--control"],
-    "scale": ["N", "CONFIG", "--json", "--control"],
+    "scale": ["N", "CONFIG", "--pool", "--json", "--control"],
     "drain": ["WORKER", "CONFIG", "--json", "--control"],
     "pause": ["LISTENER", "CONFIG", "--json", "--control"],
     "resume": ["LISTENER", "CONFIG", "--json", "--control"],
+    "rebalance": ["CONFIG", "--json", "--control"],
     "log-level": ["LEVEL", "CONFIG", "--json", "--control"],
 }
 

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.ipc.berths import Berths
 from corepool.ipc.scoreboard import Cell, Scoreboard
 from corepool.master.dispatch import Dispatch
+from corepool.master.keeper import Keeper
 from corepool.master.ledger import Handoff, Ledger
 from corepool.master.loop import Loop
 from corepool.master.states import Event
@@ -82,6 +84,8 @@ class FakeChannel:
 class FirstFree:
     """Takes the first candidate; refuses now and then, as a strategy may."""
 
+    worker_accepts = False
+
     def __init__(self) -> None:
         self.refuses = False
 
@@ -99,11 +103,17 @@ class DispatchMachine(RuleBasedStateMachine):
         self.loop = Loop(lambda: self.now)
         self.workers = Workers(3)
         self.board = Scoreboard(1)
+        self.keeper = Keeper(Berths(), self.loop)
         self.strategy = FirstFree()
-        listener = SimpleNamespace(name="l", dispatcher=self.strategy, dispatcher_name="first-free")
+        listener = SimpleNamespace(
+            name="l",
+            dispatcher=self.strategy,
+            dispatcher_name="first-free",
+            settings=SimpleNamespace(keep_on_crash=False),
+        )
         transport = SimpleNamespace(address=lambda _: Address("x"))
         self.bound = cast("Any", SimpleNamespace(index=0, listener=listener, transport=transport))
-        self.dispatch = Dispatch(self.loop, self.workers, [self.bound], 8, lambda handoff: os.close(handoff.fd))
+        self.dispatch = Dispatch(self.loop, self.workers, [self.bound], 8, self.keeper, lambda _: None)
         self.peers: dict[int, socket.socket] = {}
         self.taken: list[int] = []
         self.pid = 0

@@ -1,0 +1,301 @@
+"""Connections that move and outlive crashes, under any order of events: none is leaked, none is served twice.
+
+Connections are real descriptors, known by their inodes; what workers do is played here, with the shared memory that
+they would write. `/proc/self/fd` tells what is left open.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.ipc.berths import Berths, Status
+from corepool.ipc.frozen import Frozen, berth_of, unpack
+from corepool.ipc.messages import Kind
+from corepool.ipc.scoreboard import Cell, Scoreboard
+from corepool.master.dispatch import Dispatch
+from corepool.master.keeper import Keeper
+from corepool.master.ledger import Handoff
+from corepool.master.loop import Loop
+from corepool.master.states import Event
+from corepool.master.workers import WorkerEntry, Workers
+from corepool.spec.dispatcher import WorkerView
+from corepool.spec.types import Address
+
+if TYPE_CHECKING:
+    from corepool.ipc.messages import Message
+
+RECORD = Frozen(0, 0.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=False, states=())
+
+
+@dataclass
+class Arrived:
+    """A descriptor of a worker's own, as SCM_RIGHTS makes one."""
+
+    fd: int
+    berth: int
+    is_lost: bool
+    is_new: bool
+
+    @property
+    def inode(self) -> int:
+        return os.fstat(self.fd).st_ino
+
+
+@dataclass
+class FakeWorker:
+    """A worker: its end of the channel, and what it holds."""
+
+    full: bool = False
+    gone: bool = False
+    queue: list[Arrived] = field(default_factory=list)
+    held: dict[int, Arrived] = field(default_factory=dict)
+
+    def send(self, message: Message, fds: list[int]) -> None:
+        if self.gone:
+            raise PeerGoneError
+        if self.full:
+            raise ChannelFullError
+        if message.kind is Kind.THAW:
+            records = [Frozen.decode(record) for record in unpack(message.payload)]
+            told = [(each.berth, each.is_lost) for each in records]
+        else:
+            assert message.payload[0] == len(fds)
+            berths = memoryview(message.payload[1:]).cast("I").tolist() or [0] * len(fds)
+            told = [(berth, False) for berth in berths]
+        assert len(told) == len(fds)
+        is_new = message.kind is Kind.HANDOFF
+        self.queue += [Arrived(os.dup(fd), berth, lost, is_new) for fd, (berth, lost) in zip(fds, told, strict=True)]
+
+
+class MovingMachine(RuleBasedStateMachine):
+    """A master with up to three workers, and clients that never close."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fds_before = open_fds()
+        self.now = 0.0
+        self.loop = Loop(lambda: self.now)
+        self.workers = Workers(3)
+        self.board = Scoreboard(1)
+        self.berths = Berths()
+        self.keeper = Keeper(self.berths, self.loop)
+        self.peers: dict[int, socket.socket] = {}
+        self.over: set[int] = set()
+        """Connections that have ended: closed, told farewell, or gone with a worker that was not to be outlived."""
+        self.crashes: Counter[int] = Counter()
+        """In how many each connection was busy."""
+        self.pid = 0
+
+    @initialize(keep=st.booleans())
+    def begin(self, keep: bool) -> None:  # noqa: FBT001
+        self.keep = keep
+        dispatcher = SimpleNamespace(pick=lambda workers, _: workers[0], worker_accepts=False)
+        listener = SimpleNamespace(
+            name="l", dispatcher=dispatcher, dispatcher_name="first", settings=SimpleNamespace(keep_on_crash=keep)
+        )
+        transport = SimpleNamespace(address=lambda _: Address("x"))
+        self.bound = cast("Any", SimpleNamespace(index=0, listener=listener, transport=transport))
+        self.dispatch = Dispatch(self.loop, self.workers, [self.bound], 50, self.keeper, self.stray)
+
+    def stray(self, handoff: Handoff) -> None:
+        raise AssertionError(handoff)
+
+    def fake(self, entry: WorkerEntry) -> FakeWorker:
+        return cast("FakeWorker", entry.channel)
+
+    def pick_worker(self, data: st.DataObject) -> WorkerEntry:
+        return data.draw(st.sampled_from(list(self.workers)))
+
+    def pick_held(self, data: st.DataObject) -> tuple[WorkerEntry, Arrived] | None:
+        entry = self.pick_worker(data)
+        held = list(self.fake(entry).held.values())
+        return (entry, data.draw(st.sampled_from(held))) if held else None
+
+    @rule()
+    def a_worker_boots(self) -> None:
+        if len(self.workers) >= 3:
+            return
+        self.pid += 1
+        slot = self.pid % 3
+        entry = WorkerEntry(
+            slot=slot,
+            name=f"{slot}",
+            pid=self.pid,
+            generation=0,
+            pidfd=-1,
+            channel=cast("Any", FakeWorker()),
+            row=self.board.claim(0),
+            view=WorkerView(slot, self.pid),
+            started_at=0.0,
+        )
+        self.workers.add(entry)
+        entry.happened(Event.BOOTED)
+        self.dispatch.retry()
+
+    @rule(count=st.integers(1, 5))
+    def connections_arrive(self, count: int) -> None:
+        self.dispatch.refresh()
+        for _ in range(count):
+            if not self.dispatch.has_room:
+                break
+            ours, theirs = socket.socketpair()
+            fd = theirs.detach()
+            self.peers[os.fstat(fd).st_ino] = ours
+            self.dispatch.place(self.bound, fd, None)
+        self.dispatch.flush()
+
+    @precondition(lambda self: len(self.workers))
+    @rule(data=st.data(), count=st.integers(1, 5))
+    def a_worker_takes(self, data: st.DataObject, count: int) -> None:
+        self.take(self.pick_worker(data), count)
+
+    def take(self, entry: WorkerEntry, count: int) -> None:
+        fake = self.fake(entry)
+        taken, fake.queue = fake.queue[:count], fake.queue[count:]
+        for each in taken:
+            entry.row.cells[Cell.RECEIVED] += 1
+            entry.row.cells[Cell.ACCEPTED if each.is_new else Cell.MOVED_IN] += 1
+            if each.is_lost:
+                self.end(entry, each)
+                continue
+            fake.held[each.inode] = each
+            if each.berth:
+                assert self.berths.statuses[each.berth] == Status.BUSY
+                self.berths.write(each.berth, RECORD._replace(berth=each.berth).encode())
+                self.berths.statuses[each.berth] = Status.IDLE
+
+    def end(self, entry: WorkerEntry, each: Arrived) -> None:
+        self.over.add(each.inode)
+        self.fake(entry).held.pop(each.inode, None)
+        if each.berth:
+            self.berths.statuses[each.berth] = Status.CLOSED
+        os.close(each.fd)
+        entry.row.cells[Cell.CLOSED] += 1
+
+    @precondition(lambda self: len(self.workers))
+    @rule(data=st.data(), status=st.sampled_from([Status.BUSY, Status.IDLE, Status.SPEAKING, Status.SENDING]))
+    def a_worker_goes_on(self, data: st.DataObject, status: Status) -> None:
+        found = self.pick_held(data)
+        if found and found[1].berth:
+            self.berths.statuses[found[1].berth] = status
+
+    @precondition(lambda self: len(self.workers))
+    @rule(data=st.data())
+    def a_worker_closes(self, data: st.DataObject) -> None:
+        found = self.pick_held(data)
+        if found:
+            self.end(*found)
+            self.dispatch.retry()
+
+    @precondition(lambda self: len(self.workers))
+    @rule(data=st.data())
+    def a_worker_hands_back(self, data: st.DataObject) -> None:
+        found = self.pick_held(data)
+        if not found:
+            return
+        entry, each = found
+        if each.berth and self.berths.statuses[each.berth] != Status.IDLE:
+            return
+        del self.fake(entry).held[each.inode]
+        record = RECORD._replace(berth=each.berth).encode()
+        fd = os.dup(each.fd)
+        os.close(each.fd)
+        entry.row.cells[Cell.MOVED_OUT] += 1
+        self.dispatch.take_over(entry, [Handoff(fd, 0, None, record, entry.pid, berth_of(record))])
+
+    @precondition(lambda self: len(self.workers))
+    @rule(data=st.data(), full=st.booleans())
+    def a_channel_fills_or_empties(self, data: st.DataObject, full: bool) -> None:  # noqa: FBT001
+        self.fake(self.pick_worker(data)).full = full
+
+    @precondition(lambda self: len(self.workers))
+    @rule(data=st.data())
+    def a_worker_dies(self, data: st.DataObject) -> None:
+        self.bury(self.pick_worker(data))
+
+    def bury(self, entry: WorkerEntry) -> None:
+        fake = self.fake(entry)
+        fake.gone = True
+        taken = dict(fake.held)
+        statuses = {inode: Status(self.berths.statuses[each.berth]) for inode, each in taken.items() if each.berth}
+        for each in (*fake.queue, *taken.values()):
+            os.close(each.fd)
+        fake.queue, fake.held = [], {}
+        self.workers.remove(entry)
+        self.dispatch.take_back(entry)
+        left = self.keeper.recover(entry.pid)
+        entry.row.cells[Cell.MOVED_OUT] += len(left)
+        rescued = {os.fstat(handoff.fd).st_ino: handoff for handoff in left}
+        for inode in taken:
+            status = statuses.get(inode)
+            # A socket pair can't tell how much has left of what was being sent: its client is told farewell.
+            was_busy = status in (Status.BUSY, Status.SENDING)
+            self.crashes[inode] += was_busy
+            is_told = was_busy and self.crashes[inode] == 1
+            assert (inode in rescued) == (status is Status.IDLE or is_told)
+            if inode in rescued:
+                record = rescued[inode].frozen
+                assert record is not None
+                assert Frozen.decode(record).is_lost == is_told
+            else:
+                self.over.add(inode)
+        self.dispatch.adopt(left)
+        self.board.retire(entry.row)
+
+    @rule(seconds=st.floats(0, 1))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        self.loop.turn(0)
+
+    @invariant()
+    def nobody_is_served_twice(self) -> None:
+        held = [inode for entry in self.workers for inode in self.fake(entry).held]
+        assert len(held) == len(set(held))
+        assert not self.over & set(held)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "dispatch"):
+            self.loop.close()
+            return
+        if self.pid % 2:  # else the master is shut down as it is, in the midst of it
+            self.a_worker_boots()
+            for _ in range(3 * len(self.peers) + 5):
+                for entry in self.workers:
+                    self.fake(entry).full = False
+                    self.take(entry, len(self.peers))
+                self.now += 0.3
+                self.dispatch.retry()
+            held = {inode for entry in self.workers for inode in self.fake(entry).held}
+            assert held == set(self.peers) - self.over
+        for entry in self.workers:
+            self.now += 1
+            self.dispatch.refresh()
+            for each in (*self.fake(entry).queue, *self.fake(entry).held.values()):
+                os.close(each.fd)
+            self.workers.remove(entry)
+            self.dispatch.take_back(entry)
+        self.keeper.close()
+        self.dispatch.close()
+        self.loop.close()
+        for peer in self.peers.values():
+            peer.close()
+        assert open_fds() == self.fds_before
+
+
+def open_fds() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+TestMoving = MovingMachine.TestCase
+TestMoving.settings = settings(deadline=None, max_examples=80)
