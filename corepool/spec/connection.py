@@ -30,6 +30,9 @@ class Connection(Protocol[SessionT]):
     busy: bool
     """In the middle of a request: a draining worker waits for it."""
 
+    stays: bool
+    """It will never again be at a point where another worker could go on, as after an upgrade to another protocol."""
+
     @property
     def id(self) -> int:
         """A number no other connection of this worker has had."""

@@ -72,6 +72,7 @@ class Connection:
         "id",
         "moved_at",
         "session",
+        "stays",
     )
 
     def __init__(self, service: Service, handle: Handle, fd: int, number: int) -> None:
@@ -89,6 +90,7 @@ class Connection:
         self.eof = False
         self.half_open = False
         self.busy = False
+        self.stays = False
         self.entry: Entry | None = None
         self.moved_at = _NEVER
         self._out: bytes | memoryview | FileSegment = b""
@@ -304,7 +306,7 @@ class Connection:
     @property
     def can_move(self) -> bool:
         """False: connections like this one never go to another process."""
-        return self._service.can_move
+        return self._service.can_move and not self.stays
 
     @property
     def rebalances(self) -> bool:

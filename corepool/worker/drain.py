@@ -52,6 +52,8 @@ class Drain:
         self._services = services
         self._loop = loop
         self._on_done = on_done
+        self._told: set[int] = set()
+        """Who has heard of the end, by connections' ids."""
         self._deadline: float | None = None
         self._began = 0.0
         self._grace_s = _GRACE_S
@@ -78,7 +80,12 @@ class Drain:
         self._grace_s = min(_GRACE_S, timeout_s / 2)
         for conn in self.connections():
             if not (self._moves and conn.can_move):
-                conn.say_goodbye()
+                self._say_goodbye(conn)
+
+    def _say_goodbye(self, conn: Connection) -> None:
+        if conn.id not in self._told:
+            self._told.add(conn.id)
+            conn.say_goodbye()
 
     def _step(self) -> None:
         assert self._deadline is not None
@@ -91,9 +98,11 @@ class Drain:
         for conn in self.connections():
             if self._moves and conn.can_move:
                 if is_over and conn.is_idle and not there_are_more:
-                    conn.say_goodbye()  # it refuses to go
+                    self._say_goodbye(conn)  # it refuses to go
                     conn.leave_if_idle(now)
-            elif is_over or elapsed_s >= _spread(conn.id):
+                continue
+            self._say_goodbye(conn)
+            if is_over or elapsed_s >= _spread(conn.id):
                 conn.leave_if_idle(now if is_over else now - _QUIET_S)
         self._reactor.flush_unsent()
         left = self.connections()

@@ -65,13 +65,16 @@ class Server:
         store.open(worker.workers)
         self._execution = Execution(store, options, worker)
         self._loop = worker.loop
-        self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
+        self._maintaining = self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
+        self._sweeper = Sweeper(self._execution, worker.loop)
         if worker.slot == 0:
-            Sweeper(self._execution, worker.loop).rest()
+            self._sweeper.rest()
 
     def close(self) -> None:
         """Finish what is being committed, and close the store."""
+        self._maintaining.cancel()
         self._execution.close()
+        self._sweeper.stop()
         self._store.close()
 
     # --- connections
@@ -303,7 +306,7 @@ class Server:
 
     def _maintain(self) -> None:
         self._store.maintain()
-        self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
+        self._maintaining = self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
 
 
 def _watch(session: Session, db: Keyspace, keys: list[bytes]) -> Reply:

@@ -25,15 +25,21 @@ class Sweeper:
         self._loop = loop
         self.waiting: list[Waiting] = []
         self._removed = 0
+        self._timer: asyncio.Handle | None = None
 
     def rest(self) -> None:
         """Look again in a while."""
-        self._loop.call_later(_INTERVAL_S, self._sweep)
+        self._timer = self._loop.call_later(_INTERVAL_S, self._sweep)
+
+    def stop(self) -> None:
+        """Look no more: the store is closed."""
+        if self._timer is not None:
+            self._timer.cancel()
 
     def answer(self, replies: bytes) -> None:  # noqa: ARG002
         """Go on soon when there is more, and let the others have their turn between."""
         if self._removed == _KEYS:
-            self._loop.call_soon(self._sweep)
+            self._timer = self._loop.call_soon(self._sweep)
         else:
             self.rest()
 
