@@ -70,7 +70,7 @@ def _print(answer: "Mapping[str, Any]") -> None:
         ("listener", *pool, "bound to", "protocol", "dispatcher", "accepted", "active"),
         _rows(answer, "listeners", ("name", *pool, "bind", "protocol", "dispatcher", "accepted", "active")),
     )
-    columns = (
+    columns: tuple[str, ...] = (
         *pool,
         "slot",
         "pid",
@@ -83,6 +83,8 @@ def _print(answer: "Mapping[str, Any]") -> None:
         "lag_ms",
         "rss",
     )
+    if any(worker.get("threads") for worker in answer.get("workers", ())):
+        columns += ("threads", "threads_busy", "threads_waiting")
     print_table(columns, _rows(answer, "workers", columns))
     totals = answer.get("totals", {})
     print_table(tuple(totals), [tuple(totals.values())], title="totals")

@@ -38,7 +38,10 @@ class Cell(IntEnum):
     MOVED_IN = 14  # connections that began elsewhere
     MOVED_OUT = 15  # connections that go on elsewhere
     REFUSED = 16  # connections that began elsewhere, and could not be gone on with
-    COUNT = 17
+    THREADS = 17  # that plugins have to serve connections with
+    THREADS_BUSY = 18
+    THREADS_WAITING = 19  # connections or requests that wait for one
+    COUNT = 20
 
 
 PER_LISTENER = 4

@@ -43,6 +43,9 @@ class WorkerStatus(TypedDict):
     uptime: float
     lag_ms: float
     rss: int
+    threads: int
+    threads_busy: int
+    threads_waiting: int
 
 
 class WorkersOfPool(TypedDict):
@@ -140,6 +143,9 @@ def workers_status(pool: str, workers: Workers, now: float) -> list[WorkerStatus
             uptime=round(now - entry.started_at, 3),
             lag_ms=round(entry.row.cells[Cell.LAG_NS] / 1e6, 3),
             rss=resident_bytes(entry.pid),
+            threads=entry.row.cells[Cell.THREADS],
+            threads_busy=entry.row.cells[Cell.THREADS_BUSY],
+            threads_waiting=entry.row.cells[Cell.THREADS_WAITING],
         )
         for entry in sorted(workers, key=lambda entry: (entry.slot, entry.pid))
     ]

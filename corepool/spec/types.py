@@ -96,6 +96,15 @@ class WorkerLoad(NamedTuple):
     lag_s: float
 
 
+@dataclass(slots=True)
+class ThreadGauge:
+    """How busy the threads of a plugin are; it writes, in the loop's thread, and status shows it a second later."""
+
+    most: int
+    busy: int = 0
+    waiting: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class ListenerInfo:
     """A listener as configured, with its addresses as bound."""

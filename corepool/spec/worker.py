@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
 
-    from corepool.spec.types import ListenerInfo, WorkerLoad
+    from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
 
 
 class Worker(Protocol):
@@ -52,6 +52,9 @@ class Worker(Protocol):
 
         :raises OSError: the master does not read its messages.
         """
+
+    def gauge_threads(self, most: int) -> ThreadGauge:
+        """Give a gauge to a plugin that serves connections in at most so many threads, for status and metrics."""
 
     def at_batch_end(self, call: Callable[[], None]) -> None:
         """Call once, when every connection that was ready has had its turn.

@@ -32,6 +32,9 @@ class WorkerStatus(TypedDict):
     uptime: float
     lag_ms: float
     rss: int
+    threads: int
+    threads_busy: int
+    threads_waiting: int
 
 
 class PoolStatus(TypedDict):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from corepool.ipc.messages import MAX_PAYLOAD, MOVE_ORDER, Kind, Message
 from corepool.ipc.scoreboard import Cell, held
 from corepool.log import reopen_logs
-from corepool.spec.types import ListenerInfo, WorkerLoad
+from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
 from corepool.title import Title, count
 from corepool.worker.deadlines import Deadlines
 from corepool.worker.drain import Drain
@@ -127,6 +127,7 @@ class WorkerProcess:
         self._heartbeat_interval_s = min(1.0, pool.heartbeat_timeout / 4)
         self._heartbeat_due = 0.0
         self._title = Title()
+        self._gauges: list[ThreadGauge] = []
         self._orphaned = False
 
     def boot(self) -> None:
@@ -190,6 +191,11 @@ class WorkerProcess:
     def pool(self) -> str:
         return self._pool_name
 
+    def gauge_threads(self, most: int) -> ThreadGauge:
+        gauge = ThreadGauge(most)
+        self._gauges.append(gauge)
+        return gauge
+
     async def status(self) -> Mapping[str, object]:
         return await self._question.ask()
 
@@ -215,6 +221,10 @@ class WorkerProcess:
         cells[Cell.BYTES_OUT] = sum(service.bytes_out for service in services)
         cells[Cell.ERRORS] = sum(service.errors for service in services)
         cells[Cell.BUSY_NS] = int(self._reactor.busy_s * 1e9)
+        if self._gauges:
+            cells[Cell.THREADS] = sum(gauge.most for gauge in self._gauges)
+            cells[Cell.THREADS_BUSY] = max(0, sum(gauge.busy for gauge in self._gauges))
+            cells[Cell.THREADS_WAITING] = max(0, sum(gauge.waiting for gauge in self._gauges))
 
     def _on_signal(self, signum: int) -> None:
         for chain in self._chains:

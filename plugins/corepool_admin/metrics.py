@@ -29,6 +29,9 @@ _OF_WORKERS = {
     "connections": ("corepool_worker_connections", "Connections that a worker has.", 1.0),
     "lag_ms": ("corepool_worker_lag_seconds", "How late a worker's loop was at its last heartbeat.", 0.001),
     "rss": ("corepool_worker_resident_bytes", "Memory of a worker.", 1.0),
+    "threads": ("corepool_worker_threads", "Threads that plugins of a worker have.", 1.0),
+    "threads_busy": ("corepool_worker_threads_busy", "Threads that serve a connection or a request.", 1.0),
+    "threads_waiting": ("corepool_worker_threads_waiting", "Connections or requests that wait for a thread.", 1.0),
     "uptime": ("corepool_worker_uptime_seconds", "How long a worker has been there.", 1.0),
     "generation": ("corepool_worker_generation", "The reload that a worker came with.", 1.0),
 }

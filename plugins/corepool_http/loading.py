@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from corepool.loading import LoadError, load_target
 
 if TYPE_CHECKING:
     from corepool_http.options import HttpOptions
-
-
-class LoadError(Exception):
-    """The target names no application; `str()` says what was tried."""
 
 
 def load(options: HttpOptions) -> object:
@@ -22,23 +17,9 @@ def load(options: HttpOptions) -> object:
     :raises LoadError: there is no such module or attribute.
     :raises Exception: whatever the module raises when it is imported.
     """
-    directory = str(Path(options.directory).resolve())
-    if directory not in sys.path:
-        sys.path.insert(0, directory)
-    module_name, _, attribute = options.target.partition(":")
-    try:
-        found: object = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (module_name + ".").startswith(error.name + "."):
-            raise
-        raise LoadError(
-            f"target = {options.target!r}: there is no module {error.name!r} in {directory} or among what is installed"
-        ) from None
-    for name in attribute.removesuffix("()").split("."):
-        if not hasattr(found, name):
-            raise LoadError(f"target = {options.target!r}: module {module_name!r} has no {attribute!r}")
-        found = getattr(found, name)
-    if options.factory or attribute.endswith("()"):
+    is_factory = options.factory or options.target.endswith("()")
+    found = load_target(options.target.removesuffix("()"), options.directory)
+    if is_factory:
         if not callable(found):
             raise LoadError(f"target = {options.target!r}: a factory has to be callable")
         found = found()

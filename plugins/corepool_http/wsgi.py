@@ -72,6 +72,7 @@ class Wsgi:
         self._threads = ThreadPoolExecutor(options.threads, "wsgi") if options.threads else None
         self._most_threads = options.threads
         self._in_threads = 0
+        self._gauge = service.worker.gauge_threads(options.threads)
         self._saturation_logged_s = -_SATURATION_LOG_INTERVAL_S
         self._base: dict[str, Any] = {
             "wsgi.version": (1, 0),
@@ -110,7 +111,7 @@ class Wsgi:
             finally:
                 _set_running_loop(self._loop)
             return
-        self._in_threads += 1
+        self._count(1)
         if self._in_threads > self._most_threads:
             self._log_saturation(exchange)
         thread_run = ThreadRun(exchange, self.heads, self._loop)
@@ -118,7 +119,12 @@ class Wsgi:
         done.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._thread_ended))
 
     def _thread_ended(self) -> None:
-        self._in_threads -= 1
+        self._count(-1)
+
+    def _count(self, change: int) -> None:
+        self._in_threads += change
+        self._gauge.busy = min(self._in_threads, self._most_threads)
+        self._gauge.waiting = self._in_threads - self._gauge.busy
 
     def _log_saturation(self, exchange: Exchange) -> None:
         if exchange.began_s - self._saturation_logged_s >= _SATURATION_LOG_INTERVAL_S:

@@ -1,0 +1,95 @@
+"""The protocol `asyncio`: any asyncio.Protocol, BufferedProtocol, or coroutine as for asyncio.start_server."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from corepool import Options, hookimpl
+from corepool.loading import LoadError, load_target
+from corepool_hosting.facade import ConnectionTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from corepool import CloseReason, Connection, Worker
+
+
+class AsyncioOptions(Options):
+    """[listener.options] of protocol = "asyncio"."""
+
+    target: Annotated[str, Field(pattern=r"^[^:]+:[^:]+$")]
+    """As "module:attribute": a Protocol class, a factory of such, or `async def handler(reader, writer)`."""
+
+    directory: str = "."
+    """Where modules are imported from first."""
+
+    limit: Annotated[int, Field(ge=1)] = 65_536
+    """For a handler with reader and writer: bytes of a line at most, as asyncio.start_server has it."""
+
+    idle_after: Annotated[float, Field(ge=0)] = 5.0
+    """When its worker leaves, a connection that has received nothing for so many seconds is taken for idle and closed:
+    asyncio's protocols don't tell."""
+
+
+class AsyncioProtocols:
+    """Hosts them in the worker's loop."""
+
+    Options = AsyncioOptions
+
+    try_it = "nc {host} {port}"
+
+    def __init__(self, options: AsyncioOptions) -> None:
+        self._options = options
+        self._loop: asyncio.AbstractEventLoop
+        self._make: Callable[[], asyncio.BaseProtocol]
+
+    @hookimpl
+    def on_worker_start(self, worker: Worker) -> None:
+        self._loop = worker.loop
+        target: Any = load_target(self._options.target, self._options.directory)
+        if not callable(target):
+            raise LoadError(f"target = {self._options.target!r}: {type(target).__name__} can't be called")
+        # What factories do at once may want the running loop, as in a coroutine of asyncio's own.
+        self._make = self._reader_protocol(target) if inspect.iscoroutinefunction(target) else target
+
+    @hookimpl
+    def on_accept(self, conn: Connection[ConnectionTransport]) -> None:
+        conn.half_open = True  # whether it closes then is for eof_received to say
+        conn.busy = True
+        protocol = self._make()
+        conn.session = ConnectionTransport(conn, self._loop, protocol)
+        protocol.connection_made(conn.session)
+
+    @hookimpl
+    def on_readable(self, conn: Connection[ConnectionTransport]) -> None:
+        conn.session.receive()
+
+    @hookimpl
+    def on_writable(self, conn: Connection[ConnectionTransport]) -> None:
+        conn.session.resume_writing()
+
+    @hookimpl
+    def on_drain(self, conn: Connection[ConnectionTransport]) -> None:
+        if conn.closed:
+            return
+        left_s = self._options.idle_after - conn.quiet_s
+        if left_s <= 0:
+            conn.close()
+        else:
+            self._loop.call_later(left_s, self.on_drain, conn)
+
+    @hookimpl
+    def on_close(self, conn: Connection[ConnectionTransport], reason: CloseReason) -> None:
+        if conn.session is not None:  # else its protocol could not be made
+            conn.session.lost(reason)
+
+    def _reader_protocol(self, handler: Any) -> Callable[[], asyncio.BaseProtocol]:
+        def make() -> asyncio.BaseProtocol:
+            reader = asyncio.StreamReader(self._options.limit, self._loop)
+            return asyncio.StreamReaderProtocol(reader, handler, self._loop)
+
+        return make

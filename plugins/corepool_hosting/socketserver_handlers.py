@@ -1,0 +1,137 @@
+"""The protocol `socketserver`: any BaseRequestHandler class of the standard library's socketserver, in threads."""
+
+from __future__ import annotations
+
+import io
+import socket
+import socketserver
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from corepool import hookimpl
+from corepool.loading import LoadError, load_target
+from corepool.streams import BlockingOptions, BlockingProtocol
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+    from corepool import Address, Worker
+    from corepool.streams import BlockingStream
+
+
+class SocketserverOptions(BlockingOptions):
+    """[listener.options] of protocol = "socketserver"."""
+
+    target: Annotated[str, Field(pattern=r"^[^:]+:[^:]+$")]
+    """As "module:attribute": a class derived from socketserver.BaseRequestHandler."""
+
+    directory: str = "."
+    """Where modules are imported from first."""
+
+
+class SocketserverHandlers(BlockingProtocol):
+    """Hosts them, each connection in a thread."""
+
+    Options = SocketserverOptions
+
+    try_it = "nc {host} {port}"
+
+    def __init__(self, options: SocketserverOptions) -> None:
+        super().__init__(options)
+        self._target = options.target
+        self._directory = options.directory
+
+    @hookimpl
+    def on_worker_start(self, worker: Worker) -> None:
+        target: Any = load_target(self._target, self._directory)
+        if not (isinstance(target, type) and issubclass(target, socketserver.BaseRequestHandler)):
+            raise LoadError(f"target = {self._target!r}: no class derived from socketserver.BaseRequestHandler")
+        self._handler = target
+        super().on_worker_start(worker)
+
+    def handle(self, stream: BlockingStream) -> None:
+        """Make a handler, which serves as it is made: so socketserver has it."""
+        server = HostedServer(stream.local, self._handler)
+        self._handler(RequestSocket(stream), _spell(stream.peer), server)  # type: ignore[arg-type]
+
+
+class HostedServer:
+    """What handlers find as `self.server`: where it listens, and their class."""
+
+    def __init__(self, address: Address, handler: type[socketserver.BaseRequestHandler]) -> None:
+        self.server_address = _spell(address)
+        self.RequestHandlerClass = handler
+
+
+class RequestSocket:
+    """What handlers find as `self.request`: the part of a socket that a handler of one connection needs."""
+
+    def __init__(self, stream: BlockingStream) -> None:
+        self._stream = stream
+        self._timeout_s: float | None = None
+
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        """Receive.
+
+        :raises OSError: flags were asked for, such as MSG_PEEK.
+        """
+        if flags:
+            raise OSError("a hosted connection knows no flags of recv")
+        return self._stream.recv(bufsize)
+
+    def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
+        """Receive into a buffer."""
+        view = memoryview(buffer)
+        data = self.recv(nbytes or len(view), flags)
+        view[: len(data)] = data
+        return len(data)
+
+    def send(self, data: ReadableBuffer, flags: int = 0) -> int:  # noqa: ARG002
+        """Send all of it."""
+        self._stream.sendall(data)
+        return memoryview(data).nbytes
+
+    def sendall(self, data: ReadableBuffer, flags: int = 0) -> None:  # noqa: ARG002
+        """Send."""
+        self._stream.sendall(data)
+
+    def makefile(self, mode: str = "r", buffering: int = -1, **text: Any) -> Any:
+        """Make a file of it, as socket.makefile does."""
+        raw: Any = self._stream.wfile if "w" in mode else self._stream.rfile
+        if "w" in mode and buffering != 0:
+            raw = io.BufferedWriter(raw, buffering if buffering > 0 else io.DEFAULT_BUFFER_SIZE)
+        return raw if "b" in mode else io.TextIOWrapper(raw, **text)
+
+    def settimeout(self, value: float | None) -> None:
+        """Limit how long the others wait."""
+        self._timeout_s = value
+        self._stream.settimeout(value)
+
+    def gettimeout(self) -> float | None:
+        """Give that."""
+        return self._timeout_s
+
+    def getpeername(self) -> tuple[str, int] | str:
+        """Give the client's address."""
+        return _spell(self._stream.peer)
+
+    def getsockname(self) -> tuple[str, int] | str:
+        """Give ours."""
+        return _spell(self._stream.local)
+
+    def setsockopt(self, *_: object) -> None:
+        """Do nothing: options of sockets are the transport's business (TCP_NODELAY is set)."""
+
+    def shutdown(self, how: int) -> None:
+        """End the connection, if its writing side is to end."""
+        if how != socket.SHUT_RD:
+            self._stream.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._stream.close()
+
+
+def _spell(address: Address) -> tuple[str, int] | str:
+    return address.host if address.port is None else (address.host, address.port)

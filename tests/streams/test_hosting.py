@@ -1,0 +1,225 @@
+"""What was written for asyncio or socketserver is served without a line changed."""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+from operated import corepool, reload_by_signal
+from websockets.sync.client import connect as connect_websocket
+
+from corepool.testing.sockets import receive_all
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from corepool.testing.pool import PoolProcess
+    from tests.conftest import Pools
+
+SOURCE = """
+import asyncio, os, socketserver, time
+
+class Upper(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport = transport
+        transport.write(b"hello %s\\n" % transport.get_extra_info("peername")[0].encode())
+
+    def data_received(self, data):
+        if data == b"much\\n":
+            self.transport.set_write_buffer_limits(high=100_000)
+            self.left = 300
+            self.more()
+        elif data == b"pid\\n":
+            self.transport.write(b"%d\\n" % os.getpid())
+        else:
+            self.transport.write(data.upper())
+
+    paused = False
+    left = 0
+
+    def more(self):
+        while self.left and not self.paused:
+            self.left -= 1
+            self.transport.write(b"x" * 100_000)
+
+    def pause_writing(self):
+        self.paused = True
+
+    def resume_writing(self):
+        self.paused = False
+        self.more()
+
+    def eof_received(self):
+        self.transport.write(b"bye\\n")
+
+    def connection_lost(self, error):
+        with open("lost", "a") as file:
+            file.write(f"{error!r}\\n")
+
+
+class Buffered(asyncio.BufferedProtocol):
+    def __init__(self):
+        self.buffer = bytearray(3)
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def get_buffer(self, sizehint):
+        return self.buffer
+
+    def buffer_updated(self, count):
+        self.transport.write(bytes(self.buffer[:count]).upper())
+
+    def eof_received(self):
+        return False
+
+
+async def handler(reader, writer):
+    while line := await reader.readline():
+        writer.write(line.upper())
+        await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+
+class Lines(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.wfile.write(b"hello %s\\n" % self.client_address[0].encode())
+        for line in self.rfile:
+            self.wfile.write(line.upper())
+
+
+class Raw(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.settimeout(20)
+        while data := self.request.recv(1024):
+            self.request.sendall(data.upper())
+
+
+def smtp():
+    from aiosmtpd.handlers import Debugging
+    from aiosmtpd.smtp import SMTP
+    return SMTP(Debugging(open("mail", "a", buffering=1)), hostname="corepool.test")
+
+
+def websocket():
+    from websockets.asyncio.server import Server, ServerConnection
+    from websockets.server import ServerProtocol
+
+    async def echo(connection):
+        await connection.handshake()
+        async for message in connection:
+            await connection.send(message.upper())
+
+    return ServerConnection(ServerProtocol(), Server(None, echo))
+"""
+TOML = """
+[pool]
+workers = 2
+drain_timeout = 5
+[[listener]]
+name = "it"
+bind = ["tcp://127.0.0.1:0"]
+protocol = "{protocol}"
+options = {{ target = "application:{target}" {more} }}
+"""
+
+
+def start(pool: Pools, protocol: str, target: str, more: str = "") -> PoolProcess:
+    toml = TOML.format(protocol=protocol, target=target, more=more)
+    return pool(toml, files={"application.py": SOURCE}, environment={"PYTHONDONTWRITEBYTECODE": "1"}, traceback=True)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "target", "hello"),
+    [
+        ("asyncio", "Upper", b"hello 127.0.0.1\n"),
+        ("asyncio", "Buffered", b""),
+        ("asyncio", "handler", b""),
+        ("socketserver", "Lines", b"hello 127.0.0.1\n"),
+        ("socketserver", "Raw", b""),
+    ],
+)
+def test_it_is_served_until_its_end(pool: Pools, protocol: str, target: str, hello: bytes) -> None:
+    running = start(pool, protocol, target)
+    for _ in range(4):
+        with running.connect() as client:
+            client.sendall(b"some\nlines\n")
+            client.shutdown(socket.SHUT_WR)
+            bye = b"bye\n" if target == "Upper" else b""
+            assert receive_all(client) == hello + b"SOME\nLINES\n" + bye
+
+
+def test_writing_is_paused_while_the_peer_does_not_read(pool: Pools) -> None:
+    running = start(pool, "asyncio", "Upper")
+    with running.connect() as client:
+        client.sendall(b"much\n")
+        received = 0
+        while received < 300 * 100_000:
+            received += len(client.recv(1_000_000))
+
+
+def test_the_end_is_told(pool: Pools) -> None:
+    running = start(pool, "asyncio", "Upper")
+    with running.connect() as client:
+        assert client.recv(100)
+    lost = running.directory / "lost"
+    wait_until(lambda: lost.exists() and lost.read_text() == "None\n")
+    with running.connect() as client:
+        assert client.recv(100)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    wait_until(lambda: "ConnectionResetError" in lost.read_text())
+
+
+def test_new_code_is_served_after_a_reload(pool: Pools) -> None:
+    running = start(pool, "asyncio", "handler", ", idle_after = 0.2")
+    with running.connect() as idle:
+        idle.sendall(b"one\n")
+        assert idle.recv(100) == b"ONE\n"
+        (running.directory / "application.py").write_text(SOURCE.replace("line.upper()", "line.title()"))
+        reload_by_signal(running)
+        with running.connect() as client:
+            client.sendall(b"some line\n")
+            assert client.recv(100) == b"Some Line\n"
+        assert receive_all(idle) == b""
+
+
+def test_mail_is_received(pool: Pools) -> None:
+    running = start(pool, "asyncio", "smtp")
+    host, _, port = running.urls()[0].removeprefix("tcp://").rpartition(":")
+    for number in range(4):
+        with smtplib.SMTP(host, int(port), timeout=20) as client:
+            client.sendmail("a@example.com", ["b@example.com"], f"Subject: number {number}\r\n\r\nHello.\r\n")
+    text = (running.directory / "mail").read_text()
+    assert all(f"Subject: number {number}" in text for number in range(4))
+
+
+def test_websockets_are_served(pool: Pools) -> None:
+    running = start(pool, "asyncio", "websocket")
+    with connect_websocket(running.urls()[0].replace("tcp://", "ws://")) as client:
+        client.send("hello")
+        assert client.recv(timeout=20) == "HELLO"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "target", "says"),
+    [
+        ("asyncio", "absent", "module 'application' has no 'absent'"),
+        ("socketserver", "Upper", "no class derived from socketserver.BaseRequestHandler"),
+    ],
+)
+def test_a_target_that_is_none_is_refused(pool: Pools, protocol: str, target: str, says: str) -> None:
+    toml = TOML.format(protocol=protocol, target=target, more="")
+    running = pool(toml, files={"application.py": SOURCE}, wait=False, exit_status=3, traceback=True)
+    running.wait()
+    assert says in running.stderr
+
+
+def test_serve_takes_a_target(pool: Pools) -> None:
+    arguments = ("asyncio", "application:handler", "-b", "tcp://127.0.0.1:0", "-w", "1")
+    running = pool.serve(*arguments, files={"application.py": SOURCE})
+    with running.connect() as client:
+        client.sendall(b"one\n")
+        assert client.recv(100) == b"ONE\n"
+    assert corepool(running, "stop").returncode == 0
