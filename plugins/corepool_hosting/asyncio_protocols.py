@@ -11,6 +11,7 @@ from pydantic import Field
 from corepool import Options, hookimpl
 from corepool.loading import LoadError, load_target
 from corepool_hosting.facade import ConnectionTransport
+from corepool_hosting.starters import run_starter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +23,8 @@ class AsyncioOptions(Options):
     """[listener.options] of protocol = "asyncio"."""
 
     target: Annotated[str, Field(pattern=r"^[^:]+:[^:]+$")]
-    """As "module:attribute": a Protocol class, a factory of such, or `async def handler(reader, writer)`."""
+    """As "module:attribute": a Protocol class, a factory of such, `async def handler(reader, writer)`, or
+    `async def main()`, which calls loop.create_server or asyncio.start_server, itself or by a library."""
 
     directory: str = "."
     """Where modules are imported from first."""
@@ -53,8 +55,12 @@ class AsyncioProtocols:
         target: Any = load_target(self._options.target, self._options.directory)
         if not callable(target):
             raise LoadError(f"target = {self._options.target!r}: {type(target).__name__} can't be called")
-        # What factories do at once may want the running loop, as in a coroutine of asyncio's own.
-        self._make = self._reader_protocol(target) if inspect.iscoroutinefunction(target) else target
+        if not inspect.iscoroutinefunction(target):
+            self._make = target
+        elif _takes_nothing(target):
+            self._make = run_starter(target, self._loop)
+        else:
+            self._make = self._reader_protocol(target)
 
     @hookimpl
     def on_accept(self, conn: Connection[ConnectionTransport]) -> None:
@@ -93,3 +99,9 @@ class AsyncioProtocols:
             return asyncio.StreamReaderProtocol(reader, handler, self._loop)
 
         return make
+
+
+def _takes_nothing(function: Callable[..., object]) -> bool:
+    parameters = inspect.signature(function).parameters.values()
+    catch_all = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return all(each.default is not each.empty or each.kind in catch_all for each in parameters)

@@ -103,16 +103,25 @@ def smtp():
     return SMTP(Debugging(open("mail", "a", buffering=1)), hostname="corepool.test")
 
 
-def websocket():
-    from websockets.asyncio.server import Server, ServerConnection
-    from websockets.server import ServerProtocol
+async def websocket():
+    from websockets.asyncio.server import serve
 
     async def echo(connection):
-        await connection.handshake()
         async for message in connection:
             await connection.send(message.upper())
 
-    return ServerConnection(ServerProtocol(), Server(None, echo))
+    async with serve(echo, "127.0.0.1", 1) as server:
+        await server.serve_forever()
+
+
+async def main():
+    server = await asyncio.start_server(handler, "127.0.0.1", 1)
+    assert server.is_serving()
+    await server.serve_forever()
+
+
+async def nothing():
+    pass
 """
 TOML = """
 [pool]
@@ -137,6 +146,7 @@ def start(pool: Pools, protocol: str, target: str, more: str = "") -> PoolProces
         ("asyncio", "Upper", b"hello 127.0.0.1\n"),
         ("asyncio", "Buffered", b""),
         ("asyncio", "handler", b""),
+        ("asyncio", "main", b""),
         ("socketserver", "Lines", b"hello 127.0.0.1\n"),
         ("socketserver", "Raw", b""),
     ],
@@ -205,6 +215,7 @@ def test_websockets_are_served(pool: Pools) -> None:
 @pytest.mark.parametrize(
     ("protocol", "target", "says"),
     [
+        ("asyncio", "nothing", "without a call of loop.create_server"),
         ("asyncio", "absent", "module 'application' has no 'absent'"),
         ("socketserver", "Upper", "no class derived from socketserver.BaseRequestHandler"),
     ],

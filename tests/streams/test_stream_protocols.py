@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import signal
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -259,3 +262,18 @@ def test_the_status_tells_how_busy_the_threads_are(pool: Pools) -> None:
         assert other.recv(1) == b"x", "the loop serves everybody else"
     os.kill(running.workers()[0], signal.SIGKILL)  # rather than wait for a thousand seconds
     wait_until(running.workers)
+
+
+def test_the_examples_of_the_documentation(pool: Pools) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text()
+    shout, digest = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    entries = "[corepool.protocols]\nlines = shout:Shout\nthreads = digest:Digest\n"
+    files = {**FILES, "lines-1.dist-info/entry_points.txt": entries, "shout.py": shout, "digest.py": digest}
+    for protocol, reply in (
+        ("lines", b"HELLO\n"),
+        ("threads", hashlib.sha256(b"hello\n").hexdigest().encode() + b"\n"),
+    ):
+        running = pool(TOML.format(protocol=protocol, more="", drain_timeout=5), files=files)
+        with running.connect("it") as client:
+            client.sendall(b"hello\n")
+            assert client.recv(100) == reply
