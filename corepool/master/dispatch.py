@@ -261,7 +261,7 @@ class Dispatch:
             self._homeless.append(handoff)
             return
         if not handoff.berth and listener.settings.keep_on_crash:
-            handoff = handoff._replace(berth=self._keeper.take())
+            handoff = self._keeper.admit(handoff)
         entry.outbox.append(handoff)
         view.connections += 1
         view.handed_over += 1

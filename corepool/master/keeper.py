@@ -16,7 +16,7 @@ import termios
 from typing import TYPE_CHECKING, NamedTuple
 
 from corepool.ipc.berths import BERTHS, Status
-from corepool.ipc.frozen import lost, restamped
+from corepool.ipc.frozen import Frozen, lost, restamped
 from corepool.master.ledger import Handoff
 
 if TYPE_CHECKING:
@@ -72,6 +72,16 @@ class Keeper:
         self._berths.statuses[berth] = Status.BUSY
         return berth
 
+    def admit(self, handoff: Handoff) -> Handoff:
+        """Give a berth to a connection that has none, if there is one.
+
+        One that was not kept before has counted nothing; what it has sent is found out, to be counted on from there.
+        """
+        record = handoff.frozen
+        if record is not None:
+            record = Frozen.decode(record)._replace(bytes_out=_sent_bytes(handoff.fd) or 0).encode()
+        return handoff._replace(frozen=record, berth=self.take())
+
     def keep(self, handoff: Handoff, pid: int) -> None:
         """Own the descriptor of a connection that worker `pid` has taken."""
         self._copies[handoff.berth] = _Copy(handoff.fd, handoff.listener, pid)
@@ -118,7 +128,7 @@ class Keeper:
     def _recover(self, berth: int, copy: _Copy) -> Handoff | None:
         del self._copies[berth]
         status = self._berths.statuses[berth]
-        sent = _sent_bytes(copy.fd)
+        sent = _sent_bytes(copy.fd) if status in (Status.SENDING, Status.IDLE) else None
         if status == Status.SENDING:
             status = self._after_sending(berth, sent)
         self._berths.statuses[berth] = Status.BUSY
