@@ -24,7 +24,7 @@ from benchmarks.processes import pinned
 from benchmarks.results import BenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -118,14 +118,21 @@ class Server:
 
 
 def corepool(
-    protocol: str, dispatcher: str, *, workers: int = 1, name: str = "corepool", pythonpath: str = ""
+    protocol: str,
+    dispatcher: str,
+    *,
+    workers: int = 1,
+    name: str = "corepool",
+    pythonpath: str = "",
+    options: Sequence[str] = (),
 ) -> Server:
     """Start a pool for one protocol, as a user would type it.
 
+    :param options: of the protocol, as "key=value".
     :param pythonpath: more folders to find plugins in, in the form of $PYTHONPATH.
     """
     command = (sys.executable, "-m", "corepool", "serve", protocol)
-    options = (
+    flags = (
         "-b",
         "tcp://127.0.0.1:{port}",
         "-w",
@@ -134,9 +141,10 @@ def corepool(
         dispatcher,
         "--control",
         "{scratch}/control",
+        *(flag for option in options for flag in ("-o", option)),
     )
     folders = [folder for folder in (pythonpath, os.environ.get("PYTHONPATH")) if folder]
-    return Server(name, command + options, {"PYTHONPATH": os.pathsep.join(folders)} if folders else {})
+    return Server(name, command + flags, {"PYTHONPATH": os.pathsep.join(folders)} if folders else {})
 
 
 def corepool_run(name: str, toml: str, pythonpath: str = "") -> Server:
@@ -218,6 +226,11 @@ def redis(*, append: bool = False) -> Server:
 def protocol_server(loop: str, work: str) -> Server:
     """Start a single process that accepts for itself and serves a Protocol on asyncio's or uvloop's loop."""
     return Server(loop, (sys.executable, "-m", "benchmarks.peers.protocol_server", loop, work, "{port}"))
+
+
+def stream_server(kind: str, name: str) -> Server:
+    """Start a single process that serves a coroutine with asyncio.start_server, or a thread each with socketserver."""
+    return Server(name, (sys.executable, "-m", "benchmarks.peers.stream_server", kind, "{port}"))
 
 
 def bare_epoll() -> Server:

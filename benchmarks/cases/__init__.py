@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import churn, http, kept, kv, memory, ping
+from benchmarks.cases import churn, http, kept, kv, memory, ping, styles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ CASES: Mapping[str, Callable[[Bench], list[Comparison]]] = {
     "kv": kv.run,
     "http": http.run,
     "kept": kept.run,
+    "styles": styles.run,
 }
 
 BY_DEFAULT = ("ping", "churn", "memory", "kv")
