@@ -61,7 +61,7 @@ def run(bench: Bench) -> list[Comparison]:
     return [
         Comparison(
             case="styles",
-            title=f"One-line ping, {CONNECTIONS} keep-alive connections, written in several ways: CPU time per round trip",
+            title=f"One-line ping, {CONNECTIONS} keep-alive connections, in several ways: CPU time per round trip",
             unit="µs",
             figures=bench.compare(servers, rounds, measure),
             targets=(

@@ -1,4 +1,4 @@
-"""A single process as most people write it: `stream_server asyncio|socketserver PORT`, every line answered with +PONG."""
+"""A process as most people write it: `stream_server asyncio|socketserver PORT`, every line answered with +PONG."""
 
 from __future__ import annotations
 
