@@ -38,6 +38,7 @@ class LogHandler(logging.Handler):
         self._owner = (-1, -1)
         self._socket: socket.socket | None = None
         self._dropped = 0
+        self._is_torn = False
         mode = os.fstat(_STDERR).st_mode if path is None else 0
         if path is not None:
             self.fd = _open(path)
@@ -58,6 +59,7 @@ class LogHandler(logging.Handler):
         _give(fd, self._owner)
         os.dup2(fd, self.fd, inheritable=False)
         os.close(fd)
+        self._is_torn = False
 
     def entrust(self, uid: int, gid: int) -> None:
         """Let the file belong to somebody else, this one and those that `reopen` makes: workers open it, too.
@@ -80,6 +82,8 @@ class LogHandler(logging.Handler):
             )
             line = f"{self.format(lost)}\n{line}"
         data = line.encode(errors="backslashreplace") + b"\n"
+        if self._is_torn:  # what was written of the line before must not become the head of this one
+            data = b"\n" + data
         try:
             if self._socket is not None:
                 written = self._socket.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
@@ -88,7 +92,8 @@ class LogHandler(logging.Handler):
         except OSError:  # full, or its reader is gone: there is nowhere to say so
             self._dropped += 1
             return
-        self._dropped = 0 if written == len(data) else 1
+        self._is_torn = written < len(data)
+        self._dropped = int(self._is_torn)
 
 
 class TextFormatter(logging.Formatter):

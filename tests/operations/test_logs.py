@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import logging
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ import pytest
 from http_client import get
 from operated import start
 
+from corepool.log import JsonFormatter, LogHandler
 from corepool.master.oom import OomCounter
 from corepool.master.workers import WorkerEntry
 from corepool.spec.types import ExitCause
@@ -100,3 +103,23 @@ def test_usr1_reaches_the_access_logs_of_workers(pool: Pools) -> None:
     os.rename(path, path.with_suffix(".old"))  # noqa: PTH104
     running.send_signal(signal.SIGUSR1)
     wait_until(lambda: get(running, "/").status == 200 and path.exists() and path.read_text().count("GET /") >= 1)
+
+
+def test_a_line_that_was_cut_short_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    handler = LogHandler(str(path), JsonFormatter())
+    try:
+        fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+        for message in ("x" * 100_000, "nobody takes it"):
+            handler.emit(logging.makeLogRecord({"msg": message}))
+        cut = os.read(reader, 100_000)
+        assert b"\n" not in cut
+        handler.emit(logging.makeLogRecord({"msg": "after"}))
+        rest, *lines = (cut + os.read(reader, 100_000)).splitlines()
+    finally:
+        os.close(handler.fd)
+        os.close(reader)
+    assert rest == cut
+    assert [json.loads(line)["message"] for line in lines] == ["2 log lines dropped: nobody took them", "after"]
