@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import tomli
@@ -23,6 +24,11 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "log": LogSettings,
 }
 
+# Kubernetes sets these in every pod beside a service named "corepool" or "corepool-...": no settings of ours.
+_OF_A_SERVICE = re.compile(
+    rf"{PREFIX}(\w+_)?(SERVICE_HOST=.*|SERVICE_PORT(_\w+)?=\d+|PORT=(tcp|udp|sctp)://.*|PORT_\d+_\w+=.*)"
+)
+
 
 def values_of(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str, object]]:
     """Give section, key, variable and value of each variable that is ours.
@@ -31,7 +37,7 @@ def values_of(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str, o
     any other key that is not known.
     """
     for variable, text in sorted(environment.items()):
-        if not variable.startswith(PREFIX):
+        if not variable.startswith(PREFIX) or _OF_A_SERVICE.fullmatch(f"{variable}={text}"):
             continue
         rest = variable.removeprefix(PREFIX).lower()
         section = next((name for name in _SECTIONS if rest.startswith(f"{name}_")), "")

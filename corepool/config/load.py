@@ -100,7 +100,7 @@ class Draft:
         """Say where the value of a key path comes from."""
         name = self.flags.get(path)
         if name is not None:
-            return f"{ENVIRONMENT}: {name}" if name.isupper() else f"{COMMAND_LINE}: {name}"
+            return f"{ENVIRONMENT}: {name}" if not name.startswith("--") else f"{COMMAND_LINE}: {name}"
         return self.source if path in self.written else "default"
 
     def add(self, found: Iterable[str]) -> None:

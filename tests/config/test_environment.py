@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from corepool.config.load import Overrides, load_settings
+from corepool.config.load import Overrides, load_settings, read_draft
 from corepool.config.settings import WorkersRange
 from corepool.errors import ConfigError
 from corepool.testing.pool import PoolProcess
@@ -82,6 +82,26 @@ def test_mistakes_name_the_variable(config: Path) -> None:
     assert "COREPOOL_POOL_WROKERS: unknown key (did you mean 'workers'?)" in told
     assert 'COREPOOL_POOL_BOOT_TIMEOUT = "soon": expected a duration' in told
     assert "COREPOOL_NONSENSE: unknown key" in told
+
+
+def test_what_kubernetes_tells_of_a_service_named_corepool_is_no_setting(config: Path) -> None:
+    told = {
+        "COREPOOL_SERVICE_HOST": "10.0.0.1",
+        "COREPOOL_SERVICE_PORT": "80",
+        "COREPOOL_SERVICE_PORT_HTTP": "80",
+        "COREPOOL_PORT": "tcp://10.0.0.1:80",
+        "COREPOOL_PORT_80_TCP": "tcp://10.0.0.1:80",
+        "COREPOOL_PORT_80_TCP_ADDR": "10.0.0.1",
+        "COREPOOL_POOL_SERVICE_HOST": "10.0.0.1",
+    }
+    assert load_settings(config, Overrides(environment=told)) == load_settings(config)
+    with pytest.raises(ConfigError, match="COREPOOL_PORT: unknown key"):
+        load_settings(config, Overrides(environment={"COREPOOL_PORT": "8080"}))
+
+
+def test_a_variable_in_small_letters_is_still_of_the_environment(config: Path) -> None:
+    draft = read_draft(config, Overrides(environment={"COREPOOL_pool_workers": "2"}))
+    assert draft.origin("pool.workers") == "the environment: COREPOOL_pool_workers"
 
 
 def test_a_pool_obeys_its_environment(pool: Pools) -> None:
