@@ -6,15 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from corepool.cli.arguments import DEFAULT_CONFIG, AsJson, Config, Control
 from corepool.cli.client import ask
 from corepool.cli.resolve import draft_of_file
-from corepool.config.load import Overrides, control_socket_path
+from corepool.config.load import ENVIRONMENT, Overrides, control_socket_path
+from corepool.config.mistakes import describe_mistakes
 from corepool.config.settings import ControlSettings
+from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+_SOCKET_VARIABLE = "COREPOOL_CONTROL_SOCKET"
 
 
 def status(
@@ -50,12 +55,25 @@ def socket_of(config: Path | None, control: str | None) -> Path:
     if control is not None:
         return Path(control)
     if config is None and not DEFAULT_CONFIG.exists():
-        return control_socket_path(ControlSettings(socket=os.environ.get("COREPOOL_CONTROL_SOCKET")))
+        return control_socket_path(_control_of_the_environment())
     draft = draft_of_file(config, Overrides(environment=os.environ))
     # A pool that runs can be asked while its file is being edited; only where to ask has to be right.
     if draft.settings is None or any(mistake.startswith("control") for mistake in draft.mistakes):
         return control_socket_path(draft.finish().control)
     return control_socket_path(draft.settings.control)
+
+
+def _control_of_the_environment() -> ControlSettings:
+    """Read the only setting that matters where there is no configuration.
+
+    :raises ConfigError: it is wrong.
+    """
+    try:
+        return ControlSettings(socket=os.environ.get(_SOCKET_VARIABLE))
+    except ValidationError as error:
+        mistakes = describe_mistakes(error, ControlSettings, "control")
+        named = [mistake.replace("control.socket", _SOCKET_VARIABLE, 1) for mistake in mistakes]
+        raise ConfigError(named, ENVIRONMENT) from None
 
 
 def _print(answer: "Mapping[str, Any]") -> None:

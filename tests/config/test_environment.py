@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -102,6 +105,16 @@ def test_what_kubernetes_tells_of_a_service_named_corepool_is_no_setting(config:
 def test_a_variable_in_small_letters_is_still_of_the_environment(config: Path) -> None:
     draft = read_draft(config, Overrides(environment={"COREPOOL_pool_workers": "2"}))
     assert draft.origin("pool.workers") == "the environment: COREPOOL_pool_workers"
+
+
+def test_an_empty_variable_for_the_control_socket_is_a_mistake_in_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "corepool", "status"]
+    surroundings = os.environ | {"COREPOOL_CONTROL_SOCKET": ""}
+    done = subprocess.run(  # noqa: S603
+        command, cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert 'COREPOOL_CONTROL_SOCKET = ""' in done.stderr
 
 
 def test_a_pool_obeys_its_environment(pool: Pools) -> None:
