@@ -37,7 +37,7 @@ from corepool.master.status import (
     workers_status,
 )
 from corepool.master.upgrade import Successor
-from corepool.master.worker_pool import Surroundings, WorkerPool
+from corepool.master.worker_pool import MAX_WORKERS, Surroundings, WorkerPool
 from corepool.title import Title, count
 
 if TYPE_CHECKING:
@@ -259,8 +259,10 @@ class Master:
         """Have so many workers in a pool, within 1..MAX_WORKERS.
 
         :returns: how many there will be.
-        :raises ControlError: there is no such pool, or several and none is named.
+        :raises ControlError: there is no such pool, or several and none is named; or nobody has so many workers.
         """
+        if not 1 <= workers <= MAX_WORKERS:
+            raise ControlError(f"workers: expected 1 to {MAX_WORKERS}, not {workers}")
         return self._pool_named(pool).scale(workers)
 
     def rebalance(self) -> int:

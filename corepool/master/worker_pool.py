@@ -48,6 +48,9 @@ log = logging.getLogger(__name__)
 
 MAX_WORKERS = 512
 
+_FORKS_AT_ONCE = 8
+"""A fork takes a millisecond or two, in which the master accepts nothing."""
+
 _RECYCLING_INTERVAL_S = 1.0
 _SCALING_INTERVAL_S = 1.0
 _BALANCE_INTERVAL_S = 1.0
@@ -530,12 +533,14 @@ class WorkerPool:
         self._fill()
 
     def _fill(self) -> None:
-        """Fork what is missing, except where a back-off is under way."""
+        """Fork what is missing, except where a back-off is under way; some at a time, for others wait meanwhile."""
         if self.is_stopping:
             return
-        for slot in self.workers.vacant():
-            if slot not in self._respawning:
-                self._spawn(slot)
+        missing = [slot for slot in self.workers.vacant() if slot not in self._respawning]
+        for slot in missing[:_FORKS_AT_ONCE]:
+            self._spawn(slot)
+        if len(missing) > _FORKS_AT_ONCE:
+            self._loop.call_later(0.0, self._fill)
 
     def _spawn(self, slot: int) -> None:
         try:

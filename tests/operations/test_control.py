@@ -50,6 +50,8 @@ def test_what_is_not_there_is_said(pool: Pools) -> None:
     assert (done.returncode, "there are: debug, info" in done.stderr) == (1, True)
     for wrong in ({"workers": "4"}, {"workers": True}, {}):
         assert "workers: expected a whole number" in str(running.request("scale", **wrong)["error"])
+    for beyond in (-1, 0, 513, 10**9):
+        assert running.request("scale", workers=beyond)["error"] == f"workers: expected 1 to 512, not {beyond}"
     assert "now: expected true or false" in str(running.request("stop", now="yes")["error"])
     assert "listener: expected text" in str(running.request("pause", listener=1)["error"])
     assert get(running, "/").status == 200
