@@ -65,11 +65,11 @@ def run(bench: Bench) -> list[Comparison]:
             unit="µs",
             figures=bench.compare(servers, rounds, measure),
             targets=(
-                Target("StreamProtocol", 0.85, peer=START_SERVER),
-                Target("BlockingProtocol", 1.5, peer=THREADING_SERVER),
+                Target("StreamProtocol", 1.1, peer=START_SERVER),
+                Target("BlockingProtocol", 2.2, peer=THREADING_SERVER),
                 Target("hosted Protocol", 1.1, peer="asyncio"),
-                Target("hosted streams", 1.05, peer=START_SERVER),
-                Target("hosted socketserver", 1.5, peer=THREADING_SERVER),
+                Target("hosted streams", 1.1, peer=START_SERVER),
+                Target("hosted socketserver", 2.2, peer=THREADING_SERVER),
             ),
         )
     ]

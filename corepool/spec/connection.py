@@ -75,7 +75,7 @@ class Connection(Protocol[SessionT]):
 
     @property
     def congested(self) -> bool:
-        """True while more output is buffered than the listener's `output_high_water`.
+        """True while more output is buffered than the listener's `output_high_water`, or than `watermarks` said.
 
         A protocol that makes much output from little input stops making it then, and goes on in
         `on_writable`.
@@ -102,6 +102,26 @@ class Connection(Protocol[SessionT]):
 
         Ownership: the descriptor is duplicated; the caller may close `file`, or the bare descriptor, at once.
         A file that turns out shorter aborts the connection: the peer was promised more.
+        """
+
+    def send_eof(self) -> None:
+        """Send what is buffered, then end this side; the peer's may go on. Nothing may be sent after it.
+
+        It is the protocol's to close the connection later, when the peer has ended its side, too.
+        """
+
+    def watermarks(self, high: int, low: int) -> None:
+        """Set marks of this connection's own instead of the listener's `output_high_water`.
+
+        :param high: bytes of output above which it is `congested`; 0: while any is buffered.
+        :param low: bytes at or below which `on_writable` comes after that.
+        :raises ValueError: not 0 <= low <= high.
+        """
+
+    def fileno(self) -> int:
+        """Give the descriptor, for getsockopt(2) and its like; -1 once the connection is gone.
+
+        Nobody but corepool may read from it, write to it or close it.
         """
 
     def close(self) -> None:

@@ -5,6 +5,19 @@ Task, or a thread, for each connection, and neither can move to another worker; 
 """
 
 from corepool.streams.asynchronous import Stream, StreamProtocol
-from corepool.streams.blocking import BlockingOptions, BlockingProtocol, BlockingStream
+from corepool.streams.blocking import BlockingOptions, BlockingProtocol
+from corepool.streams.blocking_stream import BlockingStream, ReadFile, WriteFile
+from corepool.streams.endings import DeadlineError
+from corepool.streams.inbox import TooLongError
 
-__all__ = ["BlockingOptions", "BlockingProtocol", "BlockingStream", "Stream", "StreamProtocol"]
+__all__ = [
+    "BlockingOptions",
+    "BlockingProtocol",
+    "BlockingStream",
+    "DeadlineError",
+    "ReadFile",
+    "Stream",
+    "StreamProtocol",
+    "TooLongError",
+    "WriteFile",
+]

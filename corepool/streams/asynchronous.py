@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from corepool.spec.hookspecs import hookimpl
 from corepool.spec.types import CloseReason
+from corepool.streams.endings import IS_END, LAST_WORDS_S, DeadlineError, is_the_peers_doing
+from corepool.streams.inbox import Inbox
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+
+    from _typeshed import FileDescriptorLike, ReadableBuffer
 
     from corepool.spec.connection import Connection
     from corepool.spec.types import Address
@@ -19,12 +25,28 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_ENDS = frozenset({CloseReason.EOF, CloseReason.CLOSED, CloseReason.DRAIN, CloseReason.TIMEOUT})
-"""Ends after which a read finds the end of the stream; after the others it raises ConnectionResetError."""
+_PIECE = 65_536
+"""Bytes that `read` without a number takes at once."""
 
 
 class Stream:
-    """What `handle` reads and writes. Reading is asyncio.StreamReader's, errors included."""
+    """What `handle` reads and writes. Reading is as asyncio.StreamReader's, errors included; one task reads."""
+
+    __slots__ = (
+        "_conn",
+        "_drained",
+        "_error",
+        "_inbox",
+        "_is_paused",
+        "_loop",
+        "_waiter",
+        "leaving",
+        "write",
+    )
+
+    write: Callable[[ReadableBuffer], None]
+    """Send after everything that was written before. Never waits: that is what `drain` is for. After a closed
+    connection nothing happens; `drain` tells."""
 
     def __init__(self, conn: Connection[Stream], loop: asyncio.AbstractEventLoop, limit: int) -> None:
         """Wrap a connection.
@@ -33,11 +55,12 @@ class Stream:
         """
         self._conn = conn
         self._loop = loop
-        self._reader = asyncio.StreamReader(limit, loop)
-        self._reader.set_transport(_Valve(conn))
-        self._held = 0
-        """Bytes that were received and not read yet: with none, a handler that reads is between requests."""
+        self._inbox = Inbox(limit)
+        self._waiter: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
+        self._error: ConnectionError | None = None
+        self._is_paused = False
+        self.write = conn.send
         self.leaving = False
         """The worker is leaving: what is begun may be finished, within the pool's `drain_timeout`."""
 
@@ -57,22 +80,51 @@ class Stream:
         return self._conn.closed
 
     async def read(self, n: int = -1) -> bytes:
-        """Read `n` bytes at most, at least one; b"" at the end. -1: everything until the end."""
-        return await self._read(self._reader.read(n))
+        """Read `n` bytes at most, at least one; b"" at the end. -1: everything until the end.
+
+        :raises ConnectionResetError: the connection is broken; so do all the others.
+        """
+        if n < 0:
+            pieces = []
+            while piece := await self.read(_PIECE):
+                pieces.append(piece)
+            return b"".join(pieces)
+        if not n:
+            return b""
+        while (taken := self._inbox.take_some(n)) is None:
+            await self._arrival()
+        return taken
 
     async def readline(self) -> bytes:
         """Read a line with its line break; what there is at the end, and then b"".
 
         :raises ValueError: it is longer than the limit.
         """
-        return await self._read(self._reader.readline())
+        take_line = self._inbox.take_line
+        while (taken := take_line()) is None:
+            await self._arrival()
+        return taken
 
     async def readexactly(self, n: int) -> bytes:
         """Read `n` bytes.
 
         :raises asyncio.IncompleteReadError: the peer has ended before.
         """
-        return await self._read(self._reader.readexactly(n))
+        if n < 0:
+            raise ValueError("readexactly size can not be less than zero")
+        inbox = self._inbox
+        pieces: list[bytes] = []
+        left = n
+        while left > len(inbox.data) and not inbox.is_ended:
+            if inbox.full:  # of what was asked for no more than that waits here
+                pieces.append(inbox.take(left))
+                left -= len(pieces[-1])
+            await self._arrival(begun=left < n)
+        pieces.append(inbox.take(left))
+        taken = b"".join(pieces)
+        if len(taken) < n:
+            raise asyncio.IncompleteReadError(taken, n)
+        return taken
 
     async def readuntil(self, separator: bytes = b"\n") -> bytes:
         """Read until a separator, and with it.
@@ -80,24 +132,35 @@ class Stream:
         :raises asyncio.IncompleteReadError: the peer has ended before.
         :raises asyncio.LimitOverrunError: it doesn't come within the limit.
         """
-        return await self._read(self._reader.readuntil(separator))
+        if not separator:
+            raise ValueError("Separator should be at least one-byte string")
+        while (taken := self._inbox.take_until(separator)) is None:
+            await self._arrival()
+        return taken
 
-    def __aiter__(self) -> Stream:
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        line = await self.readline()
+        # As readline, without a second coroutine around each line.
+        take_line = self._inbox.take_line
+        while (line := take_line()) is None:
+            await self._arrival()
         if not line:
             raise StopAsyncIteration
         return line
 
-    def write(self, data: bytes) -> None:
-        """Send. After a closed connection nothing happens; `drain` tells."""
-        self._conn.send(data)
+    def at_eof(self) -> bool:
+        """Tell whether the peer has ended and everything was read."""
+        return self._inbox.is_ended and not self._inbox.data
 
-    def writelines(self, pieces: Iterable[bytes]) -> None:
+    def writelines(self, pieces: Iterable[ReadableBuffer]) -> None:
         """Send several pieces as one."""
-        self._conn.send(b"".join(pieces))
+        self.write(b"".join(pieces))
+
+    def sendfile(self, file: FileDescriptorLike, offset: int, count: int) -> None:
+        """Send a part of a file after everything that was written before; see `Connection.sendfile`."""
+        self._conn.sendfile(file, offset, count)
 
     async def drain(self) -> None:
         """Wait until the peer has taken most of what was sent: to be called by whoever sends much.
@@ -105,30 +168,45 @@ class Stream:
         :raises ConnectionResetError: the connection is closed.
         """
         if self._conn.closed:
-            raise ConnectionResetError("the connection is closed")
+            raise self._error or ConnectionResetError("the connection is closed")
         if self._conn.congested:
             if self._drained is None:
                 self._drained = self._loop.create_future()
             await asyncio.shield(self._drained)
 
+    def write_eof(self) -> None:
+        """End this side when what was written has left; the peer may go on."""
+        self._conn.send_eof()
+
     def close(self) -> None:
         """Send what is left, then close; the end of `handle` does so too."""
         self._conn.close()
 
-    def deadline(self, seconds: float | None) -> asyncio.Timeout:
+    def abort(self) -> None:
+        """Close at once, and forget what was not sent yet."""
+        self._conn.abort()
+
+    def deadline(self, seconds: float | None) -> Deadline:
         """Limit the time of a block: `async with stream.deadline(5): ...` raises TimeoutError when it is over."""
-        return asyncio.timeout(seconds)
+        return Deadline(seconds)
 
     # --- what the protocol calls
 
     def feed(self) -> None:
         """Take what has arrived."""
-        data = self._conn.recv()
+        conn, inbox = self._conn, self._inbox
+        data = conn.recv()
         if data:
-            self._held += len(data)
-            self._reader.feed_data(data)
-        elif self._conn.eof:
-            self._reader.feed_eof()
+            conn.busy = True  # also while its reader waits for the rest of what has begun
+            inbox.data += data
+            if inbox.full and not self._is_paused:
+                self._is_paused = True
+                conn.pause()
+        elif conn.eof:
+            inbox.is_ended = True
+        else:
+            return
+        self._wake_reader()
 
     def has_room(self) -> None:
         """Let `drain` return."""
@@ -138,27 +216,76 @@ class Stream:
 
     def lost(self, reason: CloseReason) -> None:
         """Let reads and writes know that the connection is gone."""
-        error = ConnectionResetError(f"the connection is gone: {reason}")
-        if reason in _ENDS:
-            self._reader.feed_eof()
-        else:
-            self._reader.set_exception(error)
+        error = self._error = ConnectionResetError(f"the connection is gone: {reason}")
+        if reason in IS_END:
+            self._inbox.is_ended = True
+        self._wake_reader()
         drained, self._drained = self._drained, None
         if drained is not None and not drained.done():
             drained.set_exception(error)
             drained.exception()  # it may be that nobody waits any more
 
-    async def _read(self, reading: Awaitable[bytes]) -> bytes:
-        self._conn.busy = self._held > 0
+    def is_over(self) -> bool:
+        """Tell whether nothing more comes from the peer."""
+        return self._error is not None or self._inbox.is_ended
+
+    def forget_input(self) -> None:
+        """Nobody reads any more."""
+        self._inbox.forget()
+        if self._is_paused:
+            self._conn.resume()  # or a peer that hangs up before it has taken everything would not be noticed
+
+    def _wake_reader(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def _arrival(self, *, begun: bool = False) -> None:
+        """Wait until something has arrived.
+
+        :param begun: a part of what is being read was taken from the inbox already.
+        """
+        conn = self._conn
+        if self._error is not None:
+            raise self._error
+        if self._waiter is not None:
+            raise RuntimeError("another coroutine is already waiting for incoming data")
+        if self._is_paused:
+            # However much is there, it was not enough.
+            self._is_paused = False
+            conn.resume()
+        # Between two requests: a worker that leaves need not wait for this connection.
+        conn.busy = begun or len(self._inbox.data) > 0
+        self._waiter = waiter = self._loop.create_future()
         try:
-            data = await reading
-        except asyncio.IncompleteReadError as error:
-            self._held -= len(error.partial)
-            raise
+            await waiter
         finally:
-            self._conn.busy = True
-        self._held -= len(data)
-        return data
+            self._waiter = None
+            conn.busy = True
+
+
+class Deadline:
+    """A limit of time for a block; see `Stream.deadline`."""
+
+    __slots__ = ("_seconds", "_timeout")
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._timeout = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> Self:
+        await self._timeout.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError as passed:
+            raise DeadlineError(f"not done within {self._seconds:g} s") from passed
 
 
 class StreamProtocol(ABC):
@@ -167,14 +294,21 @@ class StreamProtocol(ABC):
     input_limit: ClassVar[int] = 65_536
     """Bytes of a line at most; twice as many are read ahead, then the client waits."""
 
+    def __init_subclass__(cls) -> None:
+        """Refuse a `handle` that could never run, when it is written rather than when somebody connects."""
+        super().__init_subclass__()
+        if not inspect.iscoroutinefunction(cls.handle):
+            raise TypeError(f"{cls.__qualname__}.handle must be `async def`; `def` is for a BlockingProtocol")
+
     @abstractmethod
     async def handle(self, stream: Stream) -> None:
         """Serve one connection, which is closed when this returns.
 
         Runs in: worker, as a Task of its own. Cancelled, with the reason as its message, when the drain of the worker
         is over; one that waits for input then finds the end of the stream instead.
-        If it raises: a peer that has gone (ConnectionError, IncompleteReadError) and TimeoutError end the connection
-        quietly; anything else is logged with its traceback, and the connection aborted.
+        If it raises: what a peer leads to that has gone, that sends a line of more than `input_limit`, or that lets a
+        `stream.deadline` pass, ends the connection quietly; anything else is logged with its traceback, and the
+        connection aborted.
         """
 
     @hookimpl
@@ -182,6 +316,16 @@ class StreamProtocol(ABC):
         """Begin; needed before the first connection."""
         self._loop = worker.loop
         self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    @hookimpl
+    def on_worker_stop(self) -> None:
+        """End: handlers that have heard of it may still say their last words."""
+        tasks = list(self._tasks.values())
+        if not tasks:
+            return
+        _, unwilling = self._loop.run_until_complete(asyncio.wait(tasks, timeout=LAST_WORDS_S))
+        if unwilling:
+            log.warning("%d handlers of %s go on; they are cancelled", len(unwilling), type(self).__name__)
 
     @hookimpl
     def on_accept(self, conn: Connection[Stream]) -> None:
@@ -209,9 +353,10 @@ class StreamProtocol(ABC):
     @hookimpl
     def on_close(self, conn: Connection[Stream], reason: CloseReason) -> None:
         """Let `handle` come to its end."""
+        is_busy = conn.busy
         conn.session.lost(reason)
         task = self._tasks.get(conn.id)
-        if task is not None and reason is CloseReason.DRAIN and conn.busy:
+        if task is not None and reason is CloseReason.DRAIN and is_busy:
             task.cancel("the worker is leaving, and its drain is over")
 
     async def _run(self, conn: Connection[Stream], stream: Stream) -> None:
@@ -221,28 +366,16 @@ class StreamProtocol(ABC):
         except asyncio.CancelledError:
             conn.abort()
             raise
-        except (ConnectionError, asyncio.IncompleteReadError, TimeoutError) as error:
-            log.debug("connection ended listener=%s conn=%d: %r", listener, number, error)
-            conn.close()
-        except Exception:
-            log.exception("handler failed listener=%s conn=%d peer=%s", listener, number, conn.peer)
-            conn.abort()
+        except (Exception, SystemExit) as error:  # the latter would end the worker
+            if is_the_peers_doing(error, is_over=stream.is_over()):
+                log.debug("connection ended listener=%s conn=%d: %r", listener, number, error)
+                conn.close()
+            else:
+                log.exception("handler failed listener=%s conn=%d peer=%s", listener, number, conn.peer)
+                conn.abort()
         else:
             conn.close()
         finally:
             conn.busy = False
-            del self._tasks[number]
-
-
-class _Valve(asyncio.ReadTransport):
-    """Stops and starts the input of a connection, as asyncio.StreamReader asks for it."""
-
-    def __init__(self, conn: Connection[Stream]) -> None:
-        super().__init__()
-        self._conn = conn
-
-    def pause_reading(self) -> None:
-        self._conn.pause()
-
-    def resume_reading(self) -> None:
-        self._conn.resume()
+            stream.forget_input()
+            self._tasks.pop(number, None)

@@ -2,40 +2,31 @@
 
 The half-synchronous half of the pattern: the loop receives and sends for all connections, and threads work with what
 it has received. Both directions are bounded: a handler that is slow makes its client wait, and a client that is slow
-makes the handler wait. A connection has its thread from its first byte until `handle` returns; those beyond the number
-of threads wait for one, with what they have sent.
+makes the handler wait. A connection has its thread until `handle` returns; those beyond the number of threads wait for
+one, with what they have sent.
 """
 
 from __future__ import annotations
 
-import io
+import inspect
 import logging
-import threading
-import time
 from abc import ABC, abstractmethod
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from corepool.spec.hookspecs import hookimpl
 from corepool.spec.options import Options
-from corepool.spec.types import CloseReason
+from corepool.streams.blocking_stream import BlockingStream
+from corepool.streams.endings import LAST_WORDS_S, is_the_peers_doing
+from corepool.streams.threads import Mailbox, Threads
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable
-    from concurrent.futures import Future
-
-    from _typeshed import ReadableBuffer, WriteableBuffer
-
     from corepool.spec.connection import Connection
-    from corepool.spec.types import Address, ThreadGauge
+    from corepool.spec.types import CloseReason
     from corepool.spec.worker import Worker
 
 log = logging.getLogger(__name__)
-
-_ENDS = frozenset({CloseReason.EOF, CloseReason.CLOSED, CloseReason.DRAIN, CloseReason.TIMEOUT})
 
 
 class BlockingOptions(Options):
@@ -45,152 +36,20 @@ class BlockingOptions(Options):
     """Connections that are served at once, in each worker; more wait for a thread."""
 
 
-class BlockingStream:
-    """What `handle` reads and writes: as a socket (recv, sendall), or as files (rfile, wfile)."""
-
-    def __init__(self, conn: Connection[BlockingStream], loop: asyncio.AbstractEventLoop, limit: int) -> None:
-        """Wrap a connection.
-
-        :param limit: bytes that wait for the other side, in each direction, before whoever makes them has to wait.
-        """
-        self._conn = conn
-        self._loop = loop
-        self._limit = limit
-        self._changed = threading.Condition()
-        self._input = bytearray()
-        self._output: list[bytes] = []
-        self._output_size = 0
-        self._is_sending = False
-        """The loop has been asked to send, and has not begun."""
-        self._has_ended = False
-        self._gone: CloseReason | None = None
-        self._is_paused = False
-        self._timeout_s: float | None = None
-        self.peer: Address = conn.peer  # now: the kernel forgets the peer of a connection that was reset
-        """The client's address."""
-        self.local: Address = conn.local
-        """The address that it has connected to."""
-        self.leaving = False
-        """The worker is leaving: what is begun may be finished, within the pool's `drain_timeout`."""
-        self.rfile = io.BufferedReader(_Reader(self))
-        """For read(n), readline() and iteration over lines."""
-        self.wfile: io.RawIOBase = _Writer(self)
-        """For write(data), which sends everything, and print(..., file=io.TextIOWrapper(wfile))."""
-
-    # --- what the thread calls
-
-    def settimeout(self, seconds: float | None) -> None:
-        """Let reads and writes that wait longer raise TimeoutError; None: they wait for ever."""
-        self._timeout_s = seconds
-
-    def recv(self, limit: int) -> bytes:
-        """Wait for input.
-
-        :returns: `limit` bytes at most; b"" at the end.
-        :raises ConnectionResetError: the connection is broken.
-        :raises TimeoutError: nothing came in time.
-        """
-        with self._changed:
-            if not self._input:
-                self._set_busy(False)
-                self._wait(lambda: bool(self._input) or self._has_ended or self._gone is not None)
-                self._set_busy(True)
-            if not self._input and self._gone is not None and self._gone not in _ENDS:
-                raise ConnectionResetError(f"the connection is gone: {self._gone}")
-            data = bytes(self._input[:limit])
-            del self._input[:limit]
-            if self._is_paused and len(self._input) * 2 < self._limit:
-                self._is_paused = False
-                self._call(self._conn.resume)
-            return data
-
-    def sendall(self, data: ReadableBuffer) -> None:
-        """Send; wait while the peer takes too little.
-
-        :raises BrokenPipeError: the connection is closed.
-        :raises TimeoutError: the peer took nothing in time.
-        """
-        piece = bytes(data)
-        with self._changed:
-            self._wait(lambda: self._output_size <= self._limit or self._gone is not None)
-            if self._gone is not None:
-                raise BrokenPipeError(f"the connection is gone: {self._gone}")
-            self._output.append(piece)
-            self._output_size += len(piece)
-            self._ask_to_send()
-
-    def close(self) -> None:
-        """Send what is left, then close; the end of `handle` does so too."""
-        self._call(self._close)
-
-    def _wait(self, condition: Callable[[], bool]) -> None:
-        deadline = None if self._timeout_s is None else time.monotonic() + self._timeout_s
-        while not condition():
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                raise TimeoutError(f"nothing happened within {self._timeout_s:g} s")
-            self._changed.wait(left)
-
-    def _set_busy(self, busy: bool) -> None:  # noqa: FBT001
-        self._conn.busy = busy  # an attribute that the loop reads now and then
-
-    def _call(self, call: Callable[[], None]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(call)
-        except RuntimeError:
-            pass  # the worker has ended
-
-    def _ask_to_send(self) -> None:
-        if not self._is_sending:
-            self._is_sending = True
-            self._call(self.send)
-
-    # --- what the loop calls
-
-    def feed(self) -> None:
-        """Take what has arrived."""
-        data = self._conn.recv()
-        with self._changed:
-            self._input += data
-            self._has_ended = self._has_ended or self._conn.eof
-            if len(self._input) > self._limit and not self._is_paused:
-                self._is_paused = True
-                self._conn.pause()
-            self._changed.notify_all()
-
-    def send(self) -> None:
-        """Send what the thread has made, as far as the peer takes it."""
-        with self._changed:
-            self._is_sending = False
-            if self._conn.congested or self._gone is not None:
-                return  # `on_writable` comes back to it
-            output = b"".join(self._output)
-            self._output.clear()
-            self._output_size = 0
-            self._changed.notify_all()
-        self._conn.send(output)
-
-    def lost(self, reason: CloseReason) -> None:
-        """Wake the thread: the connection is gone."""
-        with self._changed:
-            self._gone = reason
-            self._changed.notify_all()
-
-    def _close(self) -> None:
-        with self._changed:
-            output = b"".join(self._output)
-            self._output.clear()
-        self._conn.send(output)
-        self._conn.close()
-
-
 class BlockingProtocol(ABC):
     """Derive from it and write `handle`. Hooks of your own with these names call `super()`."""
 
     Options: ClassVar[type[BlockingOptions]] = BlockingOptions
 
     input_limit: ClassVar[int] = 65_536
-    """Bytes that wait in each direction before whoever makes them waits as well."""
+    """Bytes of a line at most, and that wait in each direction before whoever makes them waits as well; of input twice
+    as many."""
+
+    def __init_subclass__(cls) -> None:
+        """Refuse a `handle` that could never run, when it is written rather than when somebody connects."""
+        super().__init_subclass__()
+        if inspect.iscoroutinefunction(cls.handle):
+            raise TypeError(f"{cls.__qualname__}.handle must be `def`; `async def` is for a StreamProtocol")
 
     def __init__(self, options: BlockingOptions) -> None:
         self.options = options
@@ -200,33 +59,32 @@ class BlockingProtocol(ABC):
         """Serve one connection, which is closed when this returns.
 
         Runs in: worker, in one of its threads. When the connection is gone, or the drain of the worker is over, reads
-        find the end or raise ConnectionError, and writes raise BrokenPipeError. A thread that does not heed that keeps
-        no worker from ending.
-        If it raises: a peer that has gone (ConnectionError) and TimeoutError end the connection quietly; anything else
-        is logged with its traceback, and the connection aborted.
+        find the end or raise ConnectionError, and writes raise BrokenPipeError. What it does then, the worker waits
+        for half a second at its end; a thread that does not heed it keeps no worker from ending.
+        If it raises: what a peer leads to that has gone, that sends a line of more than `input_limit`, or that lets the
+        stream's time-out pass, ends the connection quietly; anything else is logged with its traceback, and the
+        connection aborted.
         """
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
         """Begin; needed before the first connection."""
-        self._loop = worker.loop
-        self._gauge: ThreadGauge = worker.gauge_threads(self.options.threads)
-        self._executor = ThreadPoolExecutor(self.options.threads, type(self).__name__)
+        self._mailbox = Mailbox(worker.loop)
+        self._threads = Threads(type(self).__name__, self._mailbox, worker.gauge_threads(self.options.threads))
 
     @hookimpl
     def on_worker_stop(self) -> None:
-        """End; threads that still run are not waited for."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        """End: handlers that have heard of it may still say their last words."""
+        left = self._threads.stop(LAST_WORDS_S)
+        if left:
+            log.warning("%d threads of %s go on; they end with the worker", left, type(self).__name__)
 
     @hookimpl
     def on_accept(self, conn: Connection[BlockingStream]) -> None:
         """Wait for a thread."""
         conn.half_open = True  # a client that has ended its side may still wait for its answer
-        conn.busy = True
-        conn.session = stream = BlockingStream(conn, self._loop, self.input_limit)
-        self._gauge.waiting += 1
-        future = self._executor.submit(self._run, conn, stream)
-        future.add_done_callback(lambda done: self._ended(conn, done))
+        conn.session = stream = BlockingStream(conn, self._mailbox, self.input_limit)
+        self._threads.submit(lambda: self._run(stream))
 
     @hookimpl
     def on_readable(self, conn: Connection[BlockingStream]) -> None:
@@ -248,60 +106,17 @@ class BlockingProtocol(ABC):
         """Wake the thread."""
         conn.session.lost(reason)
 
-    def _run(self, conn: Connection[BlockingStream], stream: BlockingStream) -> None:
-        self._call(self._begun)
+    def _run(self, stream: BlockingStream) -> None:
+        if not stream.begin():
+            return
         try:
             self.handle(stream)
-        except (ConnectionError, TimeoutError) as error:
-            log.debug("connection ended listener=%s conn=%d: %r", conn.listener, conn.id, error)
-        except Exception:
-            log.exception("handler failed listener=%s conn=%d peer=%s", conn.listener, conn.id, stream.peer)
-            self._call(conn.abort)
+        except (Exception, SystemExit) as error:
+            if is_the_peers_doing(error, is_over=stream.is_over()):
+                log.debug("connection ended listener=%s peer=%s: %r", stream.listener, stream.peer, error)
+                stream.close()
+            else:
+                log.exception("handler failed listener=%s peer=%s", stream.listener, stream.peer)
+                stream.abort()
         else:
             stream.close()
-            return
-        stream.close()
-
-    def _begun(self) -> None:
-        self._gauge.waiting -= 1
-        self._gauge.busy += 1
-
-    def _ended(self, conn: Connection[BlockingStream], done: Future[None]) -> None:
-        if not done.cancelled():
-            self._call(lambda: self._count_end(conn))
-
-    def _count_end(self, conn: Connection[BlockingStream]) -> None:
-        self._gauge.busy -= 1
-        conn.busy = False
-
-    def _call(self, call: Callable[[], None]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(call)
-        except RuntimeError:
-            pass  # the worker has ended
-
-
-class _Reader(io.RawIOBase):
-    def __init__(self, stream: BlockingStream) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer)
-        data = self._stream.recv(len(view))
-        view[: len(data)] = data
-        return len(data)
-
-
-class _Writer(io.RawIOBase):
-    def __init__(self, stream: BlockingStream) -> None:
-        self._stream = stream
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: ReadableBuffer) -> int:
-        self._stream.sendall(data)
-        return memoryview(data).nbytes

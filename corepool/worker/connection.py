@@ -52,8 +52,11 @@ class Connection:
     __slots__ = (
         "_active_at",
         "_blocked_at",
+        "_eof_due",
         "_fd",
         "_handle",
+        "_high",
+        "_low",
         "_mask",
         "_out",
         "_paused",
@@ -102,6 +105,9 @@ class Connection:
         self._reads_left = NOT_SERVING
         self._paused = False
         self._was_congested = False
+        self._eof_due = False
+        self._high = service.high_water
+        self._low = service.high_water // 2
         self._active_at = _NEVER
         self._blocked_at = _NEVER
         self._read_deadline: float | None = None
@@ -142,7 +148,7 @@ class Connection:
 
     @property
     def congested(self) -> bool:
-        return len(self._out) + self._queued > self._service.high_water
+        return len(self._out) + self._queued > self._high
 
     def recv(self, limit: int = 65536) -> bytes:
         left = self._reads_left
@@ -191,6 +197,21 @@ class Connection:
 
     def abort(self) -> None:
         self._break_off(CloseReason.ABORTED)
+
+    def send_eof(self) -> None:
+        if self._reason is None and not self._eof_due:
+            self._eof_due = True
+            self.stays = True  # another process would not know
+            self._service.unsent.append(self)
+
+    def watermarks(self, high: int, low: int) -> None:
+        if not 0 <= low <= high:
+            raise ValueError(f"watermarks: expected 0 <= low <= high; got high {high}, low {low}")
+        self._high = high
+        self._low = low
+
+    def fileno(self) -> int:
+        return -1 if self._mask == _GONE else self._fd
 
     def pause(self) -> None:
         self._paused = True
@@ -417,10 +438,10 @@ class Connection:
             self._break_off(CloseReason.RESET)
             return
         service.bytes_out += sent
-        if sent == len(out) <= service.high_water:
+        if sent == len(out) <= self._high:
             self._out = b""
         else:
-            self._was_congested = len(out) > service.high_water
+            self._was_congested = len(out) > self._high
             self._out = memoryview(out)[sent:]
             self._flush_queue()
 
@@ -437,7 +458,7 @@ class Connection:
                     break
                 progress = True
                 service.bytes_out += sent
-            if self._was_congested and self.buffered * 2 <= service.high_water and self._reason is None:
+            if self._was_congested and self.buffered <= self._low and self._reason is None:
                 self._was_congested = False
                 if service.chain.on_writable is not None:
                     # Not `_run`: what the hook sends is this call's to send, within its budget. Put on the list of
@@ -602,6 +623,9 @@ class Connection:
         if self._mask == _GONE:
             return
         if self._reason is None:
+            if self._eof_due and not self._out:
+                self._eof_due = False
+                self._service.end_output(self._handle)
             if not self.eof:
                 return
             if self.half_open:

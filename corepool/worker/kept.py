@@ -114,7 +114,7 @@ class KeptConnection(Connection):
             and not self.busy
             and self._reason is None
             and not self.eof
-            and len(out) <= self._service.high_water
+            and len(out) <= self._high
             and len(out) <= MOST_IN_ONE_GO
             and self._publish()
         )

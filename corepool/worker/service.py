@@ -330,6 +330,10 @@ class Service:
             self.berths.statuses[berth] = Status.CLOSED
         os.close(fd)
 
+    def end_output(self, handle: Handle) -> None:
+        """Tell the peer that nothing more comes."""
+        self._shutdown(handle, socket.SHUT_WR)
+
     def _shutdown(self, handle: Handle, how: int) -> None:
         try:
             self.wire.shutdown(handle, how)

@@ -11,12 +11,16 @@ from pydantic import Field
 from corepool import Options, hookimpl
 from corepool.loading import LoadError, load_target
 from corepool_hosting.facade import ConnectionTransport
-from corepool_hosting.starters import run_starter
+from corepool_hosting.starters import Starter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from corepool import CloseReason, Connection, Worker
+
+
+_LAST_WORDS_S = 0.5
+"""How long handlers may clean up when their worker ends: below the second that the master leaves it for its end."""
 
 
 class AsyncioOptions(Options):
@@ -33,8 +37,8 @@ class AsyncioOptions(Options):
     """For a handler with reader and writer: bytes of a line at most, as asyncio.start_server has it."""
 
     idle_after: Annotated[float, Field(ge=0)] = 5.0
-    """When its worker leaves, a connection that has received nothing for so many seconds is taken for idle and closed:
-    asyncio's protocols don't tell."""
+    """When its worker leaves, a connection on which nothing has come or gone for so many seconds is taken for idle and
+    closed: asyncio's protocols don't tell."""
 
 
 class AsyncioProtocols:
@@ -48,6 +52,8 @@ class AsyncioProtocols:
         self._options = options
         self._loop: asyncio.AbstractEventLoop
         self._make: Callable[[], asyncio.BaseProtocol]
+        self._starter: Starter | None = None
+        self._handlers: set[asyncio.Task[Any]] = set()
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
@@ -55,12 +61,21 @@ class AsyncioProtocols:
         target: Any = load_target(self._options.target, self._options.directory)
         if not callable(target):
             raise LoadError(f"target = {self._options.target!r}: {type(target).__name__} can't be called")
-        if not inspect.iscoroutinefunction(target):
+        if not _is_coroutine_function(target):
             self._make = target
         elif _takes_nothing(target):
-            self._make = run_starter(target, self._loop)
+            self._starter = Starter(self._options.target, target)
+            self._make = self._starter.start(self._loop)
         else:
             self._make = self._reader_protocol(target)
+
+    @hookimpl
+    def on_worker_stop(self) -> None:
+        if self._starter is not None:
+            self._starter.end(self._loop)
+        if self._handlers:
+            # Those that have met the end of their connection may still clean up.
+            self._loop.run_until_complete(asyncio.wait(self._handlers, timeout=_LAST_WORDS_S))
 
     @hookimpl
     def on_accept(self, conn: Connection[ConnectionTransport]) -> None:
@@ -80,9 +95,11 @@ class AsyncioProtocols:
 
     @hookimpl
     def on_drain(self, conn: Connection[ConnectionTransport]) -> None:
+        if self._starter is not None:
+            self._starter.leave()
         if conn.closed:
             return
-        left_s = self._options.idle_after - conn.quiet_s
+        left_s = self._options.idle_after - conn.session.quiet_s()
         if left_s <= 0:
             conn.close()
         else:
@@ -94,11 +111,25 @@ class AsyncioProtocols:
             conn.session.lost(reason)
 
     def _reader_protocol(self, handler: Any) -> Callable[[], asyncio.BaseProtocol]:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            self._handlers.add(task)
+            try:
+                await handler(reader, writer)
+            finally:
+                self._handlers.discard(task)
+
         def make() -> asyncio.BaseProtocol:
             reader = asyncio.StreamReader(self._options.limit, self._loop)
-            return asyncio.StreamReaderProtocol(reader, handler, self._loop)
+            return asyncio.StreamReaderProtocol(reader, handle, self._loop)
 
         return make
+
+
+def _is_coroutine_function(target: object) -> bool:
+    call = getattr(target, "__call__", None)  # noqa: B004  # of an object that is called like a function
+    return inspect.iscoroutinefunction(target) or (not isinstance(target, type) and inspect.iscoroutinefunction(call))
 
 
 def _takes_nothing(function: Callable[..., object]) -> bool:

@@ -1,8 +1,15 @@
-"""A connection as asyncio's protocols know it: asyncio.Transport over corepool.Connection."""
+"""A connection as asyncio's protocols know it: asyncio.Transport over corepool.Connection.
+
+Two differences to asyncio's own remain. Output leaves when the loop's turn is over, not in `write` itself. And while
+more of it is buffered than the high-water mark, nothing is read: that is the pool's back-pressure.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
+from asyncio.trsock import TransportSocket
 from typing import TYPE_CHECKING, Any
 
 from corepool import CloseReason
@@ -12,15 +19,17 @@ if TYPE_CHECKING:
 
     from corepool import Address, Connection
 
-_ENDS = frozenset({CloseReason.EOF, CloseReason.CLOSED, CloseReason.DRAIN, CloseReason.ABORTED})
+_ENDS = frozenset({CloseReason.EOF, CloseReason.CLOSED, CloseReason.DRAIN, CloseReason.ABORTED, CloseReason.REFUSED})
 """Ends that connection_lost is told of without an exception, as asyncio does it for those that somebody asked for."""
+
+_HIGH_WATER = 64 * 1024  # asyncio's own default
+_MOST_AT_ONCE = 256 * 1024  # asyncio's own number of bytes for one recv
 
 
 class ConnectionTransport(asyncio.Transport):
-    """What connection_made is given.
+    """What connection_made is given."""
 
-    The high-water mark of writing is the listener's `output_high_water`: set_write_buffer_limits can only lower it.
-    """
+    _start_tls_compatible = True  # what loop.start_tls asks for: STARTTLS is a matter of the application's protocol
 
     def __init__(
         self, conn: Connection[ConnectionTransport], loop: asyncio.AbstractEventLoop, protocol: asyncio.BaseProtocol
@@ -28,31 +37,38 @@ class ConnectionTransport(asyncio.Transport):
         super().__init__()
         self._conn = conn
         self._loop = loop
-        self._protocol = protocol
-        self._peer, self._local = conn.peer, conn.local
-        self._high: int | None = None
-        self._low: int | None = None
+        self._protocol: Any
+        self._buffered: asyncio.BufferedProtocol | None
+        self.set_protocol(protocol)
+        # By now: a protocol may well ask for them when the connection is gone.
+        self._facts = {"peername": spell(conn.peer), "sockname": spell(conn.local)}
+        self._high, self._low = _HIGH_WATER, _HIGH_WATER // 4
+        conn.watermarks(self._high, self._low)
         self._is_paused = False
         self._is_writing_paused = False
-        self._is_lost = False
+        self._has_ended_output = False
+        self._socket: socket.socket | None = None
+        self._error: Exception | None = None
+        self._wrote_at = loop.time()
 
     # --- what the plugin calls
 
     def receive(self) -> None:
         """Give the protocol what has arrived."""
-        protocol = self._protocol
-        data = self._conn.recv()
-        if not data:
-            if self._conn.eof:
-                keep = protocol.eof_received() if isinstance(protocol, _RECEIVERS) else None
-                if not keep:
-                    self._conn.close()
-            return
-        if isinstance(protocol, asyncio.BufferedProtocol):
-            self._fill(protocol, data)
-        else:
-            protocol.data_received(data)  # type: ignore[attr-defined]
-        self._see_whether_peer_reads()
+        conn = self._conn
+        try:
+            if self._buffered is None:
+                data = conn.recv(_MOST_AT_ONCE)
+                if data:
+                    self._protocol.data_received(data)
+                    return
+            elif self._fill(self._buffered):
+                return
+            if conn.eof and not conn.closed and not self._protocol.eof_received():
+                conn.close()
+        except Exception as error:
+            self._error = error  # for connection_lost
+            raise
 
     def resume_writing(self) -> None:
         """Tell the protocol that the peer has read."""
@@ -62,21 +78,24 @@ class ConnectionTransport(asyncio.Transport):
 
     def lost(self, reason: CloseReason) -> None:
         """Tell the protocol of the end, in a turn of its own, as asyncio does."""
-        self._is_lost = True
-        error = None if reason in _ENDS else ConnectionResetError(f"the connection is gone: {reason}")
-        if reason is CloseReason.TIMEOUT:
-            error = TimeoutError("the connection was quiet for too long")  # type: ignore[assignment]
+        if self._socket is not None:
+            self._socket.detach()  # the descriptor is the core's to close
+        error = self._error
+        if error is None and reason not in _ENDS:
+            error = _error_of(reason)
         self._loop.call_soon(self._protocol.connection_lost, error)
+
+    def quiet_s(self) -> float:
+        """Give the seconds for which nothing has come, and nothing was written."""
+        return min(self._conn.quiet_s, self._loop.time() - self._wrote_at)
 
     # --- asyncio.Transport
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Know "peername" and "sockname", as asyncio's sockets spell them."""
-        if name == "peername":
-            return _spell(self._peer)
-        if name == "sockname":
-            return _spell(self._local)
-        return default
+        """Know "peername" and "sockname", as asyncio's sockets spell them, and "socket", for its options."""
+        if name == "socket":
+            return self._borrow_socket() or default
+        return self._facts.get(name, default)
 
     def is_closing(self) -> bool:
         """Tell whether nothing more can be written."""
@@ -90,13 +109,20 @@ class ConnectionTransport(asyncio.Transport):
         """Close at once."""
         self._conn.abort()
 
+    def _force_close(self, exc: Exception | None) -> None:
+        """Close for an error: asyncio's TLS over a transport does so."""
+        self._error = self._error or exc
+        self._conn.abort()
+
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Let another protocol go on."""
         self._protocol = protocol
+        self._buffered = protocol if isinstance(protocol, asyncio.BufferedProtocol) else None
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         """Give the protocol."""
-        return self._protocol
+        protocol: asyncio.BaseProtocol = self._protocol
+        return protocol
 
     def is_reading(self) -> bool:
         """Tell whether data_received may be called."""
@@ -104,26 +130,31 @@ class ConnectionTransport(asyncio.Transport):
 
     def pause_reading(self) -> None:
         """Let the peer wait."""
-        self._is_paused = True
-        self._conn.pause()
+        if not self._is_paused:
+            self._is_paused = True
+            self._conn.pause()
 
     def resume_reading(self) -> None:
         """Read again."""
-        self._is_paused = False
-        self._conn.resume()
+        if self._is_paused:
+            self._is_paused = False
+            self._conn.resume()
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Set when pause_writing is called; above the listener's own mark it is the listener's."""
+        """Set above how many bytes pause_writing is called, and at how many resume_writing."""
         if high is None:
-            high = 65_536 if low is None else 4 * low
-        self._high, self._low = high, high // 4 if low is None else low
-        if not self._high >= self._low >= 0:
-            raise ValueError(f"high ({self._high!r}) must be >= low ({self._low!r}) must be >= 0")
+            high = _HIGH_WATER if low is None else 4 * low
+        if low is None:
+            low = high // 4
+        if not high >= low >= 0:
+            raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
+        self._high, self._low = high, low
+        self._conn.watermarks(high, low)
         self._see_whether_peer_reads()
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
         """Give (low, high)."""
-        return self._low or 0, self._high or 0
+        return self._low, self._high
 
     def get_write_buffer_size(self) -> int:
         """Give the bytes that are buffered."""
@@ -131,55 +162,68 @@ class ConnectionTransport(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send."""
-        self._conn.send(data)
-        self._see_whether_peer_reads()
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
+        if self._has_ended_output:
+            raise RuntimeError("Cannot call write() after write_eof()")
+        conn = self._conn
+        conn.send(data)
+        self._wrote_at = self._loop.time()
+        if conn.congested:
+            self._see_whether_peer_reads()
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         """Send several pieces as one."""
         self.write(b"".join(list_of_data))
 
     def can_write_eof(self) -> bool:
-        """Say no: a pool's connection is closed as a whole."""
-        return False
+        """Say yes."""
+        return True
 
     def write_eof(self) -> None:
-        """Refuse.
+        """End this side when what was written has left."""
+        if not self._has_ended_output:
+            self._has_ended_output = True
+            self._conn.send_eof()
 
-        :raises NotImplementedError: always; `can_write_eof` tells.
-        """
-        raise NotImplementedError("this transport can't close one side: see can_write_eof()")
-
-    def _fill(self, protocol: asyncio.BufferedProtocol, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest and not self._conn.closed:
-            buffer = memoryview(protocol.get_buffer(len(rest)))
-            if not buffer:
-                raise RuntimeError("get_buffer() returned an empty buffer")
-            count = min(len(buffer), len(rest))
-            buffer[:count] = rest[:count]
-            rest = rest[count:]
-            protocol.buffer_updated(count)
+    def _fill(self, protocol: asyncio.BufferedProtocol) -> bool:
+        buffer = memoryview(protocol.get_buffer(-1)).cast("B")
+        if not buffer:
+            raise RuntimeError("get_buffer() returned an empty buffer")
+        data = self._conn.recv(len(buffer))
+        if not data:
+            return False
+        buffer[: len(data)] = data
+        protocol.buffer_updated(len(data))
+        return True
 
     def _see_whether_peer_reads(self) -> None:
-        beyond = self._high is not None and self._conn.buffered > self._high
-        if (beyond or self._conn.congested) and not self._is_writing_paused and not self._is_lost:
+        if self._conn.congested and not self._is_writing_paused and not self._conn.closed:
             self._is_writing_paused = True
             self._protocol.pause_writing()
-            if not self._conn.congested:
-                self._look_again()
 
-    def _look_again(self) -> None:
-        """See whether the peer has read, where only a protocol's own mark was passed: nobody else tells of that."""
-        if self._is_lost or not self._is_writing_paused:
-            return
-        if self._conn.buffered <= (self._low or 0):
-            self.resume_writing()
-        else:
-            self._loop.call_later(0.01, self._look_again)
+    def _borrow_socket(self) -> TransportSocket | None:
+        if self._socket is None:
+            fd = self._conn.fileno()
+            if fd < 0:
+                return None
+            self._socket = socket.socket(fileno=fd)  # owns nothing: `lost` detaches it
+        return TransportSocket(self._socket)
 
 
-_RECEIVERS = (asyncio.Protocol, asyncio.BufferedProtocol)
+def spell(address: Address) -> tuple[Any, ...] | str:
+    """Write an address as Python's sockets do."""
+    host, port = address
+    if port is None:
+        return "" if host == "unix" else host  # a client over a UNIX socket that has no name, as most
+    return (host, port, 0, 0) if ":" in host else (host, port)
 
 
-def _spell(address: Address) -> tuple[str, int] | str:
-    return address.host if address.port is None else (address.host, address.port)
+def _error_of(reason: CloseReason) -> OSError:
+    match reason:
+        case CloseReason.RESET:
+            return ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+        case CloseReason.TIMEOUT:
+            return TimeoutError(errno.ETIMEDOUT, "a time-out of the listener has passed")
+        case _:
+            return ConnectionAbortedError(errno.ECONNABORTED, f"the connection was ended: {reason}")

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from corepool import hookimpl
 from corepool.loading import LoadError, load_target
-from corepool.streams import BlockingOptions, BlockingProtocol
+from corepool.streams import BlockingOptions, BlockingProtocol, ReadFile
+from corepool_hosting.facade import spell
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -29,6 +30,9 @@ class SocketserverOptions(BlockingOptions):
     directory: str = "."
     """Where modules are imported from first."""
 
+    limit: Annotated[int, Field(ge=1)] = 1 << 20
+    """Bytes that a line may have which is read without saying how many; socketserver itself has no limit."""
+
 
 class SocketserverHandlers(BlockingProtocol):
     """Hosts them, each connection in a thread."""
@@ -41,6 +45,7 @@ class SocketserverHandlers(BlockingProtocol):
         super().__init__(options)
         self._target = options.target
         self._directory = options.directory
+        self._limit = options.limit
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
@@ -53,23 +58,23 @@ class SocketserverHandlers(BlockingProtocol):
     def handle(self, stream: BlockingStream) -> None:
         """Make a handler, which serves as it is made: so socketserver has it."""
         server = HostedServer(stream.local, self._handler)
-        self._handler(RequestSocket(stream), _spell(stream.peer), server)  # type: ignore[arg-type]
+        self._handler(RequestSocket(stream, self._limit), spell(stream.peer), server)  # type: ignore[arg-type]
 
 
 class HostedServer:
     """What handlers find as `self.server`: where it listens, and their class."""
 
     def __init__(self, address: Address, handler: type[socketserver.BaseRequestHandler]) -> None:
-        self.server_address = _spell(address)
+        self.server_address = spell(address)
         self.RequestHandlerClass = handler
 
 
 class RequestSocket:
     """What handlers find as `self.request`: the part of a socket that a handler of one connection needs."""
 
-    def __init__(self, stream: BlockingStream) -> None:
+    def __init__(self, stream: BlockingStream, limit: int) -> None:
         self._stream = stream
-        self._timeout_s: float | None = None
+        self._limit = limit
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """Receive.
@@ -98,40 +103,37 @@ class RequestSocket:
 
     def makefile(self, mode: str = "r", buffering: int = -1, **text: Any) -> Any:
         """Make a file of it, as socket.makefile does."""
-        raw: Any = self._stream.wfile if "w" in mode else self._stream.rfile
+        raw: Any = self._stream.wfile if "w" in mode else ReadFile(self._stream, self._limit)
         if "w" in mode and buffering != 0:
             raw = io.BufferedWriter(raw, buffering if buffering > 0 else io.DEFAULT_BUFFER_SIZE)
         return raw if "b" in mode else io.TextIOWrapper(raw, **text)
 
     def settimeout(self, value: float | None) -> None:
         """Limit how long the others wait."""
-        self._timeout_s = value
         self._stream.settimeout(value)
 
     def gettimeout(self) -> float | None:
         """Give that."""
-        return self._timeout_s
+        return self._stream.gettimeout()
 
-    def getpeername(self) -> tuple[str, int] | str:
+    def getpeername(self) -> tuple[Any, ...] | str:
         """Give the client's address."""
-        return _spell(self._stream.peer)
+        return spell(self._stream.peer)
 
-    def getsockname(self) -> tuple[str, int] | str:
+    def getsockname(self) -> tuple[Any, ...] | str:
         """Give ours."""
-        return _spell(self._stream.local)
+        return spell(self._stream.local)
 
     def setsockopt(self, *_: object) -> None:
         """Do nothing: options of sockets are the transport's business (TCP_NODELAY is set)."""
 
     def shutdown(self, how: int) -> None:
-        """End the connection, if its writing side is to end."""
-        if how != socket.SHUT_RD:
+        """End our side, when what was sent has left; or the connection."""
+        if how == socket.SHUT_WR:
+            self._stream.write_eof()
+        elif how == socket.SHUT_RDWR:
             self._stream.close()
 
     def close(self) -> None:
         """End the connection."""
         self._stream.close()
-
-
-def _spell(address: Address) -> tuple[str, int] | str:
-    return address.host if address.port is None else (address.host, address.port)

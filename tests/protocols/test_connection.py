@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.conftest import Pools
 
 SOURCE = """
-import asyncio
+import asyncio, os, socket
 from corepool import hookimpl
 
 class Lab:
@@ -72,6 +72,20 @@ class Lab:
     def half(self, conn):
         conn.half_open = True
 
+    def finish(self, conn, size):
+        conn.half_open = True
+        conn.send(b"f" * int(size))
+        conn.send_eof()
+
+    def marks(self, conn):
+        conn.watermarks(0, 0)
+        conn.send(b"m")
+        conn.session["after"] = b"congested\\n" if conn.congested else b"not\\n"
+
+    def number(self, conn):
+        with socket.socket(fileno=os.dup(conn.fileno())) as sock:
+            conn.send(b"%d\\n" % (sock.getpeername() is not None))
+
     def pause(self, conn, seconds):
         conn.pause()
         self.loop.call_later(float(seconds), conn.resume)
@@ -91,6 +105,7 @@ class Lab:
 
     @hookimpl
     def on_writable(self, conn):
+        conn.send(conn.session.pop("after", b""))
         while conn.session["left"] and not conn.congested:
             count = min(50_000, conn.session["left"])
             conn.session["left"] -= count
@@ -282,6 +297,27 @@ def test_a_connection_may_speak_and_be_closed_by_another(lab: PoolProcess, clien
         assert receive_exactly(client, 6) == b"hello\n"
         other.sendall(b"evict\n")
         assert receive_all(client) == b""
+
+
+@pytest.mark.parametrize("size", [1, 3_000_000])
+def test_our_side_may_end_before_the_peers(lab: PoolProcess, client: socket.socket, size: int) -> None:
+    client.sendall(f"finish {size}\n".encode())
+    assert receive_all(client) == b"f" * size
+
+    client.sendall(b"echo but-go-on\n")
+    wait_until(lambda: (lab.directory / "received").read_bytes().endswith(b"but-go-on\n"))
+
+
+def test_a_connection_may_have_marks_of_its_own(client: socket.socket) -> None:
+    client.sendall(b"marks\n")
+
+    assert receive_exactly(client, 11) == b"mcongested\n", "one byte was more than none, and then it had left"
+
+
+def test_the_descriptor_is_there_to_be_asked(client: socket.socket) -> None:
+    client.sendall(b"number\n")
+
+    assert receive_exactly(client, 2) == b"1\n"
 
 
 def test_close_sends_what_was_sent_before_it_and_nothing_after(lab: PoolProcess, client: socket.socket) -> None:

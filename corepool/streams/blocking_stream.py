@@ -1,0 +1,374 @@
+"""The stream of a BlockingProtocol: files and a socket's calls for threads, hooks for the reactor, a lock in between.
+
+Threads never touch the connection: they leave their output in the outbox and have the loop called. The lock is held for
+moments, and only its own conditions are waited for under it.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from asyncio import IncompleteReadError
+from collections import deque
+from typing import TYPE_CHECKING
+
+from corepool.streams.endings import IS_END, DeadlineError
+from corepool.streams.inbox import Inbox, TooLongError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+    from corepool.spec.connection import Connection
+    from corepool.spec.types import Address, CloseReason
+    from corepool.streams.threads import Mailbox
+
+_PIECE = 65_536
+"""Bytes that one wait for the peer may bring or take: far below `output_limit`, which ends a connection."""
+
+
+class BlockingStream:
+    """What `handle` reads and writes: as a socket (recv, sendall), as files (rfile, wfile), or line by line."""
+
+    def __init__(self, conn: Connection[BlockingStream], mailbox: Mailbox, limit: int) -> None:
+        """Wrap a connection.
+
+        :param limit: bytes that wait for the other side, in each direction, before whoever makes them has to wait; of
+            input twice as many. And the bytes of a line at most.
+        """
+        self._conn = conn
+        self._mailbox = mailbox
+        self._limit = limit
+        self._inbox = Inbox(limit)
+        self._outbox: deque[bytes] = deque()
+        self._outbox_size = 0
+        self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)
+        self._taken = threading.Condition(self._lock)
+        self._is_sending = False
+        """The loop has been asked to send, and has not begun."""
+        self._ends_output = False
+        self._closes = False
+        self._is_paused = False
+        self._has_thread = False
+        self._gone: CloseReason | None = None
+        self._timeout_s: float | None = None
+        # Now: the kernel forgets the peer of a connection that was reset, and a thread could ask about another's.
+        self.peer: Address = conn.peer
+        """The client's address."""
+        self.local: Address = conn.local
+        """The address that it has connected to."""
+        self.listener = conn.listener
+        """The name of the listener that it came in by."""
+        self.leaving = False
+        """The worker is leaving: what is begun may be finished, within the pool's `drain_timeout`."""
+
+    # --- what the thread calls
+
+    @property
+    def rfile(self) -> ReadFile:
+        """A file for read(n), readline() and iteration over lines. Closing it closes nothing else."""
+        return ReadFile(self)  # made anew: kept here, it would be a cycle, and each connection the collector's business
+
+    @property
+    def wfile(self) -> WriteFile:
+        """A file for write(data), which sends everything, and print(..., file=io.TextIOWrapper(wfile))."""
+        return WriteFile(self)
+
+    @property
+    def closed(self) -> bool:
+        """True once nothing can be sent any more."""
+        return self._closes or self._gone is not None
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Let reads and writes that wait longer raise TimeoutError; None: they wait for ever."""
+        if seconds is not None and seconds <= 0:
+            raise ValueError(f"settimeout: expected more than 0 seconds, or None; got {seconds:g}")
+        self._timeout_s = seconds
+
+    def gettimeout(self) -> float | None:
+        """Give that."""
+        return self._timeout_s
+
+    def recv(self, limit: int) -> bytes:
+        """Wait for input.
+
+        :returns: `limit` bytes at most; b"" at the end.
+        :raises ConnectionResetError: the connection is broken; so do all that read.
+        :raises TimeoutError: nothing came in time; so do all that read.
+        """
+        return self.take(lambda inbox: inbox.take_some(limit)) if limit else b""
+
+    def readline(self) -> bytes:
+        """Read a line with its line break; what there is at the end, and then b"".
+
+        :raises ValueError: it is longer than the limit.
+        """
+        return self.take(Inbox.take_line)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readline, b"")
+
+    def readexactly(self, n: int) -> bytes:
+        """Read `n` bytes.
+
+        :raises asyncio.IncompleteReadError: the peer has ended before.
+        """
+        taken = self.rfile.read(n)
+        if len(taken) < n:
+            raise IncompleteReadError(taken, n)
+        return taken
+
+    def readuntil(self, separator: bytes = b"\n") -> bytes:
+        """Read until a separator, and with it.
+
+        :raises asyncio.IncompleteReadError: the peer has ended before.
+        :raises asyncio.LimitOverrunError: it doesn't come within the limit.
+        """
+        if not separator:
+            raise ValueError("an empty separator separates nothing")
+        return self.take(lambda inbox: inbox.take_until(separator))
+
+    def take(self, attempt: Callable[[Inbox], bytes | None], *, begun: bool = False) -> bytes:
+        """Try `attempt` on the inbox until it gives something, and wait for more in between.
+
+        :param begun: a part of what is being read was taken already.
+        """
+        with self._lock:
+            taken = attempt(self._inbox)
+            if taken is None:
+                give_up = self._give_up_at()
+                while taken is None:
+                    self._wait_for_input(give_up, begun=begun)
+                    taken = attempt(self._inbox)
+            return taken
+
+    def sendall(self, data: ReadableBuffer) -> None:
+        """Send; wait while the peer takes too little.
+
+        :raises BrokenPipeError: the connection is closed.
+        :raises TimeoutError: the peer took nothing in time.
+        """
+        view = memoryview(data).cast("B")
+        with self._lock:
+            for start in range(0, len(view), _PIECE):
+                if self._outbox_size > self._limit:
+                    self._wait_for_room()
+                if self._gone is not None:
+                    raise BrokenPipeError(f"the connection is gone: {self._gone}")
+                if self._closes or self._ends_output:
+                    raise BrokenPipeError("this side has been ended")
+                piece = bytes(view[start : start + _PIECE])
+                self._outbox.append(piece)
+                self._outbox_size += len(piece)
+                self._ask_to_send()
+
+    def write_eof(self) -> None:
+        """End this side when what was sent has left; the peer may go on."""
+        with self._lock:
+            self._ends_output = True
+            self._ask_to_send()
+
+    def close(self) -> None:
+        """Send what is left, then close; the end of `handle` does so too."""
+        with self._lock:
+            self._closes = True
+            self._ask_to_send()
+
+    def abort(self) -> None:
+        """Close at once, and forget what was not sent yet."""
+        with self._lock:
+            self._closes = True
+        self._mailbox.post(self._abort)
+
+    def _give_up_at(self) -> float | None:
+        return None if self._timeout_s is None else time.monotonic() + self._timeout_s
+
+    def _wait_for_input(self, give_up: float | None, *, begun: bool) -> None:
+        inbox = self._inbox
+        if self._gone is not None:
+            raise ConnectionResetError(f"the connection is gone: {self._gone}")
+        if self._is_paused:
+            # However much is there, it was not enough.
+            self._is_paused = False
+            self._mailbox.post(self._conn.resume)
+        seen = len(inbox.data)
+        # Between two requests: a worker that leaves need not wait for this connection.
+        self._conn.busy = begun or seen > 0
+        try:
+            while len(inbox.data) == seen and not inbox.is_ended and self._gone is None:
+                self._wait(self._arrived, give_up)
+        finally:
+            self._conn.busy = True
+
+    def _wait_for_room(self) -> None:
+        give_up = self._give_up_at()
+        while self._outbox_size > self._limit and self._gone is None:
+            self._wait(self._taken, give_up)
+
+    def _wait(self, condition: threading.Condition, give_up: float | None) -> None:
+        if give_up is None:
+            condition.wait()
+            return
+        left_s = give_up - time.monotonic()
+        if left_s <= 0:
+            raise DeadlineError(f"nothing happened within {self._timeout_s:g} s")
+        condition.wait(left_s)
+
+    def _ask_to_send(self) -> None:
+        if not self._is_sending:
+            self._is_sending = True
+            self._mailbox.post(self.send)
+
+    # --- what the protocol calls, in the thread
+
+    def begin(self) -> bool:
+        """Take note that there is a thread for it; False: the client has gone without a word meanwhile."""
+        with self._lock:
+            self._has_thread = True
+            if self._gone is not None and not self._inbox.data:
+                return False
+            self._conn.busy = True
+            return True
+
+    def is_over(self) -> bool:
+        """Tell whether nothing more comes from the peer."""
+        return self._gone is not None or self._inbox.is_ended
+
+    # --- what the protocol calls, in the loop
+
+    def feed(self) -> None:
+        """Take what has arrived."""
+        conn, inbox = self._conn, self._inbox
+        data = conn.recv()
+        if not data and not conn.eof:
+            return
+        with self._lock:
+            if data:
+                conn.busy = True  # with or without a thread: it has asked for something
+                inbox.data += data
+            inbox.is_ended = inbox.is_ended or conn.eof
+            if inbox.full and not self._is_paused:
+                self._is_paused = True
+                conn.pause()
+            self._arrived.notify()
+
+    def send(self) -> None:
+        """Send what the thread has made, as far as the peer takes it; then end what it has ended."""
+        conn = self._conn
+        with self._lock:
+            self._is_sending = False
+            while self._outbox and not conn.congested:
+                piece = self._outbox.popleft()
+                self._outbox_size -= len(piece)
+                conn.send(piece)
+            if self._outbox and not conn.closed:
+                return  # `on_writable` comes back to it
+            self._taken.notify()
+            if self._closes:
+                self._inbox.forget()
+                conn.busy = False
+                conn.close()
+                if self._is_paused:
+                    conn.resume()  # or a peer that hangs up before it has taken everything would not be noticed
+            elif self._ends_output:
+                conn.send_eof()
+
+    def lost(self, reason: CloseReason) -> None:
+        """Wake the thread: the connection is gone."""
+        with self._lock:
+            self._gone = reason
+            if reason in IS_END:
+                self._inbox.is_ended = True
+            self._outbox.clear()
+            self._outbox_size = 0
+            self._arrived.notify_all()
+            self._taken.notify_all()
+
+    def _abort(self) -> None:
+        self._conn.busy = False
+        self._conn.abort()
+
+
+class ReadFile(io.BufferedIOBase):
+    """What arrives, as a binary file. It keeps nothing back: the stream knows what was not read."""
+
+    def __init__(self, stream: BlockingStream, longest: int | None = None) -> None:
+        """Read from `stream`.
+
+        :param longest: bytes that a line may have; None: as many as the stream's limit.
+        """
+        self._stream = stream
+        self._longest = longest
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read `size` bytes, fewer only at the end; -1: to the end."""
+        left = -1 if size is None else size
+        pieces: list[bytes] = []
+        while left:
+            most = left if left > 0 else _PIECE
+            piece = self._stream.take(lambda inbox: inbox.take_some(most), begun=bool(pieces))  # noqa: B023  # at once
+            if not piece:
+                break
+            pieces.append(piece)
+            left -= len(piece) if left > 0 else 0
+        return b"".join(pieces)
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Read what is there, at least a byte; b"" at the end."""
+        return self._stream.recv(size if size >= 0 else _PIECE)
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Fill `buffer`, less only at the end."""
+        return _put(self.read(memoryview(buffer).nbytes), buffer)
+
+    def readinto1(self, buffer: WriteableBuffer, /) -> int:
+        """Read into `buffer` what is there."""
+        return _put(self.read1(memoryview(buffer).nbytes), buffer)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Read a line with its line break, at most `size` bytes of it; what there is at the end, and then b"".
+
+        :raises ValueError: no `size` is given, and it is longer than the limit.
+        """
+        if size is None or size < 0:
+            if self._longest is None:
+                return self._stream.readline()
+            line = self.readline(self._longest + 1)
+            if len(line) > self._longest:
+                raise TooLongError(f"a line has more than {self._longest} bytes", len(line))
+            return line
+        pieces: list[bytes] = []
+        left = size
+        while left:
+            piece = self._stream.take(lambda inbox: inbox.take_line_of(left), begun=bool(pieces))  # noqa: B023
+            pieces.append(piece)
+            left -= len(piece)
+            if not piece or piece.endswith(b"\n"):
+                break
+        return b"".join(pieces)
+
+
+class WriteFile(io.RawIOBase):
+    """What is sent, as a binary file."""
+
+    def __init__(self, stream: BlockingStream) -> None:
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Send all of it."""
+        self._stream.sendall(data)
+        return memoryview(data).nbytes
+
+
+def _put(data: bytes, buffer: WriteableBuffer) -> int:
+    memoryview(buffer).cast("B")[: len(data)] = data
+    return len(data)

@@ -1,0 +1,114 @@
+"""The threads of a BlockingProtocol, and the way from them back into the loop.
+
+Not a ThreadPoolExecutor: these are daemons, so that one that never returns keeps no process from ending; they can be
+waited for with a bound; and a job costs neither a Future nor a call into the loop of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from corepool.spec.types import ThreadGauge
+
+log = logging.getLogger(__name__)
+
+_COMPLAINT_INTERVAL_S = 1.0
+
+
+class Mailbox:
+    """Calls that threads want to have made in the loop. However many there are, the loop is woken once."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._calls: deque[Callable[[], None]] = deque()
+        self._lock = threading.Lock()
+        self._is_woken = False
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Have `call` made in the loop, after those that were posted before. From any thread."""
+        with self._lock:
+            self._calls.append(call)
+            if self._is_woken:
+                return
+            self._is_woken = True
+        try:
+            self._loop.call_soon_threadsafe(self._deliver)
+        except RuntimeError:
+            pass  # the worker has ended
+
+    def _deliver(self) -> None:
+        with self._lock:
+            calls, self._calls = self._calls, deque()
+            self._is_woken = False
+        for call in calls:
+            try:
+                call()
+            except Exception:
+                log.exception("what a thread has asked for failed")
+
+
+class Threads:
+    """At most so many threads, made when they are needed. Jobs that find none wait in the order in which they came."""
+
+    def __init__(self, name: str, mailbox: Mailbox, gauge: ThreadGauge) -> None:
+        """Use as many threads as `gauge` says at most, and keep it true.
+
+        :param name: what the threads and the log call them.
+        """
+        self._name = name
+        self._mailbox = mailbox
+        self._gauge = gauge
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._unfinished = 0  # counted in the loop's thread alone
+        self._complained_at = -_COMPLAINT_INTERVAL_S
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Have `job` run in a thread. It must not raise. From the loop's thread."""
+        self._count(1)
+        if self._gauge.waiting:
+            self._complain()
+        elif self._unfinished > len(self._threads):
+            thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._jobs.put(job)
+
+    def stop(self, patience_s: float) -> int:
+        """Let the idle ones end, wait so long for the others, and give the number of those that still run."""
+        give_up = time.monotonic() + patience_s
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join(max(0.0, give_up - time.monotonic()))
+        return sum(thread.is_alive() for thread in self._threads)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+            del job  # it would keep what it has served until there is another
+            self._mailbox.post(self._finished)
+
+    def _finished(self) -> None:
+        self._count(-1)
+
+    def _count(self, change: int) -> None:
+        self._unfinished += change
+        self._gauge.busy = min(self._unfinished, self._gauge.most)
+        self._gauge.waiting = self._unfinished - self._gauge.busy
+
+    def _complain(self) -> None:
+        now = time.monotonic()
+        if now - self._complained_at >= _COMPLAINT_INTERVAL_S:
+            self._complained_at = now
+            gauge = self._gauge
+            log.warning("every thread is busy protocol=%s threads=%d waiting=%d", self._name, gauge.most, gauge.waiting)

@@ -1,0 +1,353 @@
+"""What asyncio promises to protocols, and a socket to handlers, holds where they are hosted."""
+
+from __future__ import annotations
+
+import http.client
+import smtplib
+import socket
+import ssl
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from operated import reload_by_signal
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect as connect_websocket
+
+from corepool.testing.sockets import connect, receive_all, receive_exactly
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from corepool.testing.pool import PoolProcess
+    from tests.conftest import Pools
+
+SOURCE = """
+import asyncio, http.server, os, socket, socketserver, ssl
+
+class Lab(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def say(self, *facts):
+        self.transport.write(" ".join(map(str, facts)).encode() + b"\\n")
+
+    def data_received(self, data):
+        getattr(self, data.decode().strip())()
+
+    def facts(self):
+        transport = self.transport
+        sock = transport.get_extra_info("socket")
+        same = sock.getpeername() == transport.get_extra_info("peername")
+        self.say(same, len(transport.get_extra_info("sockname")), transport.get_extra_info("cipher", "none"),
+                 transport.get_write_buffer_limits(), transport.can_write_eof(), transport.get_protocol() is self)
+
+    def end(self):
+        self.say("no more")
+        self.transport.write_eof()
+        try:
+            self.transport.write(b"x")
+        except RuntimeError:
+            open("refused", "w").close()
+
+    def note(self):
+        open("noted", "w").close()
+        self.transport.close()
+
+    def wrong(self):
+        try:
+            self.transport.write(5)
+        except TypeError:
+            self.say("refused")
+
+    def limits(self):
+        self.events = []
+        self.transport.set_write_buffer_limits(0)
+        self.say("x")
+        self.events.append("written")
+
+    def pause_writing(self):
+        self.events.append("pause")
+
+    def resume_writing(self):
+        self.transport.set_write_buffer_limits()
+        self.say(*self.events, "resume")
+
+    def fail(self):
+        raise ValueError("asked to fail")
+
+    def other(self):
+        self.say("other")
+        protocol = Other()
+        protocol.transport = self.transport
+        self.transport.set_protocol(protocol)
+
+    def eof_received(self):
+        self.say("bye")
+
+    def connection_lost(self, error):
+        transport = self.transport
+        print(repr(error), bool(transport.get_extra_info("peername")), transport.get_extra_info("socket"),
+              transport.is_closing(), file=open("lost", "w"))
+
+
+class Other(asyncio.BufferedProtocol):
+    buffer = bytearray(2)
+
+    def get_buffer(self, sizehint):
+        return self.buffer
+
+    def buffer_updated(self, count):
+        self.transport.write(b"<" + self.buffer[:count] + b">")
+
+    def eof_received(self):
+        asyncio.get_running_loop().call_soon(self.later)
+        return True
+
+    def later(self):
+        self.transport.write(b"later")
+        self.transport.close()
+
+
+async def streams(reader, writer):
+    while line := await reader.readline():
+        writer.write(line)
+    open("ended", "w").close()
+    await asyncio.sleep(0.2)
+    open("cleaned up", "w").close()
+
+
+async def with_tls():
+    await asyncio.start_server(streams, ssl=ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))
+
+
+async def fails_later():
+    await asyncio.start_server(streams)
+    while not os.path.exists("fail"):
+        await asyncio.sleep(0.01)
+    os.unlink("fail")
+    raise ValueError("asked to fail later")
+
+
+async def two():
+    first = await asyncio.start_server(streams)
+    second = await asyncio.start_unix_server(streams, "second")
+    async with first, second:
+        await asyncio.gather(first.serve_forever(), second.serve_forever())
+
+
+async def websocket():
+    from websockets.asyncio.server import serve
+
+    async def echo(connection):
+        async for message in connection:
+            await connection.send(message)
+
+    async with serve(echo, "127.0.0.1", 1) as server:
+        await server.serve_forever()
+
+
+def smtp():
+    from aiosmtpd.handlers import Debugging
+    from aiosmtpd.smtp import SMTP
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain("cert.pem", "key.pem")
+    return SMTP(Debugging(open("mail", "a", buffering=1)), hostname="corepool.test", tls_context=context)
+
+
+class Web(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    timeout = 20
+
+    def do_POST(self):
+        content = self.rfile.read(int(self.headers["Content-Length"])).upper()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+class Lines(socketserver.StreamRequestHandler):
+    def handle(self):
+        for line in self.rfile:
+            self.wfile.write(b"%d\\n" % len(line))
+
+
+class Half(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.sendall(b"no more")
+        self.request.shutdown(socket.SHUT_WR)
+        with self.request.makefile("r", encoding="utf-8") as lines:
+            open("after", "w").write(lines.readline())
+"""
+TOML = """
+[pool]
+workers = 1
+drain_timeout = 5
+[[listener]]
+name = "it"
+bind = ["{bind}"]
+protocol = "{protocol}"
+options = {{ target = "application:{target}" {more} }}
+"""
+
+
+def start(
+    pool: Pools,
+    target: str,
+    *,
+    protocol: str = "asyncio",
+    bind: str = "tcp://127.0.0.1:0",
+    more: str = "",
+    traceback: bool = False,
+) -> PoolProcess:
+    toml = TOML.format(protocol=protocol, target=target, bind=bind, more=more)
+    environment = {"PYTHONDONTWRITEBYTECODE": "1"}
+    return pool(toml, files={"application.py": SOURCE}, environment=environment, traceback=traceback)
+
+
+def ask(client: socket.socket, command: bytes, reply: bytes) -> None:
+    client.sendall(command + b"\n")
+    assert receive_exactly(client, len(reply)) == reply
+
+
+@pytest.mark.parametrize(("bind", "length"), [("tcp://127.0.0.1:0", 2), ("tcp://[::1]:0", 4)])
+def test_a_transport_knows_its_facts(pool: Pools, bind: str, length: int) -> None:
+    running = start(pool, "Lab", bind=bind)
+    with running.connect() as client:
+        ask(client, b"facts", f"True {length} none (16384, 65536) True True\n".encode())
+
+
+def test_a_transport_ends_its_side_before_the_peer_does(pool: Pools) -> None:
+    running = start(pool, "Lab")
+    with running.connect() as client:
+        client.sendall(b"end\n")
+        assert receive_all(client) == b"no more\n"
+        assert (running.directory / "refused").exists()
+        client.sendall(b"note\n")
+        wait_until((running.directory / "noted").exists, what="it still listens")
+
+
+def test_what_can_not_be_written_is_refused(pool: Pools) -> None:
+    with start(pool, "Lab").connect() as client:
+        ask(client, b"wrong", b"refused\n")
+
+
+def test_limits_of_zero_wait_for_every_byte(pool: Pools) -> None:
+    with start(pool, "Lab").connect() as client:
+        ask(client, b"limits", b"x\npause written resume\n")
+
+
+def test_another_protocol_goes_on_and_says_something_after_the_end(pool: Pools) -> None:
+    with start(pool, "Lab").connect() as client:
+        ask(client, b"other", b"other\n")
+        client.sendall(b"abc")
+        assert receive_exactly(client, 7) == b"<ab><c>"
+        client.shutdown(socket.SHUT_WR)
+        assert receive_all(client) == b"later"
+
+
+def test_connection_lost_is_told_what_a_protocol_has_raised(pool: Pools) -> None:
+    running = start(pool, "Lab", traceback=True)
+    with running.connect() as client:
+        client.sendall(b"fail\n")
+        assert receive_all(client) == b""
+    lost = running.directory / "lost"
+    wait_until(lambda: lost.exists() and lost.read_text().endswith("\n"))
+    assert lost.read_text() == "ValueError('asked to fail') True None True\n"
+
+
+def test_coroutines_clean_up_when_their_worker_ends(pool: Pools) -> None:
+    running = start(pool, "streams", more=", idle_after = 0")
+    with running.connect() as client:
+        ask(client, b"one", b"one\n")
+        running.stop()
+    assert (running.directory / "ended").exists()
+    assert (running.directory / "cleaned up").exists()
+
+
+def test_a_starter_that_wants_tls_is_not_served_in_the_clear(pool: Pools) -> None:
+    toml = TOML.format(protocol="asyncio", target="with_tls", bind="tcp://127.0.0.1:0", more="")
+    running = pool(toml, files={"application.py": SOURCE}, wait=False, exit_status=3, traceback=True)
+    running.wait()
+    assert "it asks for a server with TLS, the transport's business here" in running.stderr
+
+
+def test_a_starter_that_fails_later_costs_its_worker(pool: Pools) -> None:
+    running = start(pool, "fails_later", traceback=True)
+    (before,) = running.workers()
+    (running.directory / "fail").touch()
+    wait_until(lambda: running.workers() and running.workers() != [before])
+    assert "ValueError: asked to fail later" in running.stderr
+    with running.connect() as client:
+        ask(client, b"one", b"one\n")
+
+
+def test_the_second_server_of_a_starter_is_a_real_one(pool: Pools) -> None:
+    running = start(pool, "two")
+    second = running.directory / "second"
+    wait_until(second.exists)
+    for client in (running.connect(), connect(f"unix:{second}")):
+        with client:
+            ask(client, b"one", b"one\n")
+
+
+def test_websockets_are_told_that_their_worker_leaves(pool: Pools) -> None:
+    running = start(pool, "websocket")
+    with connect_websocket(running.urls()[0].replace("tcp://", "ws://")) as client:
+        client.send("hello")
+        assert client.recv(timeout=20) == "hello"
+        reload_by_signal(running)
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv(timeout=20)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1001
+
+
+def test_mail_is_received_over_starttls(pool: Pools, tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)  # noqa: S603
+    toml = TOML.format(protocol="asyncio", target="smtp", bind="tcp://127.0.0.1:0", more="")
+    files = {"application.py": SOURCE, "cert.pem": certificate.read_text(), "key.pem": key.read_text()}
+    running = pool(toml, files=files)
+    host, _, port = running.urls()[0].removeprefix("tcp://").rpartition(":")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_verify_locations(certificate)
+    with smtplib.SMTP(host, int(port), timeout=20) as client:
+        client.starttls(context=context)
+        client.sendmail("a@example.com", ["b@example.com"], "Subject: secret\r\n\r\nHello.\r\n")
+    assert "Subject: secret" in (running.directory / "mail").read_text()
+
+
+def test_an_http_server_of_the_standard_library_is_hosted(pool: Pools) -> None:
+    running = start(pool, "Web", protocol="socketserver")
+    client = http.client.HTTPConnection(running.urls()[0].removeprefix("tcp://"), timeout=20)
+    for size in (5, 500_000):
+        client.request("POST", "/", b"x" * size)
+        response = client.getresponse()
+        assert response.status == 200
+        assert response.read() == b"X" * size
+    client.close()
+
+
+def test_a_line_may_be_as_long_as_the_option_says(pool: Pools) -> None:
+    running = start(pool, "Lines", protocol="socketserver", more=", limit = 300_000")
+    with running.connect() as client:
+        client.sendall(b"x" * 299_999 + b"\n" + b"y\n" + b"z" * 300_001)
+        assert receive_all(client) == b"300000\n2\n"
+
+
+def test_a_handler_ends_its_side_before_the_peer_does(pool: Pools) -> None:
+    running = start(pool, "Half", protocol="socketserver")
+    with running.connect() as client:
+        assert receive_all(client) == b"no more"
+        client.sendall(b"but I do\n")
+    after = running.directory / "after"
+    wait_until(lambda: after.exists() and after.read_text() == "but I do\n")
