@@ -15,7 +15,7 @@ from kv_client import kv_toml
 
 if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from corepool.testing.pool import PoolProcess
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 ECHO = """
 [pool]

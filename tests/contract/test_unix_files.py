@@ -22,7 +22,7 @@ from corepool.testing.waiting import wait_until
 from corepool_unix import Unix
 
 if TYPE_CHECKING:
-    from conftest import Pools
+    from corepool.testing.pools import Pools
 
 BACKLOG = 16
 STARTS = 8  # at once; more only wait for the lock in turn

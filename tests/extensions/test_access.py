@@ -18,7 +18,7 @@ from corepool.testing.waiting import DEADLINE_S, wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 ALLOW_ONE = 'access\nallow = ["127.0.0.2"]'
 DENY_ONE = 'access\ndeny = ["127.0.0.2"]'

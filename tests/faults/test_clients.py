@@ -20,7 +20,7 @@ from corepool.testing.sockets import connect, receive_all, receive_exactly, rese
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 ECHO = """
 [pool]

@@ -10,7 +10,7 @@ from http_client import http_toml
 
 if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 HERE = Path(__file__).parent
 

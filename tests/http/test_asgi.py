@@ -18,7 +18,7 @@ from corepool.testing.sockets import connect, receive_exactly
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 HERE = Path(__file__).parent
 

@@ -13,7 +13,7 @@ from websockets.sync.client import connect as connect_websocket
 
 if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 HERE = Path(__file__).parent
 

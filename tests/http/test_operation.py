@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import socket
 
     from corepool.testing.pool import PoolProcess
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 HERE = Path(__file__).parent
 ECHO = {"target": "applications:echo", "directory": str(HERE)}

@@ -14,7 +14,7 @@ from corepool.testing.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 
 def test_the_page_shows_the_pool_as_it_is(pool: Pools) -> None:

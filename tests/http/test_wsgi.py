@@ -16,7 +16,7 @@ from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 HERE = Path(__file__).parent
 

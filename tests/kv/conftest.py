@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from corepool.testing.pool import PoolProcess
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 
 @pytest.fixture

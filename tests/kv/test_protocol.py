@@ -22,7 +22,7 @@ from corepool_kv.requests import CarefulReader, ProtocolError, RequestReader
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
     Clients = Callable[[PoolProcess], Client]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kv_client import Client
 
     from corepool.testing.pool import PoolProcess
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 Words = tuple[str, ...]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
     Clients = Callable[[PoolProcess], Client]
 

@@ -16,7 +16,7 @@ from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 CLIENTS = int(os.environ.get("TEST_CLIENTS", "100"))
 KILLS = int(os.environ.get("TEST_KILLS", "4"))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import socket
 
     from corepool.testing.pool import PoolProcess
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1"}
 GET = b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n"

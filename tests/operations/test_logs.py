@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from corepool.testing.pool import PoolProcess
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 RAISES = """
 import logging

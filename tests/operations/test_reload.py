@@ -20,7 +20,7 @@ from corepool.testing.sockets import connect, receive_all
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 
 @pytest.mark.parametrize("dispatcher", ["least-connections", "kernel"])

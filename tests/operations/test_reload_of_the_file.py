@@ -15,7 +15,7 @@ from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 ECHO = """
 [[listener]]

@@ -14,7 +14,7 @@ from corepool.testing.waiting import wait_until
 from corepool_scale import Busyness, Fixed
 
 if TYPE_CHECKING:
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 SLOW = """
 import time

@@ -18,7 +18,7 @@ from corepool.cli.top import View, sparkline
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 
 def test_it_shows_workers_and_rates_until_it_is_ended(pool: Pools) -> None:

@@ -12,7 +12,7 @@ import pytest
 from corepool.testing.sockets import receive_exactly
 
 if TYPE_CHECKING:
-    from conftest import Pools
+    from corepool.testing.pools import Pools
 
 PLUGINS_TOML = """
 [pool]

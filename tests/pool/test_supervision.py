@@ -21,7 +21,7 @@ from corepool.testing.waiting import wait_until
 if TYPE_CHECKING:
     import socket
 
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 
 def ask(sock: socket.socket, line: str) -> str:

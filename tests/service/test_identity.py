@@ -22,7 +22,7 @@ from corepool.testing.pool import PoolProcess
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 NOBODY = pwd.getpwnam("nobody")
 EPERM = 1

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 
 def is_locked(path: Path) -> bool:

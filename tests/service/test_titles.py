@@ -10,7 +10,7 @@ from insider import config, evaluate, files
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.conftest import Pools
+    from corepool.testing.pools import Pools
 
 BEATS_OFTEN = 'heartbeat_timeout = "400ms"'
 

@@ -1,33 +1,40 @@
-"""Fixtures that start real pools, and insist that each of them ends as it should."""
+"""The pools of one test: each is stopped at its end, which insists that it ended as it should."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
-
-import pytest
+from typing import TYPE_CHECKING, Self
 
 from corepool.testing.pool import PoolProcess
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from types import TracebackType
     from typing import Unpack
 
     from corepool.testing.pool import Surroundings
 
-LEAVE_WITHIN_S = 5.0  # workers of a master that was killed; the others are gone before it
+_LEAVE_WITHIN_S = 5.0  # workers of a master that was killed; the others are gone before it
 
 
 class Pools:
     """Starts the pools of one test: `pool(toml)` as `corepool run`, `pool.serve(...)` as `corepool serve`.
 
     Keywords are those of PoolProcess, and what the test expects of the end: `exit_status`, and
-    `traceback=True` where the log may hold one.
+    `traceback=True` where the log may hold one. At the end of the test each pool is stopped; then its exit status
+    must be the expected one, no process of it may be left, and no traceback may be in its log.
     """
 
-    def __init__(self, stack: contextlib.ExitStack) -> None:
-        self._stack = stack
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
 
     def __call__(
         self,
@@ -37,6 +44,7 @@ class Pools:
         traceback: bool = False,
         **surroundings: Unpack[Surroundings],
     ) -> PoolProcess:
+        """Start `corepool run` with this configuration."""
         return self._start(PoolProcess.run(toml, **surroundings), exit_status, traceback)
 
     def serve(
@@ -46,6 +54,7 @@ class Pools:
         traceback: bool = False,
         **surroundings: Unpack[Surroundings],
     ) -> PoolProcess:
+        """Start `corepool serve` with these arguments."""
         return self._start(PoolProcess.serve(*arguments, **surroundings), exit_status, traceback)
 
     def _start(self, pool: PoolProcess, exit_status: int, traceback: bool) -> PoolProcess:  # noqa: FBT001
@@ -54,20 +63,14 @@ class Pools:
         return pool
 
 
-@pytest.fixture
-def pool() -> Iterator[Pools]:
-    """Start pools; at the end of the test stop them and check exit status, stray processes and the log."""
-    with contextlib.ExitStack() as stack:
-        yield Pools(stack)
-
-
 def _assert_clean_end(pool: PoolProcess, exit_status: int, traceback: bool) -> None:  # noqa: FBT001
     try:
         if pool.running:
             pool.stop()
         else:
-            assert pool.wait() == exit_status
-        wait_until(lambda: not pool.left_over(), LEAVE_WITHIN_S, "every process of the pool gone")
-        assert traceback or "Traceback" not in pool.stderr
+            status = pool.wait()
+            assert status == exit_status, f"exit status {status}, expected {exit_status}"
+        wait_until(lambda: not pool.left_over(), _LEAVE_WITHIN_S, "every process of the pool gone")
+        assert traceback or "Traceback" not in pool.stderr, "there is a traceback in the log"
     finally:
         print(pool.stderr)  # noqa: T201 - pytest shows it beside a failure, and only then

@@ -1,0 +1,152 @@
+"""A connection in memory: what hooks see, without a socket under it.
+
+It keeps the promises of `corepool.Connection` as the worker's does (tests/testing/ compares the two): order, the
+budget of reads, what `close` and `abort` leave, when output is congested. Time does not pass in it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from corepool.spec.types import CloseReason
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike, ReadableBuffer
+
+    from corepool.spec.types import Address
+
+_READS_PER_EVENT = 4  # as in a worker: then the others get their turn
+
+
+class MemoryConnection:
+    """Implements `corepool.Connection`. What the client does to it is `corepool.testing.conversation`'s."""
+
+    def __init__(self, number: int, listener: str, peer: Address, local: Address, high_water: int) -> None:
+        """Begin; nobody was told yet.
+
+        :param high_water: bytes of output above which it is congested, as the listener's `output_high_water`.
+        """
+        self.id = number
+        self.listener = listener
+        self.peer = peer
+        self.local = local
+        self.session: object = None
+        self.eof = False
+        self.half_open = False
+        self.busy = False
+        self.stays = False
+        self.quiet_s = 0.0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.reason: CloseReason | None = None
+        """Why it ends; None while it is open."""
+        self.paused = False
+        """`pause` was called."""
+        self.deadline_s: float | None = None
+        """What `deadline` was called with last."""
+        self.incoming = bytearray()
+        """What the client has sent and nobody has received."""
+        self.outgoing = bytearray()
+        """What was sent and the client has not taken."""
+        self.peer_has_ended = False
+        self.is_broken = False
+        """The client has broken it: who receives finds out."""
+        self.was_congested = False
+        self._high_water = high_water
+        self._reads_left = _READS_PER_EVENT
+
+    @property
+    def closed(self) -> bool:
+        """Whether it ends."""
+        return self.reason is not None
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that the client has not taken."""
+        return len(self.outgoing)
+
+    @property
+    def congested(self) -> bool:
+        """Whether there are too many of them."""
+        return len(self.outgoing) > self._high_water
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it was congested, and `on_writable` is due."""
+        return self.was_congested and self.buffered * 2 <= self._high_water and not self.closed
+
+    def recv(self, limit: int = 65536) -> bytes:
+        """Take what the client has sent."""
+        if not self._reads_left:
+            return b""
+        self._reads_left -= 1
+        if self.is_broken:
+            self.break_off(CloseReason.RESET)
+            return b""
+        data = bytes(self.incoming[:limit])
+        del self.incoming[:limit]
+        self.bytes_in += len(data)
+        if not data and limit > 0 and self.peer_has_ended:
+            self.eof = True
+        return data
+
+    def send(self, data: ReadableBuffer) -> None:
+        """Buffer for the client."""
+        if not self.closed:
+            self.outgoing += data
+
+    def sendfile(self, file: FileDescriptorLike, offset: int, count: int) -> None:
+        """Buffer a part of a file; abort when there is not as much."""
+        descriptor = file if isinstance(file, int) else file.fileno()
+        data = os.pread(descriptor, max(0, count), offset)
+        self.send(data)
+        if len(data) < count:
+            self.break_off(CloseReason.RESET)
+
+    def close(self) -> None:
+        """End, when the client has taken what is buffered."""
+        self.end(CloseReason.CLOSED)
+
+    def abort(self) -> None:
+        """End now."""
+        self.break_off(CloseReason.ABORTED)
+
+    def pause(self) -> None:
+        """Leave what comes where it is."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+        self.paused = False
+
+    def deadline(self, seconds: float | None) -> None:
+        """Note it."""
+        self.deadline_s = seconds
+
+    # --- what the conversation calls
+
+    def begin_event(self) -> None:
+        """Allow as many reads as one event may make."""
+        self._reads_left = _READS_PER_EVENT
+
+    def end(self, reason: CloseReason) -> None:
+        """End for this reason, if it does not end already."""
+        self.reason = self.reason or reason
+
+    def break_off(self, reason: CloseReason) -> None:
+        """End, and forget what is buffered."""
+        self.outgoing.clear()
+        self.was_congested = False
+        self.end(reason)
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether `on_readable` is due."""
+        waits = bool(self.incoming) or self.is_broken or (self.peer_has_ended and not self.eof)
+        return waits and not (self.paused or self.closed or self.was_congested)
+
+    @property
+    def is_between_requests(self) -> bool:
+        """Whether another worker could go on with it, as far as the core can tell."""
+        return not (self.busy or self.stays or self.paused or self.eof or self.outgoing or self.closed)

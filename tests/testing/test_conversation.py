@@ -1,0 +1,310 @@
+"""A protocol in memory behaves as one in a worker: the same protocol tells the same story in both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from extension_client import plugin_files
+
+from corepool import CloseReason, TimeoutKind, hookimpl
+from corepool.errors import PluginError
+from corepool.streams import Stream, StreamProtocol
+from corepool.testing.sockets import receive_exactly, reset
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from corepool.testing.conversation import Conversation, Conversations
+    from corepool.testing.pools import Pools
+
+# Of each line a word: what is told in "story.txt" is what the protocol has seen.
+STORYTELLER = """
+from corepool import hookimpl
+
+class Storyteller:
+    def tell(self, *words):
+        with open("story.txt", "a") as file:
+            print(*words, file=file)
+
+    @hookimpl
+    def on_accept(self, conn):
+        self.tell("accept", conn.listener, conn.closed)
+        conn.send(b"hello\\n")
+
+    @hookimpl
+    def on_readable(self, conn):
+        data = conn.recv()
+        if not data:
+            self.tell("nothing", conn.eof)
+        for word in data.decode().split():
+            self.tell("word", word)
+            match word:
+                case "close":
+                    conn.send(b"bye\\n")
+                    conn.close()
+                    conn.send(b"never\\n")
+                case "abort":
+                    conn.send(b"never\\n")
+                    conn.abort()
+                case "half":
+                    conn.half_open = True
+                case "big":
+                    conn.send(b"x" * 100_000 + b"\\n")
+                case "file":
+                    with open(__file__, "rb") as file:
+                        conn.sendfile(file, 1, 4)
+                    conn.send(b"\\n")
+                case _:
+                    conn.send(word.encode() + b"\\n")
+        if conn.eof and conn.half_open:
+            conn.send(b"last\\n")
+            conn.close()
+
+    @hookimpl
+    def on_close(self, conn, reason):
+        self.tell("close", reason, conn.closed, conn.session)
+"""
+
+Step = tuple[str, bytes]
+STORIES = {
+    "the client ends": [("send", b"one two\n"), ("expect", b"hello\none\ntwo\n"), ("end", b"")],
+    "the protocol closes": [("send", b"one close three\n"), ("expect", b"hello\none\nbye\n")],
+    "the protocol aborts": [("expect", b"hello\n"), ("send", b"abort\n")],
+    "the client ends its side, the protocol later": [
+        ("send", b"half\n"),
+        ("expect", b"hello\n"),
+        ("end", b""),
+        ("expect", b"last\n"),
+    ],
+    "the client breaks off": [("send", b"one\n"), ("expect", b"hello\none\n"), ("reset", b"")],
+    "much output, and a file": [
+        ("send", b"big file\n"),
+        ("expect", b"hello\n" + b"x" * 100_000 + b"\nfrom\n"),
+        ("end", b""),
+    ],
+}
+
+
+@pytest.fixture
+def storyteller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Make one whose story goes to the test's folder."""
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "storyteller.py"
+    source.write_text(STORYTELLER)
+    names: dict[str, Any] = {"__file__": str(source)}
+    exec(compile(STORYTELLER, source, "exec"), names)  # noqa: S102 - our own words, above
+    return names["Storyteller"]()
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_protocol_in_memory_and_in_a_worker_have_the_same_story(
+    connection: Conversations, pool: Pools, storyteller: Any, tmp_path: Path, story: str
+) -> None:
+    in_memory = connection(storyteller, listener="storyteller")
+    for step, data in STORIES[story]:
+        match step:
+            case "send":
+                in_memory.send(data)
+            case "expect":
+                assert in_memory.receive() == data
+            case "end":
+                in_memory.end()
+            case "reset":
+                in_memory.reset()
+
+    files = plugin_files("storyteller", "Storyteller", STORYTELLER)
+    running = pool.serve("storyteller", "-b", "tcp://127.0.0.1:0", "-w", "1", files=files)
+    told = running.directory / "story.txt"
+    client = running.connect()
+    for step, data in STORIES[story]:
+        match step:
+            case "send":
+                client.sendall(data)
+            case "expect":
+                assert receive_exactly(client, len(data)) == data
+            case "end":
+                client.shutdown(1)
+            case "reset":
+                reset(client)
+
+    assert in_memory.reason is not None
+    wait_until(lambda: told.exists() and "close " in told.read_text(), what="the connection's end")
+    assert (tmp_path / "story.txt").read_text() == told.read_text()
+
+
+def test_output_that_nobody_takes_is_congested_and_on_writable_goes_on(connection: Conversations) -> None:
+    class Producer:
+        left = 5
+
+        @hookimpl
+        def on_readable(self, conn: Any) -> None:
+            conn.recv()
+            self.on_writable(conn)
+
+        @hookimpl
+        def on_writable(self, conn: Any) -> None:
+            while self.left and not conn.congested:
+                conn.send(b"x" * 60)
+                self.left -= 1
+
+    client = connection(Producer(), high_water=100)
+    client.stop_reading()
+
+    client.send(b"go")
+    assert (client.receive(), client.conn.buffered, client.conn.congested) == (b"", 120, True)
+    client.read_on()
+
+    assert client.receive() == b"x" * 300
+
+
+def test_a_protocol_that_never_reads_is_found_out(connection: Conversations) -> None:
+    class Deaf:
+        @hookimpl
+        def on_readable(self, conn: Any) -> None: ...
+
+    with pytest.raises(AssertionError, match="on_readable has left input for 1000 calls"):
+        connection(Deaf()).send(b"anybody there?")
+
+
+def test_an_exception_is_the_tests_and_the_connection_is_over(connection: Conversations) -> None:
+    class Breaks:
+        reasons: list[CloseReason]
+
+        @hookimpl
+        def on_readable(self, conn: Any) -> None:
+            conn.send(b"lost")
+            raise ValueError("as asked")
+
+        @hookimpl
+        def on_close(self, reason: CloseReason) -> None:
+            self.reasons.append(reason)
+
+    protocol = Breaks()
+    protocol.reasons = []
+    client = connection(protocol)
+    with pytest.raises(ValueError, match="as asked"):
+        client.send(b"x")
+
+    assert (client.receive(), client.reason, protocol.reasons) == (b"", CloseReason.ERROR, [CloseReason.ERROR])
+
+
+@pytest.mark.parametrize(
+    ("happen", "reason"),
+    [
+        (lambda client: client.time_out(TimeoutKind.IDLE), CloseReason.TIMEOUT),
+        (lambda client: client.time_out(TimeoutKind.WRITE), CloseReason.TIMEOUT),
+        (lambda client: client.drain(), CloseReason.DRAIN),
+        (lambda client: client.end(), CloseReason.EOF),
+    ],
+)
+def test_a_connection_ends_for_its_reason(
+    connection: Conversations, happen: Callable[[Conversation], None], reason: CloseReason
+) -> None:
+    class Silent:
+        @hookimpl
+        def on_readable(self, conn: Any) -> None:
+            conn.recv()
+
+    client = connection(Silent())
+    assert client.reason is None
+    happen(client)
+
+    assert client.reason is reason
+
+
+def test_a_stream_protocol_converses_in_memory(connection: Conversations) -> None:
+    class Counts(StreamProtocol):
+        async def handle(self, stream: Stream) -> None:
+            count = 0
+            async for line in stream:
+                count += 1
+                stream.write(b"%d %s" % (count, line))
+                await stream.drain()
+            stream.write(b"bye\n")
+
+    client = connection(Counts())
+    client.send(b"a\nb\n")
+    assert client.receive() == b"1 a\n2 b\n"
+
+    client.end()
+    assert (client.receive(), client.reason) == (b"bye\n", CloseReason.CLOSED)
+
+
+def test_a_connection_goes_on_in_another_worker_with_what_the_protocol_has_said(connection: Conversations) -> None:
+    class Counter:
+        @hookimpl
+        def on_accept(self, conn: Any) -> None:
+            conn.session = 0
+
+        @hookimpl
+        def on_readable(self, conn: Any) -> None:
+            conn.session += len(conn.recv())
+            conn.send(b"%d\n" % conn.session)
+
+        @hookimpl
+        def on_freeze(self, conn: Any) -> bytes:
+            return b"%d" % conn.session
+
+        @hookimpl
+        def on_thaw(self, conn: Any, state: bytes) -> None:
+            conn.session = int(state)
+
+    here = connection(Counter())
+    here.send(b"abc")
+    there = connection.move(here, Counter())
+    there.send(b"de")
+
+    assert here.reason is CloseReason.MOVED
+    assert (here.receive(), there.receive()) == (b"3\n", b"5\n")
+
+
+def test_a_protocol_that_cannot_be_moved_says_so(connection: Conversations) -> None:
+    class Stays:
+        @hookimpl
+        def on_readable(self, conn: Any) -> None: ...
+
+    with pytest.raises(AssertionError, match="no on_freeze"):
+        connection.move(connection(Stays()), Stays())
+
+
+def test_the_plugins_are_started_once_and_stopped_at_the_end() -> None:
+    from corepool.testing.conversation import Conversations  # noqa: PLC0415 - as the fixture does
+
+    class Lives:
+        def __init__(self) -> None:
+            self.life: list[str] = []
+
+        @hookimpl
+        def on_worker_start(self, worker: Any) -> None:
+            self.life.append(f"start {worker.slot}")
+            worker.at_batch_end(lambda: self.life.append("batch end"))
+
+        @hookimpl
+        def on_readable(self, conn: Any) -> None: ...
+
+        @hookimpl
+        def on_close(self, reason: CloseReason) -> None:
+            self.life.append(f"close {reason}")
+
+        @hookimpl
+        def on_worker_stop(self) -> None:
+            self.life.append("stop")
+
+    protocol = Lives()
+    with Conversations() as connection:
+        connection(protocol)
+        connection(protocol)
+
+    assert protocol.life == ["start 0", "batch end", "close drain", "close drain", "stop"]
+
+
+def test_a_wrong_hook_is_refused_as_at_the_start_of_a_pool(connection: Conversations) -> None:
+    class Wrong:
+        @hookimpl
+        def on_readable(self, connection: Any) -> None: ...
+
+    with pytest.raises(PluginError, match="expected"):
+        connection(Wrong())
