@@ -53,7 +53,9 @@ class MemoryConnection:
         self.is_broken = False
         """The client has broken it: who receives finds out."""
         self.was_congested = False
-        self._high_water = high_water
+        self.has_sent_eof = False
+        """`send_eof` was called."""
+        self._high, self._low = high_water, high_water // 2
         self._reads_left = _READS_PER_EVENT
 
     @property
@@ -69,12 +71,12 @@ class MemoryConnection:
     @property
     def congested(self) -> bool:
         """Whether there are too many of them."""
-        return len(self.outgoing) > self._high_water
+        return len(self.outgoing) > self._high
 
     @property
     def has_room(self) -> bool:
         """Whether it was congested, and `on_writable` is due."""
-        return self.was_congested and self.buffered * 2 <= self._high_water and not self.closed
+        return self.was_congested and self.buffered <= self._low and not self.closed
 
     def recv(self, limit: int = 65536) -> bytes:
         """Take what the client has sent."""
@@ -103,6 +105,24 @@ class MemoryConnection:
         self.send(data)
         if len(data) < count:
             self.break_off(CloseReason.RESET)
+
+    def send_eof(self) -> None:
+        """End this side; the client's may go on."""
+        self.has_sent_eof = True
+        self.stays = True
+
+    def watermarks(self, high: int, low: int) -> None:
+        """Set other marks than the listener's.
+
+        :raises ValueError: not 0 <= low <= high.
+        """
+        if not 0 <= low <= high:
+            raise ValueError(f"watermarks: expected 0 <= low <= high; got high {high}, low {low}")
+        self._high, self._low = high, low
+
+    def fileno(self) -> int:
+        """Give -1: there is no descriptor."""
+        return -1
 
     def close(self) -> None:
         """End, when the client has taken what is buffered."""

@@ -12,8 +12,9 @@ from corepool.testing.sockets import receive_all, receive_exactly, reset
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    from corepool.testing.pool import PoolProcess
     from tests.conftest import Pools
+
+    from corepool.testing.pool import PoolProcess
 
 SOURCE = """
 import asyncio, io, os, sys, time

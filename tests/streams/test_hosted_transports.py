@@ -20,8 +20,9 @@ from corepool.testing.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from corepool.testing.pool import PoolProcess
     from tests.conftest import Pools
+
+    from corepool.testing.pool import PoolProcess
 
 SOURCE = """
 import asyncio, http.server, os, socket, socketserver, ssl
