@@ -7,15 +7,14 @@ with wrappers, pluggy's caller itself.
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, NamedTuple
 
 import pluggy
 from pluggy import PluginValidationError
 
-from corepool.config.suggest import did_you_mean
 from corepool.errors import PluginError
 from corepool.freezing import Freezer
+from corepool.signatures import check_hooks, expected, hook_names
 from corepool.spec import hookspecs
 from corepool.spec.types import CloseReason
 
@@ -61,19 +60,22 @@ class Chain:
         manager.add_hookspecs(hookspecs)
         # pluggy calls the last registered first.
         for plugin in (protocol, *reversed(extensions)):
-            _refuse_unknown_hooks(plugin)
+            check_hooks(plugin)
             try:
                 manager.register(plugin)
             except PluginValidationError as error:
-                raise PluginError(_explain(plugin, error)) from None
+                raise PluginError(f"{_name(plugin)}: {' '.join(str(error).split())}") from None
         self.freezer = Freezer(manager, extensions, protocol)
         self.counts_bytes = any(getattr(plugin, "counts_bytes", False) for plugin in (*extensions, protocol))
-        for name in set(_hook_names()) - {"on_freeze", "on_thaw"}:
+        for name in set(hook_names()) - {"on_freeze", "on_thaw"}:
             setattr(self, name, _flatten(getattr(manager.hook, name)))
         if extensions and self.on_accept is not None and self.on_close is not None:
             self._tell_the_end_of_what_was_met(manager, [*extensions, protocol])
-        if self.on_readable is None:
-            raise PluginError(f"{_name(protocol)} has no on_readable hook (is @hookimpl missing?)")
+        if not any(each.plugin is protocol for each in manager.hook.on_readable.get_hookimpls()):
+            raise PluginError(f"{_name(protocol)} has no on_readable hook; expected {expected('on_readable')}")
+        for extension in extensions:
+            if not manager.get_hookcallers(extension):
+                raise PluginError(f"{_name(extension)} has no hook at all; hooks: {', '.join(hook_names())}")
 
     def _tell_the_end_of_what_was_met(self, manager: pluggy.PluginManager, order: Sequence[object]) -> None:
         """Keep the end of a refused connection from those who never met it: they would look for a session.
@@ -99,10 +101,6 @@ class Chain:
             steps.append(_Step(call, _tell_all(tells), each.plugin is not order[-1]))
         assert self.on_close is not None
         self.on_accept, self.on_close = _ask_and_note(steps, self.on_close)
-
-
-def _hook_names() -> list[str]:
-    return [name for name in vars(hookspecs) if name.startswith("on_")]
 
 
 def _flatten(hook: pluggy.HookCaller) -> Callable[..., object] | None:
@@ -192,25 +190,6 @@ def _tell_all(calls: Sequence[Callable[..., object]]) -> Callable[..., object]:
             raise errors[0]
 
     return tell
-
-
-def _refuse_unknown_hooks(plugin: object) -> None:
-    known = _hook_names()
-    for name, member in inspect.getmembers_static(type(plugin)):
-        options = getattr(getattr(member, "__func__", member), f"{hookspecs.PROJECT}_impl", None)
-        if options is not None and (options["specname"] or name) not in known:
-            raise PluginError(
-                f"{_name(plugin)}.{name}: no such hook{did_you_mean(name, known)}; hooks: {', '.join(known)}"
-            )
-
-
-def _explain(plugin: object, error: PluginValidationError) -> str:
-    reason = " ".join(str(error).split())
-    for name in _hook_names():
-        if f"{name!r}" in reason:
-            signature = inspect.signature(getattr(hookspecs, name))
-            return f"{_name(plugin)}: {reason}; expected def {name}{signature}"
-    return f"{_name(plugin)}: {reason}"
 
 
 def _name(plugin: object) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import corepool
-from corepool.cli import check, operate, plugins, run, status, top
+from corepool.cli import check, new, operate, plugins, run, status, top
 
 
 def make_app() -> typer.Typer:
@@ -28,6 +28,7 @@ def make_app() -> typer.Typer:
         check.config,
         check.init,
         check.schema,
+        new.new,
         plugins.plugins,
         status.status,
         top.top,

@@ -113,7 +113,10 @@ class Conversation:
 
     @property
     def reason(self) -> CloseReason | None:
-        """Why the connection has ended; None while it is open."""
+        """Why the connection has ended; None while it is open.
+
+        Of one that an extension has closed plugins are told "refused"; here it is closed or aborted, as it was.
+        """
         return self.conn.reason if self._is_over else None
 
     def send(self, data: bytes) -> None:

@@ -23,6 +23,7 @@ COMMANDS = {
     "config": ["CONFIG", "--json"],
     "init": ["PATH", "corepool.toml"],
     "schema": ["JSON Schema"],
+    "new": ["NAME", "--kind", "protocol", "dispatcher", "transport", "extension", "scaler"],
     "plugins": ["--json"],
     "status": ["CONFIG", "--check", "--json", "--control"],
     "top": ["CONFIG", "--interval", "--control"],

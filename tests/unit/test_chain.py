@@ -9,7 +9,6 @@ import pytest
 
 from corepool import CloseReason, hookimpl
 from corepool.chain import Chain
-from corepool.errors import PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,29 +165,3 @@ def test_hooks_that_tell_reach_everyone_although_one_raises() -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # for whoever called, to be logged
         chain.on_close(its, cast("Any", "eof"))
     assert its.calls == ["first closed eof", "protocol closed"]
-
-
-def test_a_misspelt_hook_is_refused_with_a_suggestion() -> None:
-    class Misspelt:
-        @hookimpl
-        def on_readible(self, conn: Any) -> None: ...
-
-    with pytest.raises(PluginError, match="did you mean 'on_readable'"):
-        Chain(Misspelt())
-
-
-def test_a_wrong_argument_is_refused_with_the_expected_signature() -> None:
-    class Wrong:
-        @hookimpl
-        def on_readable(self, connection: Any) -> None: ...
-
-    with pytest.raises(PluginError, match=r"expected def on_readable\(conn"):
-        Chain(Wrong())
-
-
-def test_a_protocol_that_forgot_the_marker_is_refused() -> None:
-    class Forgot:
-        def on_readable(self, conn: Any) -> None: ...
-
-    with pytest.raises(PluginError, match="is @hookimpl missing"):
-        Chain(Forgot())

@@ -1,0 +1,40 @@
+"""`corepool new`: the package of a plugin to begin with."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from corepool.cli.scaffold import check_name, write_package
+from corepool.registry import KINDS, Registry
+
+if TYPE_CHECKING:
+    from corepool.registry import Kind
+
+
+class PluginKind(StrEnum):
+    """What a plugin can be; the registry's kinds, one of each."""
+
+    PROTOCOL = "protocol"
+    DISPATCHER = "dispatcher"
+    TRANSPORT = "transport"
+    EXTENSION = "extension"
+    SCALER = "scaler"
+
+
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, and that of the folder that is made.")],
+    kind: Annotated[PluginKind, typer.Option("--kind", help="What it is to be.")] = PluginKind.PROTOCOL,
+) -> None:
+    """Write a plugin to begin with.
+
+    A package in a folder of its own, with options, tests and a README; its tests pass as written.
+    """
+    plural: Kind = next(each for each in KINDS if each == f"{kind}s")
+    check_name(name, plural, Registry())
+    write_package(Path(name), name, plural)
+    typer.echo(f"wrote {name}/, {'an' if kind is PluginKind.EXTENSION else 'a'} {kind} with its tests. Next:\n")
+    typer.echo(f"  cd {name} && pip install -e '.[test]'")
+    typer.echo("  pytest")
+    typer.echo("  corepool run corepool.toml")

@@ -1,0 +1,78 @@
+"""The transport example-plugin: TCP that notices vanished clients as soon as you like.
+
+`example-plugin://127.0.0.1:7000?quiet=30&probes=3`
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Annotated
+
+import corepool
+from corepool import Address, Transport
+from pydantic import Field
+
+if TYPE_CHECKING:
+    from corepool import ByteStream, Endpoint
+
+
+class ExamplePlugin(Transport):
+    """Listen on a TCP port, and have the kernel ask clients that are quiet whether they are still there.
+
+    One instance per URL. `listen` runs in the master, `wrap` in the workers; what accepted sockets inherit from the
+    listening one is set in `listen`, once.
+    """
+
+    class Options(corepool.Options):
+        """What may stand after the ? of the URL; `corepool check` tells what is wrong with it."""
+
+        quiet: Annotated[int, Field(gt=0, le=32_767)] = 60
+        """Seconds without a byte after which a client is asked."""
+
+        probes: Annotated[int, Field(gt=0, le=127)] = 3
+        """Questions without an answer, a second apart, after which it is gone."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    def check(self, endpoint: Endpoint) -> None:
+        """Refuse a URL that can't be listened on."""
+        if not endpoint.host or endpoint.port is None:
+            raise ValueError(f"host or port is missing; expected {endpoint.scheme}://127.0.0.1:7000 (port 0: a free one)")
+        if endpoint.path:
+            raise ValueError(f"a path ({endpoint.path!r}) has no meaning here")
+
+    def listen(self, endpoint: Endpoint, backlog: int) -> socket.socket:
+        """Bind and listen; if that fails nothing is left open."""
+        found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, proto, _, address = found[0]
+        listening = socket.socket(family, kind, proto)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, self._options.quiet)
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, self._options.probes)
+            listening.setblocking(False)
+            listening.bind(address)
+            listening.listen(backlog)
+        except BaseException:
+            listening.close()
+            raise
+        return listening
+
+    def url(self, endpoint: Endpoint, listening: socket.socket) -> str:
+        """Give the URL with the port as bound."""
+        return f"{endpoint.scheme}://{self.address(listening.getsockname())}"
+
+    def address(self, sockaddr: object) -> Address:
+        """Take host and port of what the socket module gives."""
+        match sockaddr:
+            case (str(host), int(port), *_):
+                return Address(host, port)
+        return Address("unknown")
+
+    def wrap(self, sock: socket.socket) -> ByteStream:
+        """Give the accepted socket as it is; one that speaks TLS, say, would give its own object here."""
+        return sock

@@ -1,0 +1,83 @@
+"""Whether the hooks of a plugin are what the specifications say: found at start, and told with what is expected.
+
+pluggy itself refuses an argument that no specification has. Refused here, too, is what it takes without a word and then
+never calls, or calls with less than was meant: a hook without @hookimpl, a coroutine, an argument with a default.
+"""
+
+from __future__ import annotations
+
+import inspect
+from inspect import Parameter
+from typing import TYPE_CHECKING, NamedTuple
+
+from corepool.config.suggest import did_you_mean
+from corepool.errors import PluginError
+from corepool.spec import hookspecs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_STREAMS = "for a coroutine for each connection, derive from corepool.streams.StreamProtocol"
+
+
+def hook_names() -> list[str]:
+    """List the hooks that there are, in the order of a pool's life."""
+    return [name for name in vars(hookspecs) if name.startswith("on_")]
+
+
+def check_hooks(plugin: object) -> None:
+    """Refuse a plugin one of whose hooks is not as specified.
+
+    :raises PluginError: which hook of which class, what is wrong with it, and what is expected.
+    """
+    known = hook_names()
+    for name, member in inspect.getmembers_static(type(plugin)):
+        # A property may do anything when it is read; it is no hook.
+        function: Callable[..., object] | None = getattr(member, "__func__", member)
+        options = getattr(function, f"{hookspecs.PROJECT}_impl", None)
+        where = f"{type(plugin).__module__}.{type(plugin).__qualname__}.{name}"
+        if options is None:
+            if name in known and inspect.isroutine(member):
+                raise PluginError(f"{where} is never called: @hookimpl is missing before it; expected {expected(name)}")
+            continue
+        hook = options["specname"] or name
+        if hook not in known:
+            raise PluginError(f"{where}: no such hook{did_you_mean(hook, known)}; hooks: {', '.join(known)}")
+        assert function is not None
+        is_wrapper = bool(options["wrapper"] or options["hookwrapper"])
+        for fault in _faults(_Implementation(hook, function, isinstance(member, staticmethod), is_wrapper)):
+            raise PluginError(f"{where}{fault}; expected {expected(hook)}")
+
+
+def expected(hook: str) -> str:
+    """Write a hook as it is specified: def on_close(self, conn: Connection, reason: CloseReason) -> None."""
+    signature = inspect.signature(getattr(hookspecs, hook))
+    arguments = [f"{parameter.name}: {parameter.annotation}" for parameter in signature.parameters.values()]
+    return f"def {hook}({', '.join(['self', *arguments])}) -> {signature.return_annotation}"
+
+
+class _Implementation(NamedTuple):
+    hook: str
+    function: Callable[..., object]
+    is_static: bool
+    is_wrapper: bool
+
+
+def _faults(its: _Implementation) -> Iterator[str]:
+    if inspect.iscoroutinefunction(its.function) or inspect.isasyncgenfunction(its.function):
+        yield f" is an async def, and hooks are plain functions ({_STREAMS})"
+    if inspect.isgeneratorfunction(its.function) and not its.is_wrapper:
+        yield " yields, so nothing in it would ever run; a wrapper says so: @hookimpl(wrapper=True)"
+    known = list(inspect.signature(getattr(hookspecs, its.hook)).parameters)
+    parameters = list(inspect.signature(its.function).parameters.values())
+    for parameter in parameters if its.is_static else parameters[1:]:
+        if parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
+            yield f" takes {parameter}, and hooks are given what they name, nothing else"
+        elif parameter.kind is Parameter.KEYWORD_ONLY:
+            yield f" takes {parameter.name!r} by its name only, and hooks are called by position"
+        elif parameter.name not in known and parameter.default is Parameter.empty:
+            takes = ", ".join(known)
+            yield f" takes {parameter.name!r}{did_you_mean(parameter.name, known)}, which this hook has not: {takes}"
+        elif parameter.name in known and parameter.default is not Parameter.empty:
+            # pluggy takes a default for a sign that the argument is nobody's but the plugin's.
+            yield f" has a default for {parameter.name!r}, and would never be given anything else"

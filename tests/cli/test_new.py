@@ -1,0 +1,176 @@
+"""`corepool new`: what it writes is complete, and passes its own checks as written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from scratch import install, make_environment
+
+from corepool.cli.new import PluginKind
+from corepool.registry import KINDS
+
+if TYPE_CHECKING:
+    from conftest import Corepool
+
+# Of one word, of several, and one that is the template's own.
+NAMES = {
+    "protocol": "shout",
+    "dispatcher": "my-2nd-way",
+    "transport": "blip",
+    "extension": "example-plugin",
+    "scaler": "a",
+}
+LONGEST = "the-longest-name-is-of-forty-characters0"
+DEADLINE_S = 100.0  # a suite of a dozen real pools, on a machine that runs other tests as well
+
+
+def in_project(python: str, project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own words
+        [python, "-m", *command], cwd=project, capture_output=True, text=True, timeout=DEADLINE_S, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Make one of each kind."""
+    folder = tmp_path_factory.mktemp("projects")
+    for kind, name in NAMES.items():
+        subprocess.run(  # noqa: S603 - our own words
+            [sys.executable, "-m", "corepool", "new", name, "--kind", kind], cwd=folder, check=True, capture_output=True
+        )
+    return {kind: folder / name for kind, name in NAMES.items()}
+
+
+@pytest.fixture(scope="module")
+def authors_python(tmp_path_factory: pytest.TempPathFactory, projects: dict[str, Path]) -> str:
+    """Give the interpreter of an environment that has all of them."""
+    python = make_environment(tmp_path_factory.mktemp("author"))
+    install(python, projects.values())
+    return python
+
+
+def test_every_kind_of_plugin_can_be_had() -> None:
+    assert sorted(f"{kind}s" for kind in PluginKind) == sorted(KINDS)
+    assert sorted(NAMES) == sorted(PluginKind)
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_its_tests_pass_as_written(authors_python: str, projects: dict[str, Path], kind: str) -> None:
+    done = in_project(authors_python, projects[kind], "pytest", "-p", "no:cacheprovider")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
+    assert "skipped" not in done.stdout
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_its_own_type_checker_has_nothing_to_say(authors_python: str, projects: dict[str, Path], kind: str) -> None:
+    # One cache for all: what corepool itself takes is paid for once.
+    done = in_project(authors_python, projects[kind], "mypy", "--strict", "--cache-dir", "../mypy_cache")
+
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", ["short", LONGEST])
+@pytest.mark.parametrize("kind", NAMES)
+def test_its_own_linter_has_nothing_to_say_however_long_its_name(
+    corepool: Corepool, tmp_path: Path, kind: str, name: str
+) -> None:
+    corepool("new", name, "--kind", kind)
+
+    done = in_project(sys.executable, tmp_path / name, "ruff", "check", "--no-cache", ".")
+
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_its_configuration_has_no_mistakes(authors_python: str, projects: dict[str, Path], kind: str) -> None:
+    done = in_project(authors_python, projects[kind], "corepool", "check")
+
+    assert done.returncode == 0, done.stderr
+    assert NAMES[kind] in done.stdout
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_nothing_of_the_template_is_left_in_it(projects: dict[str, Path], kind: str) -> None:
+    files = [path for path in projects[kind].rglob("*") if path.is_file()]
+    module = NAMES[kind].replace("-", "_")
+
+    expected = {"README.md", "corepool.toml", "pyproject.toml", f"tests/test_{module}.py"}
+    expected |= {f"{module}/__init__.py", f"{module}/py.typed"}
+    names = {str(path.relative_to(projects[kind])) for path in files}
+    assert expected <= names
+    if NAMES[kind] != "example-plugin":
+        words = ("example-plugin", "example_plugin", "ExamplePlugin", "example_kind")
+        assert [word for path in files if path.suffix != ".pyc" for word in words if word in path.read_text()] == []
+
+
+def test_it_says_what_to_do_next(corepool: Corepool, tmp_path: Path) -> None:
+    done = corepool("new", "shout")
+
+    assert done.stdout.splitlines() == [
+        "wrote shout/, a protocol with its tests. Next:",
+        "",
+        "  cd shout && pip install -e '.[test]'",
+        "  pytest",
+        "  corepool run corepool.toml",
+    ]
+    assert 'shout = "shout:Shout"' in (tmp_path / "shout" / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch])
+def test_what_is_there_already_is_left_alone(corepool: Corepool, tmp_path: Path, make: object) -> None:
+    assert callable(make)
+    make(tmp_path / "shout")
+
+    done = corepool("new", "shout")
+
+    assert done.returncode == 2
+    assert done.stderr == "corepool: shout: there is something of that name already; it was left as it is\n"
+    assert [path.name for path in tmp_path.rglob("*")] == ["shout"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        *((name, "allowed are small letters, digits and single dashes") for name in ("", "Shout", "my_way", "9lives")),
+        *((name, "allowed are small letters") for name in ("a--b", "a-", "../up", "a b", "é", "a\nb", f"{LONGEST}x")),
+        ("class", "Python itself has that word; add one of yours: my-class"),
+        ("json", "Python itself has that word"),
+        ("tests", "tools take a folder of that name for something else"),
+        ("echo", "a protocol of that name is installed already, by corepool"),
+        ("corepool", "a module corepool is installed already"),
+        ("pydantic", "a module pydantic is installed already"),
+    ],
+)
+def test_a_bad_name_is_one_line_that_says_what_is_allowed(
+    corepool: Corepool, tmp_path: Path, name: str, words: str
+) -> None:
+    done = corepool("new", name)
+
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert words in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kind_that_there_is_not_is_answered_with_those_that_there_are(corepool: Corepool) -> None:
+    done = corepool("new", "shout", "--kind", "protocl")
+
+    assert done.returncode == 2
+    assert [kind for kind in PluginKind if kind not in done.stderr] == []
+
+
+def test_what_cannot_be_written_leaves_nothing(corepool: Corepool, tmp_path: Path) -> None:
+    """No file may be larger than nothing: the folder can be made, what belongs into it can't be written."""
+    command = ["prlimit", "--fsize=0", sys.executable, "-m", "corepool", "new", "shout"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603
+
+    assert done.returncode == 2
+    assert done.stderr == "corepool: shout: can't be written: File too large\n"
+    assert list(tmp_path.iterdir()) == []
+    assert corepool("new", "shout").returncode == 0

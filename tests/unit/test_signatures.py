@@ -1,0 +1,207 @@
+"""A hook that is not as specified is found at start, and told with what is expected."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from extension_client import plugin_files
+
+import corepool
+from corepool import hookimpl
+from corepool.chain import Chain
+from corepool.errors import PluginError
+from corepool.signatures import expected, hook_names
+from corepool.spec import hookspecs
+
+if TYPE_CHECKING:
+    from corepool.testing.pools import Pools
+
+
+class Protocol:
+    @hookimpl
+    def on_readable(self, conn: Any) -> None: ...
+
+
+class Misspelt(Protocol):
+    @hookimpl
+    def on_acept(self, conn: Any) -> None: ...
+
+
+class MisspeltByOption(Protocol):
+    @hookimpl(specname="on_clsoe")
+    def say_goodbye(self, conn: Any) -> None: ...
+
+
+class WrongArgument(Protocol):
+    @hookimpl
+    def on_close(self, conn: Any, raeson: Any) -> None: ...
+
+
+class OneTooMany(Protocol):
+    @hookimpl
+    def on_drain(self, conn: Any, worker: Any) -> None: ...
+
+
+class Coroutine(Protocol):
+    @hookimpl
+    async def on_accept(self, conn: Any) -> None: ...
+
+
+class AsyncGenerator(Protocol):
+    @hookimpl
+    async def on_accept(self, conn: Any) -> Any:
+        yield conn
+
+
+class Generator(Protocol):
+    @hookimpl
+    def on_accept(self, conn: Any) -> Any:
+        yield conn
+
+
+class Default(Protocol):
+    @hookimpl
+    def on_close(self, conn: Any, reason: Any = None) -> None: ...
+
+
+class Everything(Protocol):
+    @hookimpl
+    def on_close(self, *values: Any) -> None: ...
+
+
+class ByName(Protocol):
+    @hookimpl
+    def on_close(self, conn: Any, **values: Any) -> None: ...
+
+
+class KeywordOnly(Protocol):
+    @hookimpl
+    def on_close(self, conn: Any, *, reason: Any) -> None: ...
+
+
+class Unmarked(Protocol):
+    def on_accept(self, conn: Any) -> None: ...
+
+
+class UnmarkedAgain(Protocol):
+    def on_readable(self, conn: Any) -> None: ...
+
+
+class NotAWrapper(Protocol):
+    @hookimpl(wrapper=True)
+    def on_accept(self, conn: Any) -> None: ...
+
+
+CLOSE = "expected def on_close(self, conn: Connection, reason: CloseReason) -> None"
+ACCEPT = "expected def on_accept(self, conn: Connection) -> object | None"
+WRONG = {
+    Misspelt: ["Misspelt.on_acept: no such hook (did you mean 'on_accept'?)", "hooks: on_start, "],
+    MisspeltByOption: ["MisspeltByOption.say_goodbye: no such hook (did you mean 'on_close'?)"],
+    WrongArgument: ["WrongArgument.on_close takes 'raeson' (did you mean 'reason'?)", "has not: conn, reason", CLOSE],
+    OneTooMany: ["OneTooMany.on_drain takes 'worker', which this hook has not: conn"],
+    Coroutine: ["Coroutine.on_accept is an async def", "plain functions", "StreamProtocol", ACCEPT],
+    AsyncGenerator: ["AsyncGenerator.on_accept is an async def", ACCEPT],
+    Generator: ["Generator.on_accept yields", "@hookimpl(wrapper=True)", ACCEPT],
+    Default: ["Default.on_close has a default for 'reason'", CLOSE],
+    Everything: ["Everything.on_close takes *values", CLOSE],
+    ByName: ["ByName.on_close takes **values", CLOSE],
+    KeywordOnly: ["KeywordOnly.on_close takes 'reason' by its name only", CLOSE],
+    Unmarked: ["Unmarked.on_accept is never called: @hookimpl is missing", ACCEPT],
+    UnmarkedAgain: ["UnmarkedAgain.on_readable is never called: @hookimpl is missing"],
+    NotAWrapper: ["NotAWrapper", "on_accept"],
+}
+
+
+@pytest.mark.parametrize("plugin", WRONG)
+@pytest.mark.parametrize("kind", ["protocol", "extension"])
+def test_a_hook_that_is_not_as_specified_is_refused_with_what_is_expected(plugin: type, kind: str) -> None:
+    with pytest.raises(PluginError) as refused:
+        Chain(plugin()) if kind == "protocol" else Chain(Protocol(), [plugin()])
+
+    said = str(refused.value)
+    assert [words for words in WRONG[plugin] if words not in said] == []
+    assert "\n" not in said
+
+
+class Fewer(Protocol):
+    """All that is allowed: fewer arguments, in another order, static, of a class, wrapping, with one of its own."""
+
+    @hookimpl
+    def on_close(self, reason: Any, conn: Any) -> None: ...
+
+    @hookimpl
+    @staticmethod
+    def on_drain(conn: Any) -> None: ...
+
+    @hookimpl
+    @classmethod
+    def on_worker_stop(cls) -> None: ...
+
+    @hookimpl(wrapper=True)
+    def on_accept(self) -> Any:
+        return (yield)
+
+    @hookimpl
+    def on_timeout(self, conn: Any, log: Any = print) -> None: ...
+
+    on_signal = None
+
+
+def test_what_pluggy_allows_is_allowed() -> None:
+    chain = Chain(Fewer(), [Fewer()])
+
+    assert chain.on_drain is not None
+    assert chain.on_signal is None
+
+
+def test_a_protocol_without_its_hook_is_refused() -> None:
+    class Speechless:
+        @hookimpl
+        def on_accept(self, conn: Any) -> None: ...
+
+    with pytest.raises(PluginError, match=r"Speechless has no on_readable hook; expected def on_readable\(self, conn"):
+        Chain(Speechless())
+    with pytest.raises(PluginError, match="has no on_readable hook"):
+        Chain(Speechless(), [Protocol()])
+
+
+def test_an_extension_without_any_hook_is_refused() -> None:
+    class Idle: ...
+
+    with pytest.raises(PluginError, match="Idle has no hook at all; hooks: on_start, "):
+        Chain(Protocol(), [Idle()])
+
+
+SOURCE = """
+from corepool import hookimpl
+
+class Shout:
+    @hookimpl
+    async def on_readable(self, conn):
+        conn.send(conn.recv().upper())
+"""
+
+
+def test_a_pool_with_a_wrong_hook_does_not_start_and_says_why_in_one_line(pool: Pools) -> None:
+    files = plugin_files("shout", "Shout", SOURCE)
+    refused = pool.serve("shout", "-b", "tcp://127.0.0.1:0", files=files, exit_status=2, wait=False)
+
+    assert refused.wait() == 2
+    (line,) = [line for line in refused.stderr.splitlines() if "shout.Shout.on_readable is an async def" in line]
+    assert "expected def on_readable(self, conn: Connection) -> object | None" in line
+
+
+@pytest.mark.parametrize("hook", hook_names())
+def test_every_specification_is_annotated_and_described(hook: str) -> None:
+    signature = inspect.signature(getattr(hookspecs, hook))
+
+    assert "<" not in expected(hook)
+    assert inspect.Parameter.empty not in {each.annotation for each in signature.parameters.values()}
+    assert signature.return_annotation is not inspect.Signature.empty
+    assert "Runs in: " in (getattr(hookspecs, hook).__doc__ or "")
+
+
+def test_every_public_name_is_there() -> None:
+    assert [name for name in corepool.__all__ if not hasattr(corepool, name)] == []
