@@ -17,6 +17,7 @@ from corepool.spec import hookspecs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_MARK = f"{hookspecs.PROJECT}_impl"
 _STREAMS = "for a coroutine for each connection, derive from corepool.streams.StreamProtocol"
 
 
@@ -34,9 +35,12 @@ def check_hooks(plugin: object) -> None:
     for name, member in inspect.getmembers_static(type(plugin)):
         # A property may do anything when it is read; it is no hook.
         function: Callable[..., object] | None = getattr(member, "__func__", member)
-        options = getattr(function, f"{hookspecs.PROJECT}_impl", None)
+        options = getattr(function, _MARK, None)
         where = f"{type(plugin).__module__}.{type(plugin).__qualname__}.{name}"
         if options is None:
+            if function is not member and hasattr(member, _MARK):
+                # pluggy looks at the function, and would never see it.
+                raise PluginError(f"{where} is never called: @hookimpl belongs between it and @{type(member).__name__}")
             if name in known and inspect.isroutine(member):
                 raise PluginError(f"{where} is never called: @hookimpl is missing before it; expected {expected(name)}")
             continue

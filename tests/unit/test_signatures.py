@@ -89,6 +89,12 @@ class UnmarkedAgain(Protocol):
     def on_readable(self, conn: Any) -> None: ...
 
 
+class OutsideStatic(Protocol):
+    @hookimpl
+    @staticmethod
+    def on_drain(conn: Any) -> None: ...
+
+
 class NotAWrapper(Protocol):
     @hookimpl(wrapper=True)
     def on_accept(self, conn: Any) -> None: ...
@@ -110,6 +116,7 @@ WRONG = {
     KeywordOnly: ["KeywordOnly.on_close takes 'reason' by its name only", CLOSE],
     Unmarked: ["Unmarked.on_accept is never called: @hookimpl is missing", ACCEPT],
     UnmarkedAgain: ["UnmarkedAgain.on_readable is never called: @hookimpl is missing"],
+    OutsideStatic: ["OutsideStatic.on_drain is never called: @hookimpl belongs between it and @staticmethod"],
     NotAWrapper: ["NotAWrapper", "on_accept"],
 }
 
@@ -131,12 +138,12 @@ class Fewer(Protocol):
     @hookimpl
     def on_close(self, reason: Any, conn: Any) -> None: ...
 
-    @hookimpl
     @staticmethod
+    @hookimpl
     def on_drain(conn: Any) -> None: ...
 
-    @hookimpl
     @classmethod
+    @hookimpl
     def on_worker_stop(cls) -> None: ...
 
     @hookimpl(wrapper=True)
