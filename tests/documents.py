@@ -1,0 +1,45 @@
+"""What the pages of the documentation hold that can be tried: their code blocks."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from markdown_it import MarkdownIt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOUSE = Path(__file__).parents[1]
+DOCS = HOUSE / "docs"
+_NAME_AND_COLON = re.compile(r"`([^`]+)`:$")
+
+
+class Block(NamedTuple):
+    """One fenced block of code."""
+
+    language: str
+    text: str
+    file: str | None
+    """Its file's name, if the paragraph before it ends with one and a colon: `shout.py`:"""
+    line: int
+    """Where it begins in the page, counted from 1."""
+
+
+def pages() -> list[Path]:
+    """List what is there to be read: the README and all of docs/ that is written by hand."""
+    return [HOUSE / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """Give the fenced blocks of a page, in order."""
+    name: str | None = None
+    for token in MarkdownIt("commonmark").parse(page.read_text()):
+        if token.type == "inline":
+            named = _NAME_AND_COLON.search(token.content)
+            name = named[1] if named else None
+        elif token.type == "fence":
+            language = token.info.split()[0] if token.info else ""
+            yield Block(language, token.content, name, (token.map or [0])[0] + 1)
+            name = None

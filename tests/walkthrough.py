@@ -1,0 +1,187 @@
+"""A page of the documentation, done as its reader would do it.
+
+Files are written where the page names them, commands of `console` blocks are run in order, and what they print is
+what the page says they print ("..." stands for anything). `corepool run` and `serve` go on in the background, as in a terminal of
+their own, until the page or the test stops them. The ports of the page are exchanged for free ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Self
+
+import documents
+from scratch import make_environment
+
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+_MATCHES = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+_PORT = re.compile(r"""(127\.0\.0\.1(?:[: ]|", ))(\d{2,5})\b""")
+_COMMAND_S = 60.0
+# What a reader has in their environment, at no cost to anybody's network.
+_TOOLS = {
+    "corepool": '"{scratch}" -m corepool "$@"',
+    "python": '"{scratch}" "$@"',
+    "pytest": '"{scratch}" -m pytest -p no:cacheprovider "$@"',
+    "mypy": '"{scratch}" -m mypy "$@"',
+    "ruff": '"{scratch}" -m ruff "$@"',
+    "pip": '"{ours}" -m pip --python "{scratch}" "$@" --quiet --no-deps --no-build-isolation --no-index',
+}
+
+
+class Walkthrough:
+    """Does what a page says. Use as a context manager: what it has started is ended with it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Prepare an environment.
+
+        :param folder: an empty one. Its path should be short: the control socket lies in it.
+        """
+        scratch = make_environment(folder / "environment")
+        self.folder = folder / "work"
+        """Where the reader stands."""
+        self.folder.mkdir()
+        self.ports: dict[str, int] = {}
+        """The page's ports, and which they are here."""
+        tools = folder / "tools"
+        tools.mkdir()
+        for name, line in _TOOLS.items():
+            script = tools / name
+            script.write_text("#!/bin/sh\nexec " + line.format(scratch=scratch, ours=sys.executable) + "\n")
+            script.chmod(0o755)
+        self._log = folder / "log.txt"
+        self._pools: list[subprocess.Popen[bytes]] = []
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("COREPOOL_")},
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "COREPOOL_CONTROL_SOCKET": str(folder / "control.sock"),
+            "COREPOOL_LOG_FORMAT": "text",
+            "COLUMNS": "120",
+            # Compiled files are told apart by the second: too coarse for a reader as fast as this.
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # One that was upgraded has a master that is no child of ours.
+        self._call("corepool stop --now")
+        for pool in self._pools:
+            if pool.poll() is None:
+                pool.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                pool.wait(10)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pool.pid, signal.SIGKILL)
+            pool.wait()
+        if error is not None and self._log.exists():
+            error.add_note(f"--- what its pools said ---\n{self._log.read_text()}")
+
+    def follow(self, page: Path) -> None:
+        """Do all that a page says, from its beginning to its end."""
+        for block in documents.blocks(page):
+            try:
+                if block.file is not None:
+                    self.write(block.file, block.text)
+                elif block.language == "console":
+                    for command, expected in _commands(self.here(block.text)):
+                        self.run(command, expected)
+            except BaseException as error:
+                error.add_note(f"{page.name}, block at line {block.line}")
+                raise
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file as an editor would."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.here(text))
+
+    def here(self, text: str) -> str:
+        """Exchange the page's ports for those that are free here."""
+        return _PORT.sub(lambda found: f"{found[1]}{self.ports.setdefault(found[2], free_port())}", text)
+
+    def run(self, command: str, expected: str) -> None:
+        """Run one command, and insist that it prints what is expected."""
+        if command.startswith("cd "):
+            self.folder = self.folder / command.removeprefix("cd ")
+            assert self.folder.is_dir(), command
+        elif re.match(r"corepool (run|serve)\b", command):
+            self._start(command, expected)
+        else:
+            done = self._call(command)
+            assert done.returncode == 0, f"$ {command}\nended with {done.returncode}: {done.stdout}"
+            said = f"$ {command}\nwas to print\n{expected}\nand printed\n{done.stdout}"
+            assert _matches(expected, done.stdout), said
+
+    def _call(self, command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - the page's own words
+            ["/bin/bash", "-euo", "pipefail", "-c", command],
+            cwd=self.folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_COMMAND_S,
+            check=False,
+        )
+
+    def _start(self, command: str, expected: str) -> None:
+        with self._log.open("ab") as log:
+            begin = log.tell()
+            pool = subprocess.Popen(  # noqa: S603 - the page's own words
+                ["/bin/sh", "-c", f"exec {command}"],
+                cwd=self.folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._pools.append(pool)
+
+        def is_ready() -> bool:
+            assert pool.poll() is None, f"{command} has ended"
+            if not _matches(expected, self._log.read_bytes()[begin:].decode()):
+                return False
+            return self._call("corepool status --check").returncode == 0
+
+        wait_until(is_ready, what=f"{command} is ready, and has printed\n{expected}")
+
+
+def free_port() -> int:
+    """Find a TCP port of the loopback that nothing uses, outside of those that the kernel gives to clients."""
+    while True:
+        port = random.randrange(10_000, 32_000)  # noqa: S311 - nothing secret
+        with socket.socket() as attempt, contextlib.suppress(OSError):
+            attempt.bind(("127.0.0.1", port))
+            return port
+
+
+def _commands(text: str) -> list[tuple[str, str]]:
+    """Split a console into its commands and what each prints."""
+    parts = re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]
+    commands = []
+    for part in parts:
+        command, _, printed = re.sub(r"\\\n", "", part).partition("\n")
+        commands.append((command.partition("   # ")[0].rstrip(), printed))
+    return commands
+
+
+def _matches(expected: str, printed: str) -> bool:
+    return doctest.OutputChecker().check_output(expected or "...", printed or "\n", _MATCHES)
