@@ -1,8 +1,8 @@
 """A page of the documentation, done as its reader would do it.
 
 Files are written where the page names them, commands of `console` blocks are run in order, and what they print is
-what the page says they print ("..." stands for anything). `corepool run` and `serve` go on in the background, as in a terminal of
-their own, until the page or the test stops them. The ports of the page are exchanged for free ones.
+what the page says they print ("..." stands for anything). `corepool run` and `serve` go on in the background, as in a
+terminal of their own, until the page or the test stops them. The ports of the page are exchanged for free ones.
 """
 
 from __future__ import annotations

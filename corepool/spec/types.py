@@ -23,39 +23,39 @@ class Address(NamedTuple):
 class CloseReason(StrEnum):
     """Why a connection ended, as `on_close` is told."""
 
-    EOF = "eof"  # the peer ended its side and everything was sent
-    CLOSED = "closed"  # the protocol closed it
-    ABORTED = "aborted"  # the protocol dropped it without sending what was buffered
-    REFUSED = "refused"  # an extension closed it before the protocol saw it
-    RESET = "reset"  # the network or the peer broke it
-    TIMEOUT = "timeout"  # a deadline passed
-    OVERFLOW = "overflow"  # more output was buffered than `output_limit` allows
-    ERROR = "error"  # a hook raised
-    DRAIN = "drain"  # the worker is leaving
-    MOVED = "moved"  # it goes on in another worker: nobody has hung up
+    EOF = "eof"  #: the peer ended its side and everything was sent
+    CLOSED = "closed"  #: the protocol closed it
+    ABORTED = "aborted"  #: the protocol dropped it without sending what was buffered
+    REFUSED = "refused"  #: an extension closed it before the protocol saw it
+    RESET = "reset"  #: the network or the peer broke it
+    TIMEOUT = "timeout"  #: a deadline passed
+    OVERFLOW = "overflow"  #: more output was buffered than `output_limit` allows
+    ERROR = "error"  #: a hook raised
+    DRAIN = "drain"  #: the worker is leaving
+    MOVED = "moved"  #: it goes on in another worker: nobody has hung up
 
 
 class TimeoutKind(StrEnum):
     """Which deadline passed, as `on_timeout` is told."""
 
-    IDLE = "idle"  # nothing was received or sent for the listener's `idle_timeout`
-    READ = "read"  # the deadline that the protocol set with `conn.deadline()`
-    WRITE = "write"  # the peer took none of the buffered output for the listener's `write_timeout`
+    IDLE = "idle"  #: nothing was received or sent for the listener's `idle_timeout`
+    READ = "read"  #: the deadline that the protocol set with `conn.deadline()`
+    WRITE = "write"  #: the peer took none of the buffered output for the listener's `write_timeout`
 
 
 class ExitCause(StrEnum):
     """Why a worker process ended, as the log, the counters and `on_child_exit` name it."""
 
-    BOOT_FAILURE = "boot failure"  # it ended before it was ready
-    CRASH = "crash"  # it ended by itself after it was ready
-    OUT_OF_MEMORY = "out of memory"  # the kernel has killed it, as its control group says
-    HUNG = "hung"  # its loop did not turn for `heartbeat_timeout`, or it was not ready within `boot_timeout`
-    SCALED_DOWN = "scaled down"  # asked to leave: one worker fewer
-    STOPPED = "stopped"  # asked to leave: the pool stops
-    REPLACED = "replaced"  # asked to leave: at a reload, its successor took over
-    RECYCLED = "recycled"  # asked to leave: it had served long enough, or held too much memory
-    MEMORY = "too much memory"  # killed: it held more than `recycle_memory_hard`
-    ASKED = "asked"  # drained on a TERM that somebody sent to the worker itself
+    BOOT_FAILURE = "boot failure"  #: it ended before it was ready
+    CRASH = "crash"  #: it ended by itself after it was ready
+    OUT_OF_MEMORY = "out of memory"  #: the kernel has killed it, as its control group says
+    HUNG = "hung"  #: its loop did not turn for `heartbeat_timeout`, or it was not ready within `boot_timeout`
+    SCALED_DOWN = "scaled down"  #: asked to leave: one worker fewer
+    STOPPED = "stopped"  #: asked to leave: the pool stops
+    REPLACED = "replaced"  #: asked to leave: at a reload, its successor took over
+    RECYCLED = "recycled"  #: asked to leave: it had served long enough, or held too much memory
+    MEMORY = "too much memory"  #: killed: it held more than `recycle_memory_hard`
+    ASKED = "asked"  #: drained on a TERM that somebody sent to the worker itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ What stands in the callbacks of a plain protocol as states stands here as lines 
 Task, or a thread, for each connection, and neither can move to another worker; they drain.
 """
 
-from corepool.streams.asynchronous import Stream, StreamProtocol
+from corepool.streams.asynchronous import Deadline, Stream, StreamProtocol
 from corepool.streams.blocking import BlockingOptions, BlockingProtocol
 from corepool.streams.blocking_stream import BlockingStream, ReadFile, WriteFile
 from corepool.streams.endings import DeadlineError
@@ -14,6 +14,7 @@ __all__ = [
     "BlockingOptions",
     "BlockingProtocol",
     "BlockingStream",
+    "Deadline",
     "DeadlineError",
     "ReadFile",
     "Stream",

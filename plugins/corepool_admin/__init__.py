@@ -29,7 +29,7 @@ _TEXT = "text/plain; charset=utf-8"
 
 
 class Admin:
-    """Answers /livez, /readyz, /status and /metrics."""
+    """Answer /livez, /readyz, /status and /metrics."""
 
     try_it = "curl http://{host}:{port}/status"
 

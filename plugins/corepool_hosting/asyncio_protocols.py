@@ -42,7 +42,7 @@ class AsyncioOptions(Options):
 
 
 class AsyncioProtocols:
-    """Hosts them in the worker's loop."""
+    """Serve what was written for asyncio, in the worker's loop."""
 
     Options = AsyncioOptions
 

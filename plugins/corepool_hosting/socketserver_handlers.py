@@ -35,7 +35,7 @@ class SocketserverOptions(BlockingOptions):
 
 
 class SocketserverHandlers(BlockingProtocol):
-    """Hosts them, each connection in a thread."""
+    """Serve what was written for socketserver, each connection in a thread."""
 
     Options = SocketserverOptions
 

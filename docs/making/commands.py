@@ -1,0 +1,43 @@
+"""The page of the commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from corepool import errors
+from corepool.cli.app import make_app
+from docs.making.text import MADE, paragraph, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import click
+
+
+def page() -> str:
+    """Write the page."""
+    group = typer.main.get_command(make_app())
+    parts = [f"# Commands\n\n{MADE}\n", *(_section(name, group.commands[name]) for name in group.commands)]  # type: ignore[attr-defined]
+    statuses = [line.split(maxsplit=1) for line in (errors.__doc__ or "").splitlines() if line[:1].isdigit()]
+    parts.append("## Exit status\n\n" + table(["status", "meaning"], statuses))
+    return "\n".join(parts)
+
+
+def _section(name: str, command: click.Command) -> str:
+    context = command.make_context(name, [], resilient_parsing=True)
+    usage = " ".join(["corepool", name, *command.collect_usage_pieces(context)])
+    rows = list(_rows(command))
+    told = paragraph(command.help)
+    return f"## {name}\n\n```\n{usage}\n```\n\n{told}\n" + (f"\n{table(['argument', 'meaning'], rows)}" if rows else "")
+
+
+def _rows(command: click.Command) -> Iterator[tuple[str, str]]:
+    for parameter in command.params:
+        if parameter.name == "help":
+            continue
+        flags = ", ".join(f"`{each}`" for each in parameter.opts if each.startswith("-"))
+        value = parameter.metavar or ""
+        name = f"{flags} {value}".strip() if flags else f"`{value or (parameter.name or '').upper()}`"
+        yield name, str(getattr(parameter, "help", "") or "")

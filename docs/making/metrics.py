@@ -1,0 +1,40 @@
+"""The page of the metrics."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from corepool_admin.metrics import exposition
+from docs.making.text import MADE, table
+
+_COUNTS = ("accepted", "closed", "requests", "restarts", "redispatched", "moved", "survived", "farewelled", "refused")
+_OF_A_WORKER = ("connections", "lag_ms", "rss", "threads", "threads_busy", "threads_waiting", "uptime", "generation")
+# A pool as small as one can be, so that each metric has a sample.
+_STATUS = {
+    "totals": dict.fromkeys(_COUNTS, 0),
+    "uptime": 0.0,
+    "generation": 0,
+    "pools": [{"name": "main", "wanted": 1}],
+    "reload": {"state": "none"},
+    "listeners": [{"name": "web", "accepted": 0, "active": 0}],
+    "workers": [{"pool": "main", "slot": 0, "state": "ready", **dict.fromkeys(_OF_A_WORKER, 0)}],
+}
+
+
+def page() -> str:
+    """Write the page."""
+    _, text = exposition(_STATUS)
+    rows = [
+        (
+            f"`{family.name}{'_total' if family.type == 'counter' else ''}`",
+            family.type,
+            ", ".join(f"`{label}`" for label in family.samples[0].labels),
+            family.documentation,
+        )
+        for family in text_string_to_metric_families(text.decode())
+    ]
+    head = (
+        f"# Metrics\n\n{MADE}\nWhat the protocol `admin` answers to `GET /metrics`, in the text format of Prometheus "
+        "([operations](../operations.md)). No counter ever goes backwards, whatever happens to workers.\n"
+    )
+    return f"{head}\n{table(['metric', 'kind', 'labels', 'meaning'], rows)}"

@@ -1,0 +1,22 @@
+"""Which page is made from what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from corepool.registry import Registry
+from docs.making import commands, hooks, metrics, plugins, settings, strategies
+
+FOLDER = Path(__file__).parents[1]
+
+
+def made() -> dict[str, str]:
+    """Make everything: path below docs/ to text."""
+    pages = {
+        "reference/settings.md": settings.page(),
+        "reference/plugins.md": plugins.page(Registry()),
+        "reference/hooks.md": hooks.page(),
+        "reference/commands.md": commands.page(),
+        "reference/metrics.md": metrics.page(),
+    }
+    return pages | {f"images/dispatch-{name}.svg": picture for name, picture in strategies.pictures().items()}
