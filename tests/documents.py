@@ -28,8 +28,9 @@ class Block(NamedTuple):
 
 
 def pages() -> list[Path]:
-    """List what is there to be read: the README and all of docs/ that is written by hand."""
-    return [HOUSE / "README.md", *sorted(DOCS.rglob("*.md"))]
+    """List what is written by hand to be read."""
+    written = [page for page in sorted(DOCS.rglob("*.md")) if page.parent != DOCS / "reference"]
+    return [HOUSE / "README.md", HOUSE / "CONTRIBUTING.md", *written]
 
 
 def blocks(page: Path) -> Iterator[Block]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from corepool import Address, Dispatcher, Incoming, WorkerView
 from corepool.registry import Registry
+from corepool_dispatch.power_of_two import PowerOfTwo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,8 +66,7 @@ def _place(name: str, registry: Registry) -> _Placed:
     assert issubclass(loaded, Dispatcher)
     if loaded.worker_accepts:
         return list(_accepted_by_themselves())
-    random.seed(1)  # what power-of-two draws from
-    return list(_picked(loaded()))
+    return list(_picked(PowerOfTwo(random.Random(1)) if loaded is PowerOfTwo else loaded()))  # noqa: S311 - the same
 
 
 def _picked(dispatcher: Dispatcher) -> Iterator[tuple[_Arrival, int]]:

@@ -20,9 +20,9 @@ class PowerOfTwo(Dispatcher):
     herding: after a restart the new worker is one choice of two, not the target of every connection.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, chance: random.Random | None = None) -> None:
         # An instance of its own: seeding the shared generator is the application's right.
-        self._random = random.Random().random  # noqa: S311 - load, not secrets
+        self._random = (chance or random.Random()).random  # noqa: S311 - load, not secrets
 
     def pick(self, workers: Sequence[WorkerView], incoming: Incoming) -> WorkerView:  # noqa: ARG002
         """Choose the less loaded of two; the first drawn when they are equal, so that ties stay random."""

@@ -1,0 +1,63 @@
+"""What pages show can be used as it stands: modules import, configurations have no mistakes, commands take arguments.
+
+Files that a page names are left to those who do what the page says: they may need each other.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+from documents import HOUSE, blocks, pages
+from typer.testing import CliRunner
+
+from corepool.cli.app import make_app
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from documents import Block
+
+LISTENER = '[[listener]]\nname = "echo"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "echo"\n'
+
+
+def snippets(*languages: str) -> list[object]:
+    return [
+        pytest.param(block, id=f"{page.relative_to(HOUSE)}:{block.line}")
+        for page in pages()
+        for block in blocks(page)
+        if block.language in languages and block.file is None
+    ]
+
+
+@pytest.mark.parametrize("block", snippets("python"))
+def test_python_can_be_run(block: Block) -> None:
+    exec(compile(block.text, "snippet", "exec"), {"__name__": "snippet"})  # noqa: S102 - the pages' own
+
+
+@pytest.mark.parametrize("block", snippets("toml"))
+def test_configurations_have_no_mistakes(block: Block, tmp_path: Path) -> None:
+    toml = block.text
+    if "[[listener]]" not in toml:
+        # Keys of a listener, or tables beside it.
+        toml = toml + LISTENER if toml.startswith(("[", "#")) else LISTENER + toml
+    (tmp_path / "corepool.toml").write_text(toml)
+
+    result = CliRunner().invoke(make_app(), ["check", str(tmp_path / "corepool.toml")])
+
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("block", snippets("sh", "console"))
+def test_commands_take_their_arguments(block: Block) -> None:
+    group = typer.main.get_command(make_app())
+    for line in re.sub(r"\\\n", "", block.text).splitlines():
+        for command in re.findall(r"(?:^\$ |^|\$\(|&& |\| )(?:\.venv/bin/)?corepool (.*?)(?: \||\)|$)", line):
+            name, *arguments = shlex.split(command, comments=True)
+            if name.startswith("-"):
+                continue
+            sub = group.commands[name]  # type: ignore[attr-defined]
+            sub.make_context(name, arguments)
