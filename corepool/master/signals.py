@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import FrameType
 
-HANDLED = (
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGHUP,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGTTIN,
-    signal.SIGTTOU,
-    signal.SIGCHLD,
-    signal.SIGWINCH,
-)
+HANDLED = {
+    signal.SIGTERM: "stop: accept nothing more, drain, exit 0",
+    signal.SIGINT: "stop at once, exit 0; a second one kills",
+    signal.SIGQUIT: "the same",
+    signal.SIGHUP: "reload: read the configuration, replace the workers, each when its successor is ready",
+    signal.SIGUSR2: "upgrade: a new master takes over the sockets, this one leaves when it is ready",
+    signal.SIGUSR1: "open log files anew, here and in every worker",
+    signal.SIGTTIN: "one worker more, in each pool",
+    signal.SIGTTOU: "one worker fewer, in each pool",
+    signal.SIGWINCH: "nothing but `on_signal`",
+    signal.SIGCHLD: "reap orphans, as process 1 of a container; workers are watched by pidfd",
+}
+"""What the master handles, and what each means to it. The reference is made from this."""
 
 
 class Signals:

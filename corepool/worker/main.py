@@ -232,7 +232,7 @@ class WorkerProcess:
                 _guarded("on_signal", chain.on_signal, signum)
         if signum == signal.SIGUSR1:
             reopen_logs()
-        if signum == EVENT_SIGNALS[0]:
+        if signum == signal.SIGTERM:
             if os.getppid() == self._master_pid:
                 self._leave(self._pool.drain_timeout)
             else:

@@ -23,18 +23,21 @@ ORPHAN_GRACE_S = 0.5
 _ORPHAN_ALARM_S = 0.8
 """After which SIGALRM ends it, whatever it is doing; together with start-up of the next pool under a second."""
 
-TERMINAL_SIGNALS = (signal.SIGINT, signal.SIGQUIT)
-"""What a terminal sends to the whole process group: the master decides what they mean."""
+TERMINAL_SIGNALS = {
+    signal.SIGINT: "nothing: the master decides",
+    signal.SIGQUIT: "nothing: the master decides",
+}
+"""What a terminal sends to the whole process group. The reference is made from this and the next."""
 
-EVENT_SIGNALS = (
-    signal.SIGTERM,
-    signal.SIGHUP,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGTTIN,
-    signal.SIGTTOU,
-    signal.SIGWINCH,
-)
+EVENT_SIGNALS = {
+    signal.SIGTERM: "drain, exit 0; the worker is replaced",
+    signal.SIGHUP: "nothing but `on_signal`",
+    signal.SIGUSR1: "open log files anew, here",
+    signal.SIGUSR2: "nothing but `on_signal`",
+    signal.SIGTTIN: "nothing but `on_signal`",
+    signal.SIGTTOU: "nothing but `on_signal`",
+    signal.SIGWINCH: "nothing but `on_signal`",
+}
 """What arrives in the loop as events."""
 
 

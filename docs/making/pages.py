@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from corepool.registry import Registry
-from docs.making import commands, hooks, metrics, plugins, settings, strategies
+from docs.making import commands, hooks, metrics, plugins, settings, signals, strategies
 
 FOLDER = Path(__file__).parents[1]
 
@@ -17,6 +17,7 @@ def made() -> dict[str, str]:
         "reference/plugins.md": plugins.page(Registry()),
         "reference/hooks.md": hooks.page(),
         "reference/commands.md": commands.page(),
+        "reference/signals.md": signals.page(),
         "reference/metrics.md": metrics.page(),
     }
     return pages | {f"images/dispatch-{name}.svg": picture for name, picture in strategies.pictures().items()}
