@@ -20,9 +20,10 @@ def main() -> None:
     """Run the command that the arguments name, and exit."""
     # Imported here, so that the parts of this package can be had without all of its commands.
     from corepool.cli.app import make_app  # noqa: PLC0415
-    from corepool.cli.output import open_standard_streams, silence, write  # noqa: PLC0415
+    from corepool.cli.output import open_standard_streams, silence, spell_out, write  # noqa: PLC0415
 
     open_standard_streams()
+    spell_out(sys.stdout)
     try:
         make_app()(prog_name="corepool")
     except OSError as error:

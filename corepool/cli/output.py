@@ -5,6 +5,7 @@ The master prints too, and whoever holds it up holds up every client.
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import sys
@@ -56,3 +57,9 @@ def open_standard_streams() -> None:
     sys.stdin = sys.stdin or os.fdopen(0, "r", closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+def spell_out(stream: TextIO) -> None:
+    """Have characters that a terminal lacks written as numbers, as standard error does: no reason to fail."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _HISTORY = 60
-_BARS = " ▁▂▃▄▅▆▇█"
+BARS = " ▁▂▃▄▅▆▇█"
+ASCII_BARS = " .:-=+*#@"  # for terminals that don't have the others
 
 
 def top(
@@ -37,10 +38,11 @@ def top(
     if not sys.stdout.isatty():
         raise ControlError("top needs a terminal; `corepool status --json` is for programs")
     path = socket_of(config, control)
-    view = View()
+    console = Console()
+    view = View(ASCII_BARS if console.options.ascii_only else BARS)
     view.add(ask(path, "status"), time.monotonic())
     try:
-        with Live(view.render(), console=Console(), screen=True, auto_refresh=False) as live:
+        with Live(view.render(), console=console, screen=True, auto_refresh=False) as live:
             while True:
                 time.sleep(interval)
                 view.add(ask(path, "status"), time.monotonic())
@@ -52,7 +54,9 @@ def top(
 class View:
     """What was seen, and how it looks."""
 
-    def __init__(self) -> None:
+    def __init__(self, bars: str = BARS) -> None:
+        """Begin with nothing seen; `bars` are what history is drawn with, from nothing to full."""
+        self._bars = bars
         self._status: Mapping[str, Any] = {}
         self._seen_at = 0.0
         self._requests: dict[int, int] = {}
@@ -88,8 +92,8 @@ class View:
         held = self._connections_history[-1]
         lines = [
             f"corepool {status['version']}, pid {status['pid']}, {status['state']}, generation {status['generation']}",
-            f"requests/s  {rate:>9.1f}  {sparkline(self._requests_history)}",
-            f"connections {held:>9.0f}  {sparkline(self._connections_history)}",
+            f"requests/s  {rate:>9.1f}  {sparkline(self._requests_history, self._bars)}",
+            f"connections {held:>9.0f}  {sparkline(self._connections_history, self._bars)}",
         ]
         pool = ("pool",) if len(status["pools"]) > 1 else ()
         listeners = Table("listener", *pool, "bound to", "protocol", "dispatcher", "accepted", "active")
@@ -111,10 +115,10 @@ class View:
         return Group(*(Text(line) for line in lines), listeners, workers, Text(totals), Text("Ctrl-C ends"))
 
 
-def sparkline(values: "Iterable[float]") -> str:
+def sparkline(values: "Iterable[float]", bars: str = BARS) -> str:
     """Draw values as bars, the highest of them full."""
     known = list(values)
     highest = max(known, default=0.0)
     if highest <= 0:
-        return _BARS[0] * len(known)
-    return "".join(_BARS[-(-int(value / highest * 1000) * (len(_BARS) - 1) // 1000)] for value in known)
+        return bars[0] * len(known)
+    return "".join(bars[-(-int(value / highest * 1000) * (len(bars) - 1) // 1000)] for value in known)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
 from http_client import get
 from operated import corepool, start
 from rich.console import Console
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from corepool.testing.pools import Pools
 
 
-def test_it_shows_workers_and_rates_until_it_is_ended(pool: Pools) -> None:
+@pytest.mark.parametrize(("encoding", "full"), [("utf-8", "\u2588"), ("ascii", "@")])
+def test_it_shows_workers_and_rates_until_it_is_ended(pool: Pools, encoding: str, full: str) -> None:
     running = start(pool)
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "corepool", "top", "--interval", "0.1", "--control", str(running.control)]
-    environment = {**os.environ, "COLUMNS": "140", "LINES": "40", "TERM": "xterm"}
+    environment = {**os.environ, "COLUMNS": "140", "LINES": "40", "TERM": "xterm", "PYTHONIOENCODING": encoding}
     process = subprocess.Popen(  # noqa: S603 - the command is the test's own
         command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
     )
@@ -43,7 +45,7 @@ def test_it_shows_workers_and_rates_until_it_is_ended(pool: Pools) -> None:
             return all(word.encode() in shown for word in words)
 
         pids = [str(pid) for pid in running.workers()]
-        wait_until(lambda: see("requests/s", "connections", "http", "least-connections", *pids, "\u2588"))
+        wait_until(lambda: see("requests/s", "connections", "http", "least-connections", *pids, full))
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
     finally:
