@@ -5,13 +5,16 @@ A request and a reply are one JSON object on one line each; the pool closes afte
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import struct
 from typing import TYPE_CHECKING
 
 from corepool.errors import ControlError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 # A pool answers from its loop, within milliseconds; one that takes this long is stopped or stuck.
@@ -20,25 +23,45 @@ _TIMEOUT_S = 5.0
 # A status of 512 workers is some 150 KB: more than this is no answer of a pool's.
 _REPLY_LIMIT = 16 * 1024 * 1024
 
+_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
+
 
 def ask(path: Path, command: str, **arguments: object) -> dict[str, object]:
     """Send `command` to the pool whose control socket is at `path`, and wait for the result.
 
     :raises ControlError: nobody answers there, the answer is no answer, or the pool refuses.
     """
+    with _connected(path) as sock:
+        sock.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
+        line = _read_line(sock)
+    return _result(line, path)
+
+
+def pid_of_master(path: Path) -> int:
+    """Ask the kernel who listens there: its number in our PID namespace, which need not be what it calls itself.
+
+    :returns: 0 if it can't be seen from here (unix(7), SO_PEERCRED).
+    :raises ControlError: nobody listens there.
+    """
+    with _connected(path) as sock:
+        pid: int
+        pid, _, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return pid
+
+
+@contextlib.contextmanager
+def _connected(path: Path) -> Iterator[socket.socket]:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(_TIMEOUT_S)
             sock.connect(str(path))
-            sock.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
-            line = _read_line(sock)
+            yield sock
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         raise ControlError(f"no pool answers at {path}; is it running? (--control PATH chooses another)") from None
     except TimeoutError:
         raise ControlError(f"the pool at {path} did not answer within {_TIMEOUT_S:g} s") from None
     except OSError as error:  # includes a path that is too long for a socket, which has no strerror
         raise ControlError(f"the pool at {path} can't be asked: {error.strerror or error}") from None
-    return _result(line, path)
 
 
 def _read_line(sock: socket.socket) -> bytes:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from corepool.cli.arguments import AsJson, Config, Control
-from corepool.cli.client import ask
+from corepool.cli.client import ask, pid_of_master
 from corepool.cli.status import socket_of
 from corepool.errors import ControlError
 
@@ -79,7 +79,7 @@ def stop(
     """
     path = socket_of(config, control)
     pid: Any = ask(path, "status")["pid"]
-    with _process(pid) as process:
+    with _process(pid_of_master(path)) as process:
         ask(path, "stop", now=now)
         began = time.monotonic()
         if sys.stdout.isatty() and not as_json:
@@ -179,7 +179,7 @@ def _process(pid: int) -> "Iterator[int | None]":
     """Open a process, so that its end is seen even if its number gets a new owner; None: it can't be seen from here."""
     try:
         fd = os.pidfd_open(pid)
-    except OSError:  # in another container
+    except OSError:  # in another container, whose number is 0 here, or gone
         yield None
         return
     try:

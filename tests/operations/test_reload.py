@@ -196,6 +196,15 @@ def test_stop_now(pool: Pools) -> None:
     assert "no pool answers" in gone.stderr
 
 
+def test_stop_waits_for_a_pool_that_has_another_number_in_its_own_container(pool: Pools) -> None:
+    wrapper = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+    running = pool.serve("echo", "-b", "tcp://127.0.0.1:0", "-w", "1", wrapper=wrapper)
+    assert running.status()["pid"] == 1  # which here is somebody else, and never ends
+
+    assert corepool(running, "stop").returncode == 0
+    assert running.wait() == 0
+
+
 def test_workers_may_leave_before_their_successors_are_ready(pool: Pools) -> None:
     running = start(pool, lines='max_unavailable = 1\nrespawn_delay = "1ms"\nrespawn_delay_max = "1ms"')
     with Load(running.urls()[0]) as load:
