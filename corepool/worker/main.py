@@ -234,7 +234,8 @@ class WorkerProcess:
             reopen_logs()
         if signum == signal.SIGTERM:
             if os.getppid() == self._master_pid:
-                self._leave(self._pool.drain_timeout)
+                # Which sockets last is not known here; what can't be placed the master closes.
+                self._leave(self._pool.drain_timeout, moves=True)
             else:
                 self._on_orphaned()
 

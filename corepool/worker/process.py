@@ -30,7 +30,7 @@ TERMINAL_SIGNALS = {
 """What a terminal sends to the whole process group. The reference is made from this and the next."""
 
 EVENT_SIGNALS = {
-    signal.SIGTERM: "drain, exit 0; the worker is replaced",
+    signal.SIGTERM: "hand connections to other workers, drain, exit 0; it is replaced",
     signal.SIGHUP: "nothing but `on_signal`",
     signal.SIGUSR1: "open log files anew, here",
     signal.SIGUSR2: "nothing but `on_signal`",
