@@ -1,62 +1,105 @@
-"""`python -m benchmarks [CASE...] [--quick] [--server NAME...] [--json FILE]`."""
+"""`python -m benchmarks [CASE...] [--quick] [--server NAME...] [--to FOLDER]`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks import machine, report
-from benchmarks.cases import BY_DEFAULT, CASES
+from benchmarks import machine, page, report
+from benchmarks.cases import CASES
+from benchmarks.needs import MissingError
 from benchmarks.processes import Cores
 from benchmarks.results import BenchError, Comparison
-from benchmarks.turns import Bench
+from benchmarks.run import run_of
+from benchmarks.turns import Bench, Plan
 
-RESULTS = Path(__file__).parent / "results" / "last.json"
+RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> int:
-    """Run the cases asked for, print their tables, write the JSON.
+    """Run the cases asked for, print their tables, write JSON and page.
 
-    :returns: 1 if something could not be run or was lost on the way. A missed target is a result, no error.
+    :returns: 1 if something that is installed could not be run, or lost something on the way. What is not installed is
+        named and left out, and a missed target is a result: no errors.
     """
     arguments = _parse()
     out, err = Console(), Console(stderr=True)
-    with tempfile.TemporaryDirectory(prefix="corepool-bench-") as scratch, err.status("starting") as status:
-        bench = Bench(
-            cores=Cores.pick(),
-            scratch=Path(scratch),
-            quick=arguments.quick,
-            only=frozenset(arguments.server),
-            say=status.update,
-        )
-        if bench.cores.server == bench.cores.load:
-            err.print("Only one core: the servers share it with their load, and every figure is too high.")
-        try:
-            facts = machine.describe()
-            for name, value in facts.items():
-                out.print(f"{name:10}{value}", highlight=False)
-            out.print()
-            comparisons: list[Comparison] = []
-            for name in arguments.case or BY_DEFAULT:
+    cores = Cores.pick()
+    if cores.server == cores.load:
+        err.print("Only one core: the servers share it with their load, and every figure is too high.")
+    facts = machine.describe()
+    for name, value in facts.items():
+        out.print(f"{name:10}{value}", highlight=False)
+    out.print()
+
+    comparisons: list[Comparison] = []
+    failures: list[str] = []
+    names = arguments.case or list(CASES)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with (
+        tempfile.TemporaryDirectory(prefix="corepool-bench-") as scratch,
+        # On a terminal only: elsewhere nobody watches, and the tables come one by one.
+        Progress(*columns, TimeRemainingColumn(), console=err, disable=not err.is_terminal, transient=True) as progress,
+    ):
+        only = frozenset(arguments.server)
+        turns = {name: _count_turns(name, cores, Path(scratch), only, quick=arguments.quick) for name in names}
+        task = progress.add_task("", total=sum(turns.values()))
+        missing: dict[str, str] = {}
+        for name in names:
+            begun = 0
+
+            def on_turn(what: str, name: str = name) -> None:
+                nonlocal begun
+                progress.update(task, description=f"{name}, {what}", advance=min(begun, 1))
+                begun += 1
+
+            bench = Bench(cores, _folder(scratch, name), arguments.quick, only, on_turn, missing)
+            try:
                 for comparison in CASES[name](bench):
                     if comparison.figures:
                         report.print_comparison(out, comparison)
                         comparisons.append(comparison)
-            if not comparisons:
-                raise BenchError(f"no server of these cases is named {' or '.join(arguments.server)}")  # noqa: TRY301
-        except BenchError as error:
-            err.print(str(error), style="red", markup=False, highlight=False)
-            return 1
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(report.as_json(facts, comparisons, quick=arguments.quick))
+            except MissingError as error:
+                missing[f"the case {name}"] = error.how
+            except BenchError as error:
+                failures.append(f"{name}: {error}")
+            progress.update(task, advance=1 if begun else 0)
+    if only and not comparisons:
+        failures.append(f"no server of these cases is named {' or '.join(arguments.server)}, or it is not installed")
+
+    for what, how in missing.items():
+        err.print(f"left out: {what}; to have it: {how}", markup=False, highlight=False)
+    for failure in failures:
+        err.print(failure, style="red", markup=False, highlight=False)
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    page.write(run_of(facts, date, comparisons, missing, quick=arguments.quick), arguments.to)
+    out.print(f"written: {arguments.to / page.JSON}, {arguments.to / page.PAGE}", highlight=False, soft_wrap=True)
     lost = sum(comparison.lost for comparison in comparisons)
     if lost:
         err.print(f"{lost} requests or connections were lost: the figures above are worthless", style="red")
-    return 1 if lost else 0
+    return 1 if lost or failures else 0
+
+
+def _count_turns(name: str, cores: Cores, scratch: Path, only: frozenset[str], *, quick: bool) -> int:
+    """Go through a case without running anything."""
+    turns: list[str] = []
+    try:
+        CASES[name](Plan(cores, _folder(scratch, f"plan of {name}"), quick, only, turns.append))
+    except BenchError:
+        pass  # it will say so again when it is its turn
+    return len(turns)
+
+
+def _folder(scratch: str | Path, name: str) -> Path:
+    folder = Path(scratch, name)
+    folder.mkdir()
+    return folder
 
 
 def _parse() -> argparse.Namespace:
@@ -73,7 +116,7 @@ def _parse() -> argparse.Namespace:
         help="measure only this one, named as in the tables; repeatable",
     )
     parser.add_argument(
-        "--json", type=Path, default=RESULTS, metavar="FILE", help="default: benchmarks/results/last.json"
+        "--to", type=Path, default=RESULTS, metavar="FOLDER", help="for JSON, page and pictures; benchmarks/results"
     )
     return parser.parse_args()
 

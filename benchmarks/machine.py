@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks.servers import require
+_PEERS = ("uvloop", "bjoern", "granian", "gunicorn", "uvicorn")
+_NOT_INSTALLED = "not installed"
 
 
 def describe() -> dict[str, str | int]:
@@ -20,8 +23,9 @@ def describe() -> dict[str, str | int]:
         "kernel": platform.release(),
         "python": sys.version.replace("\n", ""),  # with its build: distributions differ in how they optimise
         "corepool": _version("corepool"),
-        "uvloop": _version("uvloop"),
-        "redis": _redis_version(),
+        **{peer: _version(peer) for peer in _PEERS},
+        "redis": _first_number(["redis-server", "--version"]),
+        "nginx": _first_number(["nginx", "-v"]),
     }
 
 
@@ -37,10 +41,13 @@ def _version(distribution: str) -> str:
     try:
         return version(distribution)
     except PackageNotFoundError:
-        return "not installed"
+        return _NOT_INSTALLED
 
 
-def _redis_version() -> str:
-    command = [require("redis-server"), "--version"]
-    words = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()  # noqa: S603
-    return next((word.removeprefix("v=") for word in words if word.startswith("v=")), "unknown")
+def _first_number(command: list[str]) -> str:
+    """Run a program that tells its version, on whichever stream."""
+    if shutil.which(command[0]) is None:
+        return _NOT_INSTALLED
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - those above
+    found = re.search(r"\d+\.\d[\d.]*", done.stdout + done.stderr)
+    return found[0] if found else "unknown"

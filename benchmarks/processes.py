@@ -9,12 +9,15 @@ the kernel was built with CONFIG_IRQ_TIME_ACCOUNTING.
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from benchmarks.results import BenchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +53,18 @@ def pinned(core: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def raise_descriptor_limit(needed: int) -> None:
+    """Raise this process's limit of open files, which the servers then inherit.
+
+    :raises BenchError: the hard limit is lower.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise BenchError(f"{needed} open files are needed; the hard limit (ulimit -Hn) is {hard}")
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def process_tree(root: int) -> list[int]:

@@ -1,15 +1,12 @@
-"""A run's comparisons, as tables for people and as JSON for programs."""
+"""Comparisons as tables in a terminal."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from rich.console import Console
 
     from benchmarks.results import Comparison, Outcome
@@ -34,43 +31,6 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
     for outcome in comparison.outcomes:
         console.print(f"  {_sentence(outcome, unit)}", highlight=False)
     console.print()
-
-
-def as_json(machine: Mapping[str, str | int], comparisons: Sequence[Comparison], *, quick: bool) -> str:
-    """Write the run as one JSON object; costs round by round, so that other statistics can be made."""
-    run = {
-        "machine": machine,
-        "quick": quick,
-        "comparisons": [
-            {
-                "case": comparison.case,
-                "title": comparison.title,
-                "unit": comparison.unit,
-                "figures": [
-                    {
-                        "server": figure.server,
-                        "median": figure.median,
-                        "rounds": figure.costs,
-                        "lost": figure.lost,
-                        "ratios": {peer.server: figure.ratio(peer) for peer in comparison.peers},
-                    }
-                    for figure in comparison.figures
-                ],
-                "targets": [
-                    {
-                        "server": outcome.target.server,
-                        "peer": outcome.target.peer,
-                        "at_most": outcome.target.at_most,
-                        "measured": outcome.measured,
-                        "reached": outcome.reached,
-                    }
-                    for outcome in comparison.outcomes
-                ],
-            }
-            for comparison in comparisons
-        ],
-    }
-    return json.dumps(run, indent=2, ensure_ascii=False) + "\n"
 
 
 def _sentence(outcome: Outcome, unit: str) -> str:

@@ -75,11 +75,14 @@ class Outcome:
 class Comparison:
     """The same work done by several servers in turn, and what is asked of them."""
 
-    case: str
+    name: str
+    """What it is called where there is little room; no other comparison has it."""
     title: str
     unit: str
     figures: tuple[Figure, ...]
     targets: tuple[Target, ...]
+    picture: str = ""
+    """SVG that shows more than the figures do; its file is called by the name."""
 
     @property
     def lost(self) -> int:

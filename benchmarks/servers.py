@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import socket
 import subprocess
 import sys
@@ -35,10 +34,11 @@ LOG_TAIL_BYTES = 2000  # a traceback's end; enough to see what was wrong
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that is ready: the process whose tree is charged, and its port on 127.0.0.1."""
+    """A server that is ready: the process whose tree is charged, its port on 127.0.0.1, and its own folder."""
 
     pid: int
     port: int
+    scratch: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Server:
     environment: Mapping[str, str] = field(default_factory=dict)
     says_ready: bool = True
     """It tells $NOTIFY_SOCKET; otherwise it is ready when it takes a connection."""
+    needs: tuple[str, ...] = ()
+    """Programs and modules without which it can't be run."""
 
     @contextmanager
     def running(self, core: int) -> Iterator[Running]:
@@ -69,7 +71,7 @@ class Server:
                     self._await_ready(process, notify, Path(scratch))
                 else:
                     self._await_listening(process, port, Path(scratch))
-                yield Running(process.pid, port)
+                yield Running(process.pid, port, Path(scratch))
             finally:
                 _stop(process)
 
@@ -167,35 +169,36 @@ def corepool_http(
     """Start a pool that serves one of the greetings, or the files of a folder."""
     server = corepool("http", dispatcher, name=name)
     options = ("-o", f"root={root}") if root else ("-o", f"target=benchmarks.peers.hello:{what}")
-    if threads:
-        options += ("-o", f"threads={threads}")
-    return Server(name, server.command + options, server.environment)
+    more = ("-o", f"threads={threads}") if threads else ()
+    return Server(name, server.command + options + more, server.environment)
 
 
 def bjoern() -> Server:
     """Start bjoern, WSGI in C."""
-    return Server("bjoern", (sys.executable, "-m", "benchmarks.peers.with_bjoern", "{port}"), says_ready=False)
+    command = (sys.executable, "-m", "benchmarks.peers.with_bjoern", "{port}")
+    return Server("bjoern", command, says_ready=False, needs=("bjoern",))
 
 
 def granian(interface: str) -> Server:
     """Start granian, WSGI and ASGI in Rust, with one worker."""
     command = (sys.executable, "-m", "granian", "--interface", interface, "--host", "127.0.0.1", "--port", "{port}")
     options = ("--workers", "1", "--no-ws", "--log-level", "error", f"benchmarks.peers.hello:{interface}")
-    return Server("granian", command + options, says_ready=False)
+    return Server("granian", command + options, says_ready=False, needs=("granian",))
 
 
 def gunicorn(what: str, threads: int) -> Server:
     """Start gunicorn with one worker of threads, which keeps connections open."""
     command = (sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--workers", "1", "--keep-alive", "5")
     options = ("--worker-class", "gthread", "--threads", str(threads), "--worker-connections", "1000")
-    return Server("gunicorn", (*command, *options, f"benchmarks.peers.hello:{what}"), says_ready=False)
+    target = f"benchmarks.peers.hello:{what}"
+    return Server("gunicorn", (*command, *options, target), says_ready=False, needs=("gunicorn",))
 
 
 def uvicorn() -> Server:
     """Start uvicorn with uvloop and httptools."""
     command = (sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--no-access-log")
     options = ("--loop", "uvloop", "--http", "httptools", "--log-level", "error", "benchmarks.peers.hello:asgi")
-    return Server("uvicorn", command + options, says_ready=False)
+    return Server("uvicorn", command + options, says_ready=False, needs=("uvicorn", "uvloop"))
 
 
 def nginx(root: str) -> Server:
@@ -211,21 +214,21 @@ def nginx(root: str) -> Server:
         f"{places} server {{{{ listen 127.0.0.1:{{port}} reuseport; root {root}; "
         'location = / {{ return 200 "Hello, world!\\n"; }} }} }}'
     )
-    script = f'printf "%s" "$1" >"$2/nginx.conf" && exec {require("nginx")} -p "$2" -c "$2/nginx.conf"'
-    return Server("nginx", ("sh", "-c", script, "sh", settings, "{scratch}"), says_ready=False)
+    script = 'printf "%s" "$1" >"$2/nginx.conf" && exec nginx -p "$2" -c "$2/nginx.conf"'
+    return Server("nginx", ("sh", "-c", script, "sh", settings, "{scratch}"), says_ready=False, needs=("nginx",))
 
 
 def redis(*, append: bool = False) -> Server:
     """Start redis-server without persistence, or with a file that it appends to and syncs every second."""
-    command = (require("redis-server"), "--port", "{port}", "--bind", "127.0.0.1", "--dir", "{scratch}")
-    return Server(
-        "redis", (*command, "--save", "", "--appendonly", "yes" if append else "no", "--supervised", "systemd")
-    )
+    command = ("redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--dir", "{scratch}")
+    keeping = ("--save", "", "--appendonly", "yes" if append else "no", "--supervised", "systemd")
+    return Server("redis", command + keeping, needs=("redis-server",))
 
 
 def protocol_server(loop: str, work: str) -> Server:
     """Start a single process that accepts for itself and serves a Protocol on asyncio's or uvloop's loop."""
-    return Server(loop, (sys.executable, "-m", "benchmarks.peers.protocol_server", loop, work, "{port}"))
+    command = (sys.executable, "-m", "benchmarks.peers.protocol_server", loop, work, "{port}")
+    return Server(loop, command, needs=(loop,))
 
 
 def stream_server(kind: str, name: str) -> Server:
@@ -236,17 +239,6 @@ def stream_server(kind: str, name: str) -> Server:
 def bare_epoll() -> Server:
     """Start the least that Python can do for an answer."""
     return Server("bare epoll", (sys.executable, "-m", "benchmarks.peers.bare_epoll", "{port}"))
-
-
-def require(program: str) -> str:
-    """Find a program of the system.
-
-    :raises BenchError: it isn't installed.
-    """
-    path = shutil.which(program)
-    if path is None:
-        raise BenchError(f"{program} is not on the PATH; benchmarks/README.md lists what has to be installed")
-    return path
 
 
 @contextmanager

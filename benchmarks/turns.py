@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from benchmarks.needs import HOW, is_there
 from benchmarks.processes import Cores, cpu_ns
 from benchmarks.results import Figure, Sample
 
@@ -27,31 +28,56 @@ class Bench:
     scratch: Path  # a folder for what a case makes; removed at the end
     quick: bool
     only: Collection[str]  # names of servers; empty: all
-    say: Callable[[str], None]  # tells somebody who waits what is going on
+    on_turn: Callable[[str], None]  # called before each turn, with what it is
+    missing: dict[str, str] = field(default_factory=dict)
+    """What was left out for want of something: its name, and how to get that."""
 
     def take_turns(
         self, servers: Sequence[Server], rounds: int, measure: Callable[[Running], MeasuredT]
     ) -> dict[str, list[MeasuredT]]:
-        """Measure each server `rounds` times, in turn.
+        """Measure each server `rounds` times, in turn; those that are not installed are left out.
 
         In turn, since a shared or throttled machine changes its pace over minutes; started anew, since
         one start's luck with memory layout and hash seeds would otherwise stand for the server.
         """
-        wanted = [server for server in servers if not self.only or server.name in self.only]
+        wanted = self.wanted(servers)
         measured: dict[str, list[MeasuredT]] = {server.name: [] for server in wanted}
         for turn in range(rounds):
             for server in wanted:
-                self.say(f"round {turn + 1} of {rounds}: {server.name}")
+                self.on_turn(f"round {turn + 1} of {rounds}: {server.name}")
                 with server.running(self.cores.server) as running:
                     measured[server.name].append(measure(running))
         return measured
+
+    def wanted(self, servers: Sequence[Server]) -> list[Server]:
+        """Give those that were asked for and are there."""
+        asked_for = [server for server in servers if not self.only or server.name in self.only]
+        lacking = {server.name: need for server in asked_for for need in server.needs if not is_there(need)}
+        self.missing.update({name: HOW[need] for name, need in lacking.items()})
+        return [server for server in asked_for if server.name not in lacking]
 
     def compare(
         self, servers: Sequence[Server], rounds: int, measure: Callable[[Running], Sample]
     ) -> tuple[Figure, ...]:
         """Take turns, and give one figure a server."""
         measured = self.take_turns(servers, rounds, measure)
-        return tuple(Figure(name, tuple(samples)) for name, samples in measured.items())
+        return tuple(Figure(name, tuple(samples)) for name, samples in measured.items() if samples)
+
+
+class Plan(Bench):
+    """Takes no turn: it only tells of each, so that whoever waits knows how many there will be."""
+
+    def take_turns(
+        self,
+        servers: Sequence[Server],
+        rounds: int,
+        measure: Callable[[Running], MeasuredT],  # noqa: ARG002
+    ) -> dict[str, list[MeasuredT]]:
+        """Count."""
+        wanted = self.wanted(servers)
+        for _ in range(rounds * len(wanted)):
+            self.on_turn("")
+        return {server.name: [] for server in wanted}
 
 
 def cpu_us_per_unit(running: Running, units: int, load: Callable[[], int]) -> Sample:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import churn, http, kept, kv, memory, ping, styles
+from benchmarks.cases import churn, http, kept, kv, memory, move, picture, ping, styles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 CASES: Mapping[str, Callable[[Bench], list[Comparison]]] = {
     "ping": ping.run,
     "churn": churn.run,
-    "memory": memory.run,
-    "kv": kv.run,
     "http": http.run,
-    "kept": kept.run,
+    "kv": kv.run,
+    "memory": memory.run,
     "styles": styles.run,
+    "kept": kept.run,
+    "move": move.run,
+    "picture": picture.run,
 }
-
-BY_DEFAULT = ("ping", "churn", "memory", "kv")
-"""What runs when no case is named; the others have peers that need more than a package of Python."""

@@ -46,7 +46,7 @@ def run(bench: Bench) -> list[Comparison]:
     ]
     return [
         Comparison(
-            case="churn",
+            name="churn",
             title=f"Connect, one round trip, close; {CONCURRENCY} at a time: CPU time per connection",
             unit="µs",
             figures=bench.compare(servers, rounds, measure),

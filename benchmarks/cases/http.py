@@ -51,6 +51,7 @@ def run(bench: Bench) -> list[Comparison]:
     (bench.scratch / "file").write_bytes(bytes(FILE_BYTES))
 
     def compare(
+        name: str,
         title: str,
         servers: Sequence[Server],
         targets: Sequence[Target],
@@ -66,7 +67,7 @@ def run(bench: Bench) -> list[Comparison]:
 
         title = f"{title}, {CONNECTIONS} connections: CPU time per request"
         figures = bench.compare(servers, rounds, measure)
-        return Comparison(case="http", title=title, unit="µs", figures=figures, targets=tuple(targets))
+        return Comparison(name=name, title=title, unit="µs", figures=figures, targets=tuple(targets))
 
     def measure_tail(running: Running) -> Sample:
         return Sample(*tail.run(running.port, 2 * seconds, bench.cores.load))
@@ -90,20 +91,28 @@ def run(bench: Bench) -> list[Comparison]:
         Target("corepool, least-connections", 1.0, peer="granian"),
     ]
     return [
-        compare("WSGI, hello", wsgi, wsgi_targets),
-        compare("WSGI, hello, a browser's headers", wsgi, wsgi_targets, headers=BROWSER),
-        compare("WSGI, a target never seen before", wsgi, wsgi_targets, headers=BROWSER, script=another_target),
-        compare("ASGI, hello", asgi, asgi_targets),
-        compare("ASGI, hello, a browser's headers", asgi, asgi_targets, headers=BROWSER),
+        compare("wsgi", "WSGI, hello", wsgi, wsgi_targets),
+        compare("wsgi, browser", "WSGI, hello, a browser's headers", wsgi, wsgi_targets, headers=BROWSER),
         compare(
+            "wsgi, new targets",
+            "WSGI, a target never seen before",
+            wsgi,
+            wsgi_targets,
+            headers=BROWSER,
+            script=another_target,
+        ),
+        compare("asgi", "ASGI, hello", asgi, asgi_targets),
+        compare("asgi, browser", "ASGI, hello, a browser's headers", asgi, asgi_targets, headers=BROWSER),
+        compare(
+            "file",
             "A file of 100 KiB",
             [corepool_http("files", root=root), nginx(root)],
             [Target("corepool", 1.3, peer="nginx")],
             path="/file",
         ),
-        compare("A connection for each request", once, once_targets, headers=["Connection: close"]),
+        compare("http, churn", "A connection for each request", once, once_targets, headers=["Connection: close"]),
         Comparison(
-            case="http",
+            name="slow beside quick",
             title=f"WSGI in {THREADS} threads, 1 % of the requests take 50 ms: p99 of the others",
             unit="ms",
             figures=bench.compare(threaded, rounds, measure_tail),

@@ -46,7 +46,7 @@ def run(bench: Bench) -> list[Comparison]:
 
     return [
         Comparison(
-            case="kept ping",
+            name="kept ping",
             title=f"One-line ping, {ping.CONNECTIONS} connections that would outlive a crash: CPU time per round trip",
             unit="µs",
             figures=bench.compare(
@@ -60,8 +60,9 @@ def run(bench: Bench) -> list[Comparison]:
             targets=(Target(KEPT, 1.10, peer=PLAIN),),
         ),
         Comparison(
-            case="kept churn",
-            title=f"Connect, one round trip, close; {churn.CONCURRENCY} at a time: CPU time per connection",
+            name="kept churn",
+            title=f"Connect, one round trip, close; {churn.CONCURRENCY} at a time, that would outlive a crash: "
+            "CPU time per connection",
             unit="µs",
             figures=bench.compare(
                 [corepool("echo", "least-connections", name=PLAIN), corepool_kept("echo", name=KEPT)],

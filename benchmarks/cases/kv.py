@@ -41,7 +41,7 @@ def run(bench: Bench) -> list[Comparison]:
 
     return [
         Comparison(
-            case="kv",
+            name=f"kv {command}" + (f", {pipeline} at once" if pipeline > 1 else ""),
             title=f"{command.upper()}, 64 bytes, 100,000 keys, {CONNECTIONS} connections, pipelines of {pipeline}: "
             "CPU time per command",
             unit="µs",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 import select
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.processes import process_tree, rss_bytes, uss_bytes
+from benchmarks.processes import process_tree, raise_descriptor_limit, rss_bytes, uss_bytes
 from benchmarks.results import BenchError, Comparison, Figure, Sample, Target
 from benchmarks.servers import corepool, protocol_server
 
@@ -34,21 +33,9 @@ MIB = 1024 * 1024
 
 def run(bench: Bench) -> list[Comparison]:
     """Compare the growth by idle connections, and take stock of idle workers."""
-    _raise_descriptor_limit(WARM_UP + CONNECTIONS + SPARE_DESCRIPTORS)
+    raise_descriptor_limit(WARM_UP + CONNECTIONS + SPARE_DESCRIPTORS)
     rounds = QUICK_ROUNDS if bench.quick else ROUNDS
     return [_connections(bench, rounds), _workers(bench, rounds)]
-
-
-def _raise_descriptor_limit(needed: int) -> None:
-    """Raise this process's limit, which the servers then inherit.
-
-    :raises BenchError: the hard limit is lower.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        raise BenchError(f"the memory case needs {needed} open files; the hard limit (ulimit -Hn) is {hard}")
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def _connections(bench: Bench, rounds: int) -> Comparison:
@@ -58,7 +45,7 @@ def _connections(bench: Bench, rounds: int) -> Comparison:
         protocol_server("asyncio", "echo"),
     ]
     return Comparison(
-        case="memory",
+        name="idle connections",
         title=f"{CONNECTIONS:,} idle echo connections: growth of the serving process's RSS per connection",
         unit="KiB",
         figures=bench.compare(servers, rounds, _growth_by_connections),
@@ -125,7 +112,7 @@ def _workers(bench: Bench, rounds: int) -> Comparison:
         ],
     }
     return Comparison(
-        case="memory",
+        name="idle workers",
         title=f"Idle workers: private memory (USS) of each of {MANY_WORKERS}, of each beyond {FEW_WORKERS}",
         unit="MiB",
         figures=tuple(Figure(name, tuple(map(Sample, costs))) for name, costs in figures.items() if costs),

@@ -48,7 +48,7 @@ def run(bench: Bench) -> list[Comparison]:
     ]
     return [
         Comparison(
-            case="ping",
+            name="ping",
             title=f"One-line ping, {CONNECTIONS} keep-alive connections: CPU time per round trip",
             unit="µs",
             figures=bench.compare(servers, rounds, measure),

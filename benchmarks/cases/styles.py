@@ -60,11 +60,12 @@ def run(bench: Bench) -> list[Comparison]:
     ]
     return [
         Comparison(
-            case="styles",
+            name="styles",
             title=f"One-line ping, {CONNECTIONS} keep-alive connections, in several ways: CPU time per round trip",
             unit="µs",
             figures=bench.compare(servers, rounds, measure),
             targets=(
+                Target("callbacks", 1.1, peer="asyncio"),
                 Target("StreamProtocol", 1.1, peer=START_SERVER),
                 Target("BlockingProtocol", 2.2, peer=THREADING_SERVER),
                 Target("hosted Protocol", 1.1, peer="asyncio"),

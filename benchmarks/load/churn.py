@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.load import program
-from benchmarks.servers import require
+from benchmarks.needs import require
 
 SOURCE = Path(__file__).with_name("churn.c")
 

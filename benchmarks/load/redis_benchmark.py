@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 
 from benchmarks.load import program
+from benchmarks.needs import require
 from benchmarks.results import BenchError
-from benchmarks.servers import require
 
 ANSWER = b"+PONG\r\n"
 

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from benchmarks.load import program
+from benchmarks.needs import require
 from benchmarks.results import BenchError
-from benchmarks.servers import require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,25 +1,33 @@
 """The applications that all HTTP servers serve."""
 
+from __future__ import annotations
+
 import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 CONTENT = b"Hello, world!\n"
 SLOW_S = 0.05
 
 
-def wsgi(environ, start_response):  # noqa: ANN001, ANN201, ARG001
+def wsgi(environ: dict[str, Any], start_response: Callable[..., object]) -> list[bytes]:  # noqa: ARG001
     """Greet, by WSGI."""
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(CONTENT)))])
     return [CONTENT]
 
 
-def mixed(environ, start_response):  # noqa: ANN001, ANN201
+def mixed(environ: dict[str, Any], start_response: Callable[..., object]) -> list[bytes]:
     """Greet, by WSGI; one path takes its time."""
     if environ["PATH_INFO"] == "/slow":
         time.sleep(SLOW_S)
     return wsgi(environ, start_response)
 
 
-async def asgi(scope, receive, send):  # noqa: ANN001, ANN201
+async def asgi(
+    scope: dict[str, Any], receive: Callable[[], Awaitable[object]], send: Callable[[object], Awaitable[None]]
+) -> None:
     """Greet, by ASGI."""
     if scope["type"] == "lifespan":
         await receive()

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.picture [FILE]`: what clients see of a reload and of a killed worker, drawn.
+"""What clients see of a reload and of a killed worker, drawn.
 
 The same load on three servers, one after the other, with two workers each: connections that stay open and send a
 request every 25 ms; one that is broken is made again, and counted. At some moment the server is told to reload, at
@@ -8,26 +8,24 @@ another one of its workers is killed.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
-from benchmarks.processes import Cores, pinned
+from benchmarks.needs import MissingError, is_there
+from benchmarks.processes import pinned
+from benchmarks.results import Comparison, Figure, Sample, Target
 from benchmarks.servers import Server, corepool_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from benchmarks.servers import Running
-
-PICTURE = Path(__file__).parent.parent / "docs" / "images" / "nobody-hangs-up.svg"
+    from benchmarks.turns import Bench
 
 CONNECTIONS = 100
 PAUSE_S = 0.025
@@ -46,6 +44,28 @@ class Seen:
     reconnects: int = 0
 
 
+def run(bench: Bench) -> list[Comparison]:
+    """Watch each server once: what differs between them differs by more than chance."""
+
+    def measure(running: Running) -> Seen:
+        with pinned(bench.cores.load):
+            return asyncio.run(watch(running))
+
+    seen = {name: turns[0] for name, turns in bench.take_turns(servers(), 1, measure).items() if turns}
+    if not seen:
+        return []
+    return [
+        Comparison(
+            name="nobody-hangs-up",
+            title=f"A reload, then kill -9 of a worker, {CONNECTIONS} connections that stay open: requests that failed",
+            unit="requests",
+            figures=tuple(Figure(name, (Sample(len(each.failed)),)) for name, each in seen.items()),
+            targets=(Target("corepool", 0),),
+            picture=draw(seen),
+        )
+    ]
+
+
 def servers() -> list[Server]:
     """Give those that are drawn."""
     python = sys.executable
@@ -56,14 +76,12 @@ def servers() -> list[Server]:
     )
     gunicorn = (python, "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--workers", "2", "--keep-alive", "75")
     uvicorn = (python, "-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--workers", "2", "--no-access-log")
+    threads = ("--worker-class", "gthread", "--threads", "4", "benchmarks.peers.hello:wsgi")
+    patience = ("--timeout-keep-alive", "75", "benchmarks.peers.hello:asgi")
     return [
         corepool_run("corepool", toml),
-        Server(
-            "gunicorn",
-            (*gunicorn, "--worker-class", "gthread", "--threads", "4", "benchmarks.peers.hello:wsgi"),
-            says_ready=False,
-        ),
-        Server("uvicorn", (*uvicorn, "--timeout-keep-alive", "75", "benchmarks.peers.hello:asgi"), says_ready=False),
+        Server("gunicorn", gunicorn + threads, says_ready=False, needs=("gunicorn",)),
+        Server("uvicorn", uvicorn + patience, says_ready=False, needs=("uvicorn",)),
     ]
 
 
@@ -122,8 +140,13 @@ def kill_worker(pid: int) -> None:
     max(workers, key=lambda each: each.create_time()).kill()
 
 
-def draw(seen: dict[str, Seen], path: Path) -> None:
-    """Draw latency over time, a panel a server."""
+def draw(seen: dict[str, Seen]) -> str:
+    """Draw latency over time, a panel a server, as SVG.
+
+    :raises MissingError: matplotlib is not installed.
+    """
+    if not is_there("matplotlib"):
+        raise MissingError("matplotlib")
     import matplotlib as mpl  # noqa: PLC0415  # slow to import
 
     mpl.use("svg")
@@ -147,22 +170,6 @@ def draw(seen: dict[str, Seen], path: Path) -> None:
         panel.set_yscale("log")
         panel.set_ylabel("latency, ms")
     panels[-1].set_xlabel(f"seconds; {CONNECTIONS} connections that stay open, a request every {PAUSE_S * 1000:.0f} ms")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Date": None})
-
-
-def main(path: Path = PICTURE, say: Callable[[str], None] = print) -> None:
-    """Measure, and draw."""
-    cores = Cores.pick()
-    seen: dict[str, Seen] = {}
-    with tempfile.TemporaryDirectory(), pinned(cores.load):
-        for server in servers():
-            with server.running(cores.server) as running:
-                seen[server.name] = each = asyncio.run(watch(running))
-            slowest_s = max(each.latencies)
-            say(f"{server.name}: failed={len(each.failed)} reconnects={each.reconnects} slowest={slowest_s:.3f} s")
-    draw(seen, path)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else PICTURE)
+    drawn = io.StringIO()
+    figure.savefig(drawn, format="svg", dpi=110, metadata={"Date": None})
+    return drawn.getvalue()
