@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import sysconfig
-import venv
 from pathlib import Path
 
 import pytest
+from scratch import install, make_environment
 
 collect_ignore = ["distributions"]  # their tests belong to the environment that has them
 
@@ -17,29 +14,13 @@ DISTRIBUTIONS = Path(__file__).parent / "distributions"
 
 @pytest.fixture(scope="session")
 def scratch_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give the interpreter of an environment that has corepool and every folder in distributions/.
-
-    The packages of the environment that runs the tests are visible in it, so nothing is downloaded;
-    what is installed goes into the new one alone.
-    """
-    folder = tmp_path_factory.mktemp("scratch")
-    venv.create(folder, symlinks=True)
-    python = folder / "bin" / "python"
-    ours, theirs = sysconfig.get_path("purelib"), _purelib(folder)
-    # By addsitedir, not as a plain path: it also follows the .pth files of editable installations.
-    (theirs / "surrounding.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
-
+    """Give the interpreter of an environment that has corepool and every folder in distributions/."""
+    python = make_environment(tmp_path_factory.mktemp("scratch"))
     sources = tmp_path_factory.mktemp("sources")
     for source in DISTRIBUTIONS.iterdir():
         _copy(source, sources / source.name)
-    pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
-    options = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
-    subprocess.run([*pip, "install", *options, *map(str, sources.iterdir())], check=True)  # noqa: S603 - our own words
-    return str(python)
-
-
-def _purelib(environment: Path) -> Path:
-    return Path(sysconfig.get_path("purelib", "venv", {"base": str(environment)}))
+    install(python, sources.iterdir())
+    return python
 
 
 def _copy(source: Path, target: Path) -> None:
