@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import socket
+import re
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from corepool.testing.waiting import wait_until
+import httpx
+
+from corepool.testing.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from example_folders import Run, Start
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
 
 HOSTS = [f"127.0.0.{number}" for number in range(2, 14)]
+FLOOR = 16
 
 
 def test_its_own_tests_pass(run: Run) -> None:
@@ -23,46 +25,42 @@ def test_its_own_tests_pass(run: Run) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def worker_of(running: PoolProcess, host: str, stack: ExitStack) -> int:
-    """Connect from an address of this machine, speak, and tell which worker has one connection more."""
+class Client:
+    """A browser at an address of this machine, whose one connection stays open."""
 
-    def held() -> dict[int, int]:
-        return {
-            worker["slot"]: worker["connections"]
-            for worker in running.status()["workers"]
-            if worker["state"] == "ready"
-        }
+    def __init__(self, running: PoolProcess, host: str, stack: ExitStack) -> None:
+        transport = httpx.HTTPTransport(local_address=host, limits=httpx.Limits(max_connections=1))
+        url = running.urls()[0].replace("tcp:", "http:")
+        self._http = stack.enter_context(httpx.Client(transport=transport, base_url=url, timeout=DEADLINE_S))
 
-    before = held()
-    url = urlsplit(running.urls()[0])
-    client = stack.enter_context(
-        socket.create_connection((str(url.hostname), url.port or 0), timeout=20, source_address=(host, 0))
-    )
-    client.sendall(b"PING\r\n")
-    assert client.recv(7) == b"+PONG\r\n"
-    (slot,) = [slot for slot, connections in held().items() if connections > before[slot]]
-    return slot
+    def worker(self) -> str:
+        """Ask for the page, which says who has made it."""
+        found = re.search(r"Worker (\d+)", self._http.get("/").text)
+        assert found is not None
+        return found[1]
 
 
 def test_clients_have_their_workers_and_have_them_again_after_a_reload(start: Start) -> None:
     running = start("dispatcher")
     with ExitStack() as stack:
-        before = {host: worker_of(running, host, stack) for host in HOSTS}
-    assert len(set(before.values())) > 1
+        clients = {host: Client(running, host, stack) for host in HOSTS}
+        before = {host: client.worker() for host, client in clients.items()}
+        assert len(set(before.values())) > 1
 
-    running.request("reload")
-    wait_until(lambda: running.status()["reload"]["state"] == "done")
-    wait_until(lambda: not any(worker["connections"] for worker in running.status()["workers"]))
+        running.request("reload")
+        wait_until(lambda: running.status()["reload"]["state"] == "done")
+
+        assert {host: client.worker() for host, client in clients.items()} == before
 
     with ExitStack() as stack:
-        assert {host: worker_of(running, host, stack) for host in HOSTS} == before
+        assert {host: Client(running, host, stack).worker() for host in HOSTS} == before
 
 
 def test_one_client_with_many_connections_is_spread_when_its_worker_has_enough(start: Start) -> None:
     running = start("dispatcher")
 
     with ExitStack() as stack:
-        slots = [worker_of(running, HOSTS[0], stack) for _ in range(20)]
+        workers = [Client(running, HOSTS[0], stack).worker() for _ in range(FLOOR + 4)]
 
-    assert len(set(slots[:16])) == 1
-    assert set(slots[16:]).isdisjoint(slots[:16])
+    assert len(set(workers[:FLOOR])) == 1
+    assert set(workers[FLOOR:]).isdisjoint(workers[:FLOOR])
