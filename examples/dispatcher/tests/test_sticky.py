@@ -68,6 +68,13 @@ def test_a_client_goes_where_it_was_whatever_its_port() -> None:
     assert len({place(dispatcher, workers, "192.0.2.1", port) for port in range(20)}) == 1
 
 
+def test_a_client_goes_where_it_was_in_another_process_too() -> None:
+    """After a restart or an upgrade; hash() would be another one then."""
+    slots = favourites(views(connections=100))
+
+    assert [slots[host] for host in HOSTS[:12]] == [0, 0, 0, 1, 0, 2, 2, 3, 2, 1, 0, 2]
+
+
 def test_clients_are_spread() -> None:
     assert set(favourites(views(connections=100)).values()) == set(range(WORKERS))
 

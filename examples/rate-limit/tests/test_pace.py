@@ -47,6 +47,15 @@ class Echo:
         conn.send(conn.recv())
 
 
+class Once:
+    """A protocol that closes when it has read something: no event comes after that."""
+
+    @hookimpl
+    def on_readable(self, conn: Connection) -> None:
+        conn.recv()
+        conn.close()
+
+
 def test_who_stays_within_the_burst_notices_nothing(connection: Conversations) -> None:
     client = connection(Echo(), extensions=[Pace(PaceOptions(rate=1, burst=10))])
 
@@ -81,8 +90,22 @@ def test_connections_of_one_client_share_its_bucket_and_others_have_theirs(conne
     assert other.receive() == b"hello"
 
 
-def test_hanging_up_pays_no_debt(connection: Conversations) -> None:
+def test_connections_to_a_unix_socket_are_clients_of_their_own(connection: Conversations) -> None:
     protocol, extensions = Echo(), [Pace(PaceOptions(rate=1, burst=10))]
+    first, second = (connection(protocol, extensions=extensions, peer=Address("unix")) for _ in range(2))
+    first.send(b"much more than ten bytes")
+
+    for client in (first, second):
+        client.receive()
+        client.send(b"hello")
+
+    assert first.receive() == b""
+    assert second.receive() == b"hello"
+
+
+@pytest.mark.parametrize("protocol", [Echo(), Once()])
+def test_hanging_up_pays_no_debt(connection: Conversations, protocol: object) -> None:
+    extensions = [Pace(PaceOptions(rate=1, burst=10))]
     debtor = connection(protocol, extensions=extensions)
     debtor.send(b"much more than ten bytes")
     debtor.reset()
@@ -91,6 +114,7 @@ def test_hanging_up_pays_no_debt(connection: Conversations) -> None:
     back.send(b"hello")
 
     assert back.receive() == b""
+    assert back.conn.paused
 
 
 def test_a_worker_that_leaves_reads_what_was_sent_to_it(connection: Conversations) -> None:

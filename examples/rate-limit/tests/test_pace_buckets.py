@@ -39,3 +39,11 @@ def test_what_is_remembered_is_bounded_and_shrinks() -> None:
     for number in range(100, 110):
         buckets.spend(number, 0, now=10_000)
     assert len(buckets) == 1
+
+
+def test_of_too_many_clients_that_is_forgotten_which_came_longest_ago() -> None:
+    buckets = Buckets(rate=1, burst=0, most=2)
+    for client in ("a", "b", "a", "c"):
+        buckets.spend(client, 1000, now=0)
+
+    assert buckets.spend("a", 0, now=0) == pytest.approx(2000)
