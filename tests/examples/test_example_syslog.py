@@ -18,7 +18,7 @@ from corepool.testing.sockets import receive_all
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    from example_folders import Start
+    from example_folders import Run, Start
 
     from corepool.testing.pool import PoolProcess
 
@@ -203,3 +203,46 @@ def test_a_locked_database_makes_senders_wait_and_loses_nothing(collector: PoolP
         assert receive_all(sender) == b""
     database.close()
     assert texts(collector) == ["it ran"]
+
+
+def test_a_batch_that_cannot_be_stored_cuts_its_sender_off_and_leaves_nothing_half_done(start: Start) -> None:
+    collector = start("syslog", traceback=True)
+    with closing(sqlite3.connect(collector.directory / "syslog.db", timeout=20)) as database:
+        database.execute("ALTER TABLE malformed RENAME TO hidden")
+        with collector.connect() as sender:
+            sender.sendall(OF_3164 + b"\nmalformed\n")
+            assert receive_all(sender) == b""
+        database.execute("ALTER TABLE hidden RENAME TO malformed")
+
+    assert "no such table: malformed" in collector.stderr
+    for _ in range(4):
+        send(collector, OF_5424 + b"\n")
+    assert texts(collector) == ["it failed"] * 4
+
+
+OPEN_TOGETHER = """
+import multiprocessing, pathlib
+from corepool_syslog.store import Store
+
+fork = multiprocessing.get_context("fork")
+
+def open_store(path, barrier):
+    barrier.wait()
+    Store(path).close()
+
+for number in range(20):
+    barrier = fork.Barrier(4)
+    arguments = pathlib.Path(f"{number}.db"), barrier
+    together = [fork.Process(target=open_store, args=arguments) for _ in range(4)]
+    for process in together:
+        process.start()
+    for process in together:
+        process.join()
+        assert process.exitcode == 0
+"""
+
+
+def test_processes_that_make_the_database_together_do_not_find_it_locked(run: Run) -> None:
+    done = run("syslog", "-c", OPEN_TOGETHER)
+
+    assert done.returncode == 0, done.stderr

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_RETRY_S = 0.1
+_RETRY_S = 1.0
 """Between attempts to connect. The master holds the socket while its worker is replaced, so they seldom fail."""
 
 
@@ -47,7 +47,7 @@ class Hub:
             try:
                 reader, writer = await asyncio.open_unix_connection(self._path, limit=MAX_MESSAGE)
             except OSError as error:
-                log.warning("no rooms at %s: %s", self._path, error)
+                log.info("no rooms at %s: %s", self._path, error)
                 await asyncio.sleep(_RETRY_S)
                 continue
             self._writer = writer
@@ -55,8 +55,8 @@ class Hub:
             self._connected.set()
             try:
                 await self._read(reader)
-            except ConnectionError as error:
-                log.info("the rooms are gone: %s", error)
+            except (ConnectionError, ValueError) as error:  # ValueError: what has come is no message
+                log.warning("the rooms are gone: %s", error)
             finally:
                 self._lost(writer)
 

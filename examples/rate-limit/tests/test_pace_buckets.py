@@ -42,8 +42,8 @@ def test_what_is_remembered_is_bounded_and_shrinks() -> None:
 
 
 def test_of_too_many_clients_that_is_forgotten_which_came_longest_ago() -> None:
-    buckets = Buckets(rate=1, burst=0, most=2)
-    for client in ("a", "b", "a", "c"):
+    buckets = Buckets(rate=1, burst=0, most=3)
+    for client in ("a", "b", "a", "c", "d"):
         buckets.spend(client, 1000, now=0)
 
     assert buckets.spend("a", 0, now=0) == pytest.approx(2000)
