@@ -8,14 +8,11 @@ anew: what they know is all that there is to be known.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from corepool import Connection, hookimpl
 from corepool.streams import Stream, StreamProtocol
 from corepool_chat.messages import MAX_MESSAGE, Answer, Heard, Request, Verb, decode, encode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class Rooms(StreamProtocol):
@@ -79,8 +76,7 @@ class Rooms(StreamProtocol):
     def _tell(self, room: str, sender: str, text: str) -> None:
         """Send a line to each worker that has somebody in the room; once, however many they are."""
         message = encode(Heard(room, sender, text))
-        workers: Iterable[Stream] = set(self._rooms[room].values())
-        for worker in workers:
+        for worker in set(self._rooms[room].values()):
             worker.write(message)
 
     def _forget(self, worker: Stream) -> None:

@@ -6,7 +6,6 @@ and a worker that leaves has stored what it has read.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from corepool.streams import BlockingStream
 
 __all__ = ["Syslog", "SyslogOptions"]
-
-log = logging.getLogger(__name__)
 
 _CHUNK = 65_536
 """Bytes that are read, and stored in one transaction, at most."""
