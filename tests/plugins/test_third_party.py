@@ -103,7 +103,8 @@ def test_option_that_the_plugin_does_not_have_is_explained(
 
 def test_strangers_own_tests_can_use_the_contract_suites(scratch_python: str) -> None:
     tests = Path(__file__).parent / "distributions" / "acme-shout" / "tests" / "test_contracts.py"
-    command = [scratch_python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", str(tests)]
+    alone = ["-p", "no:cacheprovider", "-c", "/dev/null", "--confcutdir", str(tests.parent)]
+    command = [scratch_python, "-m", "pytest", "-q", *alone, str(tests)]
 
     finished = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
 
