@@ -1,0 +1,1 @@
+"""A guest book: whoever comes leaves a line."""
