@@ -56,6 +56,10 @@ class Probe:
         conn.send(b"done\\n")
         conn.busy = False
 
+    def do_pause(self, conn, line):
+        conn.pause()
+        self.loop.call_later(float(line.split()[1]), conn.resume)
+
     def do_last(self, conn, line):
         conn.send(b"x" * 100_000)
         conn.close()

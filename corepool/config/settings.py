@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from corepool.config.accounts import AccountName
 from corepool.config.durations import Duration, DurationOrOff
 from corepool.config.masks import FileMask
-from corepool.config.sizes import SizeOrOff
+from corepool.config.sizes import Size, SizeOrOff
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 OptionTable = dict[str, object]
@@ -190,10 +190,10 @@ class ListenerSettings(_Table):
     write_timeout: DurationOrOff = 60.0
     """Drop a peer that takes none of its output for this long (nginx's send_timeout: 60 s); 0 never does."""
 
-    output_high_water: Annotated[int, Field(ge=4096)] = 262_144
+    output_high_water: Annotated[Size, Field(ge=4096)] = 262_144
     """Bytes of unsent output above which a connection is no longer read."""
 
-    output_limit: Annotated[int, Field(ge=65_536)] = 67_108_864
+    output_limit: Annotated[Size, Field(ge=65_536)] = 67_108_864
     """Bytes of unsent output above which a connection is dropped: the bound on what one peer can cost. Files that
     are being sent don't count: they are not in memory."""
 

@@ -24,4 +24,5 @@ def parse_size(value: object) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-SizeOrOff = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int), Field(ge=0)]
+Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int)]
+SizeOrOff = Annotated[Size, Field(ge=0)]

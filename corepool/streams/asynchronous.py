@@ -79,20 +79,21 @@ class Stream:
         """True once nothing can be sent any more."""
         return self._conn.closed
 
-    async def read(self, n: int = -1) -> bytes:
+    async def read(self, n: int = -1, *, begun: bool = False) -> bytes:
         """Read `n` bytes at most, at least one; b"" at the end. -1: everything until the end.
 
+        :param begun: the handler has a piece already of what it waits for; a worker that leaves then waits, too.
         :raises ConnectionResetError: the connection is broken; so do all the others.
         """
         if n < 0:
-            pieces = []
-            while piece := await self.read(_PIECE):
+            pieces: list[bytes] = []
+            while piece := await self.read(_PIECE, begun=begun or bool(pieces)):
                 pieces.append(piece)
             return b"".join(pieces)
         if not n:
             return b""
         while (taken := self._inbox.take_some(n)) is None:
-            await self._arrival()
+            await self._arrival(begun=begun)
         return taken
 
     async def readline(self) -> bytes:

@@ -92,14 +92,15 @@ class BlockingStream:
         """Give that."""
         return self._timeout_s
 
-    def recv(self, limit: int) -> bytes:
+    def recv(self, limit: int, *, begun: bool = False) -> bytes:
         """Wait for input.
 
+        :param begun: the handler has a piece already of what it waits for; a worker that leaves then waits, too.
         :returns: `limit` bytes at most; b"" at the end.
         :raises ConnectionResetError: the connection is broken; so do all that read.
         :raises TimeoutError: nothing came in time; so do all that read.
         """
-        return self.take(lambda inbox: inbox.take_some(limit)) if limit else b""
+        return self.take(lambda inbox: inbox.take_some(limit), begun=begun) if limit else b""
 
     def readline(self) -> bytes:
         """Read a line with its line break; what there is at the end, and then b"".

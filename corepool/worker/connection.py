@@ -375,7 +375,8 @@ class Connection:
         """
         if self._reason is not None or self.busy or self._out or abs(self._active_at) > quiet_since:
             return
-        if self._mask == EPOLLIN and self._has_input():
+        # Whoever has paused it will read what waits there: an extension that slows a client down, say.
+        if (self._mask == EPOLLIN or (self._paused and not self.eof)) and self._has_input():
             return
         self._end(CloseReason.DRAIN)
 

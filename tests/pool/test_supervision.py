@@ -234,6 +234,20 @@ def test_term_lets_a_busy_connection_finish_and_closes_idle_ones(pool: Pools) ->
     assert running.wait() == 0
 
 
+def test_what_waits_at_a_paused_connection_is_served_before_the_end(pool: Pools) -> None:
+    running = pool(probe.config(workers=1), files=probe.files())
+    client = running.connect()
+    ask(client, "hello")
+    client.sendall(b"pause 1.5\n")  # longer than a drain leaves to those that may be about to send something
+    wait_until(lambda: running.status()["workers"][0]["requests"] == 2)
+    client.sendall(b"wait\n")
+
+    running.send_signal(signal.SIGTERM)
+
+    assert receive_all(client) == b"wait\n"
+    assert running.wait() == 0
+
+
 def test_the_drain_deadline_closes_what_is_still_busy(pool: Pools) -> None:
     running = pool(probe.config(pool='drain_timeout = "300ms"'), files=probe.files())
     busy = running.connect()

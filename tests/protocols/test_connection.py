@@ -202,8 +202,8 @@ workers = 1
 name = "lab"
 bind = ["tcp://127.0.0.1:0", "unix:///{path}", "flipped://127.0.0.1:0"]
 protocol = "lab"
-output_limit = 65536
-output_high_water = 16384
+output_limit = "64KiB"
+output_high_water = "16KiB"
 """
 
 

@@ -56,6 +56,10 @@ class Lines(StreamProtocol):
                     except asyncio.CancelledError as error:
                         open("cancelled", "w").write(str(error))
                         raise
+                case b"pieces":
+                    whole = await stream.read(3)
+                    open("begun", "w").close()
+                    stream.write(whole + await stream.read(3, begun=True) + b"\\n")
                 case b"raise":
                     raise ValueError("asked to raise")
                 case b"pid":
@@ -90,6 +94,10 @@ class Threads(BlockingProtocol):
                 case b"forever":
                     open("forever", "w").close()
                     time.sleep(1000)
+                case b"pieces":
+                    whole = stream.recv(3)
+                    open("begun", "w").close()
+                    stream.sendall(whole + stream.recv(3, begun=True) + b"\\n")
                 case b"raise":
                     raise ValueError("asked to raise")
                 case b"pid":
@@ -213,6 +221,20 @@ def test_what_is_begun_is_finished_at_a_reload(pool: Pools, protocol: str) -> No
         reload_by_signal(running)
         assert busy.recv(100) == b"slow done 1\n"
         assert receive_all(idle) == b""
+
+
+@both
+def test_a_message_of_which_the_handler_has_a_piece_is_begun(pool: Pools, protocol: str) -> None:
+    running = start(pool, protocol)
+    with running.connect("it") as busy, running.connect("it") as idle:
+        idle.sendall(b"pid\n")
+        assert int(idle.recv(100)) in running.workers()
+        busy.sendall(b"pieces\nabc")
+        wait_until((running.directory / "begun").exists)
+        running.send_signal(signal.SIGTERM)
+        assert receive_all(idle) == b""
+        busy.sendall(b"def")
+        assert busy.makefile("rb").readline() == b"abcdef\n"
 
 
 @both

@@ -63,7 +63,7 @@ class Syslog(BlockingProtocol):
         """Serve one sender."""
         frames, peer = Frames(self._max_message), str(stream.peer)
         try:
-            while chunk := stream.take(lambda inbox: inbox.take_some(_CHUNK), begun=frames.begun):
+            while chunk := stream.recv(_CHUNK, begun=frames.begun):
                 self._store.write(peer, frames.feed(chunk))
         finally:
             # What has come without its end is kept, too: it may be what the sender has said last.
