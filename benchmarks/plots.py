@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 WIDTH = 760
 _LABEL, _VALUE = 170, 250  # widths to the left and to the right of the bars
-_ROW, _BAR, _TITLE = 26, 14, 30
+_ROW, _BAR, _TITLE = 26, 14, 42
 
 _TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -41,7 +41,7 @@ def plot(comparison: ComparisonOfRun) -> str:
 
 def summary(comparisons: Sequence[ComparisonOfRun], title: str, columns: int = 2) -> str:
     """Draw several small, each under its title."""
-    width = 500
+    width = 560
     parts: list[str] = []
     top = 0.0
     for begin in range(0, len(comparisons), columns):
@@ -49,10 +49,11 @@ def summary(comparisons: Sequence[ComparisonOfRun], title: str, columns: int = 2
         for column, comparison in enumerate(comparisons[begin : begin + columns]):
             rows, height = _rows(comparison, width, _TITLE)
             head, _, what = comparison["title"].rpartition(": ")
-            heading = f'<text class="title" x="0" y="18">{escape(head)}; {escape(what)}</text>\n'
+            heading = f'<text class="title" x="0" y="16">{escape(head)}</text>\n'
+            heading += f'<text class="value" x="0" y="33">{escape(what)}</text>\n'
             parts.append(f'<g transform="translate({column * (width + 40)} {top:g})">\n{heading}{rows}</g>\n')
             tallest = max(tallest, height)
-        top += tallest + 14
+        top += tallest + 18
     return _svg(columns * width + (columns - 1) * 40, top, title, "".join(parts))
 
 

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 MOST_AT_ONCE = 32
 """Connections handed back in one go: the others have their turn in between. Of 10,000 that move, with every process on
 one core, the slowest answer to others takes 10 to 16 ms with 32 at once, 17 to 24 with 64, and 50 with 256, in 0.8, 0.6
-and 0.4 s (benchmarks/move.py)."""
+and 0.4 s (benchmarks/cases/move.py)."""
 
 
 class Mover:

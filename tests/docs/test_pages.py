@@ -1,16 +1,57 @@
-"""Pages that show files and commands do what they say."""
+"""Pages that show files and commands do what they say; tables of settings name what there is."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 from documents import DOCS
 
+from corepool.config.settings import ControlSettings, ListenerSettings, LogSettings, PoolSettings, ProcessSettings
+from corepool.registry import Registry
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from walkthrough import Walkthrough
 
+NAMED = re.compile(r"`(\[+[a-z.]+\]+) (\w+)`")  # `[pool] workers`
+GUIDES = [page for page in sorted(DOCS.rglob("*.md")) if NAMED.search(page.read_text())]
+TABLES = {
+    "[pool]": PoolSettings,
+    "[[listener]]": ListenerSettings,
+    "[process]": ProcessSettings,
+    "[control]": ControlSettings,
+    "[log]": LogSettings,
+}
 
-@pytest.mark.parametrize("page", ["tutorial.md", "testing.md"])
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "tutorial.md",
+        "testing.md",
+        "howto/wsgi-asgi.md",
+        "howto/from-socketserver.md",
+        "howto/from-asyncio.md",
+    ],
+)
 def test_a_page_does_what_it_says(reader: Walkthrough, page: str) -> None:
     reader.follow(DOCS / page)
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
+def test_settings_that_a_guide_names_exist(page: Path) -> None:
+    protocols = Registry()
+    options = {
+        key
+        for name in ("http", "asyncio", "socketserver")
+        for key in getattr(protocols.load("protocols", name), "Options").model_fields  # noqa: B009 - mypy knows no Options
+    }
+
+    assert [
+        (table, key)
+        for table, key in NAMED.findall(page.read_text())
+        if key not in (TABLES[table].model_fields if table in TABLES else options)
+    ] == []
