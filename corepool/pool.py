@@ -20,7 +20,8 @@ from corepool.master.notify import ServiceManager
 from corepool.master.upgrade import Inheritance
 from corepool.pidfile import PidFile, held
 from corepool.plan import Places, Plan
-from corepool.worker.main import rehearse, run_worker
+from corepool.worker.main import run_worker
+from corepool.worker.rehearsal import rehearse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -77,14 +78,15 @@ class Pool:
         """
         settle(self._settings.process)
         with held(self._pidfile, later=self._inheritance.is_upgrade):
-            master, control = self.assemble()
-            rehearse()
+            configurations = self.bind()
+            rehearse(configurations[0])
+            master, control = self.assemble(configurations)
             _yield_to_workers()
             master.run(control)
         return 0
 
-    def assemble(self) -> tuple[Master, ControlSocket]:
-        """Bind, and make what serves; nothing is forked yet.
+    def bind(self) -> list[Configuration]:
+        """Make what the workers of each pool are forked with, listening sockets included.
 
         Raises as `run`.
         """
@@ -93,8 +95,15 @@ class Pool:
             entrust_logs(identity.account.uid, identity.account.gid)
         plan = Plan(self._settings, self._registry, self._places)
         configurations = plan.bind(identity, inherited=self._inheritance.take)
-        bound = sockets_of(configurations)
         self._inheritance.close_rest()
+        return configurations
+
+    def assemble(self, configurations: list[Configuration]) -> tuple[Master, ControlSocket]:
+        """Make what serves; nothing is forked yet.
+
+        Raises as `run`.
+        """
+        identity, bound = configurations[0].identity, sockets_of(configurations)
         try:
             control = self._listen_for_control(commands_of(lambda: master))
         except ControlError:

@@ -21,7 +21,8 @@ for name in ("one", "two"):
     listener = {"name": name, "bind": ["tcp://127.0.0.1:0"], "protocol": "echo"}
     table = {"pool": {"workers": 1}, "control": {"socket": name + ".sock"}, "listener": [listener]}
     settings = make_draft(table, name, {}).finish()
-    master, _ = Pool(settings, Registry(), lines.extend).assemble()
+    pool = Pool(settings, Registry(), lines.extend)
+    master, _ = pool.assemble(pool.bind())
     master.start()
     masters.append(master)
 

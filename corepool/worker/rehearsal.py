@@ -1,0 +1,73 @@
+"""The rehearsal of a worker in the master, before the first fork.
+
+The interpreter specialises code where it lies, and what it lies on is then shared by all workers instead of copied by
+each: an idle worker has 3.05 MiB of its own instead of 3.65 (`python -m benchmarks memory`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from corepool.ipc.berths import Berths
+from corepool.ipc.channel import Channel
+from corepool.ipc.scoreboard import Scoreboard
+from corepool.ipc.seat import Seat
+from corepool.listener import MAX_LISTENERS
+from corepool.worker.main import WorkerProcess
+from corepool.worker.process import EVENT_SIGNALS, TERMINAL_SIGNALS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from corepool.listener import Configuration
+
+_TIMES = 10
+"""Specialisation begins after 8 runs."""
+
+
+def rehearse(configuration: Configuration) -> None:
+    """Run what every worker runs first, but for the plugins' part. Leaves nothing behind.
+
+    Runs in: the master, before it handles signals; those that come meanwhile come afterwards.
+    """
+    scoreboard = Scoreboard(MAX_LISTENERS)
+    everything = frozenset(each.listener.name for each in configuration.bound)
+    with _signals_held():
+        for _ in range(_TIMES):
+            ours, theirs = Channel.pair()
+            with closing(ours), closing(theirs):
+                seat = Seat(
+                    slot=0,
+                    generation=0,
+                    workers=1,
+                    master_pid=os.getpid(),
+                    channel=theirs,
+                    row=scoreboard.claim(pool=0),
+                    scoreboard=scoreboard,
+                    berths=Berths(),
+                    paused=everything,  # or it would accept
+                )
+                worker = WorkerProcess(seat, configuration)
+                worker.join()
+                worker.loop.call_soon(worker.loop.stop)
+                worker.loop.run_forever()
+                worker.loop.close()
+                scoreboard.retire(seat.row)
+        asyncio.set_event_loop(None)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Keep signals from coming, and from being handled otherwise afterwards."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    handlers = {signum: signal.getsignal(signum) for signum in (*EVENT_SIGNALS, *TERMINAL_SIGNALS)}
+    try:
+        yield
+    finally:
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
