@@ -15,9 +15,9 @@ from corepool.listener import ListenerLine, sockets_of
 from corepool.log import entrust_logs
 from corepool.master.commands import commands_of
 from corepool.master.control import ControlSocket
+from corepool.master.inheritance import Inheritance
 from corepool.master.master import Master
 from corepool.master.notify import ServiceManager
-from corepool.master.upgrade import Inheritance
 from corepool.pidfile import PidFile, held
 from corepool.plan import Places, Plan
 from corepool.worker.main import run_worker

@@ -92,7 +92,7 @@ def serve(
 
 
 def _run(read: "Callable[[], Draft]", config: "Path | None", *, reload: bool) -> None:
-    from corepool.master.upgrade import Inheritance  # noqa: PLC0415 - see settle()
+    from corepool.master.inheritance import Inheritance  # noqa: PLC0415 - see settle()
     from corepool.pool import Pool  # noqa: PLC0415
 
     def read_again() -> "tuple[Settings, Registry]":

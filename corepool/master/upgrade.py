@@ -13,36 +13,103 @@ import json
 import logging
 import os
 import select
-import socket
 import subprocess
 import sys
 import time
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.errors import ChannelFullError, ControlError, PeerGoneError
 from corepool.ipc.channel import Channel
-from corepool.ipc.frozen import pack, unpack
+from corepool.ipc.frozen import pack
 from corepool.ipc.messages import Kind, Message
+from corepool.master.inheritance import VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, MutableMapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from corepool.listener import BoundSocket
     from corepool.master.ledger import Handoff
     from corepool.master.loop import Loop, Timer
+    from corepool.master.status import UpgradeStatus
 
 log = logging.getLogger(__name__)
-
-VARIABLE = "COREPOOL_UPGRADE"
-"""The environment variable that tells a new master what it inherits: JSON, the channel, and the sockets by URL."""
 
 _PATIENCE_S = 2.0
 """How long the old master waits for a new one that does not take what it is given: it has little else to do."""
 
 
+class Upgrade:
+    """The upgrade under way, or how the last one has ended."""
+
+    def __init__(self, loop: Loop, on_done: Callable[[int], None], on_failed: Callable[[], None]) -> None:
+        """Begin with none.
+
+        :param on_done: called once a new master serves, with its pid: this one has to leave.
+        :param on_failed: called when an upgrade has failed: this one goes on.
+        """
+        self._loop = loop
+        self._on_done = on_done
+        self._on_failed = on_failed
+        self._successor: Successor | None = None
+        """The new master, until it is ready."""
+        self.heir: Successor | None = None
+        """The one that serves in our place."""
+        self._status: UpgradeStatus = {"state": "none", "pid": 0, "error": ""}
+
+    def status(self) -> UpgradeStatus:
+        """Describe it."""
+        return self._status
+
+    def refuse_another(self) -> None:
+        """Let nothing begin while it is under way.
+
+        :raises ControlError: it is.
+        """
+        if self._successor is not None:
+            raise ControlError(f"an upgrade is under way (pid {self._successor.pid})")
+
+    def begin(self, bound: Iterable[BoundSocket], timeout_s: float) -> None:
+        """Execute a new master with the listening sockets.
+
+        :param timeout_s: how long it may take to be ready.
+        :raises ControlError: it can't be executed, or not here.
+        """
+        if os.getpid() == 1:
+            raise ControlError("process 1 can't leave: its container would end; replace the container instead")
+        try:
+            self._successor = Successor(self._loop, bound, timeout_s, self._done, self._failed)
+        except OSError as error:
+            raise ControlError(f"the new master can't be executed: {error.strerror or error}") from None
+        self._status = {"state": "running", "pid": self._successor.pid, "error": ""}
+        log.info("upgrade begins pid=%d", self._successor.pid)
+
+    def give_up(self) -> None:
+        """Kill a new master that isn't ready yet, for the pool stops."""
+        if self._successor is not None:
+            self._successor.close()
+            self._successor = None
+
+    def release(self) -> None:
+        """Let the heir know that nothing more comes."""
+        if self.heir is not None:
+            self.heir.release()
+
+    def _done(self, pid: int) -> None:
+        log.info("upgrade done: another master serves now pid=%d", pid)
+        self.heir, self._successor = self._successor, None
+        self._status["state"] = "done"
+        self._on_done(pid)
+
+    def _failed(self, reason: str) -> None:
+        log.error("upgrade failed, this master goes on: the new one was not ready: %s", reason)
+        self._successor = None
+        self._status["state"], self._status["error"] = "failed", reason
+        self._on_failed()
+
+
 class Successor:
-    """The old master's side: a new master that has been executed, until it is ready or has failed."""
+    """A new master that has been executed."""
 
     def __init__(
         self,
@@ -148,69 +215,6 @@ class Successor:
         self._timer.cancel()
         self._loop.unwatch(self._channel.fd)
         self.release()
-
-
-class Inheritance:
-    """The new master's side: what the old one has left."""
-
-    def __init__(self, environment: MutableMapping[str, str]) -> None:
-        """Take it out of the environment, so that no worker and no later master finds it there."""
-        told = json.loads(environment.pop(VARIABLE, "{}"))
-        self._channel: Channel | None = None
-        if "channel" in told:
-            sock = socket.socket(fileno=int(told["channel"]))
-            sock.set_inheritable(False)  # a worker's programs would keep it open
-            self._channel = Channel(sock)
-        self._sockets: list[tuple[str, int]] = [(str(url), int(fd)) for url, fd in told.get("sockets", ())]
-        self._places = [fd for _, fd in self._sockets]
-        self.is_upgrade = self._channel is not None
-        """True when there is an old master."""
-
-    def take(self, url: str) -> socket.socket | None:
-        """Take over the socket of a URL, if there is one."""
-        for number, (its_url, fd) in enumerate(self._sockets):
-            if its_url == url:
-                del self._sockets[number]
-                sock = socket.socket(fileno=fd)
-                sock.set_inheritable(False)
-                sock.setblocking(False)
-                return sock
-        return None
-
-    def close_rest(self) -> None:
-        """Close the sockets that the configuration no longer names."""
-        for _, fd in self._sockets:
-            os.close(fd)
-        self._sockets.clear()
-
-    def say_ready(self, loop: Loop, adopt: Callable[[int, int, bytes | None], None]) -> None:
-        """Let the old master go.
-
-        :param adopt: given each connection that it leaves to us: the descriptor of the listening socket by which it
-            came in, its own, which `adopt` owns, and what the worker knew that had it, or None.
-        """
-        channel = self._channel
-        if channel is None:
-            return
-        try:
-            channel.send(Message(Kind.READY))
-        except PeerGoneError:
-            pass  # which is read as well
-        loop.watch(channel.fd, EPOLLIN, lambda _: self._on_event(channel, loop, adopt))
-
-    def _on_event(self, channel: Channel, loop: Loop, adopt: Callable[[int, int, bytes | None], None]) -> None:
-        try:
-            received = channel.receive()
-        except PeerGoneError:
-            loop.unwatch(channel.fd)
-            channel.close()
-            return
-        if received is None:
-            return
-        message, fds = received
-        frozen = unpack(message.payload) if message.kind is Kind.THAW else [None]
-        for fd, record in zip(fds, frozen, strict=False):
-            adopt(self._places[message.listener], fd, record)
 
 
 def _command() -> Sequence[str]:

@@ -74,7 +74,7 @@ class Owner(Protocol):
     def on_rolled(self, pool: WorkerPool) -> None:
         """Take note that every worker is of the coming generation."""
 
-    def on_roll_failed(self, pool: WorkerPool, error: str) -> None:
+    def on_roll_failed(self, error: str) -> None:
         """Take note that a worker of the coming generation can't start; the caller waits for `abandon_roll`."""
 
     def lasting_sockets(self) -> Collection[int]:
@@ -507,7 +507,7 @@ class WorkerPool:
 
     def _fail_roll(self, error: str) -> None:
         if self._is_rolling:
-            self._shared.owner.on_roll_failed(self, error)
+            self._shared.owner.on_roll_failed(error)
 
     def _retire(self, entry: WorkerEntry, cause: ExitCause) -> None:
         lasting = () if cause is ExitCause.STOPPED else self._shared.owner.lasting_sockets()

@@ -1,0 +1,88 @@
+"""What a new master inherits at an upgrade: the listening sockets, and the channel to the master before it.
+
+The new master's side of upgrade.py, which says how the two talk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from select import EPOLLIN
+from typing import TYPE_CHECKING
+
+from corepool.errors import PeerGoneError
+from corepool.ipc.channel import Channel
+from corepool.ipc.frozen import unpack
+from corepool.ipc.messages import Kind, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+
+    from corepool.master.loop import Loop
+
+VARIABLE = "COREPOOL_UPGRADE"
+"""The environment variable that tells of it: JSON, the channel, and the sockets by URL."""
+
+
+class Inheritance:
+    """What the old master has left."""
+
+    def __init__(self, environment: MutableMapping[str, str]) -> None:
+        """Take it out of the environment, so that no worker and no later master finds it there."""
+        told = json.loads(environment.pop(VARIABLE, "{}"))
+        self._channel: Channel | None = None
+        if "channel" in told:
+            sock = socket.socket(fileno=int(told["channel"]))
+            sock.set_inheritable(False)  # a worker's programs would keep it open
+            self._channel = Channel(sock)
+        self._sockets: list[tuple[str, int]] = [(str(url), int(fd)) for url, fd in told.get("sockets", ())]
+        self._places = [fd for _, fd in self._sockets]
+        self.is_upgrade = self._channel is not None
+        """True when there is an old master."""
+
+    def take(self, url: str) -> socket.socket | None:
+        """Take over the socket of a URL, if there is one."""
+        for number, (its_url, fd) in enumerate(self._sockets):
+            if its_url == url:
+                del self._sockets[number]
+                sock = socket.socket(fileno=fd)
+                sock.set_inheritable(False)
+                sock.setblocking(False)
+                return sock
+        return None
+
+    def close_rest(self) -> None:
+        """Close the sockets that the configuration no longer names."""
+        for _, fd in self._sockets:
+            os.close(fd)
+        self._sockets.clear()
+
+    def say_ready(self, loop: Loop, adopt: Callable[[int, int, bytes | None], None]) -> None:
+        """Let the old master go.
+
+        :param adopt: given each connection that it leaves to us: the descriptor of the listening socket by which it
+            came in, its own, which `adopt` owns, and what the worker knew that had it, or None.
+        """
+        channel = self._channel
+        if channel is None:
+            return
+        try:
+            channel.send(Message(Kind.READY))
+        except PeerGoneError:
+            pass  # which is read as well
+        loop.watch(channel.fd, EPOLLIN, lambda _: self._on_event(channel, loop, adopt))
+
+    def _on_event(self, channel: Channel, loop: Loop, adopt: Callable[[int, int, bytes | None], None]) -> None:
+        try:
+            received = channel.receive()
+        except PeerGoneError:
+            loop.unwatch(channel.fd)
+            channel.close()
+            return
+        if received is None:
+            return
+        message, fds = received
+        frozen = unpack(message.payload) if message.kind is Kind.THAW else [None]
+        for fd, record in zip(fds, frozen, strict=False):
+            adopt(self._places[message.listener], fd, record)

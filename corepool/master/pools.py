@@ -1,0 +1,109 @@
+"""The pools of a master: those that serve, those that a reload brings, and those that leave."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from typing import TYPE_CHECKING
+
+from corepool.errors import ControlError
+from corepool.listener import sockets_of
+from corepool.master.worker_pool import WorkerPool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from corepool.listener import BoundSocket, Configuration
+    from corepool.master.worker_pool import Surroundings
+
+log = logging.getLogger(__name__)
+
+
+class Pools:
+    """All of them, by name."""
+
+    def __init__(self, shared: Surroundings) -> None:
+        """Begin without any."""
+        self._shared = shared
+        self._numbers = itertools.count()
+        self.serving: dict[str, WorkerPool] = {}
+        """Those of the configuration in effect."""
+        self.arriving: dict[str, WorkerPool] = {}
+        """Those that the reload under way has brought; they serve when it is done."""
+        self._departing: list[WorkerPool] = []
+        """Those that are none of ours any more, until their last worker has left."""
+        self._past_restarts = self._past_redispatched = 0
+
+    def __iter__(self) -> Iterator[WorkerPool]:
+        return iter([*self.serving.values(), *self.arriving.values(), *self._departing])
+
+    def make(self, configurations: Iterable[Configuration], generation: int) -> dict[str, WorkerPool]:
+        """Make a pool for each configuration; it has no workers yet."""
+        return {each.name: WorkerPool(next(self._numbers), each, self._shared, generation) for each in configurations}
+
+    def named(self, name: str | None) -> WorkerPool:
+        """Find a pool that serves; None: the only one.
+
+        :raises ControlError: there is none of that name, or several and none is named.
+        """
+        names = ", ".join(self.serving)
+        if not self.serving:
+            raise ControlError("the pool is stopping")
+        if name is None:
+            if len(self.serving) > 1:
+                raise ControlError(f"there are several pools; say which: {names}")
+            return next(iter(self.serving.values()))
+        if name not in self.serving:
+            raise ControlError(f"no pool named {name!r}; there are: {names}")
+        return self.serving[name]
+
+    @property
+    def workers(self) -> int:
+        """How many worker processes there are."""
+        return sum(len(pool.workers) for pool in self)
+
+    @property
+    def wanted(self) -> int:
+        """How many there should be."""
+        return sum(pool.workers.target for pool in self.serving.values())
+
+    @property
+    def restarts(self) -> int:
+        """How many workers had to be replaced because they died, in pools that are gone as well."""
+        return self._past_restarts + sum(pool.restarts for pool in self)
+
+    @property
+    def redispatched(self) -> int:
+        """How many connections were dispatched once more, in pools that are gone as well."""
+        return self._past_redispatched + sum(pool.dispatch.redispatched for pool in self)
+
+    def sockets(self) -> list[BoundSocket]:
+        """List the sockets that are served."""
+        return sockets_of(pool.serving for pool in self.serving.values())
+
+    def dismiss(self, pools: Iterable[WorkerPool], *, fast: bool) -> None:
+        """Stop pools that are none of ours any more."""
+        for pool in pools:
+            self._departing.append(pool)
+            pool.leave(fast=fast)
+
+    def dismiss_serving(self) -> None:
+        """Let every pool that serves leave."""
+        pools, self.serving = self.serving, {}
+        self.dismiss(pools.values(), fast=False)
+
+    def dismiss_arriving(self) -> None:
+        """End what a reload has brought that comes to nothing."""
+        pools, self.arriving = self.arriving, {}
+        self.dismiss(pools.values(), fast=True)
+
+    def forget(self, pool: WorkerPool) -> None:
+        """Forget a pool whose last worker has left, if it was dismissed."""
+        if pool not in self._departing:
+            return
+        self._departing.remove(pool)
+        self._past_restarts += pool.restarts
+        self._past_redispatched += pool.dispatch.redispatched
+        pool.close()
+        pool.call_hooks("on_stop", pool.info())
+        log.info("pool is gone pool=%s", pool.name)

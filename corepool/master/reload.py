@@ -1,0 +1,162 @@
+"""Reload: every pool rolls to the configuration that was read again; then it takes effect in all of them, or in none.
+
+A worker serves until its successor is ready. The first successor that can't start ends the reload, and those that were
+not replaced yet go on. A reload during a reload begins anew.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Literal
+
+from corepool.errors import ConfigError, ControlError
+from corepool.listener import sockets_of, without
+from corepool.master.status import ReloadStatus
+from corepool.title import count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from corepool.listener import BoundSocket, Configuration
+    from corepool.master.notify import ServiceManager
+    from corepool.master.pools import Pools
+    from corepool.master.worker_pool import WorkerPool
+
+log = logging.getLogger(__name__)
+
+
+class Reload:
+    """The reload under way, or how the last one has ended."""
+
+    def __init__(
+        self,
+        pools: Pools,
+        read_again: Callable[[Sequence[BoundSocket]], list[Configuration]],
+        service_manager: ServiceManager,
+    ) -> None:
+        """Begin with none.
+
+        :param read_again: gives what to reload, taking over what is still wanted of the sockets that are open;
+            raises ConfigError, and nothing has changed then.
+        """
+        self._pools = pools
+        self._read_again = read_again
+        self._service_manager = service_manager
+        self._coming: dict[str, Configuration] | None = None
+        """What it leads to, by the names of the pools."""
+        self._rolled: set[str] = set()
+        """The pools that are ready for it."""
+        self._state: Literal["none", "running", "done", "failed"] = "none"
+        self._error = ""
+        self.generation = 0
+        """How many reloads have begun."""
+
+    @property
+    def is_running(self) -> bool:
+        """True until it has taken effect or failed."""
+        return self._coming is not None
+
+    def status(self) -> ReloadStatus:
+        """Describe it."""
+        return ReloadStatus(state=self._state, generation=self.generation, left=self._left, error=self._error)
+
+    def begin(self) -> None:
+        """Read the configuration again, and have every pool roll to it.
+
+        :raises ControlError: the configuration has mistakes; nothing has changed.
+        """
+        open_already = self.every_socket()
+        try:
+            configurations = self._read_again(open_already)
+        except ConfigError as error:
+            raise ControlError(f"nothing was changed: {error}") from None
+        pools = self._pools
+        for bound in without(open_already, pools.sockets(), sockets_of(configurations)):
+            bound.close()  # only the reload that this one overtakes wanted it
+        self.generation += 1
+        pools.dismiss_arriving()
+        coming = self._coming = {each.name: each for each in configurations}
+        self._rolled = {name for name in pools.serving if name not in coming}
+        self._state, self._error = "running", ""
+        log.info("reload begins generation=%d workers=%d", self.generation, pools.workers)
+        self._service_manager.reloading()
+        # All at once, before the first is asked to begin: one that fails at once ends the reload for all.
+        rolling = [(pool, coming[name]) for name, pool in pools.serving.items() if name in coming]
+        brought = [each for each in configurations if each.name not in pools.serving]
+        pools.arriving = pools.make(brought, self.generation)
+        for arriving in pools.arriving.values():
+            arriving.call_hooks("on_start", arriving.info())
+            arriving.start()  # and not `open`: its sockets may still be another pool's
+        for pool, configuration in rolling:
+            if self.is_running:
+                pool.roll(self.generation, configuration)
+
+    def brings(self, pool: WorkerPool) -> bool:
+        """Tell whether a pool is here since this reload."""
+        return self._pools.arriving.get(pool.name) is pool
+
+    def rolled(self, pool: WorkerPool) -> None:
+        """Take effect once every pool is ready for it."""
+        self._rolled.add(pool.name)
+        if self._coming is None or not self._rolled >= {*self._coming, *self._pools.serving}:
+            return
+        self._state = "done"
+        self._commit(self._coming)
+        log.info("reload done generation=%d", self.generation)
+        self._service_manager.ready(count(self._pools.wanted, "worker"))
+        for each in self._pools.serving.values():
+            each.call_hooks("on_reload", each.info())
+
+    def fail(self, error: str) -> None:
+        """End it for all pools; those workers that were not replaced yet go on."""
+        if self._coming is None:
+            return
+        kept = self._left + 1
+        self._state, self._error = "failed", error
+        self._abandon(self._coming)
+        log.error("reload failed generation=%d kept=%d: %s", self.generation, kept, error)
+        self._service_manager.ready(f"{count(self._pools.wanted, 'worker')}; the last reload has failed")
+
+    def lasting_sockets(self) -> list[BoundSocket]:
+        """List the sockets that will be served when it is over."""
+        return self._pools.sockets() if self._coming is None else sockets_of(self._coming.values())
+
+    def every_socket(self) -> list[BoundSocket]:
+        """List the sockets that are served, and those that it has opened."""
+        serving = self._pools.sockets()
+        return [*serving, *without(sockets_of((self._coming or {}).values()), serving)]
+
+    @property
+    def _left(self) -> int:
+        """How many workers wait for their successors."""
+        if not self.is_running:
+            return 0
+        return sum(pool.left_to_roll if pool.is_ready else pool.workers.target for pool in self._pools)
+
+    def _commit(self, coming: dict[str, Configuration]) -> None:
+        """Serve what the workers were reloaded with."""
+        self._coming = None
+        pools = self._pools
+        old = pools.sockets()
+        leaving = [pool for name, pool in pools.serving.items() if name not in coming]
+        # Each step for all before the next: a socket may change its pool.
+        for pool in pools.serving.values():
+            pool.front.pause()
+        pools.serving = {name: pools.serving.get(name) or pools.arriving[name] for name in coming}
+        pools.arriving = {}
+        for name, pool in pools.serving.items():
+            pool.commit(coming[name])
+        for bound in without(old, pools.sockets()):
+            bound.close()
+        for pool in pools.serving.values():
+            pool.open()
+        pools.dismiss(leaving, fast=False)
+
+    def _abandon(self, coming: dict[str, Configuration]) -> None:
+        """Forget what it has not come to."""
+        self._coming = None
+        self._pools.dismiss_arriving()
+        for pool in self._pools.serving.values():
+            pool.abandon_roll()
+        for bound in without(sockets_of(coming.values()), self._pools.sockets()):
+            bound.close()
