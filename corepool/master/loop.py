@@ -35,6 +35,24 @@ class Timer:
         self.call = None
 
 
+class Repetition:
+    """A call that recurs until it is cancelled. One that fails is logged, and recurs all the same."""
+
+    def __init__(self, loop: Loop, interval_s: Callable[[], float], call: Callable[[], None]) -> None:
+        self._loop = loop
+        self._interval_s = interval_s
+        self._call = call
+        self._timer = loop.call_later(interval_s(), self._on_timer)
+
+    def cancel(self) -> None:
+        """Call no more; again is harmless."""
+        self._timer.cancel()
+
+    def _on_timer(self) -> None:
+        self._timer = self._loop.call_later(self._interval_s(), self._on_timer)
+        self._call()
+
+
 class Loop:
     """Calls handlers of ready descriptors and due timers. Single-threaded; an exception in one is logged."""
 
@@ -70,6 +88,10 @@ class Loop:
         timer = Timer(self._clock() + delay_s, next(self._order), call)
         heapq.heappush(self._timers, timer)
         return timer
+
+    def repeat(self, interval_s: Callable[[], float], call: Callable[[], None]) -> Repetition:
+        """Call again and again, first after `interval_s()`, which is asked anew each time."""
+        return Repetition(self, interval_s, call)
 
     def turn(self, longest_s: float | None = None) -> None:
         """Wait for events and timers, `longest_s` at most, and serve what is due once."""

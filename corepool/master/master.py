@@ -142,8 +142,10 @@ class Master:
             pool.open()
             pool.start()
         self._show_title()
-        if self._service_manager.watchdog_interval_s is not None:
-            self._feed_watchdog()
+        self._loop.repeat(lambda: _TITLE_INTERVAL_S, self._show_title)
+        if (interval_s := self._service_manager.watchdog_interval_s) is not None:
+            self._service_manager.watchdog()
+            self._loop.repeat(lambda: interval_s, self._service_manager.watchdog)
 
     def turn(self, longest_s: float | None = None) -> None:
         """Serve what is due, waiting `longest_s` at most for it."""
@@ -155,6 +157,7 @@ class Master:
         if begins:
             self._stopping = True
             self._upgrade.give_up()
+            self._reload.give_up()
             self._service_manager.stopping()
             log.info("pool stopping workers=%d fast=%s", self._pools.workers, fast)
         for pool in self._pools:
@@ -163,7 +166,7 @@ class Master:
             else:
                 pool.stop(fast=fast)
         if begins:
-            for bound in self._reload.every_socket():
+            for bound in self._pools.sockets():
                 bound.close()
 
     def reload(self) -> None:
@@ -438,10 +441,3 @@ class Master:
         listeners = (bound.listener.name for bound in self._pools.sockets())
         name = self._name or ", ".join(dict.fromkeys(listeners))
         self._title.show(f"master [{name}] {count(self._pools.workers, 'worker')}")
-        self._loop.call_later(_TITLE_INTERVAL_S, self._show_title)
-
-    def _feed_watchdog(self) -> None:
-        self._service_manager.watchdog()
-        interval_s = self._service_manager.watchdog_interval_s
-        assert interval_s is not None
-        self._loop.call_later(interval_s, self._feed_watchdog)

@@ -117,6 +117,15 @@ class Reload:
         log.error("reload failed generation=%d kept=%d: %s", self.generation, kept, error)
         self._service_manager.ready(f"{count(self._pools.wanted, 'worker')}; the last reload has failed")
 
+    def give_up(self) -> None:
+        """End it, for all pools stop."""
+        if self._coming is None:
+            return
+        self._state, self._error = "failed", "the pool was told to stop"
+        for bound in without(self.every_socket(), self._pools.sockets()):
+            bound.close()
+        self._coming = None
+
     def lasting_sockets(self) -> list[BoundSocket]:
         """List the sockets that will be served when it is over."""
         return self._pools.sockets() if self._coming is None else sockets_of(self._coming.values())

@@ -10,6 +10,7 @@ import logging
 import os
 import random
 from dataclasses import dataclass
+from signal import SIGTERM
 from typing import TYPE_CHECKING, Protocol
 
 from corepool.errors import ControlError
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from corepool.ipc.seat import Seat
     from corepool.listener import Configuration
     from corepool.master.keeper import Keeper
-    from corepool.master.loop import Loop
+    from corepool.master.loop import Loop, Repetition
     from corepool.master.oom import OomCounter
     from corepool.master.status import PoolStatus
 
@@ -154,6 +155,8 @@ class WorkerPool:
         self._outgoing: list[tuple[int, list[Chain]]] = []
         """Plugins that no worker from some generation on has."""
         self._boot_report: str | None = None
+        self._looks: list[Repetition] = []
+        """What recurs as long as there are workers."""
         self.restarts = 0
         self.is_ready = False
         """Its first generation has been ready."""
@@ -178,15 +181,18 @@ class WorkerPool:
         """Fork the first generation."""
         for slot in self.workers.vacant():
             self._spawn(slot)
-        self._check_heartbeats()
-        self._loop.call_later(_RECYCLING_INTERVAL_S, self._recycle)
-        self._loop.call_later(_SCALING_INTERVAL_S, self._scale_by_load)
-        self._loop.call_later(_BALANCE_INTERVAL_S, self._even_out)
+        self._looks = [
+            self._loop.repeat(lambda: self.serving.pool.heartbeat_timeout / 4, self._check_heartbeats),
+            self._loop.repeat(lambda: _RECYCLING_INTERVAL_S, self._recycle),
+            self._loop.repeat(lambda: _SCALING_INTERVAL_S, self._scale_by_load),
+            self._loop.repeat(lambda: _BALANCE_INTERVAL_S, self._even_out),
+        ]
 
     def stop(self, cause: ExitCause = ExitCause.STOPPED, *, fast: bool = False) -> None:
         """Drain the workers, or end them at once."""
         if not self.is_stopping:
             self.is_stopping = True
+            self._is_rolling = False
             self.front.stop()
         for entry in self.workers:
             if fast:
@@ -209,7 +215,9 @@ class WorkerPool:
             self._supervisor.kill(entry, ExitCause.STOPPED)
 
     def close(self) -> None:
-        """Close the connections that no worker has taken. Idempotent."""
+        """Close the connections that no worker has taken, and look after workers no more. Idempotent."""
+        for look in self._looks:
+            look.cancel()
         self.dispatch.close()
 
     def scale(self, workers: int) -> int:
@@ -422,7 +430,7 @@ class WorkerPool:
         expected = exit_status.cause in _EXPECTED
         heir_of = self._succession.ended(entry.slot, entry.pid)
         log.log(
-            logging.INFO if expected and exit_status.code == 0 else logging.WARNING,
+            logging.INFO if expected and (exit_status.code == 0 or exit_status.signum == SIGTERM) else logging.WARNING,
             "worker exited slot=%s pid=%d cause=%r status=%r uptime_s=%.1f",
             entry.name,
             entry.pid,
@@ -550,27 +558,18 @@ class WorkerPool:
             log.error("worker can't be forked slot=%s reason=%s", name, error)  # noqa: TRY400  # an operator's matter
             self._respawn_later(slot, 0.0)
 
-    # --- what recurs, until there is no worker any more
-
-    @property
-    def _is_gone(self) -> bool:
-        return self.is_stopping and not len(self.workers)
+    # --- what recurs
 
     def _check_heartbeats(self) -> None:
-        if self._is_gone:
-            return
         now, timeout_s = self._loop.time(), self.serving.pool.heartbeat_timeout
         interval_s = timeout_s / 4
         # If the whole pool was stopped or starved, the workers get a full interval to show that they live.
         if now - self._heartbeats_checked_at < 2 * interval_s:
             self._supervisor.check_heartbeats(timeout_s)
         self._heartbeats_checked_at = now
-        self._loop.call_later(interval_s, self._check_heartbeats)
 
     def _recycle(self) -> None:
         """Have workers replaced that have served long enough."""
-        if self._is_gone:
-            return
         now = self._loop.time()
         for entry in self.workers.ready():
             cells = entry.row.cells
@@ -589,24 +588,17 @@ class WorkerPool:
             if reason and now >= entry.kept_until and self._succession.want(entry.slot, ExitCause.RECYCLED):
                 log.info("worker recycled slot=%s pid=%d reason=%r", entry.name, entry.pid, reason)
         self._start_heirs()
-        self._loop.call_later(_RECYCLING_INTERVAL_S, self._recycle)
 
     def _even_out(self) -> None:
         """Let idle connections go from workers that hold many to those that hold few."""
-        if self._is_gone:
-            return
         if not self.is_stopping and not self._is_rolling:
             self._ask_to_move(self._balance.look(self._held()), _REST_S)
-        self._loop.call_later(_BALANCE_INTERVAL_S, self._even_out)
 
     def _scale_by_load(self) -> None:
         """Let the scaler choose how many workers there should be."""
-        if self._is_gone:
-            return
         wanted = self._scaling.decide(self.serving, self.workers, self._loop.time())
         if wanted != self.workers.target:
             self.scale(wanted)
-        self._loop.call_later(_SCALING_INTERVAL_S, self._scale_by_load)
 
 
 def _only_in(configuration: Configuration, other: Configuration) -> list[Chain]:

@@ -23,6 +23,17 @@ if TYPE_CHECKING:
     from corepool.testing.pools import Pools
 
 
+SLOW = """
+import os, time
+def app(environ, start_response):
+    open("begun", "w").close()
+    while not os.path.exists("go on"):
+        time.sleep(0.01)
+    start_response("200 OK", [])
+    return [b"%s"]
+"""
+
+
 @pytest.mark.parametrize("dispatcher", ["least-connections", "kernel"])
 def test_nothing_is_lost_while_the_application_changes(pool: Pools, dispatcher: str) -> None:
     running = start(pool, dispatcher=dispatcher)
@@ -96,6 +107,29 @@ def test_a_worker_that_crashes_during_a_reload(pool: Pools) -> None:
     os.kill(running.workers()[2], signal.SIGKILL)
     wait_until(lambda: running.status()["reload"]["state"] == "done")
     wait_until(lambda: [worker["generation"] for worker in running.status()["workers"]] == [1, 1, 1])
+
+
+def test_a_pool_that_is_stopped_during_a_reload_does_not_finish_it(pool: Pools) -> None:
+    running = start(pool, application=SLOW % "one")
+    url = running.urls()[0]
+    with connect(url) as client:
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        wait_until((running.directory / "begun").exists)
+        write(running, "import time\ntime.sleep(60)\n")
+        running.send_signal(signal.SIGHUP)
+        wait_until(lambda: any(worker["state"] == "starting" for worker in running.status()["workers"]))
+
+        running.send_signal(signal.SIGTERM)
+        # The heir has left, and the worker that it was to follow still answers.
+        wait_until(lambda: [worker["state"] for worker in running.status()["workers"]] == ["draining"])
+        status = running.status()
+        (running.directory / "go on").touch()
+        assert receive_all(client).endswith(b"one")
+
+    assert running.wait() == 0
+    assert status["state"] == "stopping"
+    assert status["reload"]["state"] == "failed"
+    assert "reload done" not in running.stderr
 
 
 def test_an_heir_that_is_killed_ends_the_reload(pool: Pools) -> None:

@@ -80,6 +80,32 @@ def test_timers_fire_in_order_and_not_when_cancelled() -> None:
     assert fired == [1, 2]
 
 
+def test_what_recurs_goes_on_after_a_failure_until_it_is_cancelled() -> None:
+    now = [0.0]
+    loop = Loop(lambda: now[0])
+    called: list[float] = []
+
+    def fail() -> None:
+        called.append(now[0])
+        raise RuntimeError
+
+    interval_s = 1.0
+    repetition = loop.repeat(lambda: interval_s, fail)
+    for when in (0.5, 1.0, 1.9, 2.0):
+        now[0] = when
+        loop.turn(0)
+    interval_s = 5.0
+    for when in (3.0, 4.0, 8.0):
+        now[0] = when
+        loop.turn(0)
+    repetition.cancel()
+    now[0] = 20.0
+    loop.turn(0)
+    loop.close()
+
+    assert called == [1.0, 2.0, 3.0, 8.0]
+
+
 def test_an_error_in_a_handler_does_not_end_the_loop() -> None:
     loop = Loop()
     loop.call_later(0, lambda: 1 // 0)
