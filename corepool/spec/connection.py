@@ -95,6 +95,8 @@ class Connection(Protocol[SessionT]):
         Does nothing on a closed connection. When the peer doesn't take it, it is buffered, and above the
         listener's `output_high_water` the connection is not read until half of that was taken;
         above `output_limit` the connection is aborted.
+
+        :raises TypeError: `data` is no bytes-like object: text has to be encoded.
         """
 
     def sendfile(self, file: FileDescriptorLike, offset: int, count: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from corepool.spec.buffers import as_bytes
 from corepool.spec.types import CloseReason
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class MemoryConnection:
     def send(self, data: ReadableBuffer) -> None:
         """Buffer for the client."""
         if not self.closed:
-            self.outgoing += data
+            self.outgoing += as_bytes(data)
 
     def sendfile(self, file: FileDescriptorLike, offset: int, count: int) -> None:
         """Buffer a part of a file; abort when there is not as much."""

@@ -18,6 +18,7 @@ from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, POLLIN, poll
 from typing import TYPE_CHECKING
 
 from corepool.ipc.frozen import Frozen
+from corepool.spec.buffers import as_bytes
 from corepool.spec.types import Address, CloseReason, TimeoutKind
 from corepool.worker.filesegment import FileSegment
 
@@ -173,7 +174,7 @@ class Connection:
         if self._reason is not None:
             return
         if type(data) is not bytes:
-            data = bytes(data)  # the caller may change it before it leaves
+            data = as_bytes(data)
         if not self._out:
             self._out = data
             if self._reads_left < 0:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corepool.spec.buffers import as_bytes
 from corepool.worker.connection import Connection
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class CountedConnection(Connection):
 
     def send(self, data: ReadableBuffer) -> None:
         if type(data) is not bytes:
-            data = bytes(data)
+            data = as_bytes(data)
         if self._reason is None:
             self._given += len(data)
         super().send(data)

@@ -140,6 +140,12 @@ class Lab:
         for _ in range(100):
             conn.send(b"o" * 10_000)
 
+    def number_of_bytes(self, conn):
+        try:
+            conn.send(5)
+        except TypeError as error:
+            conn.send(str(error).encode() + b"\\n")
+
     def mutable(self, conn):
         data = bytearray(b"before\\n")
         conn.send(data)
@@ -346,6 +352,12 @@ def test_a_buffer_may_be_reused_as_soon_as_it_was_sent(client: socket.socket) ->
     client.sendall(b"mutable\n")
 
     assert receive_exactly(client, 7) == b"before\n"
+
+
+def test_what_is_no_buffer_is_told_to_the_protocol(client: socket.socket) -> None:
+    client.sendall(b"number_of_bytes\n")
+
+    assert receive_exactly(client, 28) == b"send() takes bytes, not int\n"
 
 
 def test_an_endless_producer_and_a_greedy_reader_leave_time_for_others(lab: PoolProcess, client: socket.socket) -> None:
