@@ -8,6 +8,7 @@ written is dropped, and the number of dropped lines is written when there is roo
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -40,8 +41,10 @@ class LogHandler(logging.Handler):
         self._dropped = 0
         self._is_torn = False
         mode = os.fstat(_STDERR).st_mode if path is None else 0
+        self._is_ours = False
+        """The file was made by us, not found."""
         if path is not None:
-            self.fd = _open(path)
+            self.fd, self._is_ours = _open(path)
         elif stat.S_ISSOCK(mode):  # the journal
             self._socket = socket.socket(fileno=os.dup(_STDERR))
             self.fd = self._socket.fileno()
@@ -55,20 +58,24 @@ class LogHandler(logging.Handler):
         """
         if self._path is None:
             return
-        fd = _open(self._path)
-        _give(fd, self._owner)
-        os.dup2(fd, self.fd, inheritable=False)
-        os.close(fd)
+        fd, self._is_ours = _open(self._path)
+        try:
+            os.dup2(fd, self.fd, inheritable=False)
+        finally:
+            os.close(fd)
         self._is_torn = False
+        self._give()
 
     def entrust(self, uid: int, gid: int) -> None:
-        """Let the file belong to somebody else, this one and those that `reopen` makes: workers open it, too.
+        """Let the files that are made here belong to somebody else: workers open them, too.
+
+        One that was there before stays whose it is. In a folder that the workers may write to it may be a second name
+        of anything, and root would give it away.
 
         :raises OSError: the system refuses.
         """
         self._owner = (uid, gid)
-        if self._path is not None:
-            _give(self.fd, self._owner)
+        self._give()
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -95,14 +102,30 @@ class LogHandler(logging.Handler):
         self._is_torn = written < len(data)
         self._dropped = int(self._is_torn)
 
+    def _give(self) -> None:
+        if self._is_ours and self._owner != (-1, -1):
+            os.fchown(self.fd, *self._owner)
+
+
+_TAMED = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))} | {0x0A: "\n    ", 0x09: "\t"}
+"""Control characters as text, and further lines of a record indented.
+
+What clients call themselves comes into messages and tracebacks: it must not look like a line of its own, nor be obeyed
+by a terminal.
+"""
+
 
 class TextFormatter(logging.Formatter):
-    """For people: 2026-01-31T12:00:00.123Z INFO [pid] message. A traceback has its lines."""
+    """For people: 2026-01-31T12:00:00.123Z INFO [pid] message. Further lines, such as a traceback's, are indented."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)s [%(process)d] %(message)s", "%Y-%m-%dT%H:%M:%S")
 
     converter = staticmethod(time.gmtime)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record."""
+        return super().format(record).translate(_TAMED)
 
 
 class JsonFormatter(logging.Formatter):
@@ -160,16 +183,28 @@ def entrust_logs(uid: int, gid: int) -> None:
             handler.entrust(uid, gid)
 
 
-def _give(fd: int, owner: tuple[int, int]) -> None:
-    status = os.fstat(fd)
-    # Workers come by here as well, when it is theirs already; what is no file, such as /dev/null, stays whose it is.
-    if owner not in {(-1, -1), (status.st_uid, status.st_gid)} and stat.S_ISREG(status.st_mode):
-        os.fchown(fd, *owner)
+def _open(path: str) -> tuple[int, bool]:
+    """Open a log file, and tell whether it was made now.
 
-
-def _open(path: str) -> int:
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
-    return os.open(path, flags, 0o640)
+    :raises OSError: ELOOP, it is a link to a file: where others may make links, root would write wherever they want.
+        One to a pipe or a device, such as /dev/stdout, is followed.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o640), True
+    except FileExistsError:
+        pass
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW), False
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+    fd = os.open(path, flags)
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISCHR(mode) or stat.S_ISFIFO(mode):
+        return fd, False
+    os.close(fd)
+    raise OSError(errno.ELOOP, "it is a link; name the file itself")
 
 
 def _reopen(fd: int) -> int:

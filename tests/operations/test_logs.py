@@ -13,7 +13,7 @@ import pytest
 from http_client import get
 from operated import start
 
-from corepool.log import JsonFormatter, LogHandler
+from corepool.log import JsonFormatter, LogHandler, TextFormatter
 from corepool.master.oom import OomCounter
 from corepool.master.workers import WorkerEntry
 from corepool.spec.types import ExitCause
@@ -123,3 +123,28 @@ def test_a_line_that_was_cut_short_spoils_no_other(tmp_path: Path) -> None:
         os.close(reader)
     assert rest == cut
     assert [json.loads(line)["message"] for line in lines] == ["2 log lines dropped: nobody took them", "after"]
+
+
+def test_a_client_can_neither_forge_a_line_nor_command_a_terminal() -> None:
+    name = "\0me\n2026-01-31T12:00:00.123Z ERROR [1] forged\x1b[2J\x9b"
+
+    written = TextFormatter().format(logging.makeLogRecord({"msg": "peer=%s", "args": (name,)}))
+
+    first, second = written.split("\n")
+    assert first.endswith(r"peer=\x00me")
+    assert second == r"    2026-01-31T12:00:00.123Z ERROR [1] forged\x1b[2J\x9b"
+
+
+def test_a_log_file_that_is_a_link_to_another_file_is_refused(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.touch()
+    (tmp_path / "link.log").symlink_to(precious)
+
+    with pytest.raises(OSError, match="it is a link"):
+        LogHandler(str(tmp_path / "link.log"), JsonFormatter())
+
+
+def test_a_link_to_a_device_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "stdout.log").symlink_to("/dev/null")
+
+    os.close(LogHandler(str(tmp_path / "stdout.log"), JsonFormatter()).fd)

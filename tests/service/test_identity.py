@@ -18,6 +18,7 @@ from insider import config, evaluate, files
 from corepool.config.load import make_draft
 from corepool.config.settings import ProcessSettings
 from corepool.identity import Identity
+from corepool.log import JsonFormatter, LogHandler
 from corepool.testing.pool import PoolProcess
 from corepool.testing.waiting import wait_until
 
@@ -127,6 +128,33 @@ def test_workers_open_a_log_file_anew(pool: Pools) -> None:
 
     assert (path.stat().st_uid, path.stat().st_gid) == (NOBODY.pw_uid, NOBODY.pw_gid)
     assert "not opened anew" not in path.read_text()
+
+
+@for_root
+def test_root_gives_no_file_away_that_was_put_in_the_place_of_the_log(pool: Pools) -> None:
+    toml = config('user = "nobody"') + '[log]\nfile = "log.txt"\n'
+    running = pool(toml, files={**files(), "precious": "secret"}, wrapper=OPEN_FOLDER)
+    path, precious = running.directory / "log.txt", running.directory / "precious"
+    path.rename(running.directory / "old.txt")
+    path.symlink_to(precious)
+    running.send_signal(signal.SIGUSR1)
+    wait_until(lambda: "log file not opened anew" in (running.directory / "old.txt").read_text())
+
+    assert precious.stat().st_uid == 0
+    assert precious.read_text() == "secret"
+
+
+@for_root
+def test_a_log_file_that_was_there_keeps_its_owner(tmp_path: Path) -> None:
+    """It may be a second name of anything: a link that somebody else has made, where the system lets him."""
+    (tmp_path / "found.log").touch()
+
+    for name, owner in (("found.log", 0), ("made.log", NOBODY.pw_uid)):
+        handler = LogHandler(str(tmp_path / name), JsonFormatter())
+        handler.entrust(NOBODY.pw_uid, NOBODY.pw_gid)
+        os.close(handler.fd)
+
+        assert (tmp_path / name).stat().st_uid == owner
 
 
 @for_root
