@@ -10,18 +10,13 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import logging
     import socket
-    from collections.abc import Callable
 
 RETRY_DELAY_S = 0.1
 """How long a listener is left alone when the system is out of descriptors: ten failing calls a second cost nothing."""
-
-_LOG_INTERVAL_S = 1.0
 
 _NONE_NOW = frozenset({errno.EAGAIN, errno.EWOULDBLOCK})
 
@@ -70,23 +65,3 @@ def accept_one(listening: socket.socket) -> tuple[int, object] | None:
             if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
                 raise ExhaustedError(os.strerror(error.errno)) from None
             raise
-
-
-class Complaint:
-    """A log line that may be due a thousand times a second and is written once."""
-
-    def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
-        self._log = log
-        self._clock = clock
-        self._quiet_until = 0.0
-        self._suppressed = 0
-
-    def warn(self, message: str, *values: object) -> None:
-        """Log a warning, unless one was logged within the last second; say how many were kept back."""
-        now = self._clock()
-        if now < self._quiet_until:
-            self._suppressed += 1
-            return
-        self._quiet_until = now + _LOG_INTERVAL_S
-        self._log.warning(message + " suppressed=%d", *values, self._suppressed)
-        self._suppressed = 0

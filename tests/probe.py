@@ -38,6 +38,13 @@ class Probe:
     def do_crash(self, conn, line):
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def do_lie(self, conn, line):
+        # As a C extension does that writes where it shouldn't: into the counters that the master reads.
+        tally = conn._service._tally
+        tally._received += 1000
+        tally._cells[0] = tally._received
+        conn.send(b"lied\\n")
+
     def do_spin(self, conn, line):
         while True:
             pass

@@ -6,7 +6,8 @@ import logging
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.accepting import RETRY_DELAY_S, Complaint, ExhaustedError, accept_one
+from corepool.accepting import RETRY_DELAY_S, ExhaustedError, accept_one
+from corepool.complaint import Complaint
 
 if TYPE_CHECKING:
     from corepool.listener import BoundSocket

@@ -12,18 +12,18 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from array import array
 from collections import deque
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from corepool.accepting import Complaint
+from corepool.complaint import Complaint
 from corepool.errors import ChannelFullError, PeerGoneError
 from corepool.ipc.frozen import fits, pack, with_berth
 from corepool.ipc.messages import MAX_FDS, MAX_PAYLOAD, Kind, Message
 from corepool.ipc.scoreboard import Cell
-from corepool.master.ledger import Handoff
+from corepool.master.borrowing import peer_of
+from corepool.master.ledger import FaultyCountError, Handoff
 from corepool.spec.dispatcher import Incoming, WorkerView
 
 if TYPE_CHECKING:
@@ -64,20 +64,8 @@ class _Arrived(Incoming):
     @property
     def peer(self) -> Address:  # type: ignore[override]
         if self._sockaddr is None:
-            return self._transport.address(_peer_of(self._fd))
+            return self._transport.address(peer_of(self._fd))
         return self._transport.address(self._sockaddr)
-
-
-def _peer_of(fd: int) -> object:
-    sock = socket.socket(fileno=os.dup(fd))  # of whatever family
-    try:
-        address: object = sock.getpeername()
-    except OSError:
-        return None  # it has gone meanwhile
-    else:
-        return address
-    finally:
-        sock.close()
 
 
 def _least_loaded(workers: Sequence[WorkerView], _: Incoming) -> WorkerView:
@@ -134,6 +122,8 @@ class Dispatch:
         self._on_stray = on_stray
         self.on_full: Callable[[], None] = lambda: None
         self.on_room: Callable[[], None] = lambda: None
+        self.on_faulty: Callable[[WorkerEntry, str], None] = lambda _, __: None
+        """Ends a worker whose counters are wrong."""
         self._paused = True
         self.is_mixed = False
         """Workers of two configurations serve: not each of them knows every socket."""
@@ -164,7 +154,8 @@ class Dispatch:
         self._entries.clear()
         self._candidates.clear()
         for entry in self._workers.ready():
-            self._settle(entry, now)
+            if not self._settle(entry, now):
+                continue
             view = entry.view
             self._entries[view] = entry
             if (
@@ -204,8 +195,11 @@ class Dispatch:
     def take_back(self, entry: WorkerEntry) -> None:
         """Place again what `entry` has not taken and never will: it is leaving or dead."""
         now = self._loop.time()
-        self._settle(entry, now)
-        unread = entry.ledger.unread() + entry.outbox
+        unread = entry.outbox
+        if self._settle(entry, now):
+            unread = entry.ledger.unread() + unread
+        else:
+            self._lose(entry.ledger.unread(), entry)
         entry.outbox = []
         entry.view.in_flight = 0
         if unread:
@@ -291,10 +285,15 @@ class Dispatch:
             entry.ledger.sent(batch, now)
             del outbox[: len(batch)]
 
-    def _settle(self, entry: WorkerEntry, now: float) -> None:
+    def _settle(self, entry: WorkerEntry, now: float) -> bool:
+        """Close what a worker has taken; False: what it says can't be true, so it takes nothing more."""
         cells, view = entry.row.cells, entry.view
         received = cells[Cell.RECEIVED]
-        settled = entry.ledger.acknowledged(received, now)
+        try:
+            settled = entry.ledger.acknowledged(received, now)
+        except FaultyCountError as error:
+            self.on_faulty(entry, str(error))
+            return False
         if settled:
             for handoff in settled:
                 if handoff.berth:
@@ -308,6 +307,15 @@ class Dispatch:
         by_itself = max(0, cells[Cell.ACCEPTED] + cells[Cell.MOVED_IN] - received)
         view.connections = view.handed_over + by_itself - cells[Cell.CLOSED] - cells[Cell.MOVED_OUT]
         view.lag_s = cells[Cell.LAG_NS] / 1e9
+        return True
+
+    def _lose(self, handoffs: Sequence[Handoff], entry: WorkerEntry) -> None:
+        """Close connections that a worker may have begun to serve: nobody knows."""
+        if handoffs:
+            log.error("connections lost worker=%s pid=%d count=%d", entry.name, entry.pid, len(handoffs))
+        for handoff in handoffs:
+            self._keeper.free(handoff.berth)
+            os.close(handoff.fd)
 
     def _pace(self) -> None:
         """Pause or resume the acceptors, and see to it that acknowledgements are read."""

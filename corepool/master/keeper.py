@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from corepool.ipc.berths import BERTHS, Status
 from corepool.ipc.frozen import Frozen, lost, restamped
+from corepool.master.borrowing import borrowed, peer_of
 from corepool.master.ledger import Handoff
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class Keeper:
             if self._crashes[berth] < _MOST_CRASHES:
                 self.farewelled += 1
                 return Handoff(copy.fd, copy.listener, None, lost(), 0, berth)
-            log.error("connection closed: it was busy in %d crashes peer=%s", _MOST_CRASHES, _peer(copy.fd))
+            log.error("connection closed: it was busy in %d crashes peer=%s", _MOST_CRASHES, peer_of(copy.fd))
         if status == Status.SPEAKING:
             self.broken += 1
         os.close(copy.fd)
@@ -169,24 +170,11 @@ def _sent_bytes(fd: int) -> int | None:
 
     What the peer has acknowledged, and what the send queue holds: tcp_info and SIOCOUTQ, tcp(7).
     """
-    sock = socket.socket(fileno=os.dup(fd))
     try:
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+        with borrowed(fd) as sock:
+            info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
         (acked,) = struct.unpack_from("=Q", info, _BYTES_ACKED_AT)
         (queued,) = struct.unpack("i", fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)))
     except (OSError, struct.error):
         return None
-    finally:
-        sock.close()
     return int(acked + queued)
-
-
-def _peer(fd: int) -> object:
-    sock = socket.socket(fileno=os.dup(fd))
-    try:
-        address: object = sock.getpeername()
-    except OSError:
-        return "unknown"
-    finally:
-        sock.close()
-    return address

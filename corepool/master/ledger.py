@@ -14,6 +14,10 @@ from collections import deque
 from typing import NamedTuple
 
 
+class FaultyCountError(Exception):
+    """A worker has acknowledged what it was not sent: its part of the scoreboard was written over."""
+
+
 class Handoff(NamedTuple):
     """An accepted connection on its way to a worker."""
 
@@ -51,13 +55,13 @@ class Ledger:
         """Take out what the worker has taken.
 
         :param received: how many it has taken since it started, as the scoreboard says.
-        :raises RuntimeError: it claims more than it was sent: a bug of ours.
+        :raises FaultyCountError: it claims more than it was sent, or less than before.
         """
         count = received - self._acknowledged
         if not count:
             return []
         if count > len(self._in_flight) or count < 0:
-            raise RuntimeError(
+            raise FaultyCountError(
                 f"acknowledged {received} handoffs after {self._acknowledged}, with {len(self._in_flight)} in flight"
             )
         self._acknowledged = received

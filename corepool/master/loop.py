@@ -9,6 +9,8 @@ import time
 from select import epoll
 from typing import TYPE_CHECKING
 
+from corepool.complaint import Complaint
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -62,6 +64,7 @@ class Loop:
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._timers: list[Timer] = []
         self._order = itertools.count()
+        self._complaint = Complaint(log, clock)
 
     def time(self) -> float:
         """Give the loop's clock, in seconds."""
@@ -108,12 +111,12 @@ class Loop:
         for fd, mask in events:
             handler = self._handlers.get(fd)
             if handler is not None:
-                _guarded(handler, mask)
+                self._guarded(handler, mask)
         now = self._clock()
         while timers and timers[0].when <= now:
             call = heapq.heappop(timers).call
             if call is not None:
-                _guarded(call)
+                self._guarded(call)
 
     def close(self) -> None:
         """Close the epoll. Idempotent."""
@@ -121,9 +124,8 @@ class Loop:
         self._handlers.clear()
         self._timers.clear()
 
-
-def _guarded(call: Callable[..., None], *values: int) -> None:
-    try:
-        call(*values)
-    except Exception:
-        log.exception("unexpected error in the master; it goes on")
+    def _guarded(self, call: Callable[..., None], *values: int) -> None:
+        try:
+            call(*values)
+        except Exception:  # noqa: BLE001  # logged; not each time, for what is ready is called again at once
+            self._complaint.exception("unexpected error in the master; it goes on")

@@ -13,7 +13,7 @@ import signal
 from select import EPOLLIN
 from typing import TYPE_CHECKING, Literal
 
-from corepool.accepting import Complaint
+from corepool.complaint import Complaint
 from corepool.errors import BootError, ControlError
 from corepool.ipc.berths import Berths
 from corepool.ipc.messages import Kind, Message

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from array import array
+from contextlib import ExitStack, closing
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
@@ -86,55 +87,48 @@ class Supervisor:
 
         :param configuration: what it serves. If it isn't ready within `boot_timeout`, it counts as hung.
         :raises OSError: EAGAIN, ENOMEM, EMFILE: the system has no process or descriptor to give.
+        :raises RuntimeError: the scoreboard has no row left.
         """
-        ours, theirs = Channel.pair()
-        try:
-            row = self._scoreboard.claim(self._pool)
-        except RuntimeError:
-            ours.close()
-            theirs.close()
-            raise
-        seat = Seat(
-            slot,
-            generation,
-            self._workers.target,
-            os.getpid(),
-            theirs,
-            row,
-            self._scoreboard,
-            self._berths,
-            frozenset(self._paused),
-        )
-        # Output that is buffered now would be written by both processes.
-        _flush_standard_streams()
-        # No signal may reach the child before it has handlers of its own.
-        previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        pid = -1
-        try:
-            pid = os.fork()
-            if pid == 0:
-                self._be_worker(seat, configuration)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
-            theirs.close()
-            if pid < 0:
-                self._scoreboard.retire(row)
-                ours.close()
-        entry = WorkerEntry(
-            slot=slot,
-            name=configuration.worker_name(slot),
-            pid=pid,
-            generation=generation,
-            pidfd=os.pidfd_open(pid),
-            channel=ours,
-            row=row,
-            view=WorkerView(slot, pid),
-            started_at=self._loop.time(),
-            known=frozenset(each.index for each in configuration.bound),
-        )
+        with ExitStack() as undo:  # what was done so far, if the system has nothing more to give
+            ours, theirs = Channel.pair()
+            undo.callback(ours.close)
+            with closing(theirs):
+                row = self._scoreboard.claim(self._pool)
+                undo.callback(self._scoreboard.retire, row)
+                pid = self._fork(
+                    Seat(
+                        slot,
+                        generation,
+                        self._workers.target,
+                        os.getpid(),
+                        theirs,
+                        row,
+                        self._scoreboard,
+                        self._berths,
+                        frozenset(self._paused),
+                    ),
+                    configuration,
+                )
+            undo.callback(_end_at_once, pid)
+            pidfd = os.pidfd_open(pid)
+            undo.callback(os.close, pidfd)
+            entry = WorkerEntry(
+                slot=slot,
+                name=configuration.worker_name(slot),
+                pid=pid,
+                generation=generation,
+                pidfd=pidfd,
+                channel=ours,
+                row=row,
+                view=WorkerView(slot, pid),
+                started_at=self._loop.time(),
+                known=frozenset(each.index for each in configuration.bound),
+            )
+            self._loop.watch(pidfd, EPOLLIN, lambda _: self.reap(entry))
+            undo.callback(self._loop.unwatch, pidfd)
+            self._hear(entry)
+            undo.pop_all()
         self._workers.add(entry)
-        self._loop.watch(entry.pidfd, EPOLLIN, lambda _: self.reap(entry))
-        self._hear(entry)
         entry.deadline = self._loop.call_later(
             configuration.pool.boot_timeout, lambda: self.kill_hung(entry, "not ready in time")
         )
@@ -229,8 +223,23 @@ class Supervisor:
         cause = entry.cause(out_of_memory=self._oom.has_grown() and code == -signal.SIGKILL)
         entry.happened(Event.EXITED)
         exit_status = ExitStatus(cause, code=code) if code >= 0 else ExitStatus(cause, signum=-code)
-        self._on_exit(entry, exit_status)
-        self._scoreboard.retire(entry.row)
+        try:
+            self._on_exit(entry, exit_status)
+        finally:
+            self._scoreboard.retire(entry.row)
+
+    def _fork(self, seat: Seat, configuration: Configuration) -> int:
+        # Output that is buffered now would be written by both processes.
+        _flush_standard_streams()
+        # No signal may reach the child before it has handlers of its own.
+        previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._be_worker(seat, configuration)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
+        return pid
 
     def _be_worker(self, seat: Seat, configuration: Configuration) -> None:
         """Be the child. Never returns: the master's frames must not be unwound here."""
@@ -331,6 +340,12 @@ class Supervisor:
         if entry.deadline is not None:
             entry.deadline.cancel()
         entry.deadline = self._loop.call_later(timeout_s, call)
+
+
+def _end_at_once(pid: int) -> None:
+    """End a process that nobody would watch."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def _flush_standard_streams() -> None:

@@ -144,6 +144,7 @@ class WorkerPool:
         )
         self.front = Front(shared.loop, self.dispatch, shared.paused)
         self.dispatch.on_room = self._on_room
+        self.dispatch.on_faulty = self._on_faulty
         self._succession = Succession(configuration.pool.surge)
         self._balance = Balance()
         self._scaling = Scaling(shared.loop.time())
@@ -401,6 +402,12 @@ class WorkerPool:
     def _on_room(self) -> None:
         self.front.resume()
         self._supervisor.listen()
+
+    def _on_faulty(self, entry: WorkerEntry, what: str) -> None:
+        """End one worker, so that the others serve on."""
+        if entry.state is not State.GONE:
+            log.error("worker killed slot=%s pid=%d reason='its counters are wrong: %s'", entry.name, entry.pid, what)
+            self._supervisor.kill(entry, ExitCause.CRASH)
 
     def _on_booted(self, entry: WorkerEntry) -> None:
         entry.happened(Event.BOOTED)

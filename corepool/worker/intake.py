@@ -8,7 +8,8 @@ from array import array
 from select import EPOLLEXCLUSIVE, EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.accepting import RETRY_DELAY_S, Complaint, ExhaustedError, accept_one
+from corepool.accepting import RETRY_DELAY_S, ExhaustedError, accept_one
+from corepool.complaint import Complaint
 from corepool.errors import ChannelFullError, PeerGoneError
 from corepool.ipc.frozen import pack, unpack
 from corepool.ipc.messages import Kind, Message

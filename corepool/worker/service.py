@@ -9,7 +9,7 @@ from array import array
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.accepting import Complaint
+from corepool.complaint import Complaint
 from corepool.errors import ThawRefusedError
 from corepool.ipc.berths import Status
 from corepool.ipc.frozen import Frozen

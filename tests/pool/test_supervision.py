@@ -485,3 +485,20 @@ def test_connections_wait_while_the_only_worker_is_replaced(pool: Pools) -> None
     assert [read_line(client) for client in clients] == ["hello"] * 50
     for client in clients:
         client.close()
+
+
+def test_a_worker_whose_counters_are_wrong_costs_nobody_else(pool: Pools) -> None:
+    running = pool(probe.config('dispatcher = "round-robin"'), files=probe.files())
+    clients = [running.connect() for _ in range(2)]
+    liar, honest = (int(ask(client, "pid")) for client in clients)
+
+    assert ask(clients[0], "lie") == "lied"
+    for _ in range(10):
+        with running.connect() as client:
+            assert int(ask(client, "pid")) != liar
+    wait_until(lambda: running.status()["totals"]["restarts"] == 1 and len(running.workers()) == 2)
+
+    assert liar not in running.workers()
+    assert ask(clients[1], "hello") == "hello"
+    assert honest in running.workers()
+    assert running.stderr.count("its counters are wrong") == 1

@@ -1,0 +1,42 @@
+"""What may go wrong a thousand times a second, and is told once."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+_INTERVAL_S = 1.0
+
+
+class Complaint:
+    """A log line that is written once a second at the most, with the number of those that were kept back."""
+
+    def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
+        self._log = log
+        self._clock = clock
+        self._quiet_until = 0.0
+        self._suppressed = 0
+
+    def warn(self, message: str, *values: object) -> None:
+        """Log a warning, if it is time."""
+        if self._is_due():
+            self._log.warning(message + " suppressed=%d", *values, self._suppressed)
+            self._suppressed = 0
+
+    def exception(self, message: str) -> None:
+        """Log the exception that is being handled, if it is time."""
+        if self._is_due():
+            self._log.exception(message + " suppressed=%d", self._suppressed)
+            self._suppressed = 0
+
+    def _is_due(self) -> bool:
+        now = self._clock()
+        if now < self._quiet_until:
+            self._suppressed += 1
+            return False
+        self._quiet_until = now + _INTERVAL_S
+        return True
