@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import resource
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corepool.config.accounts import Account, find_account, process_mistakes
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 _NOFILE_CEILING = 1 << 20
 """The most descriptors that "max" asks for, Linux's own default for fs.nr_open. Some container engines set 2^30:
 programs that a worker starts and that close every possible descriptor one by one would take minutes."""
+
+_CAP_KILL = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,10 @@ class Identity:
                 f"and this is user {os.geteuid()}; start it as root, or leave the key out"
             )
             raise ConfigError([mistake])
+        if account is not None and account.uid != 0 and not _has_capability(_CAP_KILL):
+            raise ConfigError(
+                ["process.user: the master could not signal workers of another user; it takes the capability KILL"]
+            )
         match settings.affinity:
             case "off":
                 cpus: tuple[int, ...] = ()
@@ -128,6 +136,13 @@ def limit_descriptors(nofile: int | str) -> None:
         raise ConfigError(
             [f"process.nofile = {nofile}: {error}; the hard limit is {hard} (`ulimit -Hn`), and only root can raise it"]
         ) from None
+
+
+def _has_capability(number: int) -> bool:
+    """Tell whether this process has a capability, as capabilities(7) numbers it."""
+    status = Path("/proc/self/status").read_text()
+    effective = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return effective is None or bool(int(effective[1], 16) >> number & 1)
 
 
 def _become(account: Account) -> None:

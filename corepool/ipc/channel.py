@@ -94,6 +94,13 @@ class Channel:
                 os.close(fd)
             raise RuntimeError(f"channel: {error}") from error
 
+    def hang_up(self) -> None:
+        """Say that nothing more comes: the peer meets PeerGoneError. What it says is still received."""
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it is gone already
+
     def close(self) -> None:
         """Close this end; the peer then meets PeerGoneError."""
         self._sock.close()

@@ -97,20 +97,17 @@ class Dispatch:
         loop: Loop,
         workers: Workers,
         bound: Sequence[BoundSocket],
-        max_connections: int,
         keeper: Keeper,
         on_stray: Callable[[Handoff], None],
     ) -> None:
         """Dispatch to `workers` what is accepted from `bound`.
 
-        :param max_connections: what one worker may have.
         :param on_stray: owns a connection whose socket a reload has taken away while it waited.
         """
         self._loop = loop
         self._workers = workers
         self._bound: dict[int, BoundSocket] = {}
-        self._max_connections = max_connections
-        self.use(bound, max_connections)
+        self.use(bound)
         self._entries: dict[WorkerView, WorkerEntry] = {}
         self._candidates: list[WorkerView] = []
         self._homeless: deque[Handoff] = deque()
@@ -143,10 +140,9 @@ class Dispatch:
         """True while the acceptors are told to wait."""
         return self._paused
 
-    def use(self, bound: Iterable[BoundSocket], max_connections: int) -> None:
+    def use(self, bound: Iterable[BoundSocket]) -> None:
         """Dispatch for these sockets from now on."""
         self._bound = {each.index: each for each in bound}
-        self._max_connections = max_connections
 
     def refresh(self) -> None:
         """Read the scoreboard: close what was acknowledged, and find out who can take a connection."""
@@ -159,7 +155,7 @@ class Dispatch:
             view = entry.view
             self._entries[view] = entry
             if (
-                view.connections < self._max_connections
+                view.connections < entry.configuration.pool.max_connections
                 and view.in_flight < IN_FLIGHT_LIMIT
                 and entry.ledger.waited_s(now) < STALLED_S
             ):
@@ -231,7 +227,7 @@ class Dispatch:
             return
         candidates = self._candidates
         if self.is_mixed:
-            candidates = [view for view in candidates if handoff.listener in self._entries[view].known]
+            candidates = [view for view in candidates if self._entries[view].serves(handoff.listener)]
         if not candidates:
             self._homeless.append(handoff)
             return
@@ -244,6 +240,8 @@ class Dispatch:
             # Of a listener whose workers accept, only what was moved comes here.
             pick = _least_loaded if listener.dispatcher.worker_accepts else listener.dispatcher.pick
             view = pick(candidates, arrived)
+            if view is not None and view not in candidates:
+                raise LookupError(f"{view!r} is none of the workers that it was offered")  # noqa: TRY301
             entry = None if view is None else self._entries[view]
         except Exception as error:  # noqa: BLE001  # a strategy's bug must not cost a connection
             self._complaint.warn(
@@ -260,7 +258,7 @@ class Dispatch:
         view.connections += 1
         view.handed_over += 1
         view.in_flight += 1
-        if view.connections >= self._max_connections or view.in_flight >= IN_FLIGHT_LIMIT:
+        if view.connections >= entry.configuration.pool.max_connections or view.in_flight >= IN_FLIGHT_LIMIT:
             self._candidates.remove(view)
 
     def _send_outbox(self, entry: WorkerEntry) -> None:

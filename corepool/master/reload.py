@@ -100,8 +100,8 @@ class Reload:
         self._rolled.add(pool.name)
         if self._coming is None or not self._rolled >= {*self._coming, *self._pools.serving}:
             return
-        self._state = "done"
         self._commit(self._coming)
+        self._state = "done"
         log.info("reload done generation=%d", self.generation)
         self._service_manager.ready(count(self._pools.wanted, "worker"))
         for each in self._pools.serving.values():
@@ -150,7 +150,7 @@ class Reload:
         leaving = [pool for name, pool in pools.serving.items() if name not in coming]
         # Each step for all before the next: a socket may change its pool.
         for pool in pools.serving.values():
-            pool.front.pause()
+            pool.front.use(())
         pools.serving = {name: pools.serving.get(name) or pools.arriving[name] for name in coming}
         pools.arriving = {}
         for name, pool in pools.serving.items():
@@ -158,7 +158,9 @@ class Reload:
         for bound in without(old, pools.sockets()):
             bound.close()
         for pool in pools.serving.values():
-            pool.open()
+            pool.front.use(pool.serving.bound)
+        for pool in pools.serving.values():
+            pool.dispatch.retry()
         pools.dismiss(leaving, fast=False)
 
     def _abandon(self, coming: dict[str, Configuration]) -> None:

@@ -39,7 +39,10 @@ class Scaling:
         busyness = min(1.0, max(0.0, busy_s / elapsed_s / ready))
         load = PoolLoad(workers.target, ready, busyness, connections, serving.least, serving.most, elapsed_s)
         try:
-            wanted = min(max(serving.scaler.decide(load), serving.least), serving.most)
+            wanted = serving.scaler.decide(load)
+            if not isinstance(wanted, int):
+                raise TypeError(f"decide() gave {wanted!r}: expected a whole number of workers")  # noqa: TRY301
+            wanted = min(max(wanted, serving.least), serving.most)
         except Exception:
             log.exception("scaler %s failed", serving.pool.scaler)
             return workers.target

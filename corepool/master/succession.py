@@ -49,17 +49,9 @@ class Succession:
             return None
         return self._heirs.pop(slot)[1]
 
-    def is_heir(self, slot: int, pid: int) -> bool:
-        """Tell whether a process is an heir that is not ready yet."""
-        return self._heirs.get(slot, (0,))[0] == pid
-
-    def drop(self, slot: int) -> None:
-        """Forget a slot that waits: it needs no heir any more."""
-        self._waiting.pop(slot, None)
-
-    def pending(self, cause: ExitCause) -> int:
-        """Count what is not over yet."""
-        return sum(each is cause for each in (*self._waiting.values(), *(cause for _, cause in self._heirs.values())))
+    def drop(self, slot: int) -> ExitCause | None:
+        """Forget a slot that waits: it needs no heir any more, or can't have one. Why it waited."""
+        return self._waiting.pop(slot, None)
 
     def abandon(self, causes: Container[ExitCause]) -> list[int]:
         """Forget everything with one of these causes; gives the pids of the heirs that have begun."""

@@ -114,15 +114,14 @@ class Supervisor:
             undo.callback(os.close, pidfd)
             entry = WorkerEntry(
                 slot=slot,
-                name=configuration.worker_name(slot),
                 pid=pid,
                 generation=generation,
+                configuration=configuration,
                 pidfd=pidfd,
                 channel=ours,
                 row=row,
                 view=WorkerView(slot, pid),
                 started_at=self._loop.time(),
-                known=frozenset(each.index for each in configuration.bound),
             )
             self._loop.watch(pidfd, EPOLLIN, lambda _: self.reap(entry))
             undo.callback(self._loop.unwatch, pidfd)
@@ -142,14 +141,15 @@ class Supervisor:
         if entry.state in (State.STOPPING, State.GONE):
             return
         entry.intended = entry.intended or cause
-        was_starting = entry.state is State.STARTING
+        was_starting, was_draining = entry.state is State.STARTING, entry.state is State.DRAINING
         entry.happened(Event.RETIRED)
         if was_starting:
             # It has nothing to finish, and reads no orders yet: TERM has its default effect while it boots.
             self._signal(entry, signal.SIGTERM)
         else:
             self._order(entry, Message(Kind.DRAIN, 0, array("H", lasting).tobytes()))
-        self._expect_exit(entry, timeout_s + _OVERTIME_S)
+        if not was_draining:  # told again, it has no more time than before
+            self._expect_exit(entry, timeout_s + _OVERTIME_S)
 
     def note_leaving(self, entry: WorkerEntry, timeout_s: float) -> None:
         """Take note that a worker drains; if nobody told it to, somebody sent it a TERM."""
@@ -328,6 +328,11 @@ class Supervisor:
             signal.pidfd_send_signal(entry.pidfd, signum)
         except ProcessLookupError:
             pass  # it has ended meanwhile; its pidfd tells
+        except PermissionError:
+            log.error(  # noqa: TRY400  # the operator's matter
+                "worker can't be signalled slot=%s pid=%d: the master lacks the capability KILL", entry.name, entry.pid
+            )
+            entry.channel.hang_up()  # as if the master were gone: a worker whose loop turns leaves then
 
     def _expect_exit(self, entry: WorkerEntry, timeout_s: float) -> None:
         def on_deadline() -> None:

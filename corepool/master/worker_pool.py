@@ -22,7 +22,7 @@ from corepool.master.dispatch import Dispatch
 from corepool.master.front import Front
 from corepool.master.ledger import Handoff
 from corepool.master.recycling import Limits, Usage
-from corepool.master.restart import Backoff
+from corepool.master.respawn import Respawns
 from corepool.master.scaling import Scaling
 from corepool.master.states import Event, State
 from corepool.master.status import resident_bytes
@@ -138,7 +138,6 @@ class WorkerPool:
             shared.loop,
             self.workers,
             configuration.bound,
-            configuration.pool.max_connections,
             shared.keeper,
             shared.owner.on_stray,
         )
@@ -148,11 +147,12 @@ class WorkerPool:
         self._succession = Succession(configuration.pool.surge)
         self._balance = Balance()
         self._scaling = Scaling(shared.loop.time())
-        self._backoffs: dict[int, Backoff] = {}
-        self._respawning: set[int] = set()
+        self._respawns = Respawns()
         self._heartbeats_checked_at = shared.loop.time()
         self._generation = generation
         self._is_rolling = False
+        self._rolled: set[int] = set()
+        """The slots that have had a worker of the coming configuration which was ready."""
         self._outgoing: list[tuple[int, list[Chain]]] = []
         """Plugins that no worker from some generation on has."""
         self._boot_report: str | None = None
@@ -205,7 +205,7 @@ class WorkerPool:
 
     def leave(self, *, fast: bool) -> None:
         """Stop, for the configuration has this pool no more; what waits for a worker may be another pool's now."""
-        self.dispatch.use((), 0)
+        self.dispatch.use(())
         self.dispatch.retry()
         self.stop(ExitCause.REPLACED, fast=fast)
 
@@ -233,6 +233,9 @@ class WorkerPool:
         for entry in self.workers.surplus():
             self._retire(entry, ExitCause.SCALED_DOWN)
         self._fill()
+        # Fewer may be enough to be ready.
+        self._note_ready()
+        self._note_rolled()
         return self.workers.target
 
     def drain(self, slot: int) -> int:
@@ -327,19 +330,21 @@ class WorkerPool:
         self._succession.surge = coming.pool.surge
         for entry in self.workers.ready():
             self._succession.want(entry.slot, ExitCause.REPLACED)
-        self._is_rolling = True
+        self._is_rolling, self._rolled = True, set()
+        self._respawns.forget()
         self._start_heirs()
+        self._fill()
 
     @property
     def left_to_roll(self) -> int:
-        """How many workers wait for their successors in a reload."""
-        return self._succession.pending(ExitCause.REPLACED)
+        """How many slots have had no worker of the coming configuration yet that was ready."""
+        return len({*range(self.workers.target)} - self._rolled)
 
     def commit(self, new: Configuration) -> None:
         """Serve what the workers were rolled to: none of them knows anything else. To be followed by `open`."""
         old, self.serving, self._coming = self.serving, new, None
         self._outgoing.append((self._generation, _only_in(old, new)))
-        self.dispatch.use(new.bound, new.pool.max_connections)
+        self.dispatch.use(new.bound)
         self.dispatch.is_mixed = False
         if (new.least, new.most) != (old.least, old.most):  # else what `scale` or the scaler has chosen stays
             is_range = new.least < new.most
@@ -357,9 +362,13 @@ class WorkerPool:
         self._outgoing.append((self._generation + 1, _only_in(coming, self.serving)))
         self.dispatch.is_mixed = not coming.is_like(self.serving)
         if self.dispatch.is_mixed:
-            for entry in self.workers.ready():
-                if entry.generation == self._generation:
+            for entry in self.workers:
+                if entry.configuration is not coming:
+                    continue
+                if entry.state is State.READY:
                     self._succession.want(entry.slot, ExitCause.REPLACED)
+                elif entry.state is State.STARTING:
+                    self._retire(entry, ExitCause.REPLACED)
         self._start_heirs()
 
     # --- what happens
@@ -416,21 +425,37 @@ class WorkerPool:
         if entry.deadline is not None:
             entry.deadline.cancel()
         log.info("worker ready slot=%s pid=%d generation=%d", entry.name, entry.pid, entry.generation)
-        for bound in self.serving.bound:
-            if bound.listener.name in self._shared.paused:
-                self._supervisor.tell(entry, Message(Kind.PAUSE, bound.index))
-        entry.limits = Limits(self.serving.pool, random.random())  # noqa: S311  # jitter, not a secret
+        # What was ordered while it booted.
+        for bound in entry.configuration.bound:
+            order = Kind.PAUSE if bound.listener.name in self._shared.paused else Kind.RESUME
+            self._supervisor.tell(entry, Message(order, bound.index))
+        self._supervisor.tell(entry, Message(Kind.LOG_LEVEL, 0, logging.getLevelName(logging.root.level).encode()))
+        entry.limits = Limits(entry.configuration.pool, random.random())  # noqa: S311  # jitter, not a secret
         self.dispatch.retry()
-        if not self.is_ready and len(self.workers.ready()) >= self.workers.target:
-            self.is_ready = True
-            self._boot_report = None
-            self.call_hooks("on_ready", self.info())
-            self._shared.owner.on_pool_ready(self)
+        self._note_ready()
         cause = self._succession.ended(entry.slot, entry.pid)
         if cause is not None:
             for each in self.workers.predecessors(entry):
                 self._retire(each, cause)
             self._start_heirs()
+        if entry.configuration is self._coming:
+            self._rolled.add(entry.slot)
+            self._note_rolled()
+
+    def _note_ready(self) -> None:
+        """Find out whether the first generation serves."""
+        if self.is_ready or self.is_stopping or len(self.workers.ready()) < self.workers.target:
+            return
+        self.is_ready = True
+        self._boot_report = None
+        self.call_hooks("on_ready", self.info())
+        self._shared.owner.on_pool_ready(self)
+
+    def _note_rolled(self) -> None:
+        """Find out whether every slot has come to the coming configuration."""
+        if self._is_rolling and not self.left_to_roll:
+            self._is_rolling = False
+            self._shared.owner.on_rolled(self)
 
     def _on_exit(self, entry: WorkerEntry, exit_status: ExitStatus) -> None:
         uptime_s = self._loop.time() - entry.started_at
@@ -452,7 +477,7 @@ class WorkerPool:
         if self.is_stopping:
             if not len(self.workers):
                 self._shared.owner.on_empty(self)
-        elif not self.is_ready and not entry.was_ready:
+        elif not self.is_ready and not entry.was_ready and not expected:
             report = self._boot_report or _how_it_ended(exit_status)
             self._shared.owner.on_pool_failed(self, entry.name, report.rstrip())
         elif expected:
@@ -463,6 +488,8 @@ class WorkerPool:
         elif entry.slot < self.workers.target:
             self.restarts += 1
             self._respawn_later(entry.slot, uptime_s)
+            if not entry.was_ready and entry.configuration is self._coming:
+                self._fail_roll(f"worker {entry.name} could not boot: {entry.report or _how_it_ended(exit_status)}")
 
     def _rescue(self, entry: WorkerEntry) -> None:
         """Go on with the connections that a worker has left, where that is wanted."""
@@ -497,16 +524,16 @@ class WorkerPool:
             try:
                 heir = self._supervisor.spawn(slot, self._generation, self._coming or self.serving)
             except (OSError, RuntimeError) as error:
-                self._succession.drop(slot)
-                self._fail_roll(f"worker {self.serving.worker_name(slot)} can't be forked: {error}")
+                name = self.serving.worker_name(slot)
+                if self._succession.drop(slot) is ExitCause.REPLACED:
+                    self._fail_roll(f"worker {name} can't be forked: {error}")
+                else:
+                    log.error("worker stays slot=%s: its successor can't be forked: %s", name, error)  # noqa: TRY400
                 return
             cause = self._succession.started(slot, heir.pid)
             if self.workers.target - len(self.workers.ready()) < self.serving.pool.max_unavailable:
                 for each in self.workers.predecessors(heir):
                     self._retire(each, cause)
-        if self._is_rolling and not self.left_to_roll:
-            self._is_rolling = False
-            self._shared.owner.on_rolled(self)
 
     def _heir_failed(self, heir: WorkerEntry, cause: ExitCause, report: str) -> None:
         """Keep the one that serves: the application, or what it needs, is broken now."""
@@ -536,22 +563,17 @@ class WorkerPool:
     # --- respawning
 
     def _respawn_later(self, slot: int, uptime_s: float) -> None:
-        pool = self.serving.pool
-        backoff = self._backoffs.setdefault(slot, Backoff(pool.respawn_delay, pool.respawn_delay_max))
-        delay_s = backoff.delay_s(uptime_s, random.random())  # noqa: S311  # jitter, not a secret
+        chance = random.random()  # noqa: S311  # jitter, not a secret
+        delay_s = self._respawns.died(slot, self.serving.pool, uptime_s, self._loop.time(), chance)
         log.info("worker respawns slot=%s delay_s=%.3f", self.serving.worker_name(slot), delay_s)
-        self._respawning.add(slot)
-        self._loop.call_later(delay_s, lambda: self._respawn(slot))
-
-    def _respawn(self, slot: int) -> None:
-        self._respawning.discard(slot)
-        self._fill()
+        self._loop.call_later(delay_s, self._fill)
 
     def _fill(self) -> None:
         """Fork what is missing, except where a back-off is under way; some at a time, for others wait meanwhile."""
         if self.is_stopping:
             return
-        missing = [slot for slot in self.workers.vacant() if slot not in self._respawning]
+        now = self._loop.time()
+        missing = [slot for slot in self.workers.vacant() if not self._respawns.waits(slot, now)]
         for slot in missing[:_FORKS_AT_ONCE]:
             self._spawn(slot)
         if len(missing) > _FORKS_AT_ONCE:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from corepool.ipc.channel import Channel
     from corepool.ipc.scoreboard import Row
+    from corepool.listener import Configuration
     from corepool.master.loop import Timer
     from corepool.master.recycling import Limits
     from corepool.spec.dispatcher import WorkerView
@@ -24,17 +25,15 @@ class WorkerEntry:
     """One worker process."""
 
     slot: int
-    name: str
-    """What the log calls it: its slot, and its pool's name if there are several."""
     pid: int
     generation: int
+    configuration: Configuration
+    """What it was forked with, and serves."""
     pidfd: int
     channel: Channel
     row: Row
     view: WorkerView
     started_at: float
-    known: frozenset[int] = frozenset()
-    """Indices of the bound sockets whose connections it can serve."""
     state: State = State.STARTING
     was_ready: bool = False
     intended: ExitCause | None = None
@@ -50,6 +49,15 @@ class WorkerEntry:
     """It is not recycled before: its last successor could not start."""
     deadline: Timer | None = None
     """When patience with its leaving ends."""
+
+    @property
+    def name(self) -> str:
+        """What the log calls it: its slot, and its pool's name if there are several."""
+        return self.configuration.worker_name(self.slot)
+
+    def serves(self, listener: int) -> bool:
+        """Tell whether it can serve the connections of a bound socket."""
+        return any(bound.index == listener for bound in self.configuration.bound)
 
     def happened(self, event: Event) -> None:
         """Make a step in its life."""

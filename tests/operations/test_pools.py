@@ -271,3 +271,30 @@ def test_the_example_of_the_documentation_runs(pool: Pools) -> None:
     running = pool(toml.replace(":8007", ":0").replace(":9007", ":0"))
     assert body(running, "probes", "/readyz") == b"ready: 2 of 2 workers are ready\n"
     assert body(running, "shop")
+
+
+def test_a_listener_goes_to_another_pool_while_clients_wait_for_it(pool: Pools, tmp_path: Path) -> None:
+    slow = "import os, time\nwhile os.path.exists('hold'): time.sleep(0.01)\n" + WHO
+    before = pools(("a", 1), ("b", 2), ("c", 1)) + listeners(tmp_path, slow="a", stays="a", leaves="b", gone="c")
+    running = begin(pool, before, **{"blocks.py": slow})
+    (running.directory / "hold").touch()
+    (first,) = workers_of(running, "a")
+    rewrite(running, pools(("a", 1), ("b", 2)) + listeners(tmp_path, slow="b", stays="a"))
+    running.send_signal(signal.SIGHUP)
+    # Of `a` nobody serves it any more, of `b` nobody yet.
+    wait_until(lambda: workers_of(running, "a") and first not in workers_of(running, "a"))
+
+    clients = [connect(f"unix://{tmp_path}/slow.sock") for _ in range(3)]
+    for client in clients:
+        client.sendall(request("/"))
+    (running.directory / "hold").unlink()
+    answers = [int(parse(receive_all(client), ["GET"])[0].body) for client in clients]
+    for client in clients:
+        client.close()
+
+    assert set(answers) <= set(workers_of(running, "b"))
+    wait_until(lambda: {each["name"] for each in running.status()["pools"]} == {"a", "b"})
+    assert running.status()["reload"]["state"] == "done"
+    assert serving(running, "slow") in workers_of(running, "b")
+    assert len(running.left_over()) == 4
+    assert "unexpected error" not in running.stderr

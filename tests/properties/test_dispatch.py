@@ -113,7 +113,11 @@ class DispatchMachine(RuleBasedStateMachine):
         )
         transport = SimpleNamespace(address=lambda _: Address("x"))
         self.bound = cast("Any", SimpleNamespace(index=0, listener=listener, transport=transport))
-        self.dispatch = Dispatch(self.loop, self.workers, [self.bound], 8, self.keeper, lambda _: None)
+        self.configuration = cast(
+            "Any",
+            SimpleNamespace(worker_name=str, bound=[self.bound], pool=SimpleNamespace(max_connections=8)),
+        )
+        self.dispatch = Dispatch(self.loop, self.workers, [self.bound], self.keeper, lambda _: None)
         self.peers: dict[int, socket.socket] = {}
         self.taken: list[int] = []
         self.pid = 0
@@ -135,9 +139,9 @@ class DispatchMachine(RuleBasedStateMachine):
         self.pid += 1
         entry = WorkerEntry(
             slot=self.pid % 3,
-            name=f"{self.pid % 3}",
             pid=self.pid,
             generation=0,
+            configuration=self.configuration,
             pidfd=-1,
             channel=cast("Any", FakeChannel()),
             row=self.board.claim(0),
@@ -240,3 +244,18 @@ class DispatchMachine(RuleBasedStateMachine):
 TestLedger = LedgerMachine.TestCase
 TestDispatch = DispatchMachine.TestCase
 TestDispatch.settings = settings(deadline=None, max_examples=60)
+
+
+def test_a_strategy_that_chooses_whom_it_was_not_offered_is_not_obeyed() -> None:
+    machine = DispatchMachine()
+    machine.a_worker_boots()
+    machine.a_worker_boots()
+    full, free = list(machine.workers)
+    full.row.cells[Cell.ACCEPTED] = 8
+    machine.strategy.pick = lambda workers, incoming: full.view  # type: ignore[method-assign]  # noqa: ARG005
+
+    machine.connections_arrive(3)
+
+    assert len(cast("FakeChannel", full.channel).queue) == 0
+    assert len(cast("FakeChannel", free.channel).queue) == 3
+    machine.teardown()

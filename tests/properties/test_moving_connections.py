@@ -107,7 +107,11 @@ class MovingMachine(RuleBasedStateMachine):
         )
         transport = SimpleNamespace(address=lambda _: Address("x"))
         self.bound = cast("Any", SimpleNamespace(index=0, listener=listener, transport=transport))
-        self.dispatch = Dispatch(self.loop, self.workers, [self.bound], 50, self.keeper, self.stray)
+        self.configuration = cast(
+            "Any",
+            SimpleNamespace(worker_name=str, bound=[self.bound], pool=SimpleNamespace(max_connections=50)),
+        )
+        self.dispatch = Dispatch(self.loop, self.workers, [self.bound], self.keeper, self.stray)
 
     def stray(self, handoff: Handoff) -> None:
         raise AssertionError(handoff)
@@ -131,9 +135,9 @@ class MovingMachine(RuleBasedStateMachine):
         slot = self.pid % 3
         entry = WorkerEntry(
             slot=slot,
-            name=f"{slot}",
             pid=self.pid,
             generation=0,
+            configuration=self.configuration,
             pidfd=-1,
             channel=cast("Any", FakeWorker()),
             row=self.board.claim(0),

@@ -168,6 +168,15 @@ def test_without_the_capability_the_pool_does_not_start_and_says_why(pool: Pools
 
 
 @for_root
+def test_a_master_that_could_not_signal_its_workers_does_not_start(pool: Pools) -> None:
+    wrapper = ("setpriv", "--bounding-set=-kill")
+    running = pool(config('user = "nobody"'), files=files(), wrapper=wrapper, wait=False, exit_status=2)
+
+    assert running.wait() == 2
+    assert "it takes the capability KILL" in running.stderr
+
+
+@for_root
 def test_only_root_starts_workers_as_somebody_else(pool: Pools) -> None:
     wrapper = ("setpriv", "--reuid=nobody", "--regid=54321", "--clear-groups")
     running = pool(

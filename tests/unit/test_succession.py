@@ -18,7 +18,6 @@ def test_no_more_heirs_start_than_may() -> None:
         succession.started(slot, 100 + slot)
         begun.append(slot)
     assert begun == [0, 1]
-    assert succession.pending(REPLACED) == 4
     assert succession.ended(0, 7) is None, "another process in that slot"
     assert succession.ended(0, 100) is REPLACED
     assert succession.ended(0, 100) is None
@@ -33,8 +32,8 @@ def test_what_needs_no_heir_keeps_nobody_waiting() -> None:
         if slot == 2:
             succession.started(slot, 100)
         else:
-            succession.drop(slot)
-    assert succession.is_heir(2, 100)
+            assert succession.drop(slot) is REPLACED
+    assert succession.ended(2, 100) is REPLACED
 
 
 def test_what_is_abandoned_is_forgotten() -> None:
@@ -44,6 +43,5 @@ def test_what_is_abandoned_is_forgotten() -> None:
     succession.want(1, REPLACED)
     succession.want(2, RECYCLED)
     assert succession.abandon({REPLACED}) == [100]
-    assert succession.pending(REPLACED) == 0
     assert succession.ended(0, 100) is None
     assert succession.due() == 2
