@@ -63,11 +63,15 @@ class Walkthrough:
             script = tools / name
             script.write_text("#!/bin/sh\nexec " + line.format(scratch=scratch, ours=sys.executable) + "\n")
             script.chmod(0o755)
+        home = folder / "home"
+        home.mkdir()
+        (home / "corepool").symlink_to(documents.HOUSE)
         self._log = folder / "log.txt"
         self._pools: list[subprocess.Popen[bytes]] = []
         self._terminals: list[threading.Thread] = []
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("COREPOOL_")},
+            "HOME": str(home),  # where a reader has the checkout
             "PATH": f"{tools}:{os.environ['PATH']}",
             "COREPOOL_CONTROL_SOCKET": str(folder / "control.sock"),
             "COLUMNS": "120",
@@ -171,11 +175,10 @@ class Walkthrough:
         wait_until(is_ready, what=f"{command} is ready, and has printed\n{expected}")
 
     def _show(self, terminal: int) -> None:
-        with self._log.open("ab", buffering=0) as log:
-            # EIO: nobody has the other side any more.
-            with contextlib.suppress(OSError):
-                while shown := os.read(terminal, 65536):
-                    log.write(shown)
+        # EIO: nobody has the other side any more.
+        with self._log.open("ab", buffering=0) as log, contextlib.suppress(OSError):
+            while shown := os.read(terminal, 65536):
+                log.write(shown)
         os.close(terminal)
 
 
