@@ -22,7 +22,10 @@ def page() -> str:
     group = typer.main.get_command(make_app())
     parts = [f"# Commands\n\n{MADE}\n", *(_section(name, group.commands[name]) for name in group.commands)]  # type: ignore[attr-defined]
     statuses = re.findall(r"^(\d) +(.+(?:\n {2,}.+)*)", errors.__doc__ or "", re.MULTILINE)
-    parts.append("## Exit status\n\n" + table(["status", "meaning"], [(status, " ".join(meaning.split())) for status, meaning in statuses]))
+    parts.append(
+        "## Exit status\n\n"
+        + table(["status", "meaning"], [(status, " ".join(meaning.split())) for status, meaning in statuses])
+    )
     return "\n".join(parts)
 
 
