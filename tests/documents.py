@@ -22,7 +22,7 @@ class Block(NamedTuple):
     language: str
     text: str
     file: str | None
-    """Its file's name, if the paragraph before it ends with one and a colon: `shout.py`:, but not `corepool.protocols`:"""
+    """Its file's name, if the paragraph before it ends with one and a colon: `shout.py`:, not `corepool.protocols`:"""
     line: int
     """Where it begins in the page, counted from 1."""
 

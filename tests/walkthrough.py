@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _MATCHES = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-_PORT = re.compile(r"""(127\.0\.0\.1(?:[: ]|", ))(\d{2,5})\b""")
+_PORT = re.compile(r"""(127\.0\.0\.1(?:[: ]|", )|local://:)(\d{2,5})\b""")
 _COMMAND_S = 60.0
 # What a reader has in their environment, at no cost to anybody's network.
 _TOOLS = {
