@@ -3,13 +3,16 @@
 A message names what failed, with which value, where it came from, and what is allowed or next.
 Only the command line turns an error into an exit status; libraries never call `sys.exit`.
 
-======  =====================================================================
+======  ========================================================================
 status  meaning
-======  =====================================================================
-0       stopped as asked
+======  ========================================================================
+0       done; of `run` and `serve`: stopped as asked
+1       it could not be done: no pool answers or it refused, a reload or an upgrade
+        failed, `status --check` found workers that are not ready, or another pool
+        has the control socket that `run` wants
 2       usage or configuration (nothing was started)
 3       the pool could not boot: a worker of the first generation died or hung
-======  =====================================================================
+======  ========================================================================
 """
 
 from __future__ import annotations

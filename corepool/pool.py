@@ -168,7 +168,7 @@ class Pool:
 
 def _line(bound: BoundSocket) -> ListenerLine:
     host, port = bound.transport.address(bound.socket.getsockname())
-    try_it = "" if port is None else bound.listener.example.format(host=host, port=port)
+    try_it = "" if port is None else bound.listener.example.replace("{host}", host).replace("{port}", str(port))
     return ListenerLine(
         name=bound.listener.name,
         url=bound.url,

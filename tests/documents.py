@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 HOUSE = Path(__file__).parents[1]
 DOCS = HOUSE / "docs"
-_NAME_AND_COLON = re.compile(r"`([^`]+)`:$")
+_FILE_AND_COLON = re.compile(r"`([\w./-]+\.(?:py|toml|conf|cfg))`:$")
 
 
 class Block(NamedTuple):
@@ -22,7 +22,7 @@ class Block(NamedTuple):
     language: str
     text: str
     file: str | None
-    """Its file's name, if the paragraph before it ends with one and a colon: `shout.py`:"""
+    """Its file's name, if the paragraph before it ends with one and a colon: `shout.py`:, not `corepool.protocols`:"""
     line: int
     """Where it begins in the page, counted from 1."""
 
@@ -38,7 +38,7 @@ def blocks(page: Path) -> Iterator[Block]:
     name: str | None = None
     for token in MarkdownIt("commonmark").parse(page.read_text()):
         if token.type == "inline":
-            named = _NAME_AND_COLON.search(token.content)
+            named = _FILE_AND_COLON.search(token.content)
             name = named[1] if named else None
         elif token.type == "fence":
             language = token.info.split()[0] if token.info else ""

@@ -1,8 +1,8 @@
 """A page of the documentation, done as its reader would do it.
 
 Files are written where the page names them, commands of `console` blocks are run in order, and what they print is
-what the page says they print ("..." stands for anything). `corepool run` and `serve` go on in the background, as in a
-terminal of their own, until the page or the test stops them. The ports of the page are exchanged for free ones.
+what the page says they print ("..." stands for anything). `corepool run` and `serve` go on in the background, each in
+a terminal of its own, until the page or the test stops them. The ports of the page are exchanged for free ones.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import doctest
 import os
+import pty
 import random
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Self
 
 import documents
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _MATCHES = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-_PORT = re.compile(r"""(127\.0\.0\.1(?:[: ]|", ))(\d{2,5})\b""")
+_PORT = re.compile(r"""(127\.0\.0\.1(?:[: ]|", )|local://:)(\d{2,5})\b""")
 _COMMAND_S = 60.0
 # What a reader has in their environment, at no cost to anybody's network.
 _TOOLS = {
@@ -61,13 +63,17 @@ class Walkthrough:
             script = tools / name
             script.write_text("#!/bin/sh\nexec " + line.format(scratch=scratch, ours=sys.executable) + "\n")
             script.chmod(0o755)
+        home = folder / "home"
+        home.mkdir()
+        (home / "corepool").symlink_to(documents.HOUSE)
         self._log = folder / "log.txt"
         self._pools: list[subprocess.Popen[bytes]] = []
+        self._terminals: list[threading.Thread] = []
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("COREPOOL_")},
+            "HOME": str(home),  # where a reader has the checkout
             "PATH": f"{tools}:{os.environ['PATH']}",
             "COREPOOL_CONTROL_SOCKET": str(folder / "control.sock"),
-            "COREPOOL_LOG_FORMAT": "text",
             "COLUMNS": "120",
             # Compiled files are told apart by the second: too coarse for a reader as fast as this.
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -89,6 +95,8 @@ class Walkthrough:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pool.pid, signal.SIGKILL)
             pool.wait()
+        for terminal in self._terminals:
+            terminal.join(10)
         if error is not None and self._log.exists():
             error.add_note(f"--- what its pools said ---\n{self._log.read_text()}")
 
@@ -142,26 +150,36 @@ class Walkthrough:
         )
 
     def _start(self, command: str, expected: str) -> None:
-        with self._log.open("ab") as log:
-            begin = log.tell()
-            pool = subprocess.Popen(  # noqa: S603 - the page's own words
-                ["/bin/sh", "-c", f"exec {command}"],
-                cwd=self.folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        begin = self._log.stat().st_size if self._log.exists() else 0
+        ours, theirs = pty.openpty()
+        pool = subprocess.Popen(  # noqa: S603 - the page's own words
+            ["/bin/sh", "-c", f"exec {command}"],
+            cwd=self.folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
         self._pools.append(pool)
+        self._terminals.append(threading.Thread(target=self._show, args=(ours,), daemon=True))
+        self._terminals[-1].start()
 
         def is_ready() -> bool:
             assert pool.poll() is None, f"{command} has ended"
-            if not _matches(expected, self._log.read_bytes()[begin:].decode()):
+            if not self._log.exists() or not _matches(expected, self._log.read_bytes()[begin:].decode()):
                 return False
             return self._call("corepool status --check").returncode == 0
 
         wait_until(is_ready, what=f"{command} is ready, and has printed\n{expected}")
+
+    def _show(self, terminal: int) -> None:
+        # EIO: nobody has the other side any more.
+        with self._log.open("ab", buffering=0) as log, contextlib.suppress(OSError):
+            while shown := os.read(terminal, 65536):
+                log.write(shown)
+        os.close(terminal)
 
 
 def free_port() -> int:

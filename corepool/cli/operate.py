@@ -133,7 +133,7 @@ def pause(
 ) -> None:
     """Stop accepting connections of one listener.
 
-    They wait in the kernel's backlog until `corepool resume`; those that there are go on.
+    They wait in the kernel's backlog until `corepool resume`; those that are open go on.
     """
     ask(socket_of(config, control), "pause", listener=listener)
     typer.echo(json.dumps({"listener": listener}) if as_json else f"listener {listener} is paused")

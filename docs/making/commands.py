@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import typer
@@ -20,8 +21,11 @@ def page() -> str:
     """Write the page."""
     group = typer.main.get_command(make_app())
     parts = [f"# Commands\n\n{MADE}\n", *(_section(name, group.commands[name]) for name in group.commands)]  # type: ignore[attr-defined]
-    statuses = [line.split(maxsplit=1) for line in (errors.__doc__ or "").splitlines() if line[:1].isdigit()]
-    parts.append("## Exit status\n\n" + table(["status", "meaning"], statuses))
+    statuses = re.findall(r"^(\d) +(.+(?:\n {2,}.+)*)", errors.__doc__ or "", re.MULTILINE)
+    parts.append(
+        "## Exit status\n\n"
+        + table(["status", "meaning"], [(status, " ".join(meaning.split())) for status, meaning in statuses])
+    )
     return "\n".join(parts)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from corepool import errors
 from docs.making.pages import FOLDER, made
 
 MADE = made()
@@ -12,6 +15,12 @@ MADE = made()
 @pytest.mark.parametrize("path", MADE)
 def test_what_is_committed_is_what_the_code_makes(path: str) -> None:
     assert (FOLDER / path).read_text() == MADE[path], "python -m docs.making"
+
+
+def test_each_exit_status_has_its_line() -> None:
+    statuses = {0} | {kind.exit_status for kind in vars(errors).values() if isinstance(kind, type)}
+
+    assert set(re.findall(r"^\| (\d) \|", MADE["reference/commands.md"], re.MULTILINE)) == set(map(str, statuses))
 
 
 def test_nothing_else_lies_there() -> None:

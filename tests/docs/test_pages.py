@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from documents import DOCS
+from documents import DOCS, HOUSE
 
+from corepool import Dispatcher, Scaler, Transport
 from corepool.config.settings import ControlSettings, ListenerSettings, LogSettings, PoolSettings, ProcessSettings
 from corepool.registry import Registry
 
@@ -35,10 +36,24 @@ TABLES = {
         "howto/wsgi-asgi.md",
         "howto/from-socketserver.md",
         "howto/from-asyncio.md",
+        "plugins.md",
     ],
 )
 def test_a_page_does_what_it_says(reader: Walkthrough, page: str) -> None:
     reader.follow(DOCS / page)
+
+
+def test_attributes_of_plugins_that_count_are_in_the_table() -> None:
+    looked_at = {
+        name
+        for source in (HOUSE / "corepool").rglob("*.py")
+        for name in re.findall(r'getattr\((?:plugin|loaded|protocol), "(\w+)"', source.read_text())
+    }
+    declared = {name for kind in (Dispatcher, Scaler, Transport) for name in vars(kind)["__annotations__"]}
+    table = (DOCS / "plugins.md").read_text().partition("## What corepool looks at")[2]
+
+    assert looked_at >= {"Options", "try_it"}
+    assert looked_at | declared == set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)

@@ -1,12 +1,14 @@
 """What pages show can be used as it stands: modules import, configurations have no mistakes, commands take arguments.
 
-Files that a page names are left to those who do what the page says: they may need each other.
+Running files that a page names is left to those who do what the page says: they may need each other.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,18 +26,27 @@ if TYPE_CHECKING:
 LISTENER = '[[listener]]\nname = "echo"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "echo"\n'
 
 
-def snippets(*languages: str) -> list[object]:
+def snippets(*languages: str, named: bool = False) -> list[object]:
     return [
         pytest.param(block, id=f"{page.relative_to(HOUSE)}:{block.line}")
         for page in pages()
         for block in blocks(page)
-        if block.language in languages and block.file is None
+        if block.language in languages and (named or block.file is None)
     ]
 
 
 @pytest.mark.parametrize("block", snippets("python"))
 def test_python_can_be_run(block: Block) -> None:
     exec(compile(block.text, "snippet", "exec"), {"__name__": "snippet"})  # noqa: S102 - the pages' own
+
+
+@pytest.mark.parametrize("block", snippets("python", named=True))
+def test_python_knows_every_name_that_it_uses(block: Block) -> None:
+    # What a hook would only find out when it is called.
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select=F", "--output-format=concise", "-"]
+    judged = subprocess.run(command, input=block.text, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+
+    assert judged.returncode == 0, judged.stdout
 
 
 @pytest.mark.parametrize("block", snippets("toml"))

@@ -139,6 +139,17 @@ def test_late_clients_are_cut(pool: Pools) -> None:
         assert time.monotonic() - began_s < 10
 
 
+def test_a_request_that_keeps_the_loop_ends_its_worker(pool: Pools) -> None:
+    stuck = "import signal\n\ndef app(environ, start_response):\n    signal.pause()\n"
+    toml = http_toml(target="stuck:app").replace("[pool]", '[pool]\nheartbeat_timeout = "1s"', 1)
+    running = pool(toml, files={"stuck.py": stuck})
+    [victim] = running.workers()
+    with running.connect() as client:
+        client.sendall(request("/"))
+        assert receive_all(client) == b""
+    wait_until(lambda: "cause='hung'" in running.stderr and running.workers() not in ([], [victim]))
+
+
 def test_a_crowd_of_slow_clients_harms_nobody(pool: Pools) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20_000), hard))

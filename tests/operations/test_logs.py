@@ -32,6 +32,16 @@ def app(environ, start_response):
     logging.getLogger("app").warning("two\\nlines and a \\x00")
     raise RuntimeError("on purpose")
 """
+LOGS = """
+import logging
+{config}
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    logging.getLogger("library").debug("only a detail")
+    logging.getLogger("library").warning("from a library")
+    yield b""
+"""
 
 
 def start_with_log(pool: Pools, log: str, application: str = "", **surroundings: str) -> PoolProcess:
@@ -52,6 +62,24 @@ def test_one_record_is_one_object_on_one_line(pool: Pools, log: str) -> None:
     assert failed["pid"] in running.workers()
     [warned] = [record for record in records if record["logger"] == "app"]
     assert warned["message"] == "two\nlines and a \0"
+
+
+@pytest.mark.parametrize("level", ["debug", "warning"])
+def test_what_an_application_logs_is_in_the_log_from_its_level_on(pool: Pools, level: str) -> None:
+    running = start_with_log(pool, f'level = "{level}"', LOGS.format(config="logging.basicConfig(level=logging.DEBUG)"))
+    assert get(running, "/").status == 200
+    wait_until(lambda: "from a library" in running.stderr)
+    assert ("only a detail" in running.stderr) == (level == "debug")
+
+
+def test_an_application_may_have_a_log_of_its_own(pool: Pools) -> None:
+    own = 'logging.basicConfig(filename="own.log", force=True)'
+    running = start_with_log(pool, "", LOGS.format(config=own) + "    raise RuntimeError\n")
+    assert get(running, "/").status == 500
+    wait_until(lambda: "GET / failed" in (running.directory / "own.log").read_text())
+    assert "from a library" in (running.directory / "own.log").read_text()
+    assert "worker ready" in running.stderr
+    assert "from a library" not in running.stderr
 
 
 def test_a_log_file_is_opened_anew_by_everybody(pool: Pools) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from corepool.testing.sockets import receive_exactly
+from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from corepool.testing.pools import Pools
@@ -38,6 +39,13 @@ def test_protocol_of_another_distribution_is_served_by_name(pool: Pools, scratch
     with running.connect() as client:
         client.sendall(b"hello\n")
         assert receive_exactly(client, 7) == b"HELLO!\n"
+
+
+def test_what_a_plugin_tells_to_try_may_have_braces_in_it(pool: Pools, scratch_python: str) -> None:
+    running = pool.serve("shout", *BIND, "-w", "1", python=scratch_python)
+
+    port = running.urls()[0].rpartition(":")[2]
+    wait_until(lambda: f"""try: echo '{{"hello": 1}}' | nc 127.0.0.1 {port}\n""" in running.stdout)
 
 
 def test_dispatcher_and_extension_of_another_distribution_are_used_by_name(pool: Pools, scratch_python: str) -> None:

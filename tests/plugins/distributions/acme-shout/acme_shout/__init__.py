@@ -22,6 +22,8 @@ class Shout:
         ending: str = ""
         """Put at the end of each line."""
 
+    try_it = """echo '{"hello": 1}' | nc {host} {port}"""
+
     def __init__(self, options: Options) -> None:
         self._end = options.ending.encode() + b"\n"
 
