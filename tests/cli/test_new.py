@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +27,8 @@ NAMES = {
     "extension": "example-plugin",
     "scaler": "a",
 }
-LONGEST = "the-longest-name-is-of-forty-characters0"
+# Without dashes, so that its class has a name as long.
+LONGEST = "thelongestnameisofexactlyfortycharacters"
 DEADLINE_S = 100.0  # a suite of a dozen real pools, on a machine that runs other tests as well
 
 
@@ -82,9 +86,10 @@ def test_its_own_linter_has_nothing_to_say_however_long_its_name(
 ) -> None:
     corepool("new", name, "--kind", kind)
 
-    done = in_project(sys.executable, tmp_path / name, "ruff", "check", "--no-cache", ".")
+    for command in (("check",), ("format", "--check")):
+        done = in_project(sys.executable, tmp_path / name, "ruff", *command, "--no-cache", ".")
 
-    assert done.returncode == 0, done.stdout
+        assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("kind", NAMES)
@@ -96,11 +101,23 @@ def test_its_configuration_has_no_mistakes(authors_python: str, projects: dict[s
 
 
 @pytest.mark.parametrize("kind", NAMES)
+def test_it_depends_on_what_it_imports(projects: dict[str, Path], kind: str) -> None:
+    module = NAMES[kind].replace("-", "_")
+    tree = ast.parse((projects[kind] / module / "__init__.py").read_text())
+    imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+
+    dependencies = tomllib.loads((projects[kind] / "pyproject.toml").read_text())["project"]["dependencies"]
+    others = {each.partition(".")[0] for each in imported} - sys.stdlib_module_names
+    assert others == {re.split(r"\W", each)[0] for each in dependencies}
+
+
+@pytest.mark.parametrize("kind", NAMES)
 def test_nothing_of_the_template_is_left_in_it(projects: dict[str, Path], kind: str) -> None:
     files = [path for path in projects[kind].rglob("*") if path.is_file()]
     module = NAMES[kind].replace("-", "_")
 
-    expected = {"README.md", "corepool.toml", "pyproject.toml", f"tests/test_{module}.py"}
+    expected = {".gitignore", "README.md", "corepool.toml", "pyproject.toml", f"tests/test_{module}.py"}
     expected |= {f"{module}/__init__.py", f"{module}/py.typed"}
     names = {str(path.relative_to(projects[kind])) for path in files}
     assert expected <= names
