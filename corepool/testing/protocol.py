@@ -43,6 +43,7 @@ class ProtocolContract:
     """The whole reply to it."""
 
     bind: ClassVar[str] = "tcp://127.0.0.1:0"
+    """The URL that it is served on."""
 
     @pytest.fixture(scope="class")
     @classmethod
