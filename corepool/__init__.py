@@ -58,3 +58,4 @@ __all__ = [
 ]
 
 __version__ = version("corepool")
+"""The version of corepool, as of its distribution."""

@@ -23,6 +23,7 @@ PROJECT = "corepool"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Mark a method as the hook of its name: `@hookimpl`. A name that no hook has is refused at the start."""
 
 
 # --- the pool starts ----------------------------------------------------------------------------

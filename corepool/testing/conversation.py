@@ -13,6 +13,7 @@ Coroutines run until they wait for something other than the client. Threads, and
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 from typing import TYPE_CHECKING, Self
@@ -87,7 +88,11 @@ class _Site:
         # is a coroutine itself, where no second loop may run.
         self.has_loop = self.chain.on_worker_start is not None
         if self.chain.on_worker_start is not None:
-            self.chain.on_worker_start(self.worker)
+            try:
+                self.chain.on_worker_start(self.worker)
+            except BaseException:
+                self.worker.loop.close()
+                raise
 
     def stop(self) -> None:
         """End what is open as a worker does that leaves, then the worker."""
@@ -289,9 +294,9 @@ class Conversations:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        while self._sites:
-            _, site = self._sites.popitem()
-            site.stop()
+        with contextlib.ExitStack() as stack:  # the last one first, and all of them whatever one raises
+            for site in self._sites.values():
+                stack.callback(site.stop)
 
     def __call__(
         self,

@@ -92,10 +92,10 @@ class ExtensionContract:
         workers, (url,) = pool.workers(), pool.urls()
 
         for number in range(self.clients):
-            client = connect(url)
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                client.sendall(_MESSAGE[:number])
-            reset(client)
+            with connect(url) as client:
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    client.sendall(_MESSAGE[:number])
+                reset(client)
 
         self._assert_all_served(pool)
         assert pool.workers() == workers

@@ -126,20 +126,22 @@ class PoolProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End whatever still runs, and add the pool's stderr to the error that ended the test."""
-        if self._process is not None:
-            self._process.kill()  # the master first, or it would replace what is killed next
-            self._process.wait()
-            for pid in self.left_over():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            wait_until(lambda: not self.left_over(), what="the processes that were killed are gone")
-        self._final_output = {name: self._read_output(name) for name in ("stdout", "stderr")}
-        if error is not None:
-            error.add_note(f"--- stderr of {' '.join(self._command)} ---\n{self.stderr}")
-        for client in self._clients:
-            client.close()
-        self._notifications.close()
-        self._folder.cleanup()
+        try:
+            if self._process is not None:
+                self._process.kill()  # the master first, or it would replace what is killed next
+                self._process.wait()
+                for pid in self.left_over():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                wait_until(lambda: not self.left_over(), what="the processes that were killed are gone")
+        finally:
+            self._final_output = {name: self._read_output(name) for name in ("stdout", "stderr")}
+            if error is not None:
+                error.add_note(f"--- stderr of {' '.join(self._command)} ---\n{self.stderr}")
+            for client in self._clients:
+                client.close()
+            self._notifications.close()
+            self._folder.cleanup()
 
     @property
     def pid(self) -> int:

@@ -8,6 +8,7 @@ class TestMyProtocol(ProtocolContract):
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ class ProtocolContract:
     """The whole reply to it."""
 
     bind: ClassVar[str] = "tcp://127.0.0.1:0"
+    """The URL that it is served on."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -61,16 +63,15 @@ class ProtocolContract:
         step = max(1, len(self.request) // _MOST_CUTS)
         cuts = range(1, len(self.request), step)
         (url,) = pool.urls()
-        clients = [connect(url) for _ in cuts]
 
-        for client, cut in zip(clients, cuts, strict=True):
-            client.sendall(self.request[:cut])
-        for client, cut in zip(clients, cuts, strict=True):
-            client.sendall(self.request[cut:])
-        replies = {cut: receive_exactly(client, len(self.reply)) for client, cut in zip(clients, cuts, strict=True)}
+        with contextlib.ExitStack() as stack:
+            clients = {cut: stack.enter_context(connect(url)) for cut in cuts}
+            for cut, client in clients.items():
+                client.sendall(self.request[:cut])
+            for cut, client in clients.items():
+                client.sendall(self.request[cut:])
+            replies = {cut: receive_exactly(client, len(self.reply)) for cut, client in clients.items()}
 
-        for client in clients:
-            client.close()
         assert replies == dict.fromkeys(cuts, self.reply)
 
     def test_answers_the_same_when_a_request_comes_byte_by_byte(self, pool: PoolProcess) -> None:
@@ -107,9 +108,9 @@ class ProtocolContract:
         workers, (url,) = pool.workers(), pool.urls()
 
         for number in range(_HOSTILE):
-            client = connect(url)
-            client.sendall(self.request * (number % 3) + self.request[: number % len(self.request)])
-            reset(client)
+            with connect(url) as client:
+                client.sendall(self.request * (number % 3) + self.request[: number % len(self.request)])
+                reset(client)
 
         self._assert_unharmed(pool, workers)
 
@@ -131,17 +132,17 @@ class ProtocolContract:
 
     def test_a_peer_that_never_reads_stops_nobody_else(self, pool: PoolProcess) -> None:
         workers, (url,) = pool.workers(), pool.urls()
-        deaf = connect(url, timeout_s=_STUCK_AFTER_S)
         requests = self.request * (1 + 65536 // len(self.request))
 
-        try:
-            for _ in range(_FLOOD_BYTES // len(requests)):
-                deaf.sendall(requests)
-        except (TimeoutError, BrokenPipeError, ConnectionResetError):
-            pass  # no longer read, or dropped: both protect the others
+        with connect(url, timeout_s=_STUCK_AFTER_S) as deaf:
+            try:
+                for _ in range(_FLOOD_BYTES // len(requests)):
+                    deaf.sendall(requests)
+            except (TimeoutError, BrokenPipeError, ConnectionResetError):
+                pass  # no longer read, or dropped: both protect the others
 
-        self._assert_unharmed(pool, workers)
-        reset(deaf)
+            self._assert_unharmed(pool, workers)
+            reset(deaf)
 
     def _ask(self, client: socket.socket) -> bytes:
         client.sendall(self.request)
@@ -150,8 +151,7 @@ class ProtocolContract:
     def _assert_unharmed(self, pool: PoolProcess, workers: list[int]) -> None:
         """Check that both workers are the same processes as before and still answer."""
         (url,) = pool.urls()
-        clients = [connect(url) for _ in range(2 * len(workers))]
-        for client in clients:
-            assert self._ask(client) == self.reply
-            client.close()
+        with contextlib.ExitStack() as stack:
+            for client in [stack.enter_context(connect(url)) for _ in range(2 * len(workers))]:
+                assert self._ask(client) == self.reply
         assert pool.workers() == workers

@@ -125,8 +125,9 @@ class TransportContract(ABC):
         endpoint = self.endpoint(tmp_path)
         with self._listening(tmp_path, endpoint) as (transport, listening, url):
             before = set(tmp_path.iterdir())
-            with pytest.raises(OSError, match=r"\w+") as raised:
-                self.make().listen(self.again(endpoint, url), _BACKLOG)
+            second = self.again(endpoint, url)
+            with pytest.raises(OSError, match=r"\w+") as raised, self.make().listen(second, _BACKLOG):
+                pass
 
             assert raised.value.errno == errno.EADDRINUSE
             assert set(tmp_path.iterdir()) == before
@@ -134,32 +135,32 @@ class TransportContract(ABC):
 
     def test_close_leaves_nothing_on_disk_and_may_come_twice(self, tmp_path: Path) -> None:
         transport, endpoint = self.make(), self.endpoint(tmp_path)
-        listening = transport.listen(endpoint, _BACKLOG)
 
-        transport.close(endpoint, listening)
-        transport.close(endpoint, listening)
+        with transport.listen(endpoint, _BACKLOG) as listening:
+            transport.close(endpoint, listening)
+            transport.close(endpoint, listening)
 
-        assert listening.fileno() == -1
-        assert list(tmp_path.iterdir()) == []
+            assert listening.fileno() == -1
+            assert list(tmp_path.iterdir()) == []
 
     def test_can_be_bound_again_at_once_although_connections_were_open(self, tmp_path: Path) -> None:
         first = self.endpoint(tmp_path)
         with self._listening(tmp_path, first) as (transport, listening, url):
             self._converse(transport, listening, url, b"x")
 
-        again, endpoint = self.make(), self.again(first, url)
-        again.close(endpoint, again.listen(endpoint, _BACKLOG))
+        with self._listening(tmp_path, self.again(first, url)):
+            pass
 
     @contextlib.contextmanager
     def _listening(
         self, folder: Path, endpoint: Endpoint | None = None
     ) -> Iterator[tuple[Transport, socket.socket, str]]:
         transport, endpoint = self.make(), endpoint or self.endpoint(folder)
-        listening = transport.listen(endpoint, _BACKLOG)
-        try:
-            yield transport, listening, transport.url(endpoint, listening)
-        finally:
-            transport.close(endpoint, listening)
+        with transport.listen(endpoint, _BACKLOG) as listening:  # closes it where the transport fails to
+            try:
+                yield transport, listening, transport.url(endpoint, listening)
+            finally:
+                transport.close(endpoint, listening)
 
     def _converse(
         self,
@@ -185,7 +186,8 @@ class TransportContract(ABC):
                 with accepted:
                     look(accepted)
                     accepted.setblocking(False)
-                    _echo_until_eof(transport.wrap(accepted), client)
+                    with contextlib.closing(transport.wrap(accepted)) as stream:
+                        _echo_until_eof(stream, client)
             return client.result()
 
     def _be_client(self, url: str, payload: bytes) -> bytes:
@@ -199,7 +201,7 @@ class TransportContract(ABC):
 
 
 def _echo_until_eof(stream: ByteStream, client: Future[bytes]) -> None:
-    """Send back what comes until the peer ends its side, then close."""
+    """Send back what comes until the peer ends its side, then end ours."""
     unsent = b""
     while not client.done():
         with contextlib.suppress(BlockingIOError):
@@ -211,7 +213,6 @@ def _echo_until_eof(stream: ByteStream, client: Future[bytes]) -> None:
         _ready(stream.fileno(), select.POLLOUT if unsent else select.POLLIN, _POLL_MS)
     with contextlib.suppress(OSError):  # the client may have closed before us
         stream.shutdown(socket.SHUT_WR)
-    stream.close()
 
 
 def _ready(descriptor: int, events: int, timeout_ms: float) -> bool:

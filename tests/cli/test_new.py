@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +27,8 @@ NAMES = {
     "extension": "example-plugin",
     "scaler": "a",
 }
-LONGEST = "the-longest-name-is-of-forty-characters0"
+# Without dashes, so that its class has a name as long.
+LONGEST = "thelongestnameisofexactlyfortycharacters"
 DEADLINE_S = 100.0  # a suite of a dozen real pools, on a machine that runs other tests as well
 
 
@@ -82,9 +86,10 @@ def test_its_own_linter_has_nothing_to_say_however_long_its_name(
 ) -> None:
     corepool("new", name, "--kind", kind)
 
-    done = in_project(sys.executable, tmp_path / name, "ruff", "check", "--no-cache", ".")
+    for command in (("check",), ("format", "--check")):
+        done = in_project(sys.executable, tmp_path / name, "ruff", *command, "--no-cache", ".")
 
-    assert done.returncode == 0, done.stdout
+        assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("kind", NAMES)
@@ -96,11 +101,23 @@ def test_its_configuration_has_no_mistakes(authors_python: str, projects: dict[s
 
 
 @pytest.mark.parametrize("kind", NAMES)
+def test_it_depends_on_what_it_imports(projects: dict[str, Path], kind: str) -> None:
+    module = NAMES[kind].replace("-", "_")
+    tree = ast.parse((projects[kind] / module / "__init__.py").read_text())
+    imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+
+    dependencies = tomllib.loads((projects[kind] / "pyproject.toml").read_text())["project"]["dependencies"]
+    others = {each.partition(".")[0] for each in imported} - sys.stdlib_module_names
+    assert others == {re.split(r"\W", each)[0] for each in dependencies}
+
+
+@pytest.mark.parametrize("kind", NAMES)
 def test_nothing_of_the_template_is_left_in_it(projects: dict[str, Path], kind: str) -> None:
     files = [path for path in projects[kind].rglob("*") if path.is_file()]
     module = NAMES[kind].replace("-", "_")
 
-    expected = {"README.md", "corepool.toml", "pyproject.toml", f"tests/test_{module}.py"}
+    expected = {".gitignore", "README.md", "corepool.toml", "pyproject.toml", f"tests/test_{module}.py"}
     expected |= {f"{module}/__init__.py", f"{module}/py.typed"}
     names = {str(path.relative_to(projects[kind])) for path in files}
     assert expected <= names
@@ -139,12 +156,14 @@ def test_what_is_there_already_is_left_alone(corepool: Corepool, tmp_path: Path,
     [
         *((name, "allowed are small letters, digits and single dashes") for name in ("", "Shout", "my_way", "9lives")),
         *((name, "allowed are small letters") for name in ("a--b", "a-", "../up", "a b", "é", "a\nb", f"{LONGEST}x")),
-        ("class", "Python itself has that word; add one of yours: my-class"),
+        ("class", "Python itself has that word; add a word of yours: my-class"),
         ("json", "Python itself has that word"),
         ("tests", "tools take a folder of that name for something else"),
-        ("echo", "a protocol of that name is installed already, by corepool"),
-        ("corepool", "a module corepool is installed already"),
-        ("pydantic", "a module pydantic is installed already"),
+        ("testament", "pytest would take its class, Testament, for tests; add a word of yours: my-testament"),
+        ("o", "its class would be called O, which looks like a digit; add a word of yours: my-o"),
+        ("pluggy", "a module pluggy is installed already"),
+        ("typing-extensions", "a module typing_extensions is installed already"),
+        ("markdown-it-py", "a distribution markdown-it-py is installed already"),  # whose module is markdown_it
     ],
 )
 def test_a_bad_name_is_one_line_that_says_what_is_allowed(
@@ -156,6 +175,65 @@ def test_a_bad_name_is_one_line_that_says_what_is_allowed(
     assert len(done.stderr.splitlines()) == 1
     assert words in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "owner"),
+    [
+        ("protocol", "echo", "a protocol"),
+        ("extension", "echo", "a protocol"),
+        ("protocol", "fixed", "a scaler"),
+        ("dispatcher", "access", "an extension"),
+    ],
+)
+def test_a_name_that_a_plugin_of_any_kind_has_is_refused(corepool: Corepool, kind: str, name: str, owner: str) -> None:
+    done = corepool("new", name, "--kind", kind)
+
+    words = f"{owner} of corepool has that name already; add a word of yours: my-{name}"
+    assert (done.returncode, done.stderr) == (2, f"corepool: {name!r}: {words}\n")
+
+
+@pytest.mark.parametrize("name", ["corepool", "hatchling", "mypy", "pydantic", "pytest", "ruff"])
+def test_a_name_of_something_that_it_needs_itself_is_refused_whether_that_is_installed_or_not(
+    corepool: Corepool, name: str
+) -> None:
+    done = corepool("new", name)
+
+    words = f"it needs another package of that name itself; add a word of yours: my-{name}"
+    assert (done.returncode, done.stderr) == (2, f"corepool: {name!r}: {words}\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("protocol", "connection"),  # what corepool exports and the template imports
+        ("protocol", "field"),  # what others export
+        ("protocol", "close-reason"),  # what the tests import
+        ("protocol", "worker"),  # what corepool exports, and the template does not import
+        ("protocol", "true"),  # what Python has
+        ("protocol", "exception"),
+        *((kind, kind) for kind in ("dispatcher", "transport", "scaler")),
+        ("dispatcher", "annotated"),
+        ("dispatcher", "sequence"),
+        ("transport", "path"),
+        ("transport", "value-error"),
+        ("extension", "conversations"),
+        ("scaler", "validation-error"),
+    ],
+)
+def test_a_name_whose_class_would_be_called_as_something_else_is_refused(
+    corepool: Corepool, tmp_path: Path, kind: str, name: str
+) -> None:
+    done = corepool("new", name, "--kind", kind)
+
+    class_name = "".join(map(str.capitalize, name.split("-")))
+    words = f"its class would be called {class_name}, a name that it may need for something else"
+    assert (done.returncode, done.stderr) == (2, f"corepool: {name!r}: {words}; add a word of yours: my-{name}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_used_by_the_files_of_another_kind_is_free(corepool: Corepool) -> None:
+    assert corepool("new", "sequence").returncode == 0
 
 
 def test_a_kind_that_there_is_not_is_answered_with_those_that_there_are(corepool: Corepool) -> None:

@@ -53,6 +53,15 @@ class Storyteller:
                     conn.half_open = True
                 case "big":
                     conn.send(b"x" * 100_000 + b"\\n")
+                case "mistakes":
+                    for mistake in ("text", 5, [1, 2], None):
+                        try:
+                            conn.send(mistake)
+                        except TypeError as error:
+                            self.tell("mistake", error)
+                    conn.send(memoryview(b"-m-v-")[1::2])
+                    conn.close()
+                    conn.send("text")
                 case "file":
                     with open(__file__, "rb") as file:
                         conn.sendfile(file, 1, 4)
@@ -80,6 +89,7 @@ STORIES = {
         ("expect", b"last\n"),
     ],
     "the client breaks off": [("send", b"one\n"), ("expect", b"hello\none\n"), ("reset", b"")],
+    "the protocol sends what is no buffer": [("send", b"mistakes\n"), ("expect", b"hello\nmv")],
     "much output, and a file": [
         ("send", b"big file\n"),
         ("expect", b"hello\n" + b"x" * 100_000 + b"\nfrom\n"),

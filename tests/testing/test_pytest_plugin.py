@@ -6,6 +6,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -37,6 +39,117 @@ REFUSED = """
 def test_it(pool):
     pool("[pool]", wait=False).wait()
 """
+
+# Plugins that fail their suites, or a test, and how many tests that are: each in a way that could leave something open.
+WRONG = {
+    "a protocol with another reply": (
+        """
+from corepool.testing.protocol import ProtocolContract
+
+class TestWrong(ProtocolContract):
+    serve_arguments = ("echo",)
+    request = b"hello"
+    reply = b"HELLO"
+""",
+        "9 failed",
+    ),
+    "a protocol that hangs up": (
+        """
+from corepool.testing.protocol import ProtocolContract
+
+class TestWrong(ProtocolContract):
+    serve_arguments = ("kv",)
+    request = b"QUIT\\r\\n"
+    reply = b"never"
+""",
+        "9 failed",
+    ),
+    "an extension that lets fewer clients in": (
+        """
+from corepool.testing.extension import ExtensionContract
+
+class TestWrong(ExtensionContract):
+    name = "limits"
+    options = {"per_peer": 1}
+""",
+        "4 failed, 3 passed",
+    ),
+    "a transport that closes nothing": (
+        """
+from corepool import Endpoint
+from corepool.testing.transport import TransportContract
+from corepool_tcp import Tcp
+
+class Wrong(Tcp):
+    def close(self, endpoint, listening):
+        pass
+
+class TestWrong(TransportContract):
+    def make(self):
+        return Wrong()
+
+    def endpoint(self, folder):
+        return Endpoint.parse("tcp://127.0.0.1:0")
+""",
+        "1 failed, 10 passed",
+    ),
+    "a transport whose streams break": (
+        """
+import socket
+
+from corepool import Endpoint
+from corepool.testing.transport import TransportContract
+from corepool_tcp import Tcp
+
+class Broken(socket.socket):
+    def recv(self, count):
+        raise ValueError("as asked")
+
+class Wrong(Tcp):
+    def wrap(self, sock):
+        return Broken(fileno=sock.detach())
+
+class TestWrong(TransportContract):
+    def make(self):
+        return Wrong()
+
+    def endpoint(self, folder):
+        return Endpoint.parse("tcp://127.0.0.1:0")
+""",
+        "5 failed, 6 passed",
+    ),
+    "plugins that can't start or stop": (
+        """
+from corepool import hookimpl
+
+class Starts:
+    @hookimpl
+    def on_readable(self, conn):
+        conn.recv()
+
+    @hookimpl
+    def on_worker_start(self):
+        raise ValueError("as asked")
+
+class Stops:
+    @hookimpl
+    def on_readable(self, conn):
+        conn.recv()
+
+    @hookimpl
+    def on_worker_stop(self):
+        raise ValueError("as asked")
+
+def test_start(connection):
+    connection(Starts())
+
+def test_stop(connection):
+    connection(Stops())
+    connection(Stops())
+""",
+        "1 failed, 1 passed, 1 error",
+    ),
+}
 
 
 def run_pytest(folder: Path, source: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -77,6 +190,17 @@ def test_a_pool_that_does_not_end_as_expected_fails_its_test(tmp_path: Path) -> 
 
     assert done.returncode == 1
     assert "exit status 2, expected 0" in done.stdout
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_plugin_that_fails_leaves_nothing_open(tmp_path: Path, wrong: str) -> None:
+    """Where warnings are errors, pytest would tell of sockets instead of failures, or end in the middle of it."""
+    source, failures = WRONG[wrong]
+
+    done = run_pytest(tmp_path, source, "-W", "error", "--tb=no")
+
+    assert done.stdout.splitlines()[-1].startswith(f"{failures} in "), done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_the_fixtures_are_described_by_pytest(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def test_a_plugin_can_be_made_with_it(installed: Path, tmp_path: Path) -> None:
     run(installed, tmp_path, "-m", "corepool", "new", "shout")
 
     assert (tmp_path / "shout" / "shout" / "py.typed").exists()
+    assert (tmp_path / "shout" / ".gitignore").exists()  # some tools leave such files out
 
 
 def test_every_plugin_of_ours_is_in_it(installed: Path, tmp_path: Path) -> None:

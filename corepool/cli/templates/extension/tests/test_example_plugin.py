@@ -30,7 +30,8 @@ class Echo:
 
 
 def test_one_too_many_is_refused_until_another_has_gone(connection: Conversations) -> None:
-    protocol, extension = Echo(), ExamplePlugin(ExamplePlugin.Options(most=1))
+    protocol = Echo()
+    extension = ExamplePlugin(ExamplePlugin.Options(most=1))
 
     first = connection(protocol, extensions=[extension])
     assert connection(protocol, extensions=[extension]).reason is CloseReason.ABORTED

@@ -25,7 +25,8 @@ class TestContract(ProtocolContract):
 
 
 def test_a_line_is_answered_when_it_is_complete(connection: Conversations) -> None:
-    client = connection(ExamplePlugin(ExamplePlugin.Options(prefix="> ")))
+    options = ExamplePlugin.Options(prefix="> ")
+    client = connection(ExamplePlugin(options))
 
     client.send(b"one\ntw")
     assert client.receive() == b"> ONE\n"
@@ -34,7 +35,8 @@ def test_a_line_is_answered_when_it_is_complete(connection: Conversations) -> No
 
 
 def test_a_line_without_an_end_is_cut_off(connection: Conversations) -> None:
-    client = connection(ExamplePlugin(ExamplePlugin.Options(longest_line=10)))
+    options = ExamplePlugin.Options(longest_line=10)
+    client = connection(ExamplePlugin(options))
 
     client.send(b"x" * 11)
 
@@ -42,10 +44,11 @@ def test_a_line_without_an_end_is_cut_off(connection: Conversations) -> None:
 
 
 def test_half_a_line_goes_to_another_worker_with_its_connection(connection: Conversations) -> None:
-    client = connection(ExamplePlugin(ExamplePlugin.Options()))
+    options = ExamplePlugin.Options()
+    client = connection(ExamplePlugin(options))
     client.send(b"he")
 
-    moved = connection.move(client, ExamplePlugin(ExamplePlugin.Options()))
+    moved = connection.move(client, ExamplePlugin(options))
     moved.send(b"llo\n")
 
     assert moved.receive() == b"HELLO\n"
@@ -57,7 +60,8 @@ def test_an_option_that_makes_no_sense_is_refused() -> None:
 
 
 def test_its_options_are_read_from_the_configuration(pool: Pools) -> None:
-    running = pool.serve("example-plugin", "-b", "tcp://127.0.0.1:0", "-w", "2", "-o", "prefix=> ")
+    options = ("-w", "2", "-o", "prefix=> ")
+    running = pool.serve("example-plugin", "-b", "tcp://127.0.0.1:0", *options)
 
     with running.connect() as client:
         client.sendall(b"hello\n")

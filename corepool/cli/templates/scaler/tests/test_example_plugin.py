@@ -39,9 +39,10 @@ class TestContract(ScalerContract):
     ("workers", "connections", "wanted"), [(1, 0, 0), (1, 11, 2), (2, 10, 2), (2, 8, 1), (1, 95, 10)]
 )
 def test_there_is_a_worker_for_every_ten_connections(workers: int, connections: int, wanted: int) -> None:
+    scaler = ExamplePlugin(ExamplePlugin.Options(connections=10))
     load = PoolLoad(workers, workers, 0.5, connections, least=1, most=16, elapsed_s=1.0)
 
-    assert ExamplePlugin(ExamplePlugin.Options(connections=10)).decide(load) == wanted
+    assert scaler.decide(load) == wanted
 
 
 def test_an_option_that_makes_no_sense_is_refused() -> None:

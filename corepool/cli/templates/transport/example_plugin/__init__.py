@@ -38,7 +38,8 @@ class ExamplePlugin(Transport):
     def check(self, endpoint: Endpoint) -> None:
         """Refuse a URL that can't be listened on."""
         if not endpoint.host or endpoint.port is None:
-            raise ValueError(f"host or port is missing; expected {endpoint.scheme}://127.0.0.1:7000 (port 0: a free one)")
+            good = f"{endpoint.scheme}://127.0.0.1:7000"
+            raise ValueError(f"host or port is missing; expected {good} (port 0: a free one)")
         if endpoint.path:
             raise ValueError(f"a path ({endpoint.path!r}) has no meaning here")
 
