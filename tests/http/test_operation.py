@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from http_client import ask, get, http_toml, parse, receive_response, request
+from websockets.sync.client import connect as connect_websocket
 
 from corepool.testing.sockets import connect, receive_all
 from corepool.testing.waiting import wait_until
@@ -208,3 +209,24 @@ def test_an_access_log_that_nobody_reads_stops_nobody(pool: Pools) -> None:
     asked = b"".join(request("/" + "a" * 1000, close=False) for _ in range(199)) + request("/last")
     assert len(parse(ask(running, asked), ["GET"] * 200)) == 200
     wait_until(lambda: "nobody reads it; lines are lost" in running.stderr)
+
+
+def test_a_request_is_one_however_it_comes_in(pool: Pools) -> None:
+    """By reads this upload was thirty, the pipeline one, and half a request one more."""
+    echo = '[[listener]]\nname = "echo"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "echo"\n'
+    running = pool(http_toml(target="applications:asgi", directory=str(HERE)) + echo)
+    with running.connect("echo") as client:
+        client.sendall(b"one event")
+        assert client.recv(100) == b"one event"
+    with running.connect("http") as client:
+        client.sendall(request("/", close=False) * 5 + request("/", close=False)[:20])
+        data = b""
+        while data.count(b"HTTP/1.1 200") < 5 or not data.endswith(b"}"):
+            data += client.recv(65_536)
+    assert json.loads(get(running, "/", method="POST", content=b"x" * 2_000_000).body)["size"] == 2_000_000
+    with connect_websocket(running.urls("http")[0].replace("tcp:", "ws:") + "/") as socket:
+        for _ in range(3):
+            socket.send("hello")
+            socket.recv()
+    # The echo has two, for the client's end was one.
+    wait_until(lambda: running.status()["totals"]["requests"] == 5 + 1 + 1 + 2)
