@@ -158,7 +158,9 @@ class RequestParser:
         """Take what was received. `ready`, `body` and `refusal` tell what it was."""
         was_between, was_ready = self.is_between, len(self.ready)
         self.is_between = False
-        self._feed(data)
+        left = self._feed(data)
+        while left:  # each wish to upgrade ends what llhttp takes, and there may be a thousand
+            left = self._feed(left)
         # A segment that began within a message, or behind an empty line, is never learned.
         if was_between and not self.in_head and self.refusal is None and len(self.ready) == was_ready + 1:
             self.is_between = self._known.learn(data, self.ready[-1])
@@ -177,12 +179,14 @@ class RequestParser:
         self._http = None  # it knows its callbacks, which know it: a cycle that would wait for the garbage collector
         self.fail_body()
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: bytes | memoryview) -> bytes | memoryview:
+        """Feed what llhttp takes at once; what is left is to be fed next."""
+        left: bytes | memoryview = b""
         if self._upgrading:
             self.after_upgrade += data
-            return
+            return left
         if self.refusal is not None or self._is_over:
-            return
+            return left
         http = self._http
         if http is None:
             http = self._http = httptools.HttpRequestParser(self)
@@ -194,7 +198,9 @@ class RequestParser:
         try:
             http.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._end_of_http(data[upgrade.args[0] :])
+            left = memoryview(data)[upgrade.args[0] :]
+            if not self._upgrading:
+                self._feed(self._without_upgrade())
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             if not isinstance(cause, RefusedError):
@@ -215,6 +221,7 @@ class RequestParser:
             excess = self._find_excess()
             if excess is not None:
                 self._refuse(excess)
+        return left
 
     def fail_body(self) -> None:
         """Say that the body that is arriving never will be complete."""
@@ -319,13 +326,10 @@ class RequestParser:
         self._upgrading = request.upgrade
         return request.upgrade
 
-    def _end_of_http(self, rest: bytes) -> None:
-        if self._upgrading:
-            self.after_upgrade += rest
-            return
+    def _without_upgrade(self) -> bytes:
+        """Give the head that llhttp has taken for the last before another protocol, without the wish for one."""
         http = self._http
         assert http is not None
-        # llhttp has taken what follows for another protocol: it reads the request again, without the wish.
         kept = b"".join(
             b"%b: %b\r\n" % (name, b"close" if name == b"connection" and b"close" in value.lower() else value)
             for name, value in self._headers
@@ -339,7 +343,7 @@ class RequestParser:
         )
         self._http = None
         self.in_head = False
-        self._feed(head + rest)
+        return head
 
     def _unusual_target(self, method: bytes, target: bytes, headers: Fields, fields: dict[bytes, bytes]) -> bytes:
         """Give the origin-form of a target (RFC 9112, 3.2)."""

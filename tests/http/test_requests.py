@@ -212,6 +212,17 @@ def test_requests_before_the_end_of_a_client_are_answered(asgi: PoolProcess) -> 
     assert [response.status for response in responses] == [200] * 20
 
 
+def test_a_thousand_wishes_to_upgrade_in_one_segment(asgi: PoolProcess) -> None:
+    count = 1_100
+    wish = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+    assert read([wish * count]) == ([("GET", b"/", None)] * count, True)
+    with connect(asgi.urls()[0]) as sock:
+        sock.sendall(wish * count)
+        sock.shutdown(1)
+        responses = parse(receive_all(sock), ["GET"] * count)
+    assert {response.status for response in responses} == {200}
+
+
 @pytest.mark.parametrize(
     "tail", [b"0\r\n" + b"A: b\r\n" * 100_000, b"0\r\nA: " + b"b" * 400_000, b"3;" + b"x" * 400_000]
 )
