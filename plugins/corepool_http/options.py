@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from corepool import Options
 
 Network = IPv4Network | IPv6Network | Literal["unix", "*"]
 Seconds = Annotated[float, Field(gt=0)]
+
+
+def _is_there(root: str) -> str:
+    if root and not os.path.isdir(root):  # noqa: PTH112  # pathlib raises what isn't allowed to be looked at
+        raise ValueError("there is no such folder")
+    return root
 
 
 def _as_list(value: object) -> object:
@@ -35,7 +42,7 @@ class HttpOptions(Options):
     threads: Annotated[int, Field(ge=0, le=1000)] = 0
     """WSGI: threads that run the application; 0: the worker's loop runs it, which is fastest for what is quick."""
 
-    root: str = ""
+    root: Annotated[str, AfterValidator(_is_there)] = ""
     """Without `target`: the folder whose files are served."""
 
     index: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ("index.html",)
@@ -91,7 +98,9 @@ class HttpOptions(Options):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if bool(self.target) == bool(self.root):
+        if self.target and self.root:
+            raise ValueError("`target` and `root` exclude each other: give each a listener")
+        if not self.target and not self.root:
             raise ValueError("either `target` (an application) or `root` (a folder of files) is needed")
         if self.target and not all(self.target.partition(":")):
             raise ValueError(f"target = {self.target!r}: expected MODULE:ATTRIBUTE, such as myapp:app")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 import pytest
 from http_client import ask, get, http_toml, parse, receive_response, request
+from pydantic import ValidationError
 
+from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect
 from corepool_http import Http, HttpOptions
 from corepool_http.files import Files, parse_ranges
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from corepool.testing.conversation import Conversations
-    from corepool.testing.pool import PoolProcess
     from corepool.testing.pools import Pools
 
 CONTENT = bytes(range(256)) * 1024
@@ -199,10 +201,23 @@ def test_many_files_over_one_connection(files: PoolProcess) -> None:
         assert receive_response(sock).body == b"<p>page"
 
 
-def test_a_root_that_is_none_stops_the_boot(pool: Pools, tmp_path: Path) -> None:
-    running = pool(http_toml(root=str(tmp_path / "none")), wait=False, exit_status=3, traceback=True)
-    assert running.wait() == 3
-    assert "is no folder" in running.stderr
+@pytest.mark.parametrize("name", ["none", "page.html", "a\0b"])
+def test_a_root_that_is_no_folder_is_a_mistake(tmp_path: Path, name: str) -> None:
+    (tmp_path / "page.html").touch()
+    with PoolProcess.run(http_toml(root=f"{tmp_path}/{name}"), wait=False) as running:
+        assert running.wait() == 2
+        assert "listener[0].options.root" in running.stderr
+        assert "there is no such folder" in running.stderr
+        assert "Traceback" not in running.stderr
+
+
+def test_target_and_root_exclude_each_other(tmp_path: Path) -> None:
+    for options, words in (
+        ({"target": "a:b", "root": str(tmp_path)}, "`target` and `root` exclude each other: give each a listener"),
+        ({}, "either `target` (an application) or `root` (a folder of files) is needed"),
+    ):
+        with pytest.raises(ValidationError, match=re.escape(words)):
+            HttpOptions.model_validate(options)
 
 
 def test_a_file_that_is_asked_for_again_is_looked_at_again(files: PoolProcess, root: Path) -> None:
