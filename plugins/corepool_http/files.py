@@ -59,7 +59,7 @@ class Files:
     def __init__(self, service: Service) -> None:
         """Take the folder of the options.
 
-        :raises NotADirectoryError: it is none.
+        :raises NotADirectoryError: there is none of that name any more.
         """
         options = service.options
         self._heads = service.heads

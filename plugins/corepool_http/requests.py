@@ -214,7 +214,7 @@ class RequestParser:
             # Chunk headers, their extensions, trailers: llhttp would take them for ever.
             self._fed_beside_body += len(data)
             if self._fed_beside_body > self._options.max_head:
-                self._refuse(RefusedError(431, f"a trailer section of more than {self._options.max_head} bytes"))
+                self._refuse(RefusedError(431, f"trailer section of more than {self._options.max_head} bytes"))
         else:
             self._fed_beside_body = 0
         if self.in_head and self._chunk + self._fed > self._small:
@@ -253,16 +253,16 @@ class RequestParser:
         fields = dict(headers)
         version = http.get_http_version()
         if version not in {"1.1", "1.0"}:
-            raise RefusedError(505, f"HTTP/{version} is not spoken here")
+            raise RefusedError(505, f"HTTP/{version}")
         if len(fields) != len(headers) and sum(name == b"host" for name, _ in headers) > 1:
-            raise RefusedError(400, "more than one Host")
+            raise RefusedError(400, "more than one Host header")
         host = fields.get(b"host")
         if host is None:
             if version == "1.1":
-                raise RefusedError(400, "no Host")
+                raise RefusedError(400, "missing Host header")
         elif host != self._host:
             if not _HOST.fullmatch(host):
-                raise RefusedError(400, "a Host that is none")
+                raise RefusedError(400, "invalid Host header")
             self._host = host
         target = self._target
         if target[:1] != b"/" or b"#" in target:
@@ -303,20 +303,20 @@ class RequestParser:
 
     def _expect_body(self, request: Request, coding: bytes | None, length: bytes | None) -> None:
         if coding is not None and (coding.strip().lower() != b"chunked" or request.version == "1.0"):
-            raise RefusedError(400, "a transfer coding that is not spoken here")
+            raise RefusedError(400, "unsupported transfer coding")
         if length is not None and int(length) > self._options.max_body:
             raise RefusedError(413, f"content of more than {self._options.max_body} bytes")
         expectation = request.section.fields.get(b"expect")
         if expectation is not None and request.version == "1.1":
             if expectation.lower() != b"100-continue":
-                raise RefusedError(417, "an expectation that can't be met")
+                raise RefusedError(417, "unsupported expectation")
             request.expects_continue = True
         request.body = self.body = Body()
 
     def _may_upgrade(self, request: Request) -> bool:
         """Let the last word of HTTP be this request, or go on without its wish to upgrade (RFC 9110, 7.8)."""
         if request.line.method == "CONNECT":
-            raise RefusedError(501, "CONNECT is for proxies")
+            raise RefusedError(501, "CONNECT is not supported")
         request.upgrade = (
             request.section.fields.get(b"upgrade", b"").lower() == b"websocket"
             and request.line.method == "GET"
@@ -351,7 +351,7 @@ class RequestParser:
             return target
         absolute = _ABSOLUTE.fullmatch(target)
         if absolute is None or not _HOST.fullmatch(absolute[1]):
-            raise RefusedError(501 if method == b"CONNECT" else 400, "a target that is none")
+            raise RefusedError(501 if method == b"CONNECT" else 400, "invalid request target")
         # It replaces the Host that was sent beside it (RFC 9112, 3.2.2).
         fields[b"host"] = absolute[1]
         headers[:] = [(b"host", absolute[1]), *(item for item in headers if item[0] != b"host")]
@@ -359,11 +359,11 @@ class RequestParser:
 
     def _find_excess(self) -> RefusedError | None:
         if len(self._target) > self._options.max_request_line:
-            return RefusedError(414, f"a target of more than {self._options.max_request_line} bytes")
+            return RefusedError(414, f"request target of more than {self._options.max_request_line} bytes")
         size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._headers)
         # What llhttp keeps of a line that has no end yet is in none of these, but was fed.
         if size > self._options.max_head or (self.in_head and self._fed > self._options.max_head):
-            return RefusedError(431, f"a header section of more than {self._options.max_head} bytes")
+            return RefusedError(431, f"header section of more than {self._options.max_head} bytes")
         return None
 
     def _refuse(self, refusal: RefusedError) -> None:

@@ -143,7 +143,10 @@ class WebSocket:
         self._protocol.receive_data(b"GET %b HTTP/1.1\r\n%b\r\n" % (request.line.target, lines))
         handshakes = [event for event in self._protocol.events_received() if isinstance(event, Handshake)]
         if not handshakes:
-            raise ResponseError(f"a handshake that is none: {self._protocol.handshake_exc}")
+            log.debug("%s: invalid WebSocket handshake: %s", self._exchange.describe(), self._protocol.handshake_exc)
+            self._exchange.fail(400)
+            self._end()
+            return
         response = self._protocol.accept(handshakes[0])
         if response.status_code != 101:
             self._exchange.fail(response.status_code, [("Sec-WebSocket-Version", "13")])

@@ -96,6 +96,8 @@ def test_tasks_outlive_the_response_and_contexts_do_not(asgi: PoolProcess) -> No
 def test_a_failing_application_is_answered_for(asgi: PoolProcess, path: str) -> None:
     pids = asgi.workers()
     assert get(asgi, path).status == 500
+    if path == "/inject":
+        assert "GET /inject: invalid response from the application: line break in a header: " in asgi.stderr
     assert get(asgi, "/path-send").body == (HERE / "applications.py").read_bytes()
     assert asgi.workers() == pids
 
@@ -173,6 +175,8 @@ def test_websocket_refusals(asgi: PoolProcess) -> None:
             assert closed.value.rcvd.code == code
     upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
     assert parse(ask(asgi, request("/", *upgrade, close=False) + b"x" * 100), ["GET"])[0].status == 400
+    assert get(asgi, "/", *upgrade, *["A: b"] * 200).status == 400  # websockets takes 128 headers
+    assert "invalid response" not in asgi.stderr, "it is not the application's fault"
 
 
 def test_websockets_are_told_that_the_worker_leaves(asgi: PoolProcess) -> None:

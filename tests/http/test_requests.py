@@ -101,6 +101,25 @@ def test_what_is_no_request_is_refused_and_what_follows_is_never_read(wsgi: Pool
         assert responses[1].header("connection") == "close", name
 
 
+SAID = {
+    "no Host": "400 Bad Request: missing Host header",
+    "two Hosts": "400 Bad Request: more than one Host header",
+    "a Host with a path": "400 Bad Request: invalid Host header",
+    "a scheme that is not http": "400 Bad Request: invalid request target",
+    "HTTP/2.0": "505 HTTP Version Not Supported: HTTP/2.0",
+    "an unknown coding": "400 Bad Request: unsupported transfer coding",
+    "an expectation": "417 Expectation Failed: unsupported expectation",
+    "long headers": "431 Request Header Fields Too Large: header section of more than 32768 bytes",
+}
+
+
+@pytest.mark.parametrize("wsgi", ["inline"], indirect=True)
+def test_a_refusal_says_why(wsgi: PoolProcess) -> None:
+    for name, words in SAID.items():
+        [response] = parse(ask(wsgi, REFUSED[name][0]), ["GET"])
+        assert response.body.decode() == f"{words}\n"
+
+
 VALID = [
     (GET + b"\r\n", [("GET", b"/", None)]),
     (b"\r\n" + GET + b"\r\n", [("GET", b"/", None)]),
