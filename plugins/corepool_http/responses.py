@@ -57,6 +57,10 @@ class Head(NamedTuple):
     length: int | None
     closes: bool
 
+    def with_length(self, length: int) -> Head:
+        """Announce so many bytes of content."""
+        return self._replace(length=length, lines=b"%bContent-Length: %d\r\n" % (self.lines, length))
+
 
 class Heads:
     """Makes the heads of one worker's responses."""

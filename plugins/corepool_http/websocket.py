@@ -15,6 +15,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from corepool_http.responses import ResponseError
+from corepool_http.waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -36,14 +37,15 @@ _PIECE = 4096
 _GOING_AWAY, _ABNORMAL, _INTERNAL = 1001, 1006, 1011
 
 
-class WebSocket:
+class WebSocket(Waiting):
     """One connection after, or on the way to, its upgrade."""
 
     def __init__(self, exchange: Exchange, options: HttpOptions, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiter = None
         self._exchange = exchange
         exchange.closes = True  # what follows the request is no HTTP, whatever the answer
         self._conn = exchange.conn
-        self._loop = loop
         self._ping_interval = options.ping_interval
         extensions = [ServerPerMessageDeflateFactory()] if options.deflate else None
         self._protocol = ServerProtocol(extensions=extensions, max_size=options.max_message, logger=_quiet)
@@ -61,7 +63,6 @@ class WebSocket:
         self._denial: Message | None = None
         self.is_over = False
         self._is_pinged = False
-        self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         offered = exchange.request.section.fields.get(b"sec-websocket-protocol", b"").decode("latin-1")
         self.subprotocols = [name.strip() for name in offered.split(",") if name.strip()]
@@ -322,14 +323,3 @@ class WebSocket:
     def _close_reason(self) -> str:
         received = self._protocol.close_rcvd
         return received.reason if received is not None else ""
-
-    async def _wait(self) -> None:
-        waiter = self._waiter
-        if waiter is None or waiter.done():
-            waiter = self._waiter = self._loop.create_future()
-        await asyncio.shield(waiter)
-
-    def _wake(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
