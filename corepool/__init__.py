@@ -12,9 +12,11 @@ from importlib.metadata import version
 
 from corepool.spec.connection import Connection
 from corepool.spec.dispatcher import Dispatcher, Incoming, WorkerView
+from corepool.spec.durations import Duration, DurationOrOff
 from corepool.spec.hookspecs import hookimpl
 from corepool.spec.options import Options
 from corepool.spec.scaler import PoolLoad, Scaler
+from corepool.spec.sizes import Size, SizeOrOff
 from corepool.spec.transport import ByteStream, Endpoint, FileRights, Transport
 from corepool.spec.types import (
     Address,
@@ -36,6 +38,8 @@ __all__ = [
     "CloseReason",
     "Connection",
     "Dispatcher",
+    "Duration",
+    "DurationOrOff",
     "Endpoint",
     "ExitCause",
     "ExitStatus",
@@ -46,6 +50,8 @@ __all__ = [
     "PoolInfo",
     "PoolLoad",
     "Scaler",
+    "Size",
+    "SizeOrOff",
     "ThreadGauge",
     "TimeoutKind",
     "Transport",

@@ -51,6 +51,9 @@ class Chain:
     counts_bytes: bool
     """Whether a plugin wants to know the bytes of each connection."""
 
+    counts_requests: bool
+    """Whether the protocol counts its requests by itself."""
+
     def __init__(self, protocol: object, extensions: Sequence[object] = ()) -> None:
         """Resolve the chain of `extensions`, in this order, and then `protocol`.
 
@@ -67,6 +70,7 @@ class Chain:
                 raise PluginError(f"{_name(plugin)}: {' '.join(str(error).split())}") from None
         self.freezer = Freezer(manager, extensions, protocol)
         self.counts_bytes = any(getattr(plugin, "counts_bytes", False) for plugin in (*extensions, protocol))
+        self.counts_requests = getattr(protocol, "counts_requests", False)
         for name in set(hook_names()) - {"on_freeze", "on_thaw"}:
             setattr(self, name, _flatten(getattr(manager.hook, name)))
         if extensions and self.on_accept is not None and self.on_close is not None:

@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from corepool.config.accounts import AccountName
-from corepool.config.durations import Duration, DurationOrOff
 from corepool.config.masks import FileMask
-from corepool.config.sizes import Size, SizeOrOff
+from corepool.spec.durations import Duration, DurationOrOff
+from corepool.spec.sizes import Size, SizeOrOff
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 OptionTable = dict[str, object]

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 class Worker(Protocol):
     """A worker process, as `on_worker_start` and `on_worker_stop` see it."""
 
+    requests: int
+    """Requests, as protocols count them that have `counts_requests = True` on their class: they add to it, in the
+    loop's thread. For the others each event that brings data counts as one. `status`, metrics and `recycle_requests`
+    go by the sum.
+    """
+
     @property
     def slot(self) -> int:
         """Its stable place in the pool, 0..n-1."""

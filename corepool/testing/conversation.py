@@ -43,6 +43,7 @@ class MemoryWorker:
         self.pid = os.getpid()
         self.generation = 0
         self.workers = 1
+        self.requests = 0
         self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
         self.listeners = [listener]
         self.open = 0

@@ -238,7 +238,7 @@ class Connection:
         service = self._service
         self._reads_left = READS_PER_EVENT
         self._active_at = service.reactor.now
-        service.requests += 1
+        service.events += 1
         service.on_readable(self)
         self._reads_left = NOT_SERVING
         if self._out:

@@ -117,6 +117,8 @@ class WorkerProcess:
         self._heartbeat_due = 0.0
         self._title = Title()
         self._gauges: list[ThreadGauge] = []
+        self.requests = 0
+        self._guessing = [each for each in self._services if not each.chain.counts_requests]
         self._orphaned = False
 
     def start_plugins(self) -> None:
@@ -206,7 +208,7 @@ class WorkerProcess:
     def _publish(self) -> None:
         """Write the counters that connections keep as plain attributes."""
         cells, services = self._row.cells, self._services
-        cells[Cell.REQUESTS] = sum(service.requests for service in services)
+        cells[Cell.REQUESTS] = self.requests + sum(service.events for service in self._guessing)
         cells[Cell.BYTES_IN] = sum(service.bytes_in for service in services)
         cells[Cell.BYTES_OUT] = sum(service.bytes_out for service in services)
         cells[Cell.ERRORS] = sum(service.errors for service in services)

@@ -169,7 +169,8 @@ class Service:
         self.high_water = settings.output_high_water
         self.output_limit = settings.output_limit
         self.parked: set[Connection] = set()
-        self.requests = 0
+        self.events = 0
+        """Events that brought data, or the peer's end."""
         self.bytes_in = 0
         self.bytes_out = 0
         self.errors = 0

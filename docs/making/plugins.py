@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from docs.making.text import MADE, keys_of, paragraph
+from docs.making.text import MADE, UNITS, keys_of, paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,8 @@ _HEAD = f"""\
 
 {MADE}
 What is installed with corepool itself. `corepool plugins` lists what is installed where you are.
-"""
+
+{UNITS}"""
 
 
 def page(registry: Registry) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corepool.config import settings
-from docs.making.text import MADE, keys_of
+from docs.making.text import MADE, UNITS, keys_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,9 +27,7 @@ The keys of `corepool.toml`. Each key of `[pool]`, `[process]`, `[control]` and 
 too: `COREPOOL_POOL_WORKERS=4`; a flag is stronger than the environment, the environment stronger than the file.
 `corepool config` shows where each value comes from, `corepool schema` prints all of this as JSON Schema.
 
-Durations are written `"250ms"`, `"30s"`, `"5m"`, `"1h"`, or as seconds; sizes `"512KiB"`, `"64MiB"`, `"2GiB"`, or as
-bytes.
-"""
+{UNITS}"""
 
 
 def page() -> str:

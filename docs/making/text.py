@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from corepool.config.durations import format_duration
+from corepool.spec.durations import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 _DURATION = 'a duration: `"30s"`'
+
+UNITS = """\
+Durations are written `"250ms"`, `"30s"`, `"5m"`, `"1h"`, or as seconds; sizes `"512KiB"`, `"64MiB"`, `"2GiB"`, or as
+bytes.
+"""
 
 MADE = "<!-- Made from the code by `python -m docs.making`: change it there. -->\n"
 

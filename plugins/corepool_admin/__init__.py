@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 import corepool
-from corepool import hookimpl
+from corepool import Duration, hookimpl
 from corepool_admin.metrics import exposition
 from corepool_admin.question import ask
 from corepool_admin.requests import RequestReader
@@ -39,8 +39,8 @@ class Admin:
         control: Annotated[str, Field(min_length=1)] | None = None
         """Path of the control socket of another master that is told of; unset: its own."""
 
-        timeout: Annotated[float, Field(gt=0, le=60)] = 1.0
-        """Seconds after which a master that doesn't answer is taken for dead."""
+        timeout: Annotated[Duration, Field(le=60)] = 1.0
+        """How long it takes until a master that doesn't answer is taken for dead; a minute at the most."""
 
         min_ready: Annotated[int, Field(ge=1)] = 1
         """Workers that have to be ready for /readyz, those beside it in its own pool aside if there are others."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _TOTALS = {
     "accepted": "Connections that workers have taken.",
     "closed": "Connections that have ended.",
-    "requests": "Events that brought data; what a protocol calls a request is its own business.",
+    "requests": "Requests, as their protocol counts them; of one that does not, events that brought data.",
     "restarts": "Workers that ended by themselves and were replaced.",
     "redispatched": "Connections that were handed to another worker, for theirs had not taken them.",
     "moved": "Connections that went on in another worker.",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 from pydantic import Field
 
 from corepool import CloseReason, Options, hookimpl
-from corepool_extensions.lines import LineFile
+from corepool.lines import LineFile, moment
 from corepool_extensions.peers import spell
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class AccessLog:
 def as_text(ended: Ended) -> str:
     """Write the line that `grep` and `cut` are good for, and logfmt."""
     return (
-        f"time={_time(ended)} peer={spell(ended.peer)} listener={ended.listener} protocol={ended.protocol} "
+        f"time={moment(ended.ended_at)} peer={spell(ended.peer)} listener={ended.listener} protocol={ended.protocol} "
         f"duration_s={ended.duration_s:.6f} in={ended.bytes_in} out={ended.bytes_out} reason={ended.reason}\n"
     )
 
@@ -124,7 +124,7 @@ def as_text(ended: Ended) -> str:
 def as_json(ended: Ended) -> str:
     """Write the line as an object; the port is null where there is none."""
     line = {
-        "time": _time(ended),
+        "time": moment(ended.ended_at),
         "peer": ended.peer.host,
         "port": ended.peer.port,
         "listener": ended.listener,
@@ -135,9 +135,3 @@ def as_json(ended: Ended) -> str:
         "reason": ended.reason,
     }
     return json.dumps(line) + "\n"
-
-
-def _time(ended: Ended) -> str:
-    # RFC 3339 in UTC: files of machines in different places can be merged and sorted.
-    seconds, milliseconds = divmod(int(ended.ended_at * 1000), 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{milliseconds:03}Z"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from corepool import Options, hookimpl
+from corepool import DurationOrOff, Options, Size, hookimpl
 from corepool.loading import LoadError, load_target
 from corepool_hosting.facade import ConnectionTransport
 from corepool_hosting.starters import Starter
@@ -33,11 +33,11 @@ class AsyncioOptions(Options):
     directory: str = "."
     """Where modules are imported from first."""
 
-    limit: Annotated[int, Field(ge=1)] = 65_536
+    limit: Size = 65_536
     """For a handler with reader and writer: bytes of a line at most, as asyncio.start_server has it."""
 
-    idle_after: Annotated[float, Field(ge=0)] = 5.0
-    """When its worker leaves, a connection on which nothing has come or gone for so many seconds is taken for idle and
+    idle_after: DurationOrOff = 5.0
+    """When its worker leaves, a connection on which nothing has come or gone for this long is taken for idle and
     closed: asyncio's protocols don't tell."""
 
 

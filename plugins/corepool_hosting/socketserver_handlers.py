@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from corepool import hookimpl
+from corepool import Size, hookimpl
 from corepool.loading import LoadError, load_target
 from corepool.streams import BlockingOptions, BlockingProtocol, ReadFile
 from corepool_hosting.facade import spell
@@ -30,7 +30,7 @@ class SocketserverOptions(BlockingOptions):
     directory: str = "."
     """Where modules are imported from first."""
 
-    limit: Annotated[int, Field(ge=1)] = 1 << 20
+    limit: Size = 1 << 20
     """Bytes that a line may have which is read without saying how many; socketserver itself has no limit."""
 
 

@@ -32,6 +32,8 @@ class Http:
 
     Options = HttpOptions
 
+    counts_requests = True
+
     try_it = "curl http://{host}:{port}/"
 
     def __init__(self, options: HttpOptions) -> None:

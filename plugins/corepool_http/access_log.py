@@ -1,91 +1,41 @@
-"""A line for each response, in the formats that tools know; written once a batch."""
+"""A line for each response, in the formats that tools know."""
 
 from __future__ import annotations
 
 import json
-import logging
-import os
-import select
-import stat
-import sys
 import time
 from typing import TYPE_CHECKING
+
+from corepool.lines import LineFile, moment
 
 if TYPE_CHECKING:
     from corepool import Worker
     from corepool_http.exchange import Exchange
     from corepool_http.options import HttpOptions
 
-log = logging.getLogger(__name__)
-
-_MOST_WAITING = 10_000
-"""Lines that wait for a reader that is too slow; more are lost, and counted."""
-
-
-_PAGE = select.PIPE_BUF
-
 
 class AccessLog:
     """One worker's access log."""
 
     def __init__(self, options: HttpOptions, worker: Worker) -> None:
+        """Open it.
+
+        :raises OSError: the file can't be opened.
+        """
         self._format = {"common": _common, "combined": _combined, "json": _json}[options.access_log]
-        self._worker = worker
-        self._lines: list[str] = []
-        self._lost = 0
-        if options.access_log_file == "-":
-            self._fd = os.dup(sys.stdout.fileno())
-        else:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._fd = os.open(options.access_log_file, flags, 0o640)
-        self._path = options.access_log_file
-        self._is_file = stat.S_ISREG(os.fstat(self._fd).st_mode)
-        self._poller = select.poll()
-        self._poller.register(self._fd, select.POLLOUT)
-        self._is_announced = False
+        self._file = LineFile(options.access_log_file, worker)
 
     def write(self, exchange: Exchange) -> None:
-        """Add a line; it is written when the batch is over."""
-        if len(self._lines) >= _MOST_WAITING:
-            self._lost += 1
-            return
-        self._lines.append(self._format(exchange))
-        if not self._is_announced:
-            self._is_announced = True
-            self._worker.at_batch_end(self.flush)
-
-    def flush(self) -> None:
-        """Write what has gathered, in one call."""
-        self._is_announced = False
-        lines, self._lines = self._lines, []
-        data = memoryview("".join(lines).encode())
-        try:
-            while data:
-                # A pipe that nobody reads must stop no worker: what poll(2) calls writable takes a page at once.
-                if not self._is_file and not self._poller.poll(0):
-                    self._lose(len(lines), "nobody reads it")
-                    return
-                data = data[os.write(self._fd, data if self._is_file else data[:_PAGE]) :]
-        except OSError as error:
-            self._lose(len(lines), str(error))
-
-    def _lose(self, lines: int, why: str) -> None:
-        if not self._lost:
-            log.error("access log %s: %s; lines are lost", self._path, why)
-        self._lost += lines
+        """Add a line."""
+        self._file.write(self._format(exchange))
 
     def reopen(self) -> None:
         """Open the file anew: somebody has moved it away."""
-        if self._path == "-":
-            return
-        fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
-        os.dup2(fd, self._fd, inheritable=False)
-        os.close(fd)
+        self._file.reopen()
 
     def close(self) -> None:
         """Write what is left, and close."""
-        self.flush()
-        os.close(self._fd)
+        self._file.close()
 
 
 def _quoted(value: bytes) -> str:
@@ -116,7 +66,7 @@ def _line(exchange: Exchange) -> str:
 def _json(exchange: Exchange) -> str:
     request = exchange.request
     line = {
-        "time": time.time(),
+        "time": moment(time.time()),
         "client": exchange.client.host,
         "method": request.line.method,
         "target": request.line.target.decode("latin-1"),

@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from corepool_http.responses import ResponseError
+from corepool_http.waiting import Waiting
 from corepool_http.websocket import WebSocket
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from corepool_http.exchange import Exchange
     from corepool_http.proxies import Client
     from corepool_http.requests import RequestLine
-    from corepool_http.responses import Head
+    from corepool_http.responses import Head, Heads
     from corepool_http.service import Service
 
     Message: TypeAlias = MutableMapping[str, Any]
@@ -128,26 +129,26 @@ def _scope_of_line(line: RequestLine) -> dict[str, Any]:
     }
 
 
-class Cycle:
+class Cycle(Waiting):
     """One request of ASGI's http."""
 
-    __slots__ = ("_body_is_over", "_exchange", "_head", "_heads", "_loop", "_tasks", "_waiter", "task")
+    __slots__ = ("_body_is_over", "_exchange", "_head", "_heads", "_tasks", "task")
 
     def __init__(
-        self, exchange: Exchange, heads: Any, loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[None]]
+        self, exchange: Exchange, heads: Heads, loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[None]]
     ) -> None:
         """Begin.
 
         :param tasks: `task` is removed from it at the end. (By a callback of the task it would take 1.5 us.)
         """
+        self._loop = loop
+        self._waiter = None
         self._tasks = tasks
         self.task: asyncio.Task[None] | None = None
         self._exchange = exchange
         self._heads = heads
-        self._loop = loop
         self._head: Head | None = None
         self._body_is_over = False
-        self._waiter: asyncio.Future[None] | None = None
         exchange.on_gone = self._wake
         exchange.on_room = self._wake
         body = exchange.request.body
@@ -250,23 +251,11 @@ class Cycle:
                 raise RuntimeError("a file was sent before http.response.start")
             head = self._head
             if head.length is None and not more:
-                head = head._replace(length=count, lines=b"%bContent-Length: %d\r\n" % (head.lines, count))
+                head = head.with_length(count)
             exchange.start(head)
         exchange.send_file(file, offset, count)
         if not more:
             exchange.finish()
-
-    async def _wait(self) -> None:
-        waiter = self._waiter
-        if waiter is None or waiter.done():
-            waiter = self._waiter = self._loop.create_future()
-        # Two of the application's tasks may wait, one in receive() and one in send().
-        await asyncio.shield(waiter)
-
-    def _wake(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
 
 
 class LifespanError(Exception):

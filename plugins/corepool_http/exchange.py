@@ -197,8 +197,8 @@ class Exchange:
         self.send_whole(heads.of_text(text, [("Content-Type", "text/plain"), *headers]), f"{text}\n".encode())
 
     def fail_badly(self, error: ResponseError) -> None:
-        """Answer for an application whose response is none."""
-        log.error("%s: the application's response is refused: %s", self.describe(), error)
+        """Answer for an application whose response can't be sent."""
+        log.error("%s: invalid response from the application: %s", self.describe(), error)
         self.fail()
 
     def _release(self) -> None:

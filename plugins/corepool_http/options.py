@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from corepool import Options
+from corepool import Duration, DurationOrOff, Options, Size, SizeOrOff
 
 Network = IPv4Network | IPv6Network | Literal["unix", "*"]
-Seconds = Annotated[float, Field(gt=0)]
+
+
+def _is_there(root: str) -> str:
+    if root and not os.path.isdir(root):  # noqa: PTH112  # pathlib raises what isn't allowed to be looked at
+        raise ValueError("there is no such folder")
+    return root
 
 
 def _as_list(value: object) -> object:
@@ -35,7 +41,7 @@ class HttpOptions(Options):
     threads: Annotated[int, Field(ge=0, le=1000)] = 0
     """WSGI: threads that run the application; 0: the worker's loop runs it, which is fastest for what is quick."""
 
-    root: str = ""
+    root: Annotated[str, AfterValidator(_is_there)] = ""
     """Without `target`: the folder whose files are served."""
 
     index: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ("index.html",)
@@ -47,23 +53,23 @@ class HttpOptions(Options):
     follow_links: bool = False
     """Serve files that a symbolic link leads to outside of `root`."""
 
-    max_request_line: Annotated[int, Field(ge=256)] = 8_192
+    max_request_line: Annotated[Size, Field(ge=256)] = 8_192
     """Bytes of a request's target; more is answered with 414."""
 
-    max_head: Annotated[int, Field(ge=1024)] = 32_768
+    max_head: Annotated[Size, Field(ge=1024)] = 32_768
     """Bytes of a request's line and header section; more is answered with 431."""
 
-    max_body: Annotated[int, Field(ge=0)] = 1 << 30
+    max_body: SizeOrOff = 1 << 30
     """Bytes of a request's content; more is answered with 413."""
 
-    header_timeout: Seconds = 15.0
-    """Seconds from a request's first byte to the end of its header section."""
+    header_timeout: Duration = 15.0
+    """How long it may take from a request's first byte to the end of its header section."""
 
-    body_timeout: Seconds = 30.0
-    """Seconds for each 64 KiB of a request's content."""
+    body_timeout: Duration = 30.0
+    """How long each 64 KiB of a request's content may take."""
 
-    keep_alive: Annotated[float, Field(ge=0)] = 75.0
-    """Seconds that a connection may be idle between requests; 0: every response ends its connection."""
+    keep_alive: DurationOrOff = 75.0
+    """How long a connection may be idle between requests; 0: every response ends its connection."""
 
     server: str = "corepool"
     """The header Server; empty: none."""
@@ -80,18 +86,20 @@ class HttpOptions(Options):
     access_log_file: str = "-"
     """Where those lines go; "-": standard output."""
 
-    max_message: Annotated[int, Field(ge=1)] = 16 * 1024 * 1024
+    max_message: Size = 16 * 1024 * 1024
     """Bytes of one WebSocket message."""
 
     deflate: bool = True
     """Offer permessage-deflate on WebSockets."""
 
-    ping_interval: Annotated[float, Field(ge=0)] = 20.0
-    """Seconds between pings on a WebSocket; one that isn't answered before the next ends it. 0: none."""
+    ping_interval: DurationOrOff = 20.0
+    """The time between pings on a WebSocket; one that isn't answered before the next ends it. 0: none."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if bool(self.target) == bool(self.root):
+        if self.target and self.root:
+            raise ValueError("`target` and `root` exclude each other: give each a listener")
+        if not self.target and not self.root:
             raise ValueError("either `target` (an application) or `root` (a folder of files) is needed")
         if self.target and not all(self.target.partition(":")):
             raise ValueError(f"target = {self.target!r}: expected MODULE:ATTRIBUTE, such as myapp:app")

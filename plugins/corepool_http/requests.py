@@ -158,7 +158,9 @@ class RequestParser:
         """Take what was received. `ready`, `body` and `refusal` tell what it was."""
         was_between, was_ready = self.is_between, len(self.ready)
         self.is_between = False
-        self._feed(data)
+        left = self._feed(data)
+        while left:  # each wish to upgrade ends what llhttp takes, and there may be a thousand
+            left = self._feed(left)
         # A segment that began within a message, or behind an empty line, is never learned.
         if was_between and not self.in_head and self.refusal is None and len(self.ready) == was_ready + 1:
             self.is_between = self._known.learn(data, self.ready[-1])
@@ -177,12 +179,14 @@ class RequestParser:
         self._http = None  # it knows its callbacks, which know it: a cycle that would wait for the garbage collector
         self.fail_body()
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: bytes | memoryview) -> bytes | memoryview:
+        """Feed what llhttp takes at once; what is left is to be fed next."""
+        left: bytes | memoryview = b""
         if self._upgrading:
             self.after_upgrade += data
-            return
+            return left
         if self.refusal is not None or self._is_over:
-            return
+            return left
         http = self._http
         if http is None:
             http = self._http = httptools.HttpRequestParser(self)
@@ -194,7 +198,9 @@ class RequestParser:
         try:
             http.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._end_of_http(data[upgrade.args[0] :])
+            left = memoryview(data)[upgrade.args[0] :]
+            if not self._upgrading:
+                self._feed(self._without_upgrade())
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             if not isinstance(cause, RefusedError):
@@ -208,13 +214,14 @@ class RequestParser:
             # Chunk headers, their extensions, trailers: llhttp would take them for ever.
             self._fed_beside_body += len(data)
             if self._fed_beside_body > self._options.max_head:
-                self._refuse(RefusedError(431, f"a trailer section of more than {self._options.max_head} bytes"))
+                self._refuse(RefusedError(431, f"trailer section of more than {self._options.max_head} bytes"))
         else:
             self._fed_beside_body = 0
         if self.in_head and self._chunk + self._fed > self._small:
             excess = self._find_excess()
             if excess is not None:
                 self._refuse(excess)
+        return left
 
     def fail_body(self) -> None:
         """Say that the body that is arriving never will be complete."""
@@ -246,16 +253,16 @@ class RequestParser:
         fields = dict(headers)
         version = http.get_http_version()
         if version not in {"1.1", "1.0"}:
-            raise RefusedError(505, f"HTTP/{version} is not spoken here")
+            raise RefusedError(505, f"HTTP/{version}")
         if len(fields) != len(headers) and sum(name == b"host" for name, _ in headers) > 1:
-            raise RefusedError(400, "more than one Host")
+            raise RefusedError(400, "more than one Host header")
         host = fields.get(b"host")
         if host is None:
             if version == "1.1":
-                raise RefusedError(400, "no Host")
+                raise RefusedError(400, "missing Host header")
         elif host != self._host:
             if not _HOST.fullmatch(host):
-                raise RefusedError(400, "a Host that is none")
+                raise RefusedError(400, "invalid Host header")
             self._host = host
         target = self._target
         if target[:1] != b"/" or b"#" in target:
@@ -296,20 +303,20 @@ class RequestParser:
 
     def _expect_body(self, request: Request, coding: bytes | None, length: bytes | None) -> None:
         if coding is not None and (coding.strip().lower() != b"chunked" or request.version == "1.0"):
-            raise RefusedError(400, "a transfer coding that is not spoken here")
+            raise RefusedError(400, "unsupported transfer coding")
         if length is not None and int(length) > self._options.max_body:
             raise RefusedError(413, f"content of more than {self._options.max_body} bytes")
         expectation = request.section.fields.get(b"expect")
         if expectation is not None and request.version == "1.1":
             if expectation.lower() != b"100-continue":
-                raise RefusedError(417, "an expectation that can't be met")
+                raise RefusedError(417, "unsupported expectation")
             request.expects_continue = True
         request.body = self.body = Body()
 
     def _may_upgrade(self, request: Request) -> bool:
         """Let the last word of HTTP be this request, or go on without its wish to upgrade (RFC 9110, 7.8)."""
         if request.line.method == "CONNECT":
-            raise RefusedError(501, "CONNECT is for proxies")
+            raise RefusedError(501, "CONNECT is not supported")
         request.upgrade = (
             request.section.fields.get(b"upgrade", b"").lower() == b"websocket"
             and request.line.method == "GET"
@@ -319,13 +326,10 @@ class RequestParser:
         self._upgrading = request.upgrade
         return request.upgrade
 
-    def _end_of_http(self, rest: bytes) -> None:
-        if self._upgrading:
-            self.after_upgrade += rest
-            return
+    def _without_upgrade(self) -> bytes:
+        """Give the head that llhttp has taken for the last before another protocol, without the wish for one."""
         http = self._http
         assert http is not None
-        # llhttp has taken what follows for another protocol: it reads the request again, without the wish.
         kept = b"".join(
             b"%b: %b\r\n" % (name, b"close" if name == b"connection" and b"close" in value.lower() else value)
             for name, value in self._headers
@@ -339,7 +343,7 @@ class RequestParser:
         )
         self._http = None
         self.in_head = False
-        self._feed(head + rest)
+        return head
 
     def _unusual_target(self, method: bytes, target: bytes, headers: Fields, fields: dict[bytes, bytes]) -> bytes:
         """Give the origin-form of a target (RFC 9112, 3.2)."""
@@ -347,7 +351,7 @@ class RequestParser:
             return target
         absolute = _ABSOLUTE.fullmatch(target)
         if absolute is None or not _HOST.fullmatch(absolute[1]):
-            raise RefusedError(501 if method == b"CONNECT" else 400, "a target that is none")
+            raise RefusedError(501 if method == b"CONNECT" else 400, "invalid request target")
         # It replaces the Host that was sent beside it (RFC 9112, 3.2.2).
         fields[b"host"] = absolute[1]
         headers[:] = [(b"host", absolute[1]), *(item for item in headers if item[0] != b"host")]
@@ -355,11 +359,11 @@ class RequestParser:
 
     def _find_excess(self) -> RefusedError | None:
         if len(self._target) > self._options.max_request_line:
-            return RefusedError(414, f"a target of more than {self._options.max_request_line} bytes")
+            return RefusedError(414, f"request target of more than {self._options.max_request_line} bytes")
         size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._headers)
         # What llhttp keeps of a line that has no end yet is in none of these, but was fed.
         if size > self._options.max_head or (self.in_head and self._fed > self._options.max_head):
-            return RefusedError(431, f"a header section of more than {self._options.max_head} bytes")
+            return RefusedError(431, f"header section of more than {self._options.max_head} bytes")
         return None
 
     def _refuse(self, refusal: RefusedError) -> None:

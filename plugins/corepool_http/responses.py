@@ -25,7 +25,7 @@ _REASONS = {status.value: status.phrase for status in http.HTTPStatus}
 
 
 class ResponseError(Exception):
-    """The application's response is none; `str()` says what is wrong with it."""
+    """The application's response can't be sent; `str()` says what is wrong with it."""
 
 
 class Kind(IntEnum):
@@ -56,6 +56,10 @@ class Head(NamedTuple):
     lines: bytes
     length: int | None
     closes: bool
+
+    def with_length(self, length: int) -> Head:
+        """Announce so many bytes of content."""
+        return self._replace(length=length, lines=b"%bContent-Length: %d\r\n" % (self.lines, length))
 
 
 class Heads:
@@ -119,7 +123,7 @@ class Heads:
         text = "".join([f"{name}: {value}\r\n" for name, value in headers])
         count = len(headers)
         if text.count("\n") != count or text.count("\r") != count or "\0" in text:
-            raise ResponseError(f"a header with a line break: {_broken(headers)}")
+            raise ResponseError(f"line break in a header: {_broken(headers)}")
         if not is_plain:
             return self._with_special(code, line, headers)
         return Head(code, b"%b%b%b%b" % (line, self._date, self._server, text.encode("latin-1")), length, False)
@@ -162,7 +166,7 @@ class Heads:
             kind = self._kinds.get(name) or self._kind(name)
             if kind is Kind.LENGTH:
                 if not (value.isascii() and value.isdigit()) or length not in {None, int(value)}:
-                    raise ResponseError(f"Content-Length: {value!r}")
+                    raise ResponseError(f"invalid Content-Length: {value!r}")
                 if length is not None:
                     continue
                 length = int(value)
@@ -181,7 +185,7 @@ class Heads:
     def _kind(self, name: str | bytes) -> Kind:
         text = name if isinstance(name, str) else name.decode("latin-1")
         if not _TOKEN.fullmatch(text):
-            raise ResponseError(f"a header's name: {text!r}")
+            raise ResponseError(f"invalid header name: {text!r}")
         kind = _KINDS.get(text.lower(), Kind.PLAIN)
         if len(self._kinds) < _MOST_NAMES:
             self._kinds[name] = kind
@@ -189,7 +193,7 @@ class Heads:
 
     def _status_line(self, status: str) -> tuple[int, bytes]:
         if not _STATUS.fullmatch(status):
-            raise ResponseError(f"status {status!r}")
+            raise ResponseError(f"invalid status: {status!r}")
         code = int(status[:3])
         line = f"HTTP/1.1 {status}\r\n".encode("latin-1")
         if len(self._status_lines) < _MOST_NAMES:

@@ -47,6 +47,7 @@ class Service:
 
     def serve(self, exchange: Exchange) -> None:
         """Answer a request. An error of the application costs this response alone."""
+        self.worker.requests += 1
         try:
             self._application.serve(exchange)
         except Exception:

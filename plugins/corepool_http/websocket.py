@@ -15,6 +15,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from corepool_http.responses import ResponseError
+from corepool_http.waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -28,30 +29,40 @@ log = logging.getLogger(__name__)
 _quiet = logging.getLogger(f"{__name__}.protocol")
 
 _MOST_WAITING = 64
-"""Messages that wait for the application before the client is no longer read."""
+"""Messages that wait for the application before the client is no longer read. In bytes the limit is `max_message`."""
+
+_PIECE = 4096
+"""Bytes that are parsed before the limits are looked at: deflate makes up to a thousand times as many of them."""
 
 _GOING_AWAY, _ABNORMAL, _INTERNAL = 1001, 1006, 1011
 
 
-class WebSocket:
+class WebSocket(Waiting):
     """One connection after, or on the way to, its upgrade."""
 
     def __init__(self, exchange: Exchange, options: HttpOptions, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiter = None
         self._exchange = exchange
         exchange.closes = True  # what follows the request is no HTTP, whatever the answer
         self._conn = exchange.conn
-        self._loop = loop
         self._ping_interval = options.ping_interval
         extensions = [ServerPerMessageDeflateFactory()] if options.deflate else None
         self._protocol = ServerProtocol(extensions=extensions, max_size=options.max_message, logger=_quiet)
-        self._messages: deque[Message] = deque([{"type": "websocket.connect"}])
-        self._parts: list[bytes] = []
+        self._messages: deque[tuple[Message, int]] = deque([({"type": "websocket.connect"}, 0)])
+        """What waits for the application, and how many bytes each is."""
+        self._waiting = 0
+        """Bytes of all of them."""
+        self._most_waiting = options.max_message
+        self._unread = b""
+        """What has arrived and is not parsed: as long as there is some, the client is not read."""
+        self._parts = bytearray()
         self._is_text = False
+        self._is_paused = False
         self._is_accepted = False
         self._denial: Message | None = None
         self.is_over = False
         self._is_pinged = False
-        self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         offered = exchange.request.section.fields.get(b"sec-websocket-protocol", b"").decode("latin-1")
         self.subprotocols = [name.strip() for name in offered.split(",") if name.strip()]
@@ -85,9 +96,13 @@ class WebSocket:
             if self.is_over:
                 return {"type": "websocket.disconnect", "code": self._close_code(), "reason": self._close_reason()}
             await self._wait()
-        message = self._messages.popleft()
-        if len(self._messages) == _MOST_WAITING // 2:
-            self._conn.resume()
+        message, size = self._messages.popleft()
+        self._waiting -= size
+        if self._is_paused and len(self._messages) <= _MOST_WAITING // 2 and self._waiting <= self._most_waiting // 2:
+            self._is_paused = False
+            self._read_on()
+            if not self._is_paused:
+                self._conn.resume()
         return message
 
     async def _send(self, message: Message) -> None:
@@ -129,7 +144,10 @@ class WebSocket:
         self._protocol.receive_data(b"GET %b HTTP/1.1\r\n%b\r\n" % (request.line.target, lines))
         handshakes = [event for event in self._protocol.events_received() if isinstance(event, Handshake)]
         if not handshakes:
-            raise ResponseError(f"a handshake that is none: {self._protocol.handshake_exc}")
+            log.debug("%s: invalid WebSocket handshake: %s", self._exchange.describe(), self._protocol.handshake_exc)
+            self._exchange.fail(400)
+            self._end()
+            return
         response = self._protocol.accept(handshakes[0])
         if response.status_code != 101:
             self._exchange.fail(response.status_code, [("Sec-WebSocket-Version", "13")])
@@ -183,16 +201,27 @@ class WebSocket:
                 self.gone()
             return
         if data:
-            self._protocol.receive_data(data)
+            self._unread += data
         elif self._conn.eof:
             self._protocol.receive_eof()
         else:
             return
-        for event in self._protocol.events_received():
-            if isinstance(event, Frame):
-                self._take(event)
-        if len(self._messages) >= _MOST_WAITING:
-            self._conn.pause()
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Parse what has arrived, until enough messages wait for the application."""
+        data = self._unread
+        parsed = 0
+        while parsed < len(data) and not self._is_paused:
+            self._protocol.receive_data(data[parsed : parsed + _PIECE])
+            parsed += _PIECE
+            for event in self._protocol.events_received():
+                if isinstance(event, Frame):
+                    self._take(event)
+            if len(self._messages) >= _MOST_WAITING or self._waiting > self._most_waiting:
+                self._is_paused = True
+                self._conn.pause()
+        self._unread = data[parsed:]
         self._flush()
         if self._protocol.state is State.CLOSED or self._protocol.close_expected():
             self._end()
@@ -204,10 +233,11 @@ class WebSocket:
         elif frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
             if frame.opcode is not Opcode.CONT:
                 self._is_text = frame.opcode is Opcode.TEXT
-            self._parts.append(bytes(frame.data))
+            if not frame.fin or self._parts:
+                self._parts += frame.data
             if not frame.fin:
                 return
-            data = b"".join(self._parts)
+            data = bytes(self._parts or frame.data)
             self._parts.clear()
             message: Message = {"type": "websocket.receive"}
             if self._is_text:
@@ -218,7 +248,8 @@ class WebSocket:
                     return
             else:
                 message["bytes"] = data
-            self._messages.append(message)
+            self._messages.append((message, len(data)))
+            self._waiting += len(data)
             self._wake()
 
     def room(self) -> None:
@@ -275,7 +306,7 @@ class WebSocket:
     def _ping(self) -> None:
         if self.is_over:
             return
-        if self._is_pinged:
+        if self._is_pinged and not self._is_paused:  # then a pong would not be read
             log.debug("%s: no pong within %g s", self._exchange.describe(), self._ping_interval)
             self._end()
             self._conn.abort()
@@ -292,14 +323,3 @@ class WebSocket:
     def _close_reason(self) -> str:
         received = self._protocol.close_rcvd
         return received.reason if received is not None else ""
-
-    async def _wait(self) -> None:
-        waiter = self._waiter
-        if waiter is None or waiter.done():
-            waiter = self._waiter = self._loop.create_future()
-        await asyncio.shield(waiter)
-
-    def _wake(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)

@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from corepool_http.responses import ResponseError
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
     from corepool_http.exchange import Exchange
     from corepool_http.proxies import Client
     from corepool_http.requests import RequestLine, Section
-    from corepool_http.responses import Head
+    from corepool_http.responses import Head, Heads
     from corepool_http.service import Service
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
@@ -243,7 +244,7 @@ class Reception:
 class StreamedInput(io.RawIOBase):
     """wsgi.input of a request whose content is received when the application reads it. For threads."""
 
-    def __init__(self, exchange: Exchange, loop: Any) -> None:
+    def __init__(self, exchange: Exchange, loop: AbstractEventLoop) -> None:
         self._exchange = exchange
         self._loop = loop
         self._arrived = threading.Condition()
@@ -296,7 +297,7 @@ class StreamedInput(io.RawIOBase):
 class Run:
     """One call of the application."""
 
-    def __init__(self, exchange: Exchange, heads: Any) -> None:
+    def __init__(self, exchange: Exchange, heads: Heads) -> None:
         self._exchange = exchange
         self._heads = heads
         self._head: Head | None = None
@@ -420,11 +421,7 @@ class InlineRun(Run):
         exchange = self._exchange
         if not self._is_head_sent:
             self._is_head_sent = True
-            exchange.start(
-                head
-                if head.length is not None
-                else head._replace(length=count, lines=b"%bContent-Length: %d\r\n" % (head.lines, count))
-            )
+            exchange.start(head if head.length is not None else head.with_length(count))
         exchange.send_file(wrapper.file, offset, count)
         exchange.finish()
         return True
@@ -433,7 +430,7 @@ class InlineRun(Run):
 class ThreadRun(Run):
     """A call in a thread; everything that touches the connection is done by the loop."""
 
-    def __init__(self, exchange: Exchange, heads: Any, loop: Any) -> None:
+    def __init__(self, exchange: Exchange, heads: Heads, loop: AbstractEventLoop) -> None:
         super().__init__(exchange, heads)
         self._loop = loop
         self._may_send = threading.Event()
@@ -498,7 +495,7 @@ class ThreadRun(Run):
     def _send_file(self, wrapper: FileWrapper, offset: int, count: int) -> None:
         head = self._need_head()
         if head.length is None:
-            head = head._replace(length=count, lines=b"%bContent-Length: %d\r\n" % (head.lines, count))
+            head = head.with_length(count)
         self._is_head_sent = True
         sent = threading.Event()
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from corepool import Options
+from corepool import Options, Size
 
 
 class KvOptions(Options):
@@ -20,20 +20,20 @@ class KvOptions(Options):
     """When what was written reaches the disk: before its reply, within a second, or when the system likes. A
     killed worker or pool loses nothing of what it has acknowledged in any of them; a power failure may."""
 
-    max_bytes: Annotated[int, Field(ge=1 << 20)] = 1 << 40
+    max_bytes: Annotated[Size, Field(ge=1 << 20)] = 1 << 40
     """How large the store may grow, in bytes."""
 
     password: str = ""
     """What clients must say in AUTH before anything else; empty: nothing."""
 
-    max_line: Annotated[int, Field(ge=64)] = 65_536
+    max_line: Annotated[Size, Field(ge=64)] = 65_536
     """Bytes of an inline command (redis: 64 KiB)."""
 
     max_arguments: Annotated[int, Field(ge=1)] = 1_048_576
     """Arguments of one command (redis: 1,048,576)."""
 
-    max_request: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
+    max_request: Annotated[Size, Field(ge=1024)] = 64 * 1024 * 1024
     """Bytes of one command with all of its arguments, which is also the bound of a value, and of what MULTI queues."""
 
-    max_reply: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
+    max_reply: Annotated[Size, Field(ge=1024)] = 64 * 1024 * 1024
     """Bytes of one reply to MGET, KEYS or EXEC; what would be longer is an error."""

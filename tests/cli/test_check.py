@@ -168,3 +168,22 @@ def test_what_depends_on_the_machine_is_resolved(corepool: Corepool, tmp_path: P
     assert done.returncode == 0, done.stderr
     assert tomli.loads(done.stdout)["control"] == {"socket": str(tmp_path / "corepool" / "control.sock")}
     assert 'workers = "auto"  # ' in done.stdout
+
+
+def test_options_of_plugins_are_written_as_those_of_listeners(corepool: Corepool, tmp_path: Path) -> None:
+    """From the file and from the command line; what is shown is what was meant."""
+    options = 'root = ".", keep_alive = "2m", header_timeout = 5, max_body = "2GiB", max_head = "64KiB"'
+    toml = '[[listener]]\nname = "a"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "http"\noptions = { %s }\n'
+    (tmp_path / "corepool.toml").write_text(toml % options)
+    checked = corepool("check")
+    assert checked.returncode == 0, checked.stderr
+
+    (tmp_path / "corepool.toml").write_text(toml % 'root = ".", keep_alive = "soon", max_body = "1GB", max_message = 0')
+    mistakes = corepool("check")
+    assert mistakes.returncode == 2
+    for words in (
+        'options.keep_alive = "soon": expected a duration such as "250ms", "30s" or "5m", or a number of seconds',
+        'options.max_body = "1GB": expected a size such as "512MiB" or "2GiB", or a number of bytes',
+        "options.max_message = 0: expected at least 1",
+    ):
+        assert words in mistakes.stderr, mistakes.stderr

@@ -153,6 +153,7 @@ def make():
 
 class Events:
     seen = []  # noqa: RUF012
+    go = asyncio.Event()
 
 
 async def asgi(scope, receive, send):
@@ -186,6 +187,9 @@ async def asgi(scope, receive, send):
             await receive()
             message = await receive()
             Events.seen.append(message["type"])
+        case ["go"]:
+            Events.go.set()
+            await _reply(send, b"")
         case ["events"]:
             await _reply(send, json.dumps(Events.seen).encode())
         case ["state"]:
@@ -271,6 +275,16 @@ async def _websocket(scope, receive, send):
         case "/close":
             await send({"type": "websocket.accept"})
             await send({"type": "websocket.close", "code": 4001, "reason": "enough"})
+            return
+        case "/late":
+            await send({"type": "websocket.accept"})
+            Events.seen.append("accepted")
+            await Events.go.wait()
+            size = 0
+            while (message := await receive())["type"] == "websocket.receive":
+                if message.get("text") == "how many bytes?":
+                    await send({"type": "websocket.send", "text": str(size)})
+                size += len(message.get("bytes") or b"")
             return
     subprotocol = next((name for name in scope["subprotocols"] if name == "chat"), None)
     await send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": [(b"x-from", b"application")]})

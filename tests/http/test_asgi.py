@@ -96,6 +96,8 @@ def test_tasks_outlive_the_response_and_contexts_do_not(asgi: PoolProcess) -> No
 def test_a_failing_application_is_answered_for(asgi: PoolProcess, path: str) -> None:
     pids = asgi.workers()
     assert get(asgi, path).status == 500
+    if path == "/inject":
+        assert "GET /inject: invalid response from the application: line break in a header: " in asgi.stderr
     assert get(asgi, "/path-send").body == (HERE / "applications.py").read_bytes()
     assert asgi.workers() == pids
 
@@ -173,6 +175,8 @@ def test_websocket_refusals(asgi: PoolProcess) -> None:
             assert closed.value.rcvd.code == code
     upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
     assert parse(ask(asgi, request("/", *upgrade, close=False) + b"x" * 100), ["GET"])[0].status == 400
+    assert get(asgi, "/", *upgrade, *["A: b"] * 200).status == 400  # websockets takes 128 headers
+    assert "invalid response" not in asgi.stderr, "it is not the application's fault"
 
 
 def test_websockets_are_told_that_the_worker_leaves(asgi: PoolProcess) -> None:
@@ -185,6 +189,29 @@ def test_websockets_are_told_that_the_worker_leaves(asgi: PoolProcess) -> None:
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1001
     assert asgi.wait() == 0
+
+
+def test_messages_that_wait_are_bounded_in_bytes(pool: Pools) -> None:
+    """Packed, each of these messages has a kilobyte. Their client is read on when the application has taken some."""
+    running = pool(http_toml(target="applications:asgi", directory=str(HERE), max_message=2**20, ping_interval=0.05))
+    worker = psutil.Process(running.workers()[0])
+    with connect_websocket(websocket_url(running, "/late"), ping_interval=None) as socket:
+        wait_until(lambda: "accepted" in events(running))
+        before = worker.memory_info().rss
+        for _ in range(60):
+            socket.send(bytes(2**20))
+        for _ in range(50):  # each answer is one turn of the loop at least, and the socket is in each
+            events(running)
+        assert worker.memory_info().rss < before + 16 * 2**20
+        get(running, "/go")
+        socket.send("how many bytes?")
+        assert socket.recv() == str(60 * 2**20)
+
+
+def test_many_small_parts_of_a_message(asgi: PoolProcess) -> None:
+    with connect_websocket(websocket_url(asgi, "/"), compression=None) as socket:
+        socket.send([b"", b"a", b"", *[b"bc"] * 5000, b""])
+        assert socket.recv() == b"a" + b"bc" * 5000
 
 
 def test_websocket_pings_end_a_client_that_is_gone(pool: Pools) -> None:

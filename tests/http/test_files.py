@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 import pytest
 from http_client import ask, get, http_toml, parse, receive_response, request
+from pydantic import ValidationError
 
+from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect
-from corepool_http.files import parse_ranges
+from corepool_http import Http, HttpOptions
+from corepool_http.files import Files, parse_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from corepool.testing.pool import PoolProcess
+    from corepool.testing.conversation import Conversations
     from corepool.testing.pools import Pools
 
 CONTENT = bytes(range(256)) * 1024
@@ -197,10 +201,23 @@ def test_many_files_over_one_connection(files: PoolProcess) -> None:
         assert receive_response(sock).body == b"<p>page"
 
 
-def test_a_root_that_is_none_stops_the_boot(pool: Pools, tmp_path: Path) -> None:
-    running = pool(http_toml(root=str(tmp_path / "none")), wait=False, exit_status=3, traceback=True)
-    assert running.wait() == 3
-    assert "is no folder" in running.stderr
+@pytest.mark.parametrize("name", ["none", "page.html", "a\0b"])
+def test_a_root_that_is_no_folder_is_a_mistake(tmp_path: Path, name: str) -> None:
+    (tmp_path / "page.html").touch()
+    with PoolProcess.run(http_toml(root=f"{tmp_path}/{name}"), wait=False) as running:
+        assert running.wait() == 2
+        assert "listener[0].options.root" in running.stderr
+        assert "there is no such folder" in running.stderr
+        assert "Traceback" not in running.stderr
+
+
+def test_target_and_root_exclude_each_other(tmp_path: Path) -> None:
+    for options, words in (
+        ({"target": "a:b", "root": str(tmp_path)}, "`target` and `root` exclude each other: give each a listener"),
+        ({}, "either `target` (an application) or `root` (a folder of files) is needed"),
+    ):
+        with pytest.raises(ValidationError, match=re.escape(words)):
+            HttpOptions.model_validate(options)
 
 
 def test_a_file_that_is_asked_for_again_is_looked_at_again(files: PoolProcess, root: Path) -> None:
@@ -231,3 +248,42 @@ def test_a_file_that_is_asked_for_again_is_looked_at_again(files: PoolProcess, r
     assert [get(files, "/packed.js").header("content-encoding") for _ in range(3)] == [None] * 3
     assert get(files, "/packed.js", "Accept-Encoding: gzip").header("content-encoding") == "gzip"
     assert get(files, "/packed.js").header("vary") == "Accept-Encoding"
+
+
+def test_the_folder_that_was_looked_at_is_listed(
+    connection: Conversations, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not what is put in its place after it was found to be inside."""
+    is_inside = Files._is_inside  # noqa: SLF001 - the moment between the two
+
+    def swap(self: Files, fd: int) -> bool:
+        found = is_inside(self, fd)
+        (root / "sub" / "deep").rename(root / "sub" / "old")
+        (root / "sub" / "deep").symlink_to(tmp_path)
+        return found
+
+    (root / "sub" / "deep" / "mine.txt").touch()
+    client = connection(Http(HttpOptions(root=str(root), listing=True)))
+    monkeypatch.setattr(Files, "_is_inside", swap)
+    client.send(request("/sub/deep/"))
+    page = client.receive()
+    assert b"mine.txt" in page
+    assert b"secret" not in page
+
+
+def test_folders_that_are_odd(pool: Pools) -> None:
+    prepare = "chmod 444 www/locked && touch www/odd/$(printf '\\377') && exec \"$@\""
+    # Root may look into everything, unless that is taken from it.
+    obeys = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    running = pool(
+        http_toml(root="www", listing=True),
+        files={"www/locked/a.txt": "", "www/odd/a.txt": "", **{f"www/large/{each}": "" for each in range(10_001)}},
+        wrapper=("sh", "-c", prepare, "sh", *obeys),
+    )
+    assert get(running, "/locked/").status == 403
+    assert b'<a href="./%FF">' in get(running, "/odd/").body
+    page = get(running, "/large/").body
+    assert page.count(b"<li><a") == 10_000
+    assert b"and more" in page
+    assert "Traceback" not in running.stderr
+    (running.directory / "www" / "locked").chmod(0o755)

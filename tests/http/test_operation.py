@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import resource
+import signal
 import threading
 import time
 from pathlib import Path
@@ -13,14 +14,15 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from http_client import ask, get, http_toml, parse, receive_response, request
+from websockets.sync.client import connect as connect_websocket
 
+from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect, receive_all
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     import socket
 
-    from corepool.testing.pool import PoolProcess
     from corepool.testing.pools import Pools
 
 HERE = Path(__file__).parent
@@ -67,7 +69,7 @@ COMMON = r'127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET /
     [
         ("common", COMMON),
         ("combined", COMMON + r' "http://r/" "agent \\x22\\x5C"'),
-        ("json", r'\{.*"target": "/a\?b".*"status": 200.*"duration_ms": .*\}'),
+        ("json", r'\{"time": "\d{4}-\d\d-\d\dT[\d:.]{12}Z",.*"target": "/a\?b".*"status": 200.*"duration_ms": .*\}'),
     ],
 )
 def test_access_log(pool: Pools, kind: str, pattern: str) -> None:
@@ -219,3 +221,43 @@ def test_an_access_log_that_nobody_reads_stops_nobody(pool: Pools) -> None:
     asked = b"".join(request("/" + "a" * 1000, close=False) for _ in range(199)) + request("/last")
     assert len(parse(ask(running, asked), ["GET"] * 200)) == 200
     wait_until(lambda: "nobody reads it; lines are lost" in running.stderr)
+
+
+def test_an_access_log_that_can_not_be_opened_stops_a_boot_and_nothing_else(pool: Pools) -> None:
+    no_reader = PoolProcess.run(
+        http_toml(**ECHO, access_log="common", access_log_file="pipe"),
+        wrapper=("sh", "-c", 'mkfifo pipe && exec "$@"', "sh"),
+        wait=False,
+    )
+    with no_reader:
+        assert no_reader.wait() == 3
+        assert "No such device or address: 'pipe'" in no_reader.stderr
+
+    running = pool(http_toml(**ECHO, access_log="common", access_log_file="logs/a"), files={"logs/.keep": ""})
+    (running.directory / "logs").rename(running.directory / "old")
+    psutil.Process(running.workers()[0]).send_signal(signal.SIGUSR1)
+    wait_until(lambda: "log file logs/a can't be opened anew" in running.stderr)
+    get(running, "/a?b")
+    wait_until((running.directory / "old" / "a").read_text)
+    assert "Traceback" not in running.stderr
+
+
+def test_a_request_is_one_however_it_comes_in(pool: Pools) -> None:
+    """By reads this upload was thirty, the pipeline one, and half a request one more."""
+    echo = '[[listener]]\nname = "echo"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "echo"\n'
+    running = pool(http_toml(target="applications:asgi", directory=str(HERE)) + echo)
+    with running.connect("echo") as client:
+        client.sendall(b"one event")
+        assert client.recv(100) == b"one event"
+    with running.connect("http") as client:
+        client.sendall(request("/", close=False) * 5 + request("/", close=False)[:20])
+        data = b""
+        while data.count(b"HTTP/1.1 200") < 5 or not data.endswith(b"}"):
+            data += client.recv(65_536)
+    assert json.loads(get(running, "/", method="POST", content=b"x" * 2_000_000).body)["size"] == 2_000_000
+    with connect_websocket(running.urls("http")[0].replace("tcp:", "ws:") + "/") as socket:
+        for _ in range(3):
+            socket.send("hello")
+            socket.recv()
+    # The echo has two, for the client's end was one.
+    wait_until(lambda: running.status()["totals"]["requests"] == 5 + 1 + 1 + 2)

@@ -101,6 +101,25 @@ def test_what_is_no_request_is_refused_and_what_follows_is_never_read(wsgi: Pool
         assert responses[1].header("connection") == "close", name
 
 
+SAID = {
+    "no Host": "400 Bad Request: missing Host header",
+    "two Hosts": "400 Bad Request: more than one Host header",
+    "a Host with a path": "400 Bad Request: invalid Host header",
+    "a scheme that is not http": "400 Bad Request: invalid request target",
+    "HTTP/2.0": "505 HTTP Version Not Supported: HTTP/2.0",
+    "an unknown coding": "400 Bad Request: unsupported transfer coding",
+    "an expectation": "417 Expectation Failed: unsupported expectation",
+    "long headers": "431 Request Header Fields Too Large: header section of more than 32768 bytes",
+}
+
+
+@pytest.mark.parametrize("wsgi", ["inline"], indirect=True)
+def test_a_refusal_says_why(wsgi: PoolProcess) -> None:
+    for name, words in SAID.items():
+        [response] = parse(ask(wsgi, REFUSED[name][0]), ["GET"])
+        assert response.body.decode() == f"{words}\n"
+
+
 VALID = [
     (GET + b"\r\n", [("GET", b"/", None)]),
     (b"\r\n" + GET + b"\r\n", [("GET", b"/", None)]),
@@ -210,6 +229,17 @@ def test_requests_before_the_end_of_a_client_are_answered(asgi: PoolProcess) -> 
         sock.shutdown(1)
         responses = parse(receive_all(sock), ["GET"] * 20)
     assert [response.status for response in responses] == [200] * 20
+
+
+def test_a_thousand_wishes_to_upgrade_in_one_segment(asgi: PoolProcess) -> None:
+    count = 1_100
+    wish = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+    assert read([wish * count]) == ([("GET", b"/", None)] * count, True)
+    with connect(asgi.urls()[0]) as sock:
+        sock.sendall(wish * count)
+        sock.shutdown(1)
+        responses = parse(receive_all(sock), ["GET"] * count)
+    assert {response.status for response in responses} == {200}
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,8 @@ def test_half_a_request_is_waited_for(pool: Pools) -> None:
     running = start(pool)
     with running.connect("http") as client:
         request = GET % b"halves"
-        client.sendall(request[:20])
-        wait_until(lambda: running.status()["totals"]["requests"] == 1)
+        client.sendall(GET % b"whole" + request[:20])
+        assert client.recv(1000).endswith(b"/whole")  # and so the half has arrived, too
         reload_by_signal(running)
         client.sendall(request[20:])
         assert client.recv(1000).endswith(b"/halves")

@@ -11,8 +11,8 @@ from http_load import Load
 from operated import APPLICATION, start, write
 
 from corepool.config.settings import PoolSettings
-from corepool.config.sizes import parse_size
 from corepool.master.recycling import SAMPLES, Limits, Usage
+from corepool.spec.sizes import parse_size
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:

@@ -24,5 +24,8 @@ def parse_size(value: object) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int)]
-SizeOrOff = Annotated[Size, Field(ge=0)]
+Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int), Field(ge=1)]
+"""Bytes, of which there are some: the type of an option. `Annotated[Size, Field(ge=4096)]` has a bound of its own."""
+
+SizeOrOff = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int), Field(ge=0)]
+"""Bytes; 0 is allowed, for never or none."""

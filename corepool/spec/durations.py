@@ -42,9 +42,12 @@ Duration = Annotated[
     Field(gt=0, allow_inf_nan=False),
     _as_written,
 ]
+"""Seconds, of which there are some: the type of an option."""
+
 DurationOrOff = Annotated[
     float,
     BeforeValidator(parse_duration, json_schema_input_type=str | float),
     Field(ge=0, allow_inf_nan=False),
     _as_written,
 ]
+"""Seconds; 0 is allowed, for never or none."""

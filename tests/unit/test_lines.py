@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corepool_extensions.lines import LineFile, _packed
+from corepool.lines import LineFile, _packed, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +100,23 @@ def test_a_pipe_gets_whole_lines_and_what_it_lost_is_said(
     assert max(writes) <= select.PIPE_BUF
     assert [record.message.partition(": ")[2] for record in caplog.records][:1] == ["nobody reads it; lines are lost"]
     assert f"lines_lost={5000 - taken // 100}" in caplog.text
+
+
+def test_a_line_that_a_pipe_does_not_take_in_one_is_cut(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    for name in ("pipe", "log"):
+        file = LineFile(str(tmp_path / name), cast("Worker", Batches()))
+        file.write("x" * 9_999 + "\n")
+        file.write("next\n")
+        file.close()
+    assert os.read(reading, 100_000) == b"x" * (select.PIPE_BUF - 1) + b"\nnext\n"
+    os.close(reading)
+    assert (tmp_path / "log").read_text() == "x" * 9_999 + "\nnext\n"
+
+
+def test_a_moment() -> None:
+    assert moment(1_795_600_165.98) == "2026-11-25T09:49:25.980Z"
 
 
 @given(st.lists(st.integers(1, select.PIPE_BUF).map(lambda size: b"x" * (size - 1) + b"\n"), max_size=50))

@@ -1,8 +1,8 @@
-"""A file of lines that several workers write: gathered, and written once a batch.
+"""A file of lines that several workers write, such as an access log: gathered, and written once a batch.
 
 A file is opened for appending, so that the lines of several workers stay whole. A pipe gets whole lines too,
-PIPE_BUF bytes at the most, for those alone are not mixed with what others write (pipe(7)). Nobody is ever
-waited for: lines that a slow reader doesn't take are lost, and the log says so.
+PIPE_BUF bytes at the most, for those alone are not mixed with what others write (pipe(7)): longer ones are cut.
+Nobody is ever waited for: lines that a slow reader doesn't take are lost, and the log says so.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import os
 import select
 import stat
 import sys
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from corepool import Worker
+    from corepool.spec.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ _MODE = 0o640
 
 
 class LineFile:
-    """One worker's way to the file. Lines end in a line break and are shorter than PIPE_BUF."""
+    """One worker's way to the file. A plugin makes it in `on_worker_start` and has it reopened on USR1."""
 
     def __init__(self, path: str, worker: Worker) -> None:
         """Open the file, and make it if need be.
@@ -45,7 +46,7 @@ class LineFile:
         self._examine()
 
     def write(self, line: str) -> None:
-        """Add a line; it is written when the batch is over."""
+        """Add a line, which ends in a line break; it is written when the batch is over."""
         if len(self._lines) >= _MOST_WAITING:
             self.flush()
         self._lines.append(line.encode())
@@ -115,7 +116,11 @@ def _packed(lines: list[bytes]) -> Iterator[tuple[int, bytes]]:
     """Join lines to pieces that a pipe takes in one, each with how many lines it has."""
     piece: list[bytes] = []
     size = 0
-    for line in lines:
+    for whole in lines:
+        line = whole
+        if len(line) > select.PIPE_BUF:
+            # In two parts, the second could look like a line of its own, and a client writes most of what is in it.
+            line = line[: select.PIPE_BUF - 1] + b"\n"
         if piece and size + len(line) > select.PIPE_BUF:
             yield len(piece), b"".join(piece)
             piece, size = [], 0
@@ -123,3 +128,12 @@ def _packed(lines: list[bytes]) -> Iterator[tuple[int, bytes]]:
         size += len(line)
     if piece:
         yield len(piece), b"".join(piece)
+
+
+def moment(seconds: float) -> str:
+    """Spell a time as the log does: 2026-01-31T12:00:00.123Z (RFC 3339, so that files of many machines can be merged).
+
+    :param seconds: since 1970.
+    """
+    whole, milliseconds = divmod(int(seconds * 1000), 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{milliseconds:03}Z"
