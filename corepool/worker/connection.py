@@ -17,6 +17,7 @@ from collections import deque
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, POLLIN, poll
 from typing import TYPE_CHECKING
 
+from corepool.guards import HOOK_ERRORS
 from corepool.ipc.frozen import Frozen
 from corepool.spec.buffers import as_bytes
 from corepool.spec.types import Address, CloseReason, TimeoutKind
@@ -344,7 +345,7 @@ class Connection:
         """Say what another process has to know to go on; None: something here can't be told, now or ever."""
         try:
             states = self._service.chain.freezer.freeze(self)
-        except Exception:  # noqa: BLE001  # logged; it stays, and drains
+        except HOOK_ERRORS:  # logged; it stays, and drains
             self._service.failed(self)
             return None
         if states is None:
@@ -591,7 +592,7 @@ class Connection:
         self._reads_left = READS_PER_EVENT
         try:
             return hook(self)
-        except Exception:  # noqa: BLE001  # logged
+        except HOOK_ERRORS:  # logged
             self._service.failed(self)
             self._break_off(CloseReason.ERROR)
             return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from corepool.accepting import Complaint
 from corepool.errors import ThawRefusedError
+from corepool.guards import HOOK_ERRORS
 from corepool.ipc.berths import Status
 from corepool.ipc.frozen import Frozen
 from corepool.ipc.scoreboard import PER_LISTENER, Cell
@@ -242,7 +243,7 @@ class Service:
             self.chain.freezer.thaw(conn, states)
         except ThawRefusedError as error:
             self._complaint.warn("connection refused listener=%s peer=%s: %s", self.listener.name, conn.peer, error)
-        except Exception:  # noqa: BLE001  # a hook's bug costs this connection alone
+        except HOOK_ERRORS:  # a hook's bug costs this connection alone
             self.failed(conn)
         else:
             return
@@ -266,7 +267,7 @@ class Service:
             # The peer is gone already, or epoll's watches are used up.
             log.warning("connection refused listener=%s reason=%s", self.listener.name, error)
             self._drop(fd, berth)
-        except Exception:
+        except HOOK_ERRORS:
             log.exception("connection refused listener=%s: its transport failed", self.listener.name)
             self._drop(fd, berth)
 
@@ -294,7 +295,7 @@ class Service:
         elif on_close is not None:
             try:
                 on_close(conn, reason)
-            except Exception:  # noqa: BLE001  # a hook's bug costs nobody else
+            except HOOK_ERRORS:  # a hook's bug costs nobody else
                 self.failed(conn)
         # Most sessions know their connection: such a cycle would wait for the garbage collector.
         conn.session = None
