@@ -154,9 +154,12 @@ class Connection:
 
     def recv(self, limit: int = 65536) -> bytes:
         left = self._reads_left
-        if left == 0:
+        if left > 0:
+            self._reads_left = left - 1
+        elif left == 0:
             return b""
-        self._reads_left = left - 1
+        else:
+            return self._recv_outside(limit)
         try:
             data = self._service.read(self._handle, limit)
         except BlockingIOError:
@@ -369,6 +372,7 @@ class Connection:
         self._reason = CloseReason.MOVED
         self._service.reactor.remove(self._fd)
         self._service.let_go(self, self._handle)
+        self._handle = None
 
     def leave_if_idle(self, quiet_since: float) -> None:
         """Close, if the connection is between requests and nothing more has arrived.
@@ -535,6 +539,21 @@ class Connection:
         self._queue = None
         self._queued = self._queued_files = 0
 
+    # --- input
+
+    def _recv_outside(self, limit: int) -> bytes:
+        """Receive outside of an event, as tasks and timers do; what it meets (the end, a reset) is settled later."""
+        if self._mask == _GONE:
+            return b""
+        self._reads_left = 1
+        data = Connection.recv(self, limit)
+        self._reads_left = NOT_SERVING
+        if data:
+            self._active_at = self._service.reactor.now
+        if self.eof or self._reason is not None:
+            self._service.unsent.append(self)
+        return data
+
     # --- events other than plain input
 
     def _serve_unusual(self, mask: int) -> bool:
@@ -644,3 +663,4 @@ class Connection:
         else:
             self._service.reactor.remove(self._fd)
         self._service.release(self, self._handle, self._reason, ended=self.eof)
+        self._handle = None  # its number is somebody else's soon

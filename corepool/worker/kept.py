@@ -79,6 +79,12 @@ class KeptConnection(Connection):
         if statuses[berth] != _IDLE:
             self._note()
 
+    def _recv_outside(self, limit: int) -> bytes:
+        if self._statuses[self._berth] == _IDLE:
+            self._statuses[self._berth] = _BUSY
+        self._service.unsent.append(self)  # `flush` notes where it stands then
+        return super()._recv_outside(limit)
+
     def flush(self) -> None:
         super().flush()
         self._note()

@@ -320,6 +320,8 @@ class Service:
         """Give an address of a connection; that of the peer is Address("unknown") once it is gone."""
         if not peer and self._local is not None:
             return self._local
+        if handle is None:
+            return Address("unknown")
         try:
             return self._transport.address(self.wire.sockaddr(handle, peer=peer))
         except OSError:
