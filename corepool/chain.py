@@ -14,6 +14,7 @@ from pluggy import PluginValidationError
 
 from corepool.errors import PluginError
 from corepool.freezing import Freezer
+from corepool.guards import HOOK_ERRORS
 from corepool.signatures import check_hooks, expected, hook_names
 from corepool.spec import hookspecs
 from corepool.spec.types import CloseReason
@@ -163,7 +164,7 @@ def _ask_and_note(
         for call, tell_the_met, is_extension in steps:
             try:
                 result = call(conn)
-            except Exception:
+            except HOOK_ERRORS:
                 cut[conn.id] = tell_the_met
                 raise
             if conn.closed and is_extension:
@@ -184,11 +185,11 @@ def _ask_and_note(
 
 def _tell_all(calls: Sequence[Callable[..., object]]) -> Callable[..., object]:
     def tell(*values: object) -> None:
-        errors: list[Exception] = []
+        errors: list[BaseException] = []
         for call in calls:
             try:
                 call(*values)
-            except Exception as error:  # noqa: BLE001  # everyone is told; then the caller logs it
+            except HOOK_ERRORS as error:  # everyone is told; then the caller logs it
                 errors.append(error)
         if errors:
             raise errors[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from corepool.errors import PluginError, ThawRefusedError
+from corepool.guards import HOOK_ERRORS
 from corepool.ipc.frozen import State
 from corepool.spec.types import CloseReason
 
@@ -88,7 +89,7 @@ class Freezer:
                     _refuse(f"its state is not of {keeper.name} in version {keeper.version}")
                 keeper.thaw(conn, content)
                 met.append(keeper)
-        except Exception as error:
+        except HOOK_ERRORS as error:
             for keeper in met:
                 if keeper.close is not None:
                     keeper.close(conn, CloseReason.REFUSED)

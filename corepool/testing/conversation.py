@@ -280,6 +280,8 @@ class Conversation:
             if not self._is_over:
                 self._settle()
             raise
+        finally:
+            self.conn.end_event()
 
 
 class Conversations:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from corepool.spec.types import Address
 
 _READS_PER_EVENT = 4  # as in a worker: then the others get their turn
+_NOT_SERVING = -1  # no event is being served: there is no budget
 
 
 class MemoryConnection:
@@ -57,7 +58,7 @@ class MemoryConnection:
         self.has_sent_eof = False
         """`send_eof` was called."""
         self._high, self._low = high_water, high_water // 2
-        self._reads_left = _READS_PER_EVENT
+        self._reads_left = _NOT_SERVING
 
     @property
     def closed(self) -> bool:
@@ -81,9 +82,10 @@ class MemoryConnection:
 
     def recv(self, limit: int = 65536) -> bytes:
         """Take what the client has sent."""
-        if not self._reads_left:
+        if self._reads_left == 0:
             return b""
-        self._reads_left -= 1
+        if self._reads_left > 0:
+            self._reads_left -= 1
         if self.is_broken:
             self.break_off(CloseReason.RESET)
             return b""
@@ -150,6 +152,10 @@ class MemoryConnection:
     def begin_event(self) -> None:
         """Allow as many reads as one event may make."""
         self._reads_left = _READS_PER_EVENT
+
+    def end_event(self) -> None:
+        """Allow as many as anybody likes: what reads now is a task or a timer."""
+        self._reads_left = _NOT_SERVING
 
     def end(self, reason: CloseReason) -> None:
         """End for this reason, if it does not end already."""

@@ -17,6 +17,7 @@ from collections import deque
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, POLLIN, poll
 from typing import TYPE_CHECKING
 
+from corepool.guards import HOOK_ERRORS
 from corepool.ipc.frozen import Frozen
 from corepool.spec.buffers import as_bytes
 from corepool.spec.types import Address, CloseReason, TimeoutKind
@@ -153,9 +154,12 @@ class Connection:
 
     def recv(self, limit: int = 65536) -> bytes:
         left = self._reads_left
-        if left == 0:
+        if left > 0:
+            self._reads_left = left - 1
+        elif left == 0:
             return b""
-        self._reads_left = left - 1
+        else:
+            return self._recv_outside(limit)
         try:
             data = self._service.read(self._handle, limit)
         except BlockingIOError:
@@ -344,7 +348,7 @@ class Connection:
         """Say what another process has to know to go on; None: something here can't be told, now or ever."""
         try:
             states = self._service.chain.freezer.freeze(self)
-        except Exception:  # noqa: BLE001  # logged; it stays, and drains
+        except HOOK_ERRORS:  # logged; it stays, and drains
             self._service.failed(self)
             return None
         if states is None:
@@ -368,6 +372,7 @@ class Connection:
         self._reason = CloseReason.MOVED
         self._service.reactor.remove(self._fd)
         self._service.let_go(self, self._handle)
+        self._handle = None
 
     def leave_if_idle(self, quiet_since: float) -> None:
         """Close, if the connection is between requests and nothing more has arrived.
@@ -534,6 +539,21 @@ class Connection:
         self._queue = None
         self._queued = self._queued_files = 0
 
+    # --- input
+
+    def _recv_outside(self, limit: int) -> bytes:
+        """Receive outside of an event, as tasks and timers do; what it meets (the end, a reset) is settled later."""
+        if self._mask == _GONE:
+            return b""
+        self._reads_left = 1
+        data = Connection.recv(self, limit)
+        self._reads_left = NOT_SERVING
+        if data:
+            self._active_at = self._service.reactor.now
+        if self.eof or self._reason is not None:
+            self._service.unsent.append(self)
+        return data
+
     # --- events other than plain input
 
     def _serve_unusual(self, mask: int) -> bool:
@@ -591,7 +611,7 @@ class Connection:
         self._reads_left = READS_PER_EVENT
         try:
             return hook(self)
-        except Exception:  # noqa: BLE001  # logged
+        except HOOK_ERRORS:  # logged
             self._service.failed(self)
             self._break_off(CloseReason.ERROR)
             return None
@@ -643,3 +663,4 @@ class Connection:
         else:
             self._service.reactor.remove(self._fd)
         self._service.release(self, self._handle, self._reason, ended=self.eof)
+        self._handle = None  # its number is somebody else's soon

@@ -12,6 +12,7 @@ from __future__ import annotations
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
+from corepool.guards import HOOK_ERRORS
 from corepool.ipc.berths import LENGTH_BITS, MOST_IN_ONE_GO, Status
 from corepool.spec.types import CloseReason
 from corepool.worker.connection import NOT_SERVING, READS_PER_EVENT, Connection
@@ -78,6 +79,12 @@ class KeptConnection(Connection):
         if statuses[berth] != _IDLE:
             self._note()
 
+    def _recv_outside(self, limit: int) -> bytes:
+        if self._statuses[self._berth] == _IDLE:
+            self._statuses[self._berth] = _BUSY
+        self._service.unsent.append(self)  # `flush` notes where it stands then
+        return super()._recv_outside(limit)
+
     def flush(self) -> None:
         super().flush()
         self._note()
@@ -133,7 +140,7 @@ class KeptConnection(Connection):
         """Write what another worker has to know, if it has changed; False: it can't be told now."""
         try:
             told = self._ask(self)
-        except Exception:  # noqa: BLE001  # a hook's bug: it is not kept, and costs nobody else
+        except HOOK_ERRORS:  # a hook's bug: it is not kept, and costs nobody else
             self._service.failed(self)
             return False
         if told is None:

@@ -12,6 +12,7 @@ from array import array
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
+from corepool.guards import HOOK_ERRORS
 from corepool.ipc.messages import MAX_PAYLOAD, MOVE_ORDER, Kind, Message
 from corepool.ipc.scoreboard import Cell, held
 from corepool.log import reopen_logs
@@ -285,7 +286,7 @@ class WorkerProcess:
 def _guarded(name: str, hook: Callable[..., object], *values: object) -> None:
     try:
         hook(*values)
-    except Exception:
+    except HOOK_ERRORS:
         log.exception("%s failed", name)
 
 

@@ -21,6 +21,8 @@ import time
 from select import EPOLLIN, EPOLLOUT, epoll
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from corepool.guards import HOOK_ERRORS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -182,7 +184,7 @@ class Reactor(selectors.BaseSelector):
                 continue
             try:
                 source.on_event(mask)
-            except Exception:  # noqa: BLE001  # the first rule above; the source logs it
+            except HOOK_ERRORS:  # the first rule above; the source logs it
                 source.on_failure()
         if self.unsent or self._to_close or self._at_batch_end:
             self._end_batch()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from corepool.complaint import Complaint
 from corepool.errors import ThawRefusedError
+from corepool.guards import HOOK_ERRORS
 from corepool.ipc.berths import Status
 from corepool.ipc.frozen import Frozen
 from corepool.ipc.scoreboard import PER_LISTENER, Cell
@@ -243,7 +244,7 @@ class Service:
             self.chain.freezer.thaw(conn, states)
         except ThawRefusedError as error:
             self._complaint.warn("connection refused listener=%s peer=%s: %s", self.listener.name, conn.peer, error)
-        except Exception:  # noqa: BLE001  # a hook's bug costs this connection alone
+        except HOOK_ERRORS:  # a hook's bug costs this connection alone
             self.failed(conn)
         else:
             return
@@ -267,7 +268,7 @@ class Service:
             # The peer is gone already, or epoll's watches are used up.
             log.warning("connection refused listener=%s reason=%s", self.listener.name, error)
             self._drop(fd, berth)
-        except Exception:
+        except HOOK_ERRORS:
             log.exception("connection refused listener=%s: its transport failed", self.listener.name)
             self._drop(fd, berth)
 
@@ -295,7 +296,7 @@ class Service:
         elif on_close is not None:
             try:
                 on_close(conn, reason)
-            except Exception:  # noqa: BLE001  # a hook's bug costs nobody else
+            except HOOK_ERRORS:  # a hook's bug costs nobody else
                 self.failed(conn)
         # Most sessions know their connection: such a cycle would wait for the garbage collector.
         conn.session = None
@@ -320,6 +321,8 @@ class Service:
         """Give an address of a connection; that of the peer is Address("unknown") once it is gone."""
         if not peer and self._local is not None:
             return self._local
+        if handle is None:
+            return Address("unknown")
         try:
             return self._transport.address(self.wire.sockaddr(handle, peer=peer))
         except OSError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from corepool.testing.sockets import connect, receive_all, receive_exactly
+from corepool.testing.sockets import connect, receive_all, receive_exactly, reset
 from corepool.testing.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
@@ -48,6 +48,18 @@ class Lab:
     def late(self, conn):
         conn.send(b"late")
         conn.close()
+
+    def read_late(self, conn, what):
+        conn.pause()
+        conn.send(b"paused\\n")
+        self.loop.call_soon(self.read_now, conn, what)
+
+    def read_now(self, conn, what):
+        conn.recv()
+        if what != "eof":
+            getattr(conn, what)()
+        elif not conn.eof:
+            self.loop.call_later(0.01, self.read_now, conn, what)
 
     def echo(self, conn, text):
         conn.send(text.encode() + b"\\n")
@@ -120,6 +132,9 @@ class Lab:
     def remember(self, conn):
         self.first = conn
         conn.send(b"remembered\\n")
+
+    def ghost(self, conn):
+        conn.send(b"%s %s\\n" % (self.first.recv(), str(self.first.peer).encode()))
 
     def tell(self, conn, text):
         self.first.send(text.encode() + b"\\n")
@@ -295,6 +310,25 @@ def test_a_task_may_send_at_any_time(client: socket.socket) -> None:
     assert receive_exactly(client, 12) == b"from a task\n"
 
 
+@pytest.mark.parametrize("what", ["close", "abort"])
+def test_what_was_read_outside_of_an_event_can_be_closed_there(
+    lab: PoolProcess, client: socket.socket, what: str
+) -> None:
+    client.sendall(f"read_late {what}\n".encode())
+
+    assert receive_all(client) == b"paused\n"
+    wait_until(lambda: reasons(lab) == [f"{what}ed".replace("ee", "e")])
+
+
+def test_the_end_of_input_may_be_met_outside_of_an_event(lab: PoolProcess, client: socket.socket) -> None:
+    client.sendall(b"read_late eof\n")
+    assert receive_exactly(client, 7) == b"paused\n"
+    client.shutdown(socket.SHUT_WR)
+
+    assert receive_all(client) == b""
+    wait_until(lambda: reasons(lab) == ["eof"])
+
+
 def test_a_connection_may_speak_and_be_closed_by_another(lab: PoolProcess, client: socket.socket) -> None:
     client.sendall(b"remember\n")
     assert receive_exactly(client, 11) == b"remembered\n"
@@ -303,6 +337,21 @@ def test_a_connection_may_speak_and_be_closed_by_another(lab: PoolProcess, clien
         assert receive_exactly(client, 6) == b"hello\n"
         other.sendall(b"evict\n")
         assert receive_all(client) == b""
+
+
+def test_what_is_gone_has_nothing_of_who_has_its_number_now(lab: PoolProcess) -> None:
+    with lab.connect() as first:
+        first.sendall(b"remember\n")
+        assert receive_exactly(first, 11) == b"remembered\n"
+    wait_until(lambda: reasons(lab) == ["eof"])
+    second, third = lab.connect(), lab.connect()
+    second.sendall(b"pause 60\n")
+    wait_until(lambda: (lab.directory / "received").read_bytes().endswith(b"pause 60\n"))
+    second.sendall(b"secret")
+    third.sendall(b"ghost\n")
+
+    assert receive_exactly(third, 9) == b" unknown\n"
+    reset(second)
 
 
 @pytest.mark.parametrize("size", [1, 3_000_000])

@@ -179,6 +179,28 @@ def test_a_protocol_that_never_reads_is_found_out(connection: Conversations) -> 
         connection(Deaf()).send(b"anybody there?")
 
 
+def test_a_callback_of_the_loop_reads_as_much_as_it_likes(connection: Conversations) -> None:
+    class Later:
+        @hookimpl
+        def on_worker_start(self, worker: Any) -> None:
+            self.loop = worker.loop
+
+        @hookimpl
+        def on_readable(self, conn: Any) -> None:
+            conn.pause()
+            self.loop.call_soon(self.read, conn)
+
+        def read(self, conn: Any) -> None:
+            conn.send(b"".join(conn.recv(1) for _ in range(6)))
+            conn.close()
+
+    client = connection(Later())
+    client.send(b"abcdef")
+
+    assert client.receive() == b"abcdef"
+    assert client.reason is CloseReason.CLOSED
+
+
 def test_an_exception_is_the_tests_and_the_connection_is_over(connection: Conversations) -> None:
     class Breaks:
         reasons: list[CloseReason]

@@ -1,0 +1,119 @@
+"""What hooks raise, `SystemExit` and `CancelledError` among it, costs their own connection and nobody else's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from corepool.testing.sockets import receive_all, receive_exactly
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    import socket
+
+    from corepool.testing.pools import Pools
+
+RAISES = """
+import asyncio, os, sys
+from corepool import hookimpl
+
+class Raises:
+    @hookimpl
+    def on_worker_start(self, worker):
+        self.worker = worker
+
+    @hookimpl
+    def on_readable(self, conn):
+        for word in conn.recv().decode().split():
+            getattr(self, word)(conn)
+
+    @hookimpl
+    def on_close(self, conn, reason):
+        if conn.session:
+            conn.session()
+
+    @hookimpl
+    def on_timeout(self, conn, kind):
+        self.failure(conn)
+
+    def pid(self, conn):
+        conn.send(b"%07d" % os.getpid())
+
+    def exit(self, conn):
+        self.failure = lambda conn: sys.exit("as asked")
+
+    def cancel(self, conn):
+        future = self.worker.loop.create_future()
+        future.cancel()
+        self.failure = lambda conn: future.result()
+
+    def quit(self, conn):
+        def fail(conn):
+            raise GeneratorExit
+        self.failure = fail
+
+    def group(self, conn):
+        def fail(conn):
+            raise BaseExceptionGroup("as asked", [GeneratorExit()])
+        self.failure = fail
+
+    def now(self, conn):
+        self.failure(conn)
+
+    def at_the_end(self, conn):
+        conn.session = lambda: self.failure(conn)
+        conn.close()
+
+    def later(self, conn):
+        conn.deadline(0.01)
+
+    def after_the_batch(self, conn):
+        self.worker.at_batch_end(lambda: self.failure(conn))
+        conn.close()
+
+class Counts:
+    @hookimpl
+    def on_close(self, conn, reason):
+        with open("reasons", "a") as file:
+            print(reason, file=file)
+"""
+
+FILES = {
+    "raises.py": RAISES,
+    "raises-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: raises\nVersion: 1\n",
+    "raises-1.dist-info/entry_points.txt": "[corepool.protocols]\nraises = raises:Raises\n"
+    "[corepool.extensions]\ncounts = raises:Counts\n",
+}
+
+CONFIG = """
+[pool]
+workers = 1
+[[listener]]
+name = "raises"
+bind = ["tcp://127.0.0.1:0"]
+protocol = "raises"
+extensions = ["counts"]
+"""
+
+
+def pid_of(client: socket.socket) -> bytes:
+    client.sendall(b"pid ")
+    return receive_exactly(client, 7)
+
+
+@pytest.mark.parametrize("what", ["exit", "cancel", "quit", "group"])
+def test_whatever_a_hook_raises_costs_its_connection_only(pool: Pools, what: str) -> None:
+    running = pool(CONFIG, files=FILES, traceback=True)
+    reasons = running.directory / "reasons"
+    bystander = running.connect()
+    pid = pid_of(bystander)
+    for count, when in enumerate(("now", "at_the_end", "later", "after_the_batch"), 1):
+        with running.connect() as victim:
+            victim.sendall(f"{what} {when}".encode())
+            assert receive_all(victim) == b""
+        assert pid_of(bystander) == pid, when
+        wait_until(
+            lambda count=count: reasons.exists() and len(reasons.read_text().split()) == count,
+            what="the end is told once, to everybody",
+        )
