@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
+from contextvars import copy_context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -73,14 +74,23 @@ class Threads:
         self._complained_at = -_COMPLAINT_INTERVAL_S
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Have `job` run in a thread. It must not raise. From the loop's thread."""
+        """Have `job` run in a thread, in a context of its own. From the loop's thread.
+
+        :raises RuntimeError: the system has no thread left, and there is none here that could ever run it.
+        """
         self._count(1)
         if self._gauge.waiting:
             self._complain()
         elif self._unfinished > len(self._threads):
             thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:
+                if not self._threads:
+                    self._count(-1)
+                    raise
+            else:
+                self._threads.append(thread)
         self._jobs.put(job)
 
     def stop(self, patience_s: float) -> int:
@@ -94,9 +104,13 @@ class Threads:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            job()
-            del job  # it would keep what it has served until there is another
-            self._mailbox.post(self._finished)
+            try:
+                copy_context().run(job)
+            except BaseException:  # the thread has to go on
+                log.exception("a job of %s failed", self._name)
+            finally:
+                del job  # it would keep what it has served until there is another
+                self._mailbox.post(self._finished)
 
     def _finished(self) -> None:
         self._count(-1)
