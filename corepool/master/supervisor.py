@@ -80,7 +80,9 @@ class Supervisor:
         self._paused = paused
         self._berths = berths
         self._oom = oom
-        self._deaf: list[WorkerEntry] = []
+        self._unheard: list[WorkerEntry] = []
+        self.may_speak: Callable[[WorkerEntry], bool] = lambda _: True
+        """Whether what a worker says is received now; what it sends meanwhile waits in its channel, until `listen`."""
 
     def spawn(self, slot: int, generation: int, configuration: Configuration) -> WorkerEntry:
         """Fork a worker.
@@ -211,7 +213,7 @@ class Supervisor:
             return
         # Before its last words are read: they may be connections, for which there may be no room.
         self._loop.unwatch(entry.channel.fd)
-        self._deaf = [each for each in self._deaf if each is not entry]
+        self._unheard = [each for each in self._unheard if each is not entry]
         self._drain_channel(entry)
         if entry.deadline is not None:
             entry.deadline.cancel()
@@ -256,6 +258,10 @@ class Supervisor:
                 os._exit(status)
 
     def _read_channel(self, entry: WorkerEntry) -> None:
+        if not self.may_speak(entry):
+            self._loop.unwatch(entry.channel.fd)
+            self._unheard.append(entry)
+            return
         try:
             received = entry.channel.receive()
         except PeerGoneError:
@@ -300,15 +306,10 @@ class Supervisor:
         except OSError as error:  # out of descriptors or memory
             log.warning("worker not answered slot=%s pid=%d reason=%s", entry.name, entry.pid, error)
 
-    def deafen(self, entry: WorkerEntry) -> None:
-        """Leave what a worker says in its channel, until `listen`."""
-        if self._loop.unwatch(entry.channel.fd):
-            self._deaf.append(entry)
-
     def listen(self) -> None:
         """Hear again those who had to wait."""
-        deaf, self._deaf = self._deaf, []
-        for entry in deaf:
+        unheard, self._unheard = self._unheard, []
+        for entry in unheard:
             self._hear(entry)
 
     def _hear(self, entry: WorkerEntry) -> None:

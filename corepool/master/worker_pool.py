@@ -14,6 +14,7 @@ from signal import SIGTERM
 from typing import TYPE_CHECKING, Protocol
 
 from corepool.errors import ControlError
+from corepool.guards import HOOK_ERRORS
 from corepool.ipc.frozen import berth_of, unpack
 from corepool.ipc.messages import MOVE_ORDER, Kind, Message
 from corepool.ipc.scoreboard import Cell, held, listener_cell
@@ -144,6 +145,8 @@ class WorkerPool:
         self.front = Front(shared.loop, self.dispatch, shared.paused)
         self.dispatch.on_room = self._on_room
         self.dispatch.on_faulty = self._on_faulty
+        # Who has served may have connections to hand back, and nothing else that can't wait for room.
+        self._supervisor.may_speak = lambda entry: self.dispatch.can_hold_more or not entry.was_ready
         self._succession = Succession(configuration.pool.surge)
         self._balance = Balance()
         self._scaling = Scaling(shared.loop.time())
@@ -299,7 +302,7 @@ class WorkerPool:
                 continue
             try:
                 hook(*values)
-            except Exception:
+            except HOOK_ERRORS:
                 log.exception("hook %s failed in the master", name)
 
     def info(self) -> PoolInfo:
@@ -397,6 +400,7 @@ class WorkerPool:
     def _on_frozen(self, entry: WorkerEntry, message: Message, fds: list[int]) -> None:
         """Give connections of one worker to others."""
         records = unpack(message.payload)
+        entry.row.cells[Cell.TAKEN_BACK] += len(records)
         if len(fds) < len(records):
             log.error("out of descriptors: %d connections that were to be moved are lost", len(records) - len(fds))
         handoffs = [
@@ -404,9 +408,6 @@ class WorkerPool:
             for fd, record in zip(fds, records, strict=False)
         ]
         self.dispatch.take_over(entry, handoffs)
-        if self.dispatch.is_holding:
-            # What waits here is bounded by what was on its way.
-            self._supervisor.deafen(entry)
 
     def _on_room(self) -> None:
         self.front.resume()

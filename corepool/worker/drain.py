@@ -113,7 +113,7 @@ class Drain:
             self._reactor.flush_unsent()
             left = []
         lingering = any(isinstance(source, Lingering) for source in self._reactor.sources())
-        if left or (lingering and now < self._deadline):
+        if left or ((lingering or (self._moves and self._mover.on_their_way)) and now < self._deadline):
             self._loop.call_later(_NEXT_BATCH_S if there_are_more else _STEP_S, self._step)
         else:
             self._on_done()

@@ -111,7 +111,7 @@ class WorkerProcess:
             if each.listener.dispatcher.worker_accepts
         }
         self._chains = configuration.chains
-        self._mover = Mover(self.intake)
+        self._mover = Mover(self.intake, seat.row)
         self._drain = Drain(self._reactor, self._services, self._mover, self.loop, self.loop.stop)
         # Often enough that a late heartbeat means a stuck loop, seldom enough to cost nothing.
         self._heartbeat_interval_s = min(1.0, pool.heartbeat_timeout / 4)

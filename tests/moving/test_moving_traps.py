@@ -276,3 +276,33 @@ def test_what_was_busy_in_two_crashes_is_not_served_a_third_time(pool: Pools, tm
         wait_until(running.workers)
         idle.sendall(b"\n")
         assert idle.recv(10) == b"0\n", "the first of its bytes is looked at by the test"
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_a_master_with_few_descriptors_loses_none_that_moves(pool: Pools, workers: int) -> None:
+    """They wait in the channels of the workers that hand them back, until there is room."""
+    toml = f"""
+[pool]
+workers = {workers}
+surge = {workers}
+[process]
+nofile = 256
+[[listener]]
+name = "echo"
+bind = ["tcp://127.0.0.1:0"]
+protocol = "echo"
+"""
+    running = pool(toml)
+    clients = [running.connect() for _ in range(200 * workers)]
+    for client in clients:
+        client.sendall(b"before")
+        assert client.recv(100) == b"before"
+
+    reload(running)
+
+    for client in clients:
+        client.sendall(b"after")
+        assert client.recv(100) == b"after"
+        client.close()
+    assert running.status()["totals"]["moved"] == len(clients)
+    assert "lost" not in running.stderr

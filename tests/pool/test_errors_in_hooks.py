@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,3 +119,31 @@ def test_whatever_a_hook_raises_costs_its_connection_only(pool: Pools, what: str
             lambda count=count: reasons.exists() and len(reasons.read_text().split()) == count,
             what="the end is told once, to everybody",
         )
+
+
+MASTER = """
+import sys
+from corepool import hookimpl
+from corepool_echo import Echo
+
+class Leaves(Echo):
+    @hookimpl
+    def on_child_exit(self, worker, exit):
+        sys.exit("as asked")
+"""
+
+
+def test_a_hook_of_the_master_can_not_end_it(pool: Pools) -> None:
+    files = {
+        "leaves.py": MASTER,
+        "leaves-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: leaves\nVersion: 1\n",
+        "leaves-1.dist-info/entry_points.txt": "[corepool.protocols]\nleaves = leaves:Leaves\n",
+    }
+    running = pool(
+        CONFIG.replace('"raises"', '"leaves"').replace('extensions = ["counts"]', ""), files=files, traceback=True
+    )
+    os.kill(running.workers()[0], signal.SIGKILL)
+
+    wait_until(lambda: running.status()["totals"]["restarts"] == 1 and running.workers())
+
+    assert "hook on_child_exit failed in the master" in running.stderr
