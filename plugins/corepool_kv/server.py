@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from corepool_kv.execution import AbandonedError, Execution
 from corepool_kv.replies import OK, Error, NullArray, encode
-from corepool_kv.requests import ProtocolError, RequestReader
+from corepool_kv.requests import ProtocolError
 from corepool_kv.session import Session
 from corepool_kv.sweeper import Sweeper
 from corepool_kv.table import BY_SPELLING, COMMANDS
@@ -85,9 +85,8 @@ class Server:
         self.connections += 1
         # Unlike those of any other worker.
         number = self.pid << 32 | next(self._numbers)
-        reader = RequestReader(self.options)
         authenticated = not self.options.password
-        conn.session = self.sessions[number] = Session(self, conn, number, reader, authenticated=authenticated)
+        conn.session = self.sessions[number] = Session(self, conn, number, authenticated=authenticated)
 
     def resume(self, conn: Connection[Session], state: bytes) -> None:
         """Go on with a client of another worker, which keeps its number.
@@ -95,7 +94,7 @@ class Server:
         :raises ValueError: the state is none.
         """
         conn.half_open = True
-        session = Session.thaw(self, conn, RequestReader(self.options), state)
+        session = Session.thaw(self, conn, state)
         session.needs_password = bool(self.options.password)
         conn.session = self.sessions[session.number] = session
 

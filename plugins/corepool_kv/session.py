@@ -6,10 +6,11 @@ import json
 import time
 from typing import TYPE_CHECKING
 
+from corepool_kv.requests import RequestReader
+
 if TYPE_CHECKING:
     from corepool import Connection
     from corepool_kv.execution import Waiting
-    from corepool_kv.requests import RequestReader
     from corepool_kv.server import Server
     from corepool_kv.table import Command
 
@@ -19,13 +20,11 @@ _QUEUED_COMMAND_BYTES = 64
 class Session:
     """One client's state; reset by RESET, gone with its connection."""
 
-    def __init__(
-        self, server: Server, conn: Connection[Session], number: int, reader: RequestReader, *, authenticated: bool
-    ) -> None:
+    def __init__(self, server: Server, conn: Connection[Session], number: int, *, authenticated: bool) -> None:
         self._server = server
         self.conn = conn
         self.number = number
-        self.reader = reader
+        self.reader = RequestReader(server.options, is_trusted=authenticated)
         self.needs_password = not authenticated
         self.authenticated = authenticated
         self.resp3 = False
@@ -48,13 +47,13 @@ class Session:
         """Close when everything has been sent."""
 
     @classmethod
-    def thaw(cls, server: Server, conn: Connection[Session], reader: RequestReader, state: bytes) -> Session:
+    def thaw(cls, server: Server, conn: Connection[Session], state: bytes) -> Session:
         """Make the session that another worker has frozen.
 
         :raises ValueError: it is none.
         """
         kept = json.loads(state)
-        session = cls(server, conn, kept["number"], reader, authenticated=kept["authenticated"])
+        session = cls(server, conn, kept["number"], authenticated=kept["authenticated"])
         session.resp3 = kept["resp3"]
         session.name = kept["name"].encode("latin-1")
         session.library = kept["library"].encode("latin-1")
@@ -94,6 +93,11 @@ class Session:
             return False
         self.queue.append((command, args))
         return True
+
+    def authenticate(self) -> None:
+        """Trust the client, which has said the password. RESET has it asked again, but takes no limits back."""
+        self.authenticated = True
+        self.reader.trust()
 
     def reset(self) -> None:
         """Be as after the connection was made, its number aside."""

@@ -17,7 +17,7 @@ from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect, receive_all, receive_exactly
 from corepool.testing.waiting import wait_until
 from corepool_kv.options import KvOptions
-from corepool_kv.requests import CarefulReader, ProtocolError, RequestReader
+from corepool_kv.requests import CarefulReader, ProtocolError, RequestLimits, RequestReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +125,10 @@ def outcome(reader: RequestReader | CarefulReader, chunks: list[bytes]) -> tuple
     return found, ""
 
 
+def careful() -> CarefulReader:
+    return CarefulReader(RequestLimits.of(KvOptions(), is_trusted=True))
+
+
 def cut(stream: bytes, cuts: list[int]) -> list[bytes]:
     edges = sorted({0, len(stream), *(place % (len(stream) + 1) for place in cuts)})
     return [stream[begin:end] for begin, end in itertools.pairwise(edges)]
@@ -137,14 +141,14 @@ CUTS = st.lists(st.integers(0, 200_000), max_size=5)
 def test_hiredis_and_its_careful_stand_in_agree(pieces: list[bytes], end: bytes, cuts: list[int]) -> None:
     chunks = cut(b"".join(pieces) + end, cuts)
 
-    assert outcome(RequestReader(KvOptions()), chunks) == outcome(CarefulReader(KvOptions()), chunks)
+    assert outcome(RequestReader(KvOptions()), chunks) == outcome(careful(), chunks)
 
 
 @given(st.lists(PIECES, max_size=30), CUTS)
 def test_hiredis_makes_no_request_of_what_is_none(pieces: list[bytes], cuts: list[int]) -> None:
     chunks = cut(b"".join(pieces), cuts)
     found, _ = outcome(RequestReader(KvOptions()), chunks)
-    expected, _ = outcome(CarefulReader(KvOptions()), chunks)
+    expected, _ = outcome(careful(), chunks)
 
     assert found == expected[: len(found)]
 
@@ -199,6 +203,39 @@ def test_a_password_is_asked_for(pool: Pools, clients: Clients) -> None:
     assert client("RESET") == b"RESET"
     assert str(client("GET", "a")) == "NOAUTH Authentication required."
     assert client("HELLO", "2", "AUTH", "default", "sesame")[0] == b"server"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"*11\r\n", b"unauthenticated multibulk length"),
+        (b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$60000000\r\n", b"unauthenticated bulk length"),
+        (b"PING\r\n*1\r\n$16385\r\n", b"unauthenticated bulk length"),
+        (b"*10\r\n$4\r\nPING\r\n$16384\r\n", b"request of more than 16384 bytes"),
+    ],
+)
+def test_who_has_not_said_the_password_can_make_the_server_keep_little(pool: Pools, data: bytes, words: bytes) -> None:
+    # CVE-2021-32675: before AUTH, any number of connections could each have a value's worth of memory.
+    running = pool(kv_toml(password="sesame"))  # noqa: S106
+    with connect(running.urls()[0]) as sock:
+        sock.sendall(data)
+        assert receive_all(sock).endswith(b"-ERR Protocol error: " + words + b"\r\n")
+
+
+def test_the_password_raises_the_limits_for_what_follows_at_once(pool: Pools, clients: Clients) -> None:
+    client = clients(pool(kv_toml(password="sesame")))  # noqa: S106
+    client.send_all([("AUTH", "sesame"), ("SET", "a", "x" * 100_000), ("DEL", *range(20)), ("STRLEN", "a")])
+    assert [client.receive() for _ in range(4)] == [b"OK", b"OK", 0, 100_000]
+    client("RESET")
+    client.send_all([("HELLO", "3", "AUTH", "default", "sesame"), ("SET", "a", "x" * 100_001), ("STRLEN", "a")])
+    assert [client.receive() for _ in range(3)][1:] == [b"OK", 100_001]
+
+
+@given(st.lists(SOUND.filter(lambda piece: len(piece) < 16_384), max_size=30), CUTS)
+def test_a_stranger_is_read_as_others_are(pieces: list[bytes], cuts: list[int]) -> None:
+    chunks = cut(b"".join(pieces), cuts)
+
+    assert outcome(RequestReader(KvOptions(), is_trusted=False), chunks) == outcome(careful(), chunks)
 
 
 def test_resp3_after_hello(kv: PoolProcess) -> None:

@@ -138,7 +138,7 @@ def _authenticate(server: Server, session: Session, user: bytes, password: bytes
     expected = server.options.password.encode()
     if user != b"default" or (expected and not hmac.compare_digest(password, expected)):
         raise Error(_WRONG)
-    session.authenticated = True
+    session.authenticate()
 
 
 def _check_name(name: bytes) -> None:
