@@ -324,8 +324,30 @@ def test_what_a_client_makes_the_server_keep_is_bounded(pool: Pools, clients: Cl
     assert "a reply of more than 50000 bytes" in str(client("KEYS", "key-*"))
     assert "a pattern of more than" in str(clients(pool(kv_toml()))("KEYS", "a" * 70_000))
     assert "more than 10000 watched keys" in str(clients(pool(kv_toml()))("WATCH", *range(10_001)))
+    assert "key is too long" in str(client("WATCH", "fits", "y" * 600))
+    assert "a name of more than 256 bytes" in str(client("CLIENT", "SETNAME", "x" * 257))
+    assert "a name of more than 256 bytes" in str(client("CLIENT", "SETINFO", "lib-name", "x" * 257))
+    assert "there are only" in str(client("COMMAND", "INFO", *["get"] * 1000))
     assert client("MSET", "fits", "x", "y" * 600, "x") != b"OK"
     assert client("EXISTS", "fits") == 0
+
+
+def test_watched_keys_are_counted_in_bytes(pool: Pools, clients: Clients) -> None:
+    client = clients(pool(kv_toml(workers=1, store="memory:", max_request=20_000)))
+    keys = [str(number) * 3000 for number in range(7)]
+    assert [client("WATCH", key) for key in [*keys[:6], *keys[:6]]] == [b"OK"] * 12
+    assert "more than 20000 bytes of watched keys" in str(client("WATCH", keys[6]))
+    assert client("UNWATCH") == b"OK"
+    assert client("WATCH", keys[6]) == b"OK"
+
+
+def test_exec_forgets_a_key_whose_watch_had_to_wait(kv: PoolProcess, clients: Clients) -> None:
+    client, other = clients(kv), clients(kv)
+    client.send_all([("SET", "a", "1"), ("WATCH", "a"), ("MULTI",), ("GET", "a"), ("EXEC",)])
+    assert [client.receive() for _ in range(5)] == [b"OK", b"OK", b"OK", b"QUEUED", [b"1"]]
+    other("SET", "a", "2")
+    client.send_all([("MULTI",), ("GET", "a"), ("EXEC",)])
+    assert [client.receive() for _ in range(3)][-1] == [b"2"]
 
 
 def test_a_store_in_memory_has_its_limit_too(pool: Pools, clients: Clients) -> None:
