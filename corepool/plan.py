@@ -144,13 +144,7 @@ class Plan:
     def _configuration(self, index: int, bound: Sequence[BoundSocket], identity: Identity) -> Configuration:
         settings, scaler = self._settings.pools[index], self._scalers[index]
         assert scaler is not None
-        match settings.workers:
-            case "auto":
-                least = most = available_cpus()
-            case WorkersRange(min=least, max=most):
-                pass
-            case int(least):
-                most = least
+        least, most = _workers_of(settings)
         return Configuration(_within_descriptor_limit(settings), identity, scaler, least, most, tuple(bound))
 
     def _make_scaler(self, where: str, pool: PoolSettings) -> Scaler | None:
@@ -208,6 +202,13 @@ class Plan:
             except PluginError as error:
                 self._add(f"{where}: {error}")
                 return None
+        can_share: object = getattr(protocol, "max_workers", None)
+        workers = _workers_of(pool)[1]
+        if isinstance(can_share, int) and workers > can_share:
+            self._add(
+                f"{its_place}.workers: {where} can't be served by {workers} workers: "
+                f"protocol {settings.protocol!r} with these options is for {can_share}"
+            )
         example: object = getattr(protocol, "try_it", "")
         if settings.keep_on_crash:
             for obstacle in _obstacles(settings, dispatcher_name, dispatcher, chain):
@@ -252,6 +253,18 @@ class Plan:
     def _add(self, mistake: str) -> None:
         if mistake not in self.mistakes:
             self.mistakes.append(mistake)
+
+
+def _workers_of(pool: PoolSettings) -> tuple[int, int]:
+    """Give the least and the most workers of a pool."""
+    match pool.workers:
+        case "auto":
+            least = most = available_cpus()
+        case WorkersRange(min=least, max=most):
+            pass
+        case int(least):
+            most = least
+    return least, most
 
 
 def _are_same_plugins(old: ListenerSettings, new: ListenerSettings) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from corepool import Options, Size
+from corepool_kv.stores import StoreError, find_store, make_store
 
 
 class KvOptions(Options):
@@ -37,3 +38,18 @@ class KvOptions(Options):
 
     max_reply: Annotated[Size, Field(ge=1024)] = 64 * 1024 * 1024
     """Bytes of one reply to MGET, KEYS or EXEC; what would be longer is an error."""
+
+    @field_validator("store")
+    @classmethod
+    def _is_known(cls, store: str) -> str:
+        find_store(store)
+        return store
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> Self:
+        if "store" in self.model_fields_set:
+            try:
+                make_store(self)
+            except StoreError as error:
+                raise ValueError(str(error)) from None
+        return self

@@ -269,8 +269,28 @@ def test_a_store_in_memory_is_for_one_worker(pool: Pools, clients: Clients) -> N
     wait_until(lambda: client("DBSIZE") == 100)
 
     with PoolProcess.run(kv_toml(workers=2, store="memory:"), wait=False) as refused:
-        assert refused.wait() == 3
-        assert "can't be shared by 2 workers" in refused.stderr
+        assert refused.wait() == 2
+        assert refused.stderr.endswith(
+            "pool.workers: listener[0] can't be served by 2 workers: protocol 'kv' with these options is for 1\n"
+        )
+
+
+STORE = "listener[0].options.store"
+ONE_OF = "expected NAME:PLACE with one of lmdb:, memory:"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"store": "lmbd:x"}, f"{STORE} = \"lmbd:x\": {ONE_OF} (did you mean 'lmdb:'?)"),
+        ({"store": "what"}, f'{STORE} = "what": {ONE_OF}'),
+        ({"store": "memory:./x"}, "listener[0].options: store = 'memory:./x': memory: takes no place"),
+    ],
+)
+def test_options_that_can_not_be_right_are_mistakes(options: dict[str, object], sentence: str) -> None:
+    with PoolProcess.run(kv_toml(workers=1, **options), wait=False) as refused:
+        assert refused.wait() == 2
+        assert refused.stderr.partition("\n")[2].strip().startswith(sentence)
 
 
 def test_the_temporary_store_is_removed(pool: Pools, clients: Clients) -> None:
