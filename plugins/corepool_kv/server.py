@@ -54,6 +54,7 @@ class Server:
         :raises StoreError: it can't be opened.
         """
         self.options = options
+        self.password = options.expected
         self.pid = os.getpid()
         self.slot = worker.slot
         self.began_s = time.monotonic()
@@ -85,7 +86,7 @@ class Server:
         self.connections += 1
         # Unlike those of any other worker.
         number = self.pid << 32 | next(self._numbers)
-        authenticated = not self.options.password
+        authenticated = not self.password
         conn.session = self.sessions[number] = Session(self, conn, number, authenticated=authenticated)
 
     def resume(self, conn: Connection[Session], state: bytes) -> None:
@@ -95,7 +96,7 @@ class Server:
         """
         conn.half_open = True
         session = Session.thaw(self, conn, state)
-        session.needs_password = bool(self.options.password)
+        session.needs_password = bool(self.password)
         conn.session = self.sessions[session.number] = session
 
     def end(self, session: Session) -> None:

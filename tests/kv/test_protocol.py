@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import socket
 import tracemalloc
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kv_client import Client, kv_toml
+from operated import reload_by_signal
 
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect, receive_all, receive_exactly
@@ -21,6 +23,7 @@ from corepool_kv.requests import CarefulReader, ProtocolError, RequestLimits, Re
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from corepool.testing.pools import Pools
 
@@ -285,12 +288,63 @@ ONE_OF = "expected NAME:PLACE with one of lmdb:, memory:"
         ({"store": "lmbd:x"}, f"{STORE} = \"lmbd:x\": {ONE_OF} (did you mean 'lmdb:'?)"),
         ({"store": "what"}, f'{STORE} = "what": {ONE_OF}'),
         ({"store": "memory:./x"}, "listener[0].options: store = 'memory:./x': memory: takes no place"),
+        ({"password": "x" * 9000}, "listener[0].options: the password has more than 8192 bytes"),
+        (
+            {"password_file": "none"},
+            'listener[0].options.password_file = "none": can\'t be read: No such file or directory',
+        ),
+        ({"password_file": "."}, 'listener[0].options.password_file = ".": can\'t be read: Is a directory'),
+        ({"password_file": "/dev/null"}, 'listener[0].options.password_file = "/dev/null": is no file'),
     ],
 )
 def test_options_that_can_not_be_right_are_mistakes(options: dict[str, object], sentence: str) -> None:
     with PoolProcess.run(kv_toml(workers=1, **options), wait=False) as refused:
         assert refused.wait() == 2
         assert refused.stderr.partition("\n")[2].strip().startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "options", "sentence"),
+    [
+        (b"sesame\n", 0o644, {}, "everybody may read it: chmod o-r secret"),
+        (b"\n", 0o600, {}, "there is nothing in it"),
+        (b"x", 0o600, {"password": "y"}, "`password` and `password_file`: one of them says it"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_a_mistake(
+    tmp_path: Path, content: bytes, mode: int, options: dict[str, object], sentence: str
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(content)
+    secret.chmod(mode)
+    toml = kv_toml(workers=1, password_file=str(secret), **options)
+    with PoolProcess.run(toml, wait=False) as refused:
+        assert refused.wait() == 2
+        assert refused.stderr.endswith(f": {sentence}\n")
+
+
+def test_a_password_from_a_file_is_read_again_at_a_reload(pool: Pools, clients: Clients, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o640)
+    secret.write_bytes(b"s\xffsame \r\n")
+    running = pool(kv_toml(password_file=str(secret), store=f"lmdb:{tmp_path}/data"))
+    client = clients(running)
+    assert str(client("AUTH", "sesame")).startswith("WRONGPASS")
+    assert client("AUTH", b"s\xffsame ") == b"OK"
+    assert client("SET", "a", "1") == b"OK"
+
+    secret.write_bytes(b"another")
+    reload_by_signal(running)
+    newcomer = clients(running)
+    assert str(newcomer("AUTH", b"s\xffsame ")).startswith("WRONGPASS")
+    assert newcomer("AUTH", "another") == b"OK"
+    assert newcomer("GET", "a") == b"1"
+
+    secret.chmod(0o644)
+    running.send_signal(signal.SIGHUP)
+    wait_until(lambda: "reload refused" in running.stderr)
+    assert "everybody may read it" in running.stderr
+    assert clients(running)("AUTH", "another") == b"OK"
 
 
 def test_the_temporary_store_is_removed(pool: Pools, clients: Clients) -> None:

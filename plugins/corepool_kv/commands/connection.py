@@ -40,7 +40,7 @@ def select(server: Server, session: Session, args: list[bytes]) -> Reply:  # noq
 def auth(server: Server, session: Session, args: list[bytes]) -> Reply:
     if len(args) > 2:
         raise Error("ERR syntax error")
-    if len(args) == 1 and not server.options.password:
+    if len(args) == 1 and not server.password:
         raise Error(_NOT_CONFIGURED)
     _authenticate(server, session, args[0] if len(args) == 2 else b"default", args[-1])
     return OK
@@ -137,7 +137,7 @@ def _set_info(session: Session, attribute: bytes, value: bytes) -> None:
 
 
 def _authenticate(server: Server, session: Session, user: bytes, password: bytes) -> None:
-    expected = server.options.password.encode()
+    expected = server.password
     if user != b"default" or (expected and not hmac.compare_digest(password, expected)):
         raise Error(_WRONG)
     session.authenticate()
