@@ -67,7 +67,7 @@ class Admin:
         reader = conn.session
         reader.feed(conn.recv())
         if reader.is_wrong:
-            conn.send(_response("400 Bad Request", _TEXT, b"not a request that is answered here\n", closes=True))
+            conn.send(_response("400 Bad Request", _TEXT, b"bad request\n", closes=True))
             conn.close()
         elif not conn.busy:
             self._serve_next(conn)
@@ -104,7 +104,7 @@ class Admin:
         if method not in {"GET", "HEAD"}:
             return "405 Method Not Allowed", _TEXT, b"GET and HEAD are answered\n"
         if path not in {"/livez", "/readyz", "/status", "/metrics"}:
-            return "404 Not Found", _TEXT, b"there are /livez, /readyz, /status and /metrics\n"
+            return "404 Not Found", _TEXT, b"try /livez, /readyz, /status or /metrics\n"
         try:
             told = await asyncio.wait_for(self._ask(), self._options.timeout)
         except TimeoutError:
