@@ -21,6 +21,8 @@ class Kv:
 
     Options = KvOptions
 
+    counts_requests = True
+
     try_it = "printf 'SET greeting hello\\nGET greeting\\n' | nc -N {host} {port}"
 
     def __init__(self, options: KvOptions) -> None:

@@ -62,6 +62,7 @@ class Server:
         self.connections = 0
         self.commands_run = 0
         self._numbers = itertools.count(1)
+        self._worker = worker
         self._store = store
         store.open(worker.workers)
         self._execution = Execution(store, options, worker)
@@ -149,6 +150,7 @@ class Server:
             out.clear()
             self._refuse(session, error)
         self.commands_run += served
+        self._worker.requests += served
         if out:
             conn.send(out[0] if len(out) == 1 else b"".join(out))
         self._execution.end_event()

@@ -347,6 +347,16 @@ def test_a_password_from_a_file_is_read_again_at_a_reload(pool: Pools, clients: 
     assert clients(running)("AUTH", "another") == b"OK"
 
 
+def test_a_request_is_a_command(kv: PoolProcess, clients: Clients) -> None:
+    client = clients(kv)
+    client.send_all([("PING",)] * 16)
+    assert [client.receive() for _ in range(16)] == [b"PONG"] * 16
+    assert client("SET", "a", "x" * 3_000_000) == b"OK"
+    assert str(client("NOTHING")).startswith("ERR unknown command")
+    wait_until(lambda: kv.status()["totals"]["requests"] >= 18)
+    assert kv.status()["totals"]["requests"] == 18
+
+
 def test_the_temporary_store_is_removed(pool: Pools, clients: Clients) -> None:
     running = pool(kv_toml(), environment={"TMPDIR": "."})
     clients(running)("SET", "a", "1")
