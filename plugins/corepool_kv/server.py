@@ -101,8 +101,13 @@ class Server:
         conn.session = self.sessions[session.number] = session
 
     def end(self, session: Session) -> None:
-        """Forget a client."""
+        """Forget a client, with what it has waiting: that was never acknowledged.
+
+        Else one that connects again and again would have any amount wait, for no limit counts it any more.
+        """
         self.sessions.pop(session.number, None)
+        session.waiting.clear()
+        session.ending = True
 
     def receive(self, session: Session) -> None:
         """Serve what has arrived."""

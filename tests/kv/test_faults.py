@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
+import struct
 import threading
 import time
 from contextlib import contextmanager
@@ -21,7 +23,6 @@ from corepool.testing.sockets import connect
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterator
 
     from corepool.testing.pool import PoolProcess
@@ -247,6 +248,26 @@ def test_what_waits_for_the_disk_is_bounded(
         stream = memoryview(b"".join(map(encode, commands)) * 600)
         sent = send_while_it_is_read(writer.sock, stream, lambda: reader("PING"))
         assert sent < 30_000_000
+
+
+def test_what_waits_of_a_client_that_has_gone_is_forgotten(pool: Pools, clients: Clients, tmp_path: Path) -> None:
+    slow = tmp_path / "slow"
+    environment = {"LD_PRELOAD": str(compile_preload("disk", tmp_path)), "TEST_DISK_WAITS": str(slow)}
+    running = pool(kv_toml(workers=1, durability="always"), environment=environment)
+    writer, gone, reader = (clients(running) for _ in range(3))
+    os.mkfifo(slow)
+    writer.send("SET", "a", "x")
+    with release_one(slow) as release:
+        assert reader("GET", "a") is None  # so the commit has begun, or begins now
+        gone.send("SET", "b", "x")
+        assert reader("GET", "b") is None
+        gone.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        gone.sock.close()
+        wait_until(lambda: reader("CLIENT", "LIST").count(b" addr=") == 2)
+        writer.send("SET", "c", "x")
+        release(20)
+        assert [writer.receive(), writer.receive()] == [b"OK", b"OK"]
+        assert reader("MGET", "a", "b", "c") == [b"x", None, b"x"]
 
 
 def send_while_it_is_read(sock: socket.socket, data: memoryview, ping: Callable[[], Any]) -> int:

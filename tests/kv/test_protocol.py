@@ -18,6 +18,7 @@ from operated import reload_by_signal
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect, receive_all, receive_exactly
 from corepool.testing.waiting import wait_until
+from corepool_kv.glob import Glob
 from corepool_kv.options import KvOptions
 from corepool_kv.requests import CarefulReader, ProtocolError, RequestLimits, RequestReader
 
@@ -432,6 +433,28 @@ def test_exec_forgets_a_key_whose_watch_had_to_wait(kv: PoolProcess, clients: Cl
     other("SET", "a", "2")
     client.send_all([("MULTI",), ("GET", "a"), ("EXEC",)])
     assert [client.receive() for _ in range(3)][-1] == [b"2"]
+
+
+def test_a_pattern_takes_little_memory() -> None:
+    tracemalloc.start()
+    try:
+        glob = Glob(b"[\x01-\xfe]" * 13_107)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert most < 10_000_000
+    assert glob.matches(b"a" * 13_107)
+    assert not glob.matches(b"a" * 13_106 + b"\xff")
+
+
+def test_a_scan_lists_so_many_keys_at_most(pool: Pools, clients: Clients) -> None:
+    client = clients(pool(kv_toml(workers=1, store="memory:")))
+    client("MSET", *(word for number in range(10_100) for word in (number, "x")))
+    cursor, keys = client("SCAN", "0", "COUNT", "1000000000")
+    assert len(keys) < 10_100
+    end, rest = client("SCAN", cursor, "COUNT", "1000000000")
+    assert (end, len({*keys, *rest})) == (b"0", 10_100)
 
 
 def test_a_store_in_memory_has_its_limit_too(pool: Pools, clients: Clients) -> None:
