@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from corepool.config.settings import ListenerSettings, PoolSettings, Settings
     from corepool.identity import Identity
-    from corepool.registry import Kind, Registry
+    from corepool.registry import Kind, Made, Registry
 
 log = logging.getLogger(__name__)
 
@@ -144,18 +144,13 @@ class Plan:
     def _configuration(self, index: int, bound: Sequence[BoundSocket], identity: Identity) -> Configuration:
         settings, scaler = self._settings.pools[index], self._scalers[index]
         assert scaler is not None
-        match settings.workers:
-            case "auto":
-                least = most = available_cpus()
-            case WorkersRange(min=least, max=most):
-                pass
-            case int(least):
-                most = least
+        least, most = _workers_of(settings)
         return Configuration(_within_descriptor_limit(settings), identity, scaler, least, most, tuple(bound))
 
     def _make_scaler(self, where: str, pool: PoolSettings) -> Scaler | None:
         options = dict(pool.scaler_options)
-        scaler = self._create("scalers", pool.scaler, options, f"{where}.scaler", f"{where}.scaler_options")
+        made = self._create("scalers", pool.scaler, options, f"{where}.scaler", f"{where}.scaler_options")
+        scaler = None if made is None else made.plugin
         if scaler is not None and not isinstance(scaler, Scaler):
             self._add(f"{where}.scaler: {pool.scaler!r} does not derive from corepool.Scaler")
             return None
@@ -170,17 +165,18 @@ class Plan:
         else:
             dispatcher_name, dispatcher_where = settings.dispatcher, f"{where}.dispatcher"
             dispatcher_options = dict(settings.dispatcher_options)
-        protocol = self._create(
+        made = self._create(
             "protocols", settings.protocol, dict(settings.options), where + ".protocol", where + ".options"
         )
-        dispatcher = self._create(
+        chooser = self._create(
             "dispatchers",
             dispatcher_name,
             dispatcher_options,
             dispatcher_where,
             dispatcher_where + "_options",
         )
-        extensions = [
+        dispatcher = None if chooser is None else chooser.plugin
+        created = [
             self._create(
                 "extensions",
                 name,
@@ -190,29 +186,41 @@ class Plan:
             )
             for position, name in enumerate(settings.extensions)
         ]
+        extensions = [each for each in created if each is not None]
         if dispatcher is not None and not isinstance(dispatcher, Dispatcher):
             self._add(f"{dispatcher_where}: {dispatcher_name!r} does not derive from corepool.Dispatcher")
             return None
-        if protocol is None or dispatcher is None or None in extensions:
+        if made is None or dispatcher is None or len(extensions) < len(created):
             return None
+        protocol, made_with = made.plugin, tuple(each.options for each in (made, *extensions))
         before = self._serving.get(settings.name)
         if (
             before is not None
             and _are_same_plugins(before.settings, settings)
+            and before.made_with == made_with
             and type(before.protocol) is type(protocol)
         ):
             protocol, chain = before.protocol, before.chain
         else:
             try:
-                chain = Chain(protocol, extensions)
+                chain = Chain(protocol, [each.plugin for each in extensions])
             except PluginError as error:
                 self._add(f"{where}: {error}")
                 return None
+        can_share: object = getattr(protocol, "max_workers", None)
+        workers = _workers_of(pool)[1]
+        if isinstance(can_share, int) and workers > can_share:
+            self._add(
+                f"{its_place}.workers: {where} can't be served by {workers} workers: "
+                f"protocol {settings.protocol!r} with these options is for {can_share}"
+            )
         example: object = getattr(protocol, "try_it", "")
         if settings.keep_on_crash:
             for obstacle in _obstacles(settings, dispatcher_name, dispatcher, chain):
                 self._add(f"{where}.keep_on_crash = true: {obstacle}")
-        return Listener(index, pool_index, settings, dispatcher_name, dispatcher, protocol, chain, str(example))
+        return Listener(
+            index, pool_index, settings, dispatcher_name, dispatcher, protocol, chain, made_with, str(example)
+        )
 
     def _add_endpoint(self, where: str, index: int, url: str) -> None:
         try:
@@ -220,9 +228,10 @@ class Plan:
         except ValueError as error:
             self._add(f"{where} = {spell_value(url)}: {error}")
             return
-        transport = self._create("transports", endpoint.scheme, endpoint.query, f"{where} = {spell_value(url)}", where)
-        if transport is None:
+        made = self._create("transports", endpoint.scheme, endpoint.query, f"{where} = {spell_value(url)}", where)
+        if made is None:
             return
+        transport = made.plugin
         if not isinstance(transport, Transport):
             self._add(f"{where}: {endpoint.scheme!r} does not derive from corepool.Transport")
             return
@@ -237,7 +246,7 @@ class Plan:
 
     def _create(
         self, kind: Kind, name: str, options: Mapping[str, object], where: str, options_where: str
-    ) -> object | None:
+    ) -> Made | None:
         try:
             return self._registry.create(kind, name, options, options_where)
         except PluginError as error:
@@ -252,6 +261,18 @@ class Plan:
     def _add(self, mistake: str) -> None:
         if mistake not in self.mistakes:
             self.mistakes.append(mistake)
+
+
+def _workers_of(pool: PoolSettings) -> tuple[int, int]:
+    """Give the least and the most workers of a pool."""
+    match pool.workers:
+        case "auto":
+            least = most = available_cpus()
+        case WorkersRange(min=least, max=most):
+            pass
+        case int(least):
+            most = least
+    return least, most
 
 
 def _are_same_plugins(old: ListenerSettings, new: ListenerSettings) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import ValidationError
 
@@ -35,6 +35,13 @@ class Plugin:
     distribution: str
     version: str
     target: str
+
+
+class Made(NamedTuple):
+    """A plugin as the configuration wants it, and the options it was made with."""
+
+    plugin: object
+    options: Options | None
 
 
 class Registry:
@@ -97,7 +104,7 @@ class Registry:
             )
         return loaded
 
-    def create(self, kind: Kind, name: str, options: Mapping[str, object], where: str) -> object:
+    def create(self, kind: Kind, name: str, options: Mapping[str, object], where: str) -> Made:
         """Load a plugin and make an instance of it with `options`.
 
         :param where: key path of the options in the configuration, for messages.
@@ -110,14 +117,14 @@ class Registry:
             if options:
                 singular = kind.removesuffix("s")
                 raise ConfigError([f"{where}: {singular} {name!r} takes no options; got {', '.join(options)}"])
-            return plugin()
+            return Made(plugin(), None)
         if not (isinstance(model, type) and issubclass(model, Options)):
             raise PluginError(f"{plugin.__module__}.{plugin.__qualname__}.Options must derive from corepool.Options")
         try:
             validated = model.model_validate(dict(options))
         except ValidationError as error:
             raise ConfigError(describe_mistakes(error, model, where)) from None
-        return plugin(validated)
+        return Made(plugin(validated), validated)
 
 
 def _distribution(entry: EntryPoint) -> str:

@@ -17,13 +17,14 @@ from corepool.registry import Registry
 def check(config: Config = None) -> None:
     """Tell every mistake of a configuration.
 
-    If there are none, print it with every default filled in.
+    If there are none, print it with every default filled in, and without the secrets.
     """
     from corepool.cli.toml import resolved  # noqa: PLC0415
 
-    settings = settle(draft_of_file(config, Overrides(environment=os.environ)), Registry())
+    registry = Registry()
+    settings = settle(draft_of_file(config, Overrides(environment=os.environ)), registry)
     typer.echo(f"# {config or DEFAULT_CONFIG}: no mistakes. With every default filled in it reads:\n")
-    typer.echo(resolved(settings), nl=False)
+    typer.echo(resolved(settings, registry), nl=False)
 
 
 def config(path: Config = None, *, as_json: AsJson = False) -> None:
@@ -31,11 +32,13 @@ def config(path: Config = None, *, as_json: AsJson = False) -> None:
 
     From the file, the environment (COREPOOL_SECTION_KEY), or nowhere: then it is the default.
     """
-    draft = draft_of_file(path, Overrides(environment=os.environ))
-    settings = settle(draft, Registry()).model_dump(mode="json")
+    from corepool.cli.shown import shown  # noqa: PLC0415
+
+    draft, registry = draft_of_file(path, Overrides(environment=os.environ)), Registry()
+    tables = shown(settle(draft, registry), registry)
     lines: list[tuple[str, object, str]] = []
-    for section, value in settings.items():
-        for number, table in enumerate(value) if isinstance(value, list) else [(None, value)]:
+    for section, content in tables.items():
+        for number, table in enumerate(content) if isinstance(content, list) else [(None, content)]:
             where = section if number is None else f"{section}[{number}]"
             lines += [(f"{where}.{key}", each, draft.origin(f"{where}.{key}")) for key, each in table.items()]
     if as_json:

@@ -9,12 +9,12 @@ could have meant.
 from __future__ import annotations
 
 import re
-import types
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Union, get_args, get_origin
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import BaseModel
 
+from corepool.config.annotations import below, holds_secret, members_of
 from corepool.config.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -79,14 +79,14 @@ def describe_mistakes(error: ValidationError, model: type[BaseModel], where: str
 
 def find_mistakes(error: ValidationError, model: type[BaseModel], where: str = "") -> list[Mistake]:
     """Group the errors in `error` by the value they are about, in the order of the first of each."""
-    grouped: dict[KeyPath, tuple[type[BaseModel] | None, list[ErrorDetails]]] = {}
+    grouped: dict[KeyPath, tuple[_Place, list[ErrorDetails]]] = {}
     for detail in error.errors(include_url=False):
         if not _is_echo(detail):
-            path, table = _locate(detail["loc"], model)
-            grouped.setdefault(path, (table, []))[1].append(detail)
+            place = _locate(detail["loc"], model)
+            grouped.setdefault(place.path, (place, []))[1].append(detail)
     return [
-        Mistake(path, _sentence(join_path(where, path), details, _hint(path, table, model, where)))
-        for path, (table, details) in grouped.items()
+        Mistake(path, _sentence(join_path(where, path), details, place, _hint(path, place.table, model, where)))
+        for path, (place, details) in grouped.items()
     ]
 
 
@@ -122,14 +122,14 @@ def spell_value(value: object) -> str:
     return spelt if len(spelt) <= _SHOWN else f"{spelt[: _SHOWN - 3]}..."
 
 
-def _sentence(place: str, details: Sequence[ErrorDetails], hint: str) -> str:
+def _sentence(where: str, details: Sequence[ErrorDetails], place: _Place, hint: str) -> str:
     kinds = {detail["type"] for detail in details}
     if "extra_forbidden" in kinds:
-        return f"{place}: unknown key{hint}"
+        return f"{where}: unknown key{hint}"
     if "missing" in kinds:
-        return f"{place}: missing; it has no default"
+        return f"{where}: missing; it has no default"
     value = details[0]["input"]
-    shown = place if isinstance(value, dict | BaseModel) else f"{place} = {spell_value(value)}"
+    shown = where if place.is_secret or isinstance(value, dict | BaseModel) else f"{where} = {spell_value(value)}"
     # A dict for an ordered set: members of a union often expect the same.
     expected = dict.fromkeys(text for detail in details if (text := _expectation(detail)))
     if expected:
@@ -182,59 +182,38 @@ def _hint(path: KeyPath, table: type[BaseModel] | None, root: type[BaseModel], w
 # --- walking the model along a path --------------------------------------------------------------
 
 
-def _locate(loc: tuple[str | int, ...], model: type[BaseModel]) -> tuple[KeyPath, type[BaseModel] | None]:
-    """Turn pydantic's location into the key path, and find the model of the table that holds its last key."""
+class _Place(NamedTuple):
+    """Where a value is: its key path, the model of the table that holds its last key, whether it may be shown."""
+
+    path: KeyPath
+    table: type[BaseModel] | None
+    is_secret: bool
+
+
+def _locate(loc: tuple[str | int, ...], model: type[BaseModel]) -> _Place:
+    """Turn pydantic's location into that of the file."""
     path: list[str | int] = []
     holder: object = None
     here: object = model
+    is_secret = False
     for index, part in enumerate(loc):
-        members = _members(here)
+        members = members_of(here)
         if len(members) > 1:  # pydantic puts the member's name between the value and what is below it
-            below = loc[index + 1] if index + 1 < len(loc) else None
-            here = _chosen(members, part, below)
+            here = _chosen(members, part, loc[index + 1] if index + 1 < len(loc) else None)
         elif part != "[key]":  # pydantic's mark of a wrong key rather than a wrong value
             path.append(part)
-            holder, here = members[0], _below(members[0], part)
-    return tuple(path), holder if isinstance(holder, type) and issubclass(holder, BaseModel) else None
+            holder, here = members[0], below(members[0], part)
+            is_secret = is_secret or holds_secret(here)
+    table = holder if isinstance(holder, type) and issubclass(holder, BaseModel) else None
+    return _Place(tuple(path), table, is_secret)
 
 
-def _members(annotation: object) -> list[object]:
-    """List what a value may be, None aside: one thing, or the members of a union."""
-    if hasattr(annotation, "__value__"):  # type X = ...
-        return _members(annotation.__value__)
-    if get_origin(annotation) is Annotated:
-        return _members(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [part for arg in get_args(annotation) if arg is not types.NoneType for part in _members(arg)]
-    return [annotation]
-
-
-def _chosen(members: list[object], tag: str | int, below: str | int | None) -> object:
-    """Find the member of a union that pydantic means by `tag`, or else one that has something at `below`."""
+def _chosen(members: list[object], tag: str | int, part: str | int | None) -> object:
+    """Find the member of a union that pydantic means by `tag`, or else one that has something at `part`."""
     for member in members:
         if getattr(member, "__name__", None) == tag:
             return member
-    return next((member for member in members if below is not None and _below(member, below) is not None), None)
-
-
-def _below(annotation: object, part: str | int) -> object:
-    """Give the annotation of the element or key `part` of a value; None where that can't be known."""
-    arguments = get_args(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        for name, field in annotation.model_fields.items():
-            if part in (name, field.alias):
-                return field.annotation
-        return None
-    origin = get_origin(annotation)
-    if isinstance(part, str) and origin is dict:
-        return arguments[1]
-    if isinstance(part, int) and origin in (list, set, frozenset):
-        return arguments[0]
-    if isinstance(part, int) and origin is tuple:
-        if arguments[-1] is Ellipsis:
-            return arguments[0]
-        return arguments[part] if part < len(arguments) else None
-    return None
+    return next((member for member in members if part is not None and below(member, part) is not None), None)
 
 
 def _keys(table: type[BaseModel]) -> list[str]:
@@ -249,11 +228,11 @@ def _tables(
         yield f"[{'.'.join(home)}]", _keys(table)
     for name, field in table.model_fields.items():
         told: list[object] = []  # of a table that may also be one of several, the simple form is told
-        for member in _members(field.annotation):
-            element = _below(member, 0)
+        for member in members_of(field.annotation):
+            element = below(member, 0)
             nested = member if element is None else element
             if isinstance(nested, type) and issubclass(nested, BaseModel) and nested not in (*inside, *told):
                 told.append(nested)
-                below = (*home, field.alias or name)
-                for heading, keys in _tables(nested, below, (*inside, table)):
+                its_home = (*home, field.alias or name)
+                for heading, keys in _tables(nested, its_home, (*inside, table)):
                     yield heading if element is None else f"[{heading}]", keys

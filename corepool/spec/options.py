@@ -11,6 +11,12 @@ class Options(BaseModel):
 
     `Duration` and `Size` are types for fields that may be written "30s" and "64MiB", as those of the core; the values
     are seconds and bytes. With `DurationOrOff` and `SizeOrOff` 0 is allowed.
+
+    What a validator raises as ValueError is a mistake of the configuration, told by `corepool check` with its place.
+    The value of a field that is a SecretStr or SecretBytes of pydantic's is told nowhere: `corepool check`, `corepool
+    config` and mistakes have asterisks for it, or nothing. (A transport's options stand in a URL, which is shown: it
+    takes a secret from a file.) Plugins whose options are equal to those before a reload are kept, so a validator that
+    reads a file sees to it that what it has read is part of them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)

@@ -73,7 +73,7 @@ class ExtensionContract:
 
     def make(self) -> object:
         """Make an instance as a pool would."""
-        return Registry().create("extensions", self.name, self.options, "options")
+        return Registry().create("extensions", self.name, self.options, "options").plugin
 
     def test_lets_a_connection_through_and_its_bytes_as_they_are(self, pool: PoolProcess) -> None:
         with pool.connect() as client:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from corepool.config.mistakes import describe_mistakes, spell_value
 from corepool.config.settings import Settings
@@ -88,6 +88,37 @@ def test_too_few_items_are_not_reported_when_the_items_themselves_are_wrong() ->
 
 def test_a_section_that_is_no_table_is_one_mistake() -> None:
     assert mistakes({"pool": 3, "listener": [LISTENER]}) == ["pool = 3: expected a table"]
+
+
+class Secret(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    token: SecretStr | None = None
+    tokens: list[SecretStr] = []
+    by_name: dict[str, SecretStr | int] = {}
+
+    @field_validator("token")
+    @classmethod
+    def _is_secret(cls, token: SecretStr) -> SecretStr:
+        if token.get_secret_value() == "hunter2":
+            raise ValueError("too well known")
+        return token
+
+
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        ({"token": "hunter2"}, "o.token: too well known"),
+        ({"token": ["hunter2"]}, "o.token: expected text in quotes"),
+        ({"tokens": "hunter2"}, "o.tokens: expected an array"),
+        ({"tokens": [7772]}, "o.tokens[0]: expected text in quotes"),
+        ({"by_name": {"a": ["hunter2"]}}, "o.by_name.a: expected text in quotes or a whole number"),
+        ({"tokne": "hunter2"}, "o.tokne: unknown key (did you mean 'token'?)"),
+    ],
+)
+def test_a_mistake_in_a_secret_does_not_tell_it(raw: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Secret.model_validate(raw)
+    assert describe_mistakes(caught.value, Secret, "o") == [sentence]
 
 
 class Backend(BaseModel):
