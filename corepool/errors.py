@@ -30,7 +30,7 @@ class CorepoolError(Exception):
 
 
 class ThawRefusedError(CorepoolError):
-    """A connection that began in another worker can't be gone on with in this one."""
+    """A connection that began in another worker can't be resumed in this one."""
 
 
 class ConfigError(CorepoolError):

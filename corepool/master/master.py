@@ -383,7 +383,7 @@ class Master:
                 if bound.socket.fileno() == listening_fd:
                     pool.dispatch.adopt([Handoff(fd, bound.index, None, frozen)])
                     return
-        self._complaint.warn("connections lost: those of the old master from listeners that there are no more")
+        self._complaint.warn("connections from the old master dropped: their listener no longer exists")
         os.close(fd)
 
     @property

@@ -290,7 +290,7 @@ class Supervisor:
         try:
             entry.channel.send(message)
         except ChannelFullError:
-            log.warning("worker not told slot=%s pid=%d what=%s", entry.name, entry.pid, message.kind.name)
+            log.warning("order not delivered slot=%s pid=%d kind=%s", entry.name, entry.pid, message.kind.name)
         except PeerGoneError:
             pass  # it is dead already; its pidfd tells
 
@@ -337,7 +337,7 @@ class Supervisor:
 
     def _expect_exit(self, entry: WorkerEntry, timeout_s: float) -> None:
         def on_deadline() -> None:
-            log.warning("worker does not leave slot=%s pid=%d; killing it", entry.name, entry.pid)
+            log.warning("worker did not exit in time slot=%s pid=%d; killing it", entry.name, entry.pid)
             self.kill(entry, ExitCause.STOPPED)
 
         self._set_deadline(entry, timeout_s, on_deadline)

@@ -402,7 +402,7 @@ class WorkerPool:
         records = unpack(message.payload)
         entry.row.cells[Cell.TAKEN_BACK] += len(records)
         if len(fds) < len(records):
-            log.error("out of descriptors: %d connections that were to be moved are lost", len(records) - len(fds))
+            log.error("out of descriptors: %d connections lost while being moved", len(records) - len(fds))
         handoffs = [
             Handoff(fd, message.listener, None, record, entry.pid, berth_of(record))
             for fd, record in zip(fds, records, strict=False)
@@ -543,7 +543,7 @@ class WorkerPool:
         if cause is ExitCause.REPLACED:
             self._fail_roll(f"worker {heir.name} could not boot: {report}")
         else:
-            log.error("worker keeps its place slot=%s: its successor could not boot: %s", heir.name, report)
+            log.error("worker stays slot=%s: its successor could not boot: %s", heir.name, report)
             for entry in self.workers.predecessors(heir):
                 entry.kept_until = self._loop.time() + self.serving.pool.respawn_delay_max
         self._start_heirs()

@@ -271,7 +271,7 @@ def test_what_was_busy_in_two_crashes_is_not_served_a_third_time(pool: Pools, tm
     with connect(url) as idle, connect(url) as deadly:
         deadly.sendall(b"die\n")
         assert receive_all(deadly) == b""
-        assert "connection closed: it was busy in 2 crashes" in running.stderr
+        assert "connection closed: it was in progress during 2 worker crashes" in running.stderr
         assert running.status()["totals"]["restarts"] >= 1
         wait_until(running.workers)
         idle.sendall(b"\n")
