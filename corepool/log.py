@@ -85,7 +85,13 @@ class LogHandler(logging.Handler):
             return
         if self._dropped:
             lost = logging.LogRecord(
-                __name__, logging.WARNING, __file__, 0, "%d log lines dropped: the reader is not keeping up", (self._dropped,), None
+                __name__,
+                logging.WARNING,
+                __file__,
+                0,
+                "%d log lines dropped: the reader is not keeping up",
+                (self._dropped,),
+                None,
             )
             line = f"{self.format(lost)}\n{line}"
         data = line.encode(errors="backslashreplace") + b"\n"

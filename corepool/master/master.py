@@ -133,7 +133,7 @@ class Master:
     def start(self) -> None:
         """Fork the first generation."""
         for pool in self._pools.serving.values():
-            pool.call_hooks("on_start", pool.info())
+            pool.start_plugins()
         # Once, before the first fork, and never thawed: a collection writes to every object's header, and each
         # write in the master takes a shared page away from the workers (12 MB a worker instead of 3). No
         # collection before it either: what it freed would be refilled by each worker, on pages of its own.
@@ -294,7 +294,7 @@ class Master:
         self._service_manager.close()
         self._loop.close()
         for pool in self._pools.serving.values():
-            pool.call_hooks("on_stop", pool.info())
+            pool.stop_plugins()
         if self._signals is not None:
             self._signals.restore()
 

@@ -85,7 +85,7 @@ class Reload:
         brought = [each for each in configurations if each.name not in pools.serving]
         pools.arriving = pools.make(brought, self.generation)
         for arriving in pools.arriving.values():
-            arriving.call_hooks("on_start", arriving.info())
+            arriving.start_plugins()
             arriving.start()  # and not `open`: its sockets may still be another pool's
         for pool, configuration in rolling:
             if self.is_running:

@@ -14,7 +14,6 @@ from signal import SIGTERM
 from typing import TYPE_CHECKING, Protocol
 
 from corepool.errors import ControlError
-from corepool.guards import HOOK_ERRORS
 from corepool.ipc.frozen import berth_of, unpack
 from corepool.ipc.messages import MOVE_ORDER, Kind, Message
 from corepool.ipc.scoreboard import Cell, held, listener_cell
@@ -22,6 +21,7 @@ from corepool.master.balance import Balance, excess
 from corepool.master.dispatch import Dispatch
 from corepool.master.front import Front
 from corepool.master.ledger import Handoff
+from corepool.master.plugins import Plugins, call_hooks
 from corepool.master.recycling import Limits, Usage
 from corepool.master.respawn import Respawns
 from corepool.master.scaling import Scaling
@@ -33,10 +33,9 @@ from corepool.master.workers import WorkerEntry, Workers
 from corepool.spec.types import ExitCause, ExitStatus, PoolInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from collections.abc import Set as AbstractSet
 
-    from corepool.chain import Chain
     from corepool.ipc.berths import Berths
     from corepool.ipc.scoreboard import Scoreboard
     from corepool.ipc.seat import Seat
@@ -143,6 +142,7 @@ class WorkerPool:
             shared.owner.on_stray,
         )
         self.front = Front(shared.loop, self.dispatch, shared.paused)
+        self.dispatch.on_full = self.front.pause
         self.dispatch.on_room = self._on_room
         self.dispatch.on_faulty = self._on_faulty
         # Who has served may have connections to hand back, and nothing else that can't wait for room.
@@ -156,8 +156,7 @@ class WorkerPool:
         self._is_rolling = False
         self._rolled: set[int] = set()
         """The slots that have had a worker of the coming configuration which was ready."""
-        self._outgoing: list[tuple[int, list[Chain]]] = []
-        """Plugins that no worker from some generation on has."""
+        self._plugins = Plugins()
         self._boot_report: str | None = None
         self._looks: list[Repetition] = []
         """What recurs as long as there are workers."""
@@ -292,18 +291,16 @@ class WorkerPool:
         return entry is not None
 
     def call_hooks(self, name: str, *values: object) -> None:
-        """Call a hook of every listener, in this process; one that fails costs nobody else."""
-        self._call(name, self.serving.chains, *values)
+        """Call a hook of the plugins that serve, in this process."""
+        call_hooks(self.serving.chains, name, *values)
 
-    def _call(self, name: str, chains: Iterable[Chain], *values: object) -> None:
-        for chain in chains:
-            hook = getattr(chain, name)
-            if hook is None:
-                continue
-            try:
-                hook(*values)
-            except HOOK_ERRORS:
-                log.exception("hook %s failed in the master", name)
+    def start_plugins(self) -> None:
+        """Let them begin, before the first fork."""
+        self._plugins.start(self.serving.chains, self.info())
+
+    def stop_plugins(self) -> None:
+        """Let all of them end, after the last worker."""
+        self._plugins.stop_others((), self.info())
 
     def info(self) -> PoolInfo:
         """Give the facts that hooks are told."""
@@ -323,7 +320,7 @@ class WorkerPool:
     def roll(self, generation: int, coming: Configuration) -> None:
         """Replace every worker by one that serves `coming`. A roll during a roll begins anew."""
         self._generation, self._coming = generation, coming
-        self._call("on_start", _only_in(coming, self.serving), self.info())
+        self._plugins.start(coming.chains, self.info())
         for pid in self._succession.abandon(frozenset(ExitCause)):
             self._retire_pid(pid)
         for entry in self.workers:
@@ -346,7 +343,6 @@ class WorkerPool:
     def commit(self, new: Configuration) -> None:
         """Serve what the workers were rolled to: none of them knows anything else. To be followed by `open`."""
         old, self.serving, self._coming = self.serving, new, None
-        self._outgoing.append((self._generation, _only_in(old, new)))
         self.dispatch.use(new.bound)
         self.dispatch.is_mixed = False
         if (new.least, new.most) != (old.least, old.most):  # else what `scale` or the scaler has chosen stays
@@ -362,7 +358,6 @@ class WorkerPool:
         coming, self._coming = self._coming, None
         if coming is None or self.is_stopping:
             return
-        self._outgoing.append((self._generation + 1, _only_in(coming, self.serving)))
         self.dispatch.is_mixed = not coming.is_like(self.serving)
         if self.dispatch.is_mixed:
             for entry in self.workers:
@@ -372,6 +367,7 @@ class WorkerPool:
                     self._succession.want(entry.slot, ExitCause.REPLACED)
                 elif entry.state is State.STARTING:
                     self._retire(entry, ExitCause.REPLACED)
+        self._stop_unused_plugins()
         self._start_heirs()
 
     # --- what happens
@@ -511,11 +507,8 @@ class WorkerPool:
 
     def _stop_unused_plugins(self) -> None:
         """Tell plugins that a reload has taken away of their end, once no worker has them any more."""
-        oldest = min((entry.generation for entry in self.workers), default=self._generation + 1)
-        over = [each for each in self._outgoing if each[0] <= oldest]
-        self._outgoing = [each for each in self._outgoing if each[0] > oldest]
-        for _, chains in over:
-            self._call("on_stop", chains, self.info())
+        configurations = [self.serving, self._coming or self.serving, *(entry.configuration for entry in self.workers)]
+        self._plugins.stop_others([chain for each in configurations for chain in each.chains], self.info())
 
     def _start_heirs(self) -> None:
         while (slot := self._succession.due()) is not None:
@@ -629,10 +622,6 @@ class WorkerPool:
         wanted = self._scaling.decide(self.serving, self.workers, self._loop.time())
         if wanted != self.workers.target:
             self.scale(wanted)
-
-
-def _only_in(configuration: Configuration, other: Configuration) -> list[Chain]:
-    return [chain for chain in configuration.chains if chain not in other.chains]
 
 
 def _how_it_ended(exit_status: ExitStatus) -> str:

@@ -235,7 +235,9 @@ class Service:
             else:
                 conn.thaw(frozen)
         except (OSError, ValueError) as error:  # ValueError: a master of another version has frozen it
-            self._complaint.warn("connection lost listener=%s: its state can't be restored: %s", self.listener.name, error)
+            self._complaint.warn(
+                "connection lost listener=%s: its state can't be restored: %s", self.listener.name, error
+            )
             self._drop(fd, berth)
 
     def thaw(self, conn: Connection, states: Sequence[State]) -> None:

@@ -150,7 +150,10 @@ def test_a_line_that_was_cut_short_spoils_no_other(tmp_path: Path) -> None:
         os.close(handler.fd)
         os.close(reader)
     assert rest == cut
-    assert [json.loads(line)["message"] for line in lines] == ["2 log lines dropped: the reader is not keeping up", "after"]
+    assert [json.loads(line)["message"] for line in lines] == [
+        "2 log lines dropped: the reader is not keeping up",
+        "after",
+    ]
 
 
 def test_a_client_can_neither_forge_a_line_nor_command_a_terminal() -> None:
