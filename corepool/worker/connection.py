@@ -374,6 +374,17 @@ class Connection:
         self._service.let_go(self, self._handle)
         self._handle = None
 
+    def give_up(self) -> None:
+        """Be closed, and nobody told: it could not begin."""
+        service = self._service
+        self._mask, self._reason = _GONE, CloseReason.ERROR
+        self._forget_output()
+        service.parked.discard(self)
+        service.reactor.discard(self._fd, self)
+        service.deadlines.forget(self)
+        service.reactor.close_later(service.wire.close, self._handle)
+        self._handle = self.session = None
+
     def leave_if_idle(self, quiet_since: float) -> None:
         """Close, if the connection is between requests and nothing more has arrived.
 
