@@ -16,6 +16,9 @@ class Probe:
     @hookimpl
     def on_worker_start(self, worker):
         self.loop = worker.loop
+        while os.path.exists("wait-to-boot"):
+            open(f"waits-{os.getpid()}", "w").close()
+            time.sleep(0.01)
         if os.path.exists("refuse-to-boot"):
             raise RuntimeError("told not to boot")
 

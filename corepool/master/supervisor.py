@@ -280,9 +280,9 @@ class Supervisor:
             return
 
     def forward(self, signum: int) -> None:
-        """Send a signal to every worker that handles it."""
+        """Send a signal to every worker that handles it: one that boots handles USR1 only."""
         for entry in self._workers:
-            if entry.was_ready:
+            if entry.was_ready or signum == signal.SIGUSR1:
                 self._signal(entry, signum)
 
     def tell(self, entry: WorkerEntry, message: Message) -> None:

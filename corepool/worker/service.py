@@ -225,6 +225,7 @@ class Service:
         number = self._tally.received()
         self._tally.moved_in(self.listener.index)
         berth = 0
+        conn: Connection | None = None
         try:
             frozen = Frozen.decode(record)
             berth = frozen.berth
@@ -235,10 +236,11 @@ class Service:
             else:
                 conn.thaw(frozen)
         except (OSError, ValueError) as error:  # ValueError: a master of another version has frozen it
-            self._complaint.warn(
-                "connection lost listener=%s: its state can't be restored: %s", self.listener.name, error
-            )
-            self._drop(fd, berth)
+            self._complaint.warn("connection lost listener=%s: it can't be restored: %s", self.listener.name, error)
+            self._drop(fd, berth, conn)
+        except HOOK_ERRORS:
+            log.exception("connection lost listener=%s", self.listener.name)
+            self._drop(fd, berth, conn)
 
     def thaw(self, conn: Connection, states: Sequence[State]) -> None:
         """Have its plugins go on with a connection, or close it, for they can't."""
@@ -264,15 +266,17 @@ class Service:
 
     def _begin(self, fd: int, number: int, berth: int) -> None:
         self._tally.began(self.listener.index)
+        conn: Connection | None = None
         try:
-            self._make(fd, number, berth).begin()
+            conn = self._make(fd, number, berth)
+            conn.begin()
         except OSError as error:
             # The peer is gone already, or epoll's watches are used up.
             log.warning("connection refused listener=%s reason=%s", self.listener.name, error)
-            self._drop(fd, berth)
+            self._drop(fd, berth, conn)
         except HOOK_ERRORS:
             log.exception("connection refused listener=%s: its transport failed", self.listener.name)
-            self._drop(fd, berth)
+            self._drop(fd, berth, conn)
 
     def release(self, conn: Connection, handle: Handle, reason: CloseReason, *, ended: bool) -> None:
         """Deal with a connection that has just left epoll: tell its hooks, count it, close its handle.
@@ -330,11 +334,14 @@ class Service:
         except OSError:
             return Address("unknown")
 
-    def _drop(self, fd: int, berth: int) -> None:
+    def _drop(self, fd: int, berth: int, conn: Connection | None) -> None:
         self._tally.ended(self.listener.index)
         if berth:
             self.berths.statuses[berth] = Status.CLOSED
-        os.close(fd)
+        if conn is None:
+            os.close(fd)
+        else:
+            conn.give_up()  # a stream, if it is one, owns the descriptor
 
     def end_output(self, handle: Handle) -> None:
         """Tell the peer that nothing more comes."""

@@ -232,6 +232,31 @@ def test_a_protocol_that_cannot_freeze_drains(pool: Pools, tmp_path: Path) -> No
     assert running.status()["totals"]["moved"] == 0
 
 
+@pytest.mark.parametrize("more", ["", "keep_on_crash = true"])
+def test_a_state_that_is_not_bytes_costs_nobody(pool: Pools, tmp_path: Path, more: str) -> None:
+    source = COUNTER.format(version=1).replace('return b"%d" % conn.session', "return str(conn.session)")
+    running = start_counter(pool, tmp_path, source, more, traceback=True)
+    url = f"unix://{tmp_path}/counter.sock"
+    with connect(url) as one, connect(url) as two:
+        for client in (one, two):
+            client.sendall(b"\n")
+            assert client.recv(10) == b"1\n"
+        one.sendall(b"\n")
+        assert one.recv(10) == b"2\n"
+        reload(running)
+        assert receive_all(one) == receive_all(two) == b""
+    wait_until(lambda: len(running.status()["workers"]) == 1, what="the one before has drained")
+    assert "counter.Counter: on_freeze gave str; it has to be bytes, or None" in running.stderr
+    assert "drain deadline passed" not in running.stderr
+    assert running.status()["totals"]["moved"] == 0
+
+
+def test_a_version_that_cannot_be_sent_is_a_mistake(pool: Pools, tmp_path: Path) -> None:
+    running = start_counter(pool, tmp_path, COUNTER.format(version=70_000), wait=False, exit_status=2)
+    running.wait()
+    assert "counter.Counter.frozen_version is 70000; expected 0 to 65535" in running.stderr
+
+
 def test_half_of_the_two_hooks_is_a_mistake(pool: Pools, tmp_path: Path) -> None:
     source = re.sub(r"    @hookimpl\n    def on_thaw.*", "", COUNTER.format(version=1), flags=re.DOTALL)
     running = start_counter(pool, tmp_path, source, wait=False, exit_status=2)

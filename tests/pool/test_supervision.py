@@ -234,6 +234,29 @@ def test_term_lets_a_busy_connection_finish_and_closes_idle_ones(pool: Pools) ->
     assert running.wait() == 0
 
 
+@pytest.mark.parametrize("dispatcher", ["least-connections", "kernel"])
+def test_nobody_is_let_in_while_the_pool_drains(pool: Pools, dispatcher: str) -> None:
+    running = pool(probe.config(pool=f'dispatcher = "{dispatcher}"'), files=probe.files())
+    busy = running.connect()
+    assert ask(busy, "hello") == "hello"
+    (url,) = running.urls()
+    busy.sendall(b"work 60\n")
+    wait_until(lambda: running.status()["totals"]["requests"] == 2)
+    running.send_signal(signal.SIGTERM)
+
+    def is_refused() -> bool:
+        try:
+            connect(url).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    wait_until(is_refused, what="the port is closed")
+    assert running.running, "and it still drains"
+    running.send_signal(signal.SIGINT)
+    assert running.wait() == 0
+
+
 def test_what_waits_at_a_paused_connection_is_served_before_the_end(pool: Pools) -> None:
     running = pool(probe.config(workers=1), files=probe.files())
     client = running.connect()
