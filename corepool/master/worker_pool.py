@@ -84,6 +84,10 @@ class Owner(Protocol):
     def on_stray(self, handoff: Handoff) -> None:
         """Own a connection that was accepted for a socket which this pool serves no longer."""
 
+    @property
+    def is_holding(self) -> bool:
+        """True while connections that were handed back wait for another master; `WorkerPool.listen` ends that."""
+
     def on_empty(self, pool: WorkerPool) -> None:
         """Take note that a pool which was told to stop has no worker left."""
 
@@ -295,6 +299,10 @@ class WorkerPool:
         """Send a signal to the workers."""
         self._supervisor.forward(signum)
 
+    def listen(self) -> None:
+        """Hear workers again that had to wait with what they hand back."""
+        self._supervisor.listen()
+
     def reap(self, pid: int) -> bool:
         """Reap a process that has ended, if it is a worker of this pool."""
         entry = self.workers.by_pid(pid)
@@ -418,13 +426,13 @@ class WorkerPool:
             for fd, record in zip(fds, records, strict=False)
         ]
         self.dispatch.take_over(entry, handoffs)
-        if self.dispatch.is_holding:
+        if self.dispatch.is_holding or self._shared.owner.is_holding:
             # What waits here is bounded by what was on its way.
             self._supervisor.deafen(entry)
 
     def _on_room(self) -> None:
         self.front.resume()
-        self._supervisor.listen()
+        self.listen()
 
     def _on_faulty(self, entry: WorkerEntry, what: str) -> None:
         """End one worker, so that the others serve on."""
