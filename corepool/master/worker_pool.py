@@ -84,6 +84,10 @@ class Owner(Protocol):
     def on_stray(self, handoff: Handoff) -> None:
         """Own a connection that was accepted for a socket which this pool serves no longer."""
 
+    @property
+    def is_holding(self) -> bool:
+        """True while connections that were handed back wait for another master; `WorkerPool.listen` ends that."""
+
     def on_empty(self, pool: WorkerPool) -> None:
         """Take note that a pool which was told to stop has no worker left."""
 
@@ -146,7 +150,7 @@ class WorkerPool:
         self.dispatch.on_room = self._on_room
         self.dispatch.on_faulty = self._on_faulty
         # Who has served may have connections to hand back, and nothing else that can't wait for room.
-        self._supervisor.may_speak = lambda entry: self.dispatch.can_hold_more or not entry.was_ready
+        self._supervisor.may_speak = lambda entry: self._can_hold_more or not entry.was_ready
         self._succession = Succession(configuration.pool.surge)
         self._balance = Balance()
         self._scaling = Scaling(shared.loop.time())
@@ -240,6 +244,20 @@ class WorkerPool:
         self._note_rolled()
         return self.workers.target
 
+    @property
+    def scaled(self) -> tuple[int, int, int]:
+        """The least and the most workers that its configuration says, and how many it is to have."""
+        return self.serving.least, self.serving.most, self.workers.target
+
+    def scale_as_before(self, scaled: Mapping[str, tuple[int, int, int]]) -> None:
+        """Have as many workers as another master's pool of the same name, unless the configuration has changed them.
+
+        To be called before `start`.
+        """
+        least, most, workers = scaled.get(self.name, (0, 0, 0))
+        if (least, most) == (self.serving.least, self.serving.most):
+            self.workers.target = workers
+
     def drain(self, slot: int) -> int:
         """Replace one worker, which finishes what it has begun.
 
@@ -282,6 +300,10 @@ class WorkerPool:
     def forward(self, signum: int) -> None:
         """Send a signal to the workers."""
         self._supervisor.forward(signum)
+
+    def listen(self) -> None:
+        """Hear workers again that had to wait with what they hand back."""
+        self._supervisor.listen()
 
     def reap(self, pid: int) -> bool:
         """Reap a process that has ended, if it is a worker of this pool."""
@@ -405,9 +427,13 @@ class WorkerPool:
         ]
         self.dispatch.take_over(entry, handoffs)
 
+    @property
+    def _can_hold_more(self) -> bool:
+        return self.dispatch.can_hold_more and not self._shared.owner.is_holding
+
     def _on_room(self) -> None:
         self.front.resume()
-        self._supervisor.listen()
+        self.listen()
 
     def _on_faulty(self, entry: WorkerEntry, what: str) -> None:
         """End one worker, so that the others serve on."""
