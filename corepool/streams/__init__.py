@@ -9,6 +9,7 @@ from corepool.streams.blocking import BlockingOptions, BlockingProtocol
 from corepool.streams.blocking_stream import BlockingStream, ReadFile, WriteFile
 from corepool.streams.endings import DeadlineError
 from corepool.streams.inbox import TooLongError
+from corepool.streams.threads import Mailbox, Threads
 
 __all__ = [
     "BlockingOptions",
@@ -16,9 +17,11 @@ __all__ = [
     "BlockingStream",
     "Deadline",
     "DeadlineError",
+    "Mailbox",
     "ReadFile",
     "Stream",
     "StreamProtocol",
+    "Threads",
     "TooLongError",
     "WriteFile",
 ]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from corepool.guards import HOOK_ERRORS
 from corepool.spec.hookspecs import hookimpl
 from corepool.spec.options import Options
 from corepool.streams.blocking_stream import BlockingStream
@@ -111,7 +112,7 @@ class BlockingProtocol(ABC):
             return
         try:
             self.handle(stream)
-        except (Exception, SystemExit) as error:
+        except HOOK_ERRORS as error:
             if is_the_peers_doing(error, is_over=stream.is_over()):
                 log.debug("connection ended listener=%s peer=%s: %r", stream.listener, stream.peer, error)
                 stream.close()

@@ -98,6 +98,8 @@ class Threads(BlockingProtocol):
                     whole = stream.recv(3)
                     open("begun", "w").close()
                     stream.sendall(whole + stream.recv(3, begun=True) + b"\\n")
+                case b"cancelled":
+                    raise asyncio.CancelledError
                 case b"raise":
                     raise ValueError("asked to raise")
                 case b"pid":
@@ -172,6 +174,15 @@ def test_what_is_raised_costs_one_connection_and_is_logged(pool: Pools, protocol
         assert other.recv(100) == b"still\n"
     assert "ValueError: asked to raise" in running.stderr
     assert len(running.workers()) == 1
+
+
+def test_a_handler_in_a_thread_that_is_cancelled_costs_its_connection(pool: Pools) -> None:
+    """asyncio.run in a handler raises it, and it is no Exception."""
+    running = start(pool, "threads")
+    with running.connect("it") as client:
+        client.sendall(b"cancelled\n")
+        assert receive_all(client) == b""
+    wait_until(lambda: running.status()["workers"][0]["threads_busy"] == 0)
 
 
 @both
