@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import os
 import socket
+from dataclasses import dataclass, field
 from select import EPOLLIN
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from corepool.errors import PeerGoneError
 from corepool.ipc.channel import Channel
@@ -17,12 +18,35 @@ from corepool.ipc.frozen import unpack
 from corepool.ipc.messages import Kind, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
 
     from corepool.master.loop import Loop
 
 VARIABLE = "COREPOOL_UPGRADE"
-"""The environment variable that tells of it: JSON, the channel, and the sockets by URL."""
+"""The environment variable that tells of it: JSON, the channel, the sockets by URL, and the orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What operators have told a master beside its configuration. They hold over an upgrade, as over a reload."""
+
+    paused: frozenset[str] = frozenset()
+    """The listeners that are paused, by name."""
+    scaled: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    """How many workers each pool is to have, after the least and the most that its configuration says."""
+
+    @classmethod
+    def told(cls, told: Mapping[str, Any]) -> Orders:
+        """Read what `tell` has made; an older corepool may have told less."""
+        scaled = told.get("scaled", {}).items()
+        return cls(
+            frozenset(map(str, told.get("paused", ()))),
+            {str(name): (int(least), int(most), int(workers)) for name, (least, most, workers) in scaled},
+        )
+
+    def tell(self) -> dict[str, object]:
+        """Give what JSON can carry."""
+        return {"paused": sorted(self.paused), "scaled": dict(self.scaled)}
 
 
 class Inheritance:
@@ -40,6 +64,8 @@ class Inheritance:
         self._places = [fd for _, fd in self._sockets]
         self.is_upgrade = self._channel is not None
         """True when there is an old master."""
+        self.orders = Orders.told(told.get("orders", {})) if self.is_upgrade else None
+        """What it was told; None: there is no old master."""
 
     def take(self, url: str) -> socket.socket | None:
         """Take over the socket of a URL, if there is one."""

@@ -18,8 +18,9 @@ from corepool.errors import BootError, ControlError
 from corepool.ipc.berths import Berths
 from corepool.ipc.messages import Kind, Message
 from corepool.ipc.scoreboard import Scoreboard
-from corepool.listener import MAX_LISTENERS
+from corepool.listener import MAX_LISTENERS, sockets_of
 from corepool.log import reopen_logs
+from corepool.master.inheritance import Orders
 from corepool.master.keeper import Keeper
 from corepool.master.ledger import Handoff
 from corepool.master.loop import Loop
@@ -61,6 +62,7 @@ class Master:
         run_worker: Callable[[Seat, Configuration], int],
         read_again: Callable[[Sequence[BoundSocket]], list[Configuration]],
         on_ready: Callable[[], None],
+        orders: Orders | None = None,
     ) -> None:
         """Take over the bound sockets; nothing is forked yet.
 
@@ -70,6 +72,8 @@ class Master:
         :param read_again: gives what to reload, taking over what is still wanted of the sockets that are open;
             raises ConfigError, and nothing has changed then.
         :param on_ready: called once, when the first generation of every pool is ready.
+        :param orders: what the master before this one was told. It serves until `on_ready`: nothing is accepted
+            before, for what this one has would be lost if it came to nothing. None: there is no such master.
         """
         self._name = title
         self._title = Title()
@@ -79,8 +83,9 @@ class Master:
         self._announce = on_ready
         self._loop = Loop()
         self._scoreboard = Scoreboard(MAX_LISTENERS)
-        self._paused: set[str] = set()
-        """Listeners that were paused, by name."""
+        self._orders = orders
+        self._paused = set() if orders is None else {each.listener.name for each in sockets_of(configurations)}
+        """Listeners of which nothing is accepted, by name: an operator has paused them, or an old master serves."""
         berths = Berths()
         self._keeper = Keeper(berths, self._loop)
         self._pools = Pools(
@@ -97,6 +102,9 @@ class Master:
             )
         )
         self._pools.serving = self._pools.make(configurations, generation=0)
+        if orders is not None:
+            for pool in self._pools.serving.values():
+                pool.scale_as_before(orders.scaled)
         self._reload = Reload(self._pools, read_again, service_manager)
         self._upgrade = Upgrade(self._loop, self._on_upgraded, self._on_upgrade_failed)
         self._signals: Signals | None = None
@@ -188,7 +196,9 @@ class Master:
             raise ControlError(f"the pool is {'reloading' if self._state == 'ready' else self._state}")
         self._upgrade.refuse_another()
         serving = self._pools.serving.values()
-        self._upgrade.begin(self._pools.sockets(), 2 * max(pool.serving.pool.boot_timeout for pool in serving))
+        orders = Orders(frozenset(self._paused), {pool.name: pool.scaled for pool in serving})
+        timeout_s = 2 * max(pool.serving.pool.boot_timeout for pool in serving)
+        self._upgrade.begin(self._pools.sockets(), orders, timeout_s)
         self._service_manager.reloading()
 
     def drain(self, slot: int, pool: str | None = None) -> int:
@@ -327,8 +337,15 @@ class Master:
             self._reload.rolled(pool)
         elif not self._was_ready and all(each.is_ready for each in self._pools.serving.values()):
             self._was_ready = True
+            self._accept_at_last()
             self._service_manager.ready(count(self._pools.wanted, "worker"))
             self._announce()
+
+    def _accept_at_last(self) -> None:
+        """Accept what had to be left to the master before this one, but for what an operator has paused."""
+        if self._orders is not None:
+            for name in self._paused - self._orders.paused:
+                self.resume_listener(name)
 
     def on_pool_failed(self, pool: WorkerPool, worker: str, report: str) -> None:
         """End what can't begin: the whole master, or the reload that has brought the pool."""

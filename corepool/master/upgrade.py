@@ -1,8 +1,8 @@
 """Upgrade in place: a new master is executed with the listening sockets, and the old one leaves when it is ready.
 
 The two talk by a channel: the new master says READY when its workers are; if it ends before, the channel does.
-So a new version that can't start costs nothing. Until then the old master serves as before; both accept for the
-short time in which both are ready. Then the old one's workers hand back what is idle, and the new one gets it by the
+So a new version that can't start costs nothing: until then the old master serves as before, and the new one accepts
+nothing. For a short time both accept. Then the old one's workers hand back what is idle, and the new one gets it by the
 channel: the messages are those for workers, but for the number of the socket, which is its place in the list that the
 new master was started with.
 """
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from corepool.listener import BoundSocket
+    from corepool.master.inheritance import Orders
     from corepool.master.ledger import Handoff
     from corepool.master.loop import Loop, Timer
     from corepool.master.status import UpgradeStatus
@@ -69,16 +70,17 @@ class Upgrade:
         if self._successor is not None:
             raise ControlError(f"an upgrade is under way (pid {self._successor.pid})")
 
-    def begin(self, bound: Iterable[BoundSocket], timeout_s: float) -> None:
+    def begin(self, bound: Iterable[BoundSocket], orders: Orders, timeout_s: float) -> None:
         """Execute a new master with the listening sockets.
 
+        :param orders: what holds for it as well.
         :param timeout_s: how long it may take to be ready.
         :raises ControlError: it can't be executed, or not here.
         """
         if os.getpid() == 1:
             raise ControlError("process 1 can't leave: its container would end; replace the container instead")
         try:
-            self._successor = Successor(self._loop, bound, timeout_s, self._done, self._failed)
+            self._successor = Successor(self._loop, bound, orders, timeout_s, self._done, self._failed)
         except OSError as error:
             raise ControlError(f"the new master can't be executed: {error.strerror or error}") from None
         self._status = {"state": "running", "pid": self._successor.pid, "error": ""}
@@ -115,6 +117,7 @@ class Successor:
         self,
         loop: Loop,
         bound: Iterable[BoundSocket],
+        orders: Orders,
         timeout_s: float,
         on_ready: Callable[[int], None],
         on_failed: Callable[[str], None],
@@ -134,7 +137,8 @@ class Successor:
         bound = list(bound)
         self._places = {each.index: place for place, each in enumerate(bound)}
         sockets = [(each.endpoint.url, each.socket.fileno()) for each in bound]
-        environment = {**os.environ, VARIABLE: json.dumps({"channel": theirs.fd, "sockets": sockets})}
+        told = {"channel": theirs.fd, "sockets": sockets, "orders": orders.tell()}
+        environment = {**os.environ, VARIABLE: json.dumps(told)}
         environment.pop("WATCHDOG_PID", None)  # it is ours; without it, whoever reads the rest is meant
         fds = [theirs.fd, *(fd for _, fd in sockets)]
         try:

@@ -240,6 +240,20 @@ class WorkerPool:
         self._note_rolled()
         return self.workers.target
 
+    @property
+    def scaled(self) -> tuple[int, int, int]:
+        """The least and the most workers that its configuration says, and how many it is to have."""
+        return self.serving.least, self.serving.most, self.workers.target
+
+    def scale_as_before(self, scaled: Mapping[str, tuple[int, int, int]]) -> None:
+        """Have as many workers as another master's pool of the same name, unless the configuration has changed them.
+
+        To be called before `start`.
+        """
+        least, most, workers = scaled.get(self.name, (0, 0, 0))
+        if (least, most) == (self.serving.least, self.serving.most):
+            self.workers.target = workers
+
     def drain(self, slot: int) -> int:
         """Replace one worker, which finishes what it has begun.
 
