@@ -122,7 +122,7 @@ class Pool:
             run_worker=serve,
             read_again=lambda open_already: self._read_again(open_already, identity),
             on_ready=lambda: self._on_ready(master, bound, control),
-            orders=self._inheritance.orders,
+            inheritance=self._inheritance,
         )
         return master, control
 

@@ -60,12 +60,14 @@ class Inheritance:
             sock = socket.socket(fileno=int(told["channel"]))
             sock.set_inheritable(False)  # a worker's programs would keep it open
             self._channel = Channel(sock)
+        self._loop: Loop | None = None
+        """What tells of connections that are left to us; None: none are to come, or not yet."""
         self._sockets: list[tuple[str, int]] = [(str(url), int(fd)) for url, fd in told.get("sockets", ())]
         self._places = [fd for _, fd in self._sockets]
         self.is_upgrade = self._channel is not None
         """True when there is an old master."""
-        self.orders = Orders.told(told.get("orders", {})) if self.is_upgrade else None
-        """What it was told; None: there is no old master."""
+        self.orders = Orders.told(told.get("orders", {}))
+        """What it was told."""
 
     def take(self, url: str) -> socket.socket | None:
         """Take over the socket of a URL, if there is one."""
@@ -82,7 +84,20 @@ class Inheritance:
         """Close the sockets that the configuration no longer names."""
         for _, fd in self._sockets:
             os.close(fd)
+            self._places[self._places.index(fd)] = -1  # the number may be another's soon
         self._sockets.clear()
+
+    @property
+    def is_open(self) -> bool:
+        """True while the old master may still leave connections to us."""
+        return self._loop is not None
+
+    def close(self) -> None:
+        """Take nothing more. Idempotent."""
+        if self._loop is not None and self._channel is not None:
+            self._loop.unwatch(self._channel.fd)
+            self._channel.close()
+            self._loop = None
 
     def say_ready(self, loop: Loop, adopt: Callable[[int, int, bytes | None], None]) -> None:
         """Let the old master go.
@@ -97,14 +112,14 @@ class Inheritance:
             channel.send(Message(Kind.READY))
         except PeerGoneError:
             pass  # which is read as well
-        loop.watch(channel.fd, EPOLLIN, lambda _: self._on_event(channel, loop, adopt))
+        self._loop = loop
+        loop.watch(channel.fd, EPOLLIN, lambda _: self._on_event(channel, adopt))
 
-    def _on_event(self, channel: Channel, loop: Loop, adopt: Callable[[int, int, bytes | None], None]) -> None:
+    def _on_event(self, channel: Channel, adopt: Callable[[int, int, bytes | None], None]) -> None:
         try:
             received = channel.receive()
         except PeerGoneError:
-            loop.unwatch(channel.fd)
-            channel.close()
+            self.close()
             return
         if received is None:
             return

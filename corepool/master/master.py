@@ -20,7 +20,7 @@ from corepool.ipc.messages import Kind, Message
 from corepool.ipc.scoreboard import Scoreboard
 from corepool.listener import MAX_LISTENERS, sockets_of
 from corepool.log import reopen_logs
-from corepool.master.inheritance import Orders
+from corepool.master.inheritance import Inheritance, Orders
 from corepool.master.keeper import Keeper
 from corepool.master.ledger import Handoff
 from corepool.master.loop import Loop
@@ -62,7 +62,7 @@ class Master:
         run_worker: Callable[[Seat, Configuration], int],
         read_again: Callable[[Sequence[BoundSocket]], list[Configuration]],
         on_ready: Callable[[], None],
-        orders: Orders | None = None,
+        inheritance: Inheritance,
     ) -> None:
         """Take over the bound sockets; nothing is forked yet.
 
@@ -72,8 +72,8 @@ class Master:
         :param read_again: gives what to reload, taking over what is still wanted of the sockets that are open;
             raises ConfigError, and nothing has changed then.
         :param on_ready: called once, when the first generation of every pool is ready.
-        :param orders: what the master before this one was told. It serves until `on_ready`: nothing is accepted
-            before, for what this one has would be lost if it came to nothing. None: there is no such master.
+        :param inheritance: what the master before this one has left, if there is one. It serves until `on_ready`:
+            nothing is accepted before, for what this one has would be lost if it came to nothing.
         """
         self._name = title
         self._title = Title()
@@ -83,9 +83,12 @@ class Master:
         self._announce = on_ready
         self._loop = Loop()
         self._scoreboard = Scoreboard(MAX_LISTENERS)
-        self._orders = orders
-        self._paused = set() if orders is None else {each.listener.name for each in sockets_of(configurations)}
+        self._inheritance = inheritance
+        bound = sockets_of(configurations) if inheritance.is_upgrade else []
+        self._paused = {each.listener.name for each in bound}
         """Listeners of which nothing is accepted, by name: an operator has paused them, or an old master serves."""
+        self._inherited = {each.socket.fileno(): each.index for each in bound}
+        """The indices of the bound sockets that may be the old master's, by what they are called to it."""
         berths = Berths()
         self._keeper = Keeper(berths, self._loop)
         self._pools = Pools(
@@ -102,11 +105,15 @@ class Master:
             )
         )
         self._pools.serving = self._pools.make(configurations, generation=0)
-        if orders is not None:
-            for pool in self._pools.serving.values():
-                pool.scale_as_before(orders.scaled)
+        for pool in self._pools.serving.values():
+            pool.scale_as_before(inheritance.orders.scaled)
         self._reload = Reload(self._pools, read_again, service_manager)
-        self._upgrade = Upgrade(self._loop, self._on_upgraded, self._on_upgrade_failed)
+        self._upgrade = Upgrade(
+            self._loop,
+            self._on_upgraded,
+            self._on_upgrade_failed,
+            self._on_heirs_room,
+        )
         self._signals: Signals | None = None
         self._control: ControlSocket | None = None
         self._started_at = self._loop.time()
@@ -116,8 +123,10 @@ class Master:
 
     @property
     def finished(self) -> bool:
-        """True when the master was told to stop and every worker is gone."""
-        return self._stopping and not self._pools.workers
+        """True when the master was told to stop, every worker is gone, and so is what it passes on to an heir."""
+        heir = self._upgrade.heir
+        passes_on = heir is not None and (heir.is_holding or self._inheritance.is_open)
+        return self._stopping and not self._pools.workers and not passes_on
 
     def run(self, control: ControlSocket) -> None:
         """Run the pools until they have stopped.
@@ -168,6 +177,8 @@ class Master:
             self._reload.give_up()
             self._service_manager.stopping()
             log.info("pool stopping workers=%d fast=%s", self._pools.workers, fast)
+        else:
+            self._inheritance.close()  # it was waited for, to give what comes on to the heir
         for pool in self._pools:
             if fast and not begins:
                 pool.kill()
@@ -288,6 +299,7 @@ class Master:
     def close(self) -> None:
         """Give everything back, ending what is left of the workers. Idempotent."""
         self._stopping = True
+        self._inheritance.close()
         pools = list(self._pools)
         for pool in pools:
             pool.kill()
@@ -343,9 +355,11 @@ class Master:
 
     def _accept_at_last(self) -> None:
         """Accept what had to be left to the master before this one, but for what an operator has paused."""
-        if self._orders is not None:
-            for name in self._paused - self._orders.paused:
-                self.resume_listener(name)
+        if self._inheritance.is_upgrade:
+            for name in self._paused - self._inheritance.orders.paused:
+                self._paused.discard(name)
+                self._tell_listener(name, Kind.RESUME)
+            self._resume_fronts()
 
     def on_pool_failed(self, pool: WorkerPool, worker: str, report: str) -> None:
         """End what can't begin: the whole master, or the reload that has brought the pool."""
@@ -371,7 +385,7 @@ class Master:
         return [bound.index for bound in self._reload.lasting_sockets()]
 
     def on_stray(self, handoff: Handoff) -> None:
-        """Give a connection to the pool that serves its listener now; if none does, it is lost."""
+        """Give a connection to the heir, or to the pool that serves its listener now; if none does, it is lost."""
         if self._upgrade.heir is not None:
             self._keeper.free(handoff.berth)
             self._upgrade.heir.give(handoff)
@@ -380,8 +394,14 @@ class Master:
             if any(bound.index == handoff.listener for bound in pool.serving.bound):
                 pool.dispatch.adopt([handoff])
                 return
+        self._complaint.warn("connections lost: nothing serves the listeners any more by which they came")
         self._keeper.free(handoff.berth)
         os.close(handoff.fd)
+
+    @property
+    def is_holding(self) -> bool:
+        """True while connections wait until the heir has room."""
+        return self._upgrade.heir is not None and self._upgrade.heir.is_holding
 
     def on_empty(self, pool: WorkerPool) -> None:
         """Forget a pool that a reload has taken away."""
@@ -395,13 +415,8 @@ class Master:
         :param listening_fd: by which it came in. If that is not ours any more, the connection is lost.
         :param frozen: what its worker knew; None: it has met none.
         """
-        for pool in self._pools.serving.values():
-            for bound in pool.serving.bound:
-                if bound.socket.fileno() == listening_fd:
-                    pool.dispatch.adopt([Handoff(fd, bound.index, None, frozen)])
-                    return
-        self._complaint.warn("connections from the old master dropped: their listener no longer exists")
-        os.close(fd)
+        # Not by the descriptor's owner of now: the socket may be the heir's, or gone, and its number another's.
+        self.on_stray(Handoff(fd, self._inherited.get(listening_fd, -1), None, frozen))
 
     @property
     def loop(self) -> Loop:
@@ -417,6 +432,10 @@ class Master:
         self._stopping = True
         self._service_manager.stopping()
         self._pools.dismiss_serving()
+
+    def _on_heirs_room(self) -> None:
+        for pool in self._pools:
+            pool.listen()
 
     def _on_upgrade_failed(self) -> None:
         self._service_manager.ready(f"{count(self._pools.wanted, 'worker')}; the last upgrade has failed")

@@ -84,6 +84,10 @@ class Owner(Protocol):
     def on_stray(self, handoff: Handoff) -> None:
         """Own a connection that was accepted for a socket which this pool serves no longer."""
 
+    @property
+    def is_holding(self) -> bool:
+        """True while connections that were handed back wait for another master; `WorkerPool.listen` ends that."""
+
     def on_empty(self, pool: WorkerPool) -> None:
         """Take note that a pool which was told to stop has no worker left."""
 
@@ -146,7 +150,9 @@ class WorkerPool:
         self.dispatch.on_room = self._on_room
         self.dispatch.on_faulty = self._on_faulty
         # Who has served may have connections to hand back, and nothing else that can't wait for room.
-        self._supervisor.may_speak = lambda entry: self.dispatch.can_hold_more or not entry.was_ready
+        self._supervisor.may_speak = lambda entry: not entry.was_ready or (
+            self.dispatch.can_hold_more and not shared.owner.is_holding
+        )
         self._succession = Succession(configuration.pool.surge)
         self._balance = Balance()
         self._scaling = Scaling(shared.loop.time())
@@ -297,6 +303,10 @@ class WorkerPool:
         """Send a signal to the workers."""
         self._supervisor.forward(signum)
 
+    def listen(self) -> None:
+        """Hear workers again that had to wait with what they hand back."""
+        self._supervisor.listen()
+
     def reap(self, pid: int) -> bool:
         """Reap a process that has ended, if it is a worker of this pool."""
         entry = self.workers.by_pid(pid)
@@ -421,7 +431,7 @@ class WorkerPool:
 
     def _on_room(self) -> None:
         self.front.resume()
-        self._supervisor.listen()
+        self.listen()
 
     def _on_faulty(self, entry: WorkerEntry, what: str) -> None:
         """End one worker, so that the others serve on."""
