@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import resource
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -105,37 +106,36 @@ class Plan:
         :raises ConfigError: with every mistake; nothing new is left bound.
         """
         bound: list[BoundSocket] = []
-        fresh: list[BoundSocket] = []
         mistakes = list(self.mistakes)
         reusable = list(open_already)
-        for where, index, endpoint, transport in self._endpoints:
-            _, settings, listener = self._listeners[index]
-            same = next((each for each in reusable if each.endpoint.url == endpoint.url), None)
-            if same is not None and listener is not None:
-                reusable.remove(same)
-                transport.relisten(same.socket, settings.backlog)
-                bound.append(replace(same, listener=listener))
-                continue
-            try:
-                sock = inherited(endpoint.url)
-                if sock is not None:
-                    transport.relisten(sock, settings.backlog)
-                else:
-                    sock = transport.listen(endpoint, settings.backlog)
-            except OSError as error:
-                mistakes.append(f"{where}: can't listen on {endpoint.url}: {error.strerror or error}")
-                continue
-            if listener is None:
-                transport.close(endpoint, sock)
-                continue
-            url, address = transport.url(endpoint, sock), transport.address(sock.getsockname())
-            number = self._places.next_socket()
-            fresh.append(BoundSocket(number, listener, endpoint, transport, sock, url, address))
-            bound.append(fresh[-1])
-        if mistakes:
-            for each in fresh:
-                each.close()
-            raise ConfigError(mistakes)
+        with ExitStack() as undo:
+            for where, index, endpoint, transport in self._endpoints:
+                _, settings, listener = self._listeners[index]
+                same = next((each for each in reusable if each.endpoint.url == endpoint.url), None)
+                if same is not None and listener is not None:
+                    reusable.remove(same)
+                    transport.relisten(same.socket, settings.backlog)
+                    bound.append(replace(same, listener=listener))
+                    continue
+                try:
+                    sock = inherited(endpoint.url)
+                    if sock is not None:
+                        transport.relisten(sock, settings.backlog)
+                    else:
+                        sock = transport.listen(endpoint, settings.backlog)
+                except OSError as error:
+                    mistakes.append(f"{where}: can't listen on {endpoint.url}: {error.strerror or error}")
+                    continue
+                if listener is None:
+                    transport.close(endpoint, sock)
+                    continue
+                url, address = transport.url(endpoint, sock), transport.address(sock.getsockname())
+                number = self._places.next_socket()
+                bound.append(BoundSocket(number, listener, endpoint, transport, sock, url, address))
+                undo.callback(bound[-1].close)
+            if mistakes:
+                raise ConfigError(mistakes)
+            undo.pop_all()
         return [
             self._configuration(index, [each for each in bound if each.listener.pool == index], identity)
             for index in range(len(self._settings.pools))

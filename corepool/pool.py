@@ -140,11 +140,12 @@ class Pool:
         return Plan(settings, registry, self._places, serving).bind(identity, open_already)
 
     def _listen_for_control(self, commands: Mapping[str, Command]) -> ControlSocket:
-        control = ControlSocket(control_socket_path(self._settings.control), commands)
+        is_default = self._settings.control.socket is None
+        control = ControlSocket(control_socket_path(self._settings.control), commands, in_own_folder=is_default)
         try:
             control.listen(beside=self._inheritance.is_upgrade)
         except ControlError as error:
-            if self._settings.control.socket is not None:
+            if not is_default:
                 raise
             log.warning("%s; `corepool status` can't reach this pool (--control PATH chooses another)", error)
         return control

@@ -11,6 +11,7 @@ reported in the same words wherever it was written; only the key path gives way 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
@@ -26,7 +27,8 @@ from corepool.config.mistakes import describe_mistakes, spell_value
 from corepool.config.salvage import salvage
 from corepool.config.settings import Settings, WorkersRange
 from corepool.config.suggest import did_you_mean
-from corepool.errors import ConfigError
+from corepool.errors import ConfigError, ControlError
+from corepool.socketfile import MAX_PATH_BYTES
 from corepool.spec.transport import Endpoint
 
 if TYPE_CHECKING:
@@ -39,6 +41,9 @@ ENVIRONMENT = "the environment"
 
 # A configuration is some kilobytes; this only keeps a path like /dev/zero from filling the memory.
 _FILE_LIMIT = 4 * 1024 * 1024
+
+MAX_CONTROL_PATH_BYTES = MAX_PATH_BYTES - 1
+"""What the path of the control socket may have. At an upgrade there is one beside it whose name is a byte longer."""
 
 _AFTER_A_PATH = (".", "[", ":", " ")
 
@@ -201,10 +206,33 @@ def control_socket_path(control: ControlSettings) -> Path:
     return Path(tempfile.gettempdir(), f"corepool-{os.geteuid()}", "control.sock")
 
 
+def refuse_others_folder(socket: Path) -> None:
+    """Refuse a control socket at its default place if the folder isn't ours alone: who may be whom in /tmp?
+
+    :raises ControlError: it belongs to somebody else, or others may write to it. One that isn't there is nobody's.
+    """
+    folder = socket.parent
+    try:
+        status = folder.lstat()
+    except OSError:
+        return
+    if not stat.S_ISDIR(status.st_mode):
+        reason = "is no folder"
+    elif status.st_uid != os.geteuid():
+        reason = f"belongs to user {status.st_uid}"
+    elif status.st_mode & 0o022:
+        reason = f"can be written by others (mode {stat.S_IMODE(status.st_mode):04o})"
+    else:
+        return
+    raise ControlError(f"control socket {socket}: {str(folder)!r} {reason}; choose another path by --control PATH")
+
+
 def _contradictions(settings: Settings) -> Iterator[str]:
     """Find what is wrong between keys that are each right."""
     if "\0" in (settings.control.socket or ""):
         yield "control.socket: a path can't contain NUL"
+    if (length := len(os.fsencode(settings.control.socket or ""))) > MAX_CONTROL_PATH_BYTES:
+        yield f"control.socket: the path has {length} bytes; expected at most {MAX_CONTROL_PATH_BYTES}"
     yield from process_mistakes(settings.process)
     yield from _pool_contradictions(settings)
     names = Counter(listener.name for listener in settings.listener)

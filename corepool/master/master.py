@@ -311,6 +311,7 @@ class Master:
         for bound in self._reload.every_socket():
             bound.close()
         if self._control is not None:
+            self._control.remove_successors()
             self._control.close()
         self._upgrade.release()
         self._service_manager.close()
@@ -438,6 +439,8 @@ class Master:
             pool.listen()
 
     def _on_upgrade_failed(self) -> None:
+        if self._control is not None:
+            self._control.remove_successors()
         self._service_manager.ready(f"{count(self._pools.wanted, 'worker')}; the last upgrade has failed")
 
     # --- signals, and what recurs

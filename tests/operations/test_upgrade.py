@@ -85,9 +85,12 @@ def test_a_successor_that_is_killed_changes_nothing(pool: Pools) -> None:
     wait_until(lambda: running.status()["upgrade"]["state"] == "running")
     again = corepool(running, "upgrade")
     assert "an upgrade is under way" in again.stderr
+    beside = running.control.with_name("control.sock~")
     wait_until(lambda: len(running.left_over()) == 6, what="its workers begin to boot")
+    assert beside.exists()
     os.kill(running.status()["upgrade"]["pid"], signal.SIGKILL)
     wait_until(lambda: running.status()["upgrade"]["error"] == "it was ended by signal 9")
+    assert not beside.exists()
     wait_until(lambda: len(running.left_over()) == 3)
     assert get(running, "/").body == b"one"
 
@@ -96,9 +99,10 @@ def test_a_pool_that_stops_takes_its_successor_with_it(pool: Pools) -> None:
     running = start(pool)
     write(running, "import time\ntime.sleep(60)\n")
     running.send_signal(signal.SIGUSR2)
-    wait_until(lambda: running.status()["upgrade"]["state"] == "running")
+    wait_until(running.control.with_name("control.sock~").exists)
     running.stop()
     wait_until(lambda: not running.left_over())
+    assert not list(running.directory.glob("*.sock~"))
 
 
 def test_a_socket_file_stays_until_the_last_master_ends(pool: Pools) -> None:
