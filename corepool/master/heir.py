@@ -13,7 +13,7 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING
 
-from corepool.accepting import Complaint
+from corepool.complaint import Complaint
 from corepool.errors import ChannelFullError, PeerGoneError
 from corepool.ipc.frozen import pack
 from corepool.ipc.messages import Kind, Message

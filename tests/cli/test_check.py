@@ -190,7 +190,7 @@ def test_options_of_plugins_are_written_as_those_of_listeners(corepool: Corepool
 
 
 def test_names_that_the_system_can_not_take_are_found(corepool: Corepool, tmp_path: Path) -> None:
-    path = f"/tmp/{'ü' * 50}xx"  # 57 characters, 107 bytes
+    path = f"/run/{'ü' * 50}xx"  # 57 characters, 107 bytes
     (tmp_path / "corepool.toml").write_text(
         f'[control]\nsocket = "{path}"\n[[listener]]\nname = "a"\nprotocol = "echo"\n'
         f'bind = ["tcp://{"a" * 70}.example:80", "tcp://a..b:80"]\n'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +13,8 @@ from corepool.registry import Registry
 from corepool_tcp import Tcp
 
 if TYPE_CHECKING:
+    import socket
+
     from corepool import Endpoint
 
 TOML = b"""
