@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from corepool.master.control import ControlSocket
 from corepool.master.inheritance import Inheritance
 from corepool.master.master import Master
 from corepool.master.notify import ServiceManager
+from corepool.master.signals import Signals
 from corepool.pidfile import PidFile, held
 from corepool.plan import Places, Plan
 from corepool.worker.main import run_worker
@@ -77,12 +79,20 @@ class Pool:
         :raises BootError: the first generation of workers could not start.
         """
         settle(self._settings.process)
-        with held(self._pidfile, later=self._inheritance.is_upgrade):
+        with ExitStack() as stack:
+            # Before anything is there that would be left if one of them ended the process.
+            signals = Signals()
+            stack.callback(signals.restore)
+            signals.install()
+            stack.enter_context(held(self._pidfile, later=self._inheritance.is_upgrade))
             configurations = self.bind()
+            for bound in sockets_of(configurations):
+                stack.callback(bound.close)
             rehearse(configurations[0])
             master, control = self.assemble(configurations)
+            stack.callback(control.close)
             _yield_to_workers()
-            master.run(control)
+            master.run(control, signals)
         return 0
 
     def bind(self) -> list[Configuration]:
@@ -99,17 +109,12 @@ class Pool:
         return configurations
 
     def assemble(self, configurations: list[Configuration]) -> tuple[Master, ControlSocket]:
-        """Make what serves; nothing is forked yet.
+        """Make what serves; nothing is forked yet. The caller closes what is bound, also if this raises.
 
         Raises as `run`.
         """
         identity, bound = configurations[0].identity, sockets_of(configurations)
-        try:
-            control = self._listen_for_control(commands_of(lambda: master))
-        except ControlError:
-            for each in bound:
-                each.close()
-            raise
+        control = self._listen_for_control(commands_of(lambda: master))
 
         def serve(seat: Seat, configuration: Configuration) -> int:
             return run_worker(seat, configuration, self._keep_fds)

@@ -28,7 +28,6 @@ from corepool.master.oom import OomCounter
 from corepool.master.orphans import reap_all
 from corepool.master.pools import Pools
 from corepool.master.reload import Reload
-from corepool.master.signals import Signals
 from corepool.master.status import PoolStatus, WorkersOfPool, listeners_status, totals, workers_status
 from corepool.master.upgrade import Upgrade
 from corepool.master.worker_pool import MAX_WORKERS, Surroundings
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from corepool.listener import BoundSocket, Configuration
     from corepool.master.control import ControlSocket
     from corepool.master.notify import ServiceManager
+    from corepool.master.signals import Signals
     from corepool.master.worker_pool import WorkerPool
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,6 @@ class Master:
             self._on_upgrade_failed,
             self._on_heirs_room,
         )
-        self._signals: Signals | None = None
         self._control: ControlSocket | None = None
         self._started_at = self._loop.time()
         self._boot_failure: str | None = None
@@ -128,15 +127,14 @@ class Master:
         passes_on = heir is not None and (heir.is_holding or self._inheritance.is_open)
         return self._stopping and not self._pools.workers and not passes_on
 
-    def run(self, control: ControlSocket) -> None:
+    def run(self, control: ControlSocket, signals: Signals) -> None:
         """Run the pools until they have stopped.
 
+        :param signals: those of this process, installed already; what has come until now is obeyed as well.
         :raises BootError: the first generation could not start.
         """
-        self._signals = Signals()
         try:
-            self._signals.install()
-            self._loop.watch(self._signals.fd, EPOLLIN, self._on_signals)
+            self._loop.watch(signals.fd, EPOLLIN, lambda _: self._on_signals(signals))
             self._control = control
             control.serve(self._loop)
             self.start()
@@ -318,8 +316,6 @@ class Master:
         self._loop.close()
         for pool in self._pools.serving.values():
             pool.stop_plugins()
-        if self._signals is not None:
-            self._signals.restore()
 
     # --- listeners
 
@@ -445,9 +441,8 @@ class Master:
 
     # --- signals, and what recurs
 
-    def _on_signals(self, mask: int) -> None:  # noqa: ARG002
-        assert self._signals is not None
-        for signum in self._signals.read():
+    def _on_signals(self, signals: Signals) -> None:
+        for signum in signals.read():
             if signum == signal.SIGCHLD:
                 if os.getpid() == 1:  # workers have pidfds
                     reap_all(lambda pid: any(pool.reap(pid) for pool in self._pools))
