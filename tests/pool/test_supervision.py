@@ -525,3 +525,18 @@ def test_a_worker_whose_counters_are_wrong_costs_nobody_else(pool: Pools) -> Non
     assert ask(clients[1], "hello") == "hello"
     assert honest in running.workers()
     assert running.stderr.count("its counters are wrong") == 1
+
+
+def test_what_waits_in_the_backlog_at_the_end_is_served(pool: Pools) -> None:
+    """More than is accepted in one turn. Whoever were left there would be reset."""
+    running = pool(probe.config(), files=probe.files())
+    url = running.urls()[0]
+    running.send_signal(signal.SIGSTOP)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connect(url)) for _ in range(300)]
+        for client in clients:
+            client.sendall(b"hello\n")
+        running.send_signal(signal.SIGTERM)
+        running.send_signal(signal.SIGCONT)
+        assert {read_line(client) for client in clients} == {"hello"}
+    assert running.wait() == 0
