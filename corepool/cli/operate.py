@@ -56,9 +56,11 @@ def upgrade(config: Config = None, control: Control = None, *, as_json: AsJson =
     pid = ask(path, "upgrade")["pid"]
     while True:
         seen: Any = ask(path, "status")
-        if seen["pid"] == pid or seen["upgrade"]["state"] == "failed":
+        if seen["pid"] == pid or seen["upgrade"]["pid"] != pid or seen["upgrade"]["state"] == "failed":
             break
         time.sleep(_LOOK_S)
+    if seen["pid"] != pid and seen["upgrade"]["pid"] != pid:
+        raise ControlError(f"another upgrade has begun meanwhile; the master is pid {seen['pid']} now")
     if seen["pid"] != pid:
         raise ControlError(
             f"the upgrade has failed, and the old master goes on: {seen['upgrade']['error']}; see the log"

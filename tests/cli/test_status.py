@@ -58,22 +58,37 @@ STATUS: dict[str, Any] = {
 
 
 @contextmanager
-def pool_that_answers(path: Path, answer: bytes) -> Iterator[list[bytes]]:
-    """Stand in for a master: take one request, give this answer, close. Yields what was asked."""
+def pool_that_answers(path: Path, *answers: bytes) -> Iterator[list[bytes]]:
+    """Stand in for a master: to each request one of these answers. Yields what was asked."""
     asked: list[bytes] = []
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
         listening.listen()
 
         def serve() -> None:
-            with listening.accept()[0] as connection:
-                asked.append(connection.recv(4096))
-                connection.sendall(answer)
+            for answer in answers:
+                with listening.accept()[0] as connection:
+                    asked.append(connection.recv(4096))
+                    connection.sendall(answer)
 
         thread = threading.Thread(target=serve)
         thread.start()
         yield asked
         thread.join()
+
+
+def test_an_upgrade_that_another_one_overtakes_is_not_waited_for(corepool: Corepool, tmp_path: Path) -> None:
+    begun = {"state": "running", "pid": 8, "error": ""}
+    answers = [
+        reply(ok=True, result=begun),
+        reply(ok=True, result={**STATUS, "pid": 7, "upgrade": begun}),
+        reply(ok=True, result={**STATUS, "pid": 9, "upgrade": {"state": "none", "pid": 0, "error": ""}}),
+    ]
+    with pool_that_answers(tmp_path / "c.sock", *answers):
+        done = corepool("upgrade", "--control", "c.sock")
+
+    assert done.returncode == 1
+    assert done.stderr == "corepool: another upgrade has begun meanwhile; the master is pid 9 now\n"
 
 
 def reply(**members: object) -> bytes:

@@ -127,12 +127,15 @@ def test_signals_are_read_as_events_and_given_back() -> None:
     for _ in range(3):
         os.kill(os.getpid(), signal.SIGWINCH)
     os.kill(os.getpid(), signal.SIGHUP)
+    counted = [signal.SIGTTIN, signal.SIGINT, signal.SIGTTIN, signal.SIGTTOU, signal.SIGINT]
+    for signum in counted:
+        os.kill(os.getpid(), signum)
     read = signals.read()
     assert signals.read() == []
     signals.restore()
     signals.restore()
 
-    assert read == [signal.SIGWINCH, signal.SIGHUP]
+    assert read == [signal.SIGWINCH, signal.SIGHUP, *counted]
     assert {signum: signal.getsignal(signum) for signum in HANDLED} == before
 
 
@@ -147,6 +150,15 @@ def test_the_service_manager_is_told(tmp_path: Path, abstract: bool) -> None:  #
         manager.ready("2 workers")
         assert receiver.recv(100) == b"READY=1\nSTATUS=2 workers"
         assert manager.watchdog_interval_s == 1.5
+        manager.reloading()
+        assert receiver.recv(100).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+        manager.main_process(7)
+        assert receiver.recv(100) == b"MAINPID=7\nREADY=1", "in one: the next would come from another process"
+        manager.stopping()
+        receiver.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            receiver.recv(100)
+        manager = ServiceManager({"NOTIFY_SOCKET": path}, os.getpid())
     manager.stopping()  # nobody is there any more: logged, not raised
     manager.close()
 
