@@ -240,7 +240,7 @@ class Plan:
         except ValueError as error:
             self._add(f"{where} = {spell_value(url)}: {error}")
             return
-        if self._settings.listener[index].keep_on_crash and type(transport).wrap is not Transport.wrap:
+        if self._settings.listener[index].keep_on_crash and transport.wraps:
             self._add(f"{where}: with keep_on_crash = true nothing of a connection may be in a worker's memory alone")
         self._endpoints.append((where, index, endpoint, transport))
 

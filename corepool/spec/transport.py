@@ -87,6 +87,10 @@ class Transport(ABC):
 
     api_version: ClassVar[int] = 1
 
+    wraps: ClassVar[bool] = False
+    """It has a `wrap` of its own, whose streams keep something in the worker, such as keys of TLS. Then connections
+    can't move to another worker (docs/moving.md), nor outlive the crash of theirs (`keep_on_crash`)."""
+
     @abstractmethod
     def check(self, endpoint: Endpoint) -> None:
         """Refuse an endpoint that can never work, without touching the system.
@@ -116,7 +120,7 @@ class Transport(ABC):
         """Turn what accept(2), getpeername(2) or getsockname(2) gave into an `Address`."""
 
     def wrap(self, sock: socket.socket) -> ByteStream:
-        """Make an accepted socket ready to be spoken over.
+        """Make an accepted socket ready to be spoken over. Called only where `wraps` is True.
 
         Runs in: worker, once per connection, before its first hook. Must not block.
         Ownership: the stream owns `sock`; if this raises OSError the caller closes `sock`.
