@@ -135,11 +135,21 @@ class Transport(ABC):
         """
         listening.listen(backlog)
 
-    def adopt(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: B027  # few have anything to note
-        """Take note that a socket which another master had bound is this one's from now on.
+    def takes_over(self, endpoint: Endpoint, before: Endpoint) -> bool:  # noqa: ARG002
+        """Tell whether a socket that was bound for `before` serves `endpoint`: the same address, but another ?query.
 
-        Whatever `listen` would have remembered for `close`, such as a file to remove. Until then `close` must leave
-        that alone: the other master still serves. Runs in: the master, after an upgrade has succeeded.
+        If not, `listen` is tried, which a socket on the same address mostly hinders: then the pool has to be started
+        anew. If so, `adopt` is called once the new configuration takes effect. Runs in: master, at a reload or an
+        upgrade.
+        """
+        return False
+
+    def adopt(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: B027  # few have anything to note
+        """Take note that a socket which another master or another instance had bound is this one's from now on.
+
+        Whatever `listen` would have remembered for `close`, such as a file to remove, or would have done to it. Until
+        then `close` must leave that alone: the other still serves. Runs in: the master, after an upgrade has succeeded,
+        or a reload with another ?query (`takes_over`).
         """
 
     def close(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: ARG002
