@@ -150,8 +150,8 @@ class WorkerPool:
         self.dispatch.on_room = self._on_room
         self.dispatch.on_faulty = self._on_faulty
         # Who has served may have connections to hand back, and nothing else that can't wait for room.
-        self._supervisor.may_speak = lambda entry: not entry.was_ready or (
-            self.dispatch.can_hold_more and not shared.owner.is_holding
+        self._supervisor.may_speak = lambda entry: (
+            not entry.was_ready or (self.dispatch.can_hold_more and not shared.owner.is_holding)
         )
         self._succession = Succession(configuration.pool.surge)
         self._balance = Balance()
