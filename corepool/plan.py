@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import logging
 import resource
@@ -16,16 +17,17 @@ from corepool.config.settings import WorkersRange
 from corepool.errors import ConfigError, PluginError
 from corepool.identity import file_rights
 from corepool.listener import MAX_LISTENERS, BoundSocket, Configuration, Listener
+from corepool.reuse import match
 from corepool.spec.dispatcher import Dispatcher
 from corepool.spec.scaler import Scaler
 from corepool.spec.transport import Endpoint, Transport
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from corepool.config.settings import ListenerSettings, PoolSettings, Settings
     from corepool.identity import Identity
+    from corepool.master.inheritance import Inheritance
     from corepool.registry import Kind, Made, Registry
 
 log = logging.getLogger(__name__)
@@ -95,36 +97,43 @@ class Plan:
         self,
         identity: Identity,
         open_already: Iterable[BoundSocket] = (),
-        inherited: Callable[[str], socket.socket | None] = lambda _: None,
+        inheritance: Inheritance | None = None,
     ) -> list[Configuration]:
         """Bind every address.
 
         :param identity: whom the workers run as.
-        :param open_already: those whose URLs are still wanted are taken over with what waits in their backlogs.
-        :param inherited: gives the socket of a URL that the master before us has left, if there is one.
+        :param open_already: those that are still wanted are taken over with what waits in their backlogs.
+        :param inheritance: what the master before us has left, if there is one: its sockets, for the same purpose.
         :returns: what each pool serves.
         :raises ConfigError: with every mistake; nothing new is left bound.
         """
         bound: list[BoundSocket] = []
         mistakes = list(self.mistakes)
-        reusable = list(open_already)
+        there = list(open_already)
+        left = [] if inheritance is None else inheritance.places
+        kept = self._match([(each.listener.name, each.endpoint) for each in there])
+        inherited = self._match(left)
+        ours = [(each.url, each.address.port, each.endpoint) for each in there]
+        ours += [(each.url, each.port, each) for _, each in left]
         with ExitStack() as undo:
-            for where, index, endpoint, transport in self._endpoints:
+            for place, (where, index, endpoint, transport) in enumerate(self._endpoints):
                 _, settings, listener = self._listeners[index]
-                same = next((each for each in reusable if each.endpoint.url == endpoint.url), None)
-                if same is not None and listener is not None:
-                    reusable.remove(same)
-                    transport.relisten(same.socket, settings.backlog)
-                    bound.append(replace(same, listener=listener))
-                    continue
                 try:
-                    sock = inherited(endpoint.url)
-                    if sock is not None:
+                    if place in kept:
+                        same = there[kept[place]]
+                        transport.relisten(same.socket, settings.backlog)
+                        if listener is not None:
+                            bound.append(_kept(same, listener, endpoint, transport))
+                        continue
+                    if inheritance is not None and place in inherited:
+                        sock = inheritance.take(inherited[place])
+                        undo.callback(sock.close)
                         transport.relisten(sock, settings.backlog)
                     else:
                         sock = transport.listen(endpoint, settings.backlog)
                 except OSError as error:
-                    mistakes.append(f"{where}: can't listen on {endpoint.url}: {error.strerror or error}")
+                    reason = _in_use_by(endpoint, ours) if error.errno == errno.EADDRINUSE else None
+                    mistakes.append(f"{where}: can't listen on {endpoint.url}: {reason or error.strerror or error}")
                     continue
                 if listener is None:
                     transport.close(endpoint, sock)
@@ -140,6 +149,15 @@ class Plan:
             self._configuration(index, [each for each in bound if each.listener.pool == index], identity)
             for index in range(len(self._settings.pools))
         ]
+
+    def _match(self, there: Sequence[tuple[str, Endpoint]]) -> dict[int, int]:
+        wanted = [(self._settings.listener[index].name, endpoint) for _, index, endpoint, _ in self._endpoints]
+
+        def takes_over(place: int, before: Endpoint) -> bool:
+            _, _, endpoint, transport = self._endpoints[place]
+            return transport.takes_over(endpoint, before)
+
+        return match(wanted, there, takes_over)
 
     def _configuration(self, index: int, bound: Sequence[BoundSocket], identity: Identity) -> Configuration:
         settings, scaler = self._settings.pools[index], self._scalers[index]
@@ -240,7 +258,7 @@ class Plan:
         except ValueError as error:
             self._add(f"{where} = {spell_value(url)}: {error}")
             return
-        if self._settings.listener[index].keep_on_crash and type(transport).wrap is not Transport.wrap:
+        if self._settings.listener[index].keep_on_crash and transport.wraps:
             self._add(f"{where}: with keep_on_crash = true nothing of a connection may be in a worker's memory alone")
         self._endpoints.append((where, index, endpoint, transport))
 
@@ -273,6 +291,21 @@ def _workers_of(pool: PoolSettings) -> tuple[int, int]:
         case int(least):
             most = least
     return least, most
+
+
+def _kept(same: BoundSocket, listener: Listener, endpoint: Endpoint, transport: Transport) -> BoundSocket:
+    if same.endpoint.url == endpoint.url:
+        return replace(same, listener=listener)
+    url = transport.url(endpoint, same.socket)
+    return replace(same, listener=listener, endpoint=endpoint, transport=transport, url=url)
+
+
+def _in_use_by(endpoint: Endpoint, ours: Iterable[tuple[str, int | None, Endpoint]]) -> str | None:
+    """Say so if it is this pool that has the address; who else would not be a mistake that a restart ends."""
+    for url, port, its in ours:
+        if (endpoint.port and endpoint.port == port) or (endpoint.path and endpoint.path == its.path):
+            return f"this pool itself listens on {url}, and can't change that address while it runs; start it anew"
+    return None
 
 
 def _are_same_plugins(old: ListenerSettings, new: ListenerSettings) -> bool:

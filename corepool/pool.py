@@ -104,7 +104,7 @@ class Pool:
         if identity.account is not None:
             entrust_logs(identity.account.uid, identity.account.gid)
         plan = Plan(self._settings, self._registry, self._places)
-        configurations = plan.bind(identity, inherited=self._inheritance.take)
+        configurations = plan.bind(identity, inheritance=self._inheritance)
         self._inheritance.close_rest()
         return configurations
 

@@ -16,6 +16,7 @@ from corepool.config.mistakes import describe_mistakes
 from corepool.config.suggest import did_you_mean
 from corepool.errors import ConfigError, PluginError
 from corepool.spec.options import Options
+from corepool.spec.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -102,6 +103,8 @@ class Registry:
             raise PluginError(
                 f"{origin} is written for version {version} of the contract; this corepool has {API_VERSION}"
             )
+        if issubclass(loaded, Transport):
+            _refuse_unsaid_wrap(loaded, origin)
         return loaded
 
     def create(self, kind: Kind, name: str, options: Mapping[str, object], where: str) -> Made:
@@ -125,6 +128,18 @@ class Registry:
         except ValidationError as error:
             raise ConfigError(describe_mistakes(error, model, where)) from None
         return Made(plugin(validated), validated)
+
+
+def _refuse_unsaid_wrap(transport: type[Transport], origin: str) -> None:
+    """Keep a `wrap` from costing moving and `keep_on_crash` unnoticed, and from never being called."""
+    has_own = transport.wrap is not Transport.wrap
+    if has_own and not transport.wraps:
+        raise PluginError(
+            f"{origin} overrides `wrap` but has wraps = False; say wraps = True if its streams keep something in the "
+            "worker (connections can't move then), else leave `wrap` out"
+        )
+    if transport.wraps and not has_own:
+        raise PluginError(f"{origin} has wraps = True but no `wrap` of its own; connections move without it")
 
 
 def _distribution(entry: EntryPoint) -> str:

@@ -25,11 +25,11 @@ import os
 import socket
 import stat
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 MAX_PATH_BYTES = 107
 """What the path of a socket may have: sun_path has 108 with the closing NUL (unix(7))."""
@@ -87,6 +87,23 @@ def bind_to(sock: socket.socket, address: bytes, what: str) -> None:
         if error.errno == errno.EADDRINUSE:
             raise OSError(error.errno, f"{what} is in use: another process listens on it") from error
         raise OSError(error.errno, f"{what} can't be made: {error.strerror}") from error
+
+
+def change_mode(path: Path, mode: int) -> None:
+    """Give a socket file other permissions; a link is not followed, and nothing but a socket touched.
+
+    :raises OSError: as the system said, or it is no socket.
+    """
+    # Not chmod(2) on the path: whoever owns the folder could put a link there that leads root anywhere.
+    fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISSOCK(status.st_mode):
+            raise OSError(errno.ENOTSOCK, f"{str(path)!r} is no socket")
+        if stat.S_IMODE(status.st_mode) != mode:
+            Path(f"/proc/self/fd/{fd}").chmod(mode)
+    finally:
+        os.close(fd)
 
 
 def remove(path: Path, made: tuple[int, int]) -> None:

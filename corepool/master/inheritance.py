@@ -16,6 +16,7 @@ from corepool.errors import PeerGoneError
 from corepool.ipc.channel import Channel
 from corepool.ipc.frozen import unpack
 from corepool.ipc.messages import Kind, Message
+from corepool.spec.transport import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
@@ -62,30 +63,31 @@ class Inheritance:
             self._channel = Channel(sock)
         self._loop: Loop | None = None
         """What tells of connections that are left to us; None: none are to come, or not yet."""
-        self._sockets: list[tuple[str, int]] = [(str(url), int(fd)) for url, fd in told.get("sockets", ())]
-        self._places = [fd for _, fd in self._sockets]
+        sockets = [(str(url), int(fd), "".join(name)) for url, fd, *name in told.get("sockets", ())]
+        self.places = [(name, Endpoint.parse(url)) for url, _, name in sockets]
+        """What the sockets were bound for: the names of listeners, and where they listen."""
+        self._fds = [fd for _, fd, _ in sockets]
+        """Their descriptors, by place; -1: closed, and the number may be another's."""
+        self._untaken = set(range(len(sockets)))
         self.is_upgrade = self._channel is not None
         """True when there is an old master."""
         self.orders = Orders.told(told.get("orders", {}))
         """What it was told."""
 
-    def take(self, url: str) -> socket.socket | None:
-        """Take over the socket of a URL, if there is one."""
-        for number, (its_url, fd) in enumerate(self._sockets):
-            if its_url == url:
-                del self._sockets[number]
-                sock = socket.socket(fileno=fd)
-                sock.set_inheritable(False)
-                sock.setblocking(False)
-                return sock
-        return None
+    def take(self, place: int) -> socket.socket:
+        """Take over a socket, by its position in `places`. Once; the caller owns it."""
+        self._untaken.remove(place)
+        sock = socket.socket(fileno=self._fds[place])
+        sock.set_inheritable(False)
+        sock.setblocking(False)
+        return sock
 
     def close_rest(self) -> None:
         """Close the sockets that the configuration no longer names."""
-        for _, fd in self._sockets:
-            os.close(fd)
-            self._places[self._places.index(fd)] = -1  # the number may be another's soon
-        self._sockets.clear()
+        for place in self._untaken:
+            os.close(self._fds[place])
+            self._fds[place] = -1
+        self._untaken.clear()
 
     @property
     def is_open(self) -> bool:
@@ -126,4 +128,4 @@ class Inheritance:
         message, fds = received
         frozen = unpack(message.payload) if message.kind is Kind.THAW else [None]
         for fd, record in zip(fds, frozen, strict=False):
-            adopt(self._places[message.listener], fd, record)
+            adopt(self._fds[message.listener], fd, record)

@@ -155,6 +155,7 @@ class Reload:
         pools.arriving = {}
         for name, pool in pools.serving.items():
             pool.commit(coming[name])
+        _adopt_changed(old, pools.sockets())
         for bound in without(old, pools.sockets()):
             bound.close()
         for pool in pools.serving.values():
@@ -171,3 +172,14 @@ class Reload:
             pool.abandon_roll()
         for bound in without(sockets_of(coming.values()), self._pools.sockets()):
             bound.close()
+
+
+def _adopt_changed(old: Sequence[BoundSocket], new: Sequence[BoundSocket]) -> None:
+    """Have sockets be what their URLs say now, where these have changed on the same address."""
+    before = {id(bound.socket): bound.transport for bound in old}
+    for bound in new:
+        if before.get(id(bound.socket), bound.transport) is not bound.transport:
+            try:
+                bound.transport.adopt(bound.endpoint, bound.socket)
+            except Exception:
+                log.exception("socket keeps what it was url=%s", bound.url)

@@ -139,11 +139,11 @@ class Successor:
         bound = list(bound)
         self.places: Mapping[int, int] = {each.index: place for place, each in enumerate(bound)}
         """By the indices of our bound sockets, their places in the list that it was given."""
-        sockets = [(each.endpoint.url, each.socket.fileno()) for each in bound]
+        sockets = [(each.endpoint.url, each.socket.fileno(), each.listener.name) for each in bound]
         told = {"channel": theirs.fd, "sockets": sockets, "orders": orders.tell()}
         environment = {**os.environ, VARIABLE: json.dumps(told)}
         environment.pop("WATCHDOG_PID", None)  # it is ours; without it, whoever reads the rest is meant
-        fds = [theirs.fd, *(fd for _, fd in sockets)]
+        fds = [theirs.fd, *(fd for _, fd, _ in sockets)]
         try:
             self._process = subprocess.Popen(_command(), env=environment, pass_fds=fds)  # noqa: S603  # as we were
         except OSError:

@@ -150,7 +150,9 @@ class WorkerPool:
         self.dispatch.on_room = self._on_room
         self.dispatch.on_faulty = self._on_faulty
         # Who has served may have connections to hand back, and nothing else that can't wait for room.
-        self._supervisor.may_speak = lambda entry: self._can_hold_more or not entry.was_ready
+        self._supervisor.may_speak = lambda entry: (
+            not entry.was_ready or (self.dispatch.can_hold_more and not shared.owner.is_holding)
+        )
         self._succession = Succession(configuration.pool.surge)
         self._balance = Balance()
         self._scaling = Scaling(shared.loop.time())
@@ -426,10 +428,6 @@ class WorkerPool:
             for fd, record in zip(fds, records, strict=False)
         ]
         self.dispatch.take_over(entry, handoffs)
-
-    @property
-    def _can_hold_more(self) -> bool:
-        return self.dispatch.can_hold_more and not self._shared.owner.is_holding
 
     def _on_room(self) -> None:
         self.front.resume()

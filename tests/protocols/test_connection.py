@@ -196,6 +196,8 @@ class Stream:
         return self.sock.send(bytes(data).translate(FLIP))
 
 class Flipped(Tcp):
+    wraps = True
+
     def wrap(self, sock):
         return Stream(sock)
 """

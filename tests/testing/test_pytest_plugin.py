@@ -91,7 +91,7 @@ class TestWrong(TransportContract):
     def endpoint(self, folder):
         return Endpoint.parse("tcp://127.0.0.1:0")
 """,
-        "1 failed, 10 passed",
+        "1 failed, 11 passed",
     ),
     "a transport whose streams break": (
         """
@@ -106,6 +106,8 @@ class Broken(socket.socket):
         raise ValueError("as asked")
 
 class Wrong(Tcp):
+    wraps = True
+
     def wrap(self, sock):
         return Broken(fileno=sock.detach())
 
@@ -116,7 +118,7 @@ class TestWrong(TransportContract):
     def endpoint(self, folder):
         return Endpoint.parse("tcp://127.0.0.1:0")
 """,
-        "5 failed, 6 passed",
+        "5 failed, 7 passed",
     ),
     "plugins that can't start or stop": (
         """

@@ -5,6 +5,7 @@ How a file is bound where there may be one already is in `corepool.socketfile`.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import socket
@@ -18,6 +19,8 @@ from corepool import Address, Transport, socketfile
 
 if TYPE_CHECKING:
     from corepool import Endpoint, FileRights
+
+log = logging.getLogger(__name__)
 
 
 def _parse_mode(value: object) -> object:
@@ -93,10 +96,21 @@ class Unix(Transport):
             case _:
                 return Address("unix")
 
+    def takes_over(self, endpoint: Endpoint, before: Endpoint) -> bool:  # noqa: ARG002
+        """Take over any socket on the same path: `adopt` changes the mode."""
+        return True
+
     def adopt(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: ARG002
-        """Remove the socket file at the end, as if we had made it."""
-        if not endpoint.path.startswith("@"):
-            self._ours = socketfile.identity(Path(endpoint.path))
+        """Remove the socket file at the end, as if we had made it, and give it the mode that was asked for."""
+        if endpoint.path.startswith("@"):
+            return
+        path = Path(endpoint.path)
+        self._ours = socketfile.identity(path)
+        if self._mode is not None:
+            try:
+                socketfile.change_mode(path, self._mode)
+            except OSError as error:
+                log.warning("socket file keeps its mode path=%s reason=%s", path, error.strerror)
 
     def close(self, endpoint: Endpoint, listening: socket.socket) -> None:
         """Remove the socket file if it is still the one that we made, then stop listening."""
