@@ -154,9 +154,10 @@ class Supervisor:
             self._expect_exit(entry, timeout_s + _OVERTIME_S)
 
     def note_leaving(self, entry: WorkerEntry, timeout_s: float) -> None:
-        """Take note that a worker drains; if nobody told it to, somebody sent it a TERM."""
+        """Take note that a worker drains; if nobody told it to, it has failed, or somebody sent it a TERM."""
         if entry.state is State.READY:
-            entry.intended = entry.intended or ExitCause.ASKED
+            if not entry.has_failed:
+                entry.intended = entry.intended or ExitCause.ASKED
             self._expect_exit(entry, timeout_s + _OVERTIME_S)
         entry.happened(Event.LEFT)
 
@@ -228,7 +229,7 @@ class Supervisor:
         entry.channel.close()
         self._workers.remove(entry)
         code = os.waitstatus_to_exitcode(status)
-        cause = entry.cause(out_of_memory=self._oom.has_grown() and code == -signal.SIGKILL)
+        cause = entry.cause(code, out_of_memory=self._oom.has_grown() and code == -signal.SIGKILL)
         entry.happened(Event.EXITED)
         exit_status = ExitStatus(cause, code=code) if code >= 0 else ExitStatus(cause, signum=-code)
         try:

@@ -404,7 +404,10 @@ class WorkerPool:
         elif message.kind is Kind.LEAVING:
             self._supervisor.note_leaving(entry, self.serving.pool.drain_timeout)
             self.dispatch.take_back(entry)
-            self._fill()
+            if entry.has_failed and entry.intended is None:
+                self._failed(entry)
+            else:
+                self._fill()
         elif message.kind is Kind.DRAINED:
             self._supervisor.note_drained(entry)
         elif message.kind is Kind.FROZEN:
@@ -508,11 +511,22 @@ class WorkerPool:
             self._start_heirs()
         elif heir_of is not None:
             self._heir_failed(entry, heir_of, entry.report or _how_it_ended(exit_status))
-        elif entry.slot < self.workers.target:
-            self.restarts += 1
-            self._respawn_later(entry.slot, uptime_s)
+        elif not entry.has_failed:  # else that is done
+            self._replace(entry)
             if not entry.was_ready and entry.configuration is self._coming:
                 self._fail_roll(f"worker {entry.name} could not boot: {entry.report or _how_it_ended(exit_status)}")
+
+    def _failed(self, entry: WorkerEntry) -> None:
+        """Replace a worker that says that it is of no use any more, while it drains."""
+        if self._is_rolling and entry.generation == self._generation:
+            self._fail_roll(f"worker {entry.name} failed: {entry.report}")
+        self._replace(entry)
+
+    def _replace(self, entry: WorkerEntry) -> None:
+        if entry.slot < self.workers.target:
+            self.restarts += 1
+            if entry.slot in self.workers.vacant():  # nobody has taken its place yet
+                self._respawn_later(entry.slot, self._loop.time() - entry.started_at)
 
     def _rescue(self, entry: WorkerEntry) -> None:
         """Go on with the connections that a worker has left, where that is wanted."""

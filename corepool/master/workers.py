@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
 from corepool.master.ledger import Handoff, Ledger
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from corepool.master.loop import Timer
     from corepool.master.recycling import Limits
     from corepool.spec.dispatcher import WorkerView
+
+
+_LEFT = (0, -SIGTERM, -SIGKILL)
+"""How a worker ends that has left on a TERM, or was killed since it took too long."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,7 +47,7 @@ class WorkerEntry:
     outbox: list[Handoff] = field(default_factory=list)
     """Placed with it in this turn, not sent yet."""
     report: str = ""
-    """What it said of why it can't boot."""
+    """What it said of why it can't boot, or go on."""
     has_drained: bool = False
     """Its loop has turned for the last time; what is left is its plugins' `on_worker_stop`."""
     limits: Limits | None = None
@@ -70,11 +75,19 @@ class WorkerEntry:
         """Give the facts that hooks are told."""
         return WorkerInfo(self.slot, self.pid, self.generation, now - self.started_at)
 
-    def cause(self, *, out_of_memory: bool = False) -> ExitCause:
+    @property
+    def has_failed(self) -> bool:
+        """True when it has said, after it was ready, that it is of no use any more."""
+        return self.was_ready and self.report != ""
+
+    def cause(self, code: int, *, out_of_memory: bool = False) -> ExitCause:
         """Say why it ended, now that it has.
 
+        :param code: the exit status, or a signal's number below zero.
         :param out_of_memory: the kernel has killed something for memory just now, and it may be this one.
         """
+        if self.intended is ExitCause.ASKED and code not in _LEFT:
+            return ExitCause.CRASH
         if self.intended is not None:
             return self.intended
         if out_of_memory:

@@ -62,6 +62,19 @@ class Worker(Protocol):
     def gauge_threads(self, most: int) -> ThreadGauge:
         """Give a gauge to a plugin that serves connections in at most so many threads, for status and metrics."""
 
+    def last_words_s(self) -> float:
+        """Give the seconds that `on_worker_stop` may still wait for what cleans up: of a half, which all plugins share.
+
+        A worker that takes longer is killed by the master, and later plugins are not told of its end.
+        """
+
+    def fail(self, error: BaseException) -> None:
+        """Say that this worker is of no use any more: what a plugin needs, or has started, has failed.
+
+        The error is logged with its traceback. The worker takes no more connections, drains, and exits with status 70:
+        a crash, after which another takes its place, later and later if that goes on. From the loop's thread.
+        """
+
     def at_batch_end(self, call: Callable[[], None]) -> None:
         """Call once, when every connection that was ready has had its turn.
 

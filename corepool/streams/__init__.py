@@ -7,8 +7,7 @@ Task, or a thread, for each connection, and neither can move to another worker; 
 from corepool.streams.asynchronous import Deadline, Stream, StreamProtocol
 from corepool.streams.blocking import BlockingOptions, BlockingProtocol
 from corepool.streams.blocking_stream import BlockingStream, ReadFile, WriteFile
-from corepool.streams.endings import DeadlineError
-from corepool.streams.inbox import TooLongError
+from corepool.streams.errors import DeadlineError, TooLongError
 from corepool.streams.threads import Mailbox, Threads
 
 __all__ = [

@@ -6,15 +6,17 @@ import asyncio
 import inspect
 import logging
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from corepool.spec.hookspecs import hookimpl
 from corepool.spec.types import CloseReason
-from corepool.streams.endings import IS_END, LAST_WORDS_S, DeadlineError, is_the_peers_doing
+from corepool.streams.endings import is_end
+from corepool.streams.errors import DeadlineError, EndedError, GoneError, is_the_peers_doing
 from corepool.streams.inbox import Inbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
     from _typeshed import FileDescriptorLike, ReadableBuffer
@@ -36,7 +38,9 @@ class Stream:
         "_conn",
         "_drained",
         "_error",
+        "_held",
         "_inbox",
+        "_is_idle",
         "_is_paused",
         "_loop",
         "_waiter",
@@ -60,6 +64,10 @@ class Stream:
         self._drained: asyncio.Future[None] | None = None
         self._error: ConnectionError | None = None
         self._is_paused = False
+        self._is_idle = False
+        """Its reader waits for the first byte of something."""
+        self._held = 0
+        """How many blocks of `busy` it is in."""
         self.write = conn.send
         self.leaving = False
         """The worker is leaving: what is begun may be finished, within the pool's `drain_timeout`."""
@@ -87,8 +95,12 @@ class Stream:
         """
         if n < 0:
             pieces: list[bytes] = []
-            while piece := await self.read(_PIECE, begun=begun or bool(pieces)):
-                pieces.append(piece)
+            try:
+                while piece := await self.read(_PIECE, begun=begun or bool(pieces)):
+                    pieces.append(piece)
+            except BaseException:
+                self._inbox.put_back(pieces)
+                raise
             return b"".join(pieces)
         if not n:
             return b""
@@ -96,19 +108,21 @@ class Stream:
             await self._arrival(begun=begun)
         return taken
 
-    async def readline(self) -> bytes:
+    async def readline(self, *, begun: bool = False) -> bytes:
         """Read a line with its line break; what there is at the end, and then b"".
 
-        :raises ValueError: it is longer than the limit.
+        :param begun: as for `read`.
+        :raises ValueError: it is longer than the limit; what has come of it is dropped.
         """
         take_line = self._inbox.take_line
         while (taken := take_line()) is None:
-            await self._arrival()
+            await self._arrival(begun=begun)
         return taken
 
-    async def readexactly(self, n: int) -> bytes:
+    async def readexactly(self, n: int, *, begun: bool = False) -> bytes:
         """Read `n` bytes.
 
+        :param begun: as for `read`: of the body of a message whose header was read, say.
         :raises asyncio.IncompleteReadError: the peer has ended before.
         """
         if n < 0:
@@ -116,27 +130,32 @@ class Stream:
         inbox = self._inbox
         pieces: list[bytes] = []
         left = n
-        while left > len(inbox.data) and not inbox.is_ended:
-            if inbox.full:  # of what was asked for no more than that waits here
-                pieces.append(inbox.take(left))
-                left -= len(pieces[-1])
-            await self._arrival(begun=left < n)
+        try:
+            while left > len(inbox.data) and not inbox.is_ended:
+                if inbox.full:  # of what was asked for no more than that waits here
+                    pieces.append(inbox.take(left))
+                    left -= len(pieces[-1])
+                await self._arrival(begun=begun or left < n)
+        except BaseException:
+            inbox.put_back(pieces)
+            raise
         pieces.append(inbox.take(left))
         taken = b"".join(pieces)
         if len(taken) < n:
-            raise asyncio.IncompleteReadError(taken, n)
+            raise EndedError(taken, n)
         return taken
 
-    async def readuntil(self, separator: bytes = b"\n") -> bytes:
+    async def readuntil(self, separator: bytes = b"\n", *, begun: bool = False) -> bytes:
         """Read until a separator, and with it.
 
+        :param begun: as for `read`.
         :raises asyncio.IncompleteReadError: the peer has ended before.
         :raises asyncio.LimitOverrunError: it doesn't come within the limit.
         """
         if not separator:
             raise ValueError("Separator should be at least one-byte string")
         while (taken := self._inbox.take_until(separator)) is None:
-            await self._arrival()
+            await self._arrival(begun=begun)
         return taken
 
     def __aiter__(self) -> Self:
@@ -169,7 +188,7 @@ class Stream:
         :raises ConnectionResetError: the connection is closed.
         """
         if self._conn.closed:
-            raise self._error or ConnectionResetError("the connection is closed")
+            raise self._error or GoneError("the connection is closed")
         if self._conn.congested:
             if self._drained is None:
                 self._drained = self._loop.create_future()
@@ -191,16 +210,34 @@ class Stream:
         """Limit the time of a block: `async with stream.deadline(5): ...` raises TimeoutError when it is over."""
         return Deadline(seconds)
 
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Have a worker that leaves wait for a block: `with stream.busy(): ...`.
+
+        For handlers that read in one task and answer in others: one that waits for input seems to have nothing to do.
+        """
+        self._held += 1
+        self._conn.busy = True
+        try:
+            yield
+        finally:
+            self._held -= 1
+            if self._is_idle and not self._held:
+                self._conn.busy = False
+
     # --- what the protocol calls
 
     def feed(self) -> None:
         """Take what has arrived."""
         conn, inbox = self._conn, self._inbox
+        if self._is_paused:  # and resumed by an extension, which had paused it, too
+            conn.pause()
+            return
         data = conn.recv()
         if data:
             conn.busy = True  # also while its reader waits for the rest of what has begun
             inbox.data += data
-            if inbox.full and not self._is_paused:
+            if inbox.full:
                 self._is_paused = True
                 conn.pause()
         elif conn.eof:
@@ -217,18 +254,14 @@ class Stream:
 
     def lost(self, reason: CloseReason) -> None:
         """Let reads and writes know that the connection is gone."""
-        error = self._error = ConnectionResetError(f"the connection is gone: {reason}")
-        if reason in IS_END:
+        error = self._error = GoneError(f"the connection is gone: {reason}")
+        if is_end(reason, busy=self._conn.busy):
             self._inbox.is_ended = True
         self._wake_reader()
         drained, self._drained = self._drained, None
         if drained is not None and not drained.done():
             drained.set_exception(error)
             drained.exception()  # it may be that nobody waits any more
-
-    def is_over(self) -> bool:
-        """Tell whether nothing more comes from the peer."""
-        return self._error is not None or self._inbox.is_ended
 
     def forget_input(self) -> None:
         """Nobody reads any more."""
@@ -247,6 +280,7 @@ class Stream:
         """Wait until something has arrived.
 
         :param begun: a part of what is being read was taken from the inbox already.
+        :raises ConnectionResetError: the connection is gone.
         """
         conn = self._conn
         if self._error is not None:
@@ -258,12 +292,14 @@ class Stream:
             self._is_paused = False
             conn.resume()
         # Between two requests: a worker that leaves need not wait for this connection.
-        conn.busy = begun or len(self._inbox.data) > 0
+        self._is_idle = not (begun or self._inbox.data)
+        conn.busy = not self._is_idle or self._held > 0
         self._waiter = waiter = self._loop.create_future()
         try:
             await waiter
         finally:
             self._waiter = None
+            self._is_idle = False
             conn.busy = True
 
 
@@ -316,6 +352,7 @@ class StreamProtocol(ABC):
     def on_worker_start(self, worker: Worker) -> None:
         """Begin; needed before the first connection."""
         self._loop = worker.loop
+        self._last_words_s = worker.last_words_s
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
     @hookimpl
@@ -324,7 +361,7 @@ class StreamProtocol(ABC):
         tasks = list(self._tasks.values())
         if not tasks:
             return
-        _, unwilling = self._loop.run_until_complete(asyncio.wait(tasks, timeout=LAST_WORDS_S))
+        _, unwilling = self._loop.run_until_complete(asyncio.wait(tasks, timeout=self._last_words_s()))
         if unwilling:
             log.warning("%d handlers of %s go on; they are cancelled", len(unwilling), type(self).__name__)
 
@@ -362,17 +399,20 @@ class StreamProtocol(ABC):
 
     async def _run(self, conn: Connection[Stream], stream: Stream) -> None:
         listener, number = conn.listener, conn.id
+        task = asyncio.current_task()
+        assert task is not None
         try:
             await self.handle(stream)
-        except asyncio.CancelledError:
-            conn.abort()
-            raise
-        except (Exception, SystemExit) as error:  # the latter would end the worker
-            if is_the_peers_doing(error, is_over=stream.is_over()):
+        except BaseException as error:  # SystemExit and KeyboardInterrupt would end the worker
+            if isinstance(error, asyncio.CancelledError) and task.cancelling():
+                conn.abort()
+                raise  # if nobody has cancelled it, what it waited for was cancelled, and is a failure as any other
+            if is_the_peers_doing(error):
                 log.debug("connection ended listener=%s conn=%d: %r", listener, number, error)
                 conn.close()
             else:
-                log.exception("handler failed listener=%s conn=%d peer=%s", listener, number, conn.peer)
+                message = f"handler failed listener={listener} conn={number} peer={conn.peer}"
+                self._loop.call_exception_handler({"message": message, "exception": error})
                 conn.abort()
         else:
             conn.close()

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from corepool.guards import HOOK_ERRORS
 from corepool.spec.hookspecs import hookimpl
 from corepool.spec.options import Options
 from corepool.streams.blocking_stream import BlockingStream
-from corepool.streams.endings import LAST_WORDS_S, is_the_peers_doing
+from corepool.streams.errors import is_the_peers_doing
 from corepool.streams.threads import Mailbox, Threads
 
 if TYPE_CHECKING:
@@ -46,6 +45,10 @@ class BlockingProtocol(ABC):
     """Bytes of a line at most, and that wait in each direction before whoever makes them waits as well; of input twice
     as many."""
 
+    answers: ClassVar[bool] = False
+    """Everything that comes is answered, so that a connection that has taken input and sent nothing since is in the
+    midst of something: a worker that leaves waits for it. Without, only what `begun=True` says, and half a line."""
+
     def __init_subclass__(cls) -> None:
         """Refuse a `handle` that could never run, when it is written rather than when somebody connects."""
         super().__init_subclass__()
@@ -70,13 +73,14 @@ class BlockingProtocol(ABC):
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
         """Begin; needed before the first connection."""
+        self._last_words_s = worker.last_words_s
         self._mailbox = Mailbox(worker.loop)
         self._threads = Threads(type(self).__name__, self._mailbox, worker.gauge_threads(self.options.threads))
 
     @hookimpl
     def on_worker_stop(self) -> None:
         """End: handlers that have heard of it may still say their last words."""
-        left = self._threads.stop(LAST_WORDS_S)
+        left = self._threads.stop(self._last_words_s())
         if left:
             log.warning("%d threads of %s go on; they end with the worker", left, type(self).__name__)
 
@@ -84,7 +88,7 @@ class BlockingProtocol(ABC):
     def on_accept(self, conn: Connection[BlockingStream]) -> None:
         """Wait for a thread."""
         conn.half_open = True  # a client that has ended its side may still wait for its answer
-        conn.session = stream = BlockingStream(conn, self._mailbox, self.input_limit)
+        conn.session = stream = BlockingStream(conn, self._mailbox, self.input_limit, answers=self.answers)
         self._threads.submit(lambda: self._run(stream))
 
     @hookimpl
@@ -112,8 +116,8 @@ class BlockingProtocol(ABC):
             return
         try:
             self.handle(stream)
-        except HOOK_ERRORS as error:
-            if is_the_peers_doing(error, is_over=stream.is_over()):
+        except BaseException as error:  # nobody above would end the connection
+            if is_the_peers_doing(error):
                 log.debug("connection ended listener=%s peer=%s: %r", stream.listener, stream.peer, error)
                 stream.close()
             else:

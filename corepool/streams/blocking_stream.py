@@ -7,14 +7,15 @@ moments, and only its own conditions are waited for under it.
 from __future__ import annotations
 
 import io
+import sys
 import threading
 import time
-from asyncio import IncompleteReadError
 from collections import deque
 from typing import TYPE_CHECKING
 
-from corepool.streams.endings import IS_END, DeadlineError
-from corepool.streams.inbox import Inbox, TooLongError
+from corepool.streams.endings import CUT_BY_WORKER, is_end
+from corepool.streams.errors import BrokenError, DeadlineError, EndedError, GoneError, TooLongError
+from corepool.streams.inbox import Inbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,11 +33,12 @@ _PIECE = 65_536
 class BlockingStream:
     """What `handle` reads and writes: as a socket (recv, sendall), as files (rfile, wfile), or line by line."""
 
-    def __init__(self, conn: Connection[BlockingStream], mailbox: Mailbox, limit: int) -> None:
+    def __init__(self, conn: Connection[BlockingStream], mailbox: Mailbox, limit: int, *, answers: bool) -> None:
         """Wrap a connection.
 
         :param limit: bytes that wait for the other side, in each direction, before whoever makes them has to wait; of
             input twice as many. And the bytes of a line at most.
+        :param answers: input that was taken, and nothing sent since, is something that was begun.
         """
         self._conn = conn
         self._mailbox = mailbox
@@ -52,6 +54,11 @@ class BlockingStream:
         self._ends_output = False
         self._closes = False
         self._is_paused = False
+        self._is_idle = False
+        """Its thread waits for the first byte of something."""
+        self._answers = answers
+        self._owes = False
+        """It has taken input since its last output, and `answers`."""
         self._has_thread = False
         self._gone: CloseReason | None = None
         self._timeout_s: float | None = None
@@ -100,37 +107,44 @@ class BlockingStream:
         :raises ConnectionResetError: the connection is broken; so do all that read.
         :raises TimeoutError: nothing came in time; so do all that read.
         """
+        if limit < 0:
+            raise ValueError(f"recv: expected 0 bytes or more; got {limit}")
         return self.take(lambda inbox: inbox.take_some(limit), begun=begun) if limit else b""
 
-    def readline(self) -> bytes:
+    def readline(self, *, begun: bool = False) -> bytes:
         """Read a line with its line break; what there is at the end, and then b"".
 
-        :raises ValueError: it is longer than the limit.
+        :param begun: as for `recv`.
+        :raises ValueError: it is longer than the limit; what has come of it is dropped.
         """
-        return self.take(Inbox.take_line)
+        return self.take(Inbox.take_line, begun=begun)
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.readline, b"")
 
-    def readexactly(self, n: int) -> bytes:
+    def readexactly(self, n: int, *, begun: bool = False) -> bytes:
         """Read `n` bytes.
 
+        :param begun: as for `recv`: of the body of a message whose header was read, say.
         :raises asyncio.IncompleteReadError: the peer has ended before.
         """
-        taken = self.rfile.read(n)
+        if n < 0:
+            raise ValueError(f"readexactly: expected 0 bytes or more; got {n}")
+        taken = self.gather(n, begun=begun)
         if len(taken) < n:
-            raise IncompleteReadError(taken, n)
+            raise EndedError(taken, n)
         return taken
 
-    def readuntil(self, separator: bytes = b"\n") -> bytes:
+    def readuntil(self, separator: bytes = b"\n", *, begun: bool = False) -> bytes:
         """Read until a separator, and with it.
 
+        :param begun: as for `recv`.
         :raises asyncio.IncompleteReadError: the peer has ended before.
         :raises asyncio.LimitOverrunError: it doesn't come within the limit.
         """
         if not separator:
             raise ValueError("an empty separator separates nothing")
-        return self.take(lambda inbox: inbox.take_until(separator))
+        return self.take(lambda inbox: inbox.take_until(separator), begun=begun)
 
     def take(self, attempt: Callable[[Inbox], bytes | None], *, begun: bool = False) -> bytes:
         """Try `attempt` on the inbox until it gives something, and wait for more in between.
@@ -144,7 +158,30 @@ class BlockingStream:
                 while taken is None:
                     self._wait_for_input(give_up, begun=begun)
                     taken = attempt(self._inbox)
+            if taken and self._answers:
+                self._owes = True
             return taken
+
+    def gather(self, size: int, *, line: bool = False, begun: bool = False) -> bytes:
+        """Take `size` bytes, or a line of so many at most; less only at the end.
+
+        :raises OSError: as `recv`; what came before it is there for the next read.
+        """
+        attempt = Inbox.take_line_of if line else Inbox.take_some
+        pieces: list[bytes] = []
+        left = size
+        try:
+            while left:
+                piece = self.take(lambda inbox: attempt(inbox, left), begun=begun or bool(pieces))  # noqa: B023  # at once
+                pieces.append(piece)
+                left -= len(piece)
+                if not piece or (line and piece.endswith(b"\n")):
+                    break
+        except BaseException:
+            with self._lock:
+                self._inbox.put_back(pieces)
+            raise
+        return b"".join(pieces)
 
     def sendall(self, data: ReadableBuffer) -> None:
         """Send; wait while the peer takes too little.
@@ -158,12 +195,13 @@ class BlockingStream:
                 if self._outbox_size > self._limit:
                     self._wait_for_room()
                 if self._gone is not None:
-                    raise BrokenPipeError(f"the connection is gone: {self._gone}")
+                    raise BrokenError(f"the connection is gone: {self._gone}")
                 if self._closes or self._ends_output:
-                    raise BrokenPipeError("this side has been ended")
+                    raise BrokenError("this side has been ended")
                 piece = bytes(view[start : start + _PIECE])
                 self._outbox.append(piece)
                 self._outbox_size += len(piece)
+                self._owes = False
                 self._ask_to_send()
 
     def write_eof(self) -> None:
@@ -190,18 +228,21 @@ class BlockingStream:
     def _wait_for_input(self, give_up: float | None, *, begun: bool) -> None:
         inbox = self._inbox
         if self._gone is not None:
-            raise ConnectionResetError(f"the connection is gone: {self._gone}")
+            raise GoneError(f"the connection is gone: {self._gone}")
         if self._is_paused:
             # However much is there, it was not enough.
             self._is_paused = False
             self._mailbox.post(self._conn.resume)
         seen = len(inbox.data)
         # Between two requests: a worker that leaves need not wait for this connection.
-        self._conn.busy = begun or seen > 0
+        self._is_idle = not (begun or seen or self._owes)
+        # What it has said may wait here for the loop, which takes note when it has left: see `send`.
+        self._conn.busy = not self._is_idle or self._outbox_size > 0
         try:
             while len(inbox.data) == seen and not inbox.is_ended and self._gone is None:
                 self._wait(self._arrived, give_up)
         finally:
+            self._is_idle = False
             self._conn.busy = True
 
     def _wait_for_room(self) -> None:
@@ -226,23 +267,31 @@ class BlockingStream:
     # --- what the protocol calls, in the thread
 
     def begin(self) -> bool:
-        """Take note that there is a thread for it; False: the client has gone without a word meanwhile."""
+        """Take note that there is a thread for it.
+
+        :returns: False if nothing is to be done: the client has gone without a word meanwhile, or the worker has cut
+            the connection, so that nobody would hear an answer.
+        """
         with self._lock:
             self._has_thread = True
-            if self._gone is not None and not self._inbox.data:
+            if self._gone in CUT_BY_WORKER or (self._gone is not None and not self._inbox.data):
                 return False
             self._conn.busy = True
             return True
 
-    def is_over(self) -> bool:
-        """Tell whether nothing more comes from the peer."""
-        return self._gone is not None or self._inbox.is_ended
+    def is_cut(self) -> bool:
+        """Tell whether the end that reads find is none of the peer's."""
+        return self._gone in CUT_BY_WORKER
 
     # --- what the protocol calls, in the loop
 
     def feed(self) -> None:
         """Take what has arrived."""
         conn, inbox = self._conn, self._inbox
+        with self._lock:
+            if self._is_paused:  # and resumed by an extension, which had paused it, too
+                conn.pause()
+                return
         data = conn.recv()
         if not data and not conn.eof:
             return
@@ -251,7 +300,7 @@ class BlockingStream:
                 conn.busy = True  # with or without a thread: it has asked for something
                 inbox.data += data
             inbox.is_ended = inbox.is_ended or conn.eof
-            if inbox.full and not self._is_paused:
+            if inbox.full:
                 self._is_paused = True
                 conn.pause()
             self._arrived.notify()
@@ -268,6 +317,8 @@ class BlockingStream:
             if self._outbox and not conn.closed:
                 return  # `on_writable` comes back to it
             self._taken.notify()
+            if self._is_idle:
+                conn.busy = False
             if self._closes:
                 self._inbox.forget()
                 conn.busy = False
@@ -281,7 +332,7 @@ class BlockingStream:
         """Wake the thread: the connection is gone."""
         with self._lock:
             self._gone = reason
-            if reason in IS_END:
+            if is_end(reason, busy=self._conn.busy):
                 self._inbox.is_ended = True
             self._outbox.clear()
             self._outbox_size = 0
@@ -308,17 +359,18 @@ class ReadFile(io.BufferedIOBase):
         return True
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read `size` bytes, fewer only at the end; -1: to the end."""
-        left = -1 if size is None else size
-        pieces: list[bytes] = []
-        while left:
-            most = left if left > 0 else _PIECE
-            piece = self._stream.take(lambda inbox: inbox.take_some(most), begun=bool(pieces))  # noqa: B023  # at once
-            if not piece:
-                break
-            pieces.append(piece)
-            left -= len(piece) if left > 0 else 0
-        return b"".join(pieces)
+        """Read `size` bytes, fewer only at the end; -1: to the end.
+
+        :raises ConnectionResetError: they have not come, and it was the worker that has ended the connection: what is
+            cut short so must not be taken for complete.
+        """
+        stream = self._stream
+        if size is None or size < 0:
+            return stream.gather(sys.maxsize)
+        taken = stream.gather(size)
+        if len(taken) < size and stream.is_cut():
+            raise GoneError(f"{len(taken)} of {size} bytes have come, and the worker has ended the connection")
+        return taken
 
     def read1(self, size: int = -1, /) -> bytes:
         """Read what is there, at least a byte; b"" at the end."""
@@ -344,15 +396,7 @@ class ReadFile(io.BufferedIOBase):
             if len(line) > self._longest:
                 raise TooLongError(f"a line has more than {self._longest} bytes", len(line))
             return line
-        pieces: list[bytes] = []
-        left = size
-        while left:
-            piece = self._stream.take(lambda inbox: inbox.take_line_of(left), begun=bool(pieces))  # noqa: B023
-            pieces.append(piece)
-            left -= len(piece)
-            if not piece or piece.endswith(b"\n"):
-                break
-        return b"".join(pieces)
+        return self._stream.gather(size, line=True)
 
 
 class WriteFile(io.RawIOBase):

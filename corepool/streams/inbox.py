@@ -6,28 +6,27 @@ the peer. Each `take_...` gives what it was asked for, or None when more has to 
 
 from __future__ import annotations
 
-from asyncio import IncompleteReadError, LimitOverrunError
+from typing import TYPE_CHECKING
 
+from corepool.streams.errors import EndedError, TooLongError
 
-class TooLongError(LimitOverrunError, ValueError):
-    """A peer's line, or what it has sent before a separator, is longer than the limit.
-
-    Both of what asyncio.StreamReader raises: ValueError by readline, LimitOverrunError by readuntil.
-    """
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Inbox:
     """Bytes in the order of their arrival, and then perhaps the end."""
 
-    __slots__ = ("_limit", "_searched", "data", "is_ended")
+    __slots__ = ("_limit", "_searched", "_sought", "data", "is_ended")
 
     def __init__(self, limit: int) -> None:
         """Make an empty one.
 
-        :param limit: bytes that one line may have; with twice as many it is `full`.
+        :param limit: bytes that may come before a line's end or a separator; with twice as many it is `full`.
         """
         self._limit = limit
-        self._searched = 0  # no line ends, and no separator begins, before this
+        self._sought = b"\n"
+        self._searched = 0  # no `_sought` begins before this
         self.data = bytearray()
         self.is_ended = False
         """Nothing more will come."""
@@ -54,20 +53,26 @@ class Inbox:
     def take_line(self) -> bytes | None:
         r"""Take a line with its \n; at the end what is left, without one.
 
-        :raises TooLongError: it is longer than the limit.
+        :raises TooLongError: it is longer than the limit. As asyncio's readline, it has dropped what is there of it, so
+            that whoever goes on reads what comes next.
         """
         data = self.data
+        if self._sought != b"\n":
+            self._seek(b"\n")
         end = data.find(b"\n", self._searched) + 1
         if not end:
-            if len(data) > self._limit:
-                raise TooLongError(f"a line has more than {self._limit} bytes", len(data))
+            size = len(data)
+            if size > self._limit:
+                self.forget()
+                raise TooLongError(f"a line has more than {self._limit} bytes", size)
             if self.is_ended:
-                return self.take(len(data))
-            self._searched = len(data)
+                return self.take(size)
+            self._searched = size
             return None
-        if end > self._limit:
-            raise TooLongError(f"a line has more than {self._limit} bytes", end)
         self._searched = 0
+        if end > self._limit + 1:
+            del data[:end]
+            raise TooLongError(f"a line has more than {self._limit} bytes", end - 1)
         if end == len(data):  # a client that waits for its answer: usual, and by half cheaper
             line = bytes(data)
             data.clear()
@@ -79,6 +84,8 @@ class Inbox:
     def take_line_of(self, most: int) -> bytes | None:
         """Take a line, or `most` bytes of one, or what is there of one that is longer than the inbox."""
         data = self.data
+        if self._sought != b"\n":
+            self._seek(b"\n")
         end = data.find(b"\n", self._searched, most) + 1
         if end:
             return self.take(end)
@@ -90,22 +97,35 @@ class Inbox:
     def take_until(self, separator: bytes) -> bytes | None:
         """Take what ends with `separator`.
 
-        :raises TooLongError: it doesn't come within the limit.
-        :raises IncompleteReadError: the end came before it; what there was is in its `partial`.
+        :raises TooLongError: it doesn't come within the limit. Nothing is dropped; its `consumed` says how many bytes
+            are before the separator, or before where one may begin.
+        :raises EndedError: the end came before it; what there was is in its `partial`.
         """
         data = self.data
+        if self._sought != separator:
+            self._seek(separator)
         start = data.find(separator, self._searched)
-        end = start + len(separator)
-        if start >= 0 and end <= self._limit:
-            return self.take(end)
-        if start >= 0 or len(data) > self._limit:
-            raise TooLongError(f"no {separator!r} within {self._limit} bytes", len(data))
+        if 0 <= start <= self._limit:
+            return self.take(start + len(separator))
+        if start < 0:
+            start = max(0, len(data) - len(separator) + 1)  # it may have begun already
+        if start > self._limit:
+            raise TooLongError(f"no {separator!r} within {self._limit} bytes", start)
         if self.is_ended:
-            raise IncompleteReadError(self.take(len(data)), None)
-        self._searched = max(0, len(data) - len(separator) + 1)  # it may have begun already
+            raise EndedError(self.take(len(data)), None)
+        self._searched = start
         return None
+
+    def put_back(self, pieces: Iterable[bytes]) -> None:
+        """Give back what was taken from the front, for whoever reads next."""
+        self.data[:0] = b"".join(pieces)
+        self._searched = 0
 
     def forget(self) -> None:
         """Drop what is there."""
         self.data.clear()
+        self._searched = 0
+
+    def _seek(self, separator: bytes) -> None:
+        self._sought = separator
         self._searched = 0

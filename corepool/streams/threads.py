@@ -10,10 +10,9 @@ import logging
 import threading
 import time
 from collections import deque
+from contextvars import copy_context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
-
-from corepool.guards import HOOK_ERRORS
 
 if TYPE_CHECKING:
     import asyncio
@@ -76,7 +75,7 @@ class Threads:
         self._complained_at = -_COMPLAINT_INTERVAL_S
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Have `job` run in a thread; what it raises is logged. From the loop's thread.
+        """Have `job` run in a thread, in a context of its own; what it raises is logged. From the loop's thread.
 
         :raises RuntimeError: there is no thread, and the system has none left to start.
         """
@@ -111,11 +110,12 @@ class Threads:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             try:
-                job()
-            except HOOK_ERRORS:
+                copy_context().run(job)
+            except BaseException:  # the thread has to go on
                 log.exception("a job of %s failed", self._name)
-            del job  # it would keep what it has served until there is another
-            self._mailbox.post(self._finished)
+            finally:
+                del job  # it would keep what it has served until there is another
+                self._mailbox.post(self._finished)
 
     def _finished(self) -> None:
         self._count(-1)

@@ -24,6 +24,7 @@ from corepool.testing.memory import MemoryConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextvars import Context
     from types import TracebackType
 
 PEER = Address("192.0.2.1", 50_000)  # RFC 5737: an address for documentation, nobody's
@@ -31,7 +32,30 @@ LOCAL = Address("192.0.2.2", 7000)
 
 _HIGH_WATER = 262_144  # the default of `output_high_water`
 _MOST_CALLS = 1000  # of on_readable for one piece of input; a protocol that answers needs a handful
-_TURNS = 16  # of the loop, after each event: a coroutine comes one await further with each
+_MOST_TURNS = 1000  # of the loop, after each event: a coroutine comes one await further with each
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """A loop that can be run until nothing is ready in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls = 0
+
+    def call_soon(
+        self, callback: Callable[..., object], *args: object, context: Context | None = None
+    ) -> asyncio.Handle:
+        self._calls += 1
+        return super().call_soon(callback, *args, context=context)
+
+    def settle(self) -> None:
+        """Run what is ready, and what gets ready by that."""
+        for _ in range(_MOST_TURNS):
+            before = self._calls
+            super().call_soon(self.stop)
+            self.run_forever()
+            if self._calls == before:
+                return
 
 
 class MemoryWorker:
@@ -44,11 +68,14 @@ class MemoryWorker:
         self.generation = 0
         self.workers = 1
         self.requests = 0
-        self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
+        self._loop = _Loop()
+        self._loop.set_exception_handler(self._note_failure)
+        self.loop: asyncio.AbstractEventLoop = self._loop
         self.listeners = [listener]
         self.open = 0
         self.accepted = 0
         self._at_batch_end: list[Callable[[], None]] = []
+        self._failures: list[BaseException] = []
 
     def loads(self) -> list[WorkerLoad]:
         """Give what there is: one worker, this one."""
@@ -62,6 +89,14 @@ class MemoryWorker:
         """Give a gauge that nobody reads."""
         return ThreadGauge(most)
 
+    def last_words_s(self) -> float:
+        """Give what a worker has in all."""
+        return 0.5
+
+    def fail(self, error: BaseException) -> None:
+        """Have the test fail."""
+        self._failures.append(error)
+
     def at_batch_end(self, call: Callable[[], None]) -> None:
         """Call once, at the end of the event."""
         self._at_batch_end.append(call)
@@ -72,9 +107,23 @@ class MemoryWorker:
             calls, self._at_batch_end = self._at_batch_end, []
             for call in calls:
                 call()
-        for _ in range(_TURNS if with_loop else 0):
-            self.loop.call_soon(self.loop.stop)
-            self.loop.run_forever()
+        if with_loop:
+            self._loop.settle()
+
+    def raise_failure(self) -> None:
+        """Have the test fail, if something has.
+
+        :raises BaseException: what a coroutine has raised, or `fail` was called with.
+        """
+        if self._failures:
+            raise self._failures.pop(0)
+
+    def _note_failure(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        error = context.get("exception")
+        if isinstance(error, BaseException):
+            self._failures.append(error)
+        else:
+            loop.default_exception_handler(context)
 
 
 class _Site:
@@ -103,6 +152,7 @@ class _Site:
             if self.chain.on_worker_stop is not None:
                 self.chain.on_worker_stop(self.worker)
             self.worker.finish_event(with_loop=self.has_loop)
+            self.worker.raise_failure()
         finally:
             self.worker.loop.close()
 
@@ -222,6 +272,7 @@ class Conversation:
             self.conn.end(CloseReason.EOF)
         if self.conn.closed and not self.conn.outgoing:
             self._settle()
+        self._site.worker.raise_failure()
 
     def _serve(self) -> None:
         chain, conn = self._site.chain, self.conn

@@ -45,6 +45,15 @@ log = logging.getLogger(__name__)
 
 EXIT_BOOT_FAILED = 3
 
+EXIT_FAILED = os.EX_SOFTWARE
+"""A plugin has said that the worker is of no use any more: 70, as of one that failed outside of every guard."""
+
+_LAST_WORDS_S = 0.5
+"""How long what plugins have started may clean up at the end, all together: the master leaves a worker a second."""
+
+_FAREWELL_S = 0.25
+"""How long tasks may take after that to be cancelled."""
+
 _NEXT_MOVE_S = 0.001
 """Between two goes of handing connections back: the others have their turn."""
 
@@ -69,13 +78,9 @@ def run_worker(seat: Seat, configuration: Configuration, keep: Iterable[int]) ->
         gc.freeze()
         worker.join()
     except BaseException as error:  # noqa: BLE001  # SystemExit of an application is a boot failure as well
-        report = "".join(traceback.format_exception(error))
-        name = configuration.worker_name(seat.slot)
-        log.error("worker %s can't boot:\n%s", name, report.rstrip())  # noqa: TRY400  # the traceback is in it
-        worker.intake.say(Kind.FAILED, report.encode(errors="replace")[-MAX_PAYLOAD:])
+        worker.report(error, "can't boot")
         return EXIT_BOOT_FAILED
-    worker.run()
-    return 0
+    return worker.run()
 
 
 class WorkerProcess:
@@ -121,15 +126,20 @@ class WorkerProcess:
         self.requests = 0
         self._guessing = [each for each in self._services if not each.chain.counts_requests]
         self._orphaned = False
+        self._serves = False
+        self._failure: BaseException | None = None
+        self._ends_at: float | None = None
 
     def start_plugins(self) -> None:
         """Run the plugins' start.
 
-        :raises BaseException: whatever a plugin's `on_worker_start` raised.
+        :raises BaseException: whatever a plugin's `on_worker_start` raised, or has called `fail` with.
         """
         for chain in self._chains:
             if chain.on_worker_start is not None:
                 chain.on_worker_start(self)
+        if self._failure is not None:
+            raise self._failure
 
     def join(self) -> None:
         """Take up signals and orders, and tell the master that connections may come."""
@@ -146,10 +156,15 @@ class WorkerProcess:
         self._heartbeat_due = self.loop.time()
         self._beat()
         self.intake.say(Kind.READY)
+        self._serves = True
 
-    def run(self) -> None:
-        """Serve until drained or stopped, then run the plugins' stop."""
+    def run(self) -> int:
+        """Serve until drained or stopped, then run the plugins' stop.
+
+        :returns: the exit status.
+        """
         self.loop.run_forever()
+        self._ends_at = self.loop.time() + _LAST_WORDS_S
         self._reactor.flush_unsent()
         self._publish()
         self.intake.say(Kind.DRAINED)
@@ -158,6 +173,13 @@ class WorkerProcess:
                 _guarded("on_worker_stop", chain.on_worker_stop, self)
         _cancel_tasks(self.loop)
         self.loop.close()
+        return 0 if self._failure is None else EXIT_FAILED
+
+    def report(self, error: BaseException, what: str) -> None:
+        """Log why it is of no use, and tell the master."""
+        report = "".join(traceback.format_exception(error))
+        log.error("worker %s %s:\n%s", self._name, what, report.rstrip())
+        self.intake.say(Kind.FAILED, report.encode(errors="replace")[-MAX_PAYLOAD:])
 
     @property
     def listeners(self) -> list[ListenerInfo]:
@@ -189,6 +211,17 @@ class WorkerProcess:
         gauge = ThreadGauge(most)
         self._gauges.append(gauge)
         return gauge
+
+    def last_words_s(self) -> float:
+        return _LAST_WORDS_S if self._ends_at is None else max(0.0, self._ends_at - self.loop.time())
+
+    def fail(self, error: BaseException) -> None:
+        if self._failure is not None:
+            return
+        self._failure = error
+        if self._serves:  # else it fails to boot
+            self.report(error, "failed, and leaves")
+            self._leave(self._pool.drain_timeout, moves=True)
 
     async def status(self) -> Mapping[str, object]:
         return await self._question.ask()
@@ -292,10 +325,14 @@ def _guarded(name: str, hook: Callable[..., object], *values: object) -> None:
 
 
 def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """End what the plugins left running, as asyncio.run does."""
+    """End what the plugins left running, as asyncio.run does, but don't wait for what refuses to end."""
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
-    if tasks:
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-    loop.run_until_complete(loop.shutdown_asyncgens())
+    tasks.add(loop.create_task(loop.shutdown_asyncgens()))
+    done, unwilling = loop.run_until_complete(asyncio.wait(tasks, timeout=_FAREWELL_S))
+    for task in done:
+        if not task.cancelled():
+            task.exception()  # taken note of: what the plugins left is over, however
+    if unwilling:
+        log.warning("%d tasks refuse to be cancelled; they end with the worker", len(unwilling))

@@ -56,6 +56,9 @@ class ConnectionTransport(asyncio.Transport):
     def receive(self) -> None:
         """Give the protocol what has arrived."""
         conn = self._conn
+        if self._is_paused:  # and resumed by an extension, which had paused it, too
+            conn.pause()
+            return
         try:
             if self._buffered is None:
                 data = conn.recv(_MOST_AT_ONCE)

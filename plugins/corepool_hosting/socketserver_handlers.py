@@ -39,6 +39,8 @@ class SocketserverHandlers(BlockingProtocol):
 
     Options = SocketserverOptions
 
+    answers = True
+
     try_it = "nc {host} {port}"
 
     def __init__(self, options: SocketserverOptions) -> None:

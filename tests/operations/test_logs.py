@@ -179,10 +179,10 @@ def test_a_worker_killed_for_memory_is_told_from_others(tmp_path: Path) -> None:
     OomCounter()  # of the machine, whatever it has
     entry = object.__new__(WorkerEntry)
     entry.intended, entry.was_ready = None, True
-    assert entry.cause(out_of_memory=True) is ExitCause.OUT_OF_MEMORY
-    assert entry.cause() is ExitCause.CRASH
+    assert entry.cause(-9, out_of_memory=True) is ExitCause.OUT_OF_MEMORY
+    assert entry.cause(1) is ExitCause.CRASH
     entry.intended = ExitCause.HUNG
-    assert entry.cause(out_of_memory=True) is ExitCause.HUNG
+    assert entry.cause(-9, out_of_memory=True) is ExitCause.HUNG
 
 
 def test_usr1_reaches_the_access_logs_of_workers(pool: Pools) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -340,3 +341,31 @@ def test_a_wrong_hook_is_refused_as_at_the_start_of_a_pool(connection: Conversat
 
     with pytest.raises(PluginError, match="expected"):
         connection(Wrong())
+
+
+class Busy(StreamProtocol):
+    """Takes many turns of the loop for an answer; then it fails."""
+
+    async def handle(self, stream: Stream) -> None:
+        async for line in stream:
+            for _ in range(40):
+                await asyncio.sleep(0)
+            if line == b"fail\n":
+                raise KeyError("asked to fail")
+            stream.write(line)
+
+
+def test_a_coroutine_has_as_many_turns_as_it_needs(connection: Conversations) -> None:
+    client = connection(Busy())
+    client.send(b"one\n")
+    assert client.receive() == b"one\n"
+
+
+def test_what_a_coroutine_raises_is_the_tests(connection: Conversations) -> None:
+    client = connection(Busy())
+    with pytest.raises(KeyError, match="asked to fail"):
+        client.send(b"fail\n")
+    assert client.reason is CloseReason.ABORTED
+    other = connection(Busy())
+    other.send(b"one\n")
+    assert other.receive() == b"one\n"

@@ -1,0 +1,89 @@
+"""A plugin that says that its worker is of no use any more: a crash, in good order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from extension_client import plugin_files
+from operated import reload_by_signal
+
+from corepool.testing.sockets import receive_all, receive_exactly
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from corepool.testing.pools import Pools
+
+SOURCE = """
+from pathlib import Path
+from corepool import hookimpl
+
+class Failing:
+    @hookimpl
+    def on_worker_start(self, worker):
+        self.worker = worker
+        if Path("at start").exists():
+            worker.fail(ValueError("not there at the start"))
+
+    @hookimpl
+    def on_readable(self, conn):
+        match conn.recv():
+            case b"fail":
+                conn.busy = True
+                conn.send(b"failing")
+                self.worker.fail(ValueError("not there any more"))
+                self.worker.fail(ValueError("told twice"))
+            case b"go on":
+                conn.send(b"goes on")
+                conn.busy = False
+
+    @hookimpl
+    def on_worker_stop(self):
+        Path("stopped").touch()
+"""
+TOML = """
+[pool]
+workers = 1
+[[listener]]
+name = "it"
+bind = ["tcp://127.0.0.1:0"]
+protocol = "failing"
+"""
+
+
+def test_a_worker_that_fails_drains_and_counts_as_crashed(pool: Pools) -> None:
+    files = plugin_files("failing", "Failing", SOURCE)
+    running = pool(TOML, files=files, traceback=True)
+    (before,) = running.workers()
+    with running.connect() as client:
+        client.sendall(b"fail")
+        assert receive_exactly(client, 7) == b"failing"
+        wait_until(lambda: running.workers() != [before])
+        assert running.status()["totals"]["restarts"] == 1, "another has taken its place while it drains"
+        client.sendall(b"go on")
+        assert receive_all(client) == b"goes on"
+    wait_until(lambda: "worker exited" in running.stderr)
+    assert "ValueError: not there any more" in running.stderr
+    assert "told twice" not in running.stderr
+    assert "worker respawns slot=0" in running.stderr
+    assert f"worker exited slot=0 pid={before} cause='crash' status='exit status 70'" in running.stderr
+    assert (running.directory / "stopped").exists()
+    assert running.status()["totals"]["restarts"] == 1
+
+
+def test_a_worker_that_fails_while_it_boots_is_no_worker(pool: Pools) -> None:
+    files = {**plugin_files("failing", "Failing", SOURCE), "at start": ""}
+    running = pool(TOML, files=files, traceback=True, wait=False, exit_status=3)
+    running.wait()
+    assert "ValueError: not there at the start" in running.stderr
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_reload_to_what_fails_at_the_start_is_refused(pool: Pools, workers: int) -> None:
+    files = plugin_files("failing", "Failing", SOURCE)
+    running = pool(TOML.replace("workers = 1", f"workers = {workers}"), files=files, traceback=True)
+    before = running.workers()
+    (running.directory / "at start").touch()
+    reload_by_signal(running)
+    assert running.status()["reload"]["state"] == "failed"
+    assert running.workers() == before

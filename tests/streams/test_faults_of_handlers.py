@@ -1,0 +1,439 @@
+"""What a handler does wrong costs its own connection; what its client and its worker do, it gets to know."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+from operated import reload_by_signal
+
+from corepool.testing.sockets import receive_all, receive_exactly
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from corepool.testing.pool import PoolProcess
+    from corepool.testing.pools import Pools
+
+SOURCE = """
+import asyncio, contextvars, http.server, os, socketserver, threading, time
+from pathlib import Path
+from corepool import hookimpl
+from corepool.streams import BlockingProtocol, StreamProtocol
+
+seen = contextvars.ContextVar("seen", default=0)
+
+def wait_for(name):
+    while not os.path.exists(name):
+        time.sleep(0.01)
+
+
+class Lines(StreamProtocol):
+    input_limit = 1000
+
+    async def handle(self, stream):
+        while True:
+            try:
+                line = await stream.readline()
+            except ValueError:
+                stream.write(b"too long\\n")
+                continue
+            if not line:
+                return
+            match line.strip():
+                case b"interrupt":
+                    raise KeyboardInterrupt
+                case b"cancelled":
+                    future = asyncio.get_running_loop().create_future()
+                    future.cancel()
+                    await future
+                case b"group":
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(self.fail())
+                case b"part":
+                    Path("waiting").touch()
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(self.read_part(stream))
+                case b"body":
+                    stream.write(b"length\\n")
+                    length = int(await stream.readline(begun=True))
+                    Path("begun").touch()
+                    stream.write((await stream.readexactly(length, begun=True)).upper())
+                case b"patience":
+                    for _ in range(2):
+                        try:
+                            async with stream.deadline(0.05):
+                                await stream.readexactly(4000)
+                        except TimeoutError:
+                            stream.write(b"not yet\\n")
+                    stream.write(await stream.readexactly(4000))
+                case b"after the end":
+                    while await stream.readline():
+                        pass
+                    raise ConnectionResetError("by the database")
+                case _:
+                    stream.write(line)
+
+    async def fail(self):
+        raise BaseException("of a part")
+
+    async def read_part(self, stream):
+        await stream.readexactly(10)
+
+
+class Threads(BlockingProtocol):
+    input_limit = 1000
+
+    def handle(self, stream):
+        while True:
+            try:
+                line = stream.readline()
+            except ValueError:
+                stream.sendall(b"too long\\n")
+                continue
+            if not line:
+                return
+            match line.strip():
+                case b"interrupt":
+                    raise KeyboardInterrupt
+                case b"cancelled":
+                    asyncio.run(self.cancelled())
+                case b"group":
+                    raise BaseExceptionGroup("parts", [BaseException("of a part")])
+                case b"part":
+                    Path("waiting").touch()
+                    try:
+                        stream.readexactly(10)
+                    except EOFError as error:
+                        raise ExceptionGroup("parts", [error])
+                case b"body":
+                    stream.sendall(b"length\\n")
+                    length = int(stream.readline(begun=True))
+                    Path("begun").touch()
+                    stream.sendall(stream.readexactly(length, begun=True).upper())
+                case b"patience":
+                    stream.settimeout(0.05)
+                    for _ in range(2):
+                        try:
+                            stream.readexactly(4000)
+                        except TimeoutError:
+                            stream.sendall(b"not yet\\n")
+                    stream.settimeout(None)
+                    stream.sendall(stream.readexactly(4000))
+                case b"after the end":
+                    while stream.readline():
+                        pass
+                    raise ConnectionResetError("by the database")
+                case _:
+                    stream.sendall(line)
+
+    async def cancelled(self):
+        asyncio.current_task().cancel()
+        await asyncio.sleep(1)
+
+
+class Apart(StreamProtocol):
+    '''Reads in one task, and answers in another.'''
+
+    async def handle(self, stream):
+        async with asyncio.TaskGroup() as group:
+            async for line in stream:
+                group.create_task(self.answer(stream, line))
+
+    async def answer(self, stream, line):
+        with stream.busy():
+            Path("answering").touch()
+            while not os.path.exists("answer"):
+                await asyncio.sleep(0.01)
+            stream.write(line)
+
+
+class Counted(BlockingProtocol):
+    def handle(self, stream):
+        head = stream.rfile.read(4)
+        Path("begun").touch()
+        try:
+            Path("body").write_bytes(stream.rfile.read(int(head)))
+        except ConnectionResetError as error:
+            Path("cut").write_text(str(error))
+            raise
+
+
+class Late(BlockingProtocol):
+    '''Has its reply ready while the loop is held up.'''
+
+    def handle(self, stream):
+        for line in stream:
+            Path("taken").touch()
+            wait_for("drained")
+            stream.sendall(line)
+            Path("replied").touch()
+
+
+class SlowGoodbye:
+    @hookimpl
+    def on_readable(self, conn):
+        conn.recv()
+
+    @hookimpl
+    def on_drain(self, conn):
+        Path("drained").touch()
+        wait_for("replied")
+        time.sleep(0.4)  # the other connection is quiet for long enough to be closed at the next look
+
+
+class Payments(BlockingProtocol):
+    def handle(self, stream):
+        for line in stream:
+            if line == b"slow\\n":
+                Path("slow").touch()
+                wait_for("end")
+                return
+            Path("paid").touch()
+
+
+class Sleepers(BlockingProtocol):
+    def handle(self, stream):
+        stream.readline()
+        Path(f"asleep-{stream.listener}").touch()
+        time.sleep(1000)
+
+
+class Unwilling(StreamProtocol):
+    async def handle(self, stream):
+        await stream.readline()
+        Path("asleep").touch()
+        while True:
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                pass
+
+
+class Last:
+    @hookimpl
+    def on_readable(self, conn):
+        conn.recv()
+
+    @hookimpl
+    def on_worker_stop(self):
+        Path("stopped").touch()
+
+
+class Context(BlockingProtocol):
+    def handle(self, stream):
+        stream.sendall(b"%d\\n" % seen.get())
+        seen.set(1)
+
+
+class Web(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        Path("begun").touch()
+        content = self.rfile.read(int(self.headers["Content-Length"])).upper()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+"""
+NAMES = ("Lines", "Threads", "Apart", "Counted", "Late", "SlowGoodbye", "Payments", "Sleepers", "Unwilling", "Last")
+ENTRIES = "\n".join(f"{name.lower()} = faulty:{name}" for name in (*NAMES, "Context"))
+FILES = {
+    "faulty-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: faulty\nVersion: 1\n",
+    "faulty-1.dist-info/entry_points.txt": f"[corepool.protocols]\n{ENTRIES}\n",
+    "faulty.py": SOURCE,
+}
+LISTENER = """
+[[listener]]
+name = "{name}"
+bind = ["tcp://127.0.0.1:0"]
+protocol = "{protocol}"
+{more}
+"""
+
+
+def start(
+    pool: Pools, *protocols: str, more: str = "", drain_timeout: float = 10, traceback: bool = False
+) -> PoolProcess:
+    """Serve each of the protocols; listeners are called a, b, ..."""
+    toml = f"[pool]\nworkers = 1\ndrain_timeout = {drain_timeout}\n"
+    for name, protocol in zip("abcdef", protocols, strict=False):
+        toml += LISTENER.format(name=name, protocol=protocol, more=more)
+    return pool(toml, files=FILES, environment={"PYTHONDONTWRITEBYTECODE": "1"}, traceback=traceback)
+
+
+def ask(client: socket.socket, request: bytes, reply: bytes) -> None:
+    client.sendall(request)
+    assert receive_exactly(client, len(reply)) == reply
+
+
+def reload_while_others_are_idle(running: PoolProcess) -> None:
+    """Wait for the old worker to close what it takes for idle: several, for it does so over a quarter second."""
+    with running.connect() as one, running.connect() as two, running.connect() as three:
+        wait_until(lambda: running.status()["workers"][0]["connections"] == 4)
+        reload_by_signal(running)
+        for idle in (one, two, three):
+            assert receive_all(idle) == b""
+
+
+both = pytest.mark.parametrize("protocol", ["lines", "threads"])
+
+
+@both
+def test_a_line_that_is_too_long_is_dropped_and_the_next_one_read(pool: Pools, protocol: str) -> None:
+    running = start(pool, protocol)
+    with running.connect() as client, running.connect() as other:
+        ask(client, b"x" * 1500 + b"\nnext\n", b"too long\nnext\n")
+        ask(other, b"one\n", b"one\n")
+
+
+@both
+@pytest.mark.parametrize(
+    ("command", "logged"),
+    [("interrupt", "KeyboardInterrupt"), ("cancelled", "CancelledError"), ("group", "BaseException: of a part")],
+)
+def test_whatever_is_raised_costs_one_connection_and_no_thread(
+    pool: Pools, protocol: str, command: str, logged: str
+) -> None:
+    more = "options = { threads = 1 }" if protocol == "threads" else ""
+    running = start(pool, protocol, more=more, traceback=True)
+    workers = running.workers()
+    with running.connect() as client:
+        client.sendall(command.encode() + b"\n")
+        assert receive_all(client) == b""
+    with running.connect() as client:
+        ask(client, b"one\n", b"one\n")
+    assert "handler failed listener=a" in running.stderr
+    assert logged in running.stderr
+    assert running.workers() == workers
+
+
+@both
+def test_what_a_peer_does_to_each_part_is_no_traceback(pool: Pools, protocol: str) -> None:
+    running = start(pool, protocol)  # `pool` looks for tracebacks in the log
+    with running.connect() as client:
+        client.sendall(b"part\nfour")
+        wait_until((running.directory / "waiting").exists)
+        client.shutdown(socket.SHUT_WR)
+        assert receive_all(client) == b""
+
+
+@both
+def test_errors_of_a_handlers_own_peers_are_logged_though_the_client_has_ended(pool: Pools, protocol: str) -> None:
+    running = start(pool, protocol, traceback=True)
+    with running.connect() as client:
+        client.sendall(b"after the end\n")
+        client.shutdown(socket.SHUT_WR)
+        assert receive_all(client) == b""
+    assert "ConnectionResetError: by the database" in running.stderr
+
+
+@both
+def test_a_deadline_in_the_midst_of_something_loses_nothing(pool: Pools, protocol: str) -> None:
+    running = start(pool, protocol)
+    with running.connect() as client:
+        ask(client, b"patience\n" + b"a" * 3000, b"not yet\n" * 2)
+        ask(client, b"b" * 1000, b"a" * 3000 + b"b" * 1000)
+
+
+@both
+def test_a_body_whose_header_was_read_is_begun(pool: Pools, protocol: str) -> None:
+    running = start(pool, protocol)
+    with running.connect() as client:
+        ask(client, b"body\n5\n", b"length\n")
+        wait_until((running.directory / "begun").exists)
+        reload_while_others_are_idle(running)
+        ask(client, b"hello", b"HELLO")
+
+
+def test_what_other_tasks_answer_is_waited_for(pool: Pools) -> None:
+    running = start(pool, "apart")
+    with running.connect() as client:
+        client.sendall(b"one\n")
+        wait_until((running.directory / "answering").exists)
+        reload_while_others_are_idle(running)
+        (running.directory / "answer").touch()
+        assert receive_all(client) == b"one\n", "and then it is idle, and ends"
+
+
+def test_an_http_server_of_the_standard_library_gets_its_body_at_a_reload(pool: Pools) -> None:
+    running = start(pool, "socketserver", more='options = { target = "faulty:Web" }')
+    client = http.client.HTTPConnection(running.urls()[0].removeprefix("tcp://"), timeout=20)
+    client.putrequest("POST", "/")
+    client.putheader("Content-Length", "5")
+    client.endheaders()
+    wait_until((running.directory / "begun").exists)
+    reload_while_others_are_idle(running)
+    client.send(b"hello")
+    assert client.getresponse().read() == b"HELLO"
+    client.close()
+
+
+def test_what_a_worker_cuts_short_does_not_look_complete(pool: Pools) -> None:
+    running = start(pool, "counted", drain_timeout=0.5)
+    with running.connect() as client:
+        client.sendall(b"0100half")
+        wait_until((running.directory / "begun").exists)
+        running.stop()
+    assert "drain" in (running.directory / "cut").read_text()
+    assert not (running.directory / "body").exists()
+
+
+def test_a_reply_that_waits_for_the_loop_is_sent_before_the_worker_leaves(pool: Pools) -> None:
+    running = start(pool, "slowgoodbye", "late")
+    with running.connect("a"), running.connect("b") as client:
+        wait_until(lambda: running.status()["workers"][0]["connections"] == 2)
+        client.sendall(b"reply\n")
+        wait_until((running.directory / "taken").exists)
+        running.send_signal(signal.SIGTERM)
+        assert receive_all(client) == b"reply\n"
+
+
+def test_nothing_is_begun_for_a_client_that_the_worker_has_cut(pool: Pools) -> None:
+    running = start(pool, "payments", more="options = { threads = 1 }", drain_timeout=0.3)
+    with running.connect() as slow, running.connect() as waiting:
+        slow.sendall(b"slow\n")
+        wait_until((running.directory / "slow").exists)
+        waiting.sendall(b"order\n")
+        running.send_signal(signal.SIGTERM)
+        wait_until(lambda: "drain deadline passed" in running.stderr)
+        (running.directory / "end").touch()
+        assert receive_all(waiting) == b""
+        running.wait()
+    assert not (running.directory / "paid").exists()
+
+
+def test_threads_that_do_not_end_keep_no_plugin_from_its_stop(pool: Pools) -> None:
+    running = start(pool, "sleepers", "sleepers", "sleepers", "last", drain_timeout=0.1)
+    clients = [running.connect(name) for name in "abc"]
+    for name, client in zip("abc", clients, strict=True):
+        client.sendall(b"sleep\n")
+        wait_until((running.directory / f"asleep-{name}").exists)
+    reload_by_signal(running)
+    wait_until(lambda: "worker exited" in running.stderr)
+    assert (running.directory / "stopped").exists()
+    assert "cause='replaced' status='exit status 0'" in running.stderr
+
+
+def test_a_coroutine_that_refuses_to_be_cancelled_keeps_no_worker(pool: Pools) -> None:
+    running = start(pool, "unwilling", drain_timeout=0.1)
+    with running.connect() as client:
+        client.sendall(b"sleep\n")
+        wait_until((running.directory / "asleep").exists)
+        reload_by_signal(running)
+        wait_until(lambda: "worker exited" in running.stderr)
+    assert "1 tasks refuse to be cancelled" in running.stderr
+    assert "killing it" not in running.stderr
+
+
+def test_what_one_connection_puts_into_its_context_is_not_the_next_ones(pool: Pools) -> None:
+    running = start(pool, "context", more="options = { threads = 1 }")
+    for _ in range(3):
+        with running.connect() as client:
+            assert receive_all(client) == b"0\n"
