@@ -29,6 +29,15 @@ class CorepoolError(Exception):
     exit_status = 1
 
 
+class SetupError(CorepoolError):
+    """Something that the pool was told to use is not there, or can't be used as it is.
+
+    For plugins to raise where they are made or started, when whoever runs the pool can put it right: a module, a file,
+    an address. Its text is told as it is, once. Any other exception is taken for a mistake in the code, and has a
+    traceback.
+    """
+
+
 class ThawRefusedError(CorepoolError):
     """A connection that began in another worker can't be resumed in this one."""
 

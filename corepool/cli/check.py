@@ -15,9 +15,10 @@ from corepool.registry import Registry
 
 
 def check(config: Config = None) -> None:
-    """Tell every mistake of a configuration.
+    """Tell every mistake in a configuration file.
 
-    If there are none, print it with every default filled in, and without the secrets.
+    If there are none, print it with every default filled in, and without the secrets. Whether the application can be
+    imported is seen by the workers, which alone do it.
     """
     from corepool.cli.toml import resolved  # noqa: PLC0415
 

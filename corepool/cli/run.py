@@ -1,5 +1,6 @@
 """`corepool run` and `corepool serve`: start a pool."""
 
+import logging
 import os
 import signal
 import sys
@@ -13,7 +14,7 @@ from corepool.cli.output import write
 from corepool.cli.resolve import draft_of_demo, draft_of_file, draft_of_flags, settle
 from corepool.cli.watch import Watcher, folders_of
 from corepool.config.load import Overrides
-from corepool.errors import ConfigError, PluginError
+from corepool.errors import BootError, ConfigError, PluginError
 from corepool.log import start_log
 from corepool.registry import Registry
 
@@ -111,6 +112,10 @@ def _run(read: "Callable[[], Draft]", config: "Path | None", *, reload: bool) ->
     except ConfigError as error:  # what only opening and binding can tell: say it as `check` says the rest
         draft.add(error.mistakes)
         draft.finish()
+        raise
+    except BootError as error:
+        if settings.log.file is not None:  # whoever looks there finds why it ended; standard error has it anyway
+            logging.getLogger(__name__).error("%s", error)  # noqa: TRY400  # the reason is in it
         raise
     finally:
         if watcher is not None:

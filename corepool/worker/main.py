@@ -7,17 +7,18 @@ import gc
 import logging
 import os
 import signal
-import traceback
 from array import array
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
+from corepool.errors import CorepoolError
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.messages import MAX_PAYLOAD, MOVE_ORDER, Kind, Message
 from corepool.ipc.scoreboard import Cell, held
 from corepool.log import reopen_logs
 from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
 from corepool.title import Title, count
+from corepool.tracebacks import spell_traceback
 from corepool.worker.deadlines import Deadlines
 from corepool.worker.drain import Drain
 from corepool.worker.intake import BacklogReader, Intake
@@ -69,9 +70,8 @@ def run_worker(seat: Seat, configuration: Configuration, keep: Iterable[int]) ->
         gc.freeze()
         worker.join()
     except BaseException as error:  # noqa: BLE001  # SystemExit of an application is a boot failure as well
-        report = "".join(traceback.format_exception(error))
-        name = configuration.worker_name(seat.slot)
-        log.error("worker %s can't boot:\n%s", name, report.rstrip())  # noqa: TRY400  # the traceback is in it
+        # The master tells it: once, and not once a worker.
+        report = str(error) if isinstance(error, CorepoolError) else spell_traceback(error)
         worker.intake.say(Kind.FAILED, report.encode(errors="replace")[-MAX_PAYLOAD:])
         return EXIT_BOOT_FAILED
     worker.run()
