@@ -45,16 +45,18 @@ class ThawRefusedError(CorepoolError):
 class ConfigError(CorepoolError):
     """The configuration is wrong. Carries every mistake found, not just the first.
 
-    `source` is the file (or the command line) that they are in, where it is known.
+    `source` is the file (or the command line) that they are in, where it is known. Mistakes in a plugin's code have
+    their `tracebacks` beside.
     """
 
     exit_status = 2
 
-    def __init__(self, mistakes: Sequence[str], source: str | None = None) -> None:
+    def __init__(self, mistakes: Sequence[str], source: str | None = None, tracebacks: Sequence[str] = ()) -> None:
         prefix = "" if source is None else f"{source}: "
         super().__init__("\n".join(f"{prefix}{mistake}" for mistake in mistakes))
         self.mistakes = tuple(mistakes)
         self.source = source
+        self.tracebacks = tuple(tracebacks)
 
 
 class PluginError(CorepoolError):

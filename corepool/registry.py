@@ -17,6 +17,7 @@ from corepool.config.suggest import did_you_mean
 from corepool.errors import ConfigError, PluginError
 from corepool.spec.options import Options
 from corepool.spec.transport import Transport
+from corepool.tracebacks import spell_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -94,8 +95,11 @@ class Registry:
         origin = f"{singular} {name!r} of distribution {_distribution(entry)!r} (entry point {entry.value})"
         try:
             loaded: object = entry.load()
-        except Exception as error:
-            raise PluginError(f"{origin} can't be imported: {type(error).__name__}: {error}") from error
+        except Exception as error:  # noqa: BLE001  # whatever runs when a stranger's module is imported
+            place = spell_place(error)
+            # Without a place nothing of the plugin has run: the entry point names what isn't there.
+            cause = error if place else None
+            raise PluginError(f"{origin} can't be imported: {type(error).__name__}: {error}{place}") from cause
         if not isinstance(loaded, type):
             raise PluginError(f"{origin} is no class but {loaded!r}")
         version = getattr(loaded, "api_version", API_VERSION)

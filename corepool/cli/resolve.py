@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from corepool.cli.arguments import DEFAULT_CONFIG
 from corepool.config.load import COMMAND_LINE, Overrides, make_draft, parse_draft, read_draft
+from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,5 +59,8 @@ def settle(draft: Draft, registry: Registry) -> Settings:
     from corepool.pool import Pool  # noqa: PLC0415 - all of the pool, which a syntax error need not wait for
 
     if draft.settings is not None:
-        draft.add(Pool(draft.settings, registry).check())
+        try:
+            Pool(draft.settings, registry).check()
+        except ConfigError as error:
+            draft.add_error(error)
     return draft.finish()

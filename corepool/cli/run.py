@@ -110,7 +110,7 @@ def _run(read: "Callable[[], Draft]", config: "Path | None", *, reload: bool) ->
             watcher.start()
         status = Pool(settings, registry, announce, [log.fd], read_again, inheritance).run()
     except ConfigError as error:  # what only opening and binding can tell: say it as `check` says the rest
-        draft.add(error.mistakes)
+        draft.add_error(error)
         draft.finish()
         raise
     except BootError as error:

@@ -100,6 +100,8 @@ class Draft:
     flags: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
     """Key paths that the source itself has."""
+    tracebacks: list[str] = field(default_factory=list)
+    """Of the mistakes that are in a plugin's code."""
 
     def origin(self, path: str) -> str:
         """Say where the value of a key path comes from."""
@@ -112,6 +114,11 @@ class Draft:
         """Add mistakes, except about values that are reported already: those were checked as stand-ins."""
         reported = tuple(mistake.split(" = ")[0].split(": ")[0] for mistake in self.mistakes)
         self.mistakes += [mistake for mistake in found if not any(_is_about(mistake, path) for path in reported)]
+
+    def add_error(self, error: ConfigError) -> None:
+        """Add what an error has of them."""
+        self.add(error.mistakes)
+        self.tracebacks += error.tracebacks
 
     def finish(self) -> Settings:
         """Give the settings.
@@ -129,7 +136,7 @@ class Draft:
             sources.append(ENVIRONMENT)
         if elsewhere - variables or not sources:
             sources.append(COMMAND_LINE)
-        raise ConfigError(named, " and ".join(sources))
+        raise ConfigError(named, " and ".join(sources), self.tracebacks)
 
     def _with_flag(self, mistake: str) -> str:
         for path, flag in self.flags.items():

@@ -86,9 +86,11 @@ def test_plugins_command_lists_them_with_their_distribution(scratch_python: str)
 def test_plugin_that_cannot_be_used_is_explained_and_nothing_starts(
     pool: Pools, scratch_python: str, protocol: str, explanation: list[str]
 ) -> None:
-    refused = pool.serve(protocol, *BIND, exit_status=2, wait=False, python=scratch_python)
+    is_in_the_code = protocol == "broken"
+    refused = pool.serve(protocol, *BIND, exit_status=2, wait=False, python=scratch_python, traceback=is_in_the_code)
 
     assert refused.wait() == 2
+    assert ("Traceback" in refused.stderr) == is_in_the_code
     said = " ".join(refused.stderr.split())
     assert [words for words in explanation if words not in said] == []
 
