@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from corepool.cli.arguments import DEFAULT_CONFIG
+from corepool.config.environment import mistakes_in
 from corepool.config.load import COMMAND_LINE, Overrides, make_draft, parse_draft, read_draft
 from corepool.errors import ConfigError
 
@@ -48,7 +49,9 @@ def draft_of_flags(protocol: str, bind: Sequence[str], options: Mapping[str, obj
         **{f"listener[0].bind[{number}]": "--bind" for number in range(len(bind))},
         "listener[0].bind": "--bind",
     }
-    return make_draft(table, COMMAND_LINE, flags)
+    draft = make_draft(table, COMMAND_LINE, flags)
+    draft.mistakes += mistakes_in(overrides.environment)
+    return draft
 
 
 def settle(draft: Draft, registry: Registry) -> Settings:

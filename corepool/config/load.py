@@ -22,7 +22,7 @@ import tomli
 from pydantic import ValidationError
 
 from corepool.config.accounts import process_mistakes
-from corepool.config.environment import PREFIX, values_of
+from corepool.config.environment import PREFIX, mistakes_in, values_of
 from corepool.config.mistakes import describe_mistakes, spell_value
 from corepool.config.salvage import salvage
 from corepool.config.settings import Settings, WorkersRange
@@ -181,8 +181,10 @@ def parse_draft(content: bytes, source: str, overrides: Overrides | None = None)
     except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits
         raise ConfigError([f"can't be read: {error}"], source) from None
     written = frozenset(_paths(table))
-    flags = (overrides or Overrides()).merge_into(table)
+    overrides = overrides or Overrides()
+    flags = overrides.merge_into(table)
     draft = make_draft(table, source, flags)
+    draft.mistakes += mistakes_in(overrides.environment)
     draft.written = written
     return draft
 
@@ -300,7 +302,7 @@ def _pool_contradictions(settings: Settings) -> Iterator[str]:
 
 def _tables(table: dict[str, object], section: str) -> Iterator[tuple[str, dict[str, object]]]:
     """Give the tables of a section with their key paths: one, which is made if it isn't there, or those of [[pool]]."""
-    value = table.setdefault(section, {}) if section else table
+    value = table.setdefault(section, {})
     if isinstance(value, list):
         yield from ((f"{section}[{number}]", each) for number, each in enumerate(value) if isinstance(each, dict))
     elif isinstance(value, dict):  # what is no table is a mistake of its own
@@ -313,7 +315,7 @@ def _put(table: dict[str, object], section: str, key: str, value: object) -> Ite
         if key == "dispatcher" and settings.get(key) != value:
             settings.pop("dispatcher_options", None)  # they were the other dispatcher's
         settings[key] = value
-        yield f"{where}.{key}".lstrip(".")
+        yield f"{where}.{key}"
 
 
 def _paths(table: Mapping[str, object]) -> Iterator[str]:
