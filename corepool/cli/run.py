@@ -74,6 +74,9 @@ def serve(
 
     For example: corepool serve echo -b tcp://127.0.0.1:7007
     """
+    if ":" in protocol:  # as gunicorn and uvicorn have it
+        right = f"corepool serve http {protocol} -b {bind[0] if bind else 'tcp://127.0.0.1:8000'}"
+        raise typer.BadParameter(f"{protocol!r} is none; the protocol comes first: {right}", param_hint="PROTOCOL")
     port = os.environ.get("PORT")
     if not bind and port:
         bind = [f"tcp://0.0.0.0:{port}"]  # platforms say so where they route to

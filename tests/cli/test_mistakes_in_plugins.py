@@ -112,6 +112,13 @@ def test_what_a_plugin_says_of_a_users_mistake_is_told_as_it_is(pool: Pools) -> 
     assert said.splitlines()[1:] == ["  PROTOCOL: the file is missing: /nowhere/at/all"]
 
 
+def test_a_hook_that_is_wrong_is_the_protocols_mistake_on_the_command_line(pool: Pools) -> None:
+    said = refused(pool, SOURCE.replace("(self, conn)", "(self, connection)"), "odd", "badprotos:Base").stderr
+
+    assert said.splitlines()[1].startswith("  PROTOCOL: badprotos.Base.on_readable takes 'connection'")
+    assert "listener[0]" not in said
+
+
 def test_a_reload_logs_the_traceback_of_a_plugin(pool: Pools) -> None:
     source = SOURCE.replace("self.prepare()\n", 'if __import__("os").path.exists("broken"): self.prepare()\n')
     running = pool.serve(
