@@ -6,6 +6,7 @@ plugin's ImportError escape and silently skips a name that is already taken.
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -26,6 +27,11 @@ Kind = Literal["protocols", "dispatchers", "transports", "extensions", "scalers"
 KINDS: tuple[Kind, ...] = ("protocols", "dispatchers", "transports", "extensions", "scalers")
 
 API_VERSION = 1
+
+_CONSTRUCTORS = (
+    "; a class with `Options` (a BlockingProtocol inherits one) is made with them: `def __init__(self, options)`; "
+    "a class without, with nothing"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,8 @@ class Registry:
         """Load a plugin and make an instance of it with `options`.
 
         :param where: key path of the options in the configuration, for messages.
-        :raises PluginError: as `load` does.
+        :raises PluginError: as `load` does, and if the class is not made with what it is given.
+        :raises Exception: whatever the plugin's constructor raises.
         :raises ConfigError: with every mistake in the options.
         """
         plugin = self.load(kind, name)
@@ -124,14 +131,25 @@ class Registry:
             if options:
                 singular = kind.removesuffix("s")
                 raise ConfigError([f"{where}: {singular} {name!r} takes no options; got {', '.join(options)}"])
-            return Made(plugin(), None)
+            return Made(_make(plugin), None)
         if not (isinstance(model, type) and issubclass(model, Options)):
             raise PluginError(f"{plugin.__module__}.{plugin.__qualname__}.Options must derive from corepool.Options")
         try:
             validated = model.model_validate(dict(options))
         except ValidationError as error:
             raise ConfigError(describe_mistakes(error, model, where)) from None
-        return Made(plugin(validated), validated)
+        return Made(_make(plugin, validated), validated)
+
+
+def _make(plugin: type, *options: Options) -> object:
+    try:
+        return plugin(*options)
+    except TypeError as error:
+        # Raised by the call itself: nothing of the plugin has run.
+        if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+            raise
+        rule = "" if inspect.isabstract(plugin) else _CONSTRUCTORS
+        raise PluginError(f"{plugin.__module__}.{plugin.__qualname__} can't be made: {error}{rule}") from None
 
 
 def _refuse_unsaid_wrap(transport: type[Transport], origin: str) -> None:

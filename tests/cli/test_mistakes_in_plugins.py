@@ -34,6 +34,22 @@ class Raises(Base):
         raise RuntimeError("boom in init")
 
 
+class OptsNoInit(Base):
+    Options = corepool.Options
+
+
+class InitWithoutOptions(Base):
+    def __init__(self, options): ...
+
+
+class ForgetsInherited(BlockingProtocol):
+    def __init__(self): ...
+    def handle(self, stream): ...
+
+
+class Abstract(BlockingProtocol): ...
+
+
 class Refuses(Base):
     def __init__(self):
         try:
@@ -97,6 +113,22 @@ def test_an_import_that_fails_is_told_with_its_place_and_traceback(pool: Pools, 
     places = [line for line in rest if line.startswith("  File ")]
     assert [line for line in places if "badprotos.py" not in line] == []
     assert len(places) == 1
+
+
+@pytest.mark.parametrize("name", ["OptsNoInit", "InitWithoutOptions", "ForgetsInherited"])
+def test_a_constructor_that_takes_something_else_is_told_the_rule(pool: Pools, name: str) -> None:
+    said = refused(pool, SOURCE, "wrong", f"badprotos:{name}").stderr.splitlines()
+
+    assert said[1].startswith(f"  PROTOCOL: badprotos.{name} can't be made: ")
+    assert "is made with them: `def __init__(self, options)`; a class without, with nothing" in said[1]
+    assert len(said) == 2
+
+
+def test_a_class_that_is_abstract_is_told_in_one_line(pool: Pools) -> None:
+    said = refused(pool, SOURCE, "wrong", "badprotos:Abstract").stderr.splitlines()
+
+    assert len(said) == 2
+    assert "Can't instantiate abstract class Abstract" in said[1]
 
 
 def test_an_entry_point_of_nothing_has_no_traceback(pool: Pools) -> None:
