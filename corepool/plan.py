@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from corepool.chain import Chain
 from corepool.config.cpus import available_cpus
 from corepool.config.mistakes import spell_value
+from corepool.config.plugin_options import Untyped
 from corepool.config.settings import WorkersRange
 from corepool.errors import ConfigError, CorepoolError, PluginError
 from corepool.identity import file_rights
@@ -253,7 +254,8 @@ class Plan:
         except ValueError as error:
             self._add(f"{where} = {spell_value(url)}: {error}")
             return
-        made = self._create("transports", endpoint.scheme, endpoint.query, f"{where} = {spell_value(url)}", where)
+        query = {key: Untyped(value) for key, value in endpoint.query.items()}
+        made = self._create("transports", endpoint.scheme, query, f"{where} = {spell_value(url)}", where)
         if made is None:
             return
         transport = made.plugin

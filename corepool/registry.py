@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pydantic import ValidationError
-
-from corepool.config.mistakes import describe_mistakes
+from corepool.config.plugin_options import validate_options
 from corepool.config.suggest import did_you_mean
 from corepool.errors import ConfigError, PluginError
 from corepool.spec.options import Options
@@ -134,10 +132,7 @@ class Registry:
             return Made(_make(plugin), None)
         if not (isinstance(model, type) and issubclass(model, Options)):
             raise PluginError(f"{plugin.__module__}.{plugin.__qualname__}.Options must derive from corepool.Options")
-        try:
-            validated = model.model_validate(dict(options))
-        except ValidationError as error:
-            raise ConfigError(describe_mistakes(error, model, where)) from None
+        validated = validate_options(model, options, where)
         return Made(_make(plugin, validated), validated)
 
 

@@ -14,6 +14,7 @@ from corepool.cli.output import write
 from corepool.cli.resolve import draft_of_demo, draft_of_file, draft_of_flags, settle
 from corepool.cli.watch import Watcher, folders_of
 from corepool.config.load import Overrides
+from corepool.config.plugin_options import Untyped
 from corepool.errors import BootError, ConfigError, PluginError
 from corepool.log import start_log
 from corepool.registry import Registry
@@ -90,7 +91,7 @@ def serve(
             raise typer.BadParameter("given as TARGET as well", param_hint="-o target=")
         if not _takes_target(registry, protocol):
             raise typer.BadParameter(f"protocol {protocol!r} takes no TARGET", param_hint="TARGET")
-        options["target"] = target
+        options["target"] = Untyped(target)
     overrides = Overrides(workers, dispatcher, control, log_level, environment=os.environ)
     _run(lambda: draft_of_flags(protocol, bind, options, overrides), None, reload=reload)
 
@@ -131,12 +132,12 @@ def _run(read: "Callable[[], Draft]", config: "Path | None", *, reload: bool) ->
 
 def _options(pairs: "Sequence[str]") -> dict[str, object]:
     """Collect key=value pairs; the values stay text, which the plugin's model converts."""
-    values: dict[str, list[str]] = {}
+    values: dict[str, list[Untyped]] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not (key and equals):
             raise typer.BadParameter(f"{pair!r} is not of the form KEY=VALUE", param_hint="-o")
-        values.setdefault(key, []).append(value)
+        values.setdefault(key, []).append(Untyped(value))
     return {key: given if len(given) > 1 else given[0] for key, given in values.items()}
 
 

@@ -18,7 +18,7 @@ from corepool.config.annotations import below, holds_secret, members_of
 from corepool.config.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
@@ -77,8 +77,13 @@ def describe_mistakes(error: ValidationError, model: type[BaseModel], where: str
     return [mistake.sentence for mistake in find_mistakes(error, model, where)]
 
 
-def find_mistakes(error: ValidationError, model: type[BaseModel], where: str = "") -> list[Mistake]:
-    """Group the errors in `error` by the value they are about, in the order of the first of each."""
+def find_mistakes(
+    error: ValidationError, model: type[BaseModel], where: str = "", only: Container[str] | None = None
+) -> list[Mistake]:
+    """Group the errors in `error` by the value they are about, in the order of the first of each.
+
+    :param only: types of errors; values of which something else is wrong are left out.
+    """
     grouped: dict[KeyPath, tuple[_Place, list[ErrorDetails]]] = {}
     for detail in error.errors(include_url=False):
         if not _is_echo(detail):
@@ -87,6 +92,7 @@ def find_mistakes(error: ValidationError, model: type[BaseModel], where: str = "
     return [
         Mistake(path, _sentence(join_path(where, path), details, place, _hint(path, place.table, model, where)))
         for path, (place, details) in grouped.items()
+        if only is None or all(detail["type"] in only for detail in details)
     ]
 
 
