@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
-from corepool.config.mistakes import find_mistakes
+from corepool.config.mistakes import NO_ARRAY, find_mistakes
 from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     Model = TypeVar("Model", bound=Options)
 
-_NO_LIST = frozenset({"list_type", "tuple_type", "set_type", "frozen_set_type"})
 _NO_SCALAR = frozenset({"bool_type", "float_type", "int_type"})
 
 
@@ -78,7 +77,7 @@ def _convert(model: type[Model], texts: Mapping[str, object]) -> Model:
         alone = {
             key
             for detail in error.errors(include_url=False)
-            if detail["type"] in _NO_LIST and isinstance(values.get(key := str(detail["loc"][0])), str)
+            if detail["type"] in NO_ARRAY and isinstance(values.get(key := str(detail["loc"][0])), str)
         }
         if not alone:
             raise
