@@ -26,6 +26,8 @@ KINDS: tuple[Kind, ...] = ("protocols", "dispatchers", "transports", "extensions
 
 API_VERSION = 1
 
+_GROUPS = "corepool."
+
 _CONSTRUCTORS = (
     "; a class with `Options` (a BlockingProtocol inherits one) is made with them: `def __init__(self, options)`; "
     "a class without, with nothing"
@@ -36,7 +38,7 @@ _CONSTRUCTORS = (
 class Plugin:
     """An installed plugin: what it is called, and which distribution brought it."""
 
-    kind: Kind
+    kind: str
     name: str
     distribution: str
     version: str
@@ -56,19 +58,40 @@ class Registry:
     def __init__(self, found: Iterable[EntryPoint] | None = None) -> None:
         """Take the entry points given, or those of the environment."""
         if found is None:
-            found = [entry for kind in KINDS for entry in entry_points(group=f"corepool.{kind}")]
+            every = entry_points()
+            groups = sorted(group for group in every.groups if group.startswith(_GROUPS))
+            found = [entry for group in groups for entry in every.select(group=group)]
         self._entries: dict[tuple[str, str], list[EntryPoint]] = {}
         for entry in found:
-            kind = entry.group.removeprefix("corepool.")
+            kind = entry.group.removeprefix(_GROUPS)
             entries = self._entries.setdefault((kind, entry.name), [])
             if entry not in entries:
                 entries.append(entry)
 
     def installed(self) -> list[Plugin]:
         """List every plugin, by kind and name."""
+        return [each for kind in KINDS for each in self._of_kind(kind)]
+
+    def others(self) -> list[Plugin]:
+        """List what is in groups that are no kind of ours: what plugins have for themselves, or a misspelt kind."""
+        kinds = dict.fromkeys(sorted(kind for kind, _ in self._entries if kind not in KINDS))
+        return [each for kind in kinds for each in self._of_kind(kind)]
+
+    def fault(self, plugin: Plugin) -> str | None:
+        """Say what is wrong with a plugin; imports it."""
+        try:
+            if plugin.kind in KINDS:
+                self.load(plugin.kind, plugin.name)
+            else:
+                for entry in self._entries[plugin.kind, plugin.name]:
+                    _import(entry, plugin.kind)
+        except PluginError as error:
+            return str(error)
+        return None
+
+    def _of_kind(self, kind: str) -> list[Plugin]:
         return [
             Plugin(kind, entry.name, _distribution(entry), entry.dist.version if entry.dist else "?", entry.value)
-            for kind in KINDS
             for (its_kind, _), entries in sorted(self._entries.items())
             if its_kind == kind
             for entry in entries
@@ -96,14 +119,7 @@ class Registry:
             claimants = " and ".join(sorted(_distribution(entry) for entry in entries))
             raise PluginError(f"{singular} {name!r} is claimed by {claimants}; uninstall one of them")
         (entry,) = entries
-        origin = f"{singular} {name!r} of distribution {_distribution(entry)!r} (entry point {entry.value})"
-        try:
-            loaded: object = entry.load()
-        except Exception as error:  # noqa: BLE001  # whatever runs when a stranger's module is imported
-            place = spell_place(error)
-            # Without a place nothing of the plugin has run: the entry point names what isn't there.
-            cause = error if place else None
-            raise PluginError(f"{origin} can't be imported: {type(error).__name__}: {error}{place}") from cause
+        loaded, origin = _import(entry, kind), _origin(entry, kind)
         if not isinstance(loaded, type):
             raise PluginError(f"{origin} is no class but {loaded!r}")
         version = getattr(loaded, "api_version", API_VERSION)
@@ -134,6 +150,27 @@ class Registry:
             raise PluginError(f"{plugin.__module__}.{plugin.__qualname__}.Options must derive from corepool.Options")
         validated = validate_options(model, options, where)
         return Made(_make(plugin, validated), validated)
+
+
+def _origin(entry: EntryPoint, kind: str) -> str:
+    singular = kind.removesuffix("s")
+    return f"{singular} {entry.name!r} of distribution {_distribution(entry)!r} (entry point {entry.value})"
+
+
+def _import(entry: EntryPoint, kind: str) -> object:
+    """Import what an entry point names.
+
+    :raises PluginError: that fails; caused by the exception, if there is a place for it.
+    """
+    try:
+        loaded: object = entry.load()
+    except Exception as error:  # noqa: BLE001  # whatever runs when a stranger's module is imported
+        place = spell_place(error)
+        # Without a place nothing of the plugin has run: the entry point names what isn't there.
+        cause = error if place else None
+        reason = f"{type(error).__name__}: {error}{place}"
+        raise PluginError(f"{_origin(entry, kind)} can't be imported: {reason}") from cause
+    return loaded
 
 
 def _make(plugin: type, *options: Options) -> object:

@@ -112,7 +112,7 @@ def _class(name: str) -> str:
     return "".join(word.capitalize() for word in name.split("-"))
 
 
-def _a(kind: Kind) -> str:
+def _a(kind: str) -> str:
     singular = kind.removesuffix("s")
     return f"{'an' if singular[0] in 'aeiou' else 'a'} {singular}"
 

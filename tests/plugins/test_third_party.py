@@ -62,7 +62,9 @@ def test_dispatcher_and_extension_of_another_distribution_are_used_by_name(pool:
 
 def test_plugins_command_lists_them_with_their_distribution(scratch_python: str) -> None:
     command = [scratch_python, "-m", "corepool", "plugins", "--json"]
-    listed = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)  # noqa: S603
+    done = subprocess.run(command, check=False, capture_output=True)  # noqa: S603
+    assert done.returncode == 1, "some of them are broken"
+    listed = json.loads(done.stdout)
 
     ours = {(plugin["kind"], plugin["name"], plugin["distribution"], plugin["version"]) for plugin in listed}
     assert ours >= {
