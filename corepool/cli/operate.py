@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from corepool.cli.arguments import AsJson, Config, Control
+from corepool.cli.arguments import AsJson, Config, Control, whole_number
 from corepool.cli.client import ask, pid_of_master
 from corepool.cli.status import socket_of
 from corepool.errors import ControlError
@@ -93,7 +93,7 @@ def stop(
 
 
 def scale(
-    workers: Annotated[int, typer.Argument(metavar="N", help="How many workers.")],
+    workers: Annotated[int, typer.Argument(metavar="N", help="How many workers.", parser=whole_number)],
     config: Config = None,
     control: Control = None,
     pool: Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Which of several pools.")] = None,
