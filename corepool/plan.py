@@ -268,7 +268,7 @@ class Plan:
             self._add(f"{where} = {spell_value(url)}: {error}")
             return
         if self._settings.listener[index].keep_on_crash and transport.wraps:
-            self._add(f"{where}: with keep_on_crash = true nothing of a connection may be in a worker's memory alone")
+            self._add(f"{where}: keep_on_crash needs a transport that keeps no per-connection state in the worker")
         self._endpoints.append((where, index, endpoint, transport))
 
     def _create(

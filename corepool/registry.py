@@ -105,7 +105,7 @@ class Registry:
         """Import the class that the plugin `name` points to.
 
         :raises PluginError: unknown name (with what is installed and the nearest one), a name that two
-            distributions claim, a failing import, something that is no class, or a newer contract.
+            distributions claim, a failing import, something that is not a class, or a newer contract.
         """
         singular = kind.removesuffix("s")
         entries = self._entries.get((kind, name))
@@ -121,12 +121,10 @@ class Registry:
         (entry,) = entries
         loaded, origin = _import(entry, kind), _origin(entry, kind)
         if not isinstance(loaded, type):
-            raise PluginError(f"{origin} is no class but {loaded!r}")
+            raise PluginError(f"{origin} is not a class but {loaded!r}")
         version = getattr(loaded, "api_version", API_VERSION)
         if version != API_VERSION:
-            raise PluginError(
-                f"{origin} is written for version {version} of the contract; this corepool has {API_VERSION}"
-            )
+            raise PluginError(f"{origin} targets plugin API version {version}; this corepool supports {API_VERSION}")
         if issubclass(loaded, Transport):
             _refuse_unsaid_wrap(loaded, origin)
         return loaded

@@ -37,3 +37,9 @@ def test_what_can_not_be_read_is_told_what_is_expected(
 
 def test_kinds_are_in_the_help(corepool: Corepool) -> None:
     assert "protocol, dispatcher, transport, extension, scaler" in " ".join(corepool("new", "--help").stdout.split())
+
+
+def test_a_control_socket_that_can_not_be_queried_says_which(corepool: Corepool) -> None:
+    done = corepool("status", "--control", "x" * 200)
+
+    assert done.stderr.startswith("corepool: can't query the pool at xxx")

@@ -81,7 +81,7 @@ def test_plugins_command_lists_them_with_their_distribution(scratch_python: str)
         ("broken", ["acme-broken", "acme_broken:Broken", "No module named 'a_module_that_nobody_has'"]),
         ("twin", ["'twin'", "twin-one", "twin-two"]),
         ("misspelt", ["acme_shout.Misspelt.on_acept", "did you mean 'on_accept'?"]),
-        ("function", ["acme-shout", "is no class"]),
+        ("function", ["acme-shout", "is not a class"]),
         ("shuot", ["'shuot'", "did you mean 'shout'?"]),
     ],
 )
