@@ -65,12 +65,6 @@ class PluginError(CorepoolError):
     exit_status = 2
 
 
-class ListenError(CorepoolError):
-    """A transport can't listen where it was told to."""
-
-    exit_status = 2
-
-
 class ControlError(CorepoolError):
     """A running pool can't be reached or refused a command."""
 

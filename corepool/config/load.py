@@ -145,14 +145,6 @@ class Draft:
         return mistake
 
 
-def load_settings(path: Path, overrides: Overrides | None = None) -> Settings:
-    """Read a file that must be right as far as this can be told without plugins.
-
-    :raises ConfigError: with every mistake.
-    """
-    return read_draft(path, overrides).finish()
-
-
 def read_draft(path: Path, overrides: Overrides | None = None) -> Draft:
     """Read a TOML file.
 

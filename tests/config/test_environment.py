@@ -8,8 +8,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from settings_of import load_settings
 
-from corepool.config.load import Overrides, load_settings, read_draft
+from corepool.config.load import Overrides, read_draft
 from corepool.config.settings import WorkersRange
 from corepool.errors import ConfigError
 from corepool.testing.pool import PoolProcess
