@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 from corepool.chain import Chain
 from corepool.config.cpus import available_cpus
 from corepool.config.mistakes import spell_value
+from corepool.config.plugin_options import Untyped
 from corepool.config.settings import WorkersRange
-from corepool.errors import ConfigError, PluginError
+from corepool.errors import ConfigError, CorepoolError, PluginError
 from corepool.identity import file_rights
 from corepool.listener import MAX_LISTENERS, BoundSocket, Configuration, Listener
 from corepool.reuse import match
 from corepool.spec.dispatcher import Dispatcher
 from corepool.spec.scaler import Scaler
 from corepool.spec.transport import Endpoint, Transport
+from corepool.tracebacks import spell_place, spell_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -77,6 +79,7 @@ class Plan:
         """
         self._serving = {listener.name: listener for listener in serving}
         self.mistakes: list[str] = []
+        self._tracebacks: list[str] = []
         self._settings = settings
         self._places = places
         self._registry = registry
@@ -92,6 +95,11 @@ class Plan:
             self._listeners.append((where, listener, self._make_listener(cells[listener.name], where, listener)))
             for position, url in enumerate(listener.bind):
                 self._add_endpoint(f"{where}.bind[{position}]", index, url)
+
+    def finish(self) -> None:
+        """Raise ConfigError with every mistake, if there are any."""
+        if self.mistakes:
+            raise ConfigError(self.mistakes, tracebacks=self._tracebacks)
 
     def bind(
         self,
@@ -143,7 +151,7 @@ class Plan:
                 bound.append(BoundSocket(number, listener, endpoint, transport, sock, url, address))
                 undo.callback(bound[-1].close)
             if mistakes:
-                raise ConfigError(mistakes)
+                raise ConfigError(mistakes, tracebacks=self._tracebacks)
             undo.pop_all()
         return [
             self._configuration(index, [each for each in bound if each.listener.pool == index], identity)
@@ -246,7 +254,8 @@ class Plan:
         except ValueError as error:
             self._add(f"{where} = {spell_value(url)}: {error}")
             return
-        made = self._create("transports", endpoint.scheme, endpoint.query, f"{where} = {spell_value(url)}", where)
+        query = {key: Untyped(value) for key, value in endpoint.query.items()}
+        made = self._create("transports", endpoint.scheme, query, f"{where} = {spell_value(url)}", where)
         if made is None:
             return
         transport = made.plugin
@@ -259,7 +268,7 @@ class Plan:
             self._add(f"{where} = {spell_value(url)}: {error}")
             return
         if self._settings.listener[index].keep_on_crash and transport.wraps:
-            self._add(f"{where}: with keep_on_crash = true nothing of a connection may be in a worker's memory alone")
+            self._add(f"{where}: keep_on_crash needs a transport that keeps no per-connection state in the worker")
         self._endpoints.append((where, index, endpoint, transport))
 
     def _create(
@@ -267,18 +276,27 @@ class Plan:
     ) -> Made | None:
         try:
             return self._registry.create(kind, name, options, options_where)
-        except PluginError as error:
-            self._add(f"{where}: {error}")
         except ConfigError as error:
             for mistake in error.mistakes:
                 self._add(mistake)
+        except PluginError as error:
+            self._add(f"{where}: {error}", error.__cause__)
+        except CorepoolError as error:
+            self._add(f"{where}: {error}")
         except Exception as error:  # noqa: BLE001  # a plugin's constructor: the mistake is its author's
-            self._add(f"{where}: {name!r} can't be made: {type(error).__name__}: {error}")
+            reason = f"{type(error).__name__}: {error}{spell_place(error)}"
+            self._add(f"{where}: {name!r} can't be made: {reason}", error)
         return None
 
-    def _add(self, mistake: str) -> None:
+    def _add(self, mistake: str, cause: BaseException | None = None) -> None:
+        """Note a mistake.
+
+        :param cause: of one in the code of a plugin: what it has raised.
+        """
         if mistake not in self.mistakes:
             self.mistakes.append(mistake)
+            if cause is not None:
+                self._tracebacks.append(spell_traceback(cause))
 
 
 def _workers_of(pool: PoolSettings) -> tuple[int, int]:

@@ -66,9 +66,12 @@ class Pool:
         pidfile = settings.process.pidfile
         self._pidfile = None if pidfile is None else PidFile(Path(pidfile))
 
-    def check(self) -> list[str]:
-        """List every mistake that can be found without binding an address."""
-        return Plan(self._settings, self._registry, Places()).mistakes
+    def check(self) -> None:
+        """Find what can be found without binding an address.
+
+        :raises ConfigError: with every mistake.
+        """
+        Plan(self._settings, self._registry, Places()).finish()
 
     def run(self) -> int:
         """Bind, fork, serve until told to stop.

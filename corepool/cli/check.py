@@ -15,9 +15,10 @@ from corepool.registry import Registry
 
 
 def check(config: Config = None) -> None:
-    """Tell every mistake of a configuration.
+    """Tell every mistake in a configuration file.
 
-    If there are none, print it with every default filled in, and without the secrets.
+    If there are none, print it with every default filled in, and without the secrets. Whether the application can be
+    imported is seen by the workers, which alone do it.
     """
     from corepool.cli.toml import resolved  # noqa: PLC0415
 
@@ -57,7 +58,7 @@ def init(
         with path.open("x", encoding="utf-8") as file:
             file.write(starter())
     except FileExistsError:
-        raise ConfigError([f"{path}: there is such a file already; it was left as it is"]) from None
+        raise ConfigError([f"{path}: already exists; left untouched"]) from None
     except OSError as error:
         raise ConfigError([f"{path}: can't be written: {error.strerror}"]) from None
     typer.echo(f"wrote {path}; `corepool run{'' if path == DEFAULT_CONFIG else f' {path}'}` starts it")

@@ -64,7 +64,7 @@ def _connected(path: Path) -> Iterator[socket.socket]:
     except TimeoutError:
         raise ControlError(f"the pool at {path} did not answer within {_TIMEOUT_S:g} s") from None
     except OSError as error:  # includes a path that is too long for a socket, which has no strerror
-        raise ControlError(f"the pool at {path} can't be asked: {error.strerror or error}") from None
+        raise ControlError(f"can't query the pool at {path}: {error.strerror or error}") from None
 
 
 def _peer_of(sock: socket.socket) -> tuple[int, int]:
@@ -95,4 +95,4 @@ def _result(line: bytes, path: Path) -> dict[str, object]:
             shown = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in reason)  # whoever said it
             raise ControlError(f"the pool at {path} refused: {shown}")
         case _:
-            raise ControlError(f"what answers at {path} is no corepool: it said {line[:60]!r}")
+            raise ControlError(f"the process listening at {path} is not corepool; it answered: {line[:60]!r}")

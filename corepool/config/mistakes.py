@@ -18,7 +18,7 @@ from corepool.config.annotations import below, holds_secret, members_of
 from corepool.config.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
@@ -43,10 +43,12 @@ _EXPECTED: Mapping[str, str] = {
     "int_type": "a whole number",
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
+    "frozen_set_type": "an array",
     "list_type": "an array",
     "literal_error": "{expected}",
     "model_type": "a table",
     "multiple_of": "a multiple of {multiple_of}",
+    "set_type": "an array",
     "string_pattern_mismatch": "text that matches {pattern}",
     "string_too_long": "at most {max_length} characters",
     "string_too_short": "at least {min_length} characters",
@@ -56,6 +58,7 @@ _EXPECTED: Mapping[str, str] = {
     "tuple_type": "an array",
 }
 
+NO_ARRAY = frozenset({"list_type", "set_type", "frozen_set_type", "tuple_type"})
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SHOWN = 60  # characters of a wrong value: enough to find it in the file, short enough for one line
 
@@ -77,16 +80,26 @@ def describe_mistakes(error: ValidationError, model: type[BaseModel], where: str
     return [mistake.sentence for mistake in find_mistakes(error, model, where)]
 
 
-def find_mistakes(error: ValidationError, model: type[BaseModel], where: str = "") -> list[Mistake]:
-    """Group the errors in `error` by the value they are about, in the order of the first of each."""
+def find_mistakes(
+    error: ValidationError, model: type[BaseModel], where: str = "", only: Container[str] | None = None
+) -> list[Mistake]:
+    """Group the errors in `error` by the value they are about, in the order of the first of each.
+
+    :param only: types of errors; values of which something else is wrong are left out.
+    """
     grouped: dict[KeyPath, tuple[_Place, list[ErrorDetails]]] = {}
     for detail in error.errors(include_url=False):
         if not _is_echo(detail):
             place = _locate(detail["loc"], model)
             grouped.setdefault(place.path, (place, []))[1].append(detail)
     return [
-        Mistake(path, _sentence(join_path(where, path), details, place, _hint(path, place.table, model, where)))
+        Mistake(
+            path,
+            _shape(join_path(where, path), details, place)
+            or _sentence(join_path(where, path), details, place, _hint(path, place.table, model, where)),
+        )
         for path, (place, details) in grouped.items()
+        if only is None or all(detail["type"] in only for detail in details)
     ]
 
 
@@ -120,6 +133,22 @@ def spell_value(value: object) -> str:
         case _:
             spelt = str(value)
     return spelt if len(spelt) <= _SHOWN else f"{spelt[: _SHOWN - 3]}..."
+
+
+def _shape(where: str, details: Sequence[ErrorDetails], place: _Place) -> str | None:
+    """Say how to write one of several as TOML has it, if that is what is wrong."""
+    kind, value, key = details[0]["type"], details[0]["input"], place.path[-1] if place.path else None
+    if len(details) > 1 or place.table is None or place.is_secret or not isinstance(key, str):
+        return None
+    element = next((each for member in members_of(below(place.table, key)) if (each := below(member, 0))), None)
+    if isinstance(element, type) and issubclass(element, BaseModel):
+        heading = f"[[{where}]]"
+        if kind == "missing":
+            return f"{where}: missing; at least one {heading} is needed"
+        return f"{where}: expected an array of tables; write {heading}" if isinstance(value, dict) else None
+    if kind in NO_ARRAY and isinstance(value, str | int | float):
+        return f"{where} = {spell_value(value)}: expected an array; write {key} = [{spell_value(value)}]"
+    return None
 
 
 def _sentence(where: str, details: Sequence[ErrorDetails], place: _Place, hint: str) -> str:
@@ -166,16 +195,16 @@ def _is_echo(detail: ErrorDetails) -> bool:
 
 
 def _hint(path: KeyPath, table: type[BaseModel] | None, root: type[BaseModel], where: str) -> str:
-    """Say which key was meant: a similar one in the same table, else the same one in another table."""
+    """Say which key was meant: the same one in another table, else a similar one in the same table."""
     if table is None or not isinstance(path[-1], str):
         return ""
+    homes = [home for home, keys in _tables(root, (), ()) if path[-1] in keys] if not where else []
+    if homes:
+        return f" here; it belongs in {' or '.join(homes)}"
     known = _keys(table)
     near = did_you_mean(path[-1], known)
     if near:
         return near
-    homes = [home for home, keys in _tables(root, (), ()) if path[-1] in keys] if not where else []
-    if homes:
-        return f" here; it belongs in {' or '.join(homes)}"
     return f"; known here: {', '.join(known)}" if known else "; there are no keys here"
 
 

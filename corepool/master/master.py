@@ -364,7 +364,8 @@ class Master:
             self._reload.fail(f"worker {worker} could not boot: {report}")
         elif not self._was_ready:
             if self._boot_failure is None:
-                self._boot_failure = f"worker {worker} could not boot, so the pool does not start:\n{report}"
+                rest = f"\n{report}" if "\n" in report else f" {report}"
+                self._boot_failure = f"worker {worker} could not boot, so the pool does not start:{rest}"
             self.stop(fast=True)
 
     def on_rolled(self, pool: WorkerPool) -> None:

@@ -69,6 +69,8 @@ class Reload:
         try:
             configurations = self._read_again(open_already)
         except ConfigError as error:
+            for each in error.tracebacks:
+                log.error("%s", each)  # noqa: TRY400  # of a plugin, not of this
             raise ControlError(f"nothing was changed: {error}") from None
         pools = self._pools
         for bound in without(open_already, pools.sockets(), sockets_of(configurations)):

@@ -415,7 +415,7 @@ class WorkerPool:
         elif message.kind is Kind.ASK_STATUS:
             self._supervisor.send_file(entry, Kind.STATUS, json.dumps(self._shared.owner.status()).encode())
         elif message.kind is Kind.FAILED:
-            # Only a first generation that can't boot ends the pool; later ones are in the log.
+            # Only a first generation that can't boot ends the pool.
             entry.report = message.payload.decode(errors="replace").rstrip()
             if not self.is_ready and self._boot_report is None:
                 self._boot_report = entry.report
@@ -458,6 +458,8 @@ class WorkerPool:
         self._supervisor.tell(entry, Message(Kind.LOG_LEVEL, 0, logging.getLevelName(logging.root.level).encode()))
         entry.limits = Limits(entry.configuration.pool, random.random())  # noqa: S311  # jitter, not a secret
         self.dispatch.retry()
+        if self.is_ready:
+            self._boot_report = None
         self._note_ready()
         cause = self._succession.ended(entry.slot, entry.pid)
         if cause is not None:
@@ -512,8 +514,13 @@ class WorkerPool:
         elif heir_of is not None:
             self._heir_failed(entry, heir_of, entry.report or _how_it_ended(exit_status))
         elif not entry.has_failed:  # else that is done
+            is_of_roll = not entry.was_ready and entry.configuration is self._coming
+            if not is_of_roll and entry.report and entry.report != self._boot_report:
+                # Else it was told: of another worker, or at the last try.
+                self._boot_report = entry.report
+                log.error("worker %s could not boot: %s", entry.name, entry.report)
             self._replace(entry)
-            if not entry.was_ready and entry.configuration is self._coming:
+            if is_of_roll:
                 self._fail_roll(f"worker {entry.name} could not boot: {entry.report or _how_it_ended(exit_status)}")
 
     def _failed(self, entry: WorkerEntry) -> None:

@@ -9,6 +9,9 @@ class Options(BaseModel):
     A plugin class that carries an `Options` class attribute derived from this is called with an
     instance of it; a plugin class without one is called with nothing and takes no options.
 
+    Values of a file are taken strictly: "8" is no number. Text from a flag, `-o threads=8`, or from the query of a URL
+    becomes what the field wants, a list of one where it wants a list.
+
     `Duration` and `Size` are types for fields that may be written "30s" and "64MiB", as those of the core; the values
     are seconds and bytes. With `DurationOrOff` and `SizeOrOff` 0 is allowed.
 

@@ -7,17 +7,18 @@ import gc
 import logging
 import os
 import signal
-import traceback
 from array import array
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
+from corepool.errors import CorepoolError
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.messages import MAX_PAYLOAD, MOVE_ORDER, Kind, Message
 from corepool.ipc.scoreboard import Cell, held
 from corepool.log import reopen_logs
 from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
 from corepool.title import Title, count
+from corepool.tracebacks import spell_traceback
 from corepool.worker.deadlines import Deadlines
 from corepool.worker.drain import Drain
 from corepool.worker.intake import BacklogReader, Intake
@@ -78,7 +79,7 @@ def run_worker(seat: Seat, configuration: Configuration, keep: Iterable[int]) ->
         gc.freeze()
         worker.join()
     except BaseException as error:  # noqa: BLE001  # SystemExit of an application is a boot failure as well
-        worker.report(error, "can't boot")
+        worker.report(error)  # the master tells it: once, and not once a worker
         return EXIT_BOOT_FAILED
     return worker.run()
 
@@ -175,11 +176,11 @@ class WorkerProcess:
         self.loop.close()
         return 0 if self._failure is None else EXIT_FAILED
 
-    def report(self, error: BaseException, what: str) -> None:
-        """Log why it is of no use, and tell the master."""
-        report = "".join(traceback.format_exception(error))
-        log.error("worker %s %s:\n%s", self._name, what, report.rstrip())
+    def report(self, error: BaseException) -> str:
+        """Tell the master why it is of no use."""
+        report = str(error) if isinstance(error, CorepoolError) else spell_traceback(error)
         self.intake.say(Kind.FAILED, report.encode(errors="replace")[-MAX_PAYLOAD:])
+        return report
 
     @property
     def listeners(self) -> list[ListenerInfo]:
@@ -220,7 +221,7 @@ class WorkerProcess:
             return
         self._failure = error
         if self._serves:  # else it fails to boot
-            self.report(error, "failed, and leaves")
+            log.error("worker %s failed, and leaves: %s", self._name, self.report(error))
             self._leave(self._pool.drain_timeout, moves=True)
 
     async def status(self) -> Mapping[str, object]:

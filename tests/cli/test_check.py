@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import tomli
-
-from corepool.config.load import load_settings
+from settings_of import load_settings
 
 if TYPE_CHECKING:
     from conftest import Corepool

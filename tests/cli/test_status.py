@@ -167,11 +167,11 @@ def test_a_wrong_control_socket_in_the_configuration_is_a_mistake(corepool: Core
     ("answer", "words"),
     [
         (reply(ok=False, error="not now"), "the pool at c.sock refused: not now"),
-        (b"", "what answers at c.sock is no corepool: it said b''"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what answers at c.sock is no corepool"),
-        (b"\xff\n", "what answers at c.sock is no corepool"),
-        (b"[]\n", "what answers at c.sock is no corepool"),
-        (b"[" * 100_000 + b"\n", "what answers at c.sock is no corepool"),
+        (b"", "the process listening at c.sock is not corepool; it answered: b''"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "the process listening at c.sock is not corepool"),
+        (b"\xff\n", "the process listening at c.sock is not corepool"),
+        (b"[]\n", "the process listening at c.sock is not corepool"),
+        (b"[" * 100_000 + b"\n", "the process listening at c.sock is not corepool"),
     ],
 )
 def test_an_answer_that_is_none_is_told_in_words(corepool: Corepool, tmp_path: Path, answer: bytes, words: str) -> None:

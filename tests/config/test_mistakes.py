@@ -39,6 +39,7 @@ def mistakes(raw: dict[str, Any], model: type[BaseModel] = Settings, where: str 
             f'pool.drain_timeout = "fast": {A_DURATION}',
         ),
         ("pool", "wrokers", 4, "pool.wrokers: unknown key (did you mean 'workers'?)"),
+        ("pool", "idle_timeout", 3, "pool.idle_timeout: unknown key here; it belongs in [[listener]]"),
         ("pool", "bind", [], "pool.bind: unknown key here; it belongs in [[listener]]"),
         ("control", "xyz", 1, "control.xyz: unknown key; known here: socket"),
         ("control", "socket", "", 'control.socket = "": expected at least 1 character'),
@@ -57,7 +58,8 @@ def test_each_kind_of_mistake_is_one_plain_sentence(section: str, key: str, valu
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"bind": "tcp://x"}, 'listener[0].bind = "tcp://x": expected an array'),
+        ({"bind": "tcp://x"}, 'listener[0].bind = "tcp://x": expected an array; write bind = ["tcp://x"]'),
+        ({"extensions": {}}, "listener[0].extensions: expected an array"),
         ({"bind": []}, "listener[0].bind = []: expected at least 1 item"),
         ({"bind": ["a", 2]}, "listener[0].bind[1] = 2: expected text in quotes"),
         ({"extension_options": {"a b": 3}}, 'listener[0].extension_options."a b" = 3: expected a table'),
@@ -74,9 +76,14 @@ def test_a_mistake_in_a_listener_names_it_by_its_place(change: dict[str, object]
 
 def test_a_misspelt_section_is_suggested_and_a_missing_one_named() -> None:
     assert mistakes({"listner": [LISTENER]}) == [
-        "listener: missing; it has no default",
+        "listener: missing; at least one [[listener]] is needed",
         "listner: unknown key (did you mean 'listener'?)",
     ]
+
+
+def test_one_table_in_the_place_of_several_is_told_how_to_write_it() -> None:
+    assert mistakes({"listener": LISTENER}) == ["listener: expected an array of tables; write [[listener]]"]
+    assert mistakes({"listener": 3}) == ["listener = 3: expected an array"]
 
 
 def test_too_few_items_are_not_reported_when_the_items_themselves_are_wrong() -> None:

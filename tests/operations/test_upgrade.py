@@ -68,7 +68,7 @@ def test_an_upgrade_that_fails_changes_nothing(pool: Pools) -> None:
         write(running, "1 // 0\n")
         failed = corepool(running, "upgrade")
         assert failed.returncode == 1
-        assert "the old master goes on: it ended with status 3" in failed.stderr
+        assert "upgrade failed; the old master keeps serving: it ended with status 3" in failed.stderr
         assert "ZeroDivisionError" in running.stderr
 
         (running.directory / "corepool.toml").write_text("no TOML")

@@ -274,7 +274,7 @@ def test_coroutines_clean_up_when_their_worker_ends(pool: Pools) -> None:
 
 def test_a_starter_that_wants_tls_is_not_served_in_the_clear(pool: Pools) -> None:
     toml = TOML.format(protocol="asyncio", target="with_tls", bind="tcp://127.0.0.1:0", more="")
-    running = pool(toml, files={"application.py": SOURCE}, wait=False, exit_status=3, traceback=True)
+    running = pool(toml, files={"application.py": SOURCE}, wait=False, exit_status=3)
     running.wait()
     assert "it asks for a server with TLS, the transport's business here" in running.stderr
 

@@ -10,6 +10,8 @@ import difflib
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from corepool import SetupError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 _GROUP = "corepool.kv_stores"
 
 
-class StoreError(Exception):
+class StoreError(SetupError):
     """The store can't do what was asked; `str()` is for the client and the log."""
 
 
