@@ -23,6 +23,13 @@ class Probe:
             raise RuntimeError("told not to boot")
 
     @hookimpl
+    def on_worker_stop(self, worker):
+        while os.path.exists("wait-to-stop"):
+            open("stops", "w").close()
+            time.sleep(0.01)
+        open("stopped", "w").close()
+
+    @hookimpl
     def on_accept(self, conn):
         conn.session = b""
 

@@ -67,6 +67,9 @@ class PoolSettings(_Table):
     drain_timeout: Duration = 30.0
     """How long a stopping worker may finish what it has begun (gunicorn's graceful_timeout: 30 s)."""
 
+    stop_timeout: Duration = 10.0
+    """How long plugins may take for `on_worker_stop` after that, before their worker is killed."""
+
     surge: Annotated[int, Field(ge=1, le=512)] = 1
     """How many successors may start at once at a reload; each takes over from a worker that serves until then."""
 

@@ -48,6 +48,7 @@ class Kind(IntEnum):
     FAILED = 19  # worker to master: can't boot; the payload is the traceback, UTF-8
     ASK_STATUS = 20  # worker to master: how are the pools?
     FROZEN = 21  # worker to master: idle connections of one listener, packed, each with its descriptor
+    DRAINED = 22  # worker to master: has no connection any more; its plugins close what they have opened
 
 
 MOVE_ORDER = struct.Struct("=If")

@@ -37,7 +37,7 @@ _DUMP_S = 1.0
 """How long a hung worker may take to write its stacks before it is killed."""
 
 _OVERTIME_S = 1.0
-"""How long past its own deadline a leaving worker may take: it closes and cleans up by then."""
+"""How long past its own deadline a leaving worker may take: it says that it has drained by then."""
 
 _FAST_STOP_S = 2.0
 """How long a worker may take that was told to stop at once."""
@@ -160,6 +160,12 @@ class Supervisor:
             self._expect_exit(entry, timeout_s + _OVERTIME_S)
         entry.happened(Event.LEFT)
 
+    def note_drained(self, entry: WorkerEntry) -> None:
+        """Take note that only a worker's plugins are left to end; one that has to stop at once gets no more time."""
+        entry.has_drained = True
+        if entry.state is State.DRAINING:
+            self._expect_exit(entry, entry.configuration.pool.stop_timeout)
+
     def stop(self, entry: WorkerEntry, cause: ExitCause) -> None:
         """Have a worker end at once."""
         was_starting = entry.state is State.STARTING
@@ -197,7 +203,7 @@ class Supervisor:
         """Find the workers whose loop has not turned for `timeout_s`."""
         now_ns = int(self._loop.time() * 1e9)
         for entry in self._workers:
-            if entry.state not in (State.READY, State.DRAINING) or not entry.was_ready:
+            if entry.state not in (State.READY, State.DRAINING) or not entry.was_ready or entry.has_drained:
                 continue
             silent_s = (now_ns - entry.row.cells[Cell.HEARTBEAT_NS]) / 1e9
             if silent_s > timeout_s:

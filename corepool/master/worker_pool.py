@@ -381,6 +381,8 @@ class WorkerPool:
             self._supervisor.note_leaving(entry, self.serving.pool.drain_timeout)
             self.dispatch.take_back(entry)
             self._fill()
+        elif message.kind is Kind.DRAINED:
+            self._supervisor.note_drained(entry)
         elif message.kind is Kind.FROZEN:
             self._on_frozen(entry, message, fds)
         elif message.kind is Kind.ASK_STATUS:

@@ -152,6 +152,7 @@ class WorkerProcess:
         self.loop.run_forever()
         self._reactor.flush_unsent()
         self._publish()
+        self.intake.say(Kind.DRAINED)
         for chain in self._chains:
             if chain.on_worker_stop is not None:
                 _guarded("on_worker_stop", chain.on_worker_stop, self)

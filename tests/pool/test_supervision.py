@@ -284,6 +284,35 @@ def test_the_drain_deadline_closes_what_is_still_busy(pool: Pools) -> None:
     assert "drain deadline passed" in running.stderr
 
 
+def test_plugins_have_time_to_stop_after_a_drain_that_took_all_of_its_own(pool: Pools) -> None:
+    lines = 'drain_timeout = "300ms"\nheartbeat_timeout = "500ms"\n'
+    running = pool(probe.config(pool=lines, workers=1), files=probe.files())
+    gate, stops, stopped = (running.directory / name for name in ("wait-to-stop", "stops", "stopped"))
+    gate.touch()
+    busy = running.connect()
+    busy.sendall(b"work 1000\n")
+    wait_until(lambda: running.status()["totals"]["requests"] == 1)
+    running.send_signal(signal.SIGTERM)
+    wait_until(stops.exists)
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 2)
+    gate.unlink()
+
+    assert running.wait() == 0
+    assert stopped.exists()
+    assert "did not exit in time" not in running.stderr
+
+
+def test_plugins_that_do_not_stop_are_killed(pool: Pools) -> None:
+    running = pool(probe.config(pool='stop_timeout = "300ms"', workers=1), files=probe.files())
+    (running.directory / "wait-to-stop").touch()
+    running.send_signal(signal.SIGTERM)
+
+    assert running.wait() == 0
+    assert "did not exit in time" in running.stderr
+    assert not (running.directory / "stopped").exists()
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGQUIT])
 def test_int_and_quit_stop_at_once(pool: Pools, signum: signal.Signals) -> None:
     running = pool(probe.config(), files=probe.files())
