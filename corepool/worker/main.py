@@ -19,6 +19,7 @@ from corepool.log import reopen_logs
 from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
 from corepool.title import Title, count
 from corepool.worker.deadlines import Deadlines
+from corepool.worker.deadman import Deadman
 from corepool.worker.drain import Drain
 from corepool.worker.intake import BacklogReader, Intake
 from corepool.worker.mover import MOST_AT_ONCE, Mover
@@ -149,7 +150,9 @@ class WorkerProcess:
 
     def run(self) -> None:
         """Serve until drained or stopped, then run the plugins' stop."""
+        deadman = Deadman(self.loop, self._heartbeat_interval_s, self._pool.heartbeat_timeout)
         self.loop.run_forever()
+        deadman.disarm()
         self._reactor.flush_unsent()
         self._publish()
         self.intake.say(Kind.DRAINED)
