@@ -59,6 +59,9 @@ class Probe:
         while True:
             pass
 
+    def do_grind(self, conn, line):
+        sum(range(10**12))  # no signal handler runs meanwhile
+
     def do_sleep(self, conn, line):
         time.sleep(10**6)
 

@@ -20,6 +20,7 @@ from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
 from corepool.title import Title, count
 from corepool.tracebacks import spell_traceback
 from corepool.worker.deadlines import Deadlines
+from corepool.worker.deadman import Deadman
 from corepool.worker.drain import Drain
 from corepool.worker.intake import BacklogReader, Intake
 from corepool.worker.mover import MOST_AT_ONCE, Mover
@@ -164,7 +165,9 @@ class WorkerProcess:
 
         :returns: the exit status.
         """
+        deadman = Deadman(self.loop, self._heartbeat_interval_s, self._pool.heartbeat_timeout)
         self.loop.run_forever()
+        deadman.disarm()
         self._ends_at = self.loop.time() + _LAST_WORDS_S
         self._reactor.flush_unsent()
         self._publish()

@@ -390,6 +390,20 @@ def test_workers_leave_when_the_master_is_killed_and_the_address_is_free_at_once
         client.close()
 
 
+def test_a_worker_inside_of_one_long_call_ends_too_when_the_master_is_killed() -> None:
+    toml = probe.config(pool='heartbeat_timeout = "100ms"\ndispatcher = "kernel"', workers=1)
+    with PoolProcess.run(toml, files=probe.files()) as running:
+        (pid,) = running.workers()
+        worker = psutil.Process(pid)
+        client = running.connect()
+        running.send_signal(signal.SIGSTOP)  # or it would find the worker hung
+        before = worker.cpu_times().user
+        client.sendall(b"grind\n")
+        wait_until(lambda: worker.cpu_times().user > before + 0.2)
+        os.kill(running.pid, signal.SIGKILL)
+        wait_until(lambda: not running.left_over())
+
+
 @pytest.mark.parametrize("signum", [signal.SIGWINCH])
 def test_other_signals_end_nothing(pool: Pools, signum: signal.Signals) -> None:
     running = pool(probe.config('extensions = ["record"]'), files=probe.files())
