@@ -106,6 +106,7 @@ class Stream:
         raise ValueError("as asked")
 
 class Brittle(Tcp):
+    wraps = True
     count = 0
 
     def wrap(self, sock):
