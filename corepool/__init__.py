@@ -10,6 +10,7 @@ The names below are the public interface; everything else may change between rel
 
 from importlib.metadata import version
 
+from corepool.errors import SetupError
 from corepool.spec.connection import Connection
 from corepool.spec.dispatcher import Dispatcher, Incoming, WorkerView
 from corepool.spec.durations import Duration, DurationOrOff
@@ -50,6 +51,7 @@ __all__ = [
     "PoolInfo",
     "PoolLoad",
     "Scaler",
+    "SetupError",
     "Size",
     "SizeOrOff",
     "ThreadGauge",

@@ -29,33 +29,38 @@ class CorepoolError(Exception):
     exit_status = 1
 
 
+class SetupError(CorepoolError):
+    """Something that the pool was told to use is not there, or can't be used as it is.
+
+    For plugins to raise where they are made or started, when whoever runs the pool can put it right: a module, a file,
+    an address. Its text is told as it is, once. Any other exception is taken for a mistake in the code, and has a
+    traceback.
+    """
+
+
 class ThawRefusedError(CorepoolError):
-    """A connection that began in another worker can't be gone on with in this one."""
+    """A connection that began in another worker can't be resumed in this one."""
 
 
 class ConfigError(CorepoolError):
     """The configuration is wrong. Carries every mistake found, not just the first.
 
-    `source` is the file (or the command line) that they are in, where it is known.
+    `source` is the file (or the command line) that they are in, where it is known. Mistakes in a plugin's code have
+    their `tracebacks` beside.
     """
 
     exit_status = 2
 
-    def __init__(self, mistakes: Sequence[str], source: str | None = None) -> None:
+    def __init__(self, mistakes: Sequence[str], source: str | None = None, tracebacks: Sequence[str] = ()) -> None:
         prefix = "" if source is None else f"{source}: "
         super().__init__("\n".join(f"{prefix}{mistake}" for mistake in mistakes))
         self.mistakes = tuple(mistakes)
         self.source = source
+        self.tracebacks = tuple(tracebacks)
 
 
 class PluginError(CorepoolError):
     """A plugin can't be found, imported, or used as written."""
-
-    exit_status = 2
-
-
-class ListenError(CorepoolError):
-    """A transport can't listen where it was told to."""
 
     exit_status = 2
 

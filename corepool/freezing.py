@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from corepool.errors import PluginError, ThawRefusedError
 from corepool.guards import HOOK_ERRORS
-from corepool.ipc.frozen import State
+from corepool.ipc.frozen import MAX_VERSION, State
 from corepool.spec.types import CloseReason
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Freezer:
         """Find out who keeps what.
 
         :param manager: knows the hooks of everybody.
-        :raises PluginError: a plugin can freeze and not thaw, or the other way round.
+        :raises PluginError: a plugin can freeze and not thaw, or the other way round, or has an odd version.
         """
         self._keepers: list[_Keeper] = []
         self.can_freeze = True
@@ -53,6 +53,8 @@ class Freezer:
                 raise PluginError(f"{name} has only one of on_freeze and on_thaw: each needs the other")
             if freeze is not None and thaw is not None:
                 version = int(getattr(plugin, "frozen_version", 1))
+                if not 0 <= version <= MAX_VERSION:
+                    raise PluginError(f"{name}.frozen_version is {version}; expected 0 to {MAX_VERSION}")
                 closes = None if close is None else _accepting(close, ("conn", "reason"))
                 thaws = _accepting(thaw, ("conn", "state"))
                 keeper = _Keeper(name, version, _accepting(freeze, ("conn",)), thaws, closes, plugin is protocol)
@@ -61,12 +63,17 @@ class Freezer:
                 self.can_freeze = False
 
     def freeze(self, conn: Connection) -> tuple[State, ...] | None:
-        """Ask everybody what they want to know again; None: somebody can't let go of it now."""
+        """Ask everybody what they want to know again; None: somebody can't let go of it now.
+
+        :raises TypeError: somebody has said what is no bytes.
+        """
         states: list[State] = []
         for keeper in self._keepers:
             content = keeper.freeze(conn)
             if content is None:
                 return None
+            if not isinstance(content, bytes):
+                raise TypeError(f"{keeper.name}: on_freeze gave {type(content).__name__}; it has to be bytes, or None")
             states.append(State(keeper.name, keeper.version, content))
         return tuple(states)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from corepool.config.accounts import Account, find_account, process_mistakes
 from corepool.config.mistakes import spell_value
-from corepool.errors import ConfigError
+from corepool.errors import ConfigError, SetupError
 from corepool.spec.transport import FileRights
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Identity:
 
         Runs in: the worker. A change of user clears PR_SET_PDEATHSIG (prctl(2)): the caller sets it again.
 
-        :raises OSError: the system refuses.
+        :raises SetupError: the system refuses to make it that user.
         """
         if self.cpus:
             cpu = self.cpus[slot % len(self.cpus)]
@@ -155,9 +155,8 @@ def _become(account: Account) -> None:
         os.setresgid(account.gid, account.gid, account.gid)
         os.setresuid(account.uid, account.uid, account.uid)
     except OSError as error:
-        raise OSError(
-            error.errno,
+        raise SetupError(
             f"can't become user {account.uid}, group {account.gid}: {error.strerror} "
-            "(it takes the capabilities SETUID and SETGID)",
-        ) from error
+            "(it takes the capabilities SETUID and SETGID)"
+        ) from None
     os.environ.update(account.environment)

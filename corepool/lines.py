@@ -15,6 +15,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from corepool.errors import SetupError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,14 +37,17 @@ class LineFile:
         """Open the file, and make it if need be.
 
         :param path: "-" for standard output.
-        :raises OSError: it can't be opened.
+        :raises SetupError: it can't be opened.
         """
         self._path = path
         self._worker = worker
         self._lines: list[bytes] = []
         self._lost = 0
         self._is_announced = False
-        self._fd = os.dup(sys.stdout.fileno()) if path == "-" else _open(path)
+        try:
+            self._fd = os.dup(sys.stdout.fileno()) if path == "-" else _open(path)
+        except OSError as error:
+            raise SetupError(f"log file {path} can't be opened: {error.strerror}") from None
         self._examine()
 
     def write(self, line: str) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from corepool.config.settings import ListenerSettings, PoolSettings
     from corepool.identity import Identity
     from corepool.spec.dispatcher import Dispatcher
+    from corepool.spec.options import Options
     from corepool.spec.scaler import Scaler
     from corepool.spec.transport import Endpoint, Transport
     from corepool.spec.types import Address
@@ -36,6 +37,8 @@ class Listener:
     dispatcher: Dispatcher
     protocol: object
     chain: Chain
+    made_with: tuple[Options | None, ...]
+    """The options of protocol and extensions, what those have read from files among them."""
     example: str
 
     @property
@@ -99,7 +102,11 @@ class Configuration:
         """Tell whether a worker of one serves just as one of the other does, its application aside."""
 
         def say(each: Configuration) -> object:
-            return each.pool, each.identity, [(bound.index, bound.listener.settings) for bound in each.bound]
+            return (
+                each.pool,
+                each.identity,
+                [(bound.index, bound.listener.settings, bound.listener.made_with) for bound in each.bound],
+            )
 
         return say(self) == say(other)
 

@@ -6,8 +6,10 @@ import importlib
 import sys
 from pathlib import Path
 
+from corepool.errors import SetupError
 
-class LoadError(Exception):
+
+class LoadError(SetupError):
     """The target names nothing; `str()` says what was tried."""
 
 

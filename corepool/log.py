@@ -12,6 +12,7 @@ import errno
 import json
 import logging
 import os
+import select
 import socket
 import stat
 import time
@@ -22,6 +23,11 @@ from corepool.errors import ConfigError
 log = logging.getLogger(__name__)
 
 _STDERR = 2
+
+_NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
+"""Of pwritev2(2): pipes know it, terminals don't. A Python that was built for an old C library hasn't got it."""
+
+_NOT_THAT_WAY = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ESPIPE})
 
 
 class LogHandler(logging.Handler):
@@ -40,6 +46,8 @@ class LogHandler(logging.Handler):
         self._socket: socket.socket | None = None
         self._dropped = 0
         self._is_torn = False
+        self._may_block = False
+        """`fd` shares an open file description that is not ours to be made non-blocking."""
         mode = os.fstat(_STDERR).st_mode if path is None else 0
         self._is_ours = False
         """The file was made by us, not found."""
@@ -49,7 +57,8 @@ class LogHandler(logging.Handler):
             self._socket = socket.socket(fileno=os.dup(_STDERR))
             self.fd = self._socket.fileno()
         else:
-            self.fd = _reopen(_STDERR) if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) else os.dup(_STDERR)
+            is_waited_for = stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+            self.fd, self._may_block = _reopen(_STDERR) if is_waited_for else (os.dup(_STDERR), False)
 
     def reopen(self) -> None:
         """Open the file of that name, which may be another by now: the old one was moved away.
@@ -85,7 +94,13 @@ class LogHandler(logging.Handler):
             return
         if self._dropped:
             lost = logging.LogRecord(
-                __name__, logging.WARNING, __file__, 0, "%d log lines dropped: nobody took them", (self._dropped,), None
+                __name__,
+                logging.WARNING,
+                __file__,
+                0,
+                "%d log lines dropped: the reader is not keeping up",
+                (self._dropped,),
+                None,
             )
             line = f"{self.format(lost)}\n{line}"
         data = line.encode(errors="backslashreplace") + b"\n"
@@ -95,7 +110,7 @@ class LogHandler(logging.Handler):
             if self._socket is not None:
                 written = self._socket.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
             else:
-                written = os.write(self.fd, data)
+                written = _write_at_once(self.fd, data) if self._may_block else os.write(self.fd, data)
         except OSError:  # full, or its reader is gone: there is nowhere to say so
             self._dropped += 1
             return
@@ -166,6 +181,11 @@ def start_log(level: str, style: Literal["auto", "text", "json"] = "auto", path:
     return handler
 
 
+def log_fd() -> int:
+    """Give the descriptor that the log goes to, whose number stays the same."""
+    return next((each.fd for each in logging.getLogger().handlers if isinstance(each, LogHandler)), _STDERR)
+
+
 def reopen_logs() -> None:
     """Open log files anew, for the old ones were moved away. A file that can't be opened stays as it is."""
     for handler in logging.getLogger().handlers:
@@ -207,10 +227,30 @@ def _open(path: str) -> tuple[int, bool]:
     raise OSError(errno.ELOOP, "it is a link; name the file itself")
 
 
-def _reopen(fd: int) -> int:
-    """Open what `fd` refers to once more, non-blocking."""
+def _reopen(fd: int) -> tuple[int, bool]:
+    """Open what `fd` refers to once more, non-blocking; True when it is a copy that may block."""
+    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND | os.O_NOCTTY | os.O_CLOEXEC
     try:
-        return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND | os.O_NOCTTY | os.O_CLOEXEC)
+        return os.open(f"/proc/self/fd/{fd}", flags), False
     except OSError:
-        # No /proc, a terminal of another user, or a pipe whose reader is gone: a copy will do.
-        return os.dup(fd)
+        # No /proc, a terminal or a pipe of another user (`su` in a container), or a pipe whose reader is gone.
+        return os.dup(fd), True
+
+
+def _write_at_once(fd: int, data: bytes) -> int:
+    """Write what goes without waiting, by a descriptor that may block.
+
+    :raises OSError: nothing goes, or nobody is there.
+    """
+    if _NOWAIT:
+        try:
+            return os.pwritev(fd, [data], -1, _NOWAIT)  # -1: where it stands, as write(2)
+        except OSError as error:
+            if error.errno not in _NOT_THAT_WAY:
+                raise
+    poller = select.poll()
+    poller.register(fd, select.POLLOUT)
+    if not poller.poll(0):
+        raise BlockingIOError
+    # What polls as writable takes as much, if no other process is faster.
+    return os.write(fd, data[: select.PIPE_BUF])

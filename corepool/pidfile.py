@@ -90,10 +90,7 @@ def held(pidfile: PidFile | None, *, later: bool) -> Iterator[None]:
 
 def _lock(path: Path) -> int:
     while True:
-        # O_NOFOLLOW: in a folder that others can write to, root must not be led to another file.
-        # O_NONBLOCK: a FIFO without a reader must not keep us.
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        fd = os.open(path, flags, 0o644)
+        fd, is_new = _open(path)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not _is_at(fd, path):
@@ -107,9 +104,22 @@ def _lock(path: Path) -> int:
             os.close(fd)
             raise OSError(errno.EAGAIN, f"another master runs (pid {pid}); stop it, or choose another file") from None
         except BaseException:
+            if is_new and _is_at(fd, path):
+                path.unlink()  # the disk is full: nobody needs an empty one
             os.close(fd)
             raise
         return fd
+
+
+def _open(path: Path) -> tuple[int, bool]:
+    """Open the file, and tell whether we have made it."""
+    # O_NOFOLLOW: in a folder that others can write to, root must not be led to another file.
+    # O_NONBLOCK: a FIFO without a reader must not keep us.
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        return os.open(path, flags | os.O_EXCL, 0o644), True
+    except FileExistsError:
+        return os.open(path, flags, 0o644), False
 
 
 def _refuse_others_data(fd: int) -> None:

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import logging
 import resource
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from corepool.chain import Chain
 from corepool.config.cpus import available_cpus
 from corepool.config.mistakes import spell_value
+from corepool.config.plugin_options import Untyped
 from corepool.config.settings import WorkersRange
-from corepool.errors import ConfigError, PluginError
+from corepool.errors import ConfigError, CorepoolError, PluginError
 from corepool.identity import file_rights
 from corepool.listener import MAX_LISTENERS, BoundSocket, Configuration, Listener
+from corepool.reuse import match
 from corepool.spec.dispatcher import Dispatcher
 from corepool.spec.scaler import Scaler
 from corepool.spec.transport import Endpoint, Transport
+from corepool.tracebacks import spell_place, spell_traceback
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from corepool.config.settings import ListenerSettings, PoolSettings, Settings
     from corepool.identity import Identity
-    from corepool.registry import Kind, Registry
+    from corepool.master.inheritance import Inheritance
+    from corepool.registry import Kind, Made, Registry
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +79,7 @@ class Plan:
         """
         self._serving = {listener.name: listener for listener in serving}
         self.mistakes: list[str] = []
+        self._tracebacks: list[str] = []
         self._settings = settings
         self._places = places
         self._registry = registry
@@ -90,72 +96,87 @@ class Plan:
             for position, url in enumerate(listener.bind):
                 self._add_endpoint(f"{where}.bind[{position}]", index, url)
 
+    def finish(self) -> None:
+        """Raise ConfigError with every mistake, if there are any."""
+        if self.mistakes:
+            raise ConfigError(self.mistakes, tracebacks=self._tracebacks)
+
     def bind(
         self,
         identity: Identity,
         open_already: Iterable[BoundSocket] = (),
-        inherited: Callable[[str], socket.socket | None] = lambda _: None,
+        inheritance: Inheritance | None = None,
     ) -> list[Configuration]:
         """Bind every address.
 
         :param identity: whom the workers run as.
-        :param open_already: those whose URLs are still wanted are taken over with what waits in their backlogs.
-        :param inherited: gives the socket of a URL that the master before us has left, if there is one.
+        :param open_already: those that are still wanted are taken over with what waits in their backlogs.
+        :param inheritance: what the master before us has left, if there is one: its sockets, for the same purpose.
         :returns: what each pool serves.
         :raises ConfigError: with every mistake; nothing new is left bound.
         """
         bound: list[BoundSocket] = []
-        fresh: list[BoundSocket] = []
         mistakes = list(self.mistakes)
-        reusable = list(open_already)
-        for where, index, endpoint, transport in self._endpoints:
-            _, settings, listener = self._listeners[index]
-            same = next((each for each in reusable if each.endpoint.url == endpoint.url), None)
-            if same is not None and listener is not None:
-                reusable.remove(same)
-                transport.relisten(same.socket, settings.backlog)
-                bound.append(replace(same, listener=listener))
-                continue
-            try:
-                sock = inherited(endpoint.url)
-                if sock is not None:
-                    transport.relisten(sock, settings.backlog)
-                else:
-                    sock = transport.listen(endpoint, settings.backlog)
-            except OSError as error:
-                mistakes.append(f"{where}: can't listen on {endpoint.url}: {error.strerror or error}")
-                continue
-            if listener is None:
-                transport.close(endpoint, sock)
-                continue
-            url, address = transport.url(endpoint, sock), transport.address(sock.getsockname())
-            number = self._places.next_socket()
-            fresh.append(BoundSocket(number, listener, endpoint, transport, sock, url, address))
-            bound.append(fresh[-1])
-        if mistakes:
-            for each in fresh:
-                each.close()
-            raise ConfigError(mistakes)
+        there = list(open_already)
+        left = [] if inheritance is None else inheritance.places
+        kept = self._match([(each.listener.name, each.endpoint) for each in there])
+        inherited = self._match(left)
+        ours = [(each.url, each.address.port, each.endpoint) for each in there]
+        ours += [(each.url, each.port, each) for _, each in left]
+        with ExitStack() as undo:
+            for place, (where, index, endpoint, transport) in enumerate(self._endpoints):
+                _, settings, listener = self._listeners[index]
+                try:
+                    if place in kept:
+                        same = there[kept[place]]
+                        transport.relisten(same.socket, settings.backlog)
+                        if listener is not None:
+                            bound.append(_kept(same, listener, endpoint, transport))
+                        continue
+                    if inheritance is not None and place in inherited:
+                        sock = inheritance.take(inherited[place])
+                        undo.callback(sock.close)
+                        transport.relisten(sock, settings.backlog)
+                    else:
+                        sock = transport.listen(endpoint, settings.backlog)
+                except OSError as error:
+                    reason = _in_use_by(endpoint, ours) if error.errno == errno.EADDRINUSE else None
+                    mistakes.append(f"{where}: can't listen on {endpoint.url}: {reason or error.strerror or error}")
+                    continue
+                if listener is None:
+                    transport.close(endpoint, sock)
+                    continue
+                url, address = transport.url(endpoint, sock), transport.address(sock.getsockname())
+                number = self._places.next_socket()
+                bound.append(BoundSocket(number, listener, endpoint, transport, sock, url, address))
+                undo.callback(bound[-1].close)
+            if mistakes:
+                raise ConfigError(mistakes, tracebacks=self._tracebacks)
+            undo.pop_all()
         return [
             self._configuration(index, [each for each in bound if each.listener.pool == index], identity)
             for index in range(len(self._settings.pools))
         ]
 
+    def _match(self, there: Sequence[tuple[str, Endpoint]]) -> dict[int, int]:
+        wanted = [(self._settings.listener[index].name, endpoint) for _, index, endpoint, _ in self._endpoints]
+
+        def takes_over(place: int, before: Endpoint) -> bool:
+            _, _, endpoint, transport = self._endpoints[place]
+            return transport.takes_over(endpoint, before)
+
+        return match(wanted, there, takes_over)
+
     def _configuration(self, index: int, bound: Sequence[BoundSocket], identity: Identity) -> Configuration:
         settings, scaler = self._settings.pools[index], self._scalers[index]
         assert scaler is not None
-        match settings.workers:
-            case "auto":
-                least = most = available_cpus()
-            case WorkersRange(min=least, max=most):
-                pass
-            case int(least):
-                most = least
+        least, most = _workers_of(settings)
         return Configuration(_within_descriptor_limit(settings), identity, scaler, least, most, tuple(bound))
 
     def _make_scaler(self, where: str, pool: PoolSettings) -> Scaler | None:
         options = dict(pool.scaler_options)
-        scaler = self._create("scalers", pool.scaler, options, f"{where}.scaler", f"{where}.scaler_options")
+        made = self._create("scalers", pool.scaler, options, f"{where}.scaler", f"{where}.scaler_options")
+        scaler = None if made is None else made.plugin
         if scaler is not None and not isinstance(scaler, Scaler):
             self._add(f"{where}.scaler: {pool.scaler!r} does not derive from corepool.Scaler")
             return None
@@ -170,17 +191,18 @@ class Plan:
         else:
             dispatcher_name, dispatcher_where = settings.dispatcher, f"{where}.dispatcher"
             dispatcher_options = dict(settings.dispatcher_options)
-        protocol = self._create(
+        made = self._create(
             "protocols", settings.protocol, dict(settings.options), where + ".protocol", where + ".options"
         )
-        dispatcher = self._create(
+        chooser = self._create(
             "dispatchers",
             dispatcher_name,
             dispatcher_options,
             dispatcher_where,
             dispatcher_where + "_options",
         )
-        extensions = [
+        dispatcher = None if chooser is None else chooser.plugin
+        created = [
             self._create(
                 "extensions",
                 name,
@@ -190,29 +212,41 @@ class Plan:
             )
             for position, name in enumerate(settings.extensions)
         ]
+        extensions = [each for each in created if each is not None]
         if dispatcher is not None and not isinstance(dispatcher, Dispatcher):
             self._add(f"{dispatcher_where}: {dispatcher_name!r} does not derive from corepool.Dispatcher")
             return None
-        if protocol is None or dispatcher is None or None in extensions:
+        if made is None or dispatcher is None or len(extensions) < len(created):
             return None
+        protocol, made_with = made.plugin, tuple(each.options for each in (made, *extensions))
         before = self._serving.get(settings.name)
         if (
             before is not None
             and _are_same_plugins(before.settings, settings)
+            and before.made_with == made_with
             and type(before.protocol) is type(protocol)
         ):
             protocol, chain = before.protocol, before.chain
         else:
             try:
-                chain = Chain(protocol, extensions)
+                chain = Chain(protocol, [each.plugin for each in extensions])
             except PluginError as error:
                 self._add(f"{where}: {error}")
                 return None
+        can_share: object = getattr(protocol, "max_workers", None)
+        workers = _workers_of(pool)[1]
+        if isinstance(can_share, int) and workers > can_share:
+            self._add(
+                f"{its_place}.workers: {where} can't be served by {workers} workers: "
+                f"protocol {settings.protocol!r} with these options is for {can_share}"
+            )
         example: object = getattr(protocol, "try_it", "")
         if settings.keep_on_crash:
             for obstacle in _obstacles(settings, dispatcher_name, dispatcher, chain):
                 self._add(f"{where}.keep_on_crash = true: {obstacle}")
-        return Listener(index, pool_index, settings, dispatcher_name, dispatcher, protocol, chain, str(example))
+        return Listener(
+            index, pool_index, settings, dispatcher_name, dispatcher, protocol, chain, made_with, str(example)
+        )
 
     def _add_endpoint(self, where: str, index: int, url: str) -> None:
         try:
@@ -220,9 +254,11 @@ class Plan:
         except ValueError as error:
             self._add(f"{where} = {spell_value(url)}: {error}")
             return
-        transport = self._create("transports", endpoint.scheme, endpoint.query, f"{where} = {spell_value(url)}", where)
-        if transport is None:
+        query = {key: Untyped(value) for key, value in endpoint.query.items()}
+        made = self._create("transports", endpoint.scheme, query, f"{where} = {spell_value(url)}", where)
+        if made is None:
             return
+        transport = made.plugin
         if not isinstance(transport, Transport):
             self._add(f"{where}: {endpoint.scheme!r} does not derive from corepool.Transport")
             return
@@ -231,27 +267,63 @@ class Plan:
         except ValueError as error:
             self._add(f"{where} = {spell_value(url)}: {error}")
             return
-        if self._settings.listener[index].keep_on_crash and type(transport).wrap is not Transport.wrap:
-            self._add(f"{where}: with keep_on_crash = true nothing of a connection may be in a worker's memory alone")
+        if self._settings.listener[index].keep_on_crash and transport.wraps:
+            self._add(f"{where}: keep_on_crash needs a transport that keeps no per-connection state in the worker")
         self._endpoints.append((where, index, endpoint, transport))
 
     def _create(
         self, kind: Kind, name: str, options: Mapping[str, object], where: str, options_where: str
-    ) -> object | None:
+    ) -> Made | None:
         try:
             return self._registry.create(kind, name, options, options_where)
-        except PluginError as error:
-            self._add(f"{where}: {error}")
         except ConfigError as error:
             for mistake in error.mistakes:
                 self._add(mistake)
+        except PluginError as error:
+            self._add(f"{where}: {error}", error.__cause__)
+        except CorepoolError as error:
+            self._add(f"{where}: {error}")
         except Exception as error:  # noqa: BLE001  # a plugin's constructor: the mistake is its author's
-            self._add(f"{where}: {name!r} can't be made: {type(error).__name__}: {error}")
+            reason = f"{type(error).__name__}: {error}{spell_place(error)}"
+            self._add(f"{where}: {name!r} can't be made: {reason}", error)
         return None
 
-    def _add(self, mistake: str) -> None:
+    def _add(self, mistake: str, cause: BaseException | None = None) -> None:
+        """Note a mistake.
+
+        :param cause: of one in the code of a plugin: what it has raised.
+        """
         if mistake not in self.mistakes:
             self.mistakes.append(mistake)
+            if cause is not None:
+                self._tracebacks.append(spell_traceback(cause))
+
+
+def _workers_of(pool: PoolSettings) -> tuple[int, int]:
+    """Give the least and the most workers of a pool."""
+    match pool.workers:
+        case "auto":
+            least = most = available_cpus()
+        case WorkersRange(min=least, max=most):
+            pass
+        case int(least):
+            most = least
+    return least, most
+
+
+def _kept(same: BoundSocket, listener: Listener, endpoint: Endpoint, transport: Transport) -> BoundSocket:
+    if same.endpoint.url == endpoint.url:
+        return replace(same, listener=listener)
+    url = transport.url(endpoint, same.socket)
+    return replace(same, listener=listener, endpoint=endpoint, transport=transport, url=url)
+
+
+def _in_use_by(endpoint: Endpoint, ours: Iterable[tuple[str, int | None, Endpoint]]) -> str | None:
+    """Say so if it is this pool that has the address; who else would not be a mistake that a restart ends."""
+    for url, port, its in ours:
+        if (endpoint.port and endpoint.port == port) or (endpoint.path and endpoint.path == its.path):
+            return f"this pool itself listens on {url}, and can't change that address while it runs; start it anew"
+    return None
 
 
 def _are_same_plugins(old: ListenerSettings, new: ListenerSettings) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from corepool.master.control import ControlSocket
 from corepool.master.inheritance import Inheritance
 from corepool.master.master import Master
 from corepool.master.notify import ServiceManager
+from corepool.master.signals import Signals
 from corepool.pidfile import PidFile, held
 from corepool.plan import Places, Plan
 from corepool.worker.main import run_worker
@@ -64,9 +66,12 @@ class Pool:
         pidfile = settings.process.pidfile
         self._pidfile = None if pidfile is None else PidFile(Path(pidfile))
 
-    def check(self) -> list[str]:
-        """List every mistake that can be found without binding an address."""
-        return Plan(self._settings, self._registry, Places()).mistakes
+    def check(self) -> None:
+        """Find what can be found without binding an address.
+
+        :raises ConfigError: with every mistake.
+        """
+        Plan(self._settings, self._registry, Places()).finish()
 
     def run(self) -> int:
         """Bind, fork, serve until told to stop.
@@ -77,12 +82,20 @@ class Pool:
         :raises BootError: the first generation of workers could not start.
         """
         settle(self._settings.process)
-        with held(self._pidfile, later=self._inheritance.is_upgrade):
+        with ExitStack() as stack:
+            # Before anything is there that would be left if one of them ended the process.
+            signals = Signals()
+            stack.callback(signals.restore)
+            signals.install()
+            stack.enter_context(held(self._pidfile, later=self._inheritance.is_upgrade))
             configurations = self.bind()
+            for bound in sockets_of(configurations):
+                stack.callback(bound.close)
             rehearse(configurations[0])
             master, control = self.assemble(configurations)
+            stack.callback(control.close)
             _yield_to_workers()
-            master.run(control)
+            master.run(control, signals)
         return 0
 
     def bind(self) -> list[Configuration]:
@@ -94,22 +107,17 @@ class Pool:
         if identity.account is not None:
             entrust_logs(identity.account.uid, identity.account.gid)
         plan = Plan(self._settings, self._registry, self._places)
-        configurations = plan.bind(identity, inherited=self._inheritance.take)
+        configurations = plan.bind(identity, inheritance=self._inheritance)
         self._inheritance.close_rest()
         return configurations
 
     def assemble(self, configurations: list[Configuration]) -> tuple[Master, ControlSocket]:
-        """Make what serves; nothing is forked yet.
+        """Make what serves; nothing is forked yet. The caller closes what is bound, also if this raises.
 
         Raises as `run`.
         """
         identity, bound = configurations[0].identity, sockets_of(configurations)
-        try:
-            control = self._listen_for_control(commands_of(lambda: master))
-        except ControlError:
-            for each in bound:
-                each.close()
-            raise
+        control = self._listen_for_control(commands_of(lambda: master))
 
         def serve(seat: Seat, configuration: Configuration) -> int:
             return run_worker(seat, configuration, self._keep_fds)
@@ -122,6 +130,7 @@ class Pool:
             run_worker=serve,
             read_again=lambda open_already: self._read_again(open_already, identity),
             on_ready=lambda: self._on_ready(master, bound, control),
+            inheritance=self._inheritance,
         )
         return master, control
 
@@ -139,11 +148,12 @@ class Pool:
         return Plan(settings, registry, self._places, serving).bind(identity, open_already)
 
     def _listen_for_control(self, commands: Mapping[str, Command]) -> ControlSocket:
-        control = ControlSocket(control_socket_path(self._settings.control), commands)
+        is_default = self._settings.control.socket is None
+        control = ControlSocket(control_socket_path(self._settings.control), commands, in_own_folder=is_default)
         try:
             control.listen(beside=self._inheritance.is_upgrade)
         except ControlError as error:
-            if self._settings.control.socket is not None:
+            if not is_default:
                 raise
             log.warning("%s; `corepool status` can't reach this pool (--control PATH chooses another)", error)
         return control

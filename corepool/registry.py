@@ -6,16 +6,17 @@ plugin's ImportError escape and silently skips a name that is already taken.
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pydantic import ValidationError
-
-from corepool.config.mistakes import describe_mistakes
+from corepool.config.plugin_options import validate_options
 from corepool.config.suggest import did_you_mean
 from corepool.errors import ConfigError, PluginError
 from corepool.spec.options import Options
+from corepool.spec.transport import Transport
+from corepool.tracebacks import spell_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,16 +26,30 @@ KINDS: tuple[Kind, ...] = ("protocols", "dispatchers", "transports", "extensions
 
 API_VERSION = 1
 
+_GROUPS = "corepool."
+
+_CONSTRUCTORS = (
+    "; a class with `Options` (a BlockingProtocol inherits one) is made with them: `def __init__(self, options)`; "
+    "a class without, with nothing"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
     """An installed plugin: what it is called, and which distribution brought it."""
 
-    kind: Kind
+    kind: str
     name: str
     distribution: str
     version: str
     target: str
+
+
+class Made(NamedTuple):
+    """A plugin as the configuration wants it, and the options it was made with."""
+
+    plugin: object
+    options: Options | None
 
 
 class Registry:
@@ -43,19 +58,40 @@ class Registry:
     def __init__(self, found: Iterable[EntryPoint] | None = None) -> None:
         """Take the entry points given, or those of the environment."""
         if found is None:
-            found = [entry for kind in KINDS for entry in entry_points(group=f"corepool.{kind}")]
+            every = entry_points()
+            groups = sorted(group for group in every.groups if group.startswith(_GROUPS))
+            found = [entry for group in groups for entry in every.select(group=group)]
         self._entries: dict[tuple[str, str], list[EntryPoint]] = {}
         for entry in found:
-            kind = entry.group.removeprefix("corepool.")
+            kind = entry.group.removeprefix(_GROUPS)
             entries = self._entries.setdefault((kind, entry.name), [])
             if entry not in entries:
                 entries.append(entry)
 
     def installed(self) -> list[Plugin]:
         """List every plugin, by kind and name."""
+        return [each for kind in KINDS for each in self._of_kind(kind)]
+
+    def others(self) -> list[Plugin]:
+        """List what is in groups that are no kind of ours: what plugins have for themselves, or a misspelt kind."""
+        kinds = dict.fromkeys(sorted(kind for kind, _ in self._entries if kind not in KINDS))
+        return [each for kind in kinds for each in self._of_kind(kind)]
+
+    def fault(self, plugin: Plugin) -> str | None:
+        """Say what is wrong with a plugin; imports it."""
+        try:
+            if plugin.kind in KINDS:
+                self.load(plugin.kind, plugin.name)
+            else:
+                for entry in self._entries[plugin.kind, plugin.name]:
+                    _import(entry, plugin.kind)
+        except PluginError as error:
+            return str(error)
+        return None
+
+    def _of_kind(self, kind: str) -> list[Plugin]:
         return [
             Plugin(kind, entry.name, _distribution(entry), entry.dist.version if entry.dist else "?", entry.value)
-            for kind in KINDS
             for (its_kind, _), entries in sorted(self._entries.items())
             if its_kind == kind
             for entry in entries
@@ -69,7 +105,7 @@ class Registry:
         """Import the class that the plugin `name` points to.
 
         :raises PluginError: unknown name (with what is installed and the nearest one), a name that two
-            distributions claim, a failing import, something that is no class, or a newer contract.
+            distributions claim, a failing import, something that is not a class, or a newer contract.
         """
         singular = kind.removesuffix("s")
         entries = self._entries.get((kind, name))
@@ -83,25 +119,22 @@ class Registry:
             claimants = " and ".join(sorted(_distribution(entry) for entry in entries))
             raise PluginError(f"{singular} {name!r} is claimed by {claimants}; uninstall one of them")
         (entry,) = entries
-        origin = f"{singular} {name!r} of distribution {_distribution(entry)!r} (entry point {entry.value})"
-        try:
-            loaded: object = entry.load()
-        except Exception as error:
-            raise PluginError(f"{origin} can't be imported: {type(error).__name__}: {error}") from error
+        loaded, origin = _import(entry, kind), _origin(entry, kind)
         if not isinstance(loaded, type):
-            raise PluginError(f"{origin} is no class but {loaded!r}")
+            raise PluginError(f"{origin} is not a class but {loaded!r}")
         version = getattr(loaded, "api_version", API_VERSION)
         if version != API_VERSION:
-            raise PluginError(
-                f"{origin} is written for version {version} of the contract; this corepool has {API_VERSION}"
-            )
+            raise PluginError(f"{origin} targets plugin API version {version}; this corepool supports {API_VERSION}")
+        if issubclass(loaded, Transport):
+            _refuse_unsaid_wrap(loaded, origin)
         return loaded
 
-    def create(self, kind: Kind, name: str, options: Mapping[str, object], where: str) -> object:
+    def create(self, kind: Kind, name: str, options: Mapping[str, object], where: str) -> Made:
         """Load a plugin and make an instance of it with `options`.
 
         :param where: key path of the options in the configuration, for messages.
-        :raises PluginError: as `load` does.
+        :raises PluginError: as `load` does, and if the class is not made with what it is given.
+        :raises Exception: whatever the plugin's constructor raises.
         :raises ConfigError: with every mistake in the options.
         """
         plugin = self.load(kind, name)
@@ -110,14 +143,55 @@ class Registry:
             if options:
                 singular = kind.removesuffix("s")
                 raise ConfigError([f"{where}: {singular} {name!r} takes no options; got {', '.join(options)}"])
-            return plugin()
+            return Made(_make(plugin), None)
         if not (isinstance(model, type) and issubclass(model, Options)):
             raise PluginError(f"{plugin.__module__}.{plugin.__qualname__}.Options must derive from corepool.Options")
-        try:
-            validated = model.model_validate(dict(options))
-        except ValidationError as error:
-            raise ConfigError(describe_mistakes(error, model, where)) from None
-        return plugin(validated)
+        validated = validate_options(model, options, where)
+        return Made(_make(plugin, validated), validated)
+
+
+def _origin(entry: EntryPoint, kind: str) -> str:
+    singular = kind.removesuffix("s")
+    return f"{singular} {entry.name!r} of distribution {_distribution(entry)!r} (entry point {entry.value})"
+
+
+def _import(entry: EntryPoint, kind: str) -> object:
+    """Import what an entry point names.
+
+    :raises PluginError: that fails; caused by the exception, if there is a place for it.
+    """
+    try:
+        loaded: object = entry.load()
+    except Exception as error:  # noqa: BLE001  # whatever runs when a stranger's module is imported
+        place = spell_place(error)
+        # Without a place nothing of the plugin has run: the entry point names what isn't there.
+        cause = error if place else None
+        reason = f"{type(error).__name__}: {error}{place}"
+        raise PluginError(f"{_origin(entry, kind)} can't be imported: {reason}") from cause
+    return loaded
+
+
+def _make(plugin: type, *options: Options) -> object:
+    try:
+        return plugin(*options)
+    except TypeError as error:
+        # Raised by the call itself: nothing of the plugin has run.
+        if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+            raise
+        rule = "" if inspect.isabstract(plugin) else _CONSTRUCTORS
+        raise PluginError(f"{plugin.__module__}.{plugin.__qualname__} can't be made: {error}{rule}") from None
+
+
+def _refuse_unsaid_wrap(transport: type[Transport], origin: str) -> None:
+    """Keep a `wrap` from costing moving and `keep_on_crash` unnoticed, and from never being called."""
+    has_own = transport.wrap is not Transport.wrap
+    if has_own and not transport.wraps:
+        raise PluginError(
+            f"{origin} overrides `wrap` but has wraps = False; say wraps = True if its streams keep something in the "
+            "worker (connections can't move then), else leave `wrap` out"
+        )
+    if transport.wraps and not has_own:
+        raise PluginError(f"{origin} has wraps = True but no `wrap` of its own; connections move without it")
 
 
 def _distribution(entry: EntryPoint) -> str:

@@ -80,8 +80,8 @@ def _faults(its: _Implementation) -> Iterator[str]:
         elif parameter.kind is Parameter.KEYWORD_ONLY:
             yield f" takes {parameter.name!r} by its name only, and hooks are called by position"
         elif parameter.name not in known and parameter.default is Parameter.empty:
-            takes = ", ".join(known)
-            yield f" takes {parameter.name!r}{did_you_mean(parameter.name, known)}, which this hook has not: {takes}"
+            name, passes = parameter.name, ", ".join(known)
+            yield f" takes {name!r}{did_you_mean(name, known)}, which this hook does not pass; it passes: {passes}"
         elif parameter.name in known and parameter.default is not Parameter.empty:
             # pluggy takes a default for a sign that the argument is nobody's but the plugin's.
-            yield f" has a default for {parameter.name!r}, and would never be given anything else"
+            yield f" has a default for {parameter.name!r}, so pluggy would never pass it"

@@ -16,8 +16,18 @@ class Probe:
     @hookimpl
     def on_worker_start(self, worker):
         self.loop = worker.loop
+        while os.path.exists("wait-to-boot"):
+            open(f"waits-{os.getpid()}", "w").close()
+            time.sleep(0.01)
         if os.path.exists("refuse-to-boot"):
             raise RuntimeError("told not to boot")
+
+    @hookimpl
+    def on_worker_stop(self, worker):
+        while os.path.exists("wait-to-stop"):
+            open("stops", "w").close()
+            time.sleep(0.01)
+        open("stopped", "w").close()
 
     @hookimpl
     def on_accept(self, conn):
@@ -48,6 +58,9 @@ class Probe:
     def do_spin(self, conn, line):
         while True:
             pass
+
+    def do_grind(self, conn, line):
+        sum(range(10**12))  # no signal handler runs meanwhile
 
     def do_sleep(self, conn, line):
         time.sleep(10**6)

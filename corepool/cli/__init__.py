@@ -1,7 +1,8 @@
 """The command line: parse, call, print. What is said and done is decided elsewhere.
 
 `main` is the only place that turns an error into an exit status. A mistake of the user's is told on
-standard error, one line each, without a traceback; a traceback here is always a bug of ours.
+standard error, one line each, without a traceback; one in the code of a plugin has the traceback of that code. Any
+other traceback here is a bug of ours.
 """
 
 from __future__ import annotations
@@ -38,9 +39,11 @@ def main() -> None:
 
 
 def _message(error: CorepoolError) -> str:
-    if not isinstance(error, ConfigError) or (error.source is None and len(error.mistakes) == 1):
+    if not isinstance(error, ConfigError):
         return f"corepool: {error}"
+    if error.source is None and len(error.mistakes) == 1:
+        return "\n".join([f"corepool: {error}", *error.tracebacks])
     count = len(error.mistakes)
     place = "" if error.source is None else f" in {error.source}"
     heading = f"corepool: {count} mistake{'s' if count > 1 else ''}{place}:"
-    return "\n".join([heading, *(f"  {mistake}" for mistake in error.mistakes)])
+    return "\n".join([heading, *(f"  {mistake}" for mistake in error.mistakes), *error.tracebacks])

@@ -9,6 +9,14 @@ import typer
 
 DEFAULT_CONFIG = Path("corepool.toml")
 
+
+def whole_number(text: str) -> int:
+    """Read a number. Of what is none typer speaks in pydantic's words, or click's: its versions differ."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise typer.BadParameter(f"expected a whole number, not {text!r}")
+    return int(text)
+
+
 Config = Annotated[Path | None, typer.Argument(metavar="CONFIG", help="The TOML file.", show_default="./corepool.toml")]
 Control = Annotated[
     str | None,

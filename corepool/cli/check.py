@@ -15,15 +15,17 @@ from corepool.registry import Registry
 
 
 def check(config: Config = None) -> None:
-    """Tell every mistake of a configuration.
+    """Tell every mistake in a configuration file.
 
-    If there are none, print it with every default filled in.
+    If there are none, print it with every default filled in, and without the secrets. Whether the application can be
+    imported is seen by the workers, which alone do it.
     """
     from corepool.cli.toml import resolved  # noqa: PLC0415
 
-    settings = settle(draft_of_file(config, Overrides(environment=os.environ)), Registry())
+    registry = Registry()
+    settings = settle(draft_of_file(config, Overrides(environment=os.environ)), registry)
     typer.echo(f"# {config or DEFAULT_CONFIG}: no mistakes. With every default filled in it reads:\n")
-    typer.echo(resolved(settings), nl=False)
+    typer.echo(resolved(settings, registry), nl=False)
 
 
 def config(path: Config = None, *, as_json: AsJson = False) -> None:
@@ -31,11 +33,13 @@ def config(path: Config = None, *, as_json: AsJson = False) -> None:
 
     From the file, the environment (COREPOOL_SECTION_KEY), or nowhere: then it is the default.
     """
-    draft = draft_of_file(path, Overrides(environment=os.environ))
-    settings = settle(draft, Registry()).model_dump(mode="json")
+    from corepool.cli.shown import shown  # noqa: PLC0415
+
+    draft, registry = draft_of_file(path, Overrides(environment=os.environ)), Registry()
+    tables = shown(settle(draft, registry), registry)
     lines: list[tuple[str, object, str]] = []
-    for section, value in settings.items():
-        for number, table in enumerate(value) if isinstance(value, list) else [(None, value)]:
+    for section, content in tables.items():
+        for number, table in enumerate(content) if isinstance(content, list) else [(None, content)]:
             where = section if number is None else f"{section}[{number}]"
             lines += [(f"{where}.{key}", each, draft.origin(f"{where}.{key}")) for key, each in table.items()]
     if as_json:
@@ -54,7 +58,7 @@ def init(
         with path.open("x", encoding="utf-8") as file:
             file.write(starter())
     except FileExistsError:
-        raise ConfigError([f"{path}: there is such a file already; it was left as it is"]) from None
+        raise ConfigError([f"{path}: already exists; left untouched"]) from None
     except OSError as error:
         raise ConfigError([f"{path}: can't be written: {error.strerror}"]) from None
     typer.echo(f"wrote {path}; `corepool run{'' if path == DEFAULT_CONFIG else f' {path}'}` starts it")

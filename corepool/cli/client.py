@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import struct
 from typing import TYPE_CHECKING
@@ -44,8 +45,7 @@ def pid_of_master(path: Path) -> int:
     :raises ControlError: nobody listens there.
     """
     with _connected(path) as sock:
-        pid: int
-        pid, _, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+        pid, _ = _peer_of(sock)
     return pid
 
 
@@ -55,13 +55,22 @@ def _connected(path: Path) -> Iterator[socket.socket]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(_TIMEOUT_S)
             sock.connect(str(path))
+            _, uid = _peer_of(sock)
+            if uid not in (os.geteuid(), 0) and os.geteuid() != 0:
+                raise ControlError(f"what answers at {path} is user {uid}'s, and neither ours nor root's")
             yield sock
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         raise ControlError(f"no pool answers at {path}; is it running? (--control PATH chooses another)") from None
     except TimeoutError:
         raise ControlError(f"the pool at {path} did not answer within {_TIMEOUT_S:g} s") from None
     except OSError as error:  # includes a path that is too long for a socket, which has no strerror
-        raise ControlError(f"the pool at {path} can't be asked: {error.strerror or error}") from None
+        raise ControlError(f"can't query the pool at {path}: {error.strerror or error}") from None
+
+
+def _peer_of(sock: socket.socket) -> tuple[int, int]:
+    """Give the pid and the uid of whom we are connected to, as they were when it began to listen."""
+    pid, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return pid, uid
 
 
 def _read_line(sock: socket.socket) -> bytes:
@@ -83,6 +92,7 @@ def _result(line: bytes, path: Path) -> dict[str, object]:
         case {"ok": True, "result": dict(result)}:
             return result
         case {"ok": False, "error": str(reason)}:
-            raise ControlError(f"the pool at {path} refused: {reason}")
+            shown = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in reason)  # whoever said it
+            raise ControlError(f"the pool at {path} refused: {shown}")
         case _:
-            raise ControlError(f"what answers at {path} is no corepool: it said {line[:60]!r}")
+            raise ControlError(f"the process listening at {path} is not corepool; it answered: {line[:60]!r}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corepool.cli.scaffold import check_name, write_package
+from corepool.config.suggest import did_you_mean
 from corepool.registry import KINDS, Registry
 
 if TYPE_CHECKING:
@@ -23,9 +24,19 @@ class PluginKind(StrEnum):
     SCALER = "scaler"
 
 
+def _kind(text: str) -> PluginKind:
+    if text not in list(PluginKind):
+        near = did_you_mean(text, map(str, PluginKind))
+        raise typer.BadParameter(f"no kind {text!r}{near}; kinds: {', '.join(PluginKind)}")
+    return PluginKind(text)
+
+
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, and that of the folder that is made.")],
-    kind: Annotated[PluginKind, typer.Option("--kind", help="What it is to be.")] = PluginKind.PROTOCOL,
+    kind: Annotated[
+        PluginKind,
+        typer.Option("--kind", metavar="KIND", parser=_kind, help=f"What it is to be: {', '.join(PluginKind)}."),
+    ] = PluginKind.PROTOCOL,
 ) -> None:
     """Write a plugin to begin with.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from corepool.cli.arguments import AsJson, Config, Control
+from corepool.cli.arguments import AsJson, Config, Control, whole_number
 from corepool.cli.client import ask, pid_of_master
 from corepool.cli.status import socket_of
 from corepool.errors import ControlError
@@ -41,9 +41,9 @@ def reload(config: Config = None, control: Control = None, *, as_json: AsJson = 
     elif seen["state"] == "done":
         typer.echo(f"reloaded: every worker is of generation {seen['generation']}")
     if seen["generation"] != begun["generation"]:
-        raise ControlError("another reload has begun meanwhile; `corepool status` tells how it goes")
+        raise ControlError("superseded by another reload; see `corepool status`")
     if seen["state"] == "failed":
-        raise ControlError(f"the reload has failed, and the workers that were there go on: {seen['error']}")
+        raise ControlError(f"reload failed; the old workers keep serving: {seen['error']}")
 
 
 def upgrade(config: Config = None, control: Control = None, *, as_json: AsJson = False) -> None:
@@ -56,13 +56,13 @@ def upgrade(config: Config = None, control: Control = None, *, as_json: AsJson =
     pid = ask(path, "upgrade")["pid"]
     while True:
         seen: Any = ask(path, "status")
-        if seen["pid"] == pid or seen["upgrade"]["state"] == "failed":
+        if seen["pid"] == pid or seen["upgrade"]["pid"] != pid or seen["upgrade"]["state"] == "failed":
             break
         time.sleep(_LOOK_S)
+    if seen["pid"] != pid and seen["upgrade"]["pid"] != pid:
+        raise ControlError(f"another upgrade has begun meanwhile; the master is pid {seen['pid']} now")
     if seen["pid"] != pid:
-        raise ControlError(
-            f"the upgrade has failed, and the old master goes on: {seen['upgrade']['error']}; see the log"
-        )
+        raise ControlError(f"upgrade failed; the old master keeps serving: {seen['upgrade']['error']}; see the log")
     typer.echo(json.dumps({"pid": pid}) if as_json else f"upgraded: the master is pid {pid} now")
 
 
@@ -91,16 +91,16 @@ def stop(
 
 
 def scale(
-    workers: Annotated[int, typer.Argument(metavar="N", help="How many workers.")],
+    workers: Annotated[int, typer.Argument(metavar="N", help="How many workers.", parser=whole_number)],
     config: Config = None,
     control: Control = None,
     pool: Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Which of several pools.")] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Have N workers.
+    """Set the number of workers.
 
-    Those that are too many finish what they have begun.
+    Surplus workers finish what they have begun.
     """
     answer = ask(socket_of(config, control), "scale", workers=workers, pool=pool)
     typer.echo(json.dumps(answer) if as_json else f"workers: {answer['workers']}")
@@ -159,7 +159,9 @@ def rebalance(config: Config = None, control: Control = None, *, as_json: AsJson
     """
     answer = ask(socket_of(config, control), "rebalance")
     count = answer["asked"]
-    typer.echo(json.dumps(answer) if as_json else f"{count} connection{'' if count == 1 else 's'} may go")
+    typer.echo(
+        json.dumps(answer) if as_json else f"asked workers to hand back {count} connection{'' if count == 1 else 's'}"
+    )
 
 
 def log_level(
@@ -171,7 +173,7 @@ def log_level(
 ) -> None:
     """Change what a running pool writes to its log."""
     ask(socket_of(config, control), "log-level", level=level)
-    typer.echo(json.dumps({"level": level}) if as_json else f"the log begins at {level} now")
+    typer.echo(json.dumps({"level": level}) if as_json else f"log level is now {level}")
 
 
 @contextlib.contextmanager

@@ -7,40 +7,49 @@ from typing import TYPE_CHECKING
 import typer
 
 from corepool.cli.arguments import AsJson
-from corepool.errors import PluginError
-from corepool.registry import Registry
+from corepool.config.suggest import nearest
+from corepool.registry import KINDS, Registry
 
 if TYPE_CHECKING:
-    from corepool.registry import Plugin
+    from collections.abc import Iterator
 
 
 def plugins(*, as_json: AsJson = False) -> None:
-    """List what is installed, and what of it is broken."""
+    """List what is installed, and what of it is broken.
+
+    Kinds that are not corepool's own are those of plugins, such as the stores of kv. Ends with status 1 when
+    something is broken.
+    """
     registry = Registry()
-    found = [(plugin, _fault(registry, plugin)) for plugin in registry.installed()]
+    found = [(plugin, registry.fault(plugin)) for plugin in (*registry.installed(), *registry.others())]
     if as_json:
         typer.echo(json.dumps([asdict(plugin) | {"broken": fault} for plugin, fault in found], indent=2))
-        return
-    from corepool.cli.tables import print_table  # noqa: PLC0415 - rich is slow to import
+    else:
+        from corepool.cli.tables import print_table  # noqa: PLC0415 - rich is slow to import
 
-    print_table(
-        ("kind", "name", "distribution", "version", ""),
-        [
-            (
-                plugin.kind,
-                plugin.name,
-                plugin.distribution,
-                plugin.version,
-                f"broken: {fault}" if fault else "",
+        print_table(
+            ("kind", "name", "distribution", "version", ""),
+            [
+                (plugin.kind, plugin.name, plugin.distribution, plugin.version, "broken" if fault else "")
+                for plugin, fault in found
+            ],
+        )
+        for fault in dict.fromkeys(fault for _, fault in found if fault):  # two that claim one name have the same
+            typer.echo(f"broken: {fault}")
+    for warning in _misspelt(registry):
+        typer.echo(f"corepool: {warning}", err=True)
+    if any(fault for _, fault in found):
+        raise typer.Exit(1)
+
+
+def _misspelt(registry: Registry) -> "Iterator[str]":
+    """Warn about groups that nobody looks into, as their names are nearly those of others."""
+    # What comes with corepool is known to be spelt as it should be.
+    known = {*KINDS, *(each.kind for each in registry.others() if each.distribution == "corepool")}
+    for plugin in registry.others():
+        near = nearest(plugin.kind, known) if plugin.kind not in known else []
+        if near:
+            yield (
+                f"{plugin.name!r} of distribution {plugin.distribution!r} is in the group 'corepool.{plugin.kind}', "
+                f"which is not corepool's (did you mean 'corepool.{near[0]}'?)"
             )
-            for plugin, fault in found
-        ],
-    )
-
-
-def _fault(registry: Registry, plugin: "Plugin") -> str | None:
-    try:
-        registry.load(plugin.kind, plugin.name)
-    except PluginError as error:
-        return str(error)
-    return None

@@ -6,7 +6,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from corepool.cli.arguments import DEFAULT_CONFIG
+from corepool.config.environment import mistakes_in
 from corepool.config.load import COMMAND_LINE, Overrides, make_draft, parse_draft, read_draft
+from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,8 +48,11 @@ def draft_of_flags(protocol: str, bind: Sequence[str], options: Mapping[str, obj
         "listener[0].options": "--option",
         **{f"listener[0].bind[{number}]": "--bind" for number in range(len(bind))},
         "listener[0].bind": "--bind",
+        "listener[0]": "PROTOCOL",  # last, for it is about all of them: what the hooks of the protocol have
     }
-    return make_draft(table, COMMAND_LINE, flags)
+    draft = make_draft(table, COMMAND_LINE, flags)
+    draft.mistakes += mistakes_in(overrides.environment)
+    return draft
 
 
 def settle(draft: Draft, registry: Registry) -> Settings:
@@ -58,5 +63,8 @@ def settle(draft: Draft, registry: Registry) -> Settings:
     from corepool.pool import Pool  # noqa: PLC0415 - all of the pool, which a syntax error need not wait for
 
     if draft.settings is not None:
-        draft.add(Pool(draft.settings, registry).check())
+        try:
+            Pool(draft.settings, registry).check()
+        except ConfigError as error:
+            draft.add_error(error)
     return draft.finish()

@@ -1,5 +1,6 @@
 """`corepool run` and `corepool serve`: start a pool."""
 
+import logging
 import os
 import signal
 import sys
@@ -13,7 +14,8 @@ from corepool.cli.output import write
 from corepool.cli.resolve import draft_of_demo, draft_of_file, draft_of_flags, settle
 from corepool.cli.watch import Watcher, folders_of
 from corepool.config.load import Overrides
-from corepool.errors import ConfigError, PluginError
+from corepool.config.plugin_options import Untyped
+from corepool.errors import BootError, ConfigError, PluginError
 from corepool.log import start_log
 from corepool.registry import Registry
 
@@ -73,6 +75,9 @@ def serve(
 
     For example: corepool serve echo -b tcp://127.0.0.1:7007
     """
+    if ":" in protocol:  # as gunicorn and uvicorn have it
+        right = f"corepool serve http {protocol} -b {bind[0] if bind else 'tcp://127.0.0.1:8000'}"
+        raise typer.BadParameter(f"{protocol!r} is none; the protocol comes first: {right}", param_hint="PROTOCOL")
     port = os.environ.get("PORT")
     if not bind and port:
         bind = [f"tcp://0.0.0.0:{port}"]  # platforms say so where they route to
@@ -86,7 +91,7 @@ def serve(
             raise typer.BadParameter("given as TARGET as well", param_hint="-o target=")
         if not _takes_target(registry, protocol):
             raise typer.BadParameter(f"protocol {protocol!r} takes no TARGET", param_hint="TARGET")
-        options["target"] = target
+        options["target"] = Untyped(target)
     overrides = Overrides(workers, dispatcher, control, log_level, environment=os.environ)
     _run(lambda: draft_of_flags(protocol, bind, options, overrides), None, reload=reload)
 
@@ -109,8 +114,12 @@ def _run(read: "Callable[[], Draft]", config: "Path | None", *, reload: bool) ->
             watcher.start()
         status = Pool(settings, registry, announce, [log.fd], read_again, inheritance).run()
     except ConfigError as error:  # what only opening and binding can tell: say it as `check` says the rest
-        draft.add(error.mistakes)
+        draft.add_error(error)
         draft.finish()
+        raise
+    except BootError as error:
+        if settings.log.file is not None:  # whoever looks there finds why it ended; standard error has it anyway
+            logging.getLogger(__name__).error("%s", error)  # noqa: TRY400  # the reason is in it
         raise
     finally:
         if watcher is not None:
@@ -123,12 +132,12 @@ def _run(read: "Callable[[], Draft]", config: "Path | None", *, reload: bool) ->
 
 def _options(pairs: "Sequence[str]") -> dict[str, object]:
     """Collect key=value pairs; the values stay text, which the plugin's model converts."""
-    values: dict[str, list[str]] = {}
+    values: dict[str, list[Untyped]] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not (key and equals):
             raise typer.BadParameter(f"{pair!r} is not of the form KEY=VALUE", param_hint="-o")
-        values.setdefault(key, []).append(value)
+        values.setdefault(key, []).append(Untyped(value))
     return {key: given if len(given) > 1 else given[0] for key, given in values.items()}
 
 

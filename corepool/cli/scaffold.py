@@ -88,7 +88,7 @@ def write_package(target: Path, name: str, kind: Kind) -> None:
     try:
         target.mkdir()
     except FileExistsError:
-        raise ConfigError([f"{target}: there is something of that name already; it was left as it is"]) from None
+        raise ConfigError([f"{target}: already exists; left untouched"]) from None
     except OSError as error:
         raise ConfigError([f"{target}: can't be made: {error.strerror}"]) from None
     try:
@@ -112,7 +112,7 @@ def _class(name: str) -> str:
     return "".join(word.capitalize() for word in name.split("-"))
 
 
-def _a(kind: Kind) -> str:
+def _a(kind: str) -> str:
     singular = kind.removesuffix("s")
     return f"{'an' if singular[0] in 'aeiou' else 'a'} {singular}"
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from corepool.cli.arguments import DEFAULT_CONFIG, AsJson, Config, Control
 from corepool.cli.client import ask
 from corepool.cli.resolve import draft_of_file
-from corepool.config.load import ENVIRONMENT, Overrides, control_socket_path
+from corepool.config.load import ENVIRONMENT, Overrides, control_socket_path, refuse_others_folder
 from corepool.config.mistakes import describe_mistakes
 from corepool.config.settings import ControlSettings
 from corepool.errors import ConfigError
@@ -55,12 +55,19 @@ def socket_of(config: Path | None, control: str | None) -> Path:
     if control is not None:
         return Path(control)
     if config is None and not DEFAULT_CONFIG.exists():
-        return control_socket_path(_control_of_the_environment())
+        return _safe_path(_control_of_the_environment())
     draft = draft_of_file(config, Overrides(environment=os.environ))
     # A pool that runs can be asked while its file is being edited; only where to ask has to be right.
     if draft.settings is None or any(mistake.startswith("control") for mistake in draft.mistakes):
-        return control_socket_path(draft.finish().control)
-    return control_socket_path(draft.settings.control)
+        return _safe_path(draft.finish().control)
+    return _safe_path(draft.settings.control)
+
+
+def _safe_path(control: ControlSettings) -> Path:
+    path = control_socket_path(control)
+    if control.socket is None:
+        refuse_others_folder(path)
+    return path
 
 
 def _control_of_the_environment() -> ControlSettings:

@@ -1,10 +1,11 @@
-"""Settings written out as TOML, which reads back as the same settings."""
+"""Settings written out as TOML, which reads back as the same settings, secrets aside."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, cast
 
+from corepool.cli.shown import shown
 from corepool.config.cpus import available_cpus
 from corepool.config.load import control_socket_path
 from corepool.config.mistakes import join_path
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from corepool.config.settings import Settings
+    from corepool.registry import Registry
 
 
-def resolved(settings: Settings) -> str:
+def resolved(settings: Settings, registry: Registry) -> str:
     """Write every setting with its value; what depends on the machine is resolved, or noted beside."""
-    tables: dict[str, dict[str, object] | list[dict[str, object]]] = settings.model_dump(mode="json")
+    tables = shown(settings, registry)
     tables["control"] = {"socket": str(control_socket_path(settings.control))}
     lines: list[str] = []
     for name, table in tables.items():

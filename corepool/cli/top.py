@@ -18,15 +18,28 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _HISTORY = 60
+_SHORTEST_S, _LONGEST_S = 0.1, 60.0
 BARS = " ▁▂▃▄▅▆▇█"
 ASCII_BARS = " .:-=+*#@"  # for terminals that don't have the others
+
+
+def _interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not _SHORTEST_S <= seconds <= _LONGEST_S:
+        raise typer.BadParameter(f"expected {_SHORTEST_S:g} to {_LONGEST_S:g} seconds, not {text!r}")
+    return seconds
 
 
 def top(
     config: Config = None,
     control: Control = None,
     *,
-    interval: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds between two looks.")] = 1.0,
+    interval: Annotated[
+        float, typer.Option(metavar="SECONDS", parser=_interval, help="Time between two looks, 0.1 to 60.")
+    ] = 1.0,
 ) -> None:
     """Watch a running pool in the terminal, until Ctrl-C.
 

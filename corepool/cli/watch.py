@@ -30,6 +30,9 @@ _LOOK_MS = 500
 
 _PATIENCE_S = 1.0
 
+_MOST_NAMED = 3
+"""Of files that change at once, as with another branch: the line is to be read at a glance."""
+
 
 class Watcher:
     """The process that watches. Use `start`, then `stop`."""
@@ -93,11 +96,21 @@ def main(arguments: Sequence[str]) -> None:
         ):
             # Looked at rather than watched: a watched file is lost when an editor puts another in its place.
             now = _version(config) or seen
-            if now != seen or any(is_source(change, path) for change, path in changes):
+            changed = [config] if now != seen else []
+            changed += sorted({path for change, path in changes if is_source(change, path)} - {config})
+            if changed:
+                write(sys.stderr, f"corepool: changed: {_names(changed)}; reloading", _PATIENCE_S)
                 os.kill(master, signal.SIGHUP)
             seen = now
     except (OSError, RuntimeError) as error:  # watchfiles' own errors: the system's limit of watches, above all
         write(sys.stderr, f"corepool: --reload: files are not watched any more: {error}", _PATIENCE_S)
+
+
+def _names(paths: Sequence[str]) -> str:
+    """Name files as seen from here, those that are many by the first."""
+    shown = ", ".join(os.path.relpath(path) for path in paths[:_MOST_NAMED])
+    more = len(paths) - _MOST_NAMED
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _version(path: str) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ import tomli
 from pydantic import ValidationError
 
 from corepool.config.settings import ControlSettings, LogSettings, PoolSettings, ProcessSettings
+from corepool.config.suggest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,21 +32,50 @@ _OF_A_SERVICE = re.compile(
 
 
 def values_of(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str, object]]:
-    """Give section, key, variable and value of each variable that is ours.
-
-    One that names no section is given with the section "" and its own name as the key: a mistake, to be told as
-    any other key that is not known.
-    """
-    for variable, text in sorted(environment.items()):
-        if not variable.startswith(PREFIX) or _OF_A_SERVICE.fullmatch(f"{variable}={text}"):
-            continue
-        rest = variable.removeprefix(PREFIX).lower()
-        section = next((name for name in _SECTIONS if rest.startswith(f"{name}_")), "")
-        if section:
-            key = rest.removeprefix(f"{section}_")
+    """Give section, key, variable and value of each variable that stands for a setting."""
+    known = _settings()
+    for variable, text in _ours(environment):
+        found = known.get(variable.upper())
+        if found is not None:
+            section, key = found
             yield section, key, variable, _value(_SECTIONS[section], key, text)
+
+
+def mistakes_in(environment: Mapping[str, str]) -> Iterator[str]:
+    """Say what is wrong with each variable that looks like ours, and stands for no setting."""
+    known = _settings()
+    for variable, _ in _ours(environment):
+        name = variable.upper()
+        if name in known:
+            continue
+        if name.startswith(f"{PREFIX}LISTENER"):
+            yield f"{variable}: listeners can't be set by the environment"
+            continue
+        rest = name.removeprefix(PREFIX)
+        # Of the whole names the part that all have in common would make everything similar.
+        near = [full for full, (_, key) in known.items() if key.upper() == rest] or [
+            PREFIX + each for each in nearest(rest, [full.removeprefix(PREFIX) for full in known])
+        ]
+        if near:
+            yield f"{variable}: unknown key (did you mean {' or '.join(map(repr, near))}?)"
         else:
-            yield "", variable, variable, text
+            sections = ", ".join(f"{PREFIX}{section.upper()}_..." for section in _SECTIONS)
+            yield f"{variable}: unknown key; variables of corepool are {sections}"
+
+
+def _ours(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for variable, text in sorted(environment.items()):
+        if variable.startswith(PREFIX) and not _OF_A_SERVICE.fullmatch(f"{variable}={text}"):
+            yield variable, text
+
+
+def _settings() -> dict[str, tuple[str, str]]:
+    """Give section and key by the name of their variable."""
+    return {
+        f"{PREFIX}{section}_{key}".upper(): (section, key)
+        for section, model in _SECTIONS.items()
+        for key in model.model_fields
+    }
 
 
 def _value(model: type[BaseModel], key: str, text: str) -> object:

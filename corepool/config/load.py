@@ -11,6 +11,7 @@ reported in the same words wherever it was written; only the key path gives way 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,12 +22,13 @@ import tomli
 from pydantic import ValidationError
 
 from corepool.config.accounts import process_mistakes
-from corepool.config.environment import PREFIX, values_of
+from corepool.config.environment import PREFIX, mistakes_in, values_of
 from corepool.config.mistakes import describe_mistakes, spell_value
 from corepool.config.salvage import salvage
 from corepool.config.settings import Settings, WorkersRange
 from corepool.config.suggest import did_you_mean
-from corepool.errors import ConfigError
+from corepool.errors import ConfigError, ControlError
+from corepool.socketfile import MAX_PATH_BYTES
 from corepool.spec.transport import Endpoint
 
 if TYPE_CHECKING:
@@ -39,6 +41,9 @@ ENVIRONMENT = "the environment"
 
 # A configuration is some kilobytes; this only keeps a path like /dev/zero from filling the memory.
 _FILE_LIMIT = 4 * 1024 * 1024
+
+MAX_CONTROL_PATH_BYTES = MAX_PATH_BYTES - 1
+"""What the path of the control socket may have. At an upgrade there is one beside it whose name is a byte longer."""
 
 _AFTER_A_PATH = (".", "[", ":", " ")
 
@@ -95,6 +100,8 @@ class Draft:
     flags: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
     """Key paths that the source itself has."""
+    tracebacks: list[str] = field(default_factory=list)
+    """Of the mistakes that are in a plugin's code."""
 
     def origin(self, path: str) -> str:
         """Say where the value of a key path comes from."""
@@ -107,6 +114,11 @@ class Draft:
         """Add mistakes, except about values that are reported already: those were checked as stand-ins."""
         reported = tuple(mistake.split(" = ")[0].split(": ")[0] for mistake in self.mistakes)
         self.mistakes += [mistake for mistake in found if not any(_is_about(mistake, path) for path in reported)]
+
+    def add_error(self, error: ConfigError) -> None:
+        """Add what an error has of them."""
+        self.add(error.mistakes)
+        self.tracebacks += error.tracebacks
 
     def finish(self) -> Settings:
         """Give the settings.
@@ -124,21 +136,13 @@ class Draft:
             sources.append(ENVIRONMENT)
         if elsewhere - variables or not sources:
             sources.append(COMMAND_LINE)
-        raise ConfigError(named, " and ".join(sources))
+        raise ConfigError(named, " and ".join(sources), self.tracebacks)
 
     def _with_flag(self, mistake: str) -> str:
         for path, flag in self.flags.items():
             if _is_about(mistake, path):
                 return flag + mistake.removeprefix(path)
         return mistake
-
-
-def load_settings(path: Path, overrides: Overrides | None = None) -> Settings:
-    """Read a file that must be right as far as this can be told without plugins.
-
-    :raises ConfigError: with every mistake.
-    """
-    return read_draft(path, overrides).finish()
 
 
 def read_draft(path: Path, overrides: Overrides | None = None) -> Draft:
@@ -169,8 +173,10 @@ def parse_draft(content: bytes, source: str, overrides: Overrides | None = None)
     except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits
         raise ConfigError([f"can't be read: {error}"], source) from None
     written = frozenset(_paths(table))
-    flags = (overrides or Overrides()).merge_into(table)
+    overrides = overrides or Overrides()
+    flags = overrides.merge_into(table)
     draft = make_draft(table, source, flags)
+    draft.mistakes += mistakes_in(overrides.environment)
     draft.written = written
     return draft
 
@@ -201,10 +207,33 @@ def control_socket_path(control: ControlSettings) -> Path:
     return Path(tempfile.gettempdir(), f"corepool-{os.geteuid()}", "control.sock")
 
 
+def refuse_others_folder(socket: Path) -> None:
+    """Refuse a control socket at its default place if the folder isn't ours alone: who may be whom in /tmp?
+
+    :raises ControlError: it belongs to somebody else, or others may write to it. One that isn't there is nobody's.
+    """
+    folder = socket.parent
+    try:
+        status = folder.lstat()
+    except OSError:
+        return
+    if not stat.S_ISDIR(status.st_mode):
+        reason = "is no folder"
+    elif status.st_uid != os.geteuid():
+        reason = f"belongs to user {status.st_uid}"
+    elif status.st_mode & 0o022:
+        reason = f"can be written by others (mode {stat.S_IMODE(status.st_mode):04o})"
+    else:
+        return
+    raise ControlError(f"control socket {socket}: {str(folder)!r} {reason}; choose another path by --control PATH")
+
+
 def _contradictions(settings: Settings) -> Iterator[str]:
     """Find what is wrong between keys that are each right."""
     if "\0" in (settings.control.socket or ""):
         yield "control.socket: a path can't contain NUL"
+    if (length := len(os.fsencode(settings.control.socket or ""))) > MAX_CONTROL_PATH_BYTES:
+        yield f"control.socket: the path has {length} bytes; expected at most {MAX_CONTROL_PATH_BYTES}"
     yield from process_mistakes(settings.process)
     yield from _pool_contradictions(settings)
     names = Counter(listener.name for listener in settings.listener)
@@ -265,7 +294,7 @@ def _pool_contradictions(settings: Settings) -> Iterator[str]:
 
 def _tables(table: dict[str, object], section: str) -> Iterator[tuple[str, dict[str, object]]]:
     """Give the tables of a section with their key paths: one, which is made if it isn't there, or those of [[pool]]."""
-    value = table.setdefault(section, {}) if section else table
+    value = table.setdefault(section, {})
     if isinstance(value, list):
         yield from ((f"{section}[{number}]", each) for number, each in enumerate(value) if isinstance(each, dict))
     elif isinstance(value, dict):  # what is no table is a mistake of its own
@@ -278,7 +307,7 @@ def _put(table: dict[str, object], section: str, key: str, value: object) -> Ite
         if key == "dispatcher" and settings.get(key) != value:
             settings.pop("dispatcher_options", None)  # they were the other dispatcher's
         settings[key] = value
-        yield f"{where}.{key}".lstrip(".")
+        yield f"{where}.{key}"
 
 
 def _paths(table: Mapping[str, object]) -> Iterator[str]:

@@ -9,16 +9,16 @@ could have meant.
 from __future__ import annotations
 
 import re
-import types
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Union, get_args, get_origin
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import BaseModel
 
+from corepool.config.annotations import below, holds_secret, members_of
 from corepool.config.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
@@ -43,10 +43,12 @@ _EXPECTED: Mapping[str, str] = {
     "int_type": "a whole number",
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
+    "frozen_set_type": "an array",
     "list_type": "an array",
     "literal_error": "{expected}",
     "model_type": "a table",
     "multiple_of": "a multiple of {multiple_of}",
+    "set_type": "an array",
     "string_pattern_mismatch": "text that matches {pattern}",
     "string_too_long": "at most {max_length} characters",
     "string_too_short": "at least {min_length} characters",
@@ -56,6 +58,7 @@ _EXPECTED: Mapping[str, str] = {
     "tuple_type": "an array",
 }
 
+NO_ARRAY = frozenset({"list_type", "set_type", "frozen_set_type", "tuple_type"})
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SHOWN = 60  # characters of a wrong value: enough to find it in the file, short enough for one line
 
@@ -77,16 +80,26 @@ def describe_mistakes(error: ValidationError, model: type[BaseModel], where: str
     return [mistake.sentence for mistake in find_mistakes(error, model, where)]
 
 
-def find_mistakes(error: ValidationError, model: type[BaseModel], where: str = "") -> list[Mistake]:
-    """Group the errors in `error` by the value they are about, in the order of the first of each."""
-    grouped: dict[KeyPath, tuple[type[BaseModel] | None, list[ErrorDetails]]] = {}
+def find_mistakes(
+    error: ValidationError, model: type[BaseModel], where: str = "", only: Container[str] | None = None
+) -> list[Mistake]:
+    """Group the errors in `error` by the value they are about, in the order of the first of each.
+
+    :param only: types of errors; values of which something else is wrong are left out.
+    """
+    grouped: dict[KeyPath, tuple[_Place, list[ErrorDetails]]] = {}
     for detail in error.errors(include_url=False):
         if not _is_echo(detail):
-            path, table = _locate(detail["loc"], model)
-            grouped.setdefault(path, (table, []))[1].append(detail)
+            place = _locate(detail["loc"], model)
+            grouped.setdefault(place.path, (place, []))[1].append(detail)
     return [
-        Mistake(path, _sentence(join_path(where, path), details, _hint(path, table, model, where)))
-        for path, (table, details) in grouped.items()
+        Mistake(
+            path,
+            _shape(join_path(where, path), details, place)
+            or _sentence(join_path(where, path), details, place, _hint(path, place.table, model, where)),
+        )
+        for path, (place, details) in grouped.items()
+        if only is None or all(detail["type"] in only for detail in details)
     ]
 
 
@@ -122,14 +135,30 @@ def spell_value(value: object) -> str:
     return spelt if len(spelt) <= _SHOWN else f"{spelt[: _SHOWN - 3]}..."
 
 
-def _sentence(place: str, details: Sequence[ErrorDetails], hint: str) -> str:
+def _shape(where: str, details: Sequence[ErrorDetails], place: _Place) -> str | None:
+    """Say how to write one of several as TOML has it, if that is what is wrong."""
+    kind, value, key = details[0]["type"], details[0]["input"], place.path[-1] if place.path else None
+    if len(details) > 1 or place.table is None or place.is_secret or not isinstance(key, str):
+        return None
+    element = next((each for member in members_of(below(place.table, key)) if (each := below(member, 0))), None)
+    if isinstance(element, type) and issubclass(element, BaseModel):
+        heading = f"[[{where}]]"
+        if kind == "missing":
+            return f"{where}: missing; at least one {heading} is needed"
+        return f"{where}: expected an array of tables; write {heading}" if isinstance(value, dict) else None
+    if kind in NO_ARRAY and isinstance(value, str | int | float):
+        return f"{where} = {spell_value(value)}: expected an array; write {key} = [{spell_value(value)}]"
+    return None
+
+
+def _sentence(where: str, details: Sequence[ErrorDetails], place: _Place, hint: str) -> str:
     kinds = {detail["type"] for detail in details}
     if "extra_forbidden" in kinds:
-        return f"{place}: unknown key{hint}"
+        return f"{where}: unknown key{hint}"
     if "missing" in kinds:
-        return f"{place}: missing; it has no default"
+        return f"{where}: missing; it has no default"
     value = details[0]["input"]
-    shown = place if isinstance(value, dict | BaseModel) else f"{place} = {spell_value(value)}"
+    shown = where if place.is_secret or isinstance(value, dict | BaseModel) else f"{where} = {spell_value(value)}"
     # A dict for an ordered set: members of a union often expect the same.
     expected = dict.fromkeys(text for detail in details if (text := _expectation(detail)))
     if expected:
@@ -166,75 +195,54 @@ def _is_echo(detail: ErrorDetails) -> bool:
 
 
 def _hint(path: KeyPath, table: type[BaseModel] | None, root: type[BaseModel], where: str) -> str:
-    """Say which key was meant: a similar one in the same table, else the same one in another table."""
+    """Say which key was meant: the same one in another table, else a similar one in the same table."""
     if table is None or not isinstance(path[-1], str):
         return ""
+    homes = [home for home, keys in _tables(root, (), ()) if path[-1] in keys] if not where else []
+    if homes:
+        return f" here; it belongs in {' or '.join(homes)}"
     known = _keys(table)
     near = did_you_mean(path[-1], known)
     if near:
         return near
-    homes = [home for home, keys in _tables(root, (), ()) if path[-1] in keys] if not where else []
-    if homes:
-        return f" here; it belongs in {' or '.join(homes)}"
     return f"; known here: {', '.join(known)}" if known else "; there are no keys here"
 
 
 # --- walking the model along a path --------------------------------------------------------------
 
 
-def _locate(loc: tuple[str | int, ...], model: type[BaseModel]) -> tuple[KeyPath, type[BaseModel] | None]:
-    """Turn pydantic's location into the key path, and find the model of the table that holds its last key."""
+class _Place(NamedTuple):
+    """Where a value is: its key path, the model of the table that holds its last key, whether it may be shown."""
+
+    path: KeyPath
+    table: type[BaseModel] | None
+    is_secret: bool
+
+
+def _locate(loc: tuple[str | int, ...], model: type[BaseModel]) -> _Place:
+    """Turn pydantic's location into that of the file."""
     path: list[str | int] = []
     holder: object = None
     here: object = model
+    is_secret = False
     for index, part in enumerate(loc):
-        members = _members(here)
+        members = members_of(here)
         if len(members) > 1:  # pydantic puts the member's name between the value and what is below it
-            below = loc[index + 1] if index + 1 < len(loc) else None
-            here = _chosen(members, part, below)
+            here = _chosen(members, part, loc[index + 1] if index + 1 < len(loc) else None)
         elif part != "[key]":  # pydantic's mark of a wrong key rather than a wrong value
             path.append(part)
-            holder, here = members[0], _below(members[0], part)
-    return tuple(path), holder if isinstance(holder, type) and issubclass(holder, BaseModel) else None
+            holder, here = members[0], below(members[0], part)
+            is_secret = is_secret or holds_secret(here)
+    table = holder if isinstance(holder, type) and issubclass(holder, BaseModel) else None
+    return _Place(tuple(path), table, is_secret)
 
 
-def _members(annotation: object) -> list[object]:
-    """List what a value may be, None aside: one thing, or the members of a union."""
-    if hasattr(annotation, "__value__"):  # type X = ...
-        return _members(annotation.__value__)
-    if get_origin(annotation) is Annotated:
-        return _members(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [part for arg in get_args(annotation) if arg is not types.NoneType for part in _members(arg)]
-    return [annotation]
-
-
-def _chosen(members: list[object], tag: str | int, below: str | int | None) -> object:
-    """Find the member of a union that pydantic means by `tag`, or else one that has something at `below`."""
+def _chosen(members: list[object], tag: str | int, part: str | int | None) -> object:
+    """Find the member of a union that pydantic means by `tag`, or else one that has something at `part`."""
     for member in members:
         if getattr(member, "__name__", None) == tag:
             return member
-    return next((member for member in members if below is not None and _below(member, below) is not None), None)
-
-
-def _below(annotation: object, part: str | int) -> object:
-    """Give the annotation of the element or key `part` of a value; None where that can't be known."""
-    arguments = get_args(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        for name, field in annotation.model_fields.items():
-            if part in (name, field.alias):
-                return field.annotation
-        return None
-    origin = get_origin(annotation)
-    if isinstance(part, str) and origin is dict:
-        return arguments[1]
-    if isinstance(part, int) and origin in (list, set, frozenset):
-        return arguments[0]
-    if isinstance(part, int) and origin is tuple:
-        if arguments[-1] is Ellipsis:
-            return arguments[0]
-        return arguments[part] if part < len(arguments) else None
-    return None
+    return next((member for member in members if part is not None and below(member, part) is not None), None)
 
 
 def _keys(table: type[BaseModel]) -> list[str]:
@@ -249,11 +257,11 @@ def _tables(
         yield f"[{'.'.join(home)}]", _keys(table)
     for name, field in table.model_fields.items():
         told: list[object] = []  # of a table that may also be one of several, the simple form is told
-        for member in _members(field.annotation):
-            element = _below(member, 0)
+        for member in members_of(field.annotation):
+            element = below(member, 0)
             nested = member if element is None else element
             if isinstance(nested, type) and issubclass(nested, BaseModel) and nested not in (*inside, *told):
                 told.append(nested)
-                below = (*home, field.alias or name)
-                for heading, keys in _tables(nested, below, (*inside, table)):
+                its_home = (*home, field.alias or name)
+                for heading, keys in _tables(nested, its_home, (*inside, table)):
                     yield heading if element is None else f"[{heading}]", keys

@@ -67,6 +67,9 @@ class PoolSettings(_Table):
     drain_timeout: Duration = 30.0
     """How long a stopping worker may finish what it has begun (gunicorn's graceful_timeout: 30 s)."""
 
+    stop_timeout: Duration = 10.0
+    """How long plugins may take for `on_worker_stop` after that, before their worker is killed."""
+
     surge: Annotated[int, Field(ge=1, le=512)] = 1
     """How many successors may start at once at a reload; each takes over from a worker that serves until then."""
 
@@ -89,7 +92,7 @@ class PoolSettings(_Table):
     """Kill a worker that holds more memory than this, with the connections it has; 0 never does."""
 
     recycle_jitter: Annotated[float, Field(ge=0, le=10)] = 0.1
-    """Each worker's limits are higher by up to this part of them, so that workers don't go together."""
+    """Raises each worker's limits by a random fraction up to this, so that workers aren't all recycled at once."""
 
     respawn_delay: Duration = 0.5
     """Wait before a crashed worker is replaced; doubles with each crash that follows soon, with jitter."""
@@ -145,7 +148,7 @@ class LogSettings(_Table):
     """"auto" is text on a terminal, else JSON: one object a line."""
 
     file: Annotated[str, Field(min_length=1)] | None = None
-    """Where it goes; unset: standard error. Opened anew on USR1."""
+    """Where it goes; unset: standard error. Reopened on USR1."""
 
 
 class ListenerSettings(_Table):
@@ -179,7 +182,8 @@ class ListenerSettings(_Table):
     """Options of the extensions, one table a name."""
 
     keep_on_crash: bool = False
-    """Have connections outlive a worker that dies: idle ones go on in another, busy ones are told farewell."""
+    """Keep connections open when their worker crashes: idle ones continue in another worker, busy ones get an error and
+    are closed."""
 
     backlog: Annotated[int, Field(ge=1, le=65_535)] = 2048
     """Connections the kernel may queue (gunicorn: 2048); the system's somaxconn caps it."""

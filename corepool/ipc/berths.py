@@ -1,8 +1,8 @@
 """Where each connection stands that is to outlive a crash of its worker: memory that the master and all workers share.
 
 A berth is a byte of status, a word about a reply that is being sent, and room for what another worker has to know. The
-master gives berths out and takes them back; in between, the worker that has the connection writes. So no two
-processes ever write the same cell, and nothing is locked.
+master gives berths out and takes them back; in between, the worker that has the connection writes, from just before it
+acknowledges it. So no two processes ever write the same cell, and nothing is locked.
 """
 
 from __future__ import annotations

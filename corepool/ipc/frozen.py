@@ -21,6 +21,9 @@ from typing import NamedTuple
 MAX_FROZEN = 16_384
 """Bytes a connection may take; one with more to say stays where it is. Three times that fits a message."""
 
+MAX_VERSION = 65_535
+"""Of a plugin's `frozen_version`: it has 16 bits."""
+
 _BERTH = struct.Struct("=I")
 _HEAD = struct.Struct("=IdddQQBBB")
 _STATE = struct.Struct("=BHI")
@@ -51,13 +54,16 @@ class Frozen(NamedTuple):
     def encode(self) -> bytes:
         """Write it.
 
-        :raises ValueError: it takes more than MAX_FROZEN bytes.
+        :raises ValueError: it takes more than MAX_FROZEN bytes, or a number of it more than its field.
         """
         *figures, states = self
-        parts = [_HEAD.pack(*figures, len(states))]
-        for plugin, version, content in states:
-            name = plugin.encode()
-            parts += [_STATE.pack(len(name), version, len(content)), name, content]
+        try:
+            parts = [_HEAD.pack(*figures, len(states))]
+            for plugin, version, content in states:
+                name = plugin.encode()
+                parts += [_STATE.pack(len(name), version, len(content)), name, content]
+        except struct.error as error:
+            raise ValueError(f"a connection's state can't be written: {error}") from None
         record = b"".join(parts)
         if len(record) > MAX_FROZEN:
             raise ValueError(f"a connection's state of {len(record)} bytes; at most {MAX_FROZEN} are moved")

@@ -45,9 +45,10 @@ class Kind(IntEnum):
     READY = 16  # worker to master: takes connections from now on
     ROOM = 17  # worker to master: was full, has room again
     LEAVING = 18  # worker to master: has taken its last connection; what it has not acknowledged is the master's again
-    FAILED = 19  # worker to master: can't boot, or go on; the payload is the traceback, UTF-8
+    FAILED = 19  # worker to master: can't boot, or go on; the payload says why, UTF-8
     ASK_STATUS = 20  # worker to master: how are the pools?
     FROZEN = 21  # worker to master: idle connections of one listener, packed, each with its descriptor
+    DRAINED = 22  # worker to master: has no connection any more; its plugins close what they have opened
 
 
 MOVE_ORDER = struct.Struct("=If")

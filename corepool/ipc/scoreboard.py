@@ -41,7 +41,8 @@ class Cell(IntEnum):
     THREADS = 17  # that plugins have to serve connections with
     THREADS_BUSY = 18
     THREADS_WAITING = 19  # connections or requests that wait for one
-    COUNT = 20
+    TAKEN_BACK = 20  # written by the master: connections handed back that it has received
+    COUNT = 21
 
 
 PER_LISTENER = 4

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 ACCEPTS_PER_TURN = 64
 """Connections taken from one backlog before signals, exits and the other listeners get their turn."""
 
+_LAST_TURNS = 64
+"""Turns taken at the end, at most: a whole backlog of the usual size (4096), but no flood that goes on and on."""
+
 
 class Acceptor:
     """Takes connections from a backlog to the dispatch, as long as there is room."""
@@ -49,13 +52,18 @@ class Acceptor:
         self._unwatch()
 
     def stop(self) -> None:
-        """Take what has arrived so far, if there is room, and then nothing more."""
-        if not self._paused and self._retry is None:
-            self.accept()
+        """Take what has arrived so far, if there is room, and then nothing more: what is left will be reset."""
+        for _ in range(_LAST_TURNS):
+            if self._paused or self._retry is not None or self.accept() < ACCEPTS_PER_TURN:
+                break
         self.pause()
 
-    def accept(self) -> None:
-        """Take a bounded number of connections from the backlog and dispatch them."""
+    def accept(self) -> int:
+        """Take a bounded number of connections from the backlog and dispatch them.
+
+        :returns: how many.
+        """
+        before = self.accepted
         dispatch = self._dispatch
         dispatch.refresh()
         for _ in range(ACCEPTS_PER_TURN):
@@ -76,6 +84,7 @@ class Acceptor:
             self.accepted += 1
             dispatch.place(self._bound, *accepted)
         dispatch.flush()
+        return self.accepted - before
 
     def _on_event(self, mask: int) -> None:  # noqa: ARG002
         self.accept()

@@ -7,16 +7,16 @@ and never waited for: what is slow, huge or garbage is dropped without disturbin
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
 import socket
-import stat
 from select import EPOLLIN, EPOLLOUT
 from typing import TYPE_CHECKING
 
+from corepool import socketfile
 from corepool.accepting import ExhaustedError, accept_one
+from corepool.config.load import MAX_CONTROL_PATH_BYTES, refuse_others_folder
 from corepool.errors import ControlError
 
 if TYPE_CHECKING:
@@ -35,9 +35,20 @@ CLIENT_TIMEOUT_S = 5.0
 class ControlSocket:
     """Listens at `path`, mode 0600, for commands."""
 
-    def __init__(self, path: Path, commands: Mapping[str, Callable[[Mapping[str, object]], object]]) -> None:
-        """Prepare; `listen` opens it."""
+    def __init__(
+        self,
+        path: Path,
+        commands: Mapping[str, Callable[[Mapping[str, object]], object]],
+        *,
+        in_own_folder: bool = False,
+    ) -> None:
+        """Prepare; `listen` opens it.
+
+        :param in_own_folder: refuse a folder that isn't ours alone, for nobody has chosen it.
+        """
+        self._in_own_folder = in_own_folder
         self._path = path
+        self._beside = path.with_name(f"{path.name}~")
         self._bound_at = path
         self._commands = commands
         self._loop: Loop | None = None
@@ -49,36 +60,42 @@ class ControlSocket:
         """Bind and listen; a stale socket file is replaced.
 
         :param beside: under another name, for the master before us still answers; `take_place` ends that.
-        :raises ControlError: another pool answers there, or the path can't be made.
+        :raises ControlError: somebody listens there already, or the path can't be made.
         """
+        if len(os.fsencode(self._path)) > MAX_CONTROL_PATH_BYTES:
+            raise ControlError(f"control socket {self._path}: the path has more than {MAX_CONTROL_PATH_BYTES} bytes")
+        path = self._beside if beside else self._path
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.setblocking(False)
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = self._path.with_name(f"{self._path.name}~") if beside else self._path
-            _remove_if_stale(path)
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            previous_umask = os.umask(0o177)
-            try:
-                sock.bind(str(path))
-            except OSError:
-                sock.close()
-                raise
-            finally:
-                os.umask(previous_umask)
+            if self._in_own_folder:
+                refuse_others_folder(self._path)
+            self._identity = socketfile.listen_at(sock, path, 0o600, MAX_CLIENTS)
         except OSError as error:
-            reason = "another pool answers there" if error.errno == errno.EADDRINUSE else error.strerror or error
-            raise ControlError(f"control socket {self._path}: {reason}") from None
-        sock.listen(MAX_CLIENTS)
-        sock.setblocking(False)
-        status = path.stat()
-        self._identity = (status.st_dev, status.st_ino)
+            sock.close()
+            raise ControlError(f"control socket {self._path}: {error.strerror or error}") from None
+        except ControlError:
+            sock.close()
+            raise
         self._bound_at = path
         self._socket = sock
 
     def take_place(self) -> None:
-        """Answer under the right name, in place of the master before us."""
-        if self._socket is not None and self._bound_at != self._path:
+        """Answer under the right name, in place of the master before us. Serving matters more: nothing is raised."""
+        if self._socket is None or self._bound_at == self._path:
+            return
+        try:
             self._bound_at.rename(self._path)
+        except OSError as error:
+            log.warning("control socket stays at %s: %s", self._bound_at, error.strerror)
+        else:
             self._bound_at = self._path
+
+    def remove_successors(self) -> None:
+        """Remove the socket file that a new master has left which was killed before it took our place."""
+        if self._bound_at == self._path:
+            socketfile.remove_stale(self._beside)
 
     def serve(self, loop: Loop) -> None:
         """Answer from now on, if it listens."""
@@ -94,14 +111,10 @@ class ControlSocket:
             return
         if self._loop is not None:
             self._loop.unwatch(self._socket.fileno())
+        if self._identity is not None:
+            socketfile.remove(self._bound_at, self._identity)
         self._socket.close()
         self._socket = None
-        try:
-            status = self._bound_at.stat()
-            if (status.st_dev, status.st_ino) == self._identity:
-                self._bound_at.unlink()
-        except OSError:
-            pass  # somebody has removed it: that is what we were about to do
 
     def answer(self, line: bytes) -> bytes:
         """Carry out one request; the reply as a line."""
@@ -116,10 +129,7 @@ class ControlSocket:
                 "error": f'no such command; send {{"command": NAME}}, where NAME is one of: {known}',
             }
         else:
-            try:
-                reply = {"ok": True, "result": command(request)}
-            except ControlError as error:
-                reply = {"ok": False, "error": str(error)}
+            reply = _carry_out(name, command, request)
         return json.dumps(reply).encode() + b"\n"
 
     def _on_event(self, mask: int) -> None:  # noqa: ARG002
@@ -195,24 +205,13 @@ class _Client:
         return not self._output
 
 
-def _remove_if_stale(path: Path) -> None:
-    """Remove a socket file that nobody listens on.
-
-    :raises OSError: EADDRINUSE when somebody does, EEXIST when it is no socket.
-    """
+def _carry_out(
+    name: str, command: Callable[[Mapping[str, object]], object], request: Mapping[str, object]
+) -> dict[str, object]:
     try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise FileExistsError(errno.EEXIST, "the file exists and is no socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink(missing_ok=True)
-            return
-        except BlockingIOError:
-            pass  # its backlog is full: somebody listens
-    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        return {"ok": True, "result": command(request)}
+    except ControlError as error:
+        return {"ok": False, "error": str(error)}
+    except Exception:
+        log.exception("command %s failed", name)
+        return {"ok": False, "error": "internal error; see the log"}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 from array import array
 from collections import deque
 from itertools import groupby
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from corepool.complaint import Complaint
 from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.guards import HOOK_ERRORS
 from corepool.ipc.frozen import fits, pack, with_berth
 from corepool.ipc.messages import MAX_FDS, MAX_PAYLOAD, Kind, Message
 from corepool.ipc.scoreboard import Cell
@@ -41,6 +43,8 @@ log = logging.getLogger(__name__)
 IN_FLIGHT_LIMIT = 256
 """Handoffs a worker may have untaken: beyond that it is no candidate. Four full messages, a quarter of what an
 unprivileged process may have in flight at the usual `ulimit -n` of 1024."""
+
+_MOST_IN_TRANSIT = 4096
 
 STALLED_S = 0.25
 """A worker that has taken nothing for this long although something waits is no candidate: its loop is stuck."""
@@ -66,6 +70,16 @@ class _Arrived(Incoming):
         if self._sockaddr is None:
             return self._transport.address(peer_of(self._fd))
         return self._transport.address(self._sockaddr)
+
+
+def _most_in_transit() -> int:
+    """Say how many connections the master may hold at a time: a quarter of its descriptors, and no more than it needs.
+
+    The rest is for workers, listeners and copies of connections that outlive a crash; and one message of each worker
+    that hands back what it has may come on top.
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST_IN_TRANSIT if soft == resource.RLIM_INFINITY else max(MAX_FDS, min(_MOST_IN_TRANSIT, soft // 4))
 
 
 def _least_loaded(workers: Sequence[WorkerView], _: Incoming) -> WorkerView:
@@ -111,6 +125,8 @@ class Dispatch:
         self._entries: dict[WorkerView, WorkerEntry] = {}
         self._candidates: list[WorkerView] = []
         self._homeless: deque[Handoff] = deque()
+        self._most_in_transit = _most_in_transit()
+        self._in_transit = 0
         self._settle_timer: Timer | None = None
         self._settle_delay_s = _SETTLE_FIRST_S
         self._complaint = Complaint(log)
@@ -128,12 +144,12 @@ class Dispatch:
     @property
     def has_room(self) -> bool:
         """True when a connection that is accepted now can be placed."""
-        return bool(self._candidates) and not self._homeless
+        return bool(self._candidates) and self.can_hold_more
 
     @property
-    def is_holding(self) -> bool:
-        """True while connections wait here that no worker can take."""
-        return bool(self._homeless)
+    def can_hold_more(self) -> bool:
+        """True while no connection waits here for a worker, and those on their way leave descriptors for others."""
+        return not self._homeless and self._in_transit < self._most_in_transit
 
     @property
     def paused(self) -> bool:
@@ -160,6 +176,7 @@ class Dispatch:
                 and entry.ledger.waited_s(now) < STALLED_S
             ):
                 self._candidates.append(view)
+        self._in_transit = sum(len(entry.ledger) + len(entry.outbox) for entry in self._workers)
         self._pace()
 
     def place(self, bound: BoundSocket, fd: int, sockaddr: object) -> None:
@@ -241,9 +258,9 @@ class Dispatch:
             pick = _least_loaded if listener.dispatcher.worker_accepts else listener.dispatcher.pick
             view = pick(candidates, arrived)
             if view is not None and view not in candidates:
-                raise LookupError(f"{view!r} is none of the workers that it was offered")  # noqa: TRY301
+                raise LookupError(f"{view!r} is none of the workers that it was offered")
             entry = None if view is None else self._entries[view]
-        except Exception as error:  # noqa: BLE001  # a strategy's bug must not cost a connection
+        except HOOK_ERRORS as error:  # a strategy's bug must not cost a connection
             self._complaint.warn(
                 "dispatcher %s failed: %r; using the least loaded worker", listener.dispatcher_name, error
             )
@@ -255,6 +272,7 @@ class Dispatch:
         if not handoff.berth and listener.settings.keep_on_crash:
             handoff = self._keeper.admit(handoff)
         entry.outbox.append(handoff)
+        self._in_transit += 1
         view.connections += 1
         view.handed_over += 1
         view.in_flight += 1

@@ -26,8 +26,6 @@ class Front:
         self._dispatch = dispatch
         self._paused = paused
         self._acceptors: list[Acceptor] = []
-        dispatch.on_full = self.pause
-        dispatch.on_room = self.resume
 
     def use(self, bound: Iterable[BoundSocket]) -> None:
         """Accept from these from now on; from those before nothing more is taken."""

@@ -8,21 +8,46 @@ from __future__ import annotations
 import json
 import os
 import socket
+from dataclasses import dataclass, field
 from select import EPOLLIN
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from corepool.errors import PeerGoneError
 from corepool.ipc.channel import Channel
 from corepool.ipc.frozen import unpack
 from corepool.ipc.messages import Kind, Message
+from corepool.spec.transport import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
 
     from corepool.master.loop import Loop
 
 VARIABLE = "COREPOOL_UPGRADE"
-"""The environment variable that tells of it: JSON, the channel, and the sockets by URL."""
+"""The environment variable that tells of it: JSON, the channel, the sockets by URL, and the orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What operators have told a master beside its configuration. They hold over an upgrade, as over a reload."""
+
+    paused: frozenset[str] = frozenset()
+    """The listeners that are paused, by name."""
+    scaled: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    """How many workers each pool is to have, after the least and the most that its configuration says."""
+
+    @classmethod
+    def told(cls, told: Mapping[str, Any]) -> Orders:
+        """Read what `tell` has made; an older corepool may have told less."""
+        scaled = told.get("scaled", {}).items()
+        return cls(
+            frozenset(map(str, told.get("paused", ()))),
+            {str(name): (int(least), int(most), int(workers)) for name, (least, most, workers) in scaled},
+        )
+
+    def tell(self) -> dict[str, object]:
+        """Give what JSON can carry."""
+        return {"paused": sorted(self.paused), "scaled": dict(self.scaled)}
 
 
 class Inheritance:
@@ -36,27 +61,45 @@ class Inheritance:
             sock = socket.socket(fileno=int(told["channel"]))
             sock.set_inheritable(False)  # a worker's programs would keep it open
             self._channel = Channel(sock)
-        self._sockets: list[tuple[str, int]] = [(str(url), int(fd)) for url, fd in told.get("sockets", ())]
-        self._places = [fd for _, fd in self._sockets]
+        self._loop: Loop | None = None
+        """What tells of connections that are left to us; None: none are to come, or not yet."""
+        sockets = [(str(url), int(fd), "".join(name)) for url, fd, *name in told.get("sockets", ())]
+        self.places = [(name, Endpoint.parse(url)) for url, _, name in sockets]
+        """What the sockets were bound for: the names of listeners, and where they listen."""
+        self._fds = [fd for _, fd, _ in sockets]
+        """Their descriptors, by place; -1: closed, and the number may be another's."""
+        self._untaken = set(range(len(sockets)))
         self.is_upgrade = self._channel is not None
         """True when there is an old master."""
+        self.orders = Orders.told(told.get("orders", {}))
+        """What it was told."""
 
-    def take(self, url: str) -> socket.socket | None:
-        """Take over the socket of a URL, if there is one."""
-        for number, (its_url, fd) in enumerate(self._sockets):
-            if its_url == url:
-                del self._sockets[number]
-                sock = socket.socket(fileno=fd)
-                sock.set_inheritable(False)
-                sock.setblocking(False)
-                return sock
-        return None
+    def take(self, place: int) -> socket.socket:
+        """Take over a socket, by its position in `places`. Once; the caller owns it."""
+        self._untaken.remove(place)
+        sock = socket.socket(fileno=self._fds[place])
+        sock.set_inheritable(False)
+        sock.setblocking(False)
+        return sock
 
     def close_rest(self) -> None:
         """Close the sockets that the configuration no longer names."""
-        for _, fd in self._sockets:
-            os.close(fd)
-        self._sockets.clear()
+        for place in self._untaken:
+            os.close(self._fds[place])
+            self._fds[place] = -1
+        self._untaken.clear()
+
+    @property
+    def is_open(self) -> bool:
+        """True while the old master may still leave connections to us."""
+        return self._loop is not None
+
+    def close(self) -> None:
+        """Take nothing more. Idempotent."""
+        if self._loop is not None and self._channel is not None:
+            self._loop.unwatch(self._channel.fd)
+            self._channel.close()
+            self._loop = None
 
     def say_ready(self, loop: Loop, adopt: Callable[[int, int, bytes | None], None]) -> None:
         """Let the old master go.
@@ -71,18 +114,18 @@ class Inheritance:
             channel.send(Message(Kind.READY))
         except PeerGoneError:
             pass  # which is read as well
-        loop.watch(channel.fd, EPOLLIN, lambda _: self._on_event(channel, loop, adopt))
+        self._loop = loop
+        loop.watch(channel.fd, EPOLLIN, lambda _: self._on_event(channel, adopt))
 
-    def _on_event(self, channel: Channel, loop: Loop, adopt: Callable[[int, int, bytes | None], None]) -> None:
+    def _on_event(self, channel: Channel, adopt: Callable[[int, int, bytes | None], None]) -> None:
         try:
             received = channel.receive()
         except PeerGoneError:
-            loop.unwatch(channel.fd)
-            channel.close()
+            self.close()
             return
         if received is None:
             return
         message, fds = received
         frozen = unpack(message.payload) if message.kind is Kind.THAW else [None]
         for fd, record in zip(fds, frozen, strict=False):
-            adopt(self._places[message.listener], fd, record)
+            adopt(self._fds[message.listener], fd, record)

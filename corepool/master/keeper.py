@@ -142,7 +142,11 @@ class Keeper:
             if self._crashes[berth] < _MOST_CRASHES:
                 self.farewelled += 1
                 return Handoff(copy.fd, copy.listener, None, lost(), 0, berth)
-            log.error("connection closed: it was busy in %d crashes peer=%s", _MOST_CRASHES, peer_of(copy.fd))
+            log.error(
+                "connection closed: it was in progress during %d worker crashes peer=%s",
+                _MOST_CRASHES,
+                peer_of(copy.fd),
+            )
         if status == Status.SPEAKING:
             self.broken += 1
         os.close(copy.fd)

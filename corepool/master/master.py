@@ -18,8 +18,9 @@ from corepool.errors import BootError, ControlError
 from corepool.ipc.berths import Berths
 from corepool.ipc.messages import Kind, Message
 from corepool.ipc.scoreboard import Scoreboard
-from corepool.listener import MAX_LISTENERS
+from corepool.listener import MAX_LISTENERS, sockets_of
 from corepool.log import reopen_logs
+from corepool.master.inheritance import Inheritance, Orders
 from corepool.master.keeper import Keeper
 from corepool.master.ledger import Handoff
 from corepool.master.loop import Loop
@@ -27,7 +28,6 @@ from corepool.master.oom import OomCounter
 from corepool.master.orphans import reap_all
 from corepool.master.pools import Pools
 from corepool.master.reload import Reload
-from corepool.master.signals import Signals
 from corepool.master.status import PoolStatus, WorkersOfPool, listeners_status, totals, workers_status
 from corepool.master.upgrade import Upgrade
 from corepool.master.worker_pool import MAX_WORKERS, Surroundings
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from corepool.listener import BoundSocket, Configuration
     from corepool.master.control import ControlSocket
     from corepool.master.notify import ServiceManager
+    from corepool.master.signals import Signals
     from corepool.master.worker_pool import WorkerPool
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Master:
         run_worker: Callable[[Seat, Configuration], int],
         read_again: Callable[[Sequence[BoundSocket]], list[Configuration]],
         on_ready: Callable[[], None],
+        inheritance: Inheritance,
     ) -> None:
         """Take over the bound sockets; nothing is forked yet.
 
@@ -70,6 +72,8 @@ class Master:
         :param read_again: gives what to reload, taking over what is still wanted of the sockets that are open;
             raises ConfigError, and nothing has changed then.
         :param on_ready: called once, when the first generation of every pool is ready.
+        :param inheritance: what the master before this one has left, if there is one. It serves until `on_ready`:
+            nothing is accepted before, for what this one has would be lost if it came to nothing.
         """
         self._name = title
         self._title = Title()
@@ -79,8 +83,12 @@ class Master:
         self._announce = on_ready
         self._loop = Loop()
         self._scoreboard = Scoreboard(MAX_LISTENERS)
-        self._paused: set[str] = set()
-        """Listeners that were paused, by name."""
+        self._inheritance = inheritance
+        bound = sockets_of(configurations) if inheritance.is_upgrade else []
+        self._paused = {each.listener.name for each in bound}
+        """Listeners of which nothing is accepted, by name: an operator has paused them, or an old master serves."""
+        self._inherited = {each.socket.fileno(): each.index for each in bound}
+        """The indices of the bound sockets that may be the old master's, by what they are called to it."""
         berths = Berths()
         self._keeper = Keeper(berths, self._loop)
         self._pools = Pools(
@@ -97,9 +105,15 @@ class Master:
             )
         )
         self._pools.serving = self._pools.make(configurations, generation=0)
+        for pool in self._pools.serving.values():
+            pool.scale_as_before(inheritance.orders.scaled)
         self._reload = Reload(self._pools, read_again, service_manager)
-        self._upgrade = Upgrade(self._loop, self._on_upgraded, self._on_upgrade_failed)
-        self._signals: Signals | None = None
+        self._upgrade = Upgrade(
+            self._loop,
+            self._on_upgraded,
+            self._on_upgrade_failed,
+            self._on_heirs_room,
+        )
         self._control: ControlSocket | None = None
         self._started_at = self._loop.time()
         self._boot_failure: str | None = None
@@ -108,18 +122,19 @@ class Master:
 
     @property
     def finished(self) -> bool:
-        """True when the master was told to stop and every worker is gone."""
-        return self._stopping and not self._pools.workers
+        """True when the master was told to stop, every worker is gone, and so is what it passes on to an heir."""
+        heir = self._upgrade.heir
+        passes_on = heir is not None and (heir.is_holding or self._inheritance.is_open)
+        return self._stopping and not self._pools.workers and not passes_on
 
-    def run(self, control: ControlSocket) -> None:
+    def run(self, control: ControlSocket, signals: Signals) -> None:
         """Run the pools until they have stopped.
 
+        :param signals: those of this process, installed already; what has come until now is obeyed as well.
         :raises BootError: the first generation could not start.
         """
-        self._signals = Signals()
         try:
-            self._signals.install()
-            self._loop.watch(self._signals.fd, EPOLLIN, self._on_signals)
+            self._loop.watch(signals.fd, EPOLLIN, lambda _: self._on_signals(signals))
             self._control = control
             control.serve(self._loop)
             self.start()
@@ -133,7 +148,7 @@ class Master:
     def start(self) -> None:
         """Fork the first generation."""
         for pool in self._pools.serving.values():
-            pool.call_hooks("on_start", pool.info())
+            pool.start_plugins()
         # Once, before the first fork, and never thawed: a collection writes to every object's header, and each
         # write in the master takes a shared page away from the workers (12 MB a worker instead of 3). No
         # collection before it either: what it freed would be refilled by each worker, on pages of its own.
@@ -160,6 +175,8 @@ class Master:
             self._reload.give_up()
             self._service_manager.stopping()
             log.info("pool stopping workers=%d fast=%s", self._pools.workers, fast)
+        else:
+            self._inheritance.close()  # it was waited for, to give what comes on to the heir
         for pool in self._pools:
             if fast and not begins:
                 pool.kill()
@@ -188,7 +205,9 @@ class Master:
             raise ControlError(f"the pool is {'reloading' if self._state == 'ready' else self._state}")
         self._upgrade.refuse_another()
         serving = self._pools.serving.values()
-        self._upgrade.begin(self._pools.sockets(), 2 * max(pool.serving.pool.boot_timeout for pool in serving))
+        orders = Orders(frozenset(self._paused), {pool.name: pool.scaled for pool in serving})
+        timeout_s = 2 * max(pool.serving.pool.boot_timeout for pool in serving)
+        self._upgrade.begin(self._pools.sockets(), orders, timeout_s)
         self._service_manager.reloading()
 
     def drain(self, slot: int, pool: str | None = None) -> int:
@@ -278,6 +297,7 @@ class Master:
     def close(self) -> None:
         """Give everything back, ending what is left of the workers. Idempotent."""
         self._stopping = True
+        self._inheritance.close()
         pools = list(self._pools)
         for pool in pools:
             pool.kill()
@@ -289,14 +309,13 @@ class Master:
         for bound in self._reload.every_socket():
             bound.close()
         if self._control is not None:
+            self._control.remove_successors()
             self._control.close()
         self._upgrade.release()
         self._service_manager.close()
         self._loop.close()
         for pool in self._pools.serving.values():
-            pool.call_hooks("on_stop", pool.info())
-        if self._signals is not None:
-            self._signals.restore()
+            pool.stop_plugins()
 
     # --- listeners
 
@@ -327,8 +346,17 @@ class Master:
             self._reload.rolled(pool)
         elif not self._was_ready and all(each.is_ready for each in self._pools.serving.values()):
             self._was_ready = True
+            self._accept_at_last()
             self._service_manager.ready(count(self._pools.wanted, "worker"))
             self._announce()
+
+    def _accept_at_last(self) -> None:
+        """Accept what had to be left to the master before this one, but for what an operator has paused."""
+        if self._inheritance.is_upgrade:
+            for name in self._paused - self._inheritance.orders.paused:
+                self._paused.discard(name)
+                self._tell_listener(name, Kind.RESUME)
+            self._resume_fronts()
 
     def on_pool_failed(self, pool: WorkerPool, worker: str, report: str) -> None:
         """End what can't begin: the whole master, or the reload that has brought the pool."""
@@ -336,7 +364,8 @@ class Master:
             self._reload.fail(f"worker {worker} could not boot: {report}")
         elif not self._was_ready:
             if self._boot_failure is None:
-                self._boot_failure = f"worker {worker} could not boot, so the pool does not start:\n{report}"
+                rest = f"\n{report}" if "\n" in report else f" {report}"
+                self._boot_failure = f"worker {worker} could not boot, so the pool does not start:{rest}"
             self.stop(fast=True)
 
     def on_rolled(self, pool: WorkerPool) -> None:
@@ -354,7 +383,7 @@ class Master:
         return [bound.index for bound in self._reload.lasting_sockets()]
 
     def on_stray(self, handoff: Handoff) -> None:
-        """Give a connection to the pool that serves its listener now; if none does, it is lost."""
+        """Give a connection to the heir, or to the pool that serves its listener now; if none does, it is lost."""
         if self._upgrade.heir is not None:
             self._keeper.free(handoff.berth)
             self._upgrade.heir.give(handoff)
@@ -363,8 +392,14 @@ class Master:
             if any(bound.index == handoff.listener for bound in pool.serving.bound):
                 pool.dispatch.adopt([handoff])
                 return
+        self._complaint.warn("connections lost: nothing serves the listeners any more by which they came")
         self._keeper.free(handoff.berth)
         os.close(handoff.fd)
+
+    @property
+    def is_holding(self) -> bool:
+        """True while connections wait until the heir has room."""
+        return self._upgrade.heir is not None and self._upgrade.heir.is_holding
 
     def on_empty(self, pool: WorkerPool) -> None:
         """Forget a pool that a reload has taken away."""
@@ -378,13 +413,8 @@ class Master:
         :param listening_fd: by which it came in. If that is not ours any more, the connection is lost.
         :param frozen: what its worker knew; None: it has met none.
         """
-        for pool in self._pools.serving.values():
-            for bound in pool.serving.bound:
-                if bound.socket.fileno() == listening_fd:
-                    pool.dispatch.adopt([Handoff(fd, bound.index, None, frozen)])
-                    return
-        self._complaint.warn("connections lost: those of the old master from listeners that there are no more")
-        os.close(fd)
+        # Not by the descriptor's owner of now: the socket may be the heir's, or gone, and its number another's.
+        self.on_stray(Handoff(fd, self._inherited.get(listening_fd, -1), None, frozen))
 
     @property
     def loop(self) -> Loop:
@@ -401,14 +431,19 @@ class Master:
         self._service_manager.stopping()
         self._pools.dismiss_serving()
 
+    def _on_heirs_room(self) -> None:
+        for pool in self._pools:
+            pool.listen()
+
     def _on_upgrade_failed(self) -> None:
+        if self._control is not None:
+            self._control.remove_successors()
         self._service_manager.ready(f"{count(self._pools.wanted, 'worker')}; the last upgrade has failed")
 
     # --- signals, and what recurs
 
-    def _on_signals(self, mask: int) -> None:  # noqa: ARG002
-        assert self._signals is not None
-        for signum in self._signals.read():
+    def _on_signals(self, signals: Signals) -> None:
+        for signum in signals.read():
             if signum == signal.SIGCHLD:
                 if os.getpid() == 1:  # workers have pidfds
                     reap_all(lambda pid: any(pool.reap(pid) for pool in self._pools))

@@ -36,8 +36,13 @@ class ServiceManager:
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def main_process(self, pid: int) -> None:
-        """Say that another process has taken over, and nothing more from this one."""
-        self._send(f"MAINPID={pid}")
+        """Say that another process has taken over and serves, and nothing more from this one.
+
+        In one message: the other's own READY=1 came while this one was the main process, and this one's would come
+        when it isn't any more. systemd listens to the main process alone, unless it is told otherwise (NotifyAccess=),
+        and would take the service for one that reloads for ever.
+        """
+        self._send(f"MAINPID={pid}\nREADY=1")
         self.close()
 
     def stopping(self) -> None:

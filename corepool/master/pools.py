@@ -105,5 +105,5 @@ class Pools:
         self._past_restarts += pool.restarts
         self._past_redispatched += pool.dispatch.redispatched
         pool.close()
-        pool.call_hooks("on_stop", pool.info())
+        pool.stop_plugins()
         log.info("pool is gone pool=%s", pool.name)

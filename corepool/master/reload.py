@@ -69,6 +69,8 @@ class Reload:
         try:
             configurations = self._read_again(open_already)
         except ConfigError as error:
+            for each in error.tracebacks:
+                log.error("%s", each)  # noqa: TRY400  # of a plugin, not of this
             raise ControlError(f"nothing was changed: {error}") from None
         pools = self._pools
         for bound in without(open_already, pools.sockets(), sockets_of(configurations)):
@@ -85,7 +87,7 @@ class Reload:
         brought = [each for each in configurations if each.name not in pools.serving]
         pools.arriving = pools.make(brought, self.generation)
         for arriving in pools.arriving.values():
-            arriving.call_hooks("on_start", arriving.info())
+            arriving.start_plugins()
             arriving.start()  # and not `open`: its sockets may still be another pool's
         for pool, configuration in rolling:
             if self.is_running:
@@ -155,6 +157,7 @@ class Reload:
         pools.arriving = {}
         for name, pool in pools.serving.items():
             pool.commit(coming[name])
+        _adopt_changed(old, pools.sockets())
         for bound in without(old, pools.sockets()):
             bound.close()
         for pool in pools.serving.values():
@@ -171,3 +174,14 @@ class Reload:
             pool.abandon_roll()
         for bound in without(sockets_of(coming.values()), self._pools.sockets()):
             bound.close()
+
+
+def _adopt_changed(old: Sequence[BoundSocket], new: Sequence[BoundSocket]) -> None:
+    """Have sockets be what their URLs say now, where these have changed on the same address."""
+    before = {id(bound.socket): bound.transport for bound in old}
+    for bound in new:
+        if before.get(id(bound.socket), bound.transport) is not bound.transport:
+            try:
+                bound.transport.adopt(bound.endpoint, bound.socket)
+            except Exception:
+                log.exception("socket keeps what it was url=%s", bound.url)

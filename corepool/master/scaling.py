@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from corepool.guards import HOOK_ERRORS
 from corepool.ipc.scoreboard import Cell, held
 from corepool.spec.scaler import PoolLoad
 
@@ -41,9 +42,9 @@ class Scaling:
         try:
             wanted = serving.scaler.decide(load)
             if not isinstance(wanted, int):
-                raise TypeError(f"decide() gave {wanted!r}: expected a whole number of workers")  # noqa: TRY301
+                raise TypeError(f"decide() gave {wanted!r}: expected a whole number of workers")
             wanted = min(max(wanted, serving.least), serving.most)
-        except Exception:
+        except HOOK_ERRORS:
             log.exception("scaler %s failed", serving.pool.scaler)
             return workers.target
         if wanted != workers.target:

@@ -23,6 +23,8 @@ HANDLED = {
 }
 """What the master handles, and what each means to it. The reference is made from this."""
 
+_COUNTED = frozenset({signal.SIGTTIN, signal.SIGTTOU, signal.SIGINT, signal.SIGQUIT})
+
 
 class Signals:
     """The process's signals, taken over between `install` and `restore`. Main thread only."""
@@ -40,12 +42,13 @@ class Signals:
             self._previous[signum] = signal.signal(signum, _note)
 
     def read(self) -> list[int]:
-        """Give the signals that arrived, each once, in order."""
+        """Give the signals that arrived, in order; each once, but for those of which a second one means more."""
         try:
             arrived = os.read(self.fd, 4096)
         except BlockingIOError:
             return []
-        return list(dict.fromkeys(arrived))
+        first = {signum: place for place, signum in reversed(list(enumerate(arrived)))}
+        return [signum for place, signum in enumerate(arrived) if signum in _COUNTED or first[signum] == place]
 
     def restore(self) -> None:
         """Give the signals back and close the pipe. Idempotent."""

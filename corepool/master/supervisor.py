@@ -37,7 +37,7 @@ _DUMP_S = 1.0
 """How long a hung worker may take to write its stacks before it is killed."""
 
 _OVERTIME_S = 1.0
-"""How long past its own deadline a leaving worker may take: it closes and cleans up by then."""
+"""How long past its own deadline a leaving worker may take: it says that it has drained by then."""
 
 _FAST_STOP_S = 2.0
 """How long a worker may take that was told to stop at once."""
@@ -80,7 +80,9 @@ class Supervisor:
         self._paused = paused
         self._berths = berths
         self._oom = oom
-        self._deaf: list[WorkerEntry] = []
+        self._unheard: list[WorkerEntry] = []
+        self.may_speak: Callable[[WorkerEntry], bool] = lambda _: True
+        """Whether what a worker says is received now; what it sends meanwhile waits in its channel, until `listen`."""
 
     def spawn(self, slot: int, generation: int, configuration: Configuration) -> WorkerEntry:
         """Fork a worker.
@@ -159,6 +161,12 @@ class Supervisor:
             self._expect_exit(entry, timeout_s + _OVERTIME_S)
         entry.happened(Event.LEFT)
 
+    def note_drained(self, entry: WorkerEntry) -> None:
+        """Take note that only a worker's plugins are left to end; one that has to stop at once gets no more time."""
+        entry.has_drained = True
+        if entry.state is State.DRAINING:
+            self._expect_exit(entry, entry.configuration.pool.stop_timeout)
+
     def stop(self, entry: WorkerEntry, cause: ExitCause) -> None:
         """Have a worker end at once."""
         was_starting = entry.state is State.STARTING
@@ -196,7 +204,7 @@ class Supervisor:
         """Find the workers whose loop has not turned for `timeout_s`."""
         now_ns = int(self._loop.time() * 1e9)
         for entry in self._workers:
-            if entry.state not in (State.READY, State.DRAINING) or not entry.was_ready:
+            if entry.state not in (State.READY, State.DRAINING) or not entry.was_ready or entry.has_drained:
                 continue
             silent_s = (now_ns - entry.row.cells[Cell.HEARTBEAT_NS]) / 1e9
             if silent_s > timeout_s:
@@ -212,7 +220,7 @@ class Supervisor:
             return
         # Before its last words are read: they may be connections, for which there may be no room.
         self._loop.unwatch(entry.channel.fd)
-        self._deaf = [each for each in self._deaf if each is not entry]
+        self._unheard = [each for each in self._unheard if each is not entry]
         self._drain_channel(entry)
         if entry.deadline is not None:
             entry.deadline.cancel()
@@ -257,6 +265,10 @@ class Supervisor:
                 os._exit(status)
 
     def _read_channel(self, entry: WorkerEntry) -> None:
+        if not self.may_speak(entry):
+            self._loop.unwatch(entry.channel.fd)
+            self._unheard.append(entry)
+            return
         try:
             received = entry.channel.receive()
         except PeerGoneError:
@@ -275,9 +287,9 @@ class Supervisor:
             return
 
     def forward(self, signum: int) -> None:
-        """Send a signal to every worker that handles it."""
+        """Send a signal to every worker that handles it: one that boots handles USR1 only."""
         for entry in self._workers:
-            if entry.was_ready:
+            if entry.was_ready or signum == signal.SIGUSR1:
                 self._signal(entry, signum)
 
     def tell(self, entry: WorkerEntry, message: Message) -> None:
@@ -285,7 +297,7 @@ class Supervisor:
         try:
             entry.channel.send(message)
         except ChannelFullError:
-            log.warning("worker not told slot=%s pid=%d what=%s", entry.name, entry.pid, message.kind.name)
+            log.warning("order not delivered slot=%s pid=%d kind=%s", entry.name, entry.pid, message.kind.name)
         except PeerGoneError:
             pass  # it is dead already; its pidfd tells
 
@@ -301,15 +313,10 @@ class Supervisor:
         except OSError as error:  # out of descriptors or memory
             log.warning("worker not answered slot=%s pid=%d reason=%s", entry.name, entry.pid, error)
 
-    def deafen(self, entry: WorkerEntry) -> None:
-        """Leave what a worker says in its channel, until `listen`."""
-        if self._loop.unwatch(entry.channel.fd):
-            self._deaf.append(entry)
-
     def listen(self) -> None:
         """Hear again those who had to wait."""
-        deaf, self._deaf = self._deaf, []
-        for entry in deaf:
+        unheard, self._unheard = self._unheard, []
+        for entry in unheard:
             self._hear(entry)
 
     def _hear(self, entry: WorkerEntry) -> None:
@@ -337,7 +344,7 @@ class Supervisor:
 
     def _expect_exit(self, entry: WorkerEntry, timeout_s: float) -> None:
         def on_deadline() -> None:
-            log.warning("worker does not leave slot=%s pid=%d; killing it", entry.name, entry.pid)
+            log.warning("worker did not exit in time slot=%s pid=%d; killing it", entry.name, entry.pid)
             self.kill(entry, ExitCause.STOPPED)
 
         self._set_deadline(entry, timeout_s, on_deadline)

@@ -1,59 +1,62 @@
 """Upgrade in place: a new master is executed with the listening sockets, and the old one leaves when it is ready.
 
 The two talk by a channel: the new master says READY when its workers are; if it ends before, the channel does.
-So a new version that can't start costs nothing. Until then the old master serves as before; both accept for the
-short time in which both are ready. Then the old one's workers hand back what is idle, and the new one gets it by the
+So a new version that can't start costs nothing: until then the old master serves as before, and the new one accepts
+nothing. For a short time both accept. Then the old one's workers hand back what is idle, and the new one gets it by the
 channel: the messages are those for workers, but for the number of the socket, which is its place in the list that the
 new master was started with.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
-import select
 import subprocess
 import sys
-import time
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.errors import ChannelFullError, ControlError, PeerGoneError
+from corepool.errors import ControlError, PeerGoneError
 from corepool.ipc.channel import Channel
-from corepool.ipc.frozen import pack
-from corepool.ipc.messages import Kind, Message
+from corepool.ipc.messages import Kind
+from corepool.master.heir import Heir
 from corepool.master.inheritance import VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from corepool.listener import BoundSocket
-    from corepool.master.ledger import Handoff
+    from corepool.master.inheritance import Orders
     from corepool.master.loop import Loop, Timer
     from corepool.master.status import UpgradeStatus
 
 log = logging.getLogger(__name__)
 
-_PATIENCE_S = 2.0
-"""How long the old master waits for a new one that does not take what it is given: it has little else to do."""
+_LAST_S = 2.0
+"""How long a new master may take to end that has closed the channel: only its end does, if it is no other program."""
 
 
 class Upgrade:
     """The upgrade under way, or how the last one has ended."""
 
-    def __init__(self, loop: Loop, on_done: Callable[[int], None], on_failed: Callable[[], None]) -> None:
+    def __init__(
+        self, loop: Loop, on_done: Callable[[int], None], on_failed: Callable[[], None], on_room: Callable[[], None]
+    ) -> None:
         """Begin with none.
 
         :param on_done: called once a new master serves, with its pid: this one has to leave.
         :param on_failed: called when an upgrade has failed: this one goes on.
+        :param on_room: called when connections had to wait for the new master, and do no longer.
         """
         self._loop = loop
+        self._on_room = on_room
         self._on_done = on_done
         self._on_failed = on_failed
         self._successor: Successor | None = None
-        """The new master, until it is ready."""
-        self.heir: Successor | None = None
+        """The new master that was executed last."""
+        self.heir: Heir | None = None
         """The one that serves in our place."""
         self._status: UpgradeStatus = {"state": "none", "pid": 0, "error": ""}
 
@@ -66,19 +69,20 @@ class Upgrade:
 
         :raises ControlError: it is.
         """
-        if self._successor is not None:
+        if self._successor is not None and self._status["state"] == "running":
             raise ControlError(f"an upgrade is under way (pid {self._successor.pid})")
 
-    def begin(self, bound: Iterable[BoundSocket], timeout_s: float) -> None:
+    def begin(self, bound: Iterable[BoundSocket], orders: Orders, timeout_s: float) -> None:
         """Execute a new master with the listening sockets.
 
+        :param orders: what holds for it as well.
         :param timeout_s: how long it may take to be ready.
         :raises ControlError: it can't be executed, or not here.
         """
         if os.getpid() == 1:
             raise ControlError("process 1 can't leave: its container would end; replace the container instead")
         try:
-            self._successor = Successor(self._loop, bound, timeout_s, self._done, self._failed)
+            self._successor = Successor(self._loop, bound, orders, timeout_s, self._done, self._failed)
         except OSError as error:
             raise ControlError(f"the new master can't be executed: {error.strerror or error}") from None
         self._status = {"state": "running", "pid": self._successor.pid, "error": ""}
@@ -86,9 +90,9 @@ class Upgrade:
 
     def give_up(self) -> None:
         """Kill a new master that isn't ready yet, for the pool stops."""
-        if self._successor is not None:
+        if self._successor is not None and self._status["state"] == "running":
             self._successor.close()
-            self._successor = None
+            self._status["state"], self._status["error"] = "failed", "the pool was told to stop"
 
     def release(self) -> None:
         """Let the heir know that nothing more comes."""
@@ -97,13 +101,13 @@ class Upgrade:
 
     def _done(self, pid: int) -> None:
         log.info("upgrade done: another master serves now pid=%d", pid)
-        self.heir, self._successor = self._successor, None
+        assert self._successor is not None
+        self.heir = Heir(self._loop, self._successor.channel, self._successor.places, self._on_room)
         self._status["state"] = "done"
         self._on_done(pid)
 
     def _failed(self, reason: str) -> None:
         log.error("upgrade failed, this master goes on: the new one was not ready: %s", reason)
-        self._successor = None
         self._status["state"], self._status["error"] = "failed", reason
         self._on_failed()
 
@@ -115,6 +119,7 @@ class Successor:
         self,
         loop: Loop,
         bound: Iterable[BoundSocket],
+        orders: Orders,
         timeout_s: float,
         on_ready: Callable[[int], None],
         on_failed: Callable[[str], None],
@@ -129,22 +134,31 @@ class Successor:
         self._loop = loop
         self._on_ready = on_ready
         self._on_failed = on_failed
-        self._channel, theirs = Channel.pair()
-        self._is_open = True
+        self.channel, theirs = Channel.pair()
+        """Our end; the heir's once it is ready."""
         bound = list(bound)
-        self._places = {each.index: place for place, each in enumerate(bound)}
-        sockets = [(each.endpoint.url, each.socket.fileno()) for each in bound]
-        environment = {**os.environ, VARIABLE: json.dumps({"channel": theirs.fd, "sockets": sockets})}
+        self.places: Mapping[int, int] = {each.index: place for place, each in enumerate(bound)}
+        """By the indices of our bound sockets, their places in the list that it was given."""
+        sockets = [(each.endpoint.url, each.socket.fileno(), each.listener.name) for each in bound]
+        told = {"channel": theirs.fd, "sockets": sockets, "orders": orders.tell()}
+        environment = {**os.environ, VARIABLE: json.dumps(told)}
         environment.pop("WATCHDOG_PID", None)  # it is ours; without it, whoever reads the rest is meant
-        fds = [theirs.fd, *(fd for _, fd in sockets)]
+        fds = [theirs.fd, *(fd for _, fd, _ in sockets)]
         try:
             self._process = subprocess.Popen(_command(), env=environment, pass_fds=fds)  # noqa: S603  # as we were
         except OSError:
-            self._channel.close()
+            self.channel.close()
             raise
         finally:
             theirs.close()
-        loop.watch(self._channel.fd, EPOLLIN, self._on_event)
+        try:
+            self._pidfd = os.pidfd_open(self._process.pid)
+        except OSError:
+            self._kill()
+            self.channel.close()
+            raise
+        loop.watch(self._pidfd, EPOLLIN, self._on_end)
+        loop.watch(self.channel.fd, EPOLLIN, self._on_message)
         self._timer: Timer = loop.call_later(timeout_s, self._process.kill)
 
     @property
@@ -152,69 +166,41 @@ class Successor:
         """Its process id."""
         return self._process.pid
 
-    @property
-    def sockets(self) -> Collection[int]:
-        """The sockets that the new master was given."""
-        return self._places.keys()
-
     def close(self) -> None:
         """Kill one that isn't ready yet, for the pool stops."""
-        self._process.kill()
-        self._finish()
-        self._process.wait()
+        self._forget()
+        self.channel.close()
+        self._kill()
 
-    def give(self, handoff: Handoff) -> None:
-        """Give a connection to the new master once it is ready, and own it; one that it does not take is lost."""
-        place = self._places.get(handoff.listener)
+    def _on_message(self, mask: int) -> None:  # noqa: ARG002  # its end is read as such
         try:
-            if place is None:
-                log.warning("connection lost: it came in by a socket that the new master does not know")
-            elif not self._send(handoff, place):
-                log.warning("connection lost: the new master does not take it")
-        finally:
-            os.close(handoff.fd)
-
-    def release(self) -> None:
-        """Let the new master know that nothing more comes. Idempotent."""
-        if self._is_open:
-            self._is_open = False
-            self._channel.close()
-
-    def _send(self, handoff: Handoff, place: int) -> bool:
-        if handoff.frozen is None:
-            message = Message(Kind.HANDOFF, place, b"\1")
-        else:
-            message = Message(Kind.THAW, place, pack([handoff.frozen]))
-        deadline = time.monotonic() + _PATIENCE_S
-        while self._is_open:
-            try:
-                self._channel.send(message, [handoff.fd])
-            except PeerGoneError:
-                return False
-            except ChannelFullError:
-                if not select.select([], [self._channel.fd], [], max(0.0, deadline - time.monotonic()))[1]:
-                    return False
-                continue
-            return True
-        return False
-
-    def _on_event(self, mask: int) -> None:  # noqa: ARG002  # its end is read as such
-        try:
-            received = self._channel.receive()
+            received = self.channel.receive()
         except PeerGoneError:
-            self._finish()
-            status = self._process.wait()  # it has closed its channel, which nothing but its end does
-            self._on_failed(f"it ended with status {status}" if status >= 0 else f"it was ended by signal {-status}")
+            self._loop.unwatch(self.channel.fd)
+            self._timer.cancel()
+            self._timer = self._loop.call_later(_LAST_S, self._process.kill)
             return
         if received is not None and received[0].kind is Kind.READY:
-            self._timer.cancel()
-            self._loop.unwatch(self._channel.fd)
+            self._forget()
             self._on_ready(self._process.pid)
 
-    def _finish(self) -> None:
+    def _on_end(self, mask: int) -> None:  # noqa: ARG002
+        status = self._process.wait()
+        self._forget()
+        self.channel.close()
+        self._on_failed(f"it ended with status {status}" if status >= 0 else f"it was ended by signal {-status}")
+
+    def _forget(self) -> None:
+        """Wait for it no more."""
         self._timer.cancel()
-        self._loop.unwatch(self._channel.fd)
-        self.release()
+        self._loop.unwatch(self.channel.fd)
+        self._loop.unwatch(self._pidfd)
+        os.close(self._pidfd)
+
+    def _kill(self) -> None:
+        self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it hangs in the kernel: not our matter
+            self._process.wait(_LAST_S)
 
 
 def _command() -> Sequence[str]:

@@ -21,6 +21,7 @@ from corepool.master.balance import Balance, excess
 from corepool.master.dispatch import Dispatch
 from corepool.master.front import Front
 from corepool.master.ledger import Handoff
+from corepool.master.plugins import Plugins, call_hooks
 from corepool.master.recycling import Limits, Usage
 from corepool.master.respawn import Respawns
 from corepool.master.scaling import Scaling
@@ -32,10 +33,9 @@ from corepool.master.workers import WorkerEntry, Workers
 from corepool.spec.types import ExitCause, ExitStatus, PoolInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from collections.abc import Set as AbstractSet
 
-    from corepool.chain import Chain
     from corepool.ipc.berths import Berths
     from corepool.ipc.scoreboard import Scoreboard
     from corepool.ipc.seat import Seat
@@ -83,6 +83,10 @@ class Owner(Protocol):
 
     def on_stray(self, handoff: Handoff) -> None:
         """Own a connection that was accepted for a socket which this pool serves no longer."""
+
+    @property
+    def is_holding(self) -> bool:
+        """True while connections that were handed back wait for another master; `WorkerPool.listen` ends that."""
 
     def on_empty(self, pool: WorkerPool) -> None:
         """Take note that a pool which was told to stop has no worker left."""
@@ -142,8 +146,13 @@ class WorkerPool:
             shared.owner.on_stray,
         )
         self.front = Front(shared.loop, self.dispatch, shared.paused)
+        self.dispatch.on_full = self.front.pause
         self.dispatch.on_room = self._on_room
         self.dispatch.on_faulty = self._on_faulty
+        # Who has served may have connections to hand back, and nothing else that can't wait for room.
+        self._supervisor.may_speak = lambda entry: (
+            not entry.was_ready or (self.dispatch.can_hold_more and not shared.owner.is_holding)
+        )
         self._succession = Succession(configuration.pool.surge)
         self._balance = Balance()
         self._scaling = Scaling(shared.loop.time())
@@ -153,8 +162,7 @@ class WorkerPool:
         self._is_rolling = False
         self._rolled: set[int] = set()
         """The slots that have had a worker of the coming configuration which was ready."""
-        self._outgoing: list[tuple[int, list[Chain]]] = []
-        """Plugins that no worker from some generation on has."""
+        self._plugins = Plugins()
         self._boot_report: str | None = None
         self._looks: list[Repetition] = []
         """What recurs as long as there are workers."""
@@ -238,6 +246,20 @@ class WorkerPool:
         self._note_rolled()
         return self.workers.target
 
+    @property
+    def scaled(self) -> tuple[int, int, int]:
+        """The least and the most workers that its configuration says, and how many it is to have."""
+        return self.serving.least, self.serving.most, self.workers.target
+
+    def scale_as_before(self, scaled: Mapping[str, tuple[int, int, int]]) -> None:
+        """Have as many workers as another master's pool of the same name, unless the configuration has changed them.
+
+        To be called before `start`.
+        """
+        least, most, workers = scaled.get(self.name, (0, 0, 0))
+        if (least, most) == (self.serving.least, self.serving.most):
+            self.workers.target = workers
+
     def drain(self, slot: int) -> int:
         """Replace one worker, which finishes what it has begun.
 
@@ -281,6 +303,10 @@ class WorkerPool:
         """Send a signal to the workers."""
         self._supervisor.forward(signum)
 
+    def listen(self) -> None:
+        """Hear workers again that had to wait with what they hand back."""
+        self._supervisor.listen()
+
     def reap(self, pid: int) -> bool:
         """Reap a process that has ended, if it is a worker of this pool."""
         entry = self.workers.by_pid(pid)
@@ -289,18 +315,16 @@ class WorkerPool:
         return entry is not None
 
     def call_hooks(self, name: str, *values: object) -> None:
-        """Call a hook of every listener, in this process; one that fails costs nobody else."""
-        self._call(name, self.serving.chains, *values)
+        """Call a hook of the plugins that serve, in this process."""
+        call_hooks(self.serving.chains, name, *values)
 
-    def _call(self, name: str, chains: Iterable[Chain], *values: object) -> None:
-        for chain in chains:
-            hook = getattr(chain, name)
-            if hook is None:
-                continue
-            try:
-                hook(*values)
-            except Exception:
-                log.exception("hook %s failed in the master", name)
+    def start_plugins(self) -> None:
+        """Let them begin, before the first fork."""
+        self._plugins.start(self.serving.chains, self.info())
+
+    def stop_plugins(self) -> None:
+        """Let all of them end, after the last worker."""
+        self._plugins.stop_others((), self.info())
 
     def info(self) -> PoolInfo:
         """Give the facts that hooks are told."""
@@ -320,7 +344,7 @@ class WorkerPool:
     def roll(self, generation: int, coming: Configuration) -> None:
         """Replace every worker by one that serves `coming`. A roll during a roll begins anew."""
         self._generation, self._coming = generation, coming
-        self._call("on_start", _only_in(coming, self.serving), self.info())
+        self._plugins.start(coming.chains, self.info())
         for pid in self._succession.abandon(frozenset(ExitCause)):
             self._retire_pid(pid)
         for entry in self.workers:
@@ -343,7 +367,6 @@ class WorkerPool:
     def commit(self, new: Configuration) -> None:
         """Serve what the workers were rolled to: none of them knows anything else. To be followed by `open`."""
         old, self.serving, self._coming = self.serving, new, None
-        self._outgoing.append((self._generation, _only_in(old, new)))
         self.dispatch.use(new.bound)
         self.dispatch.is_mixed = False
         if (new.least, new.most) != (old.least, old.most):  # else what `scale` or the scaler has chosen stays
@@ -359,7 +382,6 @@ class WorkerPool:
         coming, self._coming = self._coming, None
         if coming is None or self.is_stopping:
             return
-        self._outgoing.append((self._generation + 1, _only_in(coming, self.serving)))
         self.dispatch.is_mixed = not coming.is_like(self.serving)
         if self.dispatch.is_mixed:
             for entry in self.workers:
@@ -369,6 +391,7 @@ class WorkerPool:
                     self._succession.want(entry.slot, ExitCause.REPLACED)
                 elif entry.state is State.STARTING:
                     self._retire(entry, ExitCause.REPLACED)
+        self._stop_unused_plugins()
         self._start_heirs()
 
     # --- what happens
@@ -385,12 +408,14 @@ class WorkerPool:
                 self._failed(entry)
             else:
                 self._fill()
+        elif message.kind is Kind.DRAINED:
+            self._supervisor.note_drained(entry)
         elif message.kind is Kind.FROZEN:
             self._on_frozen(entry, message, fds)
         elif message.kind is Kind.ASK_STATUS:
             self._supervisor.send_file(entry, Kind.STATUS, json.dumps(self._shared.owner.status()).encode())
         elif message.kind is Kind.FAILED:
-            # Only a first generation that can't boot ends the pool; later ones are in the log.
+            # Only a first generation that can't boot ends the pool.
             entry.report = message.payload.decode(errors="replace").rstrip()
             if not self.is_ready and self._boot_report is None:
                 self._boot_report = entry.report
@@ -400,20 +425,18 @@ class WorkerPool:
     def _on_frozen(self, entry: WorkerEntry, message: Message, fds: list[int]) -> None:
         """Give connections of one worker to others."""
         records = unpack(message.payload)
+        entry.row.cells[Cell.TAKEN_BACK] += len(records)
         if len(fds) < len(records):
-            log.error("out of descriptors: %d connections that were to be moved are lost", len(records) - len(fds))
+            log.error("out of descriptors: %d connections lost while being moved", len(records) - len(fds))
         handoffs = [
             Handoff(fd, message.listener, None, record, entry.pid, berth_of(record))
             for fd, record in zip(fds, records, strict=False)
         ]
         self.dispatch.take_over(entry, handoffs)
-        if self.dispatch.is_holding:
-            # What waits here is bounded by what was on its way.
-            self._supervisor.deafen(entry)
 
     def _on_room(self) -> None:
         self.front.resume()
-        self._supervisor.listen()
+        self.listen()
 
     def _on_faulty(self, entry: WorkerEntry, what: str) -> None:
         """End one worker, so that the others serve on."""
@@ -435,6 +458,8 @@ class WorkerPool:
         self._supervisor.tell(entry, Message(Kind.LOG_LEVEL, 0, logging.getLevelName(logging.root.level).encode()))
         entry.limits = Limits(entry.configuration.pool, random.random())  # noqa: S311  # jitter, not a secret
         self.dispatch.retry()
+        if self.is_ready:
+            self._boot_report = None
         self._note_ready()
         cause = self._succession.ended(entry.slot, entry.pid)
         if cause is not None:
@@ -489,8 +514,13 @@ class WorkerPool:
         elif heir_of is not None:
             self._heir_failed(entry, heir_of, entry.report or _how_it_ended(exit_status))
         elif not entry.has_failed:  # else that is done
+            is_of_roll = not entry.was_ready and entry.configuration is self._coming
+            if not is_of_roll and entry.report and entry.report != self._boot_report:
+                # Else it was told: of another worker, or at the last try.
+                self._boot_report = entry.report
+                log.error("worker %s could not boot: %s", entry.name, entry.report)
             self._replace(entry)
-            if not entry.was_ready and entry.configuration is self._coming:
+            if is_of_roll:
                 self._fail_roll(f"worker {entry.name} could not boot: {entry.report or _how_it_ended(exit_status)}")
 
     def _failed(self, entry: WorkerEntry) -> None:
@@ -524,11 +554,8 @@ class WorkerPool:
 
     def _stop_unused_plugins(self) -> None:
         """Tell plugins that a reload has taken away of their end, once no worker has them any more."""
-        oldest = min((entry.generation for entry in self.workers), default=self._generation + 1)
-        over = [each for each in self._outgoing if each[0] <= oldest]
-        self._outgoing = [each for each in self._outgoing if each[0] > oldest]
-        for _, chains in over:
-            self._call("on_stop", chains, self.info())
+        configurations = [self.serving, self._coming or self.serving, *(entry.configuration for entry in self.workers)]
+        self._plugins.stop_others([chain for each in configurations for chain in each.chains], self.info())
 
     def _start_heirs(self) -> None:
         while (slot := self._succession.due()) is not None:
@@ -556,7 +583,7 @@ class WorkerPool:
         if cause is ExitCause.REPLACED:
             self._fail_roll(f"worker {heir.name} could not boot: {report}")
         else:
-            log.error("worker keeps its place slot=%s: its successor could not boot: %s", heir.name, report)
+            log.error("worker stays slot=%s: its successor could not boot: %s", heir.name, report)
             for entry in self.workers.predecessors(heir):
                 entry.kept_until = self._loop.time() + self.serving.pool.respawn_delay_max
         self._start_heirs()
@@ -642,10 +669,6 @@ class WorkerPool:
         wanted = self._scaling.decide(self.serving, self.workers, self._loop.time())
         if wanted != self.workers.target:
             self.scale(wanted)
-
-
-def _only_in(configuration: Configuration, other: Configuration) -> list[Chain]:
-    return [chain for chain in configuration.chains if chain not in other.chains]
 
 
 def _how_it_ended(exit_status: ExitStatus) -> str:

@@ -48,6 +48,8 @@ class WorkerEntry:
     """Placed with it in this turn, not sent yet."""
     report: str = ""
     """What it said of why it can't boot, or go on."""
+    has_drained: bool = False
+    """Its loop has turned for the last time; what is left is its plugins' `on_worker_stop`."""
     limits: Limits | None = None
     """When it is to be recycled; None until it is ready."""
     kept_until: float = 0.0

@@ -63,7 +63,7 @@ class Connection(Protocol[SessionT]):
 
     @property
     def quiet_s(self) -> float:
-        """Seconds since something was last received, in whichever worker; of a new connection, since it began."""
+        """Seconds since something last came or went, in whichever worker; of a new connection, since it began."""
 
     @property
     def bytes_in(self) -> int:

@@ -171,6 +171,7 @@ def on_worker_stop(worker: Worker) -> None:
     """Tell plugins that a worker process ends: close what `on_worker_start` opened.
 
     Runs in: worker, once, after its last connection; not when the process is killed.
+    May: block, for `stop_timeout` altogether; then the process is killed. 2 s when the pool stops at once.
     """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 _UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _SIZE = re.compile(r"(\d{1,18})\s*(KiB|MiB|GiB|)", re.ASCII)
@@ -24,8 +24,16 @@ def parse_size(value: object) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int), Field(ge=1)]
+def format_size(size: int) -> str | int:
+    """Write a size so that `parse_size` gives the same number back: in the largest unit that leaves no rest."""
+    unit = next((unit for unit, factor in reversed(_UNITS.items()) if size and size % factor == 0), "")
+    return f"{size // _UNITS[unit]}{unit}" if unit else size
+
+
+_as_written = PlainSerializer(format_size, when_used="json")
+
+Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int), Field(ge=1), _as_written]
 """Bytes, of which there are some: the type of an option. `Annotated[Size, Field(ge=4096)]` has a bound of its own."""
 
-SizeOrOff = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int), Field(ge=0)]
+SizeOrOff = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int), Field(ge=0), _as_written]
 """Bytes; 0 is allowed, for never or none."""

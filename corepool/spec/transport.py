@@ -87,6 +87,10 @@ class Transport(ABC):
 
     api_version: ClassVar[int] = 1
 
+    wraps: ClassVar[bool] = False
+    """It has a `wrap` of its own, whose streams keep something in the worker, such as keys of TLS. Then connections
+    can't move to another worker (docs/moving.md), nor outlive the crash of theirs (`keep_on_crash`)."""
+
     @abstractmethod
     def check(self, endpoint: Endpoint) -> None:
         """Refuse an endpoint that can never work, without touching the system.
@@ -116,7 +120,7 @@ class Transport(ABC):
         """Turn what accept(2), getpeername(2) or getsockname(2) gave into an `Address`."""
 
     def wrap(self, sock: socket.socket) -> ByteStream:
-        """Make an accepted socket ready to be spoken over.
+        """Make an accepted socket ready to be spoken over. Called only where `wraps` is True.
 
         Runs in: worker, once per connection, before its first hook. Must not block.
         Ownership: the stream owns `sock`; if this raises OSError the caller closes `sock`.
@@ -131,11 +135,21 @@ class Transport(ABC):
         """
         listening.listen(backlog)
 
-    def adopt(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: B027  # few have anything to note
-        """Take note that a socket which another master had bound is this one's from now on.
+    def takes_over(self, endpoint: Endpoint, before: Endpoint) -> bool:  # noqa: ARG002
+        """Tell whether a socket that was bound for `before` serves `endpoint`: the same address, but another ?query.
 
-        Whatever `listen` would have remembered for `close`, such as a file to remove. Until then `close` must leave
-        that alone: the other master still serves. Runs in: the master, after an upgrade has succeeded.
+        If not, `listen` is tried, which a socket on the same address mostly hinders: then the pool has to be started
+        anew. If so, `adopt` is called once the new configuration takes effect. Runs in: master, at a reload or an
+        upgrade.
+        """
+        return False
+
+    def adopt(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: B027  # few have anything to note
+        """Take note that a socket which another master or another instance had bound is this one's from now on.
+
+        Whatever `listen` would have remembered for `close`, such as a file to remove, or would have done to it. Until
+        then `close` must leave that alone: the other still serves. Runs in: the master, after an upgrade has succeeded,
+        or a reload with another ?query (`takes_over`).
         """
 
     def close(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: ARG002

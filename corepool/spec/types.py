@@ -1,4 +1,4 @@
-"""Facts that hooks are given: small frozen values without behaviour that reaches into the pool."""
+"""Facts that hooks are given: small values without behaviour that reaches into the pool."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ExitCause(StrEnum):
     REPLACED = "replaced"  #: asked to leave: at a reload, its successor took over
     RECYCLED = "recycled"  #: asked to leave: it had served long enough, or held too much memory
     MEMORY = "too much memory"  #: killed: it held more than `recycle_memory_hard`
-    ASKED = "asked"  #: drained on a TERM that somebody sent to the worker itself
+    ASKED = "asked"  #: drained by `corepool drain`, or by a TERM that was sent to the worker itself
 
 
 @dataclass(frozen=True, slots=True)

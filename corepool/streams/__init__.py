@@ -8,6 +8,7 @@ from corepool.streams.asynchronous import Deadline, Stream, StreamProtocol
 from corepool.streams.blocking import BlockingOptions, BlockingProtocol
 from corepool.streams.blocking_stream import BlockingStream, ReadFile, WriteFile
 from corepool.streams.errors import DeadlineError, TooLongError
+from corepool.streams.threads import Mailbox, Threads
 
 __all__ = [
     "BlockingOptions",
@@ -15,9 +16,11 @@ __all__ = [
     "BlockingStream",
     "Deadline",
     "DeadlineError",
+    "Mailbox",
     "ReadFile",
     "Stream",
     "StreamProtocol",
+    "Threads",
     "TooLongError",
     "WriteFile",
 ]

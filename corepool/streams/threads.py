@@ -1,4 +1,4 @@
-"""The threads of a BlockingProtocol, and the way from them back into the loop.
+"""Threads that serve in place of the loop, such as those of a BlockingProtocol, and the way from them back into it.
 
 Not a ThreadPoolExecutor: these are daemons, so that one that never returns keeps no process from ending; they can be
 waited for with a bound; and a job costs neither a Future nor a call into the loop of its own.
@@ -71,26 +71,19 @@ class Threads:
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._unfinished = 0  # counted in the loop's thread alone
+        self._why = ""
         self._complained_at = -_COMPLAINT_INTERVAL_S
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Have `job` run in a thread, in a context of its own. From the loop's thread.
+        """Have `job` run in a thread, in a context of its own; what it raises is logged. From the loop's thread.
 
-        :raises RuntimeError: the system has no thread left, and there is none here that could ever run it.
+        :raises RuntimeError: there is no thread, and the system has none left to start.
         """
+        if self._unfinished >= len(self._threads) < self._gauge.most:
+            self._start_one()
         self._count(1)
         if self._gauge.waiting:
             self._complain()
-        elif self._unfinished > len(self._threads):
-            thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:
-                if not self._threads:
-                    self._count(-1)
-                    raise
-            else:
-                self._threads.append(thread)
         self._jobs.put(job)
 
     def stop(self, patience_s: float) -> int:
@@ -101,6 +94,18 @@ class Threads:
         for thread in self._threads:
             thread.join(max(0.0, give_up - time.monotonic()))
         return sum(thread.is_alive() for thread in self._threads)
+
+    def _start_one(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            if not self._threads:
+                raise
+            self._why = f", for no more can be started: {error}"  # those that there are do it, one after the other
+        else:
+            self._why = ""
+            self._threads.append(thread)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -117,12 +122,17 @@ class Threads:
 
     def _count(self, change: int) -> None:
         self._unfinished += change
-        self._gauge.busy = min(self._unfinished, self._gauge.most)
+        self._gauge.busy = min(self._unfinished, len(self._threads))
         self._gauge.waiting = self._unfinished - self._gauge.busy
 
     def _complain(self) -> None:
         now = time.monotonic()
         if now - self._complained_at >= _COMPLAINT_INTERVAL_S:
             self._complained_at = now
-            gauge = self._gauge
-            log.warning("every thread is busy protocol=%s threads=%d waiting=%d", self._name, gauge.most, gauge.waiting)
+            log.warning(
+                "every thread is busy protocol=%s threads=%d waiting=%d%s",
+                self._name,
+                len(self._threads),
+                self._gauge.waiting,
+                self._why,
+            )

@@ -176,6 +176,11 @@ class Conversation:
         """
         return self.conn.reason if self._is_over else None
 
+    @property
+    def can_move(self) -> bool:
+        """Whether every plugin of its listener can let go of connections; not whether this one is idle."""
+        return self._site.chain.freezer.can_freeze
+
     def send(self, data: bytes) -> None:
         """Have `data` arrive in one piece."""
         self.conn.incoming += data
@@ -250,10 +255,11 @@ class Conversation:
 
         :raises AssertionError: a plugin can't let go of it.
         """
-        states = self._site.chain.freezer.freeze(self.conn) if self._site.chain.freezer.can_freeze else None
-        assert states is not None, "it can't go: a plugin has no on_freeze, or has returned None"
         old = self.conn
+        assert self.can_move, "it can't go: a plugin that keeps something about it has no on_freeze"
         assert old.is_between_requests, "it can't go: it is busy, paused, ended, or output of it waits"
+        states = self._site.chain.freezer.freeze(old)
+        assert states is not None, "it can't go: an on_freeze has returned None"
         conn = MemoryConnection(number, old.listener, old.peer, old.local, _HIGH_WATER)
         conn.half_open = old.half_open
         there = Conversation(site, conn)

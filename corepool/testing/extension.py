@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from corepool import Connection, hookimpl
+from corepool import Address, Connection, hookimpl
 from corepool.registry import Registry
 from corepool.testing.conversation import Conversations
 from corepool.testing.pool import PoolProcess
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from corepool.testing.conversation import Conversation
 
 _MESSAGE = b"The quick brown fox jumps over the lazy dog.\n"
+
+_PEER = Address("127.0.0.1", 50_000)  # of this machine, as those of the pool are
 
 _TOML = """
 [pool]
@@ -73,7 +75,7 @@ class ExtensionContract:
 
     def make(self) -> object:
         """Make an instance as a pool would."""
-        return Registry().create("extensions", self.name, self.options, "options")
+        return Registry().create("extensions", self.name, self.options, "options").plugin
 
     def test_lets_a_connection_through_and_its_bytes_as_they_are(self, pool: PoolProcess) -> None:
         with pool.connect() as client:
@@ -102,7 +104,7 @@ class ExtensionContract:
 
     def test_leaves_the_session_to_the_protocol(self, behind: Conversations) -> None:
         protocol = _Witness()
-        client = behind(protocol, extensions=[self.make()])
+        client = self._connect(behind, (protocol, self.make()))
 
         client.send(_MESSAGE)
         client.end()
@@ -113,7 +115,7 @@ class ExtensionContract:
     def test_instances_and_connections_know_nothing_of_each_other(self, behind: Conversations) -> None:
         """Two listeners of one pool have an instance each; one that ends concerns nobody else."""
         first, second = (_Witness(), self.make()), (_Witness(), self.make())
-        clients = [behind(protocol, extensions=[each]) for protocol, each in (first, second, first)]
+        clients = [self._connect(behind, plugins) for plugins in (first, second, first)]
 
         clients[0].reset()
 
@@ -122,18 +124,29 @@ class ExtensionContract:
             assert client.receive() == _MESSAGE
 
     def test_hears_of_connections_that_moved_here_and_that_move_away(self, behind: Conversations) -> None:
-        """If it can be moved at all: with `on_freeze`, or with nothing to remember."""
-        there, here = self.make(), self.make()
-        client = behind(_Witness(), extensions=[there])
-        try:
-            moved: Conversation = behind.move(client, _Witness(), [here])
-        except AssertionError:
+        """If they can be moved at all: with `on_freeze`, or with nothing to remember.
+
+        As many as there is room for move, are served on and end; then there is room for as many, here and there.
+        """
+        there, here = (_Witness(), self.make()), (_Witness(), self.make())
+        clients = [self._connect(behind, there) for _ in range(self.clients)]
+        if not clients[0].can_move:
             pytest.skip("it has no on_freeze: connections of its listeners stay where they are")
 
-        moved.send(_MESSAGE)
-        moved.end()
+        for client in clients:
+            moved = behind.move(client, here[0], [here[1]])
+            moved.send(_MESSAGE)
+            moved.end()
+            assert moved.receive() == _MESSAGE
 
-        assert moved.receive() == _MESSAGE
+        for plugins in (there, here):
+            for client in [self._connect(behind, plugins) for _ in range(self.clients)]:
+                client.send(_MESSAGE)
+                assert client.receive() == _MESSAGE
+
+    def _connect(self, behind: Conversations, plugins: tuple[_Witness, object]) -> Conversation:
+        protocol, extension = plugins
+        return behind(protocol, extensions=[extension], peer=_PEER)
 
     def _assert_all_served(self, pool: PoolProcess) -> None:
         (url,) = pool.urls()

@@ -97,9 +97,14 @@ class MemoryConnection:
         return data
 
     def send(self, data: ReadableBuffer) -> None:
-        """Buffer for the client."""
-        if not self.closed:
-            self.outgoing += as_bytes(data)
+        """Buffer for the client; after `send_eof` break off, as with the kernel's EPIPE."""
+        if self.closed:
+            return
+        data = as_bytes(data)
+        if data and self.has_sent_eof:
+            self.break_off(CloseReason.RESET)
+        else:
+            self.outgoing += data
 
     def sendfile(self, file: FileDescriptorLike, offset: int, count: int) -> None:
         """Buffer a part of a file; abort when there is not as much."""

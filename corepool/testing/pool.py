@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    from corepool.testing.status import Status
+    from corepool.testing.status import PoolStatus
 
 _MAX_NOTIFICATION_BYTES = 4096  # sd_notify's own messages are far shorter
 
@@ -169,11 +169,11 @@ class PoolProcess:
             control.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
             return cast("dict[str, object]", json.loads(receive_all(control)))
 
-    def status(self) -> Status:
+    def status(self) -> PoolStatus:
         """Ask the running pool for its status."""
         reply = self.request("status")
         assert reply["ok"] is True, reply
-        return cast("Status", reply["result"])
+        return cast("PoolStatus", reply["result"])
 
     def urls(self, listener: str | None = None) -> list[str]:
         """List the URLs as bound: of one listener, or of all."""

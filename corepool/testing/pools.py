@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from typing import TYPE_CHECKING, Self
 
 from corepool.testing.pool import PoolProcess
@@ -65,11 +66,9 @@ class Pools:
 
 def _assert_clean_end(pool: PoolProcess, exit_status: int, traceback: bool) -> None:  # noqa: FBT001
     try:
-        if pool.running:
-            pool.stop()
-        else:
-            status = pool.wait()
-            assert status == exit_status, f"exit status {status}, expected {exit_status}"
+        pool.send_signal(signal.SIGTERM)  # which one that has ended never sees
+        status = pool.wait()
+        assert status == exit_status, f"exit status {status}, expected {exit_status}"
         wait_until(lambda: not pool.left_over(), _LEAVE_WITHIN_S, "every process of the pool gone")
         assert traceback or "Traceback" not in pool.stderr, "there is a traceback in the log"
     finally:

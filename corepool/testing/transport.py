@@ -68,6 +68,12 @@ class TransportContract(ABC):
         assert isinstance(self.make(), Transport)
         assert self.make().api_version == Transport.api_version
 
+    def test_says_whether_it_wraps(self) -> None:
+        transport = self.make()
+        assert transport.wraps == (type(transport).wrap is not Transport.wrap), (
+            "`wraps` is True if `wrap` is overridden"
+        )
+
     def test_check_accepts_a_good_endpoint_and_touches_nothing(self, tmp_path: Path) -> None:
         self.make().check(self.endpoint(tmp_path))
 

@@ -134,7 +134,7 @@ class Connection:
 
     @property
     def quiet_s(self) -> float:
-        return max(0.0, self._service.reactor.now - abs(self._active_at))
+        return max(0.0, self._service.reactor.now - self._active_at)
 
     @property
     def buffered(self) -> int:
@@ -262,6 +262,7 @@ class Connection:
         if self._mask == _GONE:
             return
         if self._out:
+            self._active_at = self._service.reactor.now
             self._flush()
         self._settle()
 
@@ -273,8 +274,7 @@ class Connection:
         :raises OSError: it can't be watched; it still has to be closed.
         """
         self._service.reactor.add(self._fd, self, EPOLLIN)
-        # Negative until the first event: the connection is untouched since then.
-        self._active_at = -self._service.reactor.now
+        self._active_at = self._service.reactor.now
         on_accept = self._service.chain.on_accept
         if on_accept is not None:
             self._run(on_accept)
@@ -374,12 +374,23 @@ class Connection:
         self._service.let_go(self, self._handle)
         self._handle = None
 
+    def give_up(self) -> None:
+        """Be closed, and nobody told: it could not begin."""
+        service = self._service
+        self._mask, self._reason = _GONE, CloseReason.ERROR
+        self._forget_output()
+        service.parked.discard(self)
+        service.reactor.discard(self._fd, self)
+        service.deadlines.forget(self)
+        service.reactor.close_later(service.wire.close, self._handle)
+        self._handle = self.session = None
+
     def leave_if_idle(self, quiet_since: float) -> None:
         """Close, if the connection is between requests and nothing more has arrived.
 
         :param quiet_since: not if it has been active, or accepted, after that.
         """
-        if self._reason is not None or self.busy or self._out or abs(self._active_at) > quiet_since:
+        if self._reason is not None or self.busy or self._out or self._active_at > quiet_since:
             return
         # Whoever has paused it will read what waits there: an extension that slows a client down, say.
         if (self._mask == EPOLLIN or (self._paused and not self.eof)) and self._has_input():
@@ -394,7 +405,7 @@ class Connection:
         service = self._service
         due: tuple[float, TimeoutKind] | None = None
         if service.idle_timeout and not self._blocked_at:
-            due = (abs(self._active_at) + service.idle_timeout, TimeoutKind.IDLE)
+            due = (self._active_at + service.idle_timeout, TimeoutKind.IDLE)
         if service.write_timeout and self._blocked_at:
             due = (self._blocked_at + service.write_timeout, TimeoutKind.WRITE)
         if self._read_deadline is not None and (due is None or self._read_deadline < due[0]):

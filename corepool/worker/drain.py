@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from corepool.guards import HOOK_ERRORS
 from corepool.worker.connection import Connection
 from corepool.worker.service import Lingering
 
@@ -94,7 +95,11 @@ class Drain:
         is_over = elapsed_s >= self._grace_s
         there_are_more = False
         if self._moves:
-            _, there_are_more = self._mover.move(self.connections())
+            try:
+                _, there_are_more = self._mover.move(self.connections())
+            except HOOK_ERRORS:
+                log.exception("connections can't be moved; they drain where they are")
+                self._moves = False
         for conn in self.connections():
             if self._moves and conn.can_move:
                 if is_over and conn.is_idle and not there_are_more:
@@ -113,7 +118,7 @@ class Drain:
             self._reactor.flush_unsent()
             left = []
         lingering = any(isinstance(source, Lingering) for source in self._reactor.sources())
-        if left or (lingering and now < self._deadline):
+        if left or ((lingering or (self._moves and self._mover.on_their_way)) and now < self._deadline):
             self._loop.call_later(_NEXT_BATCH_S if there_are_more else _STEP_S, self._step)
         else:
             self._on_done()

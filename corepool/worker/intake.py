@@ -179,9 +179,10 @@ class BacklogReader:
         self.watch()
 
     def stop(self) -> None:
-        """Accept nothing any more."""
+        """Accept nothing any more, and have no part in the listening socket."""
         self._stopped = True
         self._unwatch()
+        self._socket.close()  # or the kernel would go on filling a backlog that nobody empties
 
     def on_event(self, mask: int) -> None:  # noqa: ARG002
         for _ in range(ACCEPTS_PER_EVENT):

@@ -56,6 +56,7 @@ class KeptConnection(Connection):
 
     def thaw(self, frozen: Frozen) -> None:
         self._sent = frozen.bytes_out
+        self._statuses[self._berth] = _BUSY  # it was idle on its way; a hook that kills its worker runs once
         super().thaw(frozen)
         self._note()
 

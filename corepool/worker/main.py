@@ -7,18 +7,20 @@ import gc
 import logging
 import os
 import signal
-import traceback
 from array import array
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
+from corepool.errors import CorepoolError
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.messages import MAX_PAYLOAD, MOVE_ORDER, Kind, Message
 from corepool.ipc.scoreboard import Cell, held
 from corepool.log import reopen_logs
 from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
 from corepool.title import Title, count
+from corepool.tracebacks import spell_traceback
 from corepool.worker.deadlines import Deadlines
+from corepool.worker.deadman import Deadman
 from corepool.worker.drain import Drain
 from corepool.worker.intake import BacklogReader, Intake
 from corepool.worker.mover import MOST_AT_ONCE, Mover
@@ -78,7 +80,7 @@ def run_worker(seat: Seat, configuration: Configuration, keep: Iterable[int]) ->
         gc.freeze()
         worker.join()
     except BaseException as error:  # noqa: BLE001  # SystemExit of an application is a boot failure as well
-        worker.report(error, "can't boot")
+        worker.report(error)  # the master tells it: once, and not once a worker
         return EXIT_BOOT_FAILED
     return worker.run()
 
@@ -116,7 +118,7 @@ class WorkerProcess:
             if each.listener.dispatcher.worker_accepts
         }
         self._chains = configuration.chains
-        self._mover = Mover(self.intake)
+        self._mover = Mover(self.intake, seat.row)
         self._drain = Drain(self._reactor, self._services, self._mover, self.loop, self.loop.stop)
         # Often enough that a late heartbeat means a stuck loop, seldom enough to cost nothing.
         self._heartbeat_interval_s = min(1.0, pool.heartbeat_timeout / 4)
@@ -163,10 +165,13 @@ class WorkerProcess:
 
         :returns: the exit status.
         """
+        deadman = Deadman(self.loop, self._heartbeat_interval_s, self._pool.heartbeat_timeout)
         self.loop.run_forever()
+        deadman.disarm()
         self._ends_at = self.loop.time() + _LAST_WORDS_S
         self._reactor.flush_unsent()
         self._publish()
+        self.intake.say(Kind.DRAINED)
         for chain in self._chains:
             if chain.on_worker_stop is not None:
                 _guarded("on_worker_stop", chain.on_worker_stop, self)
@@ -174,11 +179,11 @@ class WorkerProcess:
         self.loop.close()
         return 0 if self._failure is None else EXIT_FAILED
 
-    def report(self, error: BaseException, what: str) -> None:
-        """Log why it is of no use, and tell the master."""
-        report = "".join(traceback.format_exception(error))
-        log.error("worker %s %s:\n%s", self._name, what, report.rstrip())
+    def report(self, error: BaseException) -> str:
+        """Tell the master why it is of no use."""
+        report = str(error) if isinstance(error, CorepoolError) else spell_traceback(error)
         self.intake.say(Kind.FAILED, report.encode(errors="replace")[-MAX_PAYLOAD:])
+        return report
 
     @property
     def listeners(self) -> list[ListenerInfo]:
@@ -223,7 +228,7 @@ class WorkerProcess:
             return
         self._failure = error
         if self._serves:  # else it fails to boot
-            self.report(error, "failed, and leaves")
+            log.error("worker %s failed, and leaves: %s", self._name, self.report(error))
             self._leave(self._pool.drain_timeout, moves=True)
 
     async def status(self) -> Mapping[str, object]:

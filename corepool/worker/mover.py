@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from corepool.ipc.frozen import fits
 from corepool.ipc.messages import MAX_FDS, MAX_PAYLOAD
+from corepool.ipc.scoreboard import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from corepool.ipc.scoreboard import Row
     from corepool.worker.connection import Connection
     from corepool.worker.intake import Intake
 
@@ -23,11 +25,23 @@ one core, the slowest answer to others takes 10 to 16 ms with 32 at once, 17 to 
 and 0.4 s (benchmarks/cases/move.py)."""
 
 
+_MOST_ON_THEIR_WAY = 128
+"""Connections that the master has not received yet. When it is short of descriptors it leaves them in the channel; of a
+worker that has ended it would have to take all at once, and the kernel drops what does not fit."""
+
+
 class Mover:
     """Moves what is idle."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Intake, row: Row) -> None:
         self._intake = intake
+        self._cells = row.cells
+        self._handed_back = 0
+
+    @property
+    def on_their_way(self) -> int:
+        """How many the master has not received yet."""
+        return self._handed_back - self._cells[Cell.TAKEN_BACK]
 
     def move(self, connections: Iterable[Connection], most: int = MOST_AT_ONCE) -> tuple[int, bool]:
         """Hand back as many of these as can go now, and `most` at the most.
@@ -35,6 +49,9 @@ class Mover:
         :returns: how many went; and whether others could have gone as well, had there been room or time.
         """
         moved = 0
+        most = min(most, _MOST_ON_THEIR_WAY - self.on_their_way)
+        if most <= 0:
+            return 0, True
         able = sorted((conn for conn in connections if conn.can_move and conn.is_idle), key=_listener)
         for _, group in groupby(able, key=_listener):
             count, is_over = self._move_of_listener(group, most - moved)
@@ -69,6 +86,7 @@ class Mover:
         """Send a batch. Nothing is polled or read between the freezing of a connection and its departure."""
         if batch and not self._intake.hand_back(batch[0].bound_index, records, [conn.fd for conn in batch]):
             return False
+        self._handed_back += len(batch)
         for conn in batch:
             conn.depart()
         return True

@@ -8,14 +8,14 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+from corepool.log import log_fd, reopen_logs
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up before the fork, for all workers
-
-_STDERR = 2
 
 ORPHAN_GRACE_S = 0.5
 """How long a worker may finish what it has begun when its master is gone."""
@@ -52,13 +52,15 @@ def detach_from_master(keep: Iterable[int], master_pid: int) -> None:
     signal.set_wakeup_fd(-1)
     for signum in EVENT_SIGNALS:
         signal.signal(signum, signal.SIG_DFL)
+    # The master sends it to those that boot, too: they would write into a file that was moved away, for ever.
+    signal.signal(signal.SIGUSR1, _reopen_logs)
     for signum in TERMINAL_SIGNALS:
         # A handler and not SIG_IGN, which programs that the worker starts would inherit.
         signal.signal(signum, _ignore)
     _close_all_but({0, 1, 2, *keep})
     die_with_master(master_pid)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    faulthandler.enable(file=_STDERR, all_threads=True)
+    faulthandler.enable(file=log_fd(), all_threads=True)
 
 
 def die_with_master(master_pid: int) -> None:
@@ -97,6 +99,11 @@ def _close_all_but(keep: set[int]) -> None:
             os.closerange(low, fd)
         low = fd + 1
     os.closerange(low, os.sysconf("SC_OPEN_MAX"))
+
+
+def _reopen_logs(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    """Do what the loop will do at this signal, as soon as it turns."""
+    reopen_logs()
 
 
 def _ignore(signum: int, frame: FrameType | None) -> None:

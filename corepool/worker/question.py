@@ -14,25 +14,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+_AGAIN_S = 1.0
+"""An answer takes a millisecond. One that takes so long is lost: the master, or this worker, had no descriptor left."""
+
+
 class StatusQuestion:
     """The question that is under way, if there is one, and who waits for the answer."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[Kind], bool]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[Kind], bool], again_s: float = _AGAIN_S) -> None:
         """Prepare.
 
         :param say: sends a message to the master; False: it can't be sent now.
+        :param again_s: after so many seconds without an answer it is asked again.
         """
         self._loop = loop
         self._say = say
+        self._again_s = again_s
+        self._again: asyncio.TimerHandle | None = None
         self._waiting: list[asyncio.Future[Mapping[str, object]]] = []
 
     async def ask(self) -> Mapping[str, object]:
-        """Wait for the answer. One that waits is asked for again, for a master that was stopped may have lost it.
+        """Wait for the answer, together with everybody who waits for it already.
 
         :raises OSError: EAGAIN: the master has not read its messages for a while.
         """
-        if not self._say(Kind.ASK_STATUS):
-            raise BlockingIOError(errno.EAGAIN, "it does not read its messages")
+        if not self._waiting:
+            if not self._say(Kind.ASK_STATUS):
+                raise BlockingIOError(errno.EAGAIN, "it does not read its messages")
+            self._ask_again_later()
         future: asyncio.Future[Mapping[str, object]] = self._loop.create_future()
         self._waiting.append(future)
         try:
@@ -40,6 +49,17 @@ class StatusQuestion:
         finally:
             if future in self._waiting:
                 self._waiting.remove(future)
+
+    def _ask_again_later(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+        self._again = self._loop.call_later(self._again_s, self._ask_again)
+
+    def _ask_again(self) -> None:
+        self._again = None
+        if self._waiting:
+            self._say(Kind.ASK_STATUS)
+            self._ask_again_later()
 
     def answered(self, fds: list[int]) -> None:
         """Give the answer, in a file, to everybody who waits; owns its descriptor."""

@@ -16,6 +16,7 @@ Three rules keep it right:
 
 from __future__ import annotations
 
+import logging
 import selectors
 import time
 from select import EPOLLIN, EPOLLOUT, epoll
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from _typeshed import FileDescriptorLike
+
+log = logging.getLogger(__name__)
 
 HandleT = TypeVar("HandleT")
 
@@ -44,10 +47,10 @@ class Source(Protocol):
         """Serve the events `mask`. May raise: `on_failure` is then called."""
 
     def on_failure(self) -> None:
-        """Deal with an exception of `on_event` (sys.exception()). Must not raise."""
+        """Deal with an exception of `on_event` or `flush` (sys.exception()). Must not raise."""
 
     def flush(self) -> None:
-        """Send what was buffered outside of `on_event`. Must not raise."""
+        """Send what was buffered outside of `on_event`. May raise, as `on_event`."""
 
 
 class Reactor(selectors.BaseSelector):
@@ -87,6 +90,11 @@ class Reactor(selectors.BaseSelector):
         del self._sources[fd]
         self._epoll.unregister(fd)
 
+    def discard(self, fd: int, source: Source) -> None:
+        """Watch `fd` no more, if it is watched for `source`."""
+        if self._sources.get(fd) is source:
+            self.remove(fd)
+
     def sources(self) -> list[Source]:
         """List what is watched, asyncio's own aside."""
         return list(self._sources.values())
@@ -108,7 +116,10 @@ class Reactor(selectors.BaseSelector):
         unsent = self.unsent[:]
         self.unsent.clear()  # in place: services hold the list
         for source in unsent:
-            source.flush()
+            try:
+                source.flush()
+            except HOOK_ERRORS:  # of a transport's stream
+                source.on_failure()
 
     # --- asyncio's side: selectors.BaseSelector
 
@@ -203,6 +214,8 @@ class Reactor(selectors.BaseSelector):
                 close(handle)
             except OSError:
                 pass  # close(2) has released the number whatever it says, EINTR and EIO included
+            except HOOK_ERRORS:
+                log.exception("a transport's stream can't be closed")
         self._to_close.clear()
 
 

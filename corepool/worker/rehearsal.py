@@ -32,7 +32,7 @@ _TIMES = 10
 def rehearse(configuration: Configuration) -> None:
     """Run what every worker runs first, but for the plugins' part. Leaves nothing behind.
 
-    Runs in: the master, before it handles signals; those that come meanwhile come afterwards.
+    Runs in: the master; signals that come meanwhile come afterwards.
     """
     scoreboard = Scoreboard(MAX_LISTENERS)
     everything = frozenset(each.listener.name for each in configuration.bound)
@@ -64,10 +64,12 @@ def rehearse(configuration: Configuration) -> None:
 def _signals_held() -> Iterator[None]:
     """Keep signals from coming, and from being handled otherwise afterwards."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    wakeup_fd = signal.set_wakeup_fd(-1)  # asyncio puts its own in the place, and nothing back
     handlers = {signum: signal.getsignal(signum) for signum in (*EVENT_SIGNALS, *TERMINAL_SIGNALS)}
     try:
         yield
     finally:
         for signum, handler in handlers.items():
             signal.signal(signum, handler)
+        signal.set_wakeup_fd(wakeup_fd, warn_on_full_buffer=False)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -222,21 +222,39 @@ class Service:
 
     def take_frozen(self, fd: int, record: bytes) -> None:
         """Go on with a connection of another worker, and own it."""
-        number = self._tally.received()
-        self._tally.moved_in(self.listener.index)
-        berth = 0
         try:
             frozen = Frozen.decode(record)
-            berth = frozen.berth
+        except ValueError as error:  # a master of another version has frozen it
+            self._take_moved()
+            self._lose(fd, 0, None, error)
+            return
+        berth = frozen.berth
+        # Before it is acknowledged: killed from there on, it is as idle as it was, until its first hook runs.
+        if berth and not frozen.is_lost and self.berths.write(berth, record):
+            self.berths.statuses[berth] = Status.IDLE
+        number = self._take_moved()
+        conn: Connection | None = None
+        try:
             conn = self._make(fd, number, berth)
             if frozen.is_lost:
                 self._unmet.add(conn.id)
                 conn.mourn()
             else:
                 conn.thaw(frozen)
-        except (OSError, ValueError) as error:  # ValueError: a master of another version has frozen it
-            self._complaint.warn("connection lost listener=%s: it can't be gone on with: %s", self.listener.name, error)
-            self._drop(fd, berth)
+        except OSError as error:
+            self._lose(fd, berth, conn, error)
+        except HOOK_ERRORS:
+            log.exception("connection lost listener=%s", self.listener.name)
+            self._drop(fd, berth, conn)
+
+    def _take_moved(self) -> int:
+        number = self._tally.received()
+        self._tally.moved_in(self.listener.index)
+        return number
+
+    def _lose(self, fd: int, berth: int, conn: Connection | None, error: Exception) -> None:
+        self._complaint.warn("connection lost listener=%s: it can't be restored: %s", self.listener.name, error)
+        self._drop(fd, berth, conn)
 
     def thaw(self, conn: Connection, states: Sequence[State]) -> None:
         """Have its plugins go on with a connection, or close it, for they can't."""
@@ -262,15 +280,17 @@ class Service:
 
     def _begin(self, fd: int, number: int, berth: int) -> None:
         self._tally.began(self.listener.index)
+        conn: Connection | None = None
         try:
-            self._make(fd, number, berth).begin()
+            conn = self._make(fd, number, berth)
+            conn.begin()
         except OSError as error:
             # The peer is gone already, or epoll's watches are used up.
             log.warning("connection refused listener=%s reason=%s", self.listener.name, error)
-            self._drop(fd, berth)
+            self._drop(fd, berth, conn)
         except HOOK_ERRORS:
             log.exception("connection refused listener=%s: its transport failed", self.listener.name)
-            self._drop(fd, berth)
+            self._drop(fd, berth, conn)
 
     def release(self, conn: Connection, handle: Handle, reason: CloseReason, *, ended: bool) -> None:
         """Deal with a connection that has just left epoll: tell its hooks, count it, close its handle.
@@ -328,11 +348,14 @@ class Service:
         except OSError:
             return Address("unknown")
 
-    def _drop(self, fd: int, berth: int) -> None:
+    def _drop(self, fd: int, berth: int, conn: Connection | None) -> None:
         self._tally.ended(self.listener.index)
         if berth:
             self.berths.statuses[berth] = Status.CLOSED
-        os.close(fd)
+        if conn is None:
+            os.close(fd)
+        else:
+            conn.give_up()  # a stream, if it is one, owns the descriptor
 
     def end_output(self, handle: Handle) -> None:
         """Tell the peer that nothing more comes."""

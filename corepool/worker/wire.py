@@ -11,10 +11,8 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any, Protocol
 
-from corepool.spec.transport import Transport
-
 if TYPE_CHECKING:
-    from corepool.spec.transport import ByteStream
+    from corepool.spec.transport import ByteStream, Transport
     from corepool.worker.filesegment import FileSegment
 
 Handle = Any
@@ -51,9 +49,7 @@ class Wire(Protocol):
 
 def wire_of(transport: Transport, family: int) -> Wire:
     """Give the wire that fits a transport's sockets."""
-    if type(transport).wrap is Transport.wrap:
-        return DescriptorWire(family)
-    return StreamWire(transport, family)
+    return StreamWire(transport, family) if transport.wraps else DescriptorWire(family)
 
 
 class DescriptorWire:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from corepool.spec.durations import format_duration
+from corepool.spec.sizes import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 _DURATION = 'a duration: `"30s"`'
+_SIZE = 'a size: `"64MiB"`'
 
 UNITS = """\
 Durations are written `"250ms"`, `"30s"`, `"5m"`, `"1h"`, or as seconds; sizes `"512KiB"`, `"64MiB"`, `"2GiB"`, or as
@@ -46,14 +48,16 @@ def _rows(schema: Schema) -> Iterator[tuple[str, str, str, str]]:
     required = schema.get("required", [])
     for key, its in schema.get("properties", {}).items():
         words = _words(its, definitions)
-        default = "required" if key in required else _written(its.get("default"), is_duration=words == _DURATION)
+        default = "required" if key in required else _written(its.get("default"), words)
         yield f"`{key}`", words, default, " ".join(its.get("description", "").split())
 
 
-def _written(default: object, *, is_duration: bool) -> str:
+def _written(default: object, words: str) -> str:
     match default:
-        case float() if is_duration:
+        case float() if words == _DURATION:
             return f'`"{format_duration(default)}"`'
+        case int() if words == _SIZE:
+            return f"`{json.dumps(format_size(default))}`"
         case None:
             return "unset"
         case {} | []:
@@ -76,7 +80,7 @@ def _words(schema: Schema, definitions: Mapping[str, Schema]) -> str:
         case {"anyOf": [{"type": "string"}, {"type": "number"}]}:
             return _DURATION
         case {"anyOf": [{"type": "string"}, {"type": "integer"}]}:
-            return 'a size: `"64MiB"`'
+            return _SIZE
         case {"anyOf": [*several]}:
             words = [_words(each, definitions) for each in several if each.get("type") != "null"]
             return " or ".join(dict.fromkeys(words))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from corepool import Connection, Worker
+
+log = logging.getLogger(__name__)
 
 _IDLE_S = 30.0
 _TEXT = "text/plain; charset=utf-8"
@@ -64,7 +67,7 @@ class Admin:
         reader = conn.session
         reader.feed(conn.recv())
         if reader.is_wrong:
-            conn.send(_response("400 Bad Request", _TEXT, b"not a request that is answered here\n", closes=True))
+            conn.send(_response("400 Bad Request", _TEXT, b"bad request\n", closes=True))
             conn.close()
         elif not conn.busy:
             self._serve_next(conn)
@@ -80,7 +83,16 @@ class Admin:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, conn: Connection[RequestReader], method: str, path: str, keeps: bool) -> None:  # noqa: FBT001
-        status, kind, content = await self._answer(method, path)
+        try:
+            status, kind, content = await self._answer(method, path)
+        except Exception:
+            # A master of another version, which `control` may name, has another status.
+            log.exception("%s failed", path)
+            status, kind, content = (
+                "500 Internal Server Error",
+                _TEXT,
+                b"internal error; the log of corepool has more\n",
+            )
         conn.send(_response(status, kind, content, closes=not keeps, bodyless=method == "HEAD"))
         conn.busy = False
         if not keeps:
@@ -92,7 +104,7 @@ class Admin:
         if method not in {"GET", "HEAD"}:
             return "405 Method Not Allowed", _TEXT, b"GET and HEAD are answered\n"
         if path not in {"/livez", "/readyz", "/status", "/metrics"}:
-            return "404 Not Found", _TEXT, b"there are /livez, /readyz, /status and /metrics\n"
+            return "404 Not Found", _TEXT, b"try /livez, /readyz, /status or /metrics\n"
         try:
             told = await asyncio.wait_for(self._ask(), self._options.timeout)
         except TimeoutError:

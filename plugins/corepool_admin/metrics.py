@@ -22,7 +22,7 @@ _TOTALS = {
     "redispatched": "Connections that were handed to another worker, for theirs had not taken them.",
     "moved": "Connections that went on in another worker.",
     "survived": "Connections that outlived a crash of their worker.",
-    "farewelled": "Connections that were told farewell after a crash of their worker.",
+    "farewelled": "Connections that were sent an error after a crash of their worker.",
     "refused": "Connections that came from another worker, which theirs could not go on with.",
 }
 _OF_WORKERS = {
@@ -32,8 +32,8 @@ _OF_WORKERS = {
     "threads": ("corepool_worker_threads", "Threads that plugins of a worker have.", 1.0),
     "threads_busy": ("corepool_worker_threads_busy", "Threads that serve a connection or a request.", 1.0),
     "threads_waiting": ("corepool_worker_threads_waiting", "Connections or requests that wait for a thread.", 1.0),
-    "uptime": ("corepool_worker_uptime_seconds", "How long a worker has been there.", 1.0),
-    "generation": ("corepool_worker_generation", "The reload that a worker came with.", 1.0),
+    "uptime": ("corepool_worker_uptime_seconds", "How long a worker has been running.", 1.0),
+    "generation": ("corepool_worker_generation", "Configuration generation of the worker.", 1.0),
 }
 
 

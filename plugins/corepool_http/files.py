@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from urllib.parse import quote
 
+from corepool import SetupError
 from corepool_http.responses import reason_of
 
 if TYPE_CHECKING:
@@ -59,13 +60,13 @@ class Files:
     def __init__(self, service: Service) -> None:
         """Take the folder of the options.
 
-        :raises NotADirectoryError: there is none of that name any more.
+        :raises SetupError: there is none of that name any more.
         """
         options = service.options
         self._heads = service.heads
         self._root = Path(options.root).resolve()
         if not self._root.is_dir():
-            raise NotADirectoryError(f"root = {options.root!r}: {self._root} is no folder")
+            raise SetupError(f"root = {options.root!r}: {self._root} is no folder")
         self._index = options.index
         self._lists = options.listing
         self._follows = options.follow_links

@@ -6,7 +6,7 @@ import os
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from corepool import Duration, DurationOrOff, Options, Size, SizeOrOff
 
@@ -17,10 +17,6 @@ def _is_there(root: str) -> str:
     if root and not os.path.isdir(root):  # noqa: PTH112  # pathlib raises what isn't allowed to be looked at
         raise ValueError("there is no such folder")
     return root
-
-
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value  # `-o KEY=VALUE`, given once
 
 
 class HttpOptions(Options):
@@ -44,7 +40,7 @@ class HttpOptions(Options):
     root: Annotated[str, AfterValidator(_is_there)] = ""
     """Without `target`: the folder whose files are served."""
 
-    index: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ("index.html",)
+    index: tuple[str, ...] = ("index.html",)
     """Files that stand for their folder."""
 
     listing: bool = False
@@ -77,7 +73,7 @@ class HttpOptions(Options):
     root_path: str = ""
     """Where the application is mounted: SCRIPT_NAME, `root_path`."""
 
-    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_as_list)] = ()
+    trusted_proxies: tuple[Network, ...] = ()
     """Who may say whom it forwards for: networks, "unix", "*"."""
 
     access_log: Literal["off", "common", "combined", "json"] = "off"

@@ -15,14 +15,14 @@ import sys
 import threading
 from asyncio import _set_running_loop
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from corepool.streams import Mailbox, Threads
 from corepool_http.responses import ResponseError
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
@@ -42,8 +42,6 @@ _IN_MEMORY = 512 * 1024
 
 _PIECES_PER_TURN = 16
 """Pieces of a response that are sent before the others have their turn."""
-
-_SATURATION_LOG_INTERVAL_S = 1.0
 
 
 class FileWrapper:
@@ -70,11 +68,9 @@ class Wsgi:
         self._loop = service.worker.loop
         self.heads = service.heads
         self._names: dict[bytes, str] = {}
-        self._threads = ThreadPoolExecutor(options.threads, "wsgi") if options.threads else None
-        self._most_threads = options.threads
-        self._in_threads = 0
-        self._gauge = service.worker.gauge_threads(options.threads)
-        self._saturation_logged_s = -_SATURATION_LOG_INTERVAL_S
+        self._mailbox = Mailbox(self._loop)
+        gauge = service.worker.gauge_threads(options.threads)
+        self._threads = Threads("http", self._mailbox, gauge) if options.threads else None
         self._base: dict[str, Any] = {
             "wsgi.version": (1, 0),
             "wsgi.errors": sys.stderr,
@@ -93,14 +89,14 @@ class Wsgi:
         if body is None:
             self._begin(exchange, io.BytesIO())
         elif exchange.request.expects_continue and self._threads is not None:
-            self._begin(exchange, StreamedInput(exchange, self._loop))
+            self._begin(exchange, StreamedInput(exchange, self._mailbox))
         else:
             exchange.want_body()
             Reception(exchange, self._begin)
 
     def close(self) -> None:
         if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads.stop(0)
 
     def _begin(self, exchange: Exchange, content: io.IOBase) -> None:
         environ = self._environ(exchange, content)
@@ -112,26 +108,8 @@ class Wsgi:
             finally:
                 _set_running_loop(self._loop)
             return
-        self._count(1)
-        if self._in_threads > self._most_threads:
-            self._log_saturation(exchange)
-        thread_run = ThreadRun(exchange, self.heads, self._loop)
-        done = self._threads.submit(thread_run.call, self._application, environ)
-        done.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._thread_ended))
-
-    def _thread_ended(self) -> None:
-        self._count(-1)
-
-    def _count(self, change: int) -> None:
-        self._in_threads += change
-        self._gauge.busy = min(self._in_threads, self._most_threads)
-        self._gauge.waiting = self._in_threads - self._gauge.busy
-
-    def _log_saturation(self, exchange: Exchange) -> None:
-        if exchange.began_s - self._saturation_logged_s >= _SATURATION_LOG_INTERVAL_S:
-            self._saturation_logged_s = exchange.began_s
-            waiting = self._in_threads - self._most_threads
-            log.warning("every thread is busy threads=%d waiting=%d", self._most_threads, waiting)
+        thread_run = ThreadRun(exchange, self.heads, self._mailbox)
+        self._threads.submit(partial(thread_run.call, self._application, environ))
 
     def _environ(self, exchange: Exchange, content: io.IOBase) -> dict[str, Any]:
         request, session = exchange.request, exchange.session
@@ -244,9 +222,9 @@ class Reception:
 class StreamedInput(io.RawIOBase):
     """wsgi.input of a request whose content is received when the application reads it. For threads."""
 
-    def __init__(self, exchange: Exchange, loop: AbstractEventLoop) -> None:
+    def __init__(self, exchange: Exchange, mailbox: Mailbox) -> None:
         self._exchange = exchange
-        self._loop = loop
+        self._mailbox = mailbox
         self._arrived = threading.Condition()
         self._pieces: deque[bytes] = deque()
         self._is_over = False
@@ -259,7 +237,7 @@ class StreamedInput(io.RawIOBase):
         with self._arrived:
             if not self._is_asked_for:
                 self._is_asked_for = True
-                self._loop.call_soon_threadsafe(self._ask)
+                self._mailbox.post(self._ask)
             while not self._pieces and not self._is_over:
                 self._arrived.wait()
             if not self._pieces:
@@ -270,7 +248,7 @@ class StreamedInput(io.RawIOBase):
             if size < len(piece):
                 self._pieces.appendleft(piece[size:])
             elif not self._pieces:
-                self._loop.call_soon_threadsafe(self._ask)
+                self._mailbox.post(self._ask)
             return size
 
     def _ask(self) -> None:
@@ -349,7 +327,7 @@ class InlineRun(Run):
             _close(result)
             exchange.fail_badly(error)
             return
-        except (Exception, SystemExit):  # which would end the worker
+        except BaseException:  # SystemExit and CancelledError would end the worker
             log.exception("%s failed", exchange.describe())
             _close(result)
             exchange.fail()
@@ -381,7 +359,7 @@ class InlineRun(Run):
             except ResponseError as error:
                 end()
                 exchange.fail_badly(error)
-            except (Exception, SystemExit):
+            except BaseException:
                 log.exception("%s failed", exchange.describe())
                 end()
                 exchange.fail()
@@ -430,16 +408,19 @@ class InlineRun(Run):
 class ThreadRun(Run):
     """A call in a thread; everything that touches the connection is done by the loop."""
 
-    def __init__(self, exchange: Exchange, heads: Heads, loop: AbstractEventLoop) -> None:
+    def __init__(self, exchange: Exchange, heads: Heads, mailbox: Mailbox) -> None:
         super().__init__(exchange, heads)
-        self._loop = loop
+        self._mailbox = mailbox
         self._may_send = threading.Event()
         self._may_send.set()
 
     def call(self, application: Application, environ: dict[str, Any]) -> None:
         exchange = self._exchange
+        content = environ["wsgi.input"]  # ours: a middleware may put another in its place
         result: Any = None
         try:
+            if self._exchange.ended:
+                return  # the client has gone while its request waited for a thread
             result = application(environ, self._start_response)
             kind = type(result)
             if not self._is_head_sent and (kind is list or kind is tuple) and len(result) == 1:
@@ -460,7 +441,7 @@ class ThreadRun(Run):
             self._post(exchange.finish)
         except ResponseError as error:
             self._post(exchange.fail_badly, error)
-        except (Exception, SystemExit):
+        except BaseException:
             if not exchange.ended:
                 log.exception("%s failed", exchange.describe())
             self._post(exchange.fail)
@@ -469,9 +450,7 @@ class ThreadRun(Run):
                 _close(result)
             except Exception:
                 log.exception("%s failed in close()", exchange.describe())
-            content = environ.get("wsgi.input")
-            if content is not None:
-                content.close()
+            content.close()
 
     def _write(self, data: bytes) -> None:
         if not self._is_head_sent:
@@ -505,7 +484,7 @@ class ThreadRun(Run):
             finally:
                 sent.set()
 
-        self._loop.call_soon_threadsafe(send)
+        self._mailbox.post(send)
         sent.wait()  # the file must not be closed before its descriptor is duplicated
 
     def _transmit(self, head: Head, wrapper: FileWrapper, offset: int, count: int) -> None:
@@ -514,7 +493,7 @@ class ThreadRun(Run):
         self._exchange.finish()
 
     def _post(self, call: Callable[..., None], *values: Any) -> None:
-        self._loop.call_soon_threadsafe(self._guarded, call, *values)
+        self._mailbox.post(lambda: self._guarded(call, *values))
 
     def _guarded(self, call: Callable[..., None], *values: Any) -> None:
         """Do in the loop what the thread wants done, unless the client has gone."""

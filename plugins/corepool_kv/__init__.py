@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from corepool import hookimpl
 from corepool_kv.options import KvOptions
 from corepool_kv.server import Server
-from corepool_kv.stores import GROUP, Store, StoreError
+from corepool_kv.stores import Store, StoreError, make_store
 
 if TYPE_CHECKING:
     from corepool import CloseReason, Connection, PoolInfo, Worker
@@ -22,15 +21,15 @@ class Kv:
 
     Options = KvOptions
 
+    counts_requests = True
+
     try_it = "printf 'SET greeting hello\\nGET greeting\\n' | nc -N {host} {port}"
 
     def __init__(self, options: KvOptions) -> None:
-        """Choose the store; nothing is opened yet.
-
-        :raises StoreError: there is no such store.
-        """
+        """Choose the store; nothing is opened yet."""
         self._options = options
-        self._store = _make_store(options)
+        self._store = make_store(options)
+        self.max_workers = self._store.max_workers
         self._server: Server
 
     @hookimpl
@@ -76,14 +75,3 @@ class Kv:
     @hookimpl
     def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:  # noqa: ARG002
         self._server.end(conn.session)
-
-
-def _make_store(options: KvOptions) -> Store:
-    name, colon, where = options.store.partition(":")
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if not colon or name not in found:
-        known = ", ".join(f"{each}:" for each in sorted(found))
-        raise StoreError(f"store = {options.store!r}: expected NAME:PLACE with one of {known}")
-    make = found[name].load()
-    store: Store = make(where, options)
-    return store

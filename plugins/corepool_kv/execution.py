@@ -85,9 +85,11 @@ class Execution:
         self._thread = ThreadPoolExecutor(1, "kv-commit") if store.commits_are_slow else None
         self._in_flight: Future[list[Outcome] | StoreError] | None = None
         self._failure_logged_s = -1.0
+        self._is_closed = False
 
     def close(self) -> None:
-        """Wait for the transaction that is being committed."""
+        """Wait for the transaction that is being committed. What waits behind it is of clients that have gone."""
+        self._is_closed = True
         if self._thread is not None:
             self._thread.shutdown()
 
@@ -143,7 +145,7 @@ class Execution:
         self._run_batches()
 
     def _run_batches(self) -> None:
-        while self._batches and self._in_flight is None:
+        while self._batches and self._in_flight is None and not self._is_closed:
             batch = self._batches.popleft()
             if self._thread is None:
                 self._settle(batch, self._attempt(batch))

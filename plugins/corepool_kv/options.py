@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, field_validator, model_validator
 
 from corepool import Options, Size
+from corepool_kv.secret_file import read_secret
+from corepool_kv.stores import StoreError, find_store, make_store
+
+_LONGEST_PASSWORD = 8192  # more would not fit into an AUTH of somebody who has not said it yet
+
+
+def _readable(path: str) -> str:
+    read_secret(path)
+    return path
 
 
 class KvOptions(Options):
@@ -23,8 +32,11 @@ class KvOptions(Options):
     max_bytes: Annotated[Size, Field(ge=1 << 20)] = 1 << 40
     """How large the store may grow, in bytes."""
 
-    password: str = ""
+    password: SecretStr = SecretStr("")
     """What clients must say in AUTH before anything else; empty: nothing."""
+
+    password_file: Annotated[str, AfterValidator(_readable)] | None = None
+    """A file with the password, which not everybody may read; a line break at its end is not part of it."""
 
     max_line: Annotated[Size, Field(ge=64)] = 65_536
     """Bytes of an inline command (redis: 64 KiB)."""
@@ -37,3 +49,36 @@ class KvOptions(Options):
 
     max_reply: Annotated[Size, Field(ge=1024)] = 64 * 1024 * 1024
     """Bytes of one reply to MGET, KEYS or EXEC; what would be longer is an error."""
+
+    _expected: SecretStr = PrivateAttr(SecretStr(""))
+
+    @property
+    def expected(self) -> bytes:
+        """What clients must say, wherever it comes from. Read once, when these options were made: at each reload."""
+        return self._expected.get_secret_value().encode(errors="surrogateescape")
+
+    @field_validator("store")
+    @classmethod
+    def _is_known(cls, store: str) -> str:
+        find_store(store)
+        return store
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> Self:
+        if "store" in self.model_fields_set:
+            try:
+                make_store(self)
+            except StoreError as error:
+                raise ValueError(str(error)) from None
+        return self
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        self._expected = self.password
+        if self.password_file is not None:
+            if self.password.get_secret_value():
+                raise ValueError("`password` and `password_file`: one of them says it")
+            self._expected = SecretStr(read_secret(self.password_file))
+        if len(self.expected) > _LONGEST_PASSWORD:
+            raise ValueError(f"the password has more than {_LONGEST_PASSWORD} bytes")
+        return self

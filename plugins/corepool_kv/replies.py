@@ -73,6 +73,10 @@ def size_of(reply: Reply) -> int:
     match reply:
         case bytes() | str():
             return _ITEM_BYTES + len(reply)
+        case Error():
+            return _ITEM_BYTES + len(str(reply))
+        case Verbatim():
+            return _ITEM_BYTES + len(reply.text)
         case Sequence():
             return _ITEM_BYTES + sum(map(size_of, reply))
         case Mapping():

@@ -10,7 +10,7 @@ kept until it has all become requests, and whatever it should not see or could n
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import hiredis
 
@@ -22,6 +22,10 @@ _LONG_INPUT = 16_384
 
 _KEPT_BYTES = 1 << 20
 """More is not kept for requests that are complete already."""
+
+_STRANGERS_WORDS = 10
+_STRANGERS_BYTES = 16_384
+"""Of a request before AUTH (redis: as many)."""
 
 _LONGEST_HEADER = 32
 _INTEGER = re.compile(rb"-?[0-9]{1,19}")
@@ -42,17 +46,41 @@ class ProtocolError(Exception):
     """What was received is no request; `str()` is what Redis says after "Protocol error: "."""
 
 
+class RequestLimits(NamedTuple):
+    """What a request may be: bytes of a line, words, bytes of them; and how one that is larger is called."""
+
+    line: int
+    words: int
+    size: int
+    fault: str
+
+    @classmethod
+    def of(cls, options: KvOptions, *, is_trusted: bool) -> RequestLimits:
+        """Give those of the options; to who has not said the password, what AUTH and HELLO take (CVE-2021-32675)."""
+        if is_trusted:
+            return cls(options.max_line, options.max_arguments, options.max_request, "invalid")
+        words, size = min(_STRANGERS_WORDS, options.max_arguments), min(_STRANGERS_BYTES, options.max_request)
+        return cls(options.max_line, words, size, "unauthenticated")
+
+
 class RequestReader:
     """Cuts one connection's input into requests."""
 
-    def __init__(self, options: KvOptions) -> None:
+    def __init__(self, options: KvOptions, *, is_trusted: bool = True) -> None:
+        """Begin.
+
+        :param is_trusted: False: until `trust` the limits are those of strangers, and kept to by each byte: hiredis
+            would only be asked for a request when all of it is there.
+        """
+        self._options = options
+        self._is_trusted = is_trusted
         self._max_request = options.max_request
         # Lists are made of arrays and of pushes; other types have room made as their elements come.
         digits = len(str(options.max_arguments))
         self._announces_many = re.compile(rb"\*[0-9]{%d}" % digits).search
         self._pushes_many = re.compile(rb">[0-9]{%d}" % digits).search
         self._hiredis = hiredis.Reader()
-        self._careful = CarefulReader(options)
+        self._careful = CarefulReader(RequestLimits.of(options, is_trusted=is_trusted))
         self._kept: list[bytes] = []
         """What hiredis was fed, since the last time when it had all become requests."""
         self._kept_bytes = 0
@@ -65,13 +93,18 @@ class RequestReader:
         """True between requests: nothing that was received waits."""
         return not self._kept and not self._next_input and self._careful.is_empty
 
+    def trust(self) -> None:
+        """Read on by the limits of the options."""
+        self._is_trusted = True
+        self._careful.limits = RequestLimits.of(self._options, is_trusted=True)
+
     def feed(self, data: bytes) -> None:
         """Take what was received."""
         if self._next_input:
             self._next_input += data
         elif self._kept:
             self._feed(data, after=b"".join(self._kept[-_LONGEST_HEADER:])[-_LONGEST_HEADER:])
-        elif self._careful.is_empty and data[:1] == b"*":
+        elif self._careful.is_empty and data[:1] == b"*" and self._is_trusted:
             self._feed(data)
         else:
             self._careful.feed(data)
@@ -148,8 +181,8 @@ class RequestReader:
 class CarefulReader:
     """Cuts input into requests, lines and arrays, and says what is wrong with it in Redis's words."""
 
-    def __init__(self, options: KvOptions) -> None:
-        self._options = options
+    def __init__(self, limits: RequestLimits) -> None:
+        self.limits = limits
         self._data = bytearray()
         self._words: list[bytes] = []
         self._missing = 0
@@ -180,7 +213,7 @@ class CarefulReader:
 
     def _next_array(self) -> list[bytes] | None:
         if not self._missing:
-            count = self._next_header("invalid multibulk length", self._options.max_arguments)
+            count = self._next_header("multibulk length", self.limits.words)
             if count is None or count <= 0:
                 return None if count is None else []
             self._missing = count
@@ -195,15 +228,15 @@ class CarefulReader:
         if self._length < 0:
             if self._data and self._data[0] != 0x24:
                 raise ProtocolError(f"expected '$', got {chr(self._data[0])!r}")
-            length = self._next_header("invalid bulk length", self._options.max_request)
+            length = self._next_header("bulk length", self.limits.size)
             if length is None:
                 return False
             if length < 0:
                 raise ProtocolError("invalid bulk length")
             self._length = length
             self._size += length
-            if self._size > self._options.max_request:
-                raise ProtocolError(f"request of more than {self._options.max_request} bytes")
+            if self._size > self.limits.size:
+                raise ProtocolError(f"request of more than {self.limits.size} bytes")
         if len(self._data) < self._length + 2:
             return False
         self._words.append(bytes(self._data[: self._length]))
@@ -212,22 +245,24 @@ class CarefulReader:
         self._missing -= 1
         return True
 
-    def _next_header(self, fault: str, most: int) -> int | None:
-        end = self._data.find(b"\r\n", 0, self._options.max_line)
+    def _next_header(self, what: str, most: int) -> int | None:
+        end = self._data.find(b"\r\n", 0, self.limits.line)
         if end < 0:
-            if len(self._data) >= self._options.max_line:
-                raise ProtocolError(fault)
+            if len(self._data) >= self.limits.line:
+                raise ProtocolError(f"invalid {what}")
             return None
         number = bytes(self._data[1:end])
-        if not _INTEGER.fullmatch(number) or int(number) > most:
-            raise ProtocolError(fault)
+        if not _INTEGER.fullmatch(number):
+            raise ProtocolError(f"invalid {what}")
+        if int(number) > most:
+            raise ProtocolError(f"{self.limits.fault} {what}")
         del self._data[: end + 2]
         return int(number)
 
     def _next_line(self) -> list[bytes] | None:
-        end = self._data.find(b"\n", 0, self._options.max_line + 1)
+        end = self._data.find(b"\n", 0, self.limits.line + 1)
         if end < 0:
-            if len(self._data) > self._options.max_line:
+            if len(self._data) > self.limits.line:
                 raise ProtocolError("too big inline request")
             return None
         line = bytes(self._data[:end])

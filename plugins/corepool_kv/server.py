@@ -9,9 +9,9 @@ import time
 from typing import TYPE_CHECKING
 
 from corepool_kv.execution import AbandonedError, Execution
-from corepool_kv.replies import OK, Error, NullArray, encode
-from corepool_kv.requests import ProtocolError, RequestReader
-from corepool_kv.session import Session
+from corepool_kv.replies import OK, Error, NullArray, encode, size_of
+from corepool_kv.requests import ProtocolError
+from corepool_kv.session import Session, Watched, size_in_memory
 from corepool_kv.sweeper import Sweeper
 from corepool_kv.table import BY_SPELLING, COMMANDS
 
@@ -34,8 +34,8 @@ _REPLY_BYTES = 262_144
 _MOST_WAITING = 1000
 """Commands of one session that may wait for a transaction."""
 
-_MOST_WATCHED = 10_000
-"""Keys that one session may watch."""
+_MOST_WAITING_BYTES = 1 << 20
+"""Bytes of them, the last one aside. So much is a transaction's worth of work; a pipeline loses nothing by it."""
 
 _SHOWN_ARGUMENTS = 128
 
@@ -54,6 +54,7 @@ class Server:
         :raises StoreError: it can't be opened.
         """
         self.options = options
+        self.password = options.expected
         self.pid = os.getpid()
         self.slot = worker.slot
         self.began_s = time.monotonic()
@@ -61,6 +62,7 @@ class Server:
         self.connections = 0
         self.commands_run = 0
         self._numbers = itertools.count(1)
+        self._worker = worker
         self._store = store
         store.open(worker.workers)
         self._execution = Execution(store, options, worker)
@@ -85,9 +87,8 @@ class Server:
         self.connections += 1
         # Unlike those of any other worker.
         number = self.pid << 32 | next(self._numbers)
-        reader = RequestReader(self.options)
-        authenticated = not self.options.password
-        conn.session = self.sessions[number] = Session(self, conn, number, reader, authenticated=authenticated)
+        authenticated = not self.password
+        conn.session = self.sessions[number] = Session(self, conn, number, authenticated=authenticated)
 
     def resume(self, conn: Connection[Session], state: bytes) -> None:
         """Go on with a client of another worker, which keeps its number.
@@ -95,13 +96,18 @@ class Server:
         :raises ValueError: the state is none.
         """
         conn.half_open = True
-        session = Session.thaw(self, conn, RequestReader(self.options), state)
-        session.needs_password = bool(self.options.password)
+        session = Session.thaw(self, conn, state)
+        session.needs_password = bool(self.password)
         conn.session = self.sessions[session.number] = session
 
     def end(self, session: Session) -> None:
-        """Forget a client."""
+        """Forget a client, with what it has waiting: that was never acknowledged.
+
+        Else one that connects again and again would have any amount wait, for no limit counts it any more.
+        """
         self.sessions.pop(session.number, None)
+        session.waiting.clear()
+        session.ending = True
 
     def receive(self, session: Session) -> None:
         """Serve what has arrived."""
@@ -131,7 +137,7 @@ class Server:
                 served += 1
                 reply = self._serve(session, request)
                 if reply is None:
-                    if len(session.waiting) >= _MOST_WAITING:
+                    if len(session.waiting) >= _MOST_WAITING or session.waiting_bytes >= _MOST_WAITING_BYTES:
                         self._stall(session)
                         break
                     continue
@@ -149,6 +155,7 @@ class Server:
             out.clear()
             self._refuse(session, error)
         self.commands_run += served
+        self._worker.requests += served
         if out:
             conn.send(out[0] if len(out) == 1 else b"".join(out))
         self._execution.end_event()
@@ -161,7 +168,9 @@ class Server:
     def answer(self, session: Session, replies: bytes) -> None:
         """Send what has waited for a commit, and go on with what had to wait for that."""
         session.conn.send(replies)
-        session.conn.busy = bool(session.waiting)
+        if not session.waiting:
+            session.conn.busy = False
+            session.waiting_bytes = 0
         self.go_on(session)
 
     def go_on(self, session: Session) -> None:
@@ -213,14 +222,21 @@ class Server:
             return self._reply(session, self._run_on_session(session, command, args))
         return self._run(session, lambda db, args: self._run_queued(session, command, args, db), args, writes=False)
 
-    def _run(self, session: Session, work: Work, args: list[bytes], *, writes: bool) -> bytes | None:
+    def _run(
+        self, session: Session, work: Work, args: list[bytes], *, writes: bool, held_bytes: int = 0
+    ) -> bytes | None:
         if writes or session.waiting:
-            self._submit(session, work, args)
+            self._submit(session, work, args, held_bytes)
             return None
         return encode(self._execution.read(work, args), session.resp3)
 
-    def _submit(self, session: Session, work: Work, args: list[bytes]) -> None:
+    def _submit(self, session: Session, work: Work, args: list[bytes], held_bytes: int = 0) -> None:
+        """Have a command run in a transaction.
+
+        :param held_bytes: what `work` itself keeps until then.
+        """
         session.conn.busy = True
+        session.waiting_bytes += size_in_memory(args) + held_bytes
         self._execution.submit(session, (work, args, session.resp3))
 
     def _queue(self, session: Session, command: Command, args: list[bytes]) -> bytes | None:
@@ -232,7 +248,7 @@ class Server:
     def _reply(self, session: Session, reply: Reply) -> bytes | None:
         """Encode a reply that needs no data, or put it behind those that wait."""
         if session.waiting:
-            self._submit(session, lambda *_: reply, [])
+            self._submit(session, lambda *_: reply, [], size_of(reply))
             return None
         return encode(reply, session.resp3)
 
@@ -261,19 +277,23 @@ class Server:
             case b"watch":
                 if session.queue is not None:
                     return self._reply(session, Error("ERR WATCH inside MULTI is not allowed"))
-                if len(session.watched) + len(args) > _MOST_WATCHED:
-                    return self._reply(session, Error(f"ERR more than {_MOST_WATCHED} watched keys"))
-                return self._run(session, lambda db, keys: _watch(session, db, keys), args, writes=False)
+                watched = session.watched  # and not what the session has when this is run, which may be after EXEC
+                return self._run(session, lambda db, keys: self._watch(watched, db, keys), args, writes=False)
             case b"unwatch":
                 if session.queue is not None:
                     return self._queue(session, command, args)
-                session.watched = {}
+                session.watched = Watched()
                 return self._reply(session, OK)
             case _:
                 return self._execute(session)
 
+    def _watch(self, watched: Watched, db: Keyspace, keys: list[bytes]) -> Reply:
+        watched.add(db, keys, self.options.max_request)
+        return OK
+
     def _execute(self, session: Session) -> bytes | None:
         queue, watched, is_broken = session.queue, session.watched, session.queue_is_broken
+        queued_bytes = session.queued_bytes
         if queue is None:
             return self._reply(session, Error("ERR EXEC without MULTI"))
         session.leave_transaction()
@@ -281,14 +301,15 @@ class Server:
             return self._reply(session, Error("EXECABORT Transaction discarded because of previous errors."))
 
         def work(db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001
-            if any(db.version(key) != version for key, version in watched.items()):
+            if any(db.version(key) != version for key, version in watched.versions.items()):
                 return NullArray()
             try:
                 return db.gather(self._run_queued(session, command, args, db) for command, args in queue)
             except Error as error:
                 raise AbandonedError(str(error)) from None  # some of them have run
 
-        return self._run(session, work, [], writes=any(command.writes for command, _ in queue))
+        writes = any(command.writes for command, _ in queue)
+        return self._run(session, work, [], writes=writes, held_bytes=queued_bytes)
 
     def _run_queued(self, session: Session, command: Command, args: list[bytes], db: Keyspace) -> Reply:
         try:
@@ -307,12 +328,6 @@ class Server:
     def _maintain(self) -> None:
         self._store.maintain()
         self._maintaining = self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
-
-
-def _watch(session: Session, db: Keyspace, keys: list[bytes]) -> Reply:
-    for key in keys:
-        session.watched.setdefault(key, db.version(key))
-    return OK
 
 
 def _find_fault(command: Command | None, request: list[bytes]) -> Error:

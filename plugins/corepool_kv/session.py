@@ -6,26 +6,62 @@ import json
 import time
 from typing import TYPE_CHECKING
 
+from corepool_kv.replies import Error
+from corepool_kv.requests import RequestReader
+
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from corepool import Connection
     from corepool_kv.execution import Waiting
-    from corepool_kv.requests import RequestReader
+    from corepool_kv.keyspace import Keyspace
     from corepool_kv.server import Server
     from corepool_kv.table import Command
 
-_QUEUED_COMMAND_BYTES = 64
+_PART_BYTES = 64
+"""What a command, and each part of it, costs in memory besides its bytes, at least."""
+
+_MOST_WATCHED = 10_000
+"""Keys that one session may watch."""
+
+
+def size_in_memory(parts: Collection[bytes]) -> int:
+    """Tell about how many bytes words or keys take."""
+    return sum(map(len, parts)) + _PART_BYTES * (1 + len(parts))
+
+
+class Watched:
+    """The keys that WATCH was given until now, with the versions they had."""
+
+    def __init__(self) -> None:
+        self.versions: dict[bytes, int | None] = {}
+        self._bytes = 0
+
+    def add(self, db: Keyspace, keys: list[bytes], most_bytes: int) -> None:
+        """Watch more keys, all or none; those that are watched already stay as they are.
+
+        :raises Error: one is none for the store, or they would be too many or too long.
+        """
+        for key in keys:
+            db.check_key(key)
+        new = set(keys) - self.versions.keys()
+        size = self._bytes + size_in_memory(new)
+        if len(self.versions) + len(new) > _MOST_WATCHED:
+            raise Error(f"ERR more than {_MOST_WATCHED} watched keys")
+        if size > most_bytes:
+            raise Error(f"ERR more than {most_bytes} bytes of watched keys")
+        self._bytes = size
+        self.versions.update((key, db.version(key)) for key in new)
 
 
 class Session:
     """One client's state; reset by RESET, gone with its connection."""
 
-    def __init__(
-        self, server: Server, conn: Connection[Session], number: int, reader: RequestReader, *, authenticated: bool
-    ) -> None:
+    def __init__(self, server: Server, conn: Connection[Session], number: int, *, authenticated: bool) -> None:
         self._server = server
         self.conn = conn
         self.number = number
-        self.reader = reader
+        self.reader = RequestReader(server.options, is_trusted=authenticated)
         self.needs_password = not authenticated
         self.authenticated = authenticated
         self.resp3 = False
@@ -36,9 +72,11 @@ class Session:
         self.last_command = b"NULL"
         self.queue: list[tuple[Command, list[bytes]]] | None = None
         self.queue_is_broken = False
-        self.watched: dict[bytes, int | None] = {}
+        self.watched = Watched()
         self.queued_bytes = 0
         self.waiting: list[Waiting] = []
+        self.waiting_bytes = 0
+        """What was put into `waiting` since it was empty."""
         self.stalled = False
         """Requests that were received wait until the client has read, or the commit is done."""
         self._frozen = b""
@@ -48,13 +86,13 @@ class Session:
         """Close when everything has been sent."""
 
     @classmethod
-    def thaw(cls, server: Server, conn: Connection[Session], reader: RequestReader, state: bytes) -> Session:
+    def thaw(cls, server: Server, conn: Connection[Session], state: bytes) -> Session:
         """Make the session that another worker has frozen.
 
         :raises ValueError: it is none.
         """
         kept = json.loads(state)
-        session = cls(server, conn, kept["number"], reader, authenticated=kept["authenticated"])
+        session = cls(server, conn, kept["number"], authenticated=kept["authenticated"])
         session.resp3 = kept["resp3"]
         session.name = kept["name"].encode("latin-1")
         session.library = kept["library"].encode("latin-1")
@@ -64,7 +102,7 @@ class Session:
 
     def freeze(self) -> bytes | None:
         """Say what `thaw` wants to know; None inside of MULTI, WATCH or a request."""
-        if self.queue is not None or self.watched or self.waiting or self.ending or not self.reader.is_empty:
+        if self.queue is not None or self.watched.versions or self.waiting or self.ending or not self.reader.is_empty:
             return None
         now = (self.resp3, self.authenticated, self.name, self.library, self.library_version)
         if now != self._frozen_as:
@@ -88,12 +126,16 @@ class Session:
     def queue_up(self, command: Command, args: list[bytes], most_bytes: int) -> bool:
         """Keep a command for EXEC; False when there would be too many of them."""
         assert self.queue is not None
-        # Each costs at least what its parts cost in memory.
-        self.queued_bytes += sum(map(len, args)) + _QUEUED_COMMAND_BYTES * (1 + len(args))
+        self.queued_bytes += size_in_memory(args)
         if self.queued_bytes > most_bytes:
             return False
         self.queue.append((command, args))
         return True
+
+    def authenticate(self) -> None:
+        """Trust the client, which has said the password. RESET has it asked again, but takes no limits back."""
+        self.authenticated = True
+        self.reader.trust()
 
     def reset(self) -> None:
         """Be as after the connection was made, its number aside."""
@@ -107,7 +149,7 @@ class Session:
         self.queue = None
         self.queue_is_broken = False
         self.queued_bytes = 0
-        self.watched = {}
+        self.watched = Watched()
 
     def describe(self) -> str:
         """Describe the client in a line, as CLIENT LIST does."""

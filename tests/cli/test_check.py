@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import tomli
-
-from corepool.config.load import load_settings
+from settings_of import load_settings
 
 if TYPE_CHECKING:
     from conftest import Corepool
@@ -187,3 +186,17 @@ def test_options_of_plugins_are_written_as_those_of_listeners(corepool: Corepool
         "options.max_message = 0: expected at least 1",
     ):
         assert words in mistakes.stderr, mistakes.stderr
+
+
+def test_names_that_the_system_can_not_take_are_found(corepool: Corepool, tmp_path: Path) -> None:
+    path = f"/run/{'ü' * 50}xx"  # 57 characters, 107 bytes
+    (tmp_path / "corepool.toml").write_text(
+        f'[control]\nsocket = "{path}"\n[[listener]]\nname = "a"\nprotocol = "echo"\n'
+        f'bind = ["tcp://{"a" * 70}.example:80", "tcp://a..b:80"]\n'
+    )
+
+    done = corepool("check")
+
+    assert done.returncode == 2
+    assert "control.socket: the path has 107 bytes; expected at most 106" in done.stderr
+    assert done.stderr.count("can't be a name: encoding with 'idna' codec failed") == 2

@@ -147,7 +147,7 @@ def test_what_is_there_already_is_left_alone(corepool: Corepool, tmp_path: Path,
     done = corepool("new", "shout")
 
     assert done.returncode == 2
-    assert done.stderr == "corepool: shout: there is something of that name already; it was left as it is\n"
+    assert done.stderr == "corepool: shout: already exists; left untouched\n"
     assert [path.name for path in tmp_path.rglob("*")] == ["shout"]
 
 

@@ -46,12 +46,42 @@ def test_a_broken_plugin_is_shown_with_its_distribution_and_the_reason(
     done = corepool("plugins")
     listed = {each["name"]: each for each in json.loads(corepool("plugins", "--json").stdout)}
 
-    assert done.returncode == 0
-    (line,) = [line for line in done.stdout.splitlines() if "corepool-broken" in line]
-    assert "broken: protocol 'broken' of distribution 'corepool-broken'" in line
-    assert "No module named 'no_such_module'" in line
+    assert done.returncode == 1
+    row, reason = [line for line in done.stdout.splitlines() if "corepool-broken" in line]
+    assert row.split() == ["protocols", "broken", "corepool-broken", "1.5", "broken"]
+    assert reason.startswith("broken: protocol 'broken' of distribution 'corepool-broken'")
+    assert reason.endswith("No module named 'no_such_module'")
     assert "No module named" in listed["broken"]["broken"]
     assert listed["echo"]["broken"] is None
+
+
+def test_kinds_that_plugins_have_for_themselves_are_listed(
+    corepool: Corepool, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    install(tmp_path / "site", "kv-bolt", "[corepool.kv_stores]\nbolt = no_such_module:Bolt\n")
+    environment["PYTHONPATH"] = str(tmp_path / "site")
+
+    done = corepool("plugins", "--json")
+
+    listed = {(each["kind"], each["name"]): each["broken"] for each in json.loads(done.stdout)}
+    assert listed["kv_stores", "lmdb"] is None
+    assert "No module named 'no_such_module'" in listed["kv_stores", "bolt"]
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_a_group_that_is_nearly_one_of_ours_is_pointed_out(
+    corepool: Corepool, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    install(tmp_path / "site", "acme", "[corepool.protocol]\nshout = json:JSONDecoder\n")
+    environment["PYTHONPATH"] = str(tmp_path / "site")
+
+    done = corepool("plugins")
+
+    assert done.returncode == 0
+    assert done.stderr == (
+        "corepool: 'shout' of distribution 'acme' is in the group 'corepool.protocol', "
+        "which is not corepool's (did you mean 'corepool.protocols'?)\n"
+    )
 
 
 def test_check_names_the_distribution_of_a_broken_plugin(

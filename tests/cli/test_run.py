@@ -102,6 +102,15 @@ def test_mistakes_of_serve_name_its_flags(corepool: Corepool, arguments: tuple[s
     assert "listener[0]" not in done.stderr, "whoever typed flags has never seen a listener[0]"
 
 
+@pytest.mark.parametrize("bind", [("-b", "tcp://127.0.0.1:0"), ()])
+def test_a_target_without_a_protocol_is_told_what_comes_first(corepool: Corepool, bind: tuple[str, ...]) -> None:
+    done = corepool("serve", "webapp:app", *bind)
+
+    assert done.returncode == 2
+    url = bind[1] if bind else "tcp://127.0.0.1:8000"
+    assert f"the protocol comes first: corepool serve http webapp:app -b {url}" in " ".join(done.stderr.split())
+
+
 def test_an_unknown_protocol_is_one_mistake_with_a_suggestion(corepool: Corepool) -> None:
     done = corepool("serve", "ecko", "target", "-b", "tcp://127.0.0.1:0")
 

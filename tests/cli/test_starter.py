@@ -36,7 +36,7 @@ def test_init_never_overwrites(corepool: Corepool, tmp_path: Path) -> None:
     done = corepool("init", "mine.toml")
 
     assert done.returncode == 2
-    assert done.stderr == "corepool: mine.toml: there is such a file already; it was left as it is\n"
+    assert done.stderr == "corepool: mine.toml: already exists; left untouched\n"
     assert (tmp_path / "mine.toml").read_text() == "precious"
 
 

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from corepool.cli.client import pid_of_master
+from corepool.errors import ControlError
 from corepool.testing.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from conftest import Corepool
 
-STATUS = {
+STATUS: dict[str, Any] = {
     "pid": 41,
     "version": "0.1.0",
     "uptime": 7300.0,
@@ -56,22 +58,37 @@ STATUS = {
 
 
 @contextmanager
-def pool_that_answers(path: Path, answer: bytes) -> Iterator[list[bytes]]:
-    """Stand in for a master: take one request, give this answer, close. Yields what was asked."""
+def pool_that_answers(path: Path, *answers: bytes) -> Iterator[list[bytes]]:
+    """Stand in for a master: to each request one of these answers. Yields what was asked."""
     asked: list[bytes] = []
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
         listening.listen()
 
         def serve() -> None:
-            with listening.accept()[0] as connection:
-                asked.append(connection.recv(4096))
-                connection.sendall(answer)
+            for answer in answers:
+                with listening.accept()[0] as connection:
+                    asked.append(connection.recv(4096))
+                    connection.sendall(answer)
 
         thread = threading.Thread(target=serve)
         thread.start()
         yield asked
         thread.join()
+
+
+def test_an_upgrade_that_another_one_overtakes_is_not_waited_for(corepool: Corepool, tmp_path: Path) -> None:
+    begun = {"state": "running", "pid": 8, "error": ""}
+    answers = [
+        reply(ok=True, result=begun),
+        reply(ok=True, result={**STATUS, "pid": 7, "upgrade": begun}),
+        reply(ok=True, result={**STATUS, "pid": 9, "upgrade": {"state": "none", "pid": 0, "error": ""}}),
+    ]
+    with pool_that_answers(tmp_path / "c.sock", *answers):
+        done = corepool("upgrade", "--control", "c.sock")
+
+    assert done.returncode == 1
+    assert done.stderr == "corepool: another upgrade has begun meanwhile; the master is pid 9 now\n"
 
 
 def reply(**members: object) -> bytes:
@@ -150,11 +167,11 @@ def test_a_wrong_control_socket_in_the_configuration_is_a_mistake(corepool: Core
     ("answer", "words"),
     [
         (reply(ok=False, error="not now"), "the pool at c.sock refused: not now"),
-        (b"", "what answers at c.sock is no corepool: it said b''"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what answers at c.sock is no corepool"),
-        (b"\xff\n", "what answers at c.sock is no corepool"),
-        (b"[]\n", "what answers at c.sock is no corepool"),
-        (b"[" * 100_000 + b"\n", "what answers at c.sock is no corepool"),
+        (b"", "the process listening at c.sock is not corepool; it answered: b''"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "the process listening at c.sock is not corepool"),
+        (b"\xff\n", "the process listening at c.sock is not corepool"),
+        (b"[]\n", "the process listening at c.sock is not corepool"),
+        (b"[" * 100_000 + b"\n", "the process listening at c.sock is not corepool"),
     ],
 )
 def test_an_answer_that_is_none_is_told_in_words(corepool: Corepool, tmp_path: Path, answer: bytes, words: str) -> None:
@@ -194,3 +211,67 @@ def test_standard_error_that_takes_nothing_does_not_keep_a_command_from_ending(
         os.close(writer)
 
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "wanted", "line", "exit_status"),
+    [
+        ("ready", 1, "ready: 1 of 1 workers are ready", 0),
+        ("ready", 2, "ready: 1 of 2 workers are ready", 1),
+        ("stopping", 1, "stopping: 1 of 1 workers are ready", 1),
+    ],
+)
+def test_a_pool_is_ready_when_all_its_workers_are(
+    corepool: Corepool, tmp_path: Path, state: str, wanted: int, line: str, exit_status: int
+) -> None:
+    starting = {**STATUS["workers"][0], "slot": 1, "state": "starting"}
+    status = {**STATUS, "state": state, "wanted": wanted, "workers": [*STATUS["workers"], starting]}
+    with pool_that_answers(tmp_path / "c.sock", reply(ok=True, result=status)):
+        done = corepool("status", "--check", "--control", "c.sock")
+
+    assert (done.stdout, done.returncode) == (line + "\n", exit_status)
+
+
+def test_a_long_answer_is_read_whole(corepool: Corepool, tmp_path: Path) -> None:
+    """That of 512 workers has 150 KB."""
+    status = {**STATUS, "workers": [{**STATUS["workers"][0], "slot": slot} for slot in range(2000)]}
+    answer = reply(ok=True, result=status)
+    assert len(answer) > 3 * 65_536
+    with pool_that_answers(tmp_path / "c.sock", answer):
+        done = corepool("status", "--json", "--control", "c.sock")
+
+    assert json.loads(done.stdout) == status
+
+
+def test_what_a_pool_says_commands_no_terminal(corepool: Corepool, tmp_path: Path) -> None:
+    with pool_that_answers(tmp_path / "c.sock", reply(ok=False, error="two\nlines \x1b]0;x\x07 ü")):
+        done = corepool("status", "--control", "c.sock")
+
+    assert done.stderr == "corepool: the pool at c.sock refused: two\nlines \\x1b]0;x\\x07 ü\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to be somebody else")
+@pytest.mark.parametrize(
+    ("theirs", "ours", "is_trusted"),
+    [(54_322, 54_321, False), (54_321, 54_321, True), (0, 54_321, True), (54_322, 0, True)],
+)
+def test_only_our_own_pools_and_roots_are_asked(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    theirs: int,
+    ours: int,
+    is_trusted: bool,  # noqa: FBT001
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "c.sock"))
+        os.seteuid(theirs)
+        try:
+            listening.listen()  # whose it is now is what the kernel tells a client
+        finally:
+            os.seteuid(0)
+        monkeypatch.setattr(os, "geteuid", lambda: ours)
+        if is_trusted:
+            assert pid_of_master(tmp_path / "c.sock") == os.getpid()
+        else:
+            with pytest.raises(ControlError, match="is user 54322's, and neither ours nor root's"):
+                pid_of_master(tmp_path / "c.sock")

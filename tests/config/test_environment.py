@@ -8,8 +8,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from settings_of import load_settings
 
-from corepool.config.load import Overrides, load_settings, read_draft
+from corepool.config.load import Overrides, read_draft
 from corepool.config.settings import WorkersRange
 from corepool.errors import ConfigError
 from corepool.testing.pool import PoolProcess
@@ -82,9 +83,36 @@ def test_mistakes_name_the_variable(config: Path) -> None:
         load_settings(config, Overrides(environment=environment))
     assert caught.value.source == "the environment"
     told = "\n".join(caught.value.mistakes)
-    assert "COREPOOL_POOL_WROKERS: unknown key (did you mean 'workers'?)" in told
+    assert "COREPOOL_POOL_WROKERS: unknown key (did you mean 'COREPOOL_POOL_WORKERS'?)" in told
     assert 'COREPOOL_POOL_BOOT_TIMEOUT = "soon": expected a duration' in told
-    assert "COREPOOL_NONSENSE: unknown key" in told
+    assert (
+        "COREPOOL_NONSENSE: unknown key; variables of corepool are "
+        "COREPOOL_POOL_..., COREPOOL_PROCESS_..., COREPOOL_CONTROL_..., COREPOOL_LOG_..." in told
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "sentence"),
+    [
+        ("COREPOOL_LISTENER_BACKLOG", "listeners can't be set by the environment"),
+        ("COREPOOL_WORKERS", "unknown key (did you mean 'COREPOOL_POOL_WORKERS'?)"),
+        ("COREPOOL_WORKER", "unknown key (did you mean 'COREPOOL_POOL_WORKERS'?)"),
+        ("COREPOOL_log_levle", "unknown key (did you mean 'COREPOOL_LOG_LEVEL'?)"),
+        ("COREPOOL_NAME", "unknown key (did you mean 'COREPOOL_POOL_NAME' or 'COREPOOL_PROCESS_NAME'?)"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_told_the_right_spelling(config: Path, variable: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(config, Overrides(environment={variable: "3"}))
+
+    assert (caught.value.source, caught.value.mistakes) == ("the environment", (f"{variable}: {sentence}",))
+
+
+def test_serve_tells_mistakes_in_the_environment_too() -> None:
+    environment = {"COREPOOL_WORKERS": "4"}
+    with PoolProcess.serve("echo", "-b", "tcp://127.0.0.1:0", environment=environment, wait=False) as refused:
+        assert refused.wait() == 2
+        assert "COREPOOL_WORKERS: unknown key (did you mean 'COREPOOL_POOL_WORKERS'?)" in refused.stderr
 
 
 def test_what_kubernetes_tells_of_a_service_named_corepool_is_no_setting(config: Path) -> None:

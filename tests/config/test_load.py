@@ -6,8 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from settings_of import load_settings
 
-from corepool.config.load import Overrides, control_socket_path, load_settings, read_draft
+from corepool.config.load import Overrides, control_socket_path, read_draft
 from corepool.config.settings import ControlSettings
 from corepool.errors import ConfigError
 

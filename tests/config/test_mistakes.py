@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from corepool.config.mistakes import describe_mistakes, spell_value
 from corepool.config.settings import Settings
@@ -39,6 +39,7 @@ def mistakes(raw: dict[str, Any], model: type[BaseModel] = Settings, where: str 
             f'pool.drain_timeout = "fast": {A_DURATION}',
         ),
         ("pool", "wrokers", 4, "pool.wrokers: unknown key (did you mean 'workers'?)"),
+        ("pool", "idle_timeout", 3, "pool.idle_timeout: unknown key here; it belongs in [[listener]]"),
         ("pool", "bind", [], "pool.bind: unknown key here; it belongs in [[listener]]"),
         ("control", "xyz", 1, "control.xyz: unknown key; known here: socket"),
         ("control", "socket", "", 'control.socket = "": expected at least 1 character'),
@@ -57,7 +58,8 @@ def test_each_kind_of_mistake_is_one_plain_sentence(section: str, key: str, valu
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"bind": "tcp://x"}, 'listener[0].bind = "tcp://x": expected an array'),
+        ({"bind": "tcp://x"}, 'listener[0].bind = "tcp://x": expected an array; write bind = ["tcp://x"]'),
+        ({"extensions": {}}, "listener[0].extensions: expected an array"),
         ({"bind": []}, "listener[0].bind = []: expected at least 1 item"),
         ({"bind": ["a", 2]}, "listener[0].bind[1] = 2: expected text in quotes"),
         ({"extension_options": {"a b": 3}}, 'listener[0].extension_options."a b" = 3: expected a table'),
@@ -74,9 +76,14 @@ def test_a_mistake_in_a_listener_names_it_by_its_place(change: dict[str, object]
 
 def test_a_misspelt_section_is_suggested_and_a_missing_one_named() -> None:
     assert mistakes({"listner": [LISTENER]}) == [
-        "listener: missing; it has no default",
+        "listener: missing; at least one [[listener]] is needed",
         "listner: unknown key (did you mean 'listener'?)",
     ]
+
+
+def test_one_table_in_the_place_of_several_is_told_how_to_write_it() -> None:
+    assert mistakes({"listener": LISTENER}) == ["listener: expected an array of tables; write [[listener]]"]
+    assert mistakes({"listener": 3}) == ["listener = 3: expected an array"]
 
 
 def test_too_few_items_are_not_reported_when_the_items_themselves_are_wrong() -> None:
@@ -88,6 +95,37 @@ def test_too_few_items_are_not_reported_when_the_items_themselves_are_wrong() ->
 
 def test_a_section_that_is_no_table_is_one_mistake() -> None:
     assert mistakes({"pool": 3, "listener": [LISTENER]}) == ["pool = 3: expected a table"]
+
+
+class Secret(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    token: SecretStr | None = None
+    tokens: list[SecretStr] = []
+    by_name: dict[str, SecretStr | int] = {}
+
+    @field_validator("token")
+    @classmethod
+    def _is_secret(cls, token: SecretStr) -> SecretStr:
+        if token.get_secret_value() == "hunter2":
+            raise ValueError("too well known")
+        return token
+
+
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        ({"token": "hunter2"}, "o.token: too well known"),
+        ({"token": ["hunter2"]}, "o.token: expected text in quotes"),
+        ({"tokens": "hunter2"}, "o.tokens: expected an array"),
+        ({"tokens": [7772]}, "o.tokens[0]: expected text in quotes"),
+        ({"by_name": {"a": ["hunter2"]}}, "o.by_name.a: expected text in quotes or a whole number"),
+        ({"tokne": "hunter2"}, "o.tokne: unknown key (did you mean 'token'?)"),
+    ],
+)
+def test_a_mistake_in_a_secret_does_not_tell_it(raw: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Secret.model_validate(raw)
+    assert describe_mistakes(caught.value, Secret, "o") == [sentence]
 
 
 class Backend(BaseModel):

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 SUITES = [ProtocolContract, ExtensionContract, DispatcherContract, TransportContract, ScalerContract]
 FIXTURES = {"pool", "behind"}  # what their tests take as arguments
-DIRECTIVE = re.compile(r"^\.\. auto(\w+):: (\S+)\n((?:   :.*\n)*)", re.MULTILINE)
+# By hand where autodoc would show what an alias is made of.
+DIRECTIVE = re.compile(r"^\.\. (?:auto|py:)(\w+):: (\S+)\n((?:   :.*\n)*)", re.MULTILINE)
 
 
 class Entry(NamedTuple):
-    """One directive of autodoc, and the options below it."""
+    """One directive, and the options below it."""
 
     kind: str
     target: str
@@ -42,7 +43,7 @@ class Entry(NamedTuple):
             return its_name == name and getattr(importlib.import_module(where), name) is thing
         home = str(getattr(thing, "__module__", ""))
         is_listed = not self.options["members"] or name in self.options["members"].split(", ")
-        is_its_own = home == self.target or not home.startswith("corepool")  # an alias of a type has no home
+        is_its_own = home == self.target or not home.startswith("corepool")  # a mere value has no home
         is_shown = is_listed and (is_its_own or "imported-members" in self.options)
         return is_shown and getattr(importlib.import_module(self.target), name, None) is thing
 

@@ -199,7 +199,7 @@ def test_a_reader_that_reads_nothing_stops_nobody(pool: Pools) -> None:
 
 def test_a_named_pipe_without_a_reader_is_a_boot_failure_and_no_wait(pool: Pools) -> None:
     wrapper = ("sh", "-c", 'mkfifo connections.log && exec "$@"', "sh")
-    running = pool(config(JSON), wrapper=wrapper, wait=False, exit_status=3, traceback=True)
+    running = pool(config(JSON), wrapper=wrapper, wait=False, exit_status=3)
 
     assert running.wait() == 3
     assert "connections.log" in running.stderr

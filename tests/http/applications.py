@@ -129,6 +129,8 @@ def wsgi(environ, start_response):
             return [b"bye"]
         case ["exit"]:
             sys.exit("not me")
+        case ["cancelled"]:
+            raise asyncio.CancelledError
         case ["text"]:
             start_response("200 OK", plain)
             return ["no bytes"]

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from http_client import ask, get, http_toml, parse, receive_response, request
 
-from corepool.testing.sockets import connect, receive_exactly
+from corepool.testing.sockets import connect, receive_exactly, reset
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def test_continue_is_not_sent_when_nobody_reads(wsgi: PoolProcess) -> None:
         ("/inject-name", 500, b"500 Internal Server Error\n"),
         ("/no-start", 500, b"500 Internal Server Error\n"),
         ("/exit", 500, b"500 Internal Server Error\n"),
+        ("/cancelled", 500, b"500 Internal Server Error\n"),
         ("/twice", 500, b"500 Internal Server Error\n"),
     ],
 )
@@ -200,7 +201,53 @@ def test_saturated_threads_are_logged(wsgi: PoolProcess) -> None:
             sock.sendall(request("/sleep/0.2", close=False))
         for sock in (first, second, third):
             assert receive_response(sock).body == b"slept"
-    wait_until(lambda: "every thread is busy threads=2 waiting=1" in wsgi.stderr)
+    wait_until(lambda: "every thread is busy protocol=http threads=2 waiting=1" in wsgi.stderr)
+
+
+CROWDED = """
+import threading
+import time
+from pathlib import Path
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    with Path("called").open("a") as called:
+        print(environ["PATH_INFO"], file=called)
+    if environ["PATH_INFO"] == "/hold":
+        threading.stack_size(2**47)  # of which there is not as much: no further thread can be started
+        while not Path("go").exists():
+            time.sleep(0.01)
+    return [environ["PATH_INFO"].encode()]
+"""
+
+
+def test_a_thread_that_can_not_be_started_is_done_without(pool: Pools) -> None:
+    running = pool(http_toml(target="application:app", threads=2), files={"application.py": CROWDED})
+    with connect(running.urls()[0]) as first, connect(running.urls()[0]) as second:
+        first.sendall(request("/hold", close=False))
+        wait_until((running.directory / "called").exists)
+        second.sendall(request("/next", close=False))
+        wait_until(lambda: "threads=1 waiting=1, for no more can be started: can't start new thread" in running.stderr)
+        (running.directory / "go").touch()
+        assert receive_response(first).body == b"/hold"
+        assert receive_response(second).body == b"/next"
+    wait_until(lambda: running.status()["workers"][0]["threads_busy"] == 0)
+    assert running.status()["workers"][0]["threads_waiting"] == 0
+
+
+def test_a_request_whose_client_goes_before_it_has_a_thread_is_not_served(pool: Pools) -> None:
+    running = pool(http_toml(target="application:app", threads=1), files={"application.py": CROWDED})
+    with connect(running.urls()[0]) as first, connect(running.urls()[0]) as second, connect(running.urls()[0]) as third:
+        first.sendall(request("/hold", close=False))
+        wait_until((running.directory / "called").exists)
+        second.sendall(request("/gone", close=False))
+        third.sendall(request("/next", close=False))
+        wait_until(lambda: running.status()["workers"][0]["threads_waiting"] == 2)
+        reset(second)
+        wait_until(lambda: running.status()["workers"][0]["connections"] == 2)
+        (running.directory / "go").touch()
+        assert receive_response(third).body == b"/next"
+    assert (running.directory / "called").read_text() == "/hold\n/next\n"
 
 
 def test_a_factory_makes_the_application(pool: Pools) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
+import struct
 import threading
 import time
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ import hiredis
 import lmdb
 import pytest
 from conftest import compile_preload
-from kv_client import Client, kv_toml
+from kv_client import Client, encode, kv_toml
 
 from corepool.testing.sockets import connect
 from corepool.testing.waiting import wait_until
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     Clients = Callable[[PoolProcess], Client]
 
 LONGEST_WAIT_S = 0.25
+BIG = "x" * 100_000
 
 
 class Writer(threading.Thread):
@@ -225,6 +228,60 @@ def test_reads_go_on_while_a_commit_waits_for_the_disk(pool: Pools, clients: Cli
         release(10)
         assert [writer.receive(), other_writer.receive()] == [b"OK", b"OK"]
         assert reader("MGET", "a", "b") == [b"x", b"x"]
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [[("SET", "a", BIG)], [("ECHO", BIG)], [("MULTI",), ("SET", "a", BIG), ("EXEC",)]],
+    ids=lambda each: each[0][0],
+)
+def test_what_waits_for_the_disk_is_bounded(
+    pool: Pools, clients: Clients, tmp_path: Path, commands: list[tuple[str, ...]]
+) -> None:
+    slow = tmp_path / "slow"
+    environment = {"LD_PRELOAD": str(compile_preload("disk", tmp_path)), "TEST_DISK_WAITS": str(slow)}
+    running = pool(kv_toml(workers=1, durability="always"), environment=environment)
+    writer, reader = clients(running), clients(running)
+    os.mkfifo(slow)
+    writer.send("SET", "a", "x")
+    with release_one(slow):
+        stream = memoryview(b"".join(map(encode, commands)) * 600)
+        sent = send_while_it_is_read(writer.sock, stream, lambda: reader("PING"))
+        assert sent < 30_000_000
+
+
+def test_what_waits_of_a_client_that_has_gone_is_forgotten(pool: Pools, clients: Clients, tmp_path: Path) -> None:
+    slow = tmp_path / "slow"
+    environment = {"LD_PRELOAD": str(compile_preload("disk", tmp_path)), "TEST_DISK_WAITS": str(slow)}
+    running = pool(kv_toml(workers=1, durability="always"), environment=environment)
+    writer, gone, reader = (clients(running) for _ in range(3))
+    os.mkfifo(slow)
+    writer.send("SET", "a", "x")
+    with release_one(slow) as release:
+        assert reader("GET", "a") is None  # so the commit has begun, or begins now
+        gone.send("SET", "b", "x")
+        assert reader("GET", "b") is None
+        gone.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        gone.sock.close()
+        wait_until(lambda: reader("CLIENT", "LIST").count(b" addr=") == 2)
+        writer.send("SET", "c", "x")
+        release(20)
+        assert [writer.receive(), writer.receive()] == [b"OK", b"OK"]
+        assert reader("MGET", "a", "b", "c") == [b"x", None, b"x"]
+
+
+def send_while_it_is_read(sock: socket.socket, data: memoryview, ping: Callable[[], Any]) -> int:
+    """Send until the worker reads no more, however often it turns its loop; say how much."""
+    sent = refused = 0
+    sock.setblocking(False)
+    while sent < len(data) and refused < 20:
+        try:
+            sent += sock.send(data[sent : sent + 1_000_000])
+            refused = 0
+        except BlockingIOError:
+            refused += 1
+            ping()
+    return sent
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import socket
 import tracemalloc
 from typing import TYPE_CHECKING
@@ -12,15 +13,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kv_client import Client, kv_toml
+from operated import reload_by_signal
 
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect, receive_all, receive_exactly
 from corepool.testing.waiting import wait_until
+from corepool_kv.glob import Glob
 from corepool_kv.options import KvOptions
-from corepool_kv.requests import CarefulReader, ProtocolError, RequestReader
+from corepool_kv.requests import CarefulReader, ProtocolError, RequestLimits, RequestReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from corepool.testing.pools import Pools
 
@@ -125,6 +129,10 @@ def outcome(reader: RequestReader | CarefulReader, chunks: list[bytes]) -> tuple
     return found, ""
 
 
+def careful() -> CarefulReader:
+    return CarefulReader(RequestLimits.of(KvOptions(), is_trusted=True))
+
+
 def cut(stream: bytes, cuts: list[int]) -> list[bytes]:
     edges = sorted({0, len(stream), *(place % (len(stream) + 1) for place in cuts)})
     return [stream[begin:end] for begin, end in itertools.pairwise(edges)]
@@ -137,14 +145,14 @@ CUTS = st.lists(st.integers(0, 200_000), max_size=5)
 def test_hiredis_and_its_careful_stand_in_agree(pieces: list[bytes], end: bytes, cuts: list[int]) -> None:
     chunks = cut(b"".join(pieces) + end, cuts)
 
-    assert outcome(RequestReader(KvOptions()), chunks) == outcome(CarefulReader(KvOptions()), chunks)
+    assert outcome(RequestReader(KvOptions()), chunks) == outcome(careful(), chunks)
 
 
 @given(st.lists(PIECES, max_size=30), CUTS)
 def test_hiredis_makes_no_request_of_what_is_none(pieces: list[bytes], cuts: list[int]) -> None:
     chunks = cut(b"".join(pieces), cuts)
     found, _ = outcome(RequestReader(KvOptions()), chunks)
-    expected, _ = outcome(CarefulReader(KvOptions()), chunks)
+    expected, _ = outcome(careful(), chunks)
 
     assert found == expected[: len(found)]
 
@@ -201,6 +209,39 @@ def test_a_password_is_asked_for(pool: Pools, clients: Clients) -> None:
     assert client("HELLO", "2", "AUTH", "default", "sesame")[0] == b"server"
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"*11\r\n", b"unauthenticated multibulk length"),
+        (b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$60000000\r\n", b"unauthenticated bulk length"),
+        (b"PING\r\n*1\r\n$16385\r\n", b"unauthenticated bulk length"),
+        (b"*10\r\n$4\r\nPING\r\n$16384\r\n", b"request of more than 16384 bytes"),
+    ],
+)
+def test_who_has_not_said_the_password_can_make_the_server_keep_little(pool: Pools, data: bytes, words: bytes) -> None:
+    # CVE-2021-32675: before AUTH, any number of connections could each have a value's worth of memory.
+    running = pool(kv_toml(password="sesame"))  # noqa: S106
+    with connect(running.urls()[0]) as sock:
+        sock.sendall(data)
+        assert receive_all(sock).endswith(b"-ERR Protocol error: " + words + b"\r\n")
+
+
+def test_the_password_raises_the_limits_for_what_follows_at_once(pool: Pools, clients: Clients) -> None:
+    client = clients(pool(kv_toml(password="sesame")))  # noqa: S106
+    client.send_all([("AUTH", "sesame"), ("SET", "a", "x" * 100_000), ("DEL", *range(20)), ("STRLEN", "a")])
+    assert [client.receive() for _ in range(4)] == [b"OK", b"OK", 0, 100_000]
+    client("RESET")
+    client.send_all([("HELLO", "3", "AUTH", "default", "sesame"), ("SET", "a", "x" * 100_001), ("STRLEN", "a")])
+    assert [client.receive() for _ in range(3)][1:] == [b"OK", 100_001]
+
+
+@given(st.lists(SOUND.filter(lambda piece: len(piece) < 16_384), max_size=30), CUTS)
+def test_a_stranger_is_read_as_others_are(pieces: list[bytes], cuts: list[int]) -> None:
+    chunks = cut(b"".join(pieces), cuts)
+
+    assert outcome(RequestReader(KvOptions(), is_trusted=False), chunks) == outcome(careful(), chunks)
+
+
 def test_resp3_after_hello(kv: PoolProcess) -> None:
     reply = ask(kv, b"HELLO 3\nGET nothing\nCOMMAND DOCS get\nMULTI\nPING\nEXEC\n")
 
@@ -232,8 +273,89 @@ def test_a_store_in_memory_is_for_one_worker(pool: Pools, clients: Clients) -> N
     wait_until(lambda: client("DBSIZE") == 100)
 
     with PoolProcess.run(kv_toml(workers=2, store="memory:"), wait=False) as refused:
-        assert refused.wait() == 3
-        assert "can't be shared by 2 workers" in refused.stderr
+        assert refused.wait() == 2
+        assert refused.stderr.endswith(
+            "pool.workers: listener[0] can't be served by 2 workers: protocol 'kv' with these options is for 1\n"
+        )
+
+
+STORE = "listener[0].options.store"
+ONE_OF = "expected NAME:PLACE with one of lmdb:, memory:"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"store": "lmbd:x"}, f"{STORE} = \"lmbd:x\": {ONE_OF} (did you mean 'lmdb:'?)"),
+        ({"store": "what"}, f'{STORE} = "what": {ONE_OF}'),
+        ({"store": "memory:./x"}, "listener[0].options: store = 'memory:./x': memory: takes no place"),
+        ({"password": "x" * 9000}, "listener[0].options: the password has more than 8192 bytes"),
+        (
+            {"password_file": "none"},
+            'listener[0].options.password_file = "none": can\'t be read: No such file or directory',
+        ),
+        ({"password_file": "."}, 'listener[0].options.password_file = ".": can\'t be read: Is a directory'),
+        ({"password_file": "/dev/null"}, 'listener[0].options.password_file = "/dev/null": is no file'),
+    ],
+)
+def test_options_that_can_not_be_right_are_mistakes(options: dict[str, object], sentence: str) -> None:
+    with PoolProcess.run(kv_toml(workers=1, **options), wait=False) as refused:
+        assert refused.wait() == 2
+        assert refused.stderr.partition("\n")[2].strip().startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "options", "sentence"),
+    [
+        (b"sesame\n", 0o644, {}, "everybody may read it: chmod o-r secret"),
+        (b"\n", 0o600, {}, "there is nothing in it"),
+        (b"x", 0o600, {"password": "y"}, "`password` and `password_file`: one of them says it"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_a_mistake(
+    tmp_path: Path, content: bytes, mode: int, options: dict[str, object], sentence: str
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(content)
+    secret.chmod(mode)
+    toml = kv_toml(workers=1, password_file=str(secret), **options)
+    with PoolProcess.run(toml, wait=False) as refused:
+        assert refused.wait() == 2
+        assert refused.stderr.endswith(f": {sentence}\n")
+
+
+def test_a_password_from_a_file_is_read_again_at_a_reload(pool: Pools, clients: Clients, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o640)
+    secret.write_bytes(b"s\xffsame \r\n")
+    running = pool(kv_toml(password_file=str(secret), store=f"lmdb:{tmp_path}/data"))
+    client = clients(running)
+    assert str(client("AUTH", "sesame")).startswith("WRONGPASS")
+    assert client("AUTH", b"s\xffsame ") == b"OK"
+    assert client("SET", "a", "1") == b"OK"
+
+    secret.write_bytes(b"another")
+    reload_by_signal(running)
+    newcomer = clients(running)
+    assert str(newcomer("AUTH", b"s\xffsame ")).startswith("WRONGPASS")
+    assert newcomer("AUTH", "another") == b"OK"
+    assert newcomer("GET", "a") == b"1"
+
+    secret.chmod(0o644)
+    running.send_signal(signal.SIGHUP)
+    wait_until(lambda: "reload refused" in running.stderr)
+    assert "everybody may read it" in running.stderr
+    assert clients(running)("AUTH", "another") == b"OK"
+
+
+def test_a_request_is_a_command(kv: PoolProcess, clients: Clients) -> None:
+    client = clients(kv)
+    client.send_all([("PING",)] * 16)
+    assert [client.receive() for _ in range(16)] == [b"PONG"] * 16
+    assert client("SET", "a", "x" * 3_000_000) == b"OK"
+    assert str(client("NOTHING")).startswith("ERR unknown command")
+    wait_until(lambda: kv.status()["totals"]["requests"] >= 18)
+    assert kv.status()["totals"]["requests"] == 18
 
 
 def test_the_temporary_store_is_removed(pool: Pools, clients: Clients) -> None:
@@ -287,8 +409,52 @@ def test_what_a_client_makes_the_server_keep_is_bounded(pool: Pools, clients: Cl
     assert "a reply of more than 50000 bytes" in str(client("KEYS", "key-*"))
     assert "a pattern of more than" in str(clients(pool(kv_toml()))("KEYS", "a" * 70_000))
     assert "more than 10000 watched keys" in str(clients(pool(kv_toml()))("WATCH", *range(10_001)))
+    assert "key is too long" in str(client("WATCH", "fits", "y" * 600))
+    assert "a name of more than 256 bytes" in str(client("CLIENT", "SETNAME", "x" * 257))
+    assert "a name of more than 256 bytes" in str(client("CLIENT", "SETINFO", "lib-name", "x" * 257))
+    assert "there are only" in str(client("COMMAND", "INFO", *["get"] * 1000))
     assert client("MSET", "fits", "x", "y" * 600, "x") != b"OK"
     assert client("EXISTS", "fits") == 0
+
+
+def test_watched_keys_are_counted_in_bytes(pool: Pools, clients: Clients) -> None:
+    client = clients(pool(kv_toml(workers=1, store="memory:", max_request=20_000)))
+    keys = [str(number) * 3000 for number in range(7)]
+    assert [client("WATCH", key) for key in [*keys[:6], *keys[:6]]] == [b"OK"] * 12
+    assert "more than 20000 bytes of watched keys" in str(client("WATCH", keys[6]))
+    assert client("UNWATCH") == b"OK"
+    assert client("WATCH", keys[6]) == b"OK"
+
+
+def test_exec_forgets_a_key_whose_watch_had_to_wait(kv: PoolProcess, clients: Clients) -> None:
+    client, other = clients(kv), clients(kv)
+    client.send_all([("SET", "a", "1"), ("WATCH", "a"), ("MULTI",), ("GET", "a"), ("EXEC",)])
+    assert [client.receive() for _ in range(5)] == [b"OK", b"OK", b"OK", b"QUEUED", [b"1"]]
+    other("SET", "a", "2")
+    client.send_all([("MULTI",), ("GET", "a"), ("EXEC",)])
+    assert [client.receive() for _ in range(3)][-1] == [b"2"]
+
+
+def test_a_pattern_takes_little_memory() -> None:
+    tracemalloc.start()
+    try:
+        glob = Glob(b"[\x01-\xfe]" * 13_107)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert most < 10_000_000
+    assert glob.matches(b"a" * 13_107)
+    assert not glob.matches(b"a" * 13_106 + b"\xff")
+
+
+def test_a_scan_lists_so_many_keys_at_most(pool: Pools, clients: Clients) -> None:
+    client = clients(pool(kv_toml(workers=1, store="memory:")))
+    client("MSET", *(word for number in range(10_100) for word in (number, "x")))
+    cursor, keys = client("SCAN", "0", "COUNT", "1000000000")
+    assert len(keys) < 10_100
+    end, rest = client("SCAN", cursor, "COUNT", "1000000000")
+    assert (end, len({*keys, *rest})) == (b"0", 10_100)
 
 
 def test_a_store_in_memory_has_its_limit_too(pool: Pools, clients: Clients) -> None:

@@ -232,6 +232,31 @@ def test_a_protocol_that_cannot_freeze_drains(pool: Pools, tmp_path: Path) -> No
     assert running.status()["totals"]["moved"] == 0
 
 
+@pytest.mark.parametrize("more", ["", "keep_on_crash = true"])
+def test_a_state_that_is_not_bytes_costs_nobody(pool: Pools, tmp_path: Path, more: str) -> None:
+    source = COUNTER.format(version=1).replace('return b"%d" % conn.session', "return str(conn.session)")
+    running = start_counter(pool, tmp_path, source, more, traceback=True)
+    url = f"unix://{tmp_path}/counter.sock"
+    with connect(url) as one, connect(url) as two:
+        for client in (one, two):
+            client.sendall(b"\n")
+            assert client.recv(10) == b"1\n"
+        one.sendall(b"\n")
+        assert one.recv(10) == b"2\n"
+        reload(running)
+        assert receive_all(one) == receive_all(two) == b""
+    wait_until(lambda: len(running.status()["workers"]) == 1, what="the one before has drained")
+    assert "counter.Counter: on_freeze gave str; it has to be bytes, or None" in running.stderr
+    assert "drain deadline passed" not in running.stderr
+    assert running.status()["totals"]["moved"] == 0
+
+
+def test_a_version_that_cannot_be_sent_is_a_mistake(pool: Pools, tmp_path: Path) -> None:
+    running = start_counter(pool, tmp_path, COUNTER.format(version=70_000), wait=False, exit_status=2)
+    running.wait()
+    assert "counter.Counter.frozen_version is 70000; expected 0 to 65535" in running.stderr
+
+
 def test_half_of_the_two_hooks_is_a_mistake(pool: Pools, tmp_path: Path) -> None:
     source = re.sub(r"    @hookimpl\n    def on_thaw.*", "", COUNTER.format(version=1), flags=re.DOTALL)
     running = start_counter(pool, tmp_path, source, wait=False, exit_status=2)
@@ -271,8 +296,38 @@ def test_what_was_busy_in_two_crashes_is_not_served_a_third_time(pool: Pools, tm
     with connect(url) as idle, connect(url) as deadly:
         deadly.sendall(b"die\n")
         assert receive_all(deadly) == b""
-        assert "connection closed: it was busy in 2 crashes" in running.stderr
+        assert "connection closed: it was in progress during 2 worker crashes" in running.stderr
         assert running.status()["totals"]["restarts"] >= 1
         wait_until(running.workers)
         idle.sendall(b"\n")
         assert idle.recv(10) == b"0\n", "the first of its bytes is looked at by the test"
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_a_master_with_few_descriptors_loses_none_that_moves(pool: Pools, workers: int) -> None:
+    """They wait in the channels of the workers that hand them back, until there is room."""
+    toml = f"""
+[pool]
+workers = {workers}
+surge = {workers}
+[process]
+nofile = 256
+[[listener]]
+name = "echo"
+bind = ["tcp://127.0.0.1:0"]
+protocol = "echo"
+"""
+    running = pool(toml)
+    clients = [running.connect() for _ in range(200 * workers)]
+    for client in clients:
+        client.sendall(b"before")
+        assert client.recv(100) == b"before"
+
+    reload(running)
+
+    for client in clients:
+        client.sendall(b"after")
+        assert client.recv(100) == b"after"
+        client.close()
+    assert running.status()["totals"]["moved"] == len(clients)
+    assert "lost" not in running.stderr

@@ -101,6 +101,42 @@ def test_an_upgrade(pool: Pools) -> None:
     assert running.wait() == 0
 
 
+BUSY = """
+import os
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/wait":
+        open("waits-%d" % os.getpid(), "w").close()
+        open("gate").close()  # a FIFO: until somebody opens its other end
+    start_response("200 OK", [])
+    return [b"%d" % os.getppid()]
+"""
+
+
+def test_what_is_busy_during_two_upgrades_goes_to_the_last_master(pool: Pools) -> None:
+    """The first master gives it to the second, which has nothing left to serve it with but an heir."""
+    toml = TOML.format(workers=1, pool="", listener="", http="")
+    running = pool(toml, files={"application.py": BUSY})
+    os.mkfifo(running.directory / "gate")
+    masters, clients = [running.pid], []
+    for _ in range(2):
+        client = running.connect("http")
+        client.sendall(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+        clients.append(client)
+        wait_until(lambda: len(list(running.directory.glob("waits-*"))) == len(clients))
+        assert corepool(running, "upgrade").returncode == 0
+        masters.append(running.status()["pid"])
+    gate = os.open(running.directory / "gate", os.O_RDWR)
+    for client, master in zip(clients, masters, strict=False):
+        assert client.recv(1000).endswith(b"%d" % master)
+    wait_until(lambda: not any(map(psutil.pid_exists, masters[1:-1])) and running.wait() == 0)
+    for client in clients:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.recv(1000).endswith(b"%d" % masters[-1])
+    os.close(gate)
+    assert corepool(running, "stop").returncode == 0
+    wait_until(lambda: not running.left_over())
+
+
 def test_what_is_busy_goes_when_it_is_idle(pool: Pools) -> None:
     running = start(pool, workers=1)
     with running.connect("http") as client:

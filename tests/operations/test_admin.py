@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socketserver
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +19,9 @@ from corepool.testing.sockets import connect
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from corepool.testing.pool import PoolProcess
     from corepool.testing.pools import Pools
 
@@ -115,6 +121,37 @@ def test_a_master_that_is_gone_or_stuck_is_not_alive(pool: Pools) -> None:
     assert get(admin, "/livez").status == 200
     running.stop()
     assert get(admin, "/readyz").status == 503
+
+
+def test_a_status_of_another_version_is_an_error_and_not_silence(pool: Pools, tmp_path: Path) -> None:
+    with other_master(tmp_path / "control", {"pid": 1}) as control:
+        admin = pool(ADMIN.format(control=control, options=""), traceback=True)
+        requests = [request(path, close=False) for path in ("/readyz", "/metrics")] + [request("/status")]
+        responses = parse(ask(admin, b"".join(requests)), ["GET"] * 3)
+
+    assert [each.status for each in responses] == [500, 500, 200]
+    assert json.loads(responses[2].body) == {"pid": 1}
+    assert "KeyError" in admin.stderr
+
+
+@contextmanager
+def other_master(path: Path, status: object) -> Iterator[Path]:
+    """Answer every question for the status with what it is given."""
+    line = json.dumps({"result": status}).encode() + b"\n"
+
+    class Answer(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.rfile.readline()
+            self.wfile.write(line)
+
+    with socketserver.UnixStreamServer(str(path), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield path
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_requests_that_are_none_of_its_own(pool: Pools) -> None:

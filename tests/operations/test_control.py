@@ -63,6 +63,6 @@ def test_the_log_level_is_changed_everywhere(pool: Pools) -> None:
     lines = running.stderr.count("\n")
     reload_by_signal(running)
     assert running.stderr.count("\n") == lines
-    assert corepool(running, "log-level", "info").stdout == "the log begins at info now\n"
+    assert corepool(running, "log-level", "info").stdout == "log level is now info\n"
     reload_by_signal(running)
     assert "reload done" in running.stderr

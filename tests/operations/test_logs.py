@@ -9,6 +9,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+import probe
 import pytest
 from http_client import get
 from operated import start
@@ -95,6 +96,67 @@ def test_a_log_file_is_opened_anew_by_everybody(pool: Pools) -> None:
     assert running.stderr == ""
 
 
+def test_a_worker_that_boots_meanwhile_opens_it_anew_too(pool: Pools) -> None:
+    toml = probe.config(workers=2) + '[log]\nfile = "pool.log"\nformat = "text"\n'
+    running = pool(toml, files=probe.files(), traceback=True)
+    path, old, gate = (running.directory / name for name in ("pool.log", "pool.log.1", "wait-to-boot"))
+    _, neighbour = running.workers()
+    gate.touch()
+    os.kill(running.workers()[0], signal.SIGKILL)
+    wait_until(lambda: list(running.directory.glob("waits-*")), what="a worker that boots")
+    (waits,) = running.directory.glob("waits-*")
+    new = int(waits.name.removeprefix("waits-"))
+    path.rename(old)
+    running.send_signal(signal.SIGUSR1)
+    wait_until(path.exists)
+    gate.unlink()
+    wait_until(lambda: len(running.workers()) == 2)
+    assert running.workers() == [new, neighbour]
+    with running.connect() as one, running.connect() as two:
+        for client in (one, two):
+            client.sendall(b"raise\n")
+        wait_until(lambda: f"ERROR [{new}]" in path.read_text())
+    assert f"[{new}]" not in old.read_text()
+
+
+def test_the_stacks_of_a_hung_worker_are_in_the_log_file(pool: Pools) -> None:
+    toml = probe.config(workers=1, pool='heartbeat_timeout = "500ms"') + '[log]\nfile = "pool.log"\n'
+    running = pool(toml, files=probe.files())
+    (pid,) = running.workers()
+    path = running.directory / "pool.log"
+    path.rename(running.directory / "pool.log.1")
+    running.send_signal(signal.SIGUSR1)
+    wait_until(path.exists)
+    with running.connect() as client:
+        client.sendall(b"sleep\n")
+        wait_until(lambda: running.workers() not in ([], [pid]))
+    assert "in do_sleep" in path.read_text()
+    assert running.stderr == ""
+
+
+def test_a_pipe_that_is_not_ours_to_be_opened_blocks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError
+
+    reader, writer = os.pipe()  # nobody reads
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    monkeypatch.setattr("corepool.log._STDERR", writer)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", refuse)  # a pipe of another user
+        handler = LogHandler(None, TextFormatter())
+    try:
+        for _ in range(100):
+            handler.emit(logging.makeLogRecord({"msg": "x" * 100}))  # the test's deadline is its end
+        os.read(reader, 4096)
+        handler.emit(logging.makeLogRecord({"msg": "after"}))
+        last = os.read(reader, 4096)
+    finally:
+        for fd in (handler.fd, reader, writer):
+            os.close(fd)
+    assert b"log lines dropped" in last
+    assert last.endswith(b"after\n")
+
+
 def test_a_log_file_that_cannot_be_opened_is_a_mistake(pool: Pools) -> None:
     running = pool(
         '[log]\nfile = "/nowhere/pool.log"\n[[listener]]\nname = "a"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "echo"',
@@ -150,7 +212,10 @@ def test_a_line_that_was_cut_short_spoils_no_other(tmp_path: Path) -> None:
         os.close(handler.fd)
         os.close(reader)
     assert rest == cut
-    assert [json.loads(line)["message"] for line in lines] == ["2 log lines dropped: nobody took them", "after"]
+    assert [json.loads(line)["message"] for line in lines] == [
+        "2 log lines dropped: the reader is not keeping up",
+        "after",
+    ]
 
 
 def test_a_client_can_neither_forge_a_line_nor_command_a_terminal() -> None:

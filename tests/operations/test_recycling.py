@@ -76,7 +76,7 @@ def test_a_worker_whose_successor_cannot_start_goes_on(pool: Pools) -> None:
     write(running, "1 // 0\n")
     for _ in range(5):
         get(running, "/")
-    wait_until(lambda: "worker keeps its place slot=0" in running.stderr)
+    wait_until(lambda: "worker stays slot=0" in running.stderr)
     assert running.workers() == pids
     assert get(running, "/").body == b"one"
     write(running, APPLICATION % "two")

@@ -12,6 +12,7 @@ from http_client import get
 from http_load import Load
 from operated import APPLICATION, CONFIG, corepool, start, write
 
+from corepool.testing.sockets import connect, receive_all
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def test_an_upgrade_that_fails_changes_nothing(pool: Pools) -> None:
         write(running, "1 // 0\n")
         failed = corepool(running, "upgrade")
         assert failed.returncode == 1
-        assert "the old master goes on: it ended with status 3" in failed.stderr
+        assert "upgrade failed; the old master keeps serving: it ended with status 3" in failed.stderr
         assert "ZeroDivisionError" in running.stderr
 
         (running.directory / "corepool.toml").write_text("no TOML")
@@ -84,9 +85,12 @@ def test_a_successor_that_is_killed_changes_nothing(pool: Pools) -> None:
     wait_until(lambda: running.status()["upgrade"]["state"] == "running")
     again = corepool(running, "upgrade")
     assert "an upgrade is under way" in again.stderr
+    beside = running.control.with_name("control.sock~")
     wait_until(lambda: len(running.left_over()) == 6, what="its workers begin to boot")
+    assert beside.exists()
     os.kill(running.status()["upgrade"]["pid"], signal.SIGKILL)
     wait_until(lambda: running.status()["upgrade"]["error"] == "it was ended by signal 9")
+    assert not beside.exists()
     wait_until(lambda: len(running.left_over()) == 3)
     assert get(running, "/").body == b"one"
 
@@ -95,9 +99,10 @@ def test_a_pool_that_stops_takes_its_successor_with_it(pool: Pools) -> None:
     running = start(pool)
     write(running, "import time\ntime.sleep(60)\n")
     running.send_signal(signal.SIGUSR2)
-    wait_until(lambda: running.status()["upgrade"]["state"] == "running")
+    wait_until(running.control.with_name("control.sock~").exists)
     running.stop()
     wait_until(lambda: not running.left_over())
+    assert not list(running.directory.glob("*.sock~"))
 
 
 def test_a_socket_file_stays_until_the_last_master_ends(pool: Pools) -> None:
@@ -117,3 +122,56 @@ def test_a_socket_file_stays_until_the_last_master_ends(pool: Pools) -> None:
     assert corepool(running, "stop").returncode == 0
     wait_until(lambda: not running.left_over())
     assert not (folder / "http.sock").exists()
+
+
+WHO = """
+import os, time
+try:
+    os.unlink("gate")
+except FileNotFoundError:
+    pass
+else:
+    time.sleep(60)
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"%d" % os.getpid()]
+"""
+
+
+@pytest.mark.parametrize("dispatcher", ["least-connections", "kernel"])
+def test_the_new_master_accepts_nothing_before_all_its_workers_are_ready(pool: Pools, dispatcher: str) -> None:
+    """What it had would be lost with it."""
+    running = start(pool, dispatcher=dispatcher, application=WHO)
+    old = {f"{pid}".encode() for pid in running.workers()}
+    (running.directory / "gate").touch()  # one worker takes it, and hangs
+    running.send_signal(signal.SIGUSR2)
+    wait_until(lambda: running.stderr.count("worker ready") == 3, what="the other one is ready")
+    assert {get(running, "/").body for _ in range(50)} <= old
+    os.kill(running.status()["upgrade"]["pid"], signal.SIGKILL)
+    wait_until(lambda: running.status()["upgrade"]["state"] == "failed")
+    assert get(running, "/").body in old
+
+
+@pytest.mark.parametrize("dispatcher", ["least-connections", "kernel"])
+def test_what_an_operator_has_said_holds_over_an_upgrade(pool: Pools, dispatcher: str) -> None:
+    running = start(pool, dispatcher=dispatcher)
+    url = running.urls()[0]
+    assert corepool(running, "pause", "http").returncode == 0
+    assert corepool(running, "scale", "3").returncode == 0
+    assert corepool(running, "upgrade").returncode == 0
+    assert running.wait() == 0
+
+    with connect(url) as waiting:
+        waiting.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        status = running.status()
+        assert (status["wanted"], status["listeners"][0]["paused"]) == (3, True)
+        assert status["listeners"][0]["accepted"] == 0
+        assert corepool(running, "resume", "http").returncode == 0
+        assert receive_all(waiting).endswith(b"one")
+
+    # What the file says of its workers is newer, if it has changed.
+    (running.directory / "corepool.toml").write_text(CONFIG.format(workers=1, dispatcher=dispatcher, pool=""))
+    assert corepool(running, "upgrade").returncode == 0
+    assert running.status()["wanted"] == 1
+    assert corepool(running, "stop").returncode == 0
+    wait_until(lambda: not running.left_over())

@@ -62,6 +62,19 @@ def test_what_is_saved_is_served_however_fast_it_follows() -> None:
         wait_until(lambda: not running.left_over())
 
 
+def test_what_has_changed_is_said_by_name() -> None:
+    with start("run", "corepool.toml") as running:
+        watcher_of(running)
+        write(running, APPLICATION % "two")
+        wait_until(lambda: get(running, "/").body == b"two")
+        (running.directory / "corepool.toml").write_text(TOML.replace("workers = 1", "workers = 2"))
+        wait_until(lambda: len(running.workers()) == 2)
+        running.stop()
+
+    assert "corepool: changed: application.py; reloading\n" in running.stderr
+    assert "corepool: changed: corepool.toml; reloading\n" in running.stderr
+
+
 def test_what_is_no_source_brings_on_no_reload() -> None:
     """Each reload writes to pool.log: if that counted, they would never end."""
     with start("run", "corepool.toml") as running:

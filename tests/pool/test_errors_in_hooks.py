@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,6 +74,9 @@ class Raises:
         self.worker.at_batch_end(lambda: self.failure(conn))
         conn.close()
 
+    def send_later(self, conn):
+        self.worker.loop.call_soon(conn.send, b"poison")
+
 class Counts:
     @hookimpl
     def on_close(self, conn, reason):
@@ -79,11 +84,44 @@ class Counts:
             print(reason, file=file)
 """
 
+BRITTLE = """
+from corepool_tcp import Tcp
+
+class Stream:
+    def __init__(self, sock):
+        self.sock = sock
+
+    def __getattr__(self, name):
+        return getattr(self.sock, name)
+
+    def send(self, data):
+        if data == b"poison":
+            raise ValueError("as asked")
+        return self.sock.send(data)
+
+    def close(self):
+        with open("closed", "a") as file:
+            print("closed", file=file)
+        self.sock.close()
+        raise ValueError("as asked")
+
+class Brittle(Tcp):
+    wraps = True
+    count = 0
+
+    def wrap(self, sock):
+        self.count += 1
+        if self.count == 2:
+            sock.close()
+        return Stream(sock)
+"""
+
 FILES = {
+    "brittle.py": BRITTLE,
     "raises.py": RAISES,
     "raises-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: raises\nVersion: 1\n",
     "raises-1.dist-info/entry_points.txt": "[corepool.protocols]\nraises = raises:Raises\n"
-    "[corepool.extensions]\ncounts = raises:Counts\n",
+    "[corepool.extensions]\ncounts = raises:Counts\n[corepool.transports]\nbrittle = brittle:Brittle\n",
 }
 
 CONFIG = """
@@ -91,7 +129,7 @@ CONFIG = """
 workers = 1
 [[listener]]
 name = "raises"
-bind = ["tcp://127.0.0.1:0"]
+bind = ["{transport}://127.0.0.1:0"]
 protocol = "raises"
 extensions = ["counts"]
 """
@@ -104,7 +142,7 @@ def pid_of(client: socket.socket) -> bytes:
 
 @pytest.mark.parametrize("what", ["exit", "cancel", "quit", "group"])
 def test_whatever_a_hook_raises_costs_its_connection_only(pool: Pools, what: str) -> None:
-    running = pool(CONFIG, files=FILES, traceback=True)
+    running = pool(CONFIG.format(transport="tcp"), files=FILES, traceback=True)
     reasons = running.directory / "reasons"
     bystander = running.connect()
     pid = pid_of(bystander)
@@ -117,3 +155,49 @@ def test_whatever_a_hook_raises_costs_its_connection_only(pool: Pools, what: str
             lambda count=count: reasons.exists() and len(reasons.read_text().split()) == count,
             what="the end is told once, to everybody",
         )
+
+
+MASTER = """
+import sys
+from corepool import hookimpl
+from corepool_echo import Echo
+
+class Leaves(Echo):
+    @hookimpl
+    def on_child_exit(self, worker, exit):
+        sys.exit("as asked")
+"""
+
+
+def test_a_hook_of_the_master_can_not_end_it(pool: Pools) -> None:
+    files = {
+        "leaves.py": MASTER,
+        "leaves-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: leaves\nVersion: 1\n",
+        "leaves-1.dist-info/entry_points.txt": "[corepool.protocols]\nleaves = leaves:Leaves\n",
+    }
+    running = pool(
+        CONFIG.format(transport="tcp").replace('"raises"', '"leaves"').replace('extensions = ["counts"]', ""),
+        files=files,
+        traceback=True,
+    )
+    os.kill(running.workers()[0], signal.SIGKILL)
+
+    wait_until(lambda: running.status()["totals"]["restarts"] == 1 and running.workers())
+
+    assert "hook on_child_exit failed in the master" in running.stderr
+
+
+def test_whatever_a_transports_stream_raises_costs_its_connection_only(pool: Pools) -> None:
+    running = pool(CONFIG.format(transport="brittle"), files=FILES, traceback=True)
+    closed = running.directory / "closed"
+    bystander, unwatched = running.connect(), running.connect()
+    pid = pid_of(bystander)
+    assert receive_all(unwatched) == b""
+    wait_until(closed.exists, what="the stream that could not be watched is closed, not the number it had")
+    with running.connect() as victim:
+        victim.sendall(b"send_later ")
+        assert receive_all(victim) == b""
+
+    assert pid_of(bystander) == pid
+    assert pid_of(running.connect()) == pid
+    wait_until(lambda: closed.read_text() == "closed\nclosed\n")

@@ -234,6 +234,29 @@ def test_term_lets_a_busy_connection_finish_and_closes_idle_ones(pool: Pools) ->
     assert running.wait() == 0
 
 
+@pytest.mark.parametrize("dispatcher", ["least-connections", "kernel"])
+def test_nobody_is_let_in_while_the_pool_drains(pool: Pools, dispatcher: str) -> None:
+    running = pool(probe.config(pool=f'dispatcher = "{dispatcher}"'), files=probe.files())
+    busy = running.connect()
+    assert ask(busy, "hello") == "hello"
+    (url,) = running.urls()
+    busy.sendall(b"work 60\n")
+    wait_until(lambda: running.status()["totals"]["requests"] == 2)
+    running.send_signal(signal.SIGTERM)
+
+    def is_refused() -> bool:
+        try:
+            connect(url).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    wait_until(is_refused, what="the port is closed")
+    assert running.running, "and it still drains"
+    running.send_signal(signal.SIGINT)
+    assert running.wait() == 0
+
+
 def test_what_waits_at_a_paused_connection_is_served_before_the_end(pool: Pools) -> None:
     running = pool(probe.config(workers=1), files=probe.files())
     client = running.connect()
@@ -259,6 +282,35 @@ def test_the_drain_deadline_closes_what_is_still_busy(pool: Pools) -> None:
     assert receive_all(busy) == b""
     assert running.wait() == 0
     assert "drain deadline passed" in running.stderr
+
+
+def test_plugins_have_time_to_stop_after_a_drain_that_took_all_of_its_own(pool: Pools) -> None:
+    lines = 'drain_timeout = "300ms"\nheartbeat_timeout = "500ms"\n'
+    running = pool(probe.config(pool=lines, workers=1), files=probe.files())
+    gate, stops, stopped = (running.directory / name for name in ("wait-to-stop", "stops", "stopped"))
+    gate.touch()
+    busy = running.connect()
+    busy.sendall(b"work 1000\n")
+    wait_until(lambda: running.status()["totals"]["requests"] == 1)
+    running.send_signal(signal.SIGTERM)
+    wait_until(stops.exists)
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 2)
+    gate.unlink()
+
+    assert running.wait() == 0
+    assert stopped.exists()
+    assert "did not exit in time" not in running.stderr
+
+
+def test_plugins_that_do_not_stop_are_killed(pool: Pools) -> None:
+    running = pool(probe.config(pool='stop_timeout = "300ms"', workers=1), files=probe.files())
+    (running.directory / "wait-to-stop").touch()
+    running.send_signal(signal.SIGTERM)
+
+    assert running.wait() == 0
+    assert "did not exit in time" in running.stderr
+    assert not (running.directory / "stopped").exists()
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGQUIT])
@@ -336,6 +388,20 @@ def test_workers_leave_when_the_master_is_killed_and_the_address_is_free_at_once
                 assert ask(again, "hello") == "hello"
             successor.stop()
         client.close()
+
+
+def test_a_worker_inside_of_one_long_call_ends_too_when_the_master_is_killed() -> None:
+    toml = probe.config(pool='heartbeat_timeout = "100ms"\ndispatcher = "kernel"', workers=1)
+    with PoolProcess.run(toml, files=probe.files()) as running:
+        (pid,) = running.workers()
+        worker = psutil.Process(pid)
+        client = running.connect()
+        running.send_signal(signal.SIGSTOP)  # or it would find the worker hung
+        before = worker.cpu_times().user
+        client.sendall(b"grind\n")
+        wait_until(lambda: worker.cpu_times().user > before + 0.2)
+        os.kill(running.pid, signal.SIGKILL)
+        wait_until(lambda: not running.left_over())
 
 
 @pytest.mark.parametrize("signum", [signal.SIGWINCH])
@@ -502,3 +568,18 @@ def test_a_worker_whose_counters_are_wrong_costs_nobody_else(pool: Pools) -> Non
     assert ask(clients[1], "hello") == "hello"
     assert honest in running.workers()
     assert running.stderr.count("its counters are wrong") == 1
+
+
+def test_what_waits_in_the_backlog_at_the_end_is_served(pool: Pools) -> None:
+    """More than is accepted in one turn. Whoever were left there would be reset."""
+    running = pool(probe.config(), files=probe.files())
+    url = running.urls()[0]
+    running.send_signal(signal.SIGSTOP)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connect(url)) for _ in range(300)]
+        for client in clients:
+            client.sendall(b"hello\n")
+        running.send_signal(signal.SIGTERM)
+        running.send_signal(signal.SIGCONT)
+        assert {read_line(client) for client in clients} == {"hello"}
+    assert running.wait() == 0

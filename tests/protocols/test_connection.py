@@ -111,6 +111,11 @@ class Lab:
             conn.send(b"timeout\\n")
             return True
 
+    def push(self, conn, count):
+        if int(count):
+            conn.send(b".")
+            self.loop.call_later(0.05, self.push, conn, int(count) - 1)
+
     def stream(self, conn, size):
         conn.session["left"] = int(size)
         self.on_writable(conn)
@@ -191,6 +196,8 @@ class Stream:
         return self.sock.send(bytes(data).translate(FLIP))
 
 class Flipped(Tcp):
+    wraps = True
+
     def wrap(self, sock):
         return Stream(sock)
 """
@@ -296,6 +303,18 @@ def test_a_deadline_is_told_and_the_connection_kept_if_the_protocol_says_so(clie
     client.sendall(b"echo still-here\n")
 
     assert receive_exactly(client, 11) == b"still-here\n"
+
+
+def test_output_of_a_timer_keeps_a_connection_from_being_idle(
+    pool: Pools, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("s") / "lab.sock"
+    running = pool(CONFIG.format(path=str(path).lstrip("/")) + 'idle_timeout = "1s"\n', files=FILES)
+    with running.connect() as client:
+        client.sendall(b"push 40\n")  # for two seconds
+        assert receive_exactly(client, 40) == b"." * 40
+        assert receive_all(client) == b""
+    wait_until(lambda: reasons(running) == ["timeout"])
 
 
 def test_a_producer_goes_on_when_the_peer_has_read(client: socket.socket) -> None:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 import tomli
+from settings_of import load_settings
 
-from corepool.config.load import load_settings
 from corepool.testing.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:

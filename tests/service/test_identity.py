@@ -160,7 +160,7 @@ def test_a_log_file_that_was_there_keeps_its_owner(tmp_path: Path) -> None:
 @for_root
 def test_without_the_capability_the_pool_does_not_start_and_says_why(pool: Pools) -> None:
     wrapper = ("setpriv", "--bounding-set=-setuid")
-    running = pool(config('user = "nobody"'), files=files(), wrapper=wrapper, wait=False, exit_status=3, traceback=True)
+    running = pool(config('user = "nobody"'), files=files(), wrapper=wrapper, wait=False, exit_status=3)
 
     assert running.wait() == 3
     assert "can't become user" in running.stderr

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 from insider import config, files
 
+from corepool.errors import ConfigError
 from corepool.pidfile import PidFile
 from corepool.testing.pool import PoolProcess
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from corepool.testing.pools import Pools
 
@@ -158,3 +160,38 @@ def test_an_upgrade_hands_it_on(pool: Pools, tmp_path: Path) -> None:
     command("stop")
     wait_until(lambda: not psutil.pid_exists(master) and not running.left_over())
     assert not path.exists()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_comes_while_addresses_are_bound_leaves_nothing_behind(signum: int, tmp_path: Path) -> None:
+    """Each socket below `slow` takes a tenth of a second: so long its lock is waited for."""
+    slow = tmp_path / "slow"
+    slow.mkdir()
+    lock = os.open(slow, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    urls = [f"unix://{tmp_path}/first", *(f"unix://{slow}/{number}" for number in range(10))]
+    toml = f'[process]\npidfile = "{tmp_path}/pid"\n'
+    toml += f'[[listener]]\nname = "a"\nprotocol = "echo"\nbind = {json.dumps(urls)}\n'
+    with PoolProcess.run(toml, wait=False) as running:
+        wait_until((tmp_path / "first").exists)
+        running.send_signal(signum)
+        assert not (slow / "9").exists()
+        assert running.wait() == 0
+        assert not running.control.exists()
+    os.close(lock)
+    assert [*slow.iterdir(), *tmp_path.iterdir()] == [slow]
+
+
+def test_one_that_can_not_be_written_is_not_left_empty(tmp_path: Path) -> None:
+    """As on a full disk; here the process may write no file."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    theirs = tmp_path / "theirs"
+    theirs.write_text("")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        for path in (tmp_path / "ours", theirs):
+            with pytest.raises(ConfigError, match="File too large"):
+                PidFile(path).acquire()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == [theirs]

@@ -14,12 +14,11 @@ from corepool.testing.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.conftest import Pools
-
     from corepool.testing.pool import PoolProcess
+    from corepool.testing.pools import Pools
 
 SOURCE = """
-import asyncio, io, os, sys, time
+import asyncio, io, os, socket, sys, time
 from corepool.streams import BlockingProtocol, StreamProtocol
 
 class Lines(StreamProtocol):
@@ -36,7 +35,9 @@ class Lines(StreamProtocol):
                         async with stream.deadline(0.05):
                             await stream.readline()
                     case b"refused":
-                        await asyncio.open_connection("127.0.0.1", 1)
+                        with socket.socket() as deaf:  # it doesn't listen
+                            deaf.bind(("127.0.0.1", 0))
+                            await asyncio.open_connection(*deaf.getsockname())
                     case b"slow database":
                         raise TimeoutError("of the database")
                     case b"exit":

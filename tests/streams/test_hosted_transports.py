@@ -11,6 +11,7 @@ import ssl
 import subprocess
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 from operated import reload_by_signal
 from websockets.exceptions import ConnectionClosed
@@ -22,9 +23,8 @@ from corepool.testing.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import Pools
-
     from corepool.testing.pool import PoolProcess
+    from corepool.testing.pools import Pools
 
 SOURCE = """
 import asyncio, contextvars, http.server, os, socket, socketserver, ssl
@@ -55,6 +55,14 @@ class Lab(asyncio.Protocol):
             self.transport.write(b"x")
         except RuntimeError:
             open("refused", "w").close()
+
+    def open(self):
+        self.file = open("theirs", "wb", buffering=0)
+        self.say("opened")
+
+    def write(self):
+        self.file.write(b"whole")
+        self.say("written")
 
     def note(self):
         open("noted", "w").close()
@@ -310,6 +318,27 @@ def test_a_transport_knows_its_facts(pool: Pools, bind: str, length: int) -> Non
         ask(client, b"facts", f"True {length} none (16384, 65536) True True\n".encode())
 
 
+def test_a_socket_that_was_asked_for_is_closed_once(pool: Pools) -> None:
+    """Closed twice, its number would be somebody else's by then: here a file's that is opened in the same turn."""
+    running = start(pool, "Lab")
+    (worker,) = (psutil.Process(pid) for pid in running.workers())
+    with running.connect() as asks, running.connect() as opens:
+        ask(asks, b"facts", b"True 2 none (16384, 65536) True True\n")
+        ask(opens, b"wrong", b"refused\n")
+
+        worker.suspend()
+        wait_until(lambda: worker.status() == psutil.STATUS_STOPPED)
+        asks.shutdown(socket.SHUT_WR)
+        opens.sendall(b"open\n")
+        worker.resume()
+
+        assert receive_all(asks) == b"bye\n"
+        assert receive_exactly(opens, 7) == b"opened\n"
+        wait_until(lambda: running.status()["totals"]["closed"] == 1)
+        ask(opens, b"write", b"written\n")
+    assert (running.directory / "theirs").read_bytes() == b"whole"
+
+
 def test_a_transport_ends_its_side_before_the_peer_does(pool: Pools) -> None:
     running = start(pool, "Lab")
     with running.connect() as client:
@@ -360,7 +389,7 @@ def test_coroutines_clean_up_when_their_worker_ends(pool: Pools) -> None:
 
 def test_a_starter_that_wants_tls_is_not_served_in_the_clear(pool: Pools) -> None:
     toml = TOML.format(protocol="asyncio", target="with_tls", bind="tcp://127.0.0.1:0", more="")
-    running = pool(toml, files={"application.py": SOURCE}, wait=False, exit_status=3, traceback=True)
+    running = pool(toml, files={"application.py": SOURCE}, wait=False, exit_status=3)
     running.wait()
     assert "it asks for a server with TLS, the transport's business here" in running.stderr
 

@@ -249,7 +249,7 @@ def test_websockets_are_served(pool: Pools) -> None:
 )
 def test_a_target_that_is_none_is_refused(pool: Pools, protocol: str, target: str, says: str) -> None:
     toml = TOML.format(protocol=protocol, target=target, more="")
-    running = pool(toml, files={"application.py": SOURCE}, wait=False, exit_status=3, traceback=True)
+    running = pool(toml, files={"application.py": SOURCE}, wait=False, exit_status=3)
     running.wait()
     assert says in running.stderr
 

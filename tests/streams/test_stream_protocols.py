@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from extension_client import unix_url
 from operated import reload_by_signal
 
 from corepool.testing.sockets import receive_all
@@ -39,6 +40,9 @@ class Lines(StreamProtocol):
                     for _ in range(500):
                         stream.write(b"x" * 100_000)
                         await stream.drain()
+                case b"leave":
+                    stream.write(b"x" * 30_000_000)
+                    return
                 case b"deadline":
                     try:
                         async with stream.deadline(0.05):
@@ -98,6 +102,8 @@ class Threads(BlockingProtocol):
                     whole = stream.recv(3)
                     open("begun", "w").close()
                     stream.sendall(whole + stream.recv(3, begun=True) + b"\\n")
+                case b"cancelled":
+                    raise asyncio.CancelledError
                 case b"raise":
                     raise ValueError("asked to raise")
                 case b"pid":
@@ -172,6 +178,15 @@ def test_what_is_raised_costs_one_connection_and_is_logged(pool: Pools, protocol
         assert other.recv(100) == b"still\n"
     assert "ValueError: asked to raise" in running.stderr
     assert len(running.workers()) == 1
+
+
+def test_a_handler_in_a_thread_that_is_cancelled_costs_its_connection(pool: Pools) -> None:
+    """asyncio.run in a handler raises it, and it is no Exception."""
+    running = start(pool, "threads")
+    with running.connect("it") as client:
+        client.sendall(b"cancelled\n")
+        assert receive_all(client) == b""
+    wait_until(lambda: running.status()["workers"][0]["threads_busy"] == 0)
 
 
 @both
@@ -267,18 +282,45 @@ def test_clients_that_vanish_leave_nothing_behind(pool: Pools, protocol: str) ->
     assert psutil.Process(worker).num_fds() < 40
 
 
+def test_a_client_that_hangs_up_after_its_handler_has_ended_is_noticed(pool: Pools) -> None:
+    """More input waits than the handler would have read, and output that nobody takes: there is nothing to wake up for.
+
+    Over a UNIX socket, where a hang-up is no error.
+    """
+    toml = TOML.format(protocol="lines", more="", drain_timeout=10).replace("tcp://127.0.0.1:0", unix_url(), 1)
+    running = pool(toml, files=FILES, environment={"PYTHONDONTWRITEBYTECODE": "1"})
+    with running.connect("it") as client, running.connect("echo") as other:
+        client.sendall(b"leave\n" + b"x" * 50_000)
+        assert client.recv(1) == b"x"
+        other.sendall(b"x")
+        assert other.recv(1) == b"x", "the worker has sent as much as fits, and goes on"
+
+        client.shutdown(socket.SHUT_RDWR)
+
+        wait_until(lambda: running.status()["totals"]["closed"] == 1, what="the worker has noticed")
+
+
 def test_the_status_tells_how_busy_the_threads_are(pool: Pools) -> None:
     running = start(pool, "threads", "options = { threads = 2 }")
-    clients = [running.connect("it") for _ in range(5)]
-    for client in clients[:2]:
-        client.sendall(b"forever\n")
-    wait_until((running.directory / "forever").exists)
 
     def gauges() -> tuple[int, int, int]:
         (worker,) = running.status()["workers"]
         return worker["threads"], worker["threads_busy"], worker["threads_waiting"]
 
+    for client in [running.connect("it") for _ in range(2)]:
+        client.sendall(b"served\n")
+        assert client.recv(10) == b"served\n"
+        client.sendall(b"forever\n")
+    wait_until((running.directory / "forever").exists)
+    wait_until(lambda: gauges() == (2, 2, 0))
+    worker = psutil.Process(running.workers()[0])
+    threads = worker.num_threads()
+
+    for _ in range(3):
+        running.connect("it")
+
     wait_until(lambda: gauges() == (2, 2, 3))
+    assert worker.num_threads() == threads, "there are more than `threads` says"
     with running.connect("echo") as other:
         other.sendall(b"x")
         assert other.recv(1) == b"x", "the loop serves everybody else"

@@ -37,6 +37,12 @@ class Storyteller:
 
     @hookimpl
     def on_readable(self, conn):
+        if conn.session == "sips":
+            sips = 0
+            while conn.recv(1):
+                sips += 1
+            conn.send(b"%d\\n" % sips)
+            return
         data = conn.recv()
         if not data:
             self.tell("nothing", conn.eof)
@@ -50,6 +56,12 @@ class Storyteller:
                 case "abort":
                     conn.send(b"never\\n")
                     conn.abort()
+                case "sip":
+                    conn.session = "sips"
+                    conn.send(b"cheers\\n")
+                case "eof":
+                    conn.send(b"no more\\n")
+                    conn.send_eof()
                 case "half":
                     conn.half_open = True
                 case "big":
@@ -89,6 +101,19 @@ STORIES = {
         ("end", b""),
         ("expect", b"last\n"),
     ],
+    "there is more than one event may read": [
+        ("send", b"sip\n"),
+        ("expect", b"hello\ncheers\n"),
+        ("send", b"0123456789"),
+        ("expect", b"4\n4\n2\n"),
+        ("reset", b""),
+    ],
+    "the protocol ends its side, and sends nevertheless": [
+        ("send", b"eof\n"),
+        ("expect", b"hello\nno more\n"),
+        ("expect the end", b""),
+        ("send", b"more\n"),
+    ],
     "the client breaks off": [("send", b"one\n"), ("expect", b"hello\none\n"), ("reset", b"")],
     "the protocol sends what is no buffer": [("send", b"mistakes\n"), ("expect", b"hello\nmv")],
     "much output, and a file": [
@@ -121,6 +146,8 @@ def test_a_protocol_in_memory_and_in_a_worker_have_the_same_story(
                 in_memory.send(data)
             case "expect":
                 assert in_memory.receive() == data
+            case "expect the end":
+                assert in_memory.conn.has_sent_eof
             case "end":
                 in_memory.end()
             case "reset":
@@ -136,12 +163,15 @@ def test_a_protocol_in_memory_and_in_a_worker_have_the_same_story(
                 client.sendall(data)
             case "expect":
                 assert receive_exactly(client, len(data)) == data
+            case "expect the end":
+                assert client.recv(1) == b""
             case "end":
                 client.shutdown(1)
             case "reset":
                 reset(client)
 
     assert in_memory.reason is not None
+    assert in_memory.receive() == b""
     wait_until(lambda: told.exists() and "close " in told.read_text(), what="the connection's end")
     assert (tmp_path / "story.txt").read_text() == told.read_text()
 
@@ -301,6 +331,59 @@ def test_a_protocol_that_cannot_be_moved_says_so(connection: Conversations) -> N
 
     with pytest.raises(AssertionError, match="no on_freeze"):
         connection.move(connection(Stays()), Stays())
+
+
+@pytest.mark.parametrize("word", ["busy", "pause", "stays", "output", "end"])
+def test_a_connection_that_a_worker_would_not_move_is_not_moved(connection: Conversations, word: str) -> None:
+    class Movable:
+        @hookimpl
+        def on_readable(self, conn: Any) -> None:
+            conn.half_open = True
+            match conn.recv():
+                case b"busy":
+                    conn.busy = True
+                case b"pause":
+                    conn.pause()
+                case b"stays":
+                    conn.stays = True
+                case b"output":
+                    conn.send(b"which nobody takes")
+
+        @hookimpl
+        def on_freeze(self) -> bytes:
+            raise AssertionError("nobody is asked")
+
+        @hookimpl
+        def on_thaw(self) -> None: ...
+
+    client = connection(Movable())
+    client.stop_reading()
+    client.send(word.encode())
+    if word == "end":
+        client.end()
+
+    assert client.can_move
+    with pytest.raises(AssertionError, match="it is busy, paused, ended, or output of it waits"):
+        connection.move(client, Movable())
+    assert client.reason is None
+
+
+def test_a_protocol_that_does_not_let_go_now_says_so(connection: Conversations) -> None:
+    class Holds:
+        @hookimpl
+        def on_readable(self, conn: Any) -> None: ...
+
+        @hookimpl
+        def on_freeze(self) -> None: ...
+
+        @hookimpl
+        def on_thaw(self) -> None: ...
+
+    client = connection(Holds())
+
+    with pytest.raises(AssertionError, match="an on_freeze has returned None"):
+        connection.move(client, Holds())
+    assert client.reason is None
 
 
 def test_the_plugins_are_started_once_and_stopped_at_the_end() -> None:

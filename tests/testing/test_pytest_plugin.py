@@ -72,7 +72,7 @@ class TestWrong(ExtensionContract):
     name = "limits"
     options = {"per_peer": 1}
 """,
-        "4 failed, 3 passed",
+        "5 failed, 2 passed",
     ),
     "a transport that closes nothing": (
         """
@@ -91,7 +91,7 @@ class TestWrong(TransportContract):
     def endpoint(self, folder):
         return Endpoint.parse("tcp://127.0.0.1:0")
 """,
-        "1 failed, 10 passed",
+        "1 failed, 11 passed",
     ),
     "a transport whose streams break": (
         """
@@ -106,6 +106,8 @@ class Broken(socket.socket):
         raise ValueError("as asked")
 
 class Wrong(Tcp):
+    wraps = True
+
     def wrap(self, sock):
         return Broken(fileno=sock.detach())
 
@@ -116,7 +118,7 @@ class TestWrong(TransportContract):
     def endpoint(self, folder):
         return Endpoint.parse("tcp://127.0.0.1:0")
 """,
-        "5 failed, 6 passed",
+        "5 failed, 7 passed",
     ),
     "plugins that can't start or stop": (
         """
@@ -149,6 +151,54 @@ def test_stop(connection):
 """,
         "1 failed, 1 passed, 1 error",
     ),
+}
+
+
+GATE = """
+from corepool import hookimpl
+
+class Gate:
+    held = 0
+
+    @hookimpl
+    def on_accept(self, conn):
+        self.held += 1
+        if not 0 < self.held <= 2:
+            conn.abort()
+
+    @hookimpl
+    def on_close(self, conn, reason):
+        {close}
+"""
+MOVING = """
+    @hookimpl
+    def on_freeze(self, conn):
+        {freeze}
+
+    @hookimpl
+    def on_thaw(self, conn, state):
+        {thaw}
+"""
+TESTS_OF_GATE = """
+from corepool.testing.extension import ExtensionContract
+
+class TestGate(ExtensionContract):
+    name = "gate"
+    clients = 2
+"""
+
+# Extensions of a listener with room for two, and what the contract's test of moving says of each.
+MOVES = {
+    "it lets go and takes over": ("return b''", "self.held += 1", "self.held -= 1", "1 passed"),
+    "on_freeze forgets to return": ("pass", "self.held += 1", "self.held -= 1", "1 failed"),
+    "it does not count who moved here": ("return b''", "pass", "self.held -= 1", "1 failed"),
+    "it does not count who moves away": (
+        "return b''",
+        "self.held += 1",
+        "self.held -= reason != 'moved'",
+        "1 failed",
+    ),
+    "it has no on_freeze": (None, None, "self.held -= 1", "1 skipped"),
 }
 
 
@@ -201,6 +251,20 @@ def test_a_plugin_that_fails_leaves_nothing_open(tmp_path: Path, wrong: str) -> 
 
     assert done.stdout.splitlines()[-1].startswith(f"{failures} in "), done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("how", MOVES)
+def test_the_contract_of_extensions_finds_out_who_can_not_be_moved(tmp_path: Path, how: str) -> None:
+    freeze, thaw, close, outcome = MOVES[how]
+    moves = MOVING.format(freeze=freeze, thaw=thaw) if freeze else ""
+    (tmp_path / "gate.py").write_text(GATE.format(close=close) + moves)
+    (tmp_path / "gate-1.dist-info").mkdir()
+    (tmp_path / "gate-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: gate\nVersion: 1\n")
+    (tmp_path / "gate-1.dist-info" / "entry_points.txt").write_text("[corepool.extensions]\ngate = gate:Gate\n")
+
+    done = run_pytest(tmp_path, TESTS_OF_GATE, "-k", "moved_here")
+
+    assert done.stdout.splitlines()[-1].startswith(f"{outcome}, 6 deselected in "), done.stdout
 
 
 def test_the_fixtures_are_described_by_pytest(tmp_path: Path) -> None:

@@ -8,13 +8,16 @@ import os
 import signal
 import socket
 import stat
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corepool.config.load import MAX_CONTROL_PATH_BYTES, refuse_others_folder
 from corepool.errors import ControlError
 from corepool.ipc.scoreboard import Cell, Scoreboard, listener_cell
 from corepool.master.control import MAX_CLIENTS, ControlSocket
@@ -26,6 +29,10 @@ from corepool.master.states import TRANSITIONS, Event, State, step
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+STARTS = 4
+RACES = 50
 
 
 @pytest.mark.parametrize(("state", "event"), list(itertools.product(State, Event)))
@@ -120,12 +127,15 @@ def test_signals_are_read_as_events_and_given_back() -> None:
     for _ in range(3):
         os.kill(os.getpid(), signal.SIGWINCH)
     os.kill(os.getpid(), signal.SIGHUP)
+    counted = [signal.SIGTTIN, signal.SIGINT, signal.SIGTTIN, signal.SIGTTOU, signal.SIGINT]
+    for signum in counted:
+        os.kill(os.getpid(), signum)
     read = signals.read()
     assert signals.read() == []
     signals.restore()
     signals.restore()
 
-    assert read == [signal.SIGWINCH, signal.SIGHUP]
+    assert read == [signal.SIGWINCH, signal.SIGHUP, *counted]
     assert {signum: signal.getsignal(signum) for signum in HANDLED} == before
 
 
@@ -140,6 +150,15 @@ def test_the_service_manager_is_told(tmp_path: Path, abstract: bool) -> None:  #
         manager.ready("2 workers")
         assert receiver.recv(100) == b"READY=1\nSTATUS=2 workers"
         assert manager.watchdog_interval_s == 1.5
+        manager.reloading()
+        assert receiver.recv(100).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+        manager.main_process(7)
+        assert receiver.recv(100) == b"MAINPID=7\nREADY=1", "in one: the next would come from another process"
+        manager.stopping()
+        receiver.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            receiver.recv(100)
+        manager = ServiceManager({"NOTIFY_SOCKET": path}, os.getpid())
     manager.stopping()  # nobody is there any more: logged, not raised
     manager.close()
 
@@ -206,7 +225,7 @@ def test_control_answers_garbage_with_an_error_and_goes_on(control: tuple[Contro
 
 def test_control_replaces_a_stale_file_and_refuses_a_living_one(control: tuple[ControlSocket, Loop, Path]) -> None:
     its, loop, path = control
-    with pytest.raises(ControlError, match="another pool answers"):
+    with pytest.raises(ControlError, match="another process listens"):
         ControlSocket(path, {}).listen()
     its.close()
     with socket.socket(socket.AF_UNIX) as stale:
@@ -219,3 +238,87 @@ def test_control_replaces_a_stale_file_and_refuses_a_living_one(control: tuple[C
     loop.close()
 
     assert path.read_text() == "somebody else's"
+
+
+def test_control_says_that_it_has_failed_when_a_command_does(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Also by an OSError, which might be taken for the client's end, and by a result that is no JSON."""
+
+    def fail(_: object) -> object:
+        raise OSError(5, "broken")
+
+    loop = Loop()
+    control = ControlSocket(tmp_path / "control.sock", {"fail": fail})
+    control.listen()
+    control.serve(loop)
+    reply = json.loads(ask(loop, tmp_path / "control.sock", b'{"command": "fail"}\n'))
+    control.close()
+    loop.close()
+
+    assert reply == {"ok": False, "error": "internal error; see the log"}
+    assert "command fail failed" in caplog.text
+
+
+def test_control_refuses_a_path_that_has_no_room_for_a_successors(tmp_path: Path) -> None:
+    room = MAX_CONTROL_PATH_BYTES - len(str(tmp_path)) - 1
+    longest = ControlSocket(tmp_path / ("ü" * (room // 2) + "x" * (room % 2)), {})
+    longest.listen()
+    beside = ControlSocket(tmp_path / ("ü" * (room // 2) + "x" * (room % 2)), {})
+    beside.listen(beside=True)
+    beside.take_place()
+    beside.close()
+    longest.close()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ControlError, match="more than 106 bytes"):
+        ControlSocket(tmp_path / ("x" * (room + 1)), {}).listen()
+
+
+def test_of_many_that_begin_at_once_one_has_the_control_socket(tmp_path: Path) -> None:
+    """Nobody takes a file for stale whose owner is about to listen."""
+    path = tmp_path / "control.sock"
+    barrier = threading.Barrier(STARTS)
+
+    def start(_: int) -> ControlSocket | None:
+        control = ControlSocket(path, {})
+        barrier.wait()
+        try:
+            control.listen()
+        except ControlError:
+            return None
+        return control
+
+    with ThreadPoolExecutor(STARTS) as threads:
+        for _ in range(RACES):
+            started = [each for each in threads.map(start, range(STARTS)) if each is not None]
+            assert len(started) == 1
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(path))
+            started[0].close()
+            assert not path.exists()
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_control_refuses_a_default_folder_that_others_may_write_to(tmp_path: Path, mode: int) -> None:
+    folder = tmp_path / "corepool-1"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(ControlError, match="can be written by others"):
+        ControlSocket(folder / "control.sock", {}, in_own_folder=True).listen()
+    with pytest.raises(ControlError, match="can be written by others"):
+        refuse_others_folder(folder / "control.sock")
+    folder.chmod(0o755)
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    with pytest.raises(ControlError, match="is no folder"):
+        ControlSocket(link / "control.sock", {}, in_own_folder=True).listen()
+    assert list(folder.iterdir()) == []
+    control = ControlSocket(folder / "control.sock", {}, in_own_folder=True)
+    control.listen()
+    control.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to give a folder away")
+def test_control_refuses_a_default_folder_of_somebody_else(tmp_path: Path) -> None:
+    os.chown(tmp_path, 54_322, -1)
+    with pytest.raises(ControlError, match="belongs to user 54322"):
+        ControlSocket(tmp_path / "control.sock", {}, in_own_folder=True).listen()
+    os.chown(tmp_path, 0, -1)

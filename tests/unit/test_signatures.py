@@ -105,8 +105,8 @@ ACCEPT = "expected def on_accept(self, conn: Connection) -> object | None"
 WRONG = {
     Misspelt: ["Misspelt.on_acept: no such hook (did you mean 'on_accept'?)", "hooks: on_start, "],
     MisspeltByOption: ["MisspeltByOption.say_goodbye: no such hook (did you mean 'on_close'?)"],
-    WrongArgument: ["WrongArgument.on_close takes 'raeson' (did you mean 'reason'?)", "has not: conn, reason", CLOSE],
-    OneTooMany: ["OneTooMany.on_drain takes 'worker', which this hook has not: conn"],
+    WrongArgument: ["WrongArgument.on_close takes 'raeson' (did you mean 'reason'?)", "passes: conn, reason", CLOSE],
+    OneTooMany: ["OneTooMany.on_drain takes 'worker', which this hook does not pass; it passes: conn"],
     Coroutine: ["Coroutine.on_accept is an async def", "plain functions", "StreamProtocol", ACCEPT],
     AsyncGenerator: ["AsyncGenerator.on_accept is an async def", ACCEPT],
     Generator: ["Generator.on_accept yields", "@hookimpl(wrapper=True)", ACCEPT],

@@ -33,6 +33,10 @@ class Tcp(Transport):
             raise ValueError("a port is missing; expected tcp://host:port, port 0 for a free one")
         if endpoint.path:
             raise ValueError(f"a path ({endpoint.path!r}) has no meaning for tcp; expected tcp://host:port")
+        try:
+            endpoint.host.encode("idna")  # as getaddrinfo does
+        except UnicodeError as error:
+            raise ValueError(f"the host {endpoint.host!r} can't be a name: {error}") from None
 
     def listen(self, endpoint: Endpoint, backlog: int) -> socket.socket:
         """Bind to the first address of the host. A name may ask the resolver, which may take seconds."""

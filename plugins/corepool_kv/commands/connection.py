@@ -17,6 +17,7 @@ _NOT_CONFIGURED = (
     "ERR AUTH <password> called without any password configured for the default user. "
     "Are you sure your configuration is correct?"
 )
+_LONGEST_NAME = 256
 _WRONG = "WRONGPASS invalid username-password pair or user is disabled."
 
 
@@ -39,7 +40,7 @@ def select(server: Server, session: Session, args: list[bytes]) -> Reply:  # noq
 def auth(server: Server, session: Session, args: list[bytes]) -> Reply:
     if len(args) > 2:
         raise Error("ERR syntax error")
-    if len(args) == 1 and not server.options.password:
+    if len(args) == 1 and not server.password:
         raise Error(_NOT_CONFIGURED)
     _authenticate(server, session, args[0] if len(args) == 2 else b"default", args[-1])
     return OK
@@ -123,6 +124,7 @@ def client(server: Server, session: Session, args: list[bytes]) -> Reply:
 
 
 def _set_info(session: Session, attribute: bytes, value: bytes) -> None:
+    _check_length(value)
     if not all(33 <= byte <= 126 for byte in value):
         raise Error(f"ERR {attribute.decode(errors='replace')} cannot contain spaces, newlines or special characters.")
     match attribute.upper():
@@ -135,15 +137,22 @@ def _set_info(session: Session, attribute: bytes, value: bytes) -> None:
 
 
 def _authenticate(server: Server, session: Session, user: bytes, password: bytes) -> None:
-    expected = server.options.password.encode()
+    expected = server.password
     if user != b"default" or (expected and not hmac.compare_digest(password, expected)):
         raise Error(_WRONG)
-    session.authenticated = True
+    session.authenticate()
 
 
 def _check_name(name: bytes) -> None:
+    _check_length(name)
     if not all(33 <= byte <= 126 for byte in name):
         raise Error("ERR Client names cannot contain spaces, newlines or special characters.")
+
+
+def _check_length(name: bytes) -> None:
+    # CLIENT LIST tells all of them, and a connection that moves takes them along.
+    if len(name) > _LONGEST_NAME:
+        raise Error(f"ERR a name of more than {_LONGEST_NAME} bytes")
 
 
 def _hello_syntax(word: bytes) -> Error:

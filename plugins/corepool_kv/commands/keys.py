@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SYNTAX = "ERR syntax error"
 
 _SCAN_COUNT = 10
+_MOST_SCANNED = 10_000  # COUNT is a wish: what is listed is in memory, and nobody else is served meanwhile
 _KEYS_AT_A_TIME = 1000
 _RANDOM_TRIES = 100  # when nearly everything has expired and is not swept yet
 
@@ -94,7 +95,7 @@ def scan(db: Keyspace, args: list[bytes]) -> Reply:
     for option, value in zip(options[::2], options[1::2], strict=True):
         match option.upper():
             case b"COUNT":
-                count = parse_integer(value)
+                count = min(parse_integer(value), _MOST_SCANNED)
                 if count < 1:
                     raise Error(SYNTAX)
             case b"MATCH":

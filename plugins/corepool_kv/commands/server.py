@@ -31,6 +31,8 @@ def command(server: Server, session: Session, args: list[bytes]) -> Reply:  # no
         case b"LIST" if not names:
             return [each.name for each in table.values()]
         case b"INFO":
+            if len(names) > len(table):
+                raise Error(f"ERR there are only {len(table)} commands")  # each costs more than its name
             found = [table.get(name.lower()) for name in names or table]
             return [None if each is None else _info(each) for each in found]
         case b"DOCS":

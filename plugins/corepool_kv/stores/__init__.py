@@ -6,12 +6,21 @@ class is called with WHERE and the protocol's options.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+import difflib
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-GROUP = "corepool.kv_stores"
+from corepool import SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from corepool_kv.options import KvOptions
+
+_GROUP = "corepool.kv_stores"
 
 
-class StoreError(Exception):
+class StoreError(SetupError):
     """The store can't do what was asked; `str()` is for the client and the log."""
 
 
@@ -84,6 +93,9 @@ class Store(Protocol):
 
     max_key_bytes: int
 
+    max_workers: int | None
+    """How many can share it; None: any number."""
+
     commits_are_slow: bool
     """A commit waits for more than memory. Then `begin`, `commit`, `abort` and what is between them run in a
     thread of their own, always the same, and beside `read`."""
@@ -141,3 +153,27 @@ class Store(Protocol):
 
     def maintain(self) -> None:
         """Do what is due about once a second; may take its time in a thread of its own."""
+
+
+def find_store(chosen: str) -> tuple[Callable[[str, KvOptions], Store], str]:
+    """Find the class and the place that "NAME:WHERE" means.
+
+    :raises ValueError: it means none.
+    """
+    name, colon, where = chosen.partition(":")
+    found = {f"{entry.name}:": entry for entry in entry_points(group=_GROUP)}
+    if not colon or f"{name}:" not in found:
+        near = difflib.get_close_matches(f"{name}:", found, n=1)
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ValueError(f"expected NAME:PLACE with one of {', '.join(sorted(found))}{meant}")
+    make: Callable[[str, KvOptions], Store] = found[f"{name}:"].load()
+    return make, where
+
+
+def make_store(options: KvOptions) -> Store:
+    """Make the store of the options; nothing is opened yet.
+
+    :raises StoreError: it can't be where it should be.
+    """
+    make, where = find_store(options.store)
+    return make(where, options)

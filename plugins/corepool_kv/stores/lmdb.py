@@ -52,6 +52,7 @@ class LmdbStore:
 
     # 511 of LMDB's build, less the time in front of it in `expiry`.
     max_key_bytes = 503
+    max_workers = None
 
     def __init__(self, where: str, options: KvOptions) -> None:
         """Take the folder of the data; none means a temporary one."""

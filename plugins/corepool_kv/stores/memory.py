@@ -20,6 +20,7 @@ class MemoryStore:
     """Implements `Store`."""
 
     max_key_bytes = 512 * 1024 * 1024
+    max_workers = 1
     commits_are_slow = False
 
     def __init__(self, where: str, options: KvOptions) -> None:
@@ -28,7 +29,7 @@ class MemoryStore:
         :raises StoreError: there is something.
         """
         if where:
-            raise StoreError(f"memory: takes no place; got {where!r}")
+            raise StoreError(f"store = 'memory:{where}': memory: takes no place")
         self._records = Records(options.max_bytes)
 
     def prepare(self, uid: int, gid: int) -> None:

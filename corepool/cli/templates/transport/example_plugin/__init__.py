@@ -13,14 +13,14 @@ from corepool import Address, Transport
 from pydantic import Field
 
 if TYPE_CHECKING:
-    from corepool import ByteStream, Endpoint
+    from corepool import Endpoint
 
 
 class ExamplePlugin(Transport):
     """Listen on a TCP port, and have the kernel ask clients that are quiet whether they are still there.
 
-    One instance per URL. `listen` runs in the master, `wrap` in the workers; what accepted sockets inherit from the
-    listening one is set in `listen`, once.
+    One instance per URL. All of it runs in the master; what accepted sockets inherit from the listening one is set in
+    `listen`, once. Where bytes have to be changed on their way, as by TLS: `wraps = True`, and `wrap` in the workers.
     """
 
     class Options(corepool.Options):
@@ -73,7 +73,3 @@ class ExamplePlugin(Transport):
             case (str(host), int(port), *_):
                 return Address(host, port)
         return Address("unknown")
-
-    def wrap(self, sock: socket.socket) -> ByteStream:
-        """Give the accepted socket as it is; one that speaks TLS, say, would give its own object here."""
-        return sock

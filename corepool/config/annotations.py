@@ -1,0 +1,67 @@
+"""What the annotation of a field says of its value: the members of a union, what is below it, what is secret."""
+
+from __future__ import annotations
+
+import types
+from typing import Annotated, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretBytes, SecretStr
+
+_SECRETS = (SecretStr, SecretBytes)
+
+
+def members_of(annotation: object) -> list[object]:
+    """List what a value may be, None aside: one thing, or the members of a union."""
+    if hasattr(annotation, "__value__"):  # type X = ...
+        return members_of(annotation.__value__)
+    if get_origin(annotation) is Annotated:
+        return members_of(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [part for arg in get_args(annotation) if arg is not types.NoneType for part in members_of(arg)]
+    return [annotation]
+
+
+def below(annotation: object, part: str | int) -> object:
+    """Give the annotation of the element or key `part` of a value; None where that can't be known."""
+    arguments = get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, field in annotation.model_fields.items():
+            if part in (name, field.alias):
+                return field.annotation
+        return None
+    origin = get_origin(annotation)
+    if isinstance(part, str) and origin is dict:
+        return arguments[1]
+    if isinstance(part, int) and origin in (list, set, frozenset):
+        return arguments[0]
+    if isinstance(part, int) and origin is tuple:
+        if arguments[-1] is Ellipsis:
+            return arguments[0]
+        return arguments[part] if part < len(arguments) else None
+    return None
+
+
+def holds_secret(annotation: object) -> bool:
+    """Tell whether a value, or a part of it, is not for the eyes. Tables in it say so for themselves."""
+    return any(
+        member in _SECRETS or any(holds_secret(argument) for argument in get_args(member))
+        for member in members_of(annotation)
+    )
+
+
+def without_secrets(value: object, annotation: object) -> object:
+    """Give a value as it may be shown: asterisks for each secret in it, as pydantic shows those."""
+    members = members_of(annotation)
+    if value and any(secret in members for secret in _SECRETS):
+        return str(SecretStr("hidden"))
+    if isinstance(value, dict):
+        return {key: without_secrets(each, _below_one_of(members, key)) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_secrets(each, _below_one_of(members, index)) for index, each in enumerate(value)]
+    return value
+
+
+def _below_one_of(members: list[object], part: str | int) -> object:
+    """Give what is below the member of a union that has something there, rather a secret one."""
+    found = [each for member in members if (each := below(member, part)) is not None]
+    return next(filter(holds_secret, found), found[0] if found else None)

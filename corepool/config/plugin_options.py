@@ -1,0 +1,94 @@
+"""Options of plugins, from where values have a type, and from where all is text.
+
+In TOML 8, "8" and ["8"] are three things: `threads = "8"` is a mistake to report, as it is in the settings. A flag,
+`-o threads=8`, and the query of a URL can't tell them apart: their text becomes what the model wants, a list of one
+where it wants a list.
+
+Pydantic's strict mode is no answer to the first: of Python's values it wants instances (a tuple for an array, an
+IPv4Network for its text), and as JSON it refuses the instances that a plugin's own validators make. So a model
+validates as its author expects, and is asked strictly, as JSON, only for numbers and booleans that were made of
+something else.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import ValidationError
+
+from corepool.config.mistakes import NO_ARRAY, find_mistakes
+from corepool.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from corepool.config.mistakes import Mistake
+    from corepool.spec.options import Options
+
+    Model = TypeVar("Model", bound=Options)
+
+_NO_SCALAR = frozenset({"bool_type", "float_type", "int_type"})
+
+
+class Untyped(str):
+    """Text from where nothing has a type."""
+
+    __slots__ = ()
+
+
+def validate_options(model: type[Model], values: Mapping[str, object], where: str) -> Model:
+    """Make options of values.
+
+    :param where: their key path, for messages.
+    :raises ConfigError: with every mistake.
+    """
+    is_untyped = any(map(_is_untyped, values.values()))
+    found: list[Mistake] = [] if is_untyped else _conversions(model, values, where)
+    try:
+        made = _convert(model, values) if is_untyped else model.model_validate(values)
+    except ValidationError as error:
+        others = find_mistakes(error, model, where)
+        paths = {mistake.path for mistake in others}
+        found = [*others, *(mistake for mistake in found if mistake.path not in paths)]
+    if found:
+        raise ConfigError([mistake.sentence for mistake in found])
+    return made
+
+
+def _conversions(model: type[Options], values: Mapping[str, object], where: str) -> list[Mistake]:
+    """Find numbers and booleans that would be made of something else."""
+    try:
+        text = json.dumps(values)
+    except (TypeError, ValueError):  # a date, or a number of thousands of digits: for the model to judge
+        return []
+    try:
+        model.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        return find_mistakes(error, model, where, only=_NO_SCALAR)
+    return []
+
+
+def _convert(model: type[Model], texts: Mapping[str, object]) -> Model:
+    values = {key: _plain(value) for key, value in texts.items()}
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        alone = {
+            key
+            for detail in error.errors(include_url=False)
+            if detail["type"] in NO_ARRAY and isinstance(values.get(key := str(detail["loc"][0])), str)
+        }
+        if not alone:
+            raise
+    return model.model_validate(values | {key: [values[key]] for key in alone})
+
+
+def _is_untyped(value: object) -> bool:
+    return isinstance(value, Untyped) or (isinstance(value, list) and any(map(_is_untyped, value)))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Untyped) else value

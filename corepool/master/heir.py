@@ -1,0 +1,121 @@
+"""The master that serves in the place of this one, and what it is left: the connections that our workers hand back.
+
+They go by the channel of upgrade.py. The new master takes them between its own events, so for a moment the channel may
+be full: what comes then waits here, our loop goes on, and our workers are asked to wait as well (`Heir.is_holding`).
+One that takes nothing for a while takes nothing ever: it is stopped or stuck. What waits is lost then, all at once, and
+so is what comes later, since clients who are told so can connect anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from typing import TYPE_CHECKING
+
+from corepool.complaint import Complaint
+from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.ipc.frozen import pack
+from corepool.ipc.messages import Kind, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from corepool.ipc.channel import Channel
+    from corepool.master.ledger import Handoff
+    from corepool.master.loop import Loop, Timer
+
+log = logging.getLogger(__name__)
+
+_PATIENCE_S = 2.0
+"""How long a new master may take nothing of what waits for it."""
+
+_RETRY_S = 0.01
+"""How soon a full channel is tried again. Not by EPOLLOUT: ETOOMANYREFS comes from a channel that has room."""
+
+
+class Heir:
+    """The new master, once it is ready. Owns the channel to it."""
+
+    def __init__(self, loop: Loop, channel: Channel, places: Mapping[int, int], on_room: Callable[[], None]) -> None:
+        """Begin with nothing that waits.
+
+        :param places: by the indices of our bound sockets, how the new master calls them.
+        :param on_room: called when nothing waits any more.
+        """
+        self._loop = loop
+        self._channel: Channel | None = channel
+        self._places = places
+        self._on_room = on_room
+        self._waiting: deque[tuple[Message, int]] = deque()
+        self._retry: Timer | None = None
+        self._moved_at = 0.0
+        self._complaint = Complaint(log)
+
+    @property
+    def sockets(self) -> Collection[int]:
+        """The sockets that it was given."""
+        return self._places.keys()
+
+    @property
+    def is_holding(self) -> bool:
+        """True while connections wait for room in the channel."""
+        return bool(self._waiting)
+
+    def give(self, handoff: Handoff) -> None:
+        """Give it a connection, at once or as soon as it has room, and own it; what it does not take is lost."""
+        place = self._places.get(handoff.listener)
+        if place is None:
+            self._complaint.warn("connections lost: they came in by a socket that the new master does not know")
+            os.close(handoff.fd)
+            return
+        if handoff.frozen is None:
+            message = Message(Kind.HANDOFF, place, b"\1")
+        else:
+            message = Message(Kind.THAW, place, pack([handoff.frozen]))
+        self._waiting.append((message, handoff.fd))
+        if self._retry is None:
+            self._moved_at = self._loop.time()
+            self._send()
+
+    def release(self) -> None:
+        """Let it know that nothing more comes. Idempotent."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        while self._waiting:
+            os.close(self._waiting.popleft()[1])
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    def _retry_now(self) -> None:
+        self._retry = None
+        self._send()
+        if not self._waiting:
+            self._on_room()
+
+    def _send(self) -> None:
+        while self._waiting:
+            message, fd = self._waiting[0]
+            if self._channel is None:
+                self._give_up()
+                return
+            try:
+                self._channel.send(message, [fd])
+            except PeerGoneError:
+                self._give_up()
+                return
+            except ChannelFullError:
+                if self._loop.time() - self._moved_at > _PATIENCE_S:
+                    self._give_up()
+                else:
+                    self._retry = self._loop.call_later(_RETRY_S, self._retry_now)
+                return
+            self._waiting.popleft()
+            os.close(fd)
+            self._moved_at = self._loop.time()
+
+    def _give_up(self) -> None:
+        self._complaint.warn("connections lost: the new master does not take them count=%d", len(self._waiting))
+        self.release()

@@ -1,0 +1,48 @@
+"""Which of the sockets that are open already serve what a new configuration wants. Pure.
+
+A URL says it, and where several sockets have the same one (port 0) the listener's name. So a listener keeps its port
+when another one is taken away. What is left goes by the URL alone, for a listener may have a new name; then by the
+address alone, if the transport can live with another ?query (`Transport.takes_over`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from corepool.spec.transport import Endpoint
+
+    Place = tuple[str, Endpoint]
+    """The name of a listener, and where it listens."""
+
+
+def match(
+    wanted: Sequence[Place], there: Sequence[Place], takes_over: Callable[[int, Endpoint], bool]
+) -> dict[int, int]:
+    """Say by position which of those that are there serves which of those that are wanted.
+
+    :param takes_over: tells of one that is wanted whether a socket serves it that was bound for another endpoint on
+        the same address.
+    """
+    found: dict[int, int] = {}
+    free = list(range(len(there)))
+
+    def look(fits: Callable[[int, Place, Place], bool]) -> None:
+        for place, want in enumerate(wanted):
+            if place in found:
+                continue
+            same = next((each for each in free if fits(place, want, there[each])), None)
+            if same is not None:
+                found[place] = same
+                free.remove(same)
+
+    look(lambda _, want, has: want[0] == has[0] and want[1].url == has[1].url)
+    look(lambda _, want, has: want[1].url == has[1].url)
+    look(lambda place, want, has: _address(want[1]) == _address(has[1]) and takes_over(place, has[1]))
+    return found
+
+
+def _address(endpoint: Endpoint) -> object:
+    return endpoint.scheme, endpoint.host, endpoint.port, endpoint.path

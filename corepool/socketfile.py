@@ -1,0 +1,178 @@
+"""Binding a socket file that may be there already, and removing it only while it is ours.
+
+For transports whose sockets have files, and for the control socket.
+
+A file that a killed server left behind must not stop the next start, and a live server's file must
+never be taken away. Whether somebody listens is asked by connecting: ECONNREFUSED means nobody. But
+it also means "bound and about to listen", so two starts could take each other's file:
+
+1. A binds; the file is there, nobody listens yet
+2. B finds the file, connects, is refused, and removes it
+3. A listens on a socket that no path leads to
+
+So everything between looking and listening, and between looking and removing, happens under a lock on
+the folder itself (flock(2) works on directories and leaves nothing behind). What remains: programs that
+don't take that lock, and a folder whose lock somebody else holds for long, which is hardly waited for: at
+a reload the master serves others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import socket
+import stat
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_PATH_BYTES = 107
+"""What the path of a socket may have: sun_path has 108 with the closing NUL (unix(7))."""
+
+_LOCK_DEADLINE_S = 0.1  # an honest holder keeps the lock for under a millisecond
+_LOCK_POLL_S = 0.01  # flock(2) has no time-out of its own
+
+
+def listen_at(
+    listening: socket.socket, path: Path, mode: int, backlog: int, owner: tuple[int, int] = (-1, -1)
+) -> tuple[int, int] | None:
+    """Bind a UNIX socket to a file and listen, in place of a file that nobody listens on.
+
+    Ownership: the caller closes `listening`, after it has had `remove` take the file away. If this raises, no file of
+    ours is left.
+
+    :param mode: permissions that the file has from the first moment on.
+    :param owner: user and group, for chown(2).
+    :param backlog: how many connections the kernel may queue.
+    :returns: the identity of the file, for `remove`.
+    :raises OSError: in words for an operator. EADDRINUSE: somebody listens there, or it is no socket.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"the folder {str(path.parent)!r} doesn't exist")
+    with _locked(path.parent):
+        _remove_stale(path)
+        # Not chmod(2) afterwards: between the two anybody could connect. The umask belongs to the
+        # whole process, but the master has no other thread to make a file meanwhile.
+        umask = os.umask(0o777 & ~mode)
+        try:
+            bind_to(listening, os.fsencode(path), f"the socket {str(path)!r}")
+        finally:
+            os.umask(umask)
+        made = identity(path)
+        try:
+            if owner != (-1, -1):
+                # Nobody listens yet: whoever could connect between the two would be refused.
+                os.chown(path, *owner, follow_symlinks=False)
+            listening.listen(backlog)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+    return made
+
+
+def bind_to(sock: socket.socket, address: bytes, what: str) -> None:
+    """Bind a UNIX socket.
+
+    :param what: what the address is called to an operator.
+    :raises OSError: in words for an operator.
+    """
+    try:
+        sock.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise OSError(error.errno, f"{what} is in use: another process listens on it") from error
+        raise OSError(error.errno, f"{what} can't be made: {error.strerror}") from error
+
+
+def change_mode(path: Path, mode: int) -> None:
+    """Give a socket file other permissions; a link is not followed, and nothing but a socket touched.
+
+    :raises OSError: as the system said, or it is no socket.
+    """
+    # Not chmod(2) on the path: whoever owns the folder could put a link there that leads root anywhere.
+    fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISSOCK(status.st_mode):
+            raise OSError(errno.ENOTSOCK, f"{str(path)!r} is no socket")
+        if stat.S_IMODE(status.st_mode) != mode:
+            Path(f"/proc/self/fd/{fd}").chmod(mode)
+    finally:
+        os.close(fd)
+
+
+def remove(path: Path, made: tuple[int, int]) -> None:
+    """Remove a socket file if it is still the one with this identity.
+
+    Call it while the socket is open: so long its inode number can't be given to another file. Nothing is raised:
+    nobody is left to tell if the folder has gone or can't be written any more.
+    """
+    with contextlib.suppress(OSError), _locked(path.parent):
+        if identity(path) == made:
+            path.unlink()
+
+
+def remove_stale(path: Path) -> None:
+    """Remove a socket file that nobody listens on; leave anything else, and raise nothing."""
+    with contextlib.suppress(OSError), _locked(path.parent):
+        _remove_stale(path)
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Give the device and the inode of a file; None: there is none."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of `folder`, or nothing if it can't be had in time: a rare race beats no start."""
+    try:
+        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:  # files can be made in it, but it can't be read
+        yield
+        return
+    try:
+        give_up = time.monotonic() + _LOCK_DEADLINE_S
+        while time.monotonic() < give_up:
+            try:
+                fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_LOCK_POLL_S)
+            else:
+                break
+        yield
+    finally:
+        os.close(directory)  # and with it the lock
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove the socket file at `path` if nobody listens on it.
+
+    :raises OSError: EADDRINUSE, when somebody does or it is no socket.
+    """
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise OSError(errno.EADDRINUSE, f"{str(path)!r} exists and is no socket; remove it by hand")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)  # a full backlog is an answer, too
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+            return
+        except OSError as error:
+            reason = f"may be in use: connecting to it gave {error.strerror}"
+        else:
+            reason = "is in use: another process listens on it"
+    raise OSError(errno.EADDRINUSE, f"the socket {str(path)!r} {reason}")

@@ -1,0 +1,77 @@
+"""Tracebacks for whoever wrote the code that failed: they begin where that code does.
+
+What leads there, the frames of corepool, of its own plugins and of the import system, tells its author nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+import traceback
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+
+_STDLIB = sysconfig.get_path("stdlib") + os.sep
+_PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+def spell_traceback(error: BaseException) -> str:
+    """Write the traceback of an exception from the first frame of somebody else's code on.
+
+    Where there is none all of it is written, for the mistake is ours; a SyntaxError has its place in its message.
+    """
+    first = error.__traceback__
+    is_foreign = _make_judge()
+    while first is not None and not is_foreign(first.tb_frame):
+        first = first.tb_next
+    if first is None and not isinstance(error, SyntaxError):
+        first = error.__traceback__
+    return "".join(traceback.format_exception(type(error), error, first)).rstrip()
+
+
+def spell_place(error: BaseException) -> str:
+    """Say which line of somebody else's code was the last: " (badly.py:29, in __init__)", or nothing."""
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        return f" ({_short(error.filename)}:{error.lineno})"
+    is_foreign = _make_judge()
+    last: TracebackType | None = None
+    each = error.__traceback__
+    while each is not None:
+        if is_foreign(each.tb_frame):
+            last = each
+        each = each.tb_next
+    if last is None:
+        return ""
+    code = last.tb_frame.f_code
+    function = "" if code.co_name == "<module>" else f", in {code.co_name}"
+    return f" ({_short(code.co_filename)}:{last.tb_lineno}{function})"
+
+
+def _short(path: str) -> str:
+    """Give the name of a file, of a package's the folder as well."""
+    name = Path(path).name
+    return f"{Path(path).parent.name}/{name}" if name == "__init__.py" else name
+
+
+def _make_judge() -> Callable[[FrameType], bool]:
+    """Give what tells a frame of somebody else's code from those of corepool, its plugins, and Python itself."""
+    packages = {"corepool"}
+    try:
+        packages |= {entry.module.partition(".")[0] for entry in distribution("corepool").entry_points}
+    except PackageNotFoundError:  # run from a folder, without having been installed
+        pass
+
+    def is_foreign(frame: FrameType) -> bool:
+        file = frame.f_code.co_filename
+        if file.startswith("<frozen ") or (
+            file.startswith(_STDLIB) and not any(folder in file for folder in _PACKAGES)
+        ):
+            return False
+        return str(frame.f_globals.get("__name__", "")).partition(".")[0] not in packages
+
+    return is_foreign

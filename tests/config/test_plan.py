@@ -1,0 +1,44 @@
+"""What binding leaves behind when it fails: nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from corepool.config.load import parse_draft
+from corepool.identity import Identity
+from corepool.plan import Places, Plan
+from corepool.registry import Registry
+from corepool_tcp import Tcp
+
+if TYPE_CHECKING:
+    import socket
+
+    from corepool import Endpoint
+
+TOML = b"""
+[[listener]]
+name = "a"
+protocol = "echo"
+bind = ["tcp://127.0.0.1:0", "tcp://127.0.0.1:0"]
+"""
+
+
+def test_a_transport_that_fails_unexpectedly_leaves_no_other_socket_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[socket.socket] = []
+    listen = Tcp.listen
+
+    def fail_at_last(self: Tcp, endpoint: Endpoint, backlog: int) -> socket.socket:
+        if opened:
+            raise RuntimeError("a bug")
+        opened.append(listen(self, endpoint, backlog))
+        return opened[0]
+
+    monkeypatch.setattr(Tcp, "listen", fail_at_last)
+    plan = Plan(parse_draft(TOML, "the test").finish(), Registry(), Places())
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        plan.bind(Identity())
+
+    assert [each.fileno() for each in opened] == [-1]

@@ -1,0 +1,151 @@
+"""Options of plugins: strict where values have types, converted where all is text."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import pytest
+import tomli
+from pydantic import BeforeValidator, Field
+
+from corepool import Options
+from corepool.config.plugin_options import Untyped, validate_options
+from corepool.errors import ConfigError
+from corepool.testing.pool import PoolProcess
+from corepool.testing.sockets import receive_all
+
+if TYPE_CHECKING:
+    from corepool.testing.pools import Pools
+
+
+class Mode(Enum):
+    FAST = "fast"
+
+
+class Several(Options):
+    threads: int = 0
+    listing: bool = False
+    ratio: float = 0.0
+    names: list[str] = Field([])
+    ports: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    unique: frozenset[str] = frozenset()
+    networks: tuple[IPv4Network | Literal["unix"], ...] = ()
+    one_or_more: int | list[int] = 0
+    mode: Mode = Mode.FAST
+    path: Path = Path()
+    seen: Annotated[IPv4Network | int, BeforeValidator(IPv4Network)] = 0
+
+
+def mistakes(values: dict[str, object]) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        validate_options(Several, values, "o")
+    return list(caught.value.mistakes)
+
+
+def test_text_becomes_what_the_model_wants() -> None:
+    texts = {
+        "threads": "8",
+        "listing": "yes",
+        "ratio": "0.5",
+        "names": "a",
+        "ports": "80",
+        "unique": "x",
+        "networks": "10.0.0.0/8",
+        "mode": "fast",
+        "path": "/x",
+    }
+    made = validate_options(Several, {key: Untyped(text) for key, text in texts.items()}, "o")
+
+    assert made == Several(
+        threads=8,
+        listing=True,
+        ratio=0.5,
+        names=["a"],
+        ports=(80,),
+        unique=frozenset({"x"}),
+        networks=(IPv4Network("10.0.0.0/8"),),
+        mode=Mode.FAST,
+        path=Path("/x"),
+    )
+    assert [type(name) for name in made.names] == [str]
+
+
+def test_text_that_is_repeated_is_a_list_and_one_of_a_union_stays_alone() -> None:
+    assert validate_options(Several, {"ports": [Untyped("80"), Untyped("81")]}, "o").ports == (80, 81)
+    assert validate_options(Several, {"one_or_more": Untyped("3")}, "o").one_or_more == 3
+
+
+def test_text_that_can_not_become_it_is_a_mistake_of_its_place() -> None:
+    assert mistakes({"ports": Untyped("x"), "threads": Untyped("many")}) == [
+        'o.threads = "many": expected a whole number',
+        'o.ports[0] = "x": expected a whole number',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("toml", "sentence"),
+    [
+        ('threads = "8"', 'o.threads = "8": expected a whole number'),
+        ("threads = 8.0", "o.threads = 8.0: expected a whole number"),
+        ("threads = true", "o.threads = true: expected a whole number"),
+        ('listing = "yes"', 'o.listing = "yes": expected true or false'),
+        ("listing = 1", "o.listing = 1: expected true or false"),
+        ('ratio = "0.5"', 'o.ratio = "0.5": expected a number'),
+        ("names = [1]", "o.names[0] = 1: expected text in quotes"),
+    ],
+)
+def test_values_of_a_file_are_not_converted(toml: str, sentence: str) -> None:
+    assert mistakes(tomli.loads(toml)) == [sentence]
+
+
+def test_a_file_writes_what_it_has_no_type_for_as_text_or_array() -> None:
+    toml = 'ports = [80]\nratio = 2\nunique = ["x"]\nnetworks = ["unix", "10.0.0.0/8"]\nmode = "fast"\npath = "/x"'
+
+    made = validate_options(Several, tomli.loads(toml), "o")
+
+    assert (made.ports, made.ratio, made.unique, made.path) == ((80,), 2.0, {"x"}, Path("/x"))
+    assert made.networks == ("unix", IPv4Network("10.0.0.0/8"))
+
+
+def test_what_a_plugin_makes_of_a_value_by_itself_is_taken() -> None:
+    assert validate_options(Several, {"seen": "10.0.0.0/8"}, "o").seen == IPv4Network("10.0.0.0/8")
+
+
+def test_conversions_and_other_mistakes_are_told_together_and_each_value_once() -> None:
+    assert mistakes({"threads": "8", "listing": "maybe", "ports": ["0", 1]}) == [
+        'o.listing = "maybe": expected true or false',
+        'o.ports[0] = "0": expected at least 1',
+        'o.threads = "8": expected a whole number',
+    ]
+
+
+def test_a_date_is_for_the_model_to_judge() -> None:
+    (sentence,) = mistakes(tomli.loads("threads = 2026-01-01"))
+    assert sentence.startswith("o.threads = 2026-01-01")
+
+
+def test_a_number_of_thousands_of_digits_is_a_mistake() -> None:
+    (sentence,) = mistakes({"ports": 16**5000})
+    assert sentence.startswith("o.ports = ")
+
+
+def test_one_option_of_a_list_can_be_given_on_the_command_line(pool: Pools) -> None:
+    arguments = ("-o", "root=.", "-o", "index=home.html", "-o", "threads=1", "-w", "1")
+    running = pool.serve("http", "-b", "tcp://127.0.0.1:0", *arguments, files={"home.html": "home"})
+
+    with running.connect() as client:
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert receive_all(client).endswith(b"home")
+
+
+def test_check_refuses_text_for_a_number() -> None:
+    options = {"root": ".", "threads": "8"}
+    toml = '[[listener]]\nname = "a"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "http"\n[listener.options]\n'
+    toml += "".join(f"{key} = {json.dumps(value)}\n" for key, value in options.items())
+    with PoolProcess.run(toml, wait=False) as refused:
+        assert refused.wait() == 2
+        assert 'listener[0].options.threads = "8": expected a whole number' in refused.stderr
