@@ -41,6 +41,10 @@ class Worker(Protocol):
         """How many workers the pool was configured with: a store in memory can't be shared by several."""
 
     @property
+    def boot_timeout(self) -> float:
+        """Seconds that it has to get ready, `on_worker_start` of all plugins included, before it is taken for hung."""
+
+    @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """Its event loop: tasks, timers and asyncio clients run in it beside the connections."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from corepool.spec.hookspecs import hookimpl
 from corepool.spec.types import CloseReason
 from corepool.streams.endings import is_end
 from corepool.streams.errors import DeadlineError, EndedError, GoneError, is_the_peers_doing
+from corepool.streams.handles import check_handle
 from corepool.streams.inbox import Inbox
 
 if TYPE_CHECKING:
@@ -334,8 +334,7 @@ class StreamProtocol(ABC):
     def __init_subclass__(cls) -> None:
         """Refuse a `handle` that could never run, when it is written rather than when somebody connects."""
         super().__init_subclass__()
-        if not inspect.iscoroutinefunction(cls.handle):
-            raise TypeError(f"{cls.__qualname__}.handle must be `async def`; `def` is for a BlockingProtocol")
+        check_handle(cls, is_coroutine=True)
 
     @abstractmethod
     async def handle(self, stream: Stream) -> None:

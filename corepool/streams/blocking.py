@@ -8,7 +8,6 @@ one, with what they have sent.
 
 from __future__ import annotations
 
-import inspect
 import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -19,6 +18,7 @@ from corepool.spec.hookspecs import hookimpl
 from corepool.spec.options import Options
 from corepool.streams.blocking_stream import BlockingStream
 from corepool.streams.errors import is_the_peers_doing
+from corepool.streams.handles import check_handle
 from corepool.streams.threads import Mailbox, Threads
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ class BlockingProtocol(ABC):
     def __init_subclass__(cls) -> None:
         """Refuse a `handle` that could never run, when it is written rather than when somebody connects."""
         super().__init_subclass__()
-        if inspect.iscoroutinefunction(cls.handle):
-            raise TypeError(f"{cls.__qualname__}.handle must be `def`; `async def` is for a StreamProtocol")
+        check_handle(cls, is_coroutine=False)
 
     def __init__(self, options: BlockingOptions) -> None:
         self.options = options

@@ -67,6 +67,7 @@ class MemoryWorker:
         self.pid = os.getpid()
         self.generation = 0
         self.workers = 1
+        self.boot_timeout = 60.0
         self.requests = 0
         self._loop = _Loop()
         self._loop.set_exception_handler(self._note_failure)

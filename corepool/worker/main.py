@@ -211,6 +211,10 @@ class WorkerProcess:
     def pool(self) -> str:
         return self._pool_name
 
+    @property
+    def boot_timeout(self) -> float:
+        return self._pool.boot_timeout
+
     def gauge_threads(self, most: int) -> ThreadGauge:
         gauge = ThreadGauge(most)
         self._gauges.append(gauge)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import socketserver
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -19,15 +21,11 @@ if TYPE_CHECKING:
     from corepool import CloseReason, Connection, Worker
 
 
-_LAST_WORDS_S = 0.5
-"""How long handlers may clean up when their worker ends: below the second that the master leaves it for its end."""
-
-
 class AsyncioOptions(Options):
     """[listener.options] of protocol = "asyncio"."""
 
     target: Annotated[str, Field(pattern=r"^[^:]+:[^:]+$")]
-    """As "module:attribute": a Protocol class, a factory of such, `async def handler(reader, writer)`, or
+    """As "module:attribute": a Protocol class, a factory of such, `def` or `async def handler(reader, writer)`, or
     `async def main()`, which calls loop.create_server or asyncio.start_server, itself or by a library."""
 
     directory: str = "."
@@ -59,31 +57,34 @@ class AsyncioProtocols:
     def on_worker_start(self, worker: Worker) -> None:
         self._loop = worker.loop
         target: Any = load_target(self._options.target, self._options.directory)
-        if not callable(target):
-            raise LoadError(f"target = {self._options.target!r}: {type(target).__name__} can't be called")
-        if not _is_coroutine_function(target):
+        try:
+            kind = kind_of(target)
+        except TypeError as error:
+            raise LoadError(f"target = {self._options.target!r}: {error}") from None
+        if kind == "factory":
             self._make = target
-        elif _takes_nothing(target):
-            self._starter = Starter(self._options.target, target)
-            self._make = self._starter.start(self._loop)
+        elif kind == "main":
+            self._starter = Starter(self._options.target, target, worker)
+            self._make = self._starter.start()
         else:
             self._make = self._reader_protocol(target)
 
     @hookimpl
-    def on_worker_stop(self) -> None:
+    def on_worker_stop(self, worker: Worker) -> None:
         if self._starter is not None:
-            self._starter.end(self._loop)
+            self._starter.end()
         if self._handlers:
             # Those that have met the end of their connection may still clean up.
-            self._loop.run_until_complete(asyncio.wait(self._handlers, timeout=_LAST_WORDS_S))
+            self._loop.run_until_complete(asyncio.wait(self._handlers, timeout=worker.last_words_s()))
 
     @hookimpl
     def on_accept(self, conn: Connection[ConnectionTransport]) -> None:
         conn.half_open = True  # whether it closes then is for eof_received to say
         conn.busy = True
-        protocol = self._make()
-        conn.session = ConnectionTransport(conn, self._loop, protocol)
-        protocol.connection_made(conn.session)
+        context = copy_context()  # as asyncio has it, one for each connection
+        protocol = context.run(self._make)
+        conn.session = ConnectionTransport(conn, self._loop, protocol, context)
+        context.run(protocol.connection_made, conn.session)
 
     @hookimpl
     def on_readable(self, conn: Connection[ConnectionTransport]) -> None:
@@ -116,7 +117,9 @@ class AsyncioProtocols:
             assert task is not None
             self._handlers.add(task)
             try:
-                await handler(reader, writer)
+                result = handler(reader, writer)
+                if inspect.isawaitable(result):
+                    await result
             finally:
                 self._handlers.discard(task)
 
@@ -127,12 +130,40 @@ class AsyncioProtocols:
         return make
 
 
-def _is_coroutine_function(target: object) -> bool:
-    call = getattr(target, "__call__", None)  # noqa: B004  # of an object that is called like a function
-    return inspect.iscoroutinefunction(target) or (not isinstance(target, type) and inspect.iscoroutinefunction(call))
+def kind_of(target: object) -> str:
+    """Tell what a target is: a "factory" of protocols, a "handler" of reader and writer, or a "main" with a server.
+
+    :raises TypeError: none of them, so that every connection would fail; it says what to do.
+    """
+    if not callable(target):
+        raise TypeError(f"{type(target).__name__} can't be called")
+    required = _required(target)
+    if isinstance(target, type):
+        if issubclass(target, socketserver.BaseRequestHandler):
+            raise TypeError('a class of socketserver; serve it with protocol = "socketserver"')
+        if not (
+            hasattr(target, "connection_made") and (hasattr(target, "data_received") or hasattr(target, "get_buffer"))
+        ):
+            raise TypeError("no class derived from asyncio.Protocol or asyncio.BufferedProtocol")
+        if required:
+            raise TypeError(
+                f"it can't be made without {', '.join(required)}: name a function instead that makes one, "
+                f"`def make(): return {target.__name__}(...)`"
+            )
+        return "factory"
+    if len(required) == 2:  # reader and writer
+        return "handler"
+    if required:
+        raise TypeError(f"it wants {', '.join(required)}: expected (reader, writer), or nothing")
+    is_coroutine = inspect.iscoroutinefunction(inspect.unwrap(target)) or inspect.iscoroutinefunction(target.__call__)
+    return "main" if is_coroutine else "factory"
 
 
-def _takes_nothing(function: Callable[..., object]) -> bool:
-    parameters = inspect.signature(function).parameters.values()
+def _required(function: Callable[..., object]) -> list[str]:
+    """List the parameters that a call must give."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # written in C, and doesn't tell
+        return []
     catch_all = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return all(each.default is not each.empty or each.kind in catch_all for each in parameters)
+    return [each.name for each in parameters if each.default is each.empty and each.kind not in catch_all]

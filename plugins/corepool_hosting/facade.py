@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from asyncio.constants import _SendfileMode
+from asyncio.transports import _FlowControlMixin
 from asyncio.trsock import TransportSocket
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from corepool import CloseReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextvars import Context
 
     from corepool import Address, Connection
 
@@ -26,17 +29,26 @@ _HIGH_WATER = 64 * 1024  # asyncio's own default
 _MOST_AT_ONCE = 256 * 1024  # asyncio's own number of bytes for one recv
 
 
-class ConnectionTransport(asyncio.Transport):
-    """What connection_made is given."""
+class ConnectionTransport(_FlowControlMixin):
+    """What connection_made is given. Of the base class, which loop.sendfile asks for, nothing is used but its name."""
 
     _start_tls_compatible = True  # what loop.start_tls asks for: STARTTLS is a matter of the application's protocol
+    _sendfile_compatible = _SendfileMode.FALLBACK  # loop.sendfile reads and writes, as for TLS
 
     def __init__(
-        self, conn: Connection[ConnectionTransport], loop: asyncio.AbstractEventLoop, protocol: asyncio.BaseProtocol
+        self,
+        conn: Connection[ConnectionTransport],
+        loop: asyncio.AbstractEventLoop,
+        protocol: asyncio.BaseProtocol,
+        context: Context,
     ) -> None:
-        super().__init__()
+        """Wrap a connection.
+
+        :param context: what its protocol is called in.
+        """
         self._conn = conn
         self._loop = loop
+        self._context = context
         self._protocol: Any
         self._buffered: asyncio.BufferedProtocol | None
         self.set_protocol(protocol)
@@ -45,7 +57,7 @@ class ConnectionTransport(asyncio.Transport):
         self._high, self._low = _HIGH_WATER, _HIGH_WATER // 4
         conn.watermarks(self._high, self._low)
         self._is_paused = False
-        self._is_writing_paused = False
+        self._protocol_paused = False
         self._has_ended_output = False
         self._socket: socket.socket | None = None
         self._error: Exception | None = None
@@ -63,11 +75,11 @@ class ConnectionTransport(asyncio.Transport):
             if self._buffered is None:
                 data = conn.recv(_MOST_AT_ONCE)
                 if data:
-                    self._protocol.data_received(data)
+                    self._context.run(self._protocol.data_received, data)
                     return
-            elif self._fill(self._buffered):
+            elif self._context.run(self._fill, self._buffered):
                 return
-            if conn.eof and not conn.closed and not self._protocol.eof_received():
+            if conn.eof and not conn.closed and not self._context.run(self._protocol.eof_received):
                 conn.close()
         except Exception as error:
             self._error = error  # for connection_lost
@@ -75,9 +87,9 @@ class ConnectionTransport(asyncio.Transport):
 
     def resume_writing(self) -> None:
         """Tell the protocol that the peer has read."""
-        if self._is_writing_paused:
-            self._is_writing_paused = False
-            self._protocol.resume_writing()
+        if self._protocol_paused:
+            self._protocol_paused = False
+            self._context.run(self._protocol.resume_writing)
 
     def lost(self, reason: CloseReason) -> None:
         """Tell the protocol of the end, in a turn of its own, as asyncio does."""
@@ -86,7 +98,7 @@ class ConnectionTransport(asyncio.Transport):
         error = self._error
         if error is None and reason not in _ENDS:
             error = _error_of(reason)
-        self._loop.call_soon(self._protocol.connection_lost, error)
+        self._loop.call_soon(self._protocol.connection_lost, error, context=self._context)
 
     def quiet_s(self) -> float:
         """Give the seconds for which nothing has come, and nothing was written."""
@@ -153,6 +165,10 @@ class ConnectionTransport(asyncio.Transport):
             raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
         self._high, self._low = high, low
         self._conn.watermarks(high, low)
+        if self._protocol_paused and not self._conn.congested:
+            # The connection has not met its old limit yet, or never will: it would not tell.
+            self._protocol_paused = False
+            self._protocol.resume_writing()
         self._see_whether_peer_reads()
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
@@ -201,8 +217,8 @@ class ConnectionTransport(asyncio.Transport):
         return True
 
     def _see_whether_peer_reads(self) -> None:
-        if self._conn.congested and not self._is_writing_paused and not self._conn.closed:
-            self._is_writing_paused = True
+        if self._conn.congested and not self._protocol_paused and not self._conn.closed:
+            self._protocol_paused = True
             self._protocol.pause_writing()
 
     def _borrow_socket(self) -> TransportSocket | None:

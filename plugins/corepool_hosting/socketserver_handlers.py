@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import socket
 import socketserver
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field
 
@@ -54,6 +56,8 @@ class SocketserverHandlers(BlockingProtocol):
         target: Any = load_target(self._target, self._directory)
         if not (isinstance(target, type) and issubclass(target, socketserver.BaseRequestHandler)):
             raise LoadError(f"target = {self._target!r}: no class derived from socketserver.BaseRequestHandler")
+        if issubclass(target, socketserver.DatagramRequestHandler):
+            raise LoadError(f"target = {self._target!r}: it is for datagrams; corepool serves connections")
         self._handler = target
         super().on_worker_start(worker)
 
@@ -77,19 +81,30 @@ class RequestSocket:
     def __init__(self, stream: BlockingStream, limit: int) -> None:
         self._stream = stream
         self._limit = limit
+        self._is_closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """Receive.
 
-        :raises OSError: flags were asked for, such as MSG_PEEK.
+        :raises OSError: flags were asked for, such as MSG_PEEK; or it was closed.
         """
+        if self._is_closed:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         if flags:
             raise OSError("a hosted connection knows no flags of recv")
         return self._stream.recv(bufsize)
 
     def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
         """Receive into a buffer."""
-        view = memoryview(buffer)
+        view = memoryview(buffer).cast("B")
+        if nbytes > len(view):
+            raise ValueError("buffer too small for requested bytes")
         data = self.recv(nbytes or len(view), flags)
         view[: len(data)] = data
         return len(data)
@@ -105,14 +120,35 @@ class RequestSocket:
 
     def makefile(self, mode: str = "r", buffering: int = -1, **text: Any) -> Any:
         """Make a file of it, as socket.makefile does."""
-        raw: Any = self._stream.wfile if "w" in mode else ReadFile(self._stream, self._limit)
-        if "w" in mode and buffering != 0:
+        raw: Any
+        if "w" not in mode:
+            raw = ReadFile(self._stream, self._limit)
+        elif "r" in mode:
+            raw = DuplexFile(self._stream, self._limit)
+        else:
+            raw = self._stream.wfile
+        if "w" in mode and "r" not in mode and buffering != 0:
             raw = io.BufferedWriter(raw, buffering if buffering > 0 else io.DEFAULT_BUFFER_SIZE)
         return raw if "b" in mode else io.TextIOWrapper(raw, **text)
 
     def settimeout(self, value: float | None) -> None:
-        """Limit how long the others wait."""
+        """Limit how long the others wait.
+
+        :raises ValueError: not at all: there is no mode that does not block.
+        """
+        if value == 0:
+            raise ValueError(
+                "a hosted connection always blocks: settimeout of 0 and setblocking(False) have no meaning"
+            )
         self._stream.settimeout(value)
+
+    def setblocking(self, flag: bool) -> None:  # noqa: FBT001  # as a socket has it
+        """Wait for ever, as settimeout(None)."""
+        self.settimeout(None if flag else 0)
+
+    def getblocking(self) -> bool:
+        """Say yes."""
+        return True
 
     def gettimeout(self) -> float | None:
         """Give that."""
@@ -129,6 +165,10 @@ class RequestSocket:
     def setsockopt(self, *_: object) -> None:
         """Do nothing: options of sockets are the transport's business (TCP_NODELAY is set)."""
 
+    def getsockopt(self, level: int, optname: int, buflen: int = 0) -> int | bytes:  # noqa: ARG002
+        """Give 0: see setsockopt."""
+        return bytes(buflen) if buflen else 0
+
     def shutdown(self, how: int) -> None:
         """End our side, when what was sent has left; or the connection."""
         if how == socket.SHUT_WR:
@@ -138,4 +178,17 @@ class RequestSocket:
 
     def close(self) -> None:
         """End the connection."""
+        self._is_closed = True
         self._stream.close()
+
+
+class DuplexFile(ReadFile):
+    """Both directions in one file; what is written is sent at once."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Send all of it."""
+        self._stream.sendall(data)
+        return memoryview(data).nbytes

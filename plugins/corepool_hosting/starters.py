@@ -1,38 +1,60 @@
 """Coroutines that start a server by themselves: what they give to `loop.create_server` is taken; no socket is made.
 
-The first server that a starter asks for is the one. Those that it asks for later are real ones, and other code of the
-worker gets real ones at any time.
+The first server that a starter asks for is the one, and a second is refused: only the first worker that bound it would
+have it. Other code of the worker gets real ones at any time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
+import socket
+from asyncio.trsock import TransportSocket
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from corepool.loading import LoadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from corepool import Worker
 
     ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
 log = logging.getLogger(__name__)
 
-_LAST_WORDS_S = 0.5
-"""How long a starter may clean up when its worker ends: below the second that the master leaves it for its end."""
+_SETTLE_S = 0.1
+"""How long a starter that has asked for its server has to fail of what comes right after it, a database that is not
+there: it is a worker that can't start then, and a reload to it is refused."""
+
+_NOTE_S = 5.0
+"""After which the log tells that a starter has not asked for a server yet."""
+
+_WORKERS_SIGNALS = frozenset(
+    {
+        signal.SIGTERM,
+        signal.SIGINT,
+        signal.SIGQUIT,
+        signal.SIGHUP,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+        signal.SIGTTIN,
+        signal.SIGTTOU,
+        signal.SIGWINCH,
+    }
+)
 
 
 class HostedServer(asyncio.AbstractServer):
     """What `create_server` gives: a server whose sockets are the pool's."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sockets: Sequence[TransportSocket]) -> None:
         self._loop = loop
         self._closed = loop.create_future()
-        self.sockets: tuple[()] = ()
+        self.sockets = tuple(sockets)
 
     def close(self) -> None:
         """Serve no more, as far as the starter is concerned."""
@@ -72,56 +94,48 @@ class HostedServer(asyncio.AbstractServer):
 class Starter:
     """A coroutine that starts a server, from its start to the worker's end."""
 
-    def __init__(self, target: str, main: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    def __init__(self, target: str, main: Callable[[], Coroutine[Any, Any, object]], worker: Worker) -> None:
+        """Prepare.
+
+        :param target: what messages call it.
+        """
         self._target = target
         self._main = main
+        self._worker = worker
+        self._loop = worker.loop
+        self._is_ours: ContextVar[bool] = ContextVar("is_ours", default=False)
+        """In the starter, and in the tasks that are made there."""
+        self._captured: asyncio.Future[ProtocolFactory] = self._loop.create_future()
+        self._server = HostedServer(self._loop, _sockets(worker))
         self._task: asyncio.Task[object]
         self._is_leaving = False
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> ProtocolFactory:
+    def start(self) -> ProtocolFactory:
         """Run it until it has called `loop.create_server`, directly or by asyncio.start_server; then it goes on.
 
         Runs in: worker, before its loop runs.
 
         :returns: the protocol factory that it has given.
-        :raises LoadError: it has ended without, or wants its server to speak TLS.
+        :raises LoadError: it has ended without, takes too long, or wants what can't be hosted.
+        :raises BaseException: what it has raised.
         """
-        captured: asyncio.Future[ProtocolFactory] = loop.create_future()
-        is_starter: ContextVar[bool] = ContextVar("is_starter", default=False)
-
-        def taking_over(real: Callable[..., Coroutine[Any, Any, object]]) -> Callable[..., object]:
-            async def create_server(protocol_factory: ProtocolFactory, *place: object, **more: object) -> object:
-                if captured.done() or not is_starter.get():
-                    return await real(protocol_factory, *place, **more)
-                if more.get("ssl") is not None:
-                    # Served in the clear, everything would seem to be well.
-                    raise LoadError(
-                        f"target = {self._target!r}: it asks for a server with TLS, the transport's business here"
-                    )
-                captured.set_result(protocol_factory)
-                return HostedServer(loop)
-
-            return create_server
-
-        async def run() -> object:
-            is_starter.set(True)  # here, and in the tasks that are made here
-            return await self._main()
-
-        loop.create_server = taking_over(loop.create_server)  # type: ignore[method-assign,assignment]
-        loop.create_unix_server = taking_over(loop.create_unix_server)  # type: ignore[method-assign,assignment]
-        try:
-            self._task = loop.create_task(run())
-            either: set[asyncio.Future[Any]] = {self._task, captured}
-            loop.run_until_complete(asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED))
-        finally:
-            del loop.create_server, loop.create_unix_server
-        if not captured.done():
+        loop: Any = self._loop
+        loop.create_server = self._take_over(loop.create_server)
+        loop.create_unix_server = self._take_over(loop.create_unix_server)
+        loop.add_signal_handler = self._refuse(loop.add_signal_handler)
+        loop.remove_signal_handler = self._refuse(loop.remove_signal_handler)
+        self._task = self._loop.create_task(self._run())
+        self._wait_for_server()
+        if not self._captured.done():
             self._task.result()  # its exception, if it has one
-            raise LoadError(
-                f"target = {self._target!r}: it has ended without a call of loop.create_server or asyncio.start_server"
-            )
+            raise self._mistake("it has ended without a call of loop.create_server or asyncio.start_server")
+        self._wait(_SETTLE_S)
+        if self._task.done():
+            self._task.result()
+            if not self._server.is_serving():
+                raise self._mistake("it has closed its server again and returned")
         self._task.add_done_callback(self._ended)
-        return captured.result()
+        return self._captured.result()
 
     def leave(self) -> None:
         """Cancel it: the worker leaves. Who serves in `async with server` then says goodbye to the connections."""
@@ -129,14 +143,101 @@ class Starter:
             self._is_leaving = True
             self._task.cancel("the worker is leaving")
 
-    def end(self, loop: asyncio.AbstractEventLoop) -> None:
+    def end(self) -> None:
         """Let it clean up. Runs after the loop has stopped."""
         self.leave()
-        loop.run_until_complete(asyncio.wait((self._task,), timeout=_LAST_WORDS_S))
+        self._wait(self._worker.last_words_s())
+
+    async def _run(self) -> object:
+        self._is_ours.set(True)
+        return await self._main()
+
+    def _wait(self, timeout_s: float, *others: asyncio.Future[Any]) -> None:
+        futures: set[asyncio.Future[Any]] = {self._task, *others}
+        self._loop.run_until_complete(asyncio.wait(futures, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED))
+
+    def _wait_for_server(self) -> None:
+        left_s = 0.9 * self._worker.boot_timeout  # after which the master would take it for hung
+        note_s = min(_NOTE_S, left_s / 2)
+        self._wait(note_s, self._captured)
+        if self._task.done() or self._captured.done():
+            return
+        left_s -= note_s
+        log.warning(
+            "target = %r has not called loop.create_server yet; boot_timeout ends in %.0f s", self._target, left_s
+        )
+        self._wait(left_s, self._captured)
+        if not (self._task.done() or self._captured.done()):
+            self._task.print_stack()
+            raise self._mistake(
+                f"it has not called loop.create_server within boot_timeout ({self._worker.boot_timeout:g} s)"
+            )
+
+    def _take_over(self, real: Callable[..., Coroutine[Any, Any, object]]) -> Callable[..., object]:
+        async def create_server(protocol_factory: ProtocolFactory, *place: object, **more: object) -> object:
+            if not self._is_ours.get():
+                return await real(protocol_factory, *place, **more)
+            if self._captured.done():
+                raise self._mistake(
+                    "it starts a second server; corepool serves the first one only: give each a listener with a target "
+                    "of its own"
+                )
+            if more.get("ssl") is not None:
+                # Served in the clear, everything would seem to be well.
+                raise self._mistake("it asks for a server with TLS, the transport's business here")
+            self._captured.set_result(protocol_factory)
+            return self._server
+
+        return create_server
+
+    def _refuse(self, real: Callable[..., object]) -> Callable[..., object]:
+        def handle_signal(signum: int, *rest: object) -> object:
+            if self._is_ours.get() and signum in _WORKERS_SIGNALS:
+                name = signal.Signals(signum).name
+                log.warning("target = %r wants %s, which the worker needs; it is cancelled instead", self._target, name)
+                return False
+            return real(signum, *rest)
+
+        return handle_signal
+
+    def _mistake(self, what: str) -> LoadError:
+        return LoadError(f"target = {self._target!r}: {what}")
 
     def _ended(self, task: asyncio.Task[object]) -> None:
+        if self._is_leaving:
+            return
+        # asyncio.run would end the process. A worker that has failed drains, and another takes its place.
         error = None if task.cancelled() else task.exception()
-        if error is not None and not self._is_leaving:
-            log.error("target = %r has failed; this worker leaves", self._target, exc_info=error)
-            # asyncio.run would end the process. A worker that gets a TERM drains, and another takes its place.
-            os.kill(os.getpid(), signal.SIGTERM)
+        if error is not None:
+            error.add_note(f"target = {self._target!r}")
+            self._worker.fail(error)
+        elif not self._server.is_serving():
+            self._worker.fail(self._mistake("it has closed its server and returned"))
+
+
+class _BoundSocket:
+    """A socket of the master's, as far as TransportSocket asks it."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.type = socket.SOCK_STREAM
+        self.proto = 0
+        self._address: tuple[Any, ...] | str
+        if parts.port is None:
+            self.family = socket.AF_UNIX
+            self._address = parts.path
+        else:
+            host = parts.hostname or ""
+            self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self._address = (host, parts.port, 0, 0) if ":" in host else (host, parts.port)
+
+    def fileno(self) -> int:
+        return -1
+
+    def getsockname(self) -> tuple[Any, ...] | str:
+        return self._address
+
+
+def _sockets(worker: Worker) -> list[TransportSocket]:
+    urls = (url for listener in worker.listeners if listener.protocol == "asyncio" for url in listener.bind)
+    return [TransportSocket(cast("socket.socket", _BoundSocket(url))) for url in urls]

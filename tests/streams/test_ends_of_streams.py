@@ -12,6 +12,8 @@ from corepool.testing.sockets import receive_all, receive_exactly, reset
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from corepool.testing.pool import PoolProcess
     from corepool.testing.pools import Pools
 
@@ -226,3 +228,21 @@ def test_a_handle_of_the_wrong_kind_is_refused_when_it_is_written() -> None:
         class AlsoWrong(BlockingProtocol):
             async def handle(self, stream: BlockingStream) -> None:  # type: ignore[override]
                 """Never run."""
+
+    with pytest.raises(TypeError, match=r"NoStream\.handle must take the stream"):
+
+        class NoStream(StreamProtocol):
+            async def handle(self) -> None:  # type: ignore[override]
+                """Never run."""
+
+    with pytest.raises(TypeError, match=r"Yields\.handle must be `def` without `yield`"):
+
+        class Yields(BlockingProtocol):
+            def handle(self, stream: BlockingStream) -> Iterator[bytes]:  # type: ignore[override]
+                """Never run."""
+                yield stream.readline()
+
+    class Static(BlockingProtocol):
+        @staticmethod
+        def handle(stream: BlockingStream) -> None:  # type: ignore[override]
+            """As good as a method."""

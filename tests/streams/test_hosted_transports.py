@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import os
+import signal
 import smtplib
 import socket
 import ssl
@@ -15,7 +17,7 @@ from operated import reload_by_signal
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as connect_websocket
 
-from corepool.testing.sockets import connect, receive_all, receive_exactly
+from corepool.testing.sockets import receive_all, receive_exactly
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     from corepool.testing.pools import Pools
 
 SOURCE = """
-import asyncio, http.server, os, socket, socketserver, ssl
+import asyncio, contextvars, http.server, os, socket, socketserver, ssl
+
+seen = contextvars.ContextVar("seen", default="nobody")
 
 class Lab(asyncio.Protocol):
     def connection_made(self, transport):
@@ -82,6 +86,27 @@ class Lab(asyncio.Protocol):
     def resume_writing(self):
         self.transport.set_write_buffer_limits()
         self.say(*self.events, "resume")
+
+    def raised(self):
+        self.events = []
+        self.transport.set_write_buffer_limits(1)
+        self.transport.write(b"more than one byte\\n")
+        self.transport.set_write_buffer_limits(1000)
+
+    def file(self):
+        async def send():
+            loop = asyncio.get_running_loop()
+            self.transport.write(b"%d\\n" % await loop.sendfile(self.transport, open("file", "rb")))
+
+        self.task = asyncio.get_running_loop().create_task(send())
+
+    def login(self):
+        seen.set("logged in")
+        self.who()
+
+    def who(self):
+        self.say(seen.get())
+        asyncio.get_running_loop().call_soon(lambda: self.say(seen.get()))
 
     def fail(self):
         raise ValueError("asked to fail")
@@ -140,10 +165,48 @@ async def fails_later():
 
 
 async def two():
-    first = await asyncio.start_server(streams)
-    second = await asyncio.start_unix_server(streams, "second")
-    async with first, second:
-        await asyncio.gather(first.serve_forever(), second.serve_forever())
+    await asyncio.start_server(streams)
+    await asyncio.start_unix_server(streams, "second")
+
+
+async def waits():
+    while not os.path.exists("go"):
+        await asyncio.sleep(0.01)
+    await main()
+
+
+async def never():
+    await asyncio.Event().wait()
+
+
+async def main():
+    server = await asyncio.start_server(streams, "127.0.0.1", 8888)
+    open("serving", "w").write(repr(server.sockets[0].getsockname()))
+    await server.serve_forever()
+
+
+async def fails_at_once():
+    await asyncio.start_server(streams)
+    await asyncio.open_connection("127.0.0.1", 1)
+
+
+async def wants_signals():
+    loop = asyncio.get_running_loop()
+    server = await asyncio.start_server(streams)
+    stop = loop.create_future()
+    await asyncio.sleep(0.2)
+    loop.add_signal_handler(15, stop.set_result, None)
+    open("asked", "w").close()
+    await stop
+
+
+async def closes():
+    server = await asyncio.start_server(streams)
+    while not os.path.exists("close"):
+        await asyncio.sleep(0.01)
+    os.unlink("close")
+    server.close()
+    await server.wait_closed()
 
 
 async def websocket():
@@ -185,6 +248,29 @@ class Lines(socketserver.StreamRequestHandler):
     def handle(self):
         for line in self.rfile:
             self.wfile.write(b"%d\\n" % len(line))
+
+
+class Both(socketserver.BaseRequestHandler):
+    def handle(self):
+        with self.request as request:
+            request.setblocking(True)
+            buffer = bytearray(10)
+            count = request.recv_into(buffer, 4)
+            file = request.makefile("rw", newline="")
+            line = file.readline()
+            file.write(f"{bytes(buffer[:count])} {line!r} {request.getsockopt(1, 9)}\\n")
+            file.flush()
+            for call in (lambda: request.settimeout(0), lambda: request.setblocking(False),
+                         lambda: request.recv(-1), lambda: request.recv_into(bytearray(1), 2)):
+                try:
+                    call()
+                except ValueError as error:
+                    file.write(f"{error}\\n")
+            file.flush()
+        try:
+            request.recv(1)
+        except OSError as error:
+            open("closed", "w").write(str(error))
 
 
 class Half(socketserver.BaseRequestHandler):
@@ -318,13 +404,113 @@ def test_a_starter_that_fails_later_costs_its_worker(pool: Pools) -> None:
         ask(client, b"one", b"one\n")
 
 
-def test_the_second_server_of_a_starter_is_a_real_one(pool: Pools) -> None:
-    running = start(pool, "two")
-    second = running.directory / "second"
-    wait_until(second.exists)
-    for client in (running.connect(), connect(f"unix:{second}")):
-        with client:
-            ask(client, b"one", b"one\n")
+def test_a_starter_that_fails_again_and_again_is_restarted_with_back_off(pool: Pools) -> None:
+    running = start(pool, "fails_later", traceback=True)
+    for count in (1, 2):
+        (running.directory / "fail").touch()
+        wait_until(lambda count=count: running.status()["totals"]["restarts"] == count)
+        wait_until(lambda count=count: running.stderr.count("worker ready") == count + 1)
+    assert running.stderr.count("cause='crash' status='exit status 70'") == 2
+    assert running.stderr.count("worker respawns slot=0") == 2
+    assert "target = 'application:fails_later'" in running.stderr
+
+
+def test_a_reload_to_a_starter_that_fails_at_once_is_refused(pool: Pools) -> None:
+    running = start(pool, "main", traceback=True)
+    before = running.workers()
+    source = SOURCE.replace("async def main", "async def old_main").replace("async def fails_at_once", "async def main")
+    (running.directory / "application.py").write_text(source)
+    reload_by_signal(running)
+    assert running.status()["reload"]["state"] == "failed"
+    assert running.workers() == before
+    with running.connect() as client:
+        ask(client, b"one", b"one\n")
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("two", "it starts a second server; corepool serves the first one only"),
+        ("never", "it has not called loop.create_server within boot_timeout (2 s)"),
+        ("fails_at_once", "ConnectionRefusedError"),
+    ],
+)
+def test_a_starter_that_can_not_be_hosted_is_refused(pool: Pools, target: str, says: str) -> None:
+    toml = TOML.format(protocol="asyncio", target=target, bind="tcp://127.0.0.1:0", more="")
+    toml = toml.replace("workers = 1", "workers = 1\nboot_timeout = 2")
+    running = pool(toml, files={"application.py": SOURCE}, wait=False, exit_status=3, traceback=True)
+    running.wait()
+    assert says in running.stderr
+
+
+def test_a_starter_that_takes_its_time_is_told_of(pool: Pools) -> None:
+    toml = TOML.format(protocol="asyncio", target="waits", bind="tcp://127.0.0.1:0", more="")
+    toml = toml.replace("workers = 1", "workers = 1\nboot_timeout = 10")
+    running = pool(toml, files={"application.py": SOURCE}, wait=False)
+    wait_until(lambda: "target = 'application:waits' has not called loop.create_server yet" in running.stderr)
+    (running.directory / "go").touch()
+    running.wait_notified("READY=1")
+    with running.connect() as client:
+        ask(client, b"one", b"one\n")
+
+
+def test_a_server_knows_its_address(pool: Pools) -> None:
+    running = start(pool, "main")
+    port = running.urls()[0].rpartition(":")[2]
+    assert (running.directory / "serving").read_text() == f"('127.0.0.1', {port})"
+
+
+def test_the_signals_of_a_worker_stay_its_own(pool: Pools) -> None:
+    running = start(pool, "wants_signals")
+    (before,) = running.workers()
+    wait_until((running.directory / "asked").exists)
+    assert "wants SIGTERM, which the worker needs" in running.stderr
+    os.kill(before, signal.SIGTERM)
+    wait_until(lambda: running.workers() and running.workers() != [before])
+
+
+def test_a_starter_that_closes_its_server_and_returns_costs_its_worker(pool: Pools) -> None:
+    running = start(pool, "closes", traceback=True)
+    (before,) = running.workers()
+    (running.directory / "close").touch()
+    wait_until(lambda: running.workers() and running.workers() != [before])
+    assert "it has closed its server and returned" in running.stderr
+
+
+def test_limits_that_are_raised_while_writing_is_paused_resume_it(pool: Pools) -> None:
+    with start(pool, "Lab").connect() as client:
+        ask(client, b"raised", b"more than one byte\npause resume\n")
+
+
+def test_a_file_is_sent(pool: Pools) -> None:
+    running = start(pool, "Lab")
+    (running.directory / "file").write_bytes(b"x" * 1_000_000)
+    with running.connect() as client:
+        client.sendall(b"file\n")
+        assert receive_exactly(client, 1_000_000 + 8) == b"x" * 1_000_000 + b"1000000\n"
+        ask(client, b"wrong", b"refused\n")
+
+
+def test_each_connection_has_a_context_of_its_own(pool: Pools) -> None:
+    running = start(pool, "Lab")
+    with running.connect() as one, running.connect() as two:
+        ask(one, b"login", b"logged in\nlogged in\n")
+        ask(two, b"who", b"nobody\nnobody\n")
+        ask(one, b"who", b"logged in\nlogged in\n")
+
+
+def test_a_request_is_what_a_handler_expects_of_a_socket(pool: Pools) -> None:
+    running = start(pool, "Both", protocol="socketserver")
+    with running.connect() as client:
+        client.sendall(b"1234line\n")
+        answer = receive_all(client).decode().splitlines()
+    assert answer[0] == r"b'1234' 'line\n' 0"
+    assert answer[1] == answer[2]
+    assert "always blocks" in answer[1]
+    assert "recv: expected 0 bytes or more; got -1" in answer[3]
+    assert "buffer too small" in answer[4]
+    closed = running.directory / "closed"
+    wait_until(lambda: closed.exists() and "Bad file descriptor" in closed.read_text())
 
 
 def test_websockets_are_told_that_their_worker_leaves(pool: Pools) -> None:

@@ -122,6 +122,27 @@ async def main():
 
 async def nothing():
     pass
+
+
+def plain(reader, writer):
+    asyncio.ensure_future(handler(reader, writer))
+
+
+class Unrelated:
+    pass
+
+
+class WithArguments(asyncio.Protocol):
+    def __init__(self, database, *, limit=5):
+        pass
+
+
+async def one_argument(reader):
+    pass
+
+
+class Datagrams(socketserver.DatagramRequestHandler):
+    pass
 """
 TOML = """
 [pool]
@@ -147,6 +168,7 @@ def start(pool: Pools, protocol: str, target: str, more: str = "") -> PoolProces
         ("asyncio", "Buffered", b""),
         ("asyncio", "handler", b""),
         ("asyncio", "main", b""),
+        ("asyncio", "plain", b""),
         ("socketserver", "Lines", b"hello 127.0.0.1\n"),
         ("socketserver", "Raw", b""),
     ],
@@ -217,6 +239,11 @@ def test_websockets_are_served(pool: Pools) -> None:
     [
         ("asyncio", "nothing", "without a call of loop.create_server"),
         ("asyncio", "absent", "module 'application' has no 'absent'"),
+        ("asyncio", "Unrelated", "no class derived from asyncio.Protocol"),
+        ("asyncio", "WithArguments", "can't be made without database: name a function instead that makes one"),
+        ("asyncio", "one_argument", "it wants reader: expected (reader, writer), or nothing"),
+        ("asyncio", "Lines", 'serve it with protocol = "socketserver"'),
+        ("socketserver", "Datagrams", "it is for datagrams; corepool serves connections"),
         ("socketserver", "Upper", "no class derived from socketserver.BaseRequestHandler"),
     ],
 )
