@@ -243,6 +243,8 @@ class WorkerProcess:
         cells[Cell.LAG_NS] = max(0, int((now - self._heartbeat_due) * 1e9))
         cells[Cell.HEARTBEAT_NS] = int(now * 1e9)
         self._publish()
+        for service in self._services:
+            service.look_for_spin()
         connections = count(held(cells), "connection")
         self._title.show(f"worker {self._name} [{connections}]")
         self._heartbeat_due = now + self._heartbeat_interval_s

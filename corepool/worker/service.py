@@ -50,6 +50,11 @@ _LINGER_READS = 64
 """And how often it is read from: 4 MiB at the most."""
 
 
+_SPINS = 10_000
+"""Calls of `on_readable` between two heartbeats, a second at the most, without a byte read: more than clients that come
+and go without a word cause (each costs 30 us and more, theirs aside), less than a hook that never reads."""
+
+
 class Tally:
     """How many connections the worker has, and whom to tell when one has gone."""
 
@@ -191,7 +196,22 @@ class Service:
         self._local = None if bound.address.host in _WILDCARDS else bound.address
         self._loop = loop
         self._complaint = Complaint(log)
+        self._looked_at = (0, 0)
+        self._has_spun = False
         self._tally = tally
+
+    def look_for_spin(self) -> None:
+        """Warn, once, of a protocol that is called and called and never reads. To be called at each heartbeat."""
+        events, received = self._looked_at
+        self._looked_at = self.events, self.bytes_in
+        if self.bytes_in == received and self.events - events >= _SPINS and not self._has_spun:
+            self._has_spun = True
+            log.warning(
+                "listener=%s: on_readable was called %d times since the last heartbeat and read nothing; "
+                "it has to call conn.recv() or conn.pause(), or it is called for ever",
+                self.listener.name,
+                self.events - events,
+            )
 
     def take_handed_over(self, fd: int, berth: int = 0) -> None:
         """Begin a connection that the master has handed over, and own it."""

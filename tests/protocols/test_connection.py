@@ -23,7 +23,7 @@ from corepool import hookimpl
 
 class Lab:
     def __init__(self):
-        self.first = None
+        self.first = self.unread = None
 
     @hookimpl
     def on_worker_start(self, worker):
@@ -35,6 +35,8 @@ class Lab:
 
     @hookimpl
     def on_readable(self, conn):
+        if conn is self.unread and not os.path.exists("read-on"):
+            return
         data = conn.recv()
         with open("received", "ab") as file:
             file.write(data)
@@ -110,6 +112,9 @@ class Lab:
         if kind == "read":
             conn.send(b"timeout\\n")
             return True
+
+    def leave(self, conn, *_):
+        self.unread = conn
 
     def push(self, conn, count):
         if int(count):
@@ -321,6 +326,16 @@ def test_a_producer_goes_on_when_the_peer_has_read(client: socket.socket) -> Non
     client.sendall(b"stream 5000000\n")
 
     assert receive_exactly(client, 5_000_000) == b"s" * 5_000_000
+
+
+def test_a_protocol_that_never_reads_is_told(lab: PoolProcess) -> None:
+    client = lab.connect()
+    client.sendall(b"leave\n")
+    wait_until(lambda: lab.status()["workers"][0]["requests"] >= 1)
+    client.sendall(b"unread")
+
+    wait_until(lambda: "listener=lab: on_readable was called" in lab.stderr)
+    (lab.directory / "read-on").touch()
 
 
 def test_a_task_may_send_at_any_time(client: socket.socket) -> None:
