@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from benchmarks.processes import pinned
 from benchmarks.results import BenchError
+from corepool.testing.sockets import reserved_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -62,7 +63,7 @@ class Server:
         with (
             tempfile.TemporaryDirectory(prefix="corepool-bench-") as scratch,
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify,
-            _reserved_port() as port,
+            reserved_port() as port,
         ):
             notify.bind(f"{scratch}/notify")
             process = self._start(Path(scratch), port, core)
@@ -239,20 +240,6 @@ def stream_server(kind: str, name: str) -> Server:
 def bare_epoll() -> Server:
     """Start the least that Python can do for an answer."""
     return Server("bare epoll", (sys.executable, "-m", "benchmarks.peers.bare_epoll", "{port}"))
-
-
-@contextmanager
-def _reserved_port() -> Iterator[int]:
-    """Hold a free port for the server that is going to listen on it.
-
-    The socket stays bound but doesn't listen: the kernel gives the port to nobody who asks for any, and
-    still lets one in who asks for it by number with SO_REUSEADDR, as every server here does.
-    """
-    with socket.socket() as reservation:
-        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        reservation.bind(("127.0.0.1", 0))
-        port: int = reservation.getsockname()[1]
-        yield port
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

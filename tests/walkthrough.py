@@ -11,10 +11,8 @@ import contextlib
 import doctest
 import os
 import pty
-import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +21,7 @@ from typing import TYPE_CHECKING, Self
 import documents
 from scratch import make_environment
 
+from corepool.testing.sockets import reserved_port
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -55,6 +54,7 @@ class Walkthrough:
         self.folder = folder / "work"
         """Where the reader stands."""
         self.folder.mkdir()
+        self._reserved = contextlib.ExitStack()
         self.ports: dict[str, int] = {}
         """The page's ports, and which they are here."""
         tools = folder / "tools"
@@ -97,6 +97,7 @@ class Walkthrough:
             pool.wait()
         for terminal in self._terminals:
             terminal.join(10)
+        self._reserved.close()
         if error is not None and self._log.exists():
             error.add_note(f"--- what its pools said ---\n{self._log.read_text()}")
 
@@ -121,7 +122,7 @@ class Walkthrough:
 
     def here(self, text: str) -> str:
         """Exchange the page's ports for those that are free here."""
-        return _PORT.sub(lambda found: f"{found[1]}{self.ports.setdefault(found[2], free_port())}", text)
+        return _PORT.sub(lambda found: f"{found[1]}{self._port(found[2])}", text)
 
     def run(self, command: str, expected: str) -> None:
         """Run one command, and insist that it prints what is expected."""
@@ -135,6 +136,11 @@ class Walkthrough:
             assert done.returncode == 0, f"$ {command}\nended with {done.returncode}: {done.stdout}"
             said = f"$ {command}\nwas to print\n{expected}\nand printed\n{done.stdout}"
             assert _matches(expected, done.stdout), said
+
+    def _port(self, of_page: str) -> int:
+        if of_page not in self.ports:
+            self.ports[of_page] = self._reserved.enter_context(reserved_port())
+        return self.ports[of_page]
 
     def _call(self, command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603 - the page's own words
@@ -180,15 +186,6 @@ class Walkthrough:
             while shown := os.read(terminal, 65536):
                 log.write(shown)
         os.close(terminal)
-
-
-def free_port() -> int:
-    """Find a TCP port of the loopback that nothing uses, outside of those that the kernel gives to clients."""
-    while True:
-        port = random.randrange(10_000, 32_000)  # noqa: S311 - nothing secret
-        with socket.socket() as attempt, contextlib.suppress(OSError):
-            attempt.bind(("127.0.0.1", port))
-            return port
 
 
 def _commands(text: str) -> list[tuple[str, str]]:

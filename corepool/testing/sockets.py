@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from corepool.testing.waiting import DEADLINE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def connect(url: str, timeout_s: float = DEADLINE_S) -> socket.socket:
@@ -29,6 +34,21 @@ def connect(url: str, timeout_s: float = DEADLINE_S) -> socket.socket:
     # The tests send many small pieces: without this Nagle's algorithm holds each for the last one's ACK.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
+
+
+@contextlib.contextmanager
+def reserved_port() -> Iterator[int]:
+    """Hold a free TCP port of 127.0.0.1, for a server that has to be told its port before it starts.
+
+    Better let the server bind port 0, and ask it. The socket stays bound but doesn't listen: the kernel gives the
+    port to nobody who asks for any, refuses who connects, and still lets one in who asks for it by number with
+    SO_REUSEADDR, as servers do. Hold it until the server has ended.
+    """
+    with socket.socket() as reservation:
+        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reservation.bind(("127.0.0.1", 0))
+        port: int = reservation.getsockname()[1]
+        yield port
 
 
 def receive_exactly(sock: socket.socket, count: int) -> bytes:

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import documents
 import pytest
-from walkthrough import free_port
 from websockets.sync.client import connect as connect_websocket
 
-from corepool.testing.sockets import connect
+from corepool.testing.sockets import connect, reserved_port
 from corepool.testing.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
@@ -130,9 +129,9 @@ def program(command: list[str], folder: Path, port: int) -> Iterator[None]:
 def proxied(request: pytest.FixtureRequest, pool: Pools) -> Iterator[Proxied]:
     """Give a pool behind each proxy, each way, configured as the page says: but for ports, folders and who runs it."""
     kind, way, *pace = request.param.split()
-    ports = {name: str(free_port()) for name in ("8000", "9007", "80")}
-    with tempfile.TemporaryDirectory(prefix="corepool-") as name:
+    with tempfile.TemporaryDirectory(prefix="corepool-") as name, contextlib.ExitStack() as reserved:
         folder = Path(name)
+        ports = {number: str(reserved.enter_context(reserved_port())) for number in ("8000", "9007", "80")}
 
         def here(text: str) -> str:
             if way == "tcp":

@@ -56,17 +56,26 @@ def test_attributes_of_plugins_that_count_are_in_the_table() -> None:
     assert looked_at | declared == set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
 
 
-@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
-def test_settings_that_a_guide_names_exist(page: Path) -> None:
+def wrong_settings(text: str) -> list[tuple[str, str]]:
+    """List what a page calls a setting, and is none."""
     protocols = Registry()
     options = {
         key
         for name in ("http", "asyncio", "socketserver")
         for key in getattr(protocols.load("protocols", name), "Options").model_fields  # noqa: B009 - mypy knows no Options
     }
+    known = {"[listener.options]": options, **{table: set(settings.model_fields) for table, settings in TABLES.items()}}
+    return [(table, key) for table, key in NAMED.findall(text) if key not in known.get(table, ())]
 
-    assert [
-        (table, key)
-        for table, key in NAMED.findall(page.read_text())
-        if key not in (TABLES[table].model_fields if table in TABLES else options)
-    ] == []
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
+def test_settings_that_a_guide_names_exist(page: Path) -> None:
+    assert wrong_settings(page.read_text()) == []
+
+
+@pytest.mark.parametrize("wrong", ["[prcess] nofile", "[process] nofiles", "[listener] name", "[pool] threads"])
+def test_a_setting_that_there_is_not_would_be_found(wrong: str) -> None:
+    right = "`[process] nofile`, `[[listener]] name` and `[listener.options] threads`"
+
+    assert wrong_settings(right) == []
+    assert wrong_settings(f"{right}, and `{wrong}`") == [tuple(wrong.split())]

@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from corepool.testing.waiting import wait_until
@@ -283,6 +284,25 @@ def test_when_the_worker_with_the_rooms_is_killed_nobody_is_cut_off_and_what_is_
     wait_until(lambda: bob.who() == ["bob"])
     assert chat.connect().enter("bob").startswith("Somebody else")
     assert len(chat.running.workers()) == 3
+
+
+def test_who_loses_their_name_while_there_are_no_rooms_is_told(chat: Chat) -> None:
+    """New rooms give a name to whoever asks first: here a worker that went on while the other one was stopped."""
+    ada, bob = chat.two_in_different_workers()
+    eve = chat.person("eve")  # so that the next one is served with bob
+    of_ada = psutil.Process(chat.workers("chatters")[0]["pid"])
+    of_ada.suspend()
+    wait_until(lambda: of_ada.status() == psutil.STATUS_STOPPED)
+
+    chat.kill("rooms", 0)
+    new = chat.person("ada")
+    of_ada.resume()
+
+    assert ada.see_until("* meanwhile") == "* meanwhile somebody else has taken your name: please connect again"
+    ada.see_the_end()
+    wait_until(lambda: new.who() == ["ada", "bob", "eve"])  # and nobody thinks that she has left
+    eve.type("which ada?")
+    assert new.see_line_of([eve]) == bob.see_line_of([eve]) == "eve: which ada?"
 
 
 def test_netcat_is_a_client(chat: Chat) -> None:

@@ -323,8 +323,8 @@ def test_a_socket_that_was_asked_for_is_closed_once(pool: Pools) -> None:
     running = start(pool, "Lab")
     (worker,) = (psutil.Process(pid) for pid in running.workers())
     with running.connect() as asks, running.connect() as opens:
-        ask(asks, b"facts", b"True 2 none (16384, 65536) True True\n")
         ask(opens, b"wrong", b"refused\n")
+        ask(asks, b"facts", b"True 2 none (16384, 65536) True True\n")  # last: so epoll has it first, however soon
 
         worker.suspend()
         wait_until(lambda: worker.status() == psutil.STATUS_STOPPED)
