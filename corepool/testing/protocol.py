@@ -70,7 +70,10 @@ class ProtocolContract:
                 client.sendall(self.request[:cut])
             for cut, client in clients.items():
                 client.sendall(self.request[cut:])
-            replies = {cut: receive_exactly(client, len(self.reply)) for cut, client in clients.items()}
+            replies = {}
+            for cut, client in clients.items():
+                replies[cut] = receive_exactly(client, len(self.reply))
+                client.close()  # a protocol in threads serves the next one with the thread that gets free
 
         assert replies == dict.fromkeys(cuts, self.reply)
 

@@ -73,7 +73,6 @@ class Handler(socketserver.StreamRequestHandler):
         for line in self.rfile:
             self.wfile.write(line.upper())
 """
-THREADS = ("-o", "threads=300")  # more than connections at once
 
 
 class WayContract(ProtocolContract):
@@ -104,7 +103,7 @@ class TestStreamProtocol(WayContract):
 
 class TestBlockingProtocol(WayContract):
     __test__ = True
-    serve_arguments = ("thread", *THREADS)
+    serve_arguments = ("thread",)
 
 
 class TestHostedProtocol(WayContract):
@@ -119,4 +118,4 @@ class TestHostedCoroutine(WayContract):
 
 class TestHostedHandler(WayContract):
     __test__ = True
-    serve_arguments = ("socketserver", "ways:Handler", *THREADS)
+    serve_arguments = ("socketserver", "ways:Handler")
