@@ -283,7 +283,7 @@ class Plan:
             self._add(f"{where}: {error}", error.__cause__)
         except CorepoolError as error:
             self._add(f"{where}: {error}")
-        except Exception as error:  # noqa: BLE001  # a plugin's constructor: the mistake is its author's
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin's constructor: the mistake is its author's
             reason = f"{type(error).__name__}: {error}{spell_place(error)}"
             self._add(f"{where}: {name!r} can't be made: {reason}", error)
         return None

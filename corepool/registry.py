@@ -162,7 +162,7 @@ def _import(entry: EntryPoint, kind: str) -> object:
     """
     try:
         loaded: object = entry.load()
-    except Exception as error:  # noqa: BLE001  # whatever runs when a stranger's module is imported
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever runs when a stranger's module is imported
         place = spell_place(error)
         # Without a place nothing of the plugin has run: the entry point names what isn't there.
         cause = error if place else None

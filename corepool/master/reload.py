@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Literal
 
 from corepool.errors import ConfigError, ControlError
+from corepool.guards import HOOK_ERRORS
 from corepool.listener import sockets_of, without
 from corepool.master.status import ReloadStatus
 from corepool.title import count
@@ -183,5 +184,5 @@ def _adopt_changed(old: Sequence[BoundSocket], new: Sequence[BoundSocket]) -> No
         if before.get(id(bound.socket), bound.transport) is not bound.transport:
             try:
                 bound.transport.adopt(bound.endpoint, bound.socket)
-            except Exception:
+            except HOOK_ERRORS:
                 log.exception("socket keeps what it was url=%s", bound.url)

@@ -365,7 +365,7 @@ class WorkerPool:
         return len({*range(self.workers.target)} - self._rolled)
 
     def commit(self, new: Configuration) -> None:
-        """Serve what the workers were rolled to: none of them knows anything else. To be followed by `open`."""
+        """Serve what the workers were rolled to: none of them knows anything else. The caller opens the front."""
         old, self.serving, self._coming = self.serving, new, None
         self.dispatch.use(new.bound)
         self.dispatch.is_mixed = False
@@ -525,7 +525,7 @@ class WorkerPool:
 
     def _failed(self, entry: WorkerEntry) -> None:
         """Replace a worker that says that it is of no use any more, while it drains."""
-        if self._is_rolling and entry.generation == self._generation:
+        if entry.configuration is self._coming:
             self._fail_roll(f"worker {entry.name} failed: {entry.report}")
         self._replace(entry)
 

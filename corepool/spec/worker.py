@@ -69,7 +69,7 @@ class Worker(Protocol):
     def last_words_s(self) -> float:
         """Give the seconds that `on_worker_stop` may still wait for what cleans up: of a half, which all plugins share.
 
-        A worker that takes longer is killed by the master, and later plugins are not told of its end.
+        That half second is for handlers that clean up; what a plugin does by itself there has `stop_timeout`.
         """
 
     def fail(self, error: BaseException) -> None:

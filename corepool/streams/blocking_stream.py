@@ -59,7 +59,6 @@ class BlockingStream:
         self._answers = answers
         self._owes = False
         """It has taken input since its last output, and `answers`."""
-        self._has_thread = False
         self._gone: CloseReason | None = None
         self._timeout_s: float | None = None
         # Now: the kernel forgets the peer of a connection that was reset, and a thread could ask about another's.
@@ -273,7 +272,6 @@ class BlockingStream:
             the connection, so that nobody would hear an answer.
         """
         with self._lock:
-            self._has_thread = True
             if self._gone in CUT_BY_WORKER or (self._gone is not None and not self._inbox.data):
                 return False
             self._conn.busy = True

@@ -14,6 +14,8 @@ from contextvars import copy_context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from corepool.guards import HOOK_ERRORS
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
@@ -53,7 +55,7 @@ class Mailbox:
         for call in calls:
             try:
                 call()
-            except Exception:
+            except HOOK_ERRORS:
                 log.exception("what a thread has asked for failed")
 
 

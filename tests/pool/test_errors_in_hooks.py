@@ -201,3 +201,27 @@ def test_whatever_a_transports_stream_raises_costs_its_connection_only(pool: Poo
     assert pid_of(bystander) == pid
     assert pid_of(running.connect()) == pid
     wait_until(lambda: closed.read_text() == "closed\nclosed\n")
+
+
+@pytest.mark.parametrize("where", ["at its import", "when it is made"])
+def test_a_plugin_that_calls_sys_exit_ends_no_running_pool(pool: Pools, where: str) -> None:
+    """It asks for a licence, say. `check` says so, and a reload is refused."""
+    leaves = "import sys\nclass Leaves:\n    def __init__(self):\n        sys.exit('no licence')\n"
+    if where == "at its import":
+        leaves = "import sys\nsys.exit('no licence')\n"
+    files = {
+        "leaves.py": leaves,
+        "leaves-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: leaves\nVersion: 1\n",
+        "leaves-1.dist-info/entry_points.txt": "[corepool.extensions]\nleaves = leaves:Leaves\n",
+    }
+    toml = '[[listener]]\nname = "echo"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "echo"\n'
+    running = pool(toml, files=files, traceback=True)
+    (running.directory / "corepool.toml").write_text(toml + 'extensions = ["leaves"]\n')
+
+    running.send_signal(signal.SIGHUP)
+
+    wait_until(lambda: "reload refused" in running.stderr)
+    assert "SystemExit: no licence" in running.stderr
+    with running.connect() as client:
+        client.sendall(b"hello")
+        assert receive_exactly(client, 5) == b"hello"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -258,4 +259,16 @@ def test_a_strategy_that_chooses_whom_it_was_not_offered_is_not_obeyed() -> None
 
     assert len(cast("FakeChannel", full.channel).queue) == 0
     assert len(cast("FakeChannel", free.channel).queue) == 3
+    machine.teardown()
+
+
+def test_a_strategy_that_calls_sys_exit_costs_no_connection() -> None:
+    machine = DispatchMachine()
+    machine.a_worker_boots()
+    machine.strategy.pick = lambda workers, incoming: sys.exit(1)  # type: ignore[method-assign]  # noqa: ARG005
+
+    machine.connections_arrive(3)
+
+    (entry,) = machine.workers
+    assert len(cast("FakeChannel", entry.channel).queue) == 3
     machine.teardown()

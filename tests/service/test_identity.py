@@ -168,6 +168,21 @@ def test_without_the_capability_the_pool_does_not_start_and_says_why(pool: Pools
 
 
 @for_root
+def test_a_worker_stays_that_can_not_have_a_successor(pool: Pools) -> None:
+    """The limit counts the user's processes: the master and its worker are all that there may be."""
+    uid = 1_000_000_000 + os.getpid()  # nobody else's, whatever runs beside this
+    user = ("prlimit", "--nproc=2:2", "setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups")
+    whole = ("sh", "-c", f'chown -R {uid} . && exec "$@"', "sh", *user)
+    running = pool(config(), files=files(), wrapper=whole)
+    (worker,) = running.workers()
+
+    running.request("drain", slot=0)
+
+    wait_until(lambda: "its successor can't be forked" in running.stderr)
+    assert running.workers() == [worker]
+
+
+@for_root
 def test_a_master_that_could_not_signal_its_workers_does_not_start(pool: Pools) -> None:
     wrapper = ("setpriv", "--bounding-set=-kill")
     running = pool(config('user = "nobody"'), files=files(), wrapper=wrapper, wait=False, exit_status=2)
