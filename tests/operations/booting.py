@@ -15,7 +15,7 @@ if os.path.exists("one-by-one"):
     try:
         os.rmdir("next")
     except FileNotFoundError:
-        while os.path.exists("one-by-one"):
+        while os.path.exists("one-by-one") and not os.path.exists(f"boot-{os.getpid()}"):
             time.sleep(0.01)
 while os.path.exists("hold"):
     time.sleep(0.01)
@@ -29,7 +29,11 @@ def app(environ, start_response):
 
 
 def tell(running: PoolProcess, word: str) -> None:
-    """`hold`: nobody boots; `fail`: whoever boots fails; `one-by-one`: one boots each time that there is `next`."""
+    """Ask for something.
+
+    `hold`: nobody boots; `fail`: whoever boots fails; `one-by-one`: one boots each time that there is `next`, and
+    whoever there is `boot-PID` for.
+    """
     path = running.directory / word
     if word == "next":
         path.mkdir()

@@ -68,8 +68,9 @@ def test_a_log_level_that_is_set_while_a_worker_boots_is_its_own(pool: Pools) ->
 def test_a_pool_may_be_scaled_down_while_it_boots(pool: Pools) -> None:
     toml = CONFIG.format(workers=3, dispatcher="least-connections", pool="")
     running = pool(toml, files={"application.py": APPLICATION, "one-by-one": ""}, wait=False)
-    tell(running, "next")
     wait_until(running.control.exists)
+    [stays] = [each["pid"] for each in running.status()["workers"] if each["slot"] == 0]
+    tell(running, f"boot-{stays}")
     wait_until(lambda: "ready" in states(running))
 
     assert corepool(running, "scale", "1").returncode == 0
