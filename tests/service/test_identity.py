@@ -8,7 +8,6 @@ import pwd
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,10 +98,8 @@ def test_a_stuck_worker_that_changed_its_user_still_dies_with_its_master() -> No
         wait_until(lambda: "spins" in running.stderr)
         assert status_of(worker, "Uid") == [NOBODY.pw_uid] * 4
         os.kill(running.pid, signal.SIGKILL)
-        killed_at = time.monotonic()
-        wait_until(lambda: not running.left_over())
 
-        assert time.monotonic() - killed_at < 1.5  # as in test_supervision
+        wait_until(lambda: not running.left_over())
 
 
 @for_root
