@@ -75,8 +75,8 @@ class Configuration:
     pool: PoolSettings
     identity: Identity
     scaler: Scaler
-    least: int
-    most: int
+    min_workers: int
+    max_workers: int
     bound: tuple[BoundSocket, ...]
 
     @property
@@ -91,7 +91,16 @@ class Configuration:
     @property
     def workers(self) -> int:
         """How many there are to begin with."""
-        return self.least
+        return self.min_workers
+
+    @property
+    def worker_range(self) -> tuple[int, int]:
+        """The fewest workers and the most; the same twice, where nothing scales them."""
+        return self.min_workers, self.max_workers
+
+    def clamp(self, workers: int) -> int:
+        """Give the number nearest to `workers` that it allows."""
+        return min(max(workers, self.min_workers), self.max_workers)
 
     @property
     def chains(self) -> list[Chain]:

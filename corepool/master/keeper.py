@@ -59,7 +59,7 @@ class Keeper:
         self._crashes: dict[int, int] = {}
         self._sweeping: Timer | None = None
         self.survived = 0
-        self.farewelled = 0
+        self.interrupted = 0
         self.broken = 0
         """Connections that ended in the middle of a reply."""
 
@@ -140,7 +140,7 @@ class Keeper:
         if status == Status.BUSY:
             self._crashes[berth] = self._crashes.get(berth, 0) + 1
             if self._crashes[berth] < _MOST_CRASHES:
-                self.farewelled += 1
+                self.interrupted += 1
                 return Handoff(copy.fd, copy.listener, None, lost(), 0, berth)
             log.error(
                 "connection closed: it was in progress during %d worker crashes peer=%s",

@@ -288,7 +288,7 @@ class Master:
             totals=totals(
                 self._scoreboard,
                 survived=self._keeper.survived,
-                farewelled=self._keeper.farewelled,
+                interrupted=self._keeper.interrupted,
                 restarts=pools.restarts,
                 redispatched=pools.redispatched,
             ),

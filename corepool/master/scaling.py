@@ -34,16 +34,16 @@ class Scaling:
         elapsed_s = now - self._asked_at
         self._asked_at, self._busy_ns = now, busy_ns
         ready = len(workers.ready())
-        if serving.least == serving.most or not ready or elapsed_s <= 0:
+        if serving.min_workers == serving.max_workers or not ready or elapsed_s <= 0:
             return workers.target
         connections = sum(held(entry.row.cells) for entry in workers)
         busyness = min(1.0, max(0.0, busy_s / elapsed_s / ready))
-        load = PoolLoad(workers.target, ready, busyness, connections, serving.least, serving.most, elapsed_s)
+        load = PoolLoad(workers.target, ready, busyness, connections, *serving.worker_range, elapsed_s)
         try:
             wanted = serving.scaler.decide(load)
             if not isinstance(wanted, int):
                 raise TypeError(f"decide() gave {wanted!r}: expected a whole number of workers")
-            wanted = min(max(wanted, serving.least), serving.most)
+            wanted = serving.clamp(wanted)
         except HOOK_ERRORS:
             log.exception("scaler %s failed", serving.pool.scaler)
             return workers.target

@@ -66,7 +66,7 @@ class Totals(TypedDict):
     redispatched: int
     moved: int
     survived: int
-    farewelled: int
+    interrupted: int
     refused: int
 
 
@@ -151,7 +151,7 @@ def workers_status(pool: str, workers: Workers, now: float) -> list[WorkerStatus
     ]
 
 
-def totals(scoreboard: Scoreboard, *, restarts: int, redispatched: int, survived: int, farewelled: int) -> Totals:
+def totals(scoreboard: Scoreboard, *, restarts: int, redispatched: int, survived: int, interrupted: int) -> Totals:
     """Sum up."""
     return Totals(
         accepted=scoreboard.total(Cell.ACCEPTED),
@@ -161,7 +161,7 @@ def totals(scoreboard: Scoreboard, *, restarts: int, redispatched: int, survived
         redispatched=redispatched,
         moved=scoreboard.total(Cell.MOVED_IN),
         survived=survived,
-        farewelled=farewelled,
+        interrupted=interrupted,
         refused=scoreboard.total(Cell.REFUSED),
     )
 

@@ -248,16 +248,16 @@ class WorkerPool:
 
     @property
     def scaled(self) -> tuple[int, int, int]:
-        """The least and the most workers that its configuration says, and how many it is to have."""
-        return self.serving.least, self.serving.most, self.workers.target
+        """The fewest workers and the most that its configuration allows, and how many it is to have."""
+        return *self.serving.worker_range, self.workers.target
 
     def scale_as_before(self, scaled: Mapping[str, tuple[int, int, int]]) -> None:
         """Have as many workers as another master's pool of the same name, unless the configuration has changed them.
 
         To be called before `start`.
         """
-        least, most, workers = scaled.get(self.name, (0, 0, 0))
-        if (least, most) == (self.serving.least, self.serving.most):
+        *worker_range, workers = scaled.get(self.name, (0, 0, 0))
+        if tuple(worker_range) == self.serving.worker_range:
             self.workers.target = workers
 
     def drain(self, slot: int) -> int:
@@ -369,9 +369,8 @@ class WorkerPool:
         old, self.serving, self._coming = self.serving, new, None
         self.dispatch.use(new.bound)
         self.dispatch.is_mixed = False
-        if (new.least, new.most) != (old.least, old.most):  # else what `scale` or the scaler has chosen stays
-            is_range = new.least < new.most
-            self.scale(min(max(self.workers.target, new.least), new.most) if is_range else new.workers)
+        if new.worker_range != old.worker_range:  # else what `scale` or the scaler has chosen stays
+            self.scale(new.clamp(self.workers.target))
 
     def abandon_roll(self) -> None:
         """Keep the workers that there are; those that have begun with what is not to be are replaced once more."""

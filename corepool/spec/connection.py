@@ -30,7 +30,7 @@ class Connection(Protocol[SessionT]):
     busy: bool
     """In the middle of a request: a draining worker waits for it."""
 
-    stays: bool
+    pinned: bool
     """It will never again be at a point where another worker could go on, as after an upgrade to another protocol."""
 
     @property
@@ -62,7 +62,7 @@ class Connection(Protocol[SessionT]):
         """Bytes of output that the peer has not taken yet."""
 
     @property
-    def quiet_s(self) -> float:
+    def idle_s(self) -> float:
         """Seconds since something last came or went, in whichever worker; of a new connection, since it began."""
 
     @property

@@ -21,10 +21,10 @@ class PoolLoad(NamedTuple):
     connections: int
     """Connections that are open."""
 
-    least: int
+    min_workers: int
     """Fewer than this are never had, whatever is decided."""
 
-    most: int
+    max_workers: int
     """More than this are never had."""
 
     elapsed_s: float

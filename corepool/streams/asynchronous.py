@@ -44,7 +44,7 @@ class Stream:
         "_is_paused",
         "_loop",
         "_waiter",
-        "leaving",
+        "draining",
         "write",
     )
 
@@ -69,7 +69,7 @@ class Stream:
         self._held = 0
         """How many blocks of `busy` it is in."""
         self.write = conn.send
-        self.leaving = False
+        self.draining = False
         """The worker is leaving: what is begun may be finished, within the pool's `drain_timeout`."""
 
     @property
@@ -385,7 +385,7 @@ class StreamProtocol(ABC):
     @hookimpl
     def on_drain(self, conn: Connection[Stream]) -> None:
         """Tell the stream."""
-        conn.session.leaving = True
+        conn.session.draining = True
 
     @hookimpl
     def on_close(self, conn: Connection[Stream], reason: CloseReason) -> None:

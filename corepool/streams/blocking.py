@@ -103,7 +103,7 @@ class BlockingProtocol(ABC):
     @hookimpl
     def on_drain(self, conn: Connection[BlockingStream]) -> None:
         """Tell the stream."""
-        conn.session.leaving = True
+        conn.session.draining = True
 
     @hookimpl
     def on_close(self, conn: Connection[BlockingStream], reason: CloseReason) -> None:

@@ -68,7 +68,7 @@ class BlockingStream:
         """The address that it has connected to."""
         self.listener = conn.listener
         """The name of the listener that it came in by."""
-        self.leaving = False
+        self.draining = False
         """The worker is leaving: what is begun may be finished, within the pool's `drain_timeout`."""
 
     # --- what the thread calls

@@ -37,8 +37,8 @@ class MemoryConnection:
         self.eof = False
         self.half_open = False
         self.busy = False
-        self.stays = False
-        self.quiet_s = 0.0
+        self.pinned = False
+        self.idle_s = 0.0
         self.bytes_in = 0
         self.bytes_out = 0
         self.reason: CloseReason | None = None
@@ -117,7 +117,7 @@ class MemoryConnection:
     def send_eof(self) -> None:
         """End this side; the client's may go on."""
         self.has_sent_eof = True
-        self.stays = True
+        self.pinned = True
 
     def watermarks(self, high: int, low: int) -> None:
         """Set other marks than the listener's.
@@ -181,4 +181,4 @@ class MemoryConnection:
     @property
     def is_between_requests(self) -> bool:
         """Whether another worker could go on with it, as far as the core can tell."""
-        return not (self.busy or self.stays or self.paused or self.eof or self.outgoing or self.closed)
+        return not (self.busy or self.pinned or self.paused or self.eof or self.outgoing or self.closed)

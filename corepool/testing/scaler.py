@@ -40,15 +40,15 @@ class ScalerContract(ABC):
                 ready=chance.randint(0, workers),
                 busyness=chance.choice((0.0, 1.0, chance.random())),
                 connections=chance.choice((0, chance.randrange(1_000_000))),
-                least=_LEAST,
-                most=_MOST,
+                min_workers=_LEAST,
+                max_workers=_MOST,
                 elapsed_s=chance.choice((0.0, 1.0, 3600.0)),
             )
             decided = scaler.decide(load)
             assert type(decided) is int, f"{decided!r} for {load}"
 
     def test_decides_a_number_when_nobody_is_ready_and_nothing_has_happened(self) -> None:
-        load = PoolLoad(workers=1, ready=0, busyness=0.0, connections=0, least=1, most=1, elapsed_s=0.0)
+        load = PoolLoad(workers=1, ready=0, busyness=0.0, connections=0, min_workers=1, max_workers=1, elapsed_s=0.0)
 
         assert type(self.make().decide(load)) is int
 

@@ -76,8 +76,8 @@ class Connection:
         "half_open",
         "id",
         "moved_at",
+        "pinned",
         "session",
-        "stays",
     )
 
     def __init__(self, service: Service, handle: Handle, fd: int, number: int) -> None:
@@ -95,7 +95,7 @@ class Connection:
         self.eof = False
         self.half_open = False
         self.busy = False
-        self.stays = False
+        self.pinned = False
         self.entry: Entry | None = None
         self.moved_at = _NEVER
         self._out: bytes | memoryview | FileSegment = b""
@@ -133,7 +133,7 @@ class Connection:
         return self._reason is not None
 
     @property
-    def quiet_s(self) -> float:
+    def idle_s(self) -> float:
         return max(0.0, self._service.reactor.now - self._active_at)
 
     @property
@@ -206,7 +206,7 @@ class Connection:
     def send_eof(self) -> None:
         if self._reason is None and not self._eof_due:
             self._eof_due = True
-            self.stays = True  # another process would not know
+            self.pinned = True  # another process would not know
             self._service.unsent.append(self)
 
     def watermarks(self, high: int, low: int) -> None:
@@ -332,7 +332,7 @@ class Connection:
     @property
     def can_move(self) -> bool:
         """False: connections like this one never go to another process."""
-        return self._service.can_move and not self.stays
+        return self._service.can_move and not self.pinned
 
     @property
     def rebalances(self) -> bool:

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from corepool_admin.metrics import exposition
 from docs.making.text import MADE, table
 
-_COUNTS = ("accepted", "closed", "requests", "restarts", "redispatched", "moved", "survived", "farewelled", "refused")
+_COUNTS = ("accepted", "closed", "requests", "restarts", "redispatched", "moved", "survived", "interrupted", "refused")
 _OF_A_WORKER = ("connections", "lag_ms", "rss", "threads", "threads_busy", "threads_waiting", "uptime", "generation")
 # A pool as small as one can be, so that each metric has a sample.
 _STATUS = {

@@ -22,7 +22,7 @@ _TOTALS = {
     "redispatched": "Connections that were handed to another worker, for theirs had not taken them.",
     "moved": "Connections that went on in another worker.",
     "survived": "Connections that outlived a crash of their worker.",
-    "farewelled": "Connections that were sent an error after a crash of their worker.",
+    "interrupted": "Connections that were sent an error after a crash of their worker.",
     "refused": "Connections that came from another worker, which theirs could not go on with.",
 }
 _OF_WORKERS = {

@@ -100,7 +100,7 @@ class AsyncioProtocols:
             self._starter.leave()
         if conn.closed:
             return
-        left_s = self._options.idle_after - conn.session.quiet_s()
+        left_s = self._options.idle_after - conn.session.idle_s()
         if left_s <= 0:
             conn.close()
         else:

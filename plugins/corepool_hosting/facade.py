@@ -100,9 +100,9 @@ class ConnectionTransport(_FlowControlMixin):
             error = _error_of(reason)
         self._loop.call_soon(self._protocol.connection_lost, error, context=self._context)
 
-    def quiet_s(self) -> float:
+    def idle_s(self) -> float:
         """Give the seconds for which nothing has come, and nothing was written."""
-        return min(self._conn.quiet_s, self._loop.time() - self._wrote_at)
+        return min(self._conn.idle_s, self._loop.time() - self._wrote_at)
 
     # --- asyncio.Transport
 

@@ -85,7 +85,7 @@ class Http:
     @hookimpl
     def on_thaw(self, conn: Connection[Session]) -> None:
         conn.half_open = True
-        conn.session = Session(self._service, conn, waited_s=conn.quiet_s)
+        conn.session = Session(self._service, conn, waited_s=conn.idle_s)
 
     @hookimpl
     def on_lost(self, conn: Connection[Session]) -> None:

@@ -61,7 +61,7 @@ class Asgi:
 
     def serve(self, exchange: Exchange) -> None:
         if exchange.request.upgrade:
-            exchange.session.conn.stays = True
+            exchange.session.conn.pinned = True
             socket = exchange.session.websocket = WebSocket(exchange, self._service.options, self._loop)
             scope = {
                 **self._scope_of(exchange.client),

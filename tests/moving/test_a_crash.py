@@ -69,8 +69,8 @@ def test_a_worker_is_killed_again_and_again(pool: Pools) -> None:
         wait_until(lambda: len(running.workers()) == 2)
     totals = running.status()["totals"]
     assert load.failures == []
-    assert load.farewells == totals["farewelled"]
-    assert totals["survived"] + totals["farewelled"] >= CLIENTS // 4 * KILLS
+    assert load.farewells == totals["interrupted"]
+    assert totals["survived"] + totals["interrupted"] >= CLIENTS // 4 * KILLS
     assert load.farewells <= KILLS * 2, "a worker is busy with one at a time, and may be about to begin another"
     assert totals["refused"] == 0
     wait_until(lambda: running.status()["totals"]["closed"] == CLIENTS)
@@ -149,7 +149,7 @@ def test_a_poisoned_request_ends_only_itself(pool: Pools) -> None:
             http.sendall(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number)
             assert http.recv(1000).endswith(b"/%d" % number)
     totals = running.status()["totals"]
-    assert (totals["farewelled"], totals["survived"], totals["restarts"]) == (3, 6, 3)
+    assert (totals["interrupted"], totals["survived"], totals["restarts"]) == (3, 6, 3)
 
 
 def test_an_inline_command_is_told_farewell_too(pool: Pools) -> None:

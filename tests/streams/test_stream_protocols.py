@@ -52,7 +52,7 @@ class Lines(StreamProtocol):
                 case b"slow":
                     open("slow", "w").close()
                     await asyncio.sleep(0.5)
-                    stream.write(b"slow done %d\\n" % stream.leaving)
+                    stream.write(b"slow done %d\\n" % stream.draining)
                 case b"forever":
                     try:
                         open("forever", "w").close()
@@ -94,7 +94,7 @@ class Threads(BlockingProtocol):
                 case b"slow":
                     open("slow", "w").close()
                     time.sleep(0.5)
-                    stream.wfile.write(b"slow done %d\\n" % stream.leaving)
+                    stream.wfile.write(b"slow done %d\\n" % stream.draining)
                 case b"forever":
                     open("forever", "w").close()
                     time.sleep(1000)

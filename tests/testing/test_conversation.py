@@ -333,7 +333,7 @@ def test_a_protocol_that_cannot_be_moved_says_so(connection: Conversations) -> N
         connection.move(connection(Stays()), Stays())
 
 
-@pytest.mark.parametrize("word", ["busy", "pause", "stays", "output", "end"])
+@pytest.mark.parametrize("word", ["busy", "pause", "pinned", "output", "end"])
 def test_a_connection_that_a_worker_would_not_move_is_not_moved(connection: Conversations, word: str) -> None:
     class Movable:
         @hookimpl
@@ -344,8 +344,8 @@ def test_a_connection_that_a_worker_would_not_move_is_not_moved(connection: Conv
                     conn.busy = True
                 case b"pause":
                     conn.pause()
-                case b"stays":
-                    conn.stays = True
+                case b"pinned":
+                    conn.pinned = True
                 case b"output":
                     conn.send(b"which nobody takes")
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from corepool.config.settings import PoolSettings
 from corepool.ipc.scoreboard import Scoreboard
+from corepool.listener import Configuration
 from corepool.master.scaling import Scaling
 from corepool.master.states import State
 
@@ -27,10 +29,15 @@ class OneWorker(list[Any]):
 
 def decide(scaler: Callable[[object], object]) -> int:
     entry = SimpleNamespace(pid=1, row=Scoreboard(1).claim(0), state=State.READY)
-    configuration = SimpleNamespace(
-        name="main", least=1, most=4, scaler=SimpleNamespace(decide=scaler), pool=SimpleNamespace(scaler="its name")
+    configuration = Configuration(
+        pool=PoolSettings(scaler="its-name"),
+        identity=cast("Any", None),
+        scaler=cast("Any", SimpleNamespace(decide=scaler)),
+        min_workers=1,
+        max_workers=4,
+        bound=(),
     )
-    return Scaling(0.0).decide(cast("Any", configuration), cast("Any", OneWorker([entry])), 1.0)
+    return Scaling(0.0).decide(configuration, cast("Any", OneWorker([entry])), 1.0)
 
 
 def test_what_it_says_is_kept_within_the_bounds() -> None:
@@ -46,5 +53,5 @@ def test_one_that_is_wrong_changes_nothing_and_is_told(
     scaler: Callable[[object], object], says: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert decide(scaler) == 2
-    assert "scaler its name failed" in caplog.text
+    assert "scaler its-name failed" in caplog.text
     assert says in caplog.text

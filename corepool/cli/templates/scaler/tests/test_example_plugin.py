@@ -40,7 +40,7 @@ class TestContract(ScalerContract):
 )
 def test_there_is_a_worker_for_every_ten_connections(workers: int, connections: int, wanted: int) -> None:
     scaler = ExamplePlugin(ExamplePlugin.Options(connections=10))
-    load = PoolLoad(workers, workers, 0.5, connections, least=1, most=16, elapsed_s=1.0)
+    load = PoolLoad(workers, workers, 0.5, connections, min_workers=1, max_workers=16, elapsed_s=1.0)
 
     assert scaler.decide(load) == wanted
 
