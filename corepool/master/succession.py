@@ -28,10 +28,14 @@ class Succession:
 
     def want(self, slot: int, cause: ExitCause) -> bool:
         """Have the worker of `slot` replaced; False when it is being replaced already."""
-        if slot in self._heirs or slot in self._waiting:
+        if self.replaces(slot):
             return False
         self._waiting[slot] = cause
         return True
+
+    def replaces(self, slot: int) -> bool:
+        """Tell whether the worker of `slot` is to be replaced."""
+        return slot in self._heirs or slot in self._waiting
 
     def due(self) -> int | None:
         """Give a slot whose heir may start now, if there is one; to be answered by `started` or `drop`."""

@@ -264,7 +264,7 @@ class WorkerPool:
         """Replace one worker, which finishes what it has begun.
 
         :returns: its pid.
-        :raises ControlError: there is none in `slot`, or the pool is stopping.
+        :raises ControlError: there is none in `slot`, its successor can't be forked, or the pool is stopping.
         """
         if self.is_stopping:
             raise ControlError("the pool is stopping")
@@ -275,6 +275,8 @@ class WorkerPool:
             raise ControlError(f"no worker is ready in slot {name}; those that are: {there or 'none'}")
         self._succession.want(slot, ExitCause.ASKED)
         self._start_heirs()
+        if not self._succession.replaces(slot):
+            raise ControlError(f"worker {entry.name} stays: its successor can't be forked; the log says why")
         return entry.pid
 
     def rebalance(self) -> int:

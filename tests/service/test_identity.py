@@ -173,9 +173,10 @@ def test_a_worker_stays_that_can_not_have_a_successor(pool: Pools) -> None:
     running = pool(config(), files=files(), wrapper=whole)
     (worker,) = running.workers()
 
-    running.request("drain", slot=0)
+    reply = running.request("drain", slot=0)
 
-    wait_until(lambda: "its successor can't be forked" in running.stderr)
+    assert reply == {"ok": False, "error": "worker 0 stays: its successor can't be forked; the log says why"}
+    assert "worker stays slot=0: its successor can't be forked: [Errno 11]" in running.stderr
     assert running.workers() == [worker]
 
 
