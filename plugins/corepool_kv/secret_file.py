@@ -20,7 +20,8 @@ def read_secret(path: str) -> str:
             if not stat.S_ISREG(status.st_mode):
                 raise ValueError("is no file")
             if status.st_mode & stat.S_IROTH:
-                raise ValueError(f"everybody may read it: chmod o-r {Path(path).name}")
+                name = Path(path).name
+                raise ValueError(f"everybody may read it: chmod o-r {name}, or mount it with mode 0440")
             content = file.read(_MOST_BYTES)
     except OSError as error:
         raise ValueError(f"can't be read: {error.strerror}") from None

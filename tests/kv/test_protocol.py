@@ -307,7 +307,7 @@ def test_options_that_can_not_be_right_are_mistakes(options: dict[str, object], 
 @pytest.mark.parametrize(
     ("content", "mode", "options", "sentence"),
     [
-        (b"sesame\n", 0o644, {}, "everybody may read it: chmod o-r secret"),
+        (b"sesame\n", 0o644, {}, "everybody may read it: chmod o-r secret, or mount it with mode 0440"),
         (b"\n", 0o600, {}, "there is nothing in it"),
         (b"x", 0o600, {"password": "y"}, "`password` and `password_file`: one of them says it"),
     ],
