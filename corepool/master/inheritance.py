@@ -6,6 +6,7 @@ The new master's side of upgrade.py, which says how the two talk.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 from dataclasses import dataclass, field
@@ -34,20 +35,24 @@ class Orders:
     paused: frozenset[str] = frozenset()
     """The listeners that are paused, by name."""
     scaled: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
-    """How many workers each pool is to have, after the least and the most that its configuration says."""
+    """How many workers each pool is to have, after the fewest and the most that its configuration says."""
+    log_level: tuple[int, int] = (logging.NOTSET, logging.NOTSET)
+    """The level that its configuration says, and the one that holds."""
 
     @classmethod
     def told(cls, told: Mapping[str, Any]) -> Orders:
         """Read what `tell` has made; an older corepool may have told less."""
         scaled = told.get("scaled", {}).items()
+        configured, holds = told.get("log_level", (logging.NOTSET, logging.NOTSET))
         return cls(
             frozenset(map(str, told.get("paused", ()))),
-            {str(name): (int(least), int(most), int(workers)) for name, (least, most, workers) in scaled},
+            {str(name): (int(fewest), int(most), int(workers)) for name, (fewest, most, workers) in scaled},
+            (int(configured), int(holds)),
         )
 
     def tell(self) -> dict[str, object]:
         """Give what JSON can carry."""
-        return {"paused": sorted(self.paused), "scaled": dict(self.scaled)}
+        return {"paused": sorted(self.paused), "scaled": dict(self.scaled), "log_level": self.log_level}
 
 
 class Inheritance:

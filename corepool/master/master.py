@@ -47,6 +47,14 @@ log = logging.getLogger(__name__)
 
 _TITLE_INTERVAL_S = 1.0
 
+_ORDERS = {
+    signal.SIGHUP: "reload",
+    signal.SIGUSR2: "upgrade",
+    signal.SIGTTIN: "one worker more",
+    signal.SIGTTOU: "one worker fewer",
+}
+"""What signals ask for that may be refused."""
+
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -114,6 +122,10 @@ class Master:
             self._on_upgrade_failed,
             self._on_heirs_room,
         )
+        self._configured_log_level = logging.getLogger().level
+        configured, holds = inheritance.orders.log_level
+        if configured == self._configured_log_level:  # else the file is newer than what an operator has said
+            logging.getLogger().setLevel(holds)
         self._control: ControlSocket | None = None
         self._started_at = self._loop.time()
         self._boot_failure: str | None = None
@@ -193,7 +205,7 @@ class Master:
         """
         if self._state != "ready":
             raise ControlError(f"the pool is {self._state}")
-        self._upgrade.refuse_another()
+        self._upgrade.refuse_orders()
         self._reload.begin()
 
     def upgrade(self) -> None:
@@ -203,9 +215,13 @@ class Master:
         """
         if self._state != "ready" or self._reload.is_running:
             raise ControlError(f"the pool is {'reloading' if self._state == 'ready' else self._state}")
-        self._upgrade.refuse_another()
+        self._upgrade.refuse_orders()
         serving = self._pools.serving.values()
-        orders = Orders(frozenset(self._paused), {pool.name: pool.scaled for pool in serving})
+        orders = Orders(
+            frozenset(self._paused),
+            {pool.name: pool.scaled for pool in serving},
+            (self._configured_log_level, logging.getLogger().level),
+        )
         timeout_s = 2 * max(pool.serving.pool.boot_timeout for pool in serving)
         self._upgrade.begin(self._pools.sockets(), orders, timeout_s)
         self._service_manager.reloading()
@@ -222,8 +238,10 @@ class Master:
         """Have so many workers in a pool, within 1..MAX_WORKERS.
 
         :returns: how many there will be.
-        :raises ControlError: there is no such pool, or several and none is named; or nobody has so many workers.
+        :raises ControlError: there is no such pool, or several and none is named; or nobody has so many workers; or an
+            upgrade is under way.
         """
+        self._upgrade.refuse_orders()
         if not 1 <= workers <= MAX_WORKERS:
             raise ControlError(f"workers: expected 1 to {MAX_WORKERS}, not {workers}")
         return self._pools.named(pool).scale(workers)
@@ -238,8 +256,9 @@ class Master:
     def pause_listener(self, name: str) -> None:
         """Leave new connections of a listener in the kernel's backlog; those that there are go on.
 
-        :raises ControlError: there is none of that name.
+        :raises ControlError: there is none of that name, or an upgrade is under way.
         """
+        self._upgrade.refuse_orders()
         self._tell_listener(name, Kind.PAUSE)
         self._paused.add(name)
         self._resume_fronts()
@@ -248,8 +267,9 @@ class Master:
     def resume_listener(self, name: str) -> None:
         """Take connections of a listener again.
 
-        :raises ControlError: there is none of that name.
+        :raises ControlError: there is none of that name, or an upgrade is under way.
         """
+        self._upgrade.refuse_orders()
         self._tell_listener(name, Kind.RESUME)
         self._paused.discard(name)
         self._resume_fronts()
@@ -258,8 +278,9 @@ class Master:
     def set_log_level(self, level: str) -> None:
         """Write what is as important as `level`, or more: here, in every worker, and in those to come.
 
-        :raises ControlError: there is no such level.
+        :raises ControlError: there is no such level, or an upgrade is under way.
         """
+        self._upgrade.refuse_orders()
         if level not in _LOG_LEVELS:
             raise ControlError(f"no log level {level!r}; there are: {', '.join(_LOG_LEVELS)}")
         logging.getLogger().setLevel(level.upper())
@@ -454,23 +475,31 @@ class Master:
             self._obey(signum)
 
     def _obey(self, signum: int) -> None:
-        if signum == signal.SIGTERM:
-            self.stop()
-        elif signum in (signal.SIGINT, signal.SIGQUIT):
-            self.stop(fast=True)
-        elif signum in (signal.SIGHUP, signal.SIGUSR2):
-            what, begin = ("reload", self.reload) if signum == signal.SIGHUP else ("upgrade", self.upgrade)
-            try:
-                begin()
-            except ControlError as error:
-                log.error("%s refused: %s", what, error)  # noqa: TRY400  # the operator's matter
-        elif signum == signal.SIGUSR1:
-            reopen_logs()
-            for pool in self._pools:
-                pool.forward(signum)
-        elif signum in (signal.SIGTTIN, signal.SIGTTOU):
-            for pool in self._pools.serving.values():
-                pool.scale(pool.workers.target + (1 if signum == signal.SIGTTIN else -1))
+        try:
+            if signum == signal.SIGTERM:
+                self.stop()
+            elif signum in (signal.SIGINT, signal.SIGQUIT):
+                self.stop(fast=True)
+            elif signum == signal.SIGHUP:
+                self.reload()
+            elif signum == signal.SIGUSR2:
+                self.upgrade()
+            elif signum == signal.SIGTTIN:
+                self._scale_by(1)
+            elif signum == signal.SIGTTOU:
+                self._scale_by(-1)
+            elif signum == signal.SIGUSR1:
+                reopen_logs()
+                for pool in self._pools:
+                    pool.forward(signum)
+        except ControlError as error:
+            what = _ORDERS[signal.Signals(signum)]
+            log.error("%s refused: %s", what, error)  # noqa: TRY400  # the operator's matter
+
+    def _scale_by(self, workers: int) -> None:
+        self._upgrade.refuse_orders()
+        for pool in self._pools.serving.values():
+            pool.scale(pool.workers.target + workers)
 
     def _show_title(self) -> None:
         listeners = (bound.listener.name for bound in self._pools.sockets())

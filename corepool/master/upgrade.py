@@ -64,8 +64,8 @@ class Upgrade:
         """Describe it."""
         return self._status
 
-    def refuse_another(self) -> None:
-        """Let nothing begin while it is under way.
+    def refuse_orders(self) -> None:
+        """Let nothing be ordered while it is under way: the new master would not know.
 
         :raises ControlError: it is.
         """

@@ -95,6 +95,22 @@ def test_a_successor_that_is_killed_changes_nothing(pool: Pools) -> None:
     assert get(running, "/").body == b"one"
 
 
+def test_what_the_new_master_would_not_know_is_refused(pool: Pools) -> None:
+    running = start(pool)
+    write(running, "import time\ntime.sleep(60)\n")
+    running.send_signal(signal.SIGUSR2)
+    wait_until(lambda: running.status()["upgrade"]["state"] == "running")
+
+    for order in (["scale", "3"], ["pause", "http"], ["resume", "http"], ["log-level", "error"], ["reload"]):
+        refused = corepool(running, *order)
+        assert (refused.returncode, "an upgrade is under way" in refused.stderr) == (1, True), order
+    running.send_signal(signal.SIGTTIN)
+    wait_until(lambda: "one worker more refused: an upgrade is under way" in running.stderr)
+
+    assert (running.status()["wanted"], len(running.workers())) == (2, 2)
+    running.stop()
+
+
 def test_a_pool_that_stops_takes_its_successor_with_it(pool: Pools) -> None:
     running = start(pool)
     write(running, "import time\ntime.sleep(60)\n")
@@ -175,3 +191,19 @@ def test_what_an_operator_has_said_holds_over_an_upgrade(pool: Pools, dispatcher
     assert running.status()["wanted"] == 1
     assert corepool(running, "stop").returncode == 0
     wait_until(lambda: not running.left_over())
+
+
+def test_a_log_level_holds_over_an_upgrade(upgraded: PoolProcess) -> None:
+    def logged() -> int:
+        return upgraded.stderr.count("worker ready")
+
+    before = logged()
+    assert corepool(upgraded, "log-level", "error").returncode == 0
+    assert corepool(upgraded, "upgrade").returncode == 0
+    assert upgraded.wait() == 0
+    assert logged() == before
+
+    toml = (upgraded.directory / "corepool.toml").read_text()
+    (upgraded.directory / "corepool.toml").write_text(f'{toml}\n[log]\nlevel = "debug"\n')
+    assert corepool(upgraded, "upgrade").returncode == 0
+    assert logged() > before, "what the file says is newer, if it has changed"
