@@ -26,7 +26,7 @@ def main() -> int:
     """Run the cases asked for, print their tables, write JSON and page.
 
     :returns: 1 if something that is installed could not be run, or lost something on the way. What is not installed is
-        named and left out, and a missed target is a result: no errors.
+        named and left out, and a missed target is a result: neither is an error.
     """
     arguments = _parse()
     out, err = Console(), Console(stderr=True)

@@ -1,4 +1,4 @@
-"""What peers and loads are made of, and how each is had where it is missing."""
+"""What peers and loads need, and how to get it where it is missing."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ HOW = {
     "redis-server": "apt-get install redis-server",
     "wrk": "apt-get install wrk",
 }
-"""Programs and modules of Python, and on Debian the command that brings them."""
+"""Programs and modules of Python, and the command that installs them, on Debian."""
 
 
 class MissingError(BenchError):
-    """Something of the system's is not installed; `what` and `how` to get it."""
+    """Something is not installed; `what`, and `how` to get it."""
 
     def __init__(self, what: str) -> None:
         self.what = what

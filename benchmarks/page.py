@@ -54,7 +54,7 @@ def publish(run: Run, folder: Path = IMAGES) -> None:
 
 
 def page(run: Run) -> str:
-    """Write the page: what it was measured on, then one plot a comparison."""
+    """Write the page: what it was measured on, then one plot per comparison."""
     machine = "".join(f"<tr><td>{escape(name)}<td>{escape(str(value))}\n" for name, value in run["machine"].items())
     missing = "".join(
         f'<p class="note">Left out: {escape(what)}. To have it: <code>{escape(how)}</code></p>\n'

@@ -1,6 +1,6 @@
 """Plots of a run as SVG, for light and for dark pages: bars, whiskers from the best round to the worst, targets.
 
-Written by hand: a plot is a dozen rectangles and some text, which a page can then style, and a reader read.
+Written by hand: a plot is a dozen rectangles and some text, which a page can then style, and a human read.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _value(comparison: ComparisonOfRun, figure: FigureOfRun, x: float, y: float)
 
 
 def _bounds(comparison: ComparisonOfRun, server: str) -> dict[str, float]:
-    """Say up to where a server's bar may reach, by what was wanted, in words."""
+    """Say how far a server's bar may reach, by the target in words."""
     medians = {figure["server"]: figure["median"] for figure in comparison["figures"]}
     bounds = {}
     for target in comparison["targets"]:

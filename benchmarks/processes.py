@@ -89,7 +89,7 @@ def cpu_ns(root: int) -> int:
 
 
 def rss_bytes(pid: int) -> int:
-    """Memory resident for `pid`. From smaps, which counts; `statm` is off by up to some pages a core."""
+    """Memory resident for `pid`. From smaps, which counts; `statm` is off by up to some pages per core."""
     return _smaps_bytes(pid, "Rss")
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
-    """Print one comparison: a row a server, a column of ratios a peer, and the targets below."""
+    """Print one comparison: a row per server, a column of ratios per peer, and the targets below."""
     unit = comparison.unit
     console.print(comparison.title, style="bold")
     table = Table()

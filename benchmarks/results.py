@@ -20,7 +20,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """The samples of one server, one a round."""
+    """The samples of one server, one per round."""
 
     server: str
     samples: tuple[Sample, ...]
@@ -60,7 +60,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A target, and what was measured of it."""
+    """A target, and what was measured for it."""
 
     target: Target
     measured: float

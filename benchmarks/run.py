@@ -42,7 +42,7 @@ class ComparisonOfRun(TypedDict):
 
 
 class Run(TypedDict):
-    """All of it; `missing` has what was left out, and how it is had."""
+    """All of it; `missing` has what was left out, and how to get it."""
 
     date: str
     machine: dict[str, str | int]

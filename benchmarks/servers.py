@@ -1,8 +1,8 @@
 """The servers that are compared: how each is started, known to be ready, and ended.
 
 Every server is told its port, writes its log into a file, and says READY=1 to $NOTIFY_SOCKET as
-under systemd; redis and corepool do so anyway, our peers do it in a line. So starting is one way for
-all, waits for no clock, and an early death shows with the end of its log.
+under systemd; redis and corepool do so anyway, our peers do it in a line. So all are
+started in one way, without waiting for a clock, and an early death is reported with the end of its log.
 """
 
 from __future__ import annotations

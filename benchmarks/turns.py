@@ -30,7 +30,7 @@ class Bench:
     only: Collection[str]  # names of servers; empty: all
     on_turn: Callable[[str], None]  # called before each turn, with what it is
     missing: dict[str, str] = field(default_factory=dict)
-    """What was left out for want of something: its name, and how to get that."""
+    """What was missing, so that something was left out: its name, and how to get it."""
 
     def take_turns(
         self, servers: Sequence[Server], rounds: int, measure: Callable[[Running], MeasuredT]
@@ -50,7 +50,7 @@ class Bench:
         return measured
 
     def wanted(self, servers: Sequence[Server]) -> list[Server]:
-        """Give those that were asked for and are there."""
+        """Give those that were asked for and are installed."""
         asked_for = [server for server in servers if not self.only or server.name in self.only]
         lacking = {server.name: need for server in asked_for for need in server.needs if not is_there(need)}
         self.missing.update({name: HOW[need] for name, need in lacking.items()})
@@ -59,7 +59,7 @@ class Bench:
     def compare(
         self, servers: Sequence[Server], rounds: int, measure: Callable[[Running], Sample]
     ) -> tuple[Figure, ...]:
-        """Take turns, and give one figure a server."""
+        """Take turns, and give one figure per server."""
         measured = self.take_turns(servers, rounds, measure)
         return tuple(Figure(name, tuple(samples)) for name, samples in measured.items() if samples)
 

@@ -47,7 +47,7 @@ class Chain:
     on_stop: Callable[[PoolInfo], object] | None
 
     freezer: Freezer
-    """What makes its connections go from worker to worker."""
+    """Freezes and thaws its connections."""
 
     counts_bytes: bool
     """Whether a plugin wants to know the bytes of each connection."""
@@ -83,9 +83,9 @@ class Chain:
                 raise PluginError(f"{_name(extension)} has no hook at all; hooks: {', '.join(hook_names())}")
 
     def _tell_the_end_of_what_was_met(self, manager: pluggy.PluginManager, order: Sequence[object]) -> None:
-        """Keep the end of a refused connection from those who never met it: they would look for a session.
+        """Keep the end of a refused connection from plugins that never met it: they would look for a session.
 
-        Whom a connection has met is noted when an extension ends it, and nowhere else: the others cost a test.
+        Which plugins a connection has met is noted only when an extension ends it; other connections cost a test.
         """
         hook = manager.hook
         accepting, closing = hook.on_accept.get_hookimpls()[::-1], hook.on_close.get_hookimpls()[::-1]
@@ -99,7 +99,7 @@ class Chain:
         steps: list[_Step] = []
         for count, each in enumerate(accepting, 1):
             its_place = place[id(each.plugin)]
-            # Who has no on_accept has met what came as far as its place in the configuration.
+            # A plugin without on_accept has met what came as far as its place in the configuration.
             met = {key for key in place if key not in greeters and place[key] < its_place} | {*greeters[:count]}
             tells = [_accept_all(one.function, one.argnames, told) for one in closing if id(one.plugin) in met]
             call = _accept_all(each.function, each.argnames, asked)
@@ -146,11 +146,11 @@ def _ask_each(calls: Sequence[Callable[..., object]]) -> Callable[..., object]:
 
 
 class _Step(NamedTuple):
-    """One who is asked in `on_accept`."""
+    """One plugin that is asked in `on_accept`."""
 
     call: Callable[..., object]
     tell_the_met: Callable[..., object]
-    """Tells of the end those who have met the connection by then."""
+    """Tells the plugins that have met the connection by then of its end."""
     is_extension: bool
 
 

@@ -1,4 +1,4 @@
-"""What may go wrong a thousand times a second, and is told once."""
+"""What may go wrong a thousand times a second, and is logged once."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ Only the command line turns an error into an exit status; libraries never call `
 ======  ========================================================================
 status  meaning
 ======  ========================================================================
-0       done; of `run` and `serve`: stopped as asked
+0       done; for `run` and `serve`: stopped as asked
 1       it could not be done: no pool answers or it refused, a reload or an upgrade
         failed, `status --check` found workers that are not ready, or another pool
         has the control socket that `run` wants
@@ -32,9 +32,9 @@ class CorepoolError(Exception):
 class SetupError(CorepoolError):
     """Something that the pool was told to use is not there, or can't be used as it is.
 
-    For plugins to raise where they are made or started, when whoever runs the pool can put it right: a module, a file,
-    an address. Its text is told as it is, once. Any other exception is taken for a mistake in the code, and has a
-    traceback.
+    For plugins to raise when they are made or started, if whoever runs the pool can put it right: a module, a file,
+    an address. Its text is shown as it is, once. Any other exception counts as a mistake in the code, and is shown
+    with its traceback.
     """
 
 
@@ -45,8 +45,8 @@ class ThawRefusedError(CorepoolError):
 class ConfigError(CorepoolError):
     """The configuration is wrong. Carries every mistake found, not just the first.
 
-    `source` is the file (or the command line) that they are in, where it is known. Mistakes in a plugin's code have
-    their `tracebacks` beside.
+    `source` is the file (or the command line) that they are in, if known. `tracebacks` are those of mistakes in a
+    plugin's code.
     """
 
     exit_status = 2

@@ -1,6 +1,6 @@
-"""What the plugins of one listener say of a connection that leaves for another worker, and are told in that worker.
+"""What the plugins of one listener say of a connection that leaves for another worker, and are given in that worker.
 
-A connection can be moved when everybody who keeps something about it can give that away: the protocol, and each
+A connection can be moved when every plugin that keeps something about it can hand that on: the protocol, and each
 extension that hears of more than its beginning.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from corepool.spec.connection import Connection
 
 _KEEPERS = ("on_readable", "on_writable", "on_timeout", "on_close", "on_drain")
-"""Hooks whose implementer is taken to keep something about each connection."""
+"""A plugin that implements one of these hooks is taken to keep something about each connection."""
 
 
 class _Keeper(NamedTuple):
@@ -37,9 +37,9 @@ class Freezer:
     """Freezes and thaws connections of one listener."""
 
     def __init__(self, manager: pluggy.PluginManager, extensions: Sequence[object], protocol: object) -> None:
-        """Find out who keeps what.
+        """Find out which plugins keep something.
 
-        :param manager: knows the hooks of everybody.
+        :param manager: knows the hooks of all of them.
         :raises PluginError: a plugin can freeze and not thaw, or the other way round, or has an odd version.
         """
         self._keepers: list[_Keeper] = []
@@ -63,9 +63,9 @@ class Freezer:
                 self.can_freeze = False
 
     def freeze(self, conn: Connection) -> tuple[State, ...] | None:
-        """Ask everybody what they want to know again; None: somebody can't let go of it now.
+        """Ask each plugin what it needs to go on elsewhere; None: one can't let go of the connection now.
 
-        :raises TypeError: somebody has said what is no bytes.
+        :raises TypeError: what a plugin said is not bytes.
         """
         states: list[State] = []
         for keeper in self._keepers:
@@ -79,13 +79,13 @@ class Freezer:
 
     @property
     def ask(self) -> Callable[[Connection], object]:
-        """What asks as `freeze` does, for something to be compared with what was said before: at each request."""
+        """A cheaper `freeze`, for each request; its answer is only fit to be compared with the one before."""
         return self._keepers[0].freeze if len(self._keepers) == 1 else self.freeze
 
     def thaw(self, conn: Connection, states: Sequence[State]) -> None:
-        """Give everybody what they have said.
+        """Give each plugin what it has said.
 
-        :raises ThawRefusedError: the protocol can't go on with it; nobody is to be told of its end any more.
+        :raises ThawRefusedError: a plugin can't go on with it; no other is to be told of its end any more.
         """
         contents = {(state.plugin, state.version): state.content for state in states}
         met: list[_Keeper] = []

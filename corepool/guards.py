@@ -1,12 +1,12 @@
-"""What the code of a plugin may raise and still end nothing but its own matter.
+"""What a plugin's code may raise without ending more than what it was called for.
 
 Not `Exception` alone: `fut.result()` of a cancelled future raises CancelledError, and applications call `sys.exit`
 where they mean "this request is over". One client that gets there must not end everybody's connections.
 
 Not `BaseException`: KeyboardInterrupt is the operator's. In a worker no signal raises it (see worker/process.py); in
-the master one does until the loop has taken up the signals, and there it has to end the start.
+the master one does until the loop has taken over the signals, and then it has to end the start.
 
-The registry is not to import this: every command imports the registry, and asyncio takes them 12 ms.
+The registry must not import this: every command imports the registry, and importing asyncio takes 12 ms.
 """
 
 from __future__ import annotations
@@ -20,4 +20,4 @@ HOOK_ERRORS: tuple[type[BaseException], ...] = (
     GeneratorExit,
     BaseExceptionGroup,  # of the above: a TaskGroup's, in an `asyncio.run` of an application
 )
-"""To be caught around each call of a plugin's code, logged, and charged to its own connection."""
+"""To be caught around each call of a plugin's code, and logged; it costs only the connection concerned."""

@@ -51,7 +51,7 @@ class Identity:
             raise ConfigError(mistakes)
         account = find_account(settings.user, settings.group)
         if account is not None and (account.uid, account.gid) == (os.geteuid(), os.getegid()):
-            account = None  # it is so already, and not everybody may call setgroups(2)
+            account = None  # it is that user already, and not everybody may call setgroups(2)
         if account is not None and os.geteuid() != 0:
             key = "user" if settings.user is not None else "group"
             mistake = (
@@ -86,14 +86,14 @@ class Identity:
             except OSError as error:  # taken offline since the start: slower is better than down
                 log.warning("worker not pinned slot=%d cpu=%d reason=%s", slot, cpu, error.strerror)
         if self.nice is not None:
-            # The master has it too, but what is below 0 it does not hand down (SCHED_RESET_ON_FORK, sched(7)).
+            # The master has it too, but a value below 0 is not inherited (SCHED_RESET_ON_FORK, sched(7)).
             os.setpriority(os.PRIO_PROCESS, 0, self.nice)
         if self.account is not None:
             _become(self.account)
 
 
 def file_rights(settings: ProcessSettings) -> FileRights:
-    """Say whose the files are that the master makes for workers and clients; mistakes are reported elsewhere."""
+    """Say who owns the files that the master makes for workers and clients; mistakes are reported elsewhere."""
     try:
         account = find_account(settings.user, settings.group)
     except ValueError:
@@ -148,7 +148,7 @@ def _has_capability(number: int) -> bool:
 def _become(account: Account) -> None:
     """Take on a user and its groups, so that there is no way back.
 
-    In this order: once the user is another, nothing else may be changed any more.
+    In this order: once the user has changed, nothing else may be changed any more.
     """
     try:
         os.setgroups(account.groups)

@@ -1,7 +1,7 @@
 """A file of lines that several workers write, such as an access log: gathered, and written once a batch.
 
-A file is opened for appending, so that the lines of several workers stay whole. A pipe gets whole lines too,
-PIPE_BUF bytes at the most, for those alone are not mixed with what others write (pipe(7)): longer ones are cut.
+A file is opened for appending, so that the lines of several workers stay whole. A pipe gets whole lines too, in
+pieces of PIPE_BUF bytes at most, which are never mixed with what others write (pipe(7)); longer lines are cut.
 Nobody is ever waited for: lines that a slow reader doesn't take are lost, and the log says so.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MOST_WAITING = 10_000
-"""Lines that wait for the end of a batch: a drain may close every connection in one. More are written before."""
+"""Lines that may wait for the end of a batch: a drain may close every connection in one. More are written earlier."""
 
 _MODE = 0o640
 
@@ -118,13 +118,13 @@ def _open(path: str) -> int:
 
 
 def _packed(lines: list[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Join lines to pieces that a pipe takes in one, each with how many lines it has."""
+    """Join lines into pieces that a pipe takes whole, each with the number of its lines."""
     piece: list[bytes] = []
     size = 0
     for whole in lines:
         line = whole
         if len(line) > select.PIPE_BUF:
-            # In two parts, the second could look like a line of its own, and a client writes most of what is in it.
+            # If it were split, the rest could look like a line of its own, and most of it comes from a client.
             line = line[: select.PIPE_BUF - 1] + b"\n"
         if piece and size + len(line) > select.PIPE_BUF:
             yield len(piece), b"".join(piece)

@@ -38,7 +38,7 @@ class Listener:
     protocol: object
     chain: Chain
     made_with: tuple[Options | None, ...]
-    """The options of protocol and extensions, what those have read from files among them."""
+    """The options of protocol and extensions, including what they have read from files."""
     example: str
 
     @property
@@ -51,7 +51,7 @@ class Listener:
 class BoundSocket:
     """One listening socket. `url` and `address` are as bound.
 
-    `index` is how messages name it: a number that the socket keeps over reloads, and no other has meanwhile.
+    `index` is its number in messages: the socket keeps it over reloads, and no other has it meanwhile.
     """
 
     index: int
@@ -104,11 +104,11 @@ class Configuration:
 
     @property
     def chains(self) -> list[Chain]:
-        """The hook chains, one a listener."""
+        """The hook chains, one per listener."""
         return list({id(each.listener): each.listener.chain for each in self.bound}.values())
 
     def is_like(self, other: Configuration) -> bool:
-        """Tell whether a worker of one serves just as one of the other does, its application aside."""
+        """Tell whether workers of both serve alike, their application aside."""
 
         def say(each: Configuration) -> object:
             return (

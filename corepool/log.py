@@ -1,4 +1,4 @@
-"""The log: one event a line on standard error or in a file, written without ever waiting for whoever reads it.
+"""The log: one event per line on standard error or in a file, written without ever waiting for whoever reads it.
 
 A pipe that nobody empties, or a terminal that is stopped, would block the master and with it every client.
 So standard error gets an open file description of our own that is non-blocking (setting O_NONBLOCK on the
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 _STDERR = 2
 
 _NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
-"""Of pwritev2(2): pipes know it, terminals don't. A Python that was built for an old C library hasn't got it."""
+"""Of pwritev2(2): works for pipes, not for terminals. A Python that was built for an old C library lacks it."""
 
 _NOT_THAT_WAY = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ESPIPE})
 
@@ -63,7 +63,7 @@ class LogHandler(logging.Handler):
     def reopen(self) -> None:
         """Open the file of that name, which may be another by now: the old one was moved away.
 
-        :raises OSError: it can't be opened; the old one is written on.
+        :raises OSError: it can't be opened; the old one stays in use.
         """
         if self._path is None:
             return
@@ -76,10 +76,10 @@ class LogHandler(logging.Handler):
         self._give()
 
     def entrust(self, uid: int, gid: int) -> None:
-        """Let the files that are made here belong to somebody else: workers open them, too.
+        """Give the files that are made here to another owner: workers open them, too.
 
-        One that was there before stays whose it is. In a folder that the workers may write to it may be a second name
-        of anything, and root would give it away.
+        A file that was there before keeps its owner: in a folder that the workers may write to, it may be a hard link
+        to anything, which root would give away.
 
         :raises OSError: the system refuses.
         """
@@ -125,8 +125,8 @@ class LogHandler(logging.Handler):
 _TAMED = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))} | {0x0A: "\n    ", 0x09: "\t"}
 """Control characters as text, and further lines of a record indented.
 
-What clients call themselves comes into messages and tracebacks: it must not look like a line of its own, nor be obeyed
-by a terminal.
+What clients send gets into messages and tracebacks: it must not look like a line of its own, nor be obeyed by a
+terminal.
 """
 
 
@@ -187,7 +187,7 @@ def log_fd() -> int:
 
 
 def reopen_logs() -> None:
-    """Open log files anew, for the old ones were moved away. A file that can't be opened stays as it is."""
+    """Open log files anew, since the old ones were moved away. A file that can't be opened stays as it is."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, LogHandler):
             try:
@@ -197,7 +197,7 @@ def reopen_logs() -> None:
 
 
 def entrust_logs(uid: int, gid: int) -> None:
-    """Let log files belong to whom the workers are."""
+    """Give log files to the user and group of the workers."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, LogHandler):
             handler.entrust(uid, gid)
@@ -238,9 +238,9 @@ def _reopen(fd: int) -> tuple[int, bool]:
 
 
 def _write_at_once(fd: int, data: bytes) -> int:
-    """Write what goes without waiting, by a descriptor that may block.
+    """Write as much as goes without waiting, to a descriptor that may block.
 
-    :raises OSError: nothing goes, or nobody is there.
+    :raises OSError: nothing goes without waiting, or nobody reads.
     """
     if _NOWAIT:
         try:

@@ -1,8 +1,8 @@
 """The pidfile: the master's process id, in a file that is locked for as long as the master lives.
 
 The lock says whether somebody runs, not the number in it: a file that a killed master left behind is taken over, even
-if its number belongs to some other process by now. flock(2) goes with the open file: workers inherit it and close it
-at once; so it ends with the master, whatever ends that.
+if its number belongs to some other process by now. The lock, flock(2), belongs to the open file, which workers inherit
+and close at once; so it ends with the master, whatever ends that.
 
 A file may be removed between our opening and our locking it (its owner leaves just then): we would hold the lock of a
 file that has no name, beside another master that holds one of its own. So what was locked is compared with the path.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_MAX_BYTES = 32  # a number and a newline; what is longer is no pidfile
+_MAX_BYTES = 32  # a number and a newline; what is longer is not a pidfile
 
 
 class PidFile:
@@ -45,7 +45,7 @@ class PidFile:
             raise ConfigError([f'process.pidfile = "{self._path}": {error.strerror}']) from None
 
     def take_over(self) -> None:
-        """Put a locked file of our own in the place of that which the master before us holds, at an upgrade.
+        """Replace the file that the master before us holds by a locked one of our own, at an upgrade.
 
         :raises ConfigError: it can't be made.
         """
@@ -77,7 +77,7 @@ class PidFile:
 def held(pidfile: PidFile | None, *, later: bool) -> Iterator[None]:
     """Hold a pidfile, if there is one, until the pool has ended.
 
-    :param later: somebody else's is taken over on the way.
+    :param later: don't acquire it now: it will be taken over from another master, by `take_over`.
     """
     try:
         if pidfile is not None and not later:

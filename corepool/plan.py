@@ -40,7 +40,7 @@ application. Connections beyond `ulimit -n` less this could be accepted but not 
 
 
 class Places:
-    """Numbers that listeners and sockets keep over reloads: workers of two configurations speak of them."""
+    """Numbers that listeners and sockets keep over reloads: workers of two configurations use them side by side."""
 
     def __init__(self) -> None:
         self._cells: dict[str, int] = {}
@@ -49,7 +49,7 @@ class Places:
     def of_listeners(self, names: Sequence[str]) -> dict[str, int]:
         """Give each listener its place on the scoreboard: the one it had, or one that no other has.
 
-        When all have had an owner, those whose listeners are gone are given away, with what they have counted.
+        When none is left, the place of a listener that is gone is given away, with what it has counted.
         """
         for name in names:
             if name in self._cells:
@@ -74,8 +74,8 @@ class Plan:
     ) -> None:
         """Make the plugins; nothing is bound yet.
 
-        :param serving: what there is already: plugins of listeners of which nothing has changed are kept, and what
-            they have opened with them.
+        :param serving: what serves already: if nothing about a listener has changed its plugins are kept, with what
+            they have opened.
         """
         self._serving = {listener.name: listener for listener in serving}
         self.mistakes: list[str] = []
@@ -109,8 +109,8 @@ class Plan:
     ) -> list[Configuration]:
         """Bind every address.
 
-        :param identity: whom the workers run as.
-        :param open_already: those that are still wanted are taken over with what waits in their backlogs.
+        :param identity: who the workers run as.
+        :param open_already: of these sockets those still wanted are taken over, with what waits in their backlogs.
         :param inheritance: what the master before us has left, if there is one: its sockets, for the same purpose.
         :returns: what each pool serves.
         :raises ConfigError: with every mistake; nothing new is left bound.
@@ -183,7 +183,7 @@ class Plan:
         return scaler
 
     def _make_listener(self, index: int, where: str, settings: ListenerSettings) -> Listener | None:
-        pool_index = self._settings.pool_of(settings) or 0  # one of no pool is a mistake that is known already
+        pool_index = self._settings.pool_of(settings) or 0  # without a pool: a mistake that is known already
         pool, its_place = self._settings.pools[pool_index], self._settings.where_is_pool(pool_index)
         if settings.dispatcher is None:
             dispatcher_name, dispatcher_where = pool.dispatcher, f"{its_place}.dispatcher"
@@ -291,7 +291,7 @@ class Plan:
     def _add(self, mistake: str, cause: BaseException | None = None) -> None:
         """Note a mistake.
 
-        :param cause: of one in the code of a plugin: what it has raised.
+        :param cause: what a plugin's code has raised, if the mistake is in it.
         """
         if mistake not in self.mistakes:
             self.mistakes.append(mistake)
@@ -319,7 +319,7 @@ def _kept(same: BoundSocket, listener: Listener, endpoint: Endpoint, transport: 
 
 
 def _in_use_by(endpoint: Endpoint, ours: Iterable[tuple[str, int | None, Endpoint]]) -> str | None:
-    """Say so if it is this pool that has the address; who else would not be a mistake that a restart ends."""
+    """Say so if this pool itself has the address: a restart helps then, which it doesn't against another program."""
     for url, port, its in ours:
         if (endpoint.port and endpoint.port == port) or (endpoint.path and endpoint.path == its.path):
             return f"this pool itself listens on {url}, and can't change that address while it runs; start it anew"

@@ -83,7 +83,7 @@ class Pool:
         """
         settle(self._settings.process)
         with ExitStack() as stack:
-            # Before anything is there that would be left if one of them ended the process.
+            # Before anything is there that would be left behind if a signal ended the process.
             signals = Signals()
             stack.callback(signals.restore)
             signals.install()
@@ -192,7 +192,7 @@ def _yield_to_workers() -> None:
     """Keep the master from interrupting a worker for each connection that arrives.
 
     A batch process (sched(7)) does not preempt what runs: on a busy core the master then finds several
-    connections waiting and hands them over in one message (52 instead of 70 us of CPU a connection, both
+    connections waiting and hands them over in one message (52 instead of 70 us of CPU per connection, both
     processes); on an idle core it changes nothing. Workers don't inherit it.
     """
     try:

@@ -73,7 +73,7 @@ class Registry:
         return [each for kind in KINDS for each in self._of_kind(kind)]
 
     def others(self) -> list[Plugin]:
-        """List what is in groups that are no kind of ours: what plugins have for themselves, or a misspelt kind."""
+        """List what is in groups that are no kind of ours: kinds that plugins define themselves, or misspelt ones."""
         kinds = dict.fromkeys(sorted(kind for kind, _ in self._entries if kind not in KINDS))
         return [each for kind in kinds for each in self._of_kind(kind)]
 
@@ -133,7 +133,7 @@ class Registry:
         """Load a plugin and make an instance of it with `options`.
 
         :param where: key path of the options in the configuration, for messages.
-        :raises PluginError: as `load` does, and if the class is not made with what it is given.
+        :raises PluginError: as `load` does, and if the class can't be called with what it is given.
         :raises Exception: whatever the plugin's constructor raises.
         :raises ConfigError: with every mistake in the options.
         """
@@ -158,7 +158,7 @@ def _origin(entry: EntryPoint, kind: str) -> str:
 def _import(entry: EntryPoint, kind: str) -> object:
     """Import what an entry point names.
 
-    :raises PluginError: that fails; caused by the exception, if there is a place for it.
+    :raises PluginError: that fails; caused by the exception, if it was raised in the plugin's code.
     """
     try:
         loaded: object = entry.load()
@@ -183,7 +183,7 @@ def _make(plugin: type, *options: Options) -> object:
 
 
 def _refuse_unsaid_wrap(transport: type[Transport], origin: str) -> None:
-    """Keep a `wrap` from costing moving and `keep_on_crash` unnoticed, and from never being called."""
+    """Refuse a `wrap` that would never be called, and a `wraps` that keeps connections from moving for nothing."""
     has_own = transport.wrap is not Transport.wrap
     if has_own and not transport.wraps:
         raise PluginError(

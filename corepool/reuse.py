@@ -1,8 +1,8 @@
 """Which of the sockets that are open already serve what a new configuration wants. Pure.
 
-A URL says it, and where several sockets have the same one (port 0) the listener's name. So a listener keeps its port
-when another one is taken away. What is left goes by the URL alone, for a listener may have a new name; then by the
-address alone, if the transport can live with another ?query (`Transport.takes_over`).
+First by URL and name of the listener: where several sockets have the same URL (port 0), a listener keeps its port when
+another one is taken away. What is left goes by the URL alone, for a listener may have a new name; then by the address
+alone, if the transport can live with another ?query (`Transport.takes_over`).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 def match(
     wanted: Sequence[Place], there: Sequence[Place], takes_over: Callable[[int, Endpoint], bool]
 ) -> dict[int, int]:
-    """Say by position which of those that are there serves which of those that are wanted.
+    """Give, by the position of each place in `wanted`, that of the one in `there` that serves it, if any.
 
-    :param takes_over: tells of one that is wanted whether a socket serves it that was bound for another endpoint on
-        the same address.
+    :param takes_over: tells whether a wanted place, by its position, can be served by a socket that was bound for
+        another endpoint on the same address.
     """
     found: dict[int, int] = {}
     free = list(range(len(there)))

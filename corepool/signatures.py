@@ -1,6 +1,6 @@
-"""Whether the hooks of a plugin are what the specifications say: found at start, and told with what is expected.
+"""Whether the hooks of a plugin are what the specifications say: found at start, and reported with what is expected.
 
-pluggy itself refuses an argument that no specification has. Refused here, too, is what it takes without a word and then
+pluggy itself refuses an argument that no specification has. Refused here, too, is what pluggy accepts silently and then
 never calls, or calls with less than was meant: a hook without @hookimpl, a coroutine, an argument with a default.
 """
 
@@ -33,7 +33,7 @@ def check_hooks(plugin: object) -> None:
     """
     known = hook_names()
     for name, member in inspect.getmembers_static(type(plugin)):
-        # A property may do anything when it is read; it is no hook.
+        # A property may do anything when it is read; it is not a hook.
         function: Callable[..., object] | None = getattr(member, "__func__", member)
         options = getattr(function, _MARK, None)
         where = f"{type(plugin).__module__}.{type(plugin).__qualname__}.{name}"
@@ -83,5 +83,5 @@ def _faults(its: _Implementation) -> Iterator[str]:
             name, passes = parameter.name, ", ".join(known)
             yield f" takes {name!r}{did_you_mean(name, known)}, which this hook does not pass; it passes: {passes}"
         elif parameter.name in known and parameter.default is not Parameter.empty:
-            # pluggy takes a default for a sign that the argument is nobody's but the plugin's.
+            # pluggy takes a default as a sign that the argument is the plugin's own business.
             yield f" has a default for {parameter.name!r}, so pluggy would never pass it"

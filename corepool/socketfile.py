@@ -12,8 +12,8 @@ it also means "bound and about to listen", so two starts could take each other's
 
 So everything between looking and listening, and between looking and removing, happens under a lock on
 the folder itself (flock(2) works on directories and leaves nothing behind). What remains: programs that
-don't take that lock, and a folder whose lock somebody else holds for long, which is hardly waited for: at
-a reload the master serves others.
+don't take that lock, and a folder whose lock somebody else holds for long: the wait for it is short, since
+the master serves others at a reload.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def listen_at(
     :param owner: user and group, for chown(2).
     :param backlog: how many connections the kernel may queue.
     :returns: the identity of the file, for `remove`.
-    :raises OSError: in words for an operator. EADDRINUSE: somebody listens there, or it is no socket.
+    :raises OSError: in words for an operator. EADDRINUSE: somebody listens there, or it is not a socket.
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, f"the folder {str(path.parent)!r} doesn't exist")
@@ -92,7 +92,7 @@ def bind_to(sock: socket.socket, address: bytes, what: str) -> None:
 def change_mode(path: Path, mode: int) -> None:
     """Give a socket file other permissions; a link is not followed, and nothing but a socket touched.
 
-    :raises OSError: as the system said, or it is no socket.
+    :raises OSError: as the system said, or it is not a socket.
     """
     # Not chmod(2) on the path: whoever owns the folder could put a link there that leads root anywhere.
     fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -109,7 +109,7 @@ def change_mode(path: Path, mode: int) -> None:
 def remove(path: Path, made: tuple[int, int]) -> None:
     """Remove a socket file if it is still the one with this identity.
 
-    Call it while the socket is open: so long its inode number can't be given to another file. Nothing is raised:
+    Call it while the socket is open: until then its inode number can't be given to another file. Nothing is raised:
     nobody is left to tell if the folder has gone or can't be written any more.
     """
     with contextlib.suppress(OSError), _locked(path.parent):
@@ -134,7 +134,7 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of `folder`, or nothing if it can't be had in time: a rare race beats no start."""
+    """Hold the lock of `folder`, or nothing if it can't be had in time: a rare race is better than no start."""
     try:
         directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except PermissionError:  # files can be made in it, but it can't be read
@@ -157,7 +157,7 @@ def _locked(folder: Path) -> Iterator[None]:
 def _remove_stale(path: Path) -> None:
     """Remove the socket file at `path` if nobody listens on it.
 
-    :raises OSError: EADDRINUSE, when somebody does or it is no socket.
+    :raises OSError: EADDRINUSE, when somebody does or it is not a socket.
     """
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):

@@ -23,7 +23,7 @@ _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 def spell_traceback(error: BaseException) -> str:
     """Write the traceback of an exception from the first frame of somebody else's code on.
 
-    Where there is none all of it is written, for the mistake is ours; a SyntaxError has its place in its message.
+    If there is none, all of it is written, since the mistake is ours; a SyntaxError has its place in its message.
     """
     first = error.__traceback__
     is_foreign = _make_judge()
@@ -53,7 +53,7 @@ def spell_place(error: BaseException) -> str:
 
 
 def _short(path: str) -> str:
-    """Give the name of a file, of a package's the folder as well."""
+    """Give the name of a file; of an __init__.py with its folder."""
     name = Path(path).name
     return f"{Path(path).parent.name}/{name}" if name == "__init__.py" else name
 

@@ -1,4 +1,4 @@
-"""What is measured: one file a case. A case runs its servers and gives comparisons."""
+"""What is measured: one file per case. A case runs its servers and gives comparisons."""
 
 from __future__ import annotations
 

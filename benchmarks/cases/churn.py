@@ -20,7 +20,7 @@ CONCURRENCY = 50
 WARM_UP = 400
 # A tenth of a second of CPU a turn, which the CPU clock resolves easily. All turns together must stay below
 # the kernel's limit of TIME_WAIT sockets (net.ipv4.tcp_max_tw_buckets, 131,072 by default with much memory;
-# each is kept for 60 s): their making is charged to the server, and beyond the limit none are made.
+# each is kept for 60 s): making them is charged to the server, and beyond the limit none are made.
 CONNECTIONS, ROUNDS = 3_000, 9
 QUICK_CONNECTIONS, QUICK_ROUNDS = 3_000, 3
 

@@ -20,7 +20,7 @@ PLAIN, KEPT = "corepool", "keep_on_crash"
 
 
 def run(bench: Bench) -> list[Comparison]:
-    """Compare listeners that say keep_on_crash = true with such that don't."""
+    """Compare listeners that say keep_on_crash = true with those that don't."""
     metadata = bench.scratch / "kept_ping_plugin"
     metadata.mkdir()
     pythonpath = plugins.expose(ping.PLUGIN, metadata)

@@ -42,7 +42,7 @@ class Moved:
 
 
 def run(bench: Bench) -> list[Comparison]:
-    """Move them, and tell how long it took, and how long the slowest answers."""
+    """Move them, and tell how long that took, and how long the slowest answers took."""
     raise_descriptor_limit(IDLE + SPARE_DESCRIPTORS)
     pool = corepool("echo", "least-connections", workers=2)
 

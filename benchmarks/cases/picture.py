@@ -86,7 +86,7 @@ def servers() -> list[Server]:
 
 
 async def client(port: int, began: float, seen: Seen) -> None:
-    """Ask again and again on one connection; make it anew when it breaks."""
+    """Ask again and again on one connection; reconnect when it breaks."""
     streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
     first = True
     while time.monotonic() - began < END_AT_S:
@@ -141,7 +141,7 @@ def kill_worker(pid: int) -> None:
 
 
 def draw(seen: dict[str, Seen]) -> str:
-    """Draw latency over time, a panel a server, as SVG.
+    """Draw latency over time, a panel per server, as SVG.
 
     :raises MissingError: matplotlib is not installed.
     """

@@ -26,7 +26,7 @@ QUICK_REQUESTS, QUICK_ROUNDS = 30_000, 3
 
 
 def run(bench: Bench) -> list[Comparison]:
-    """Compare corepool with a plugin of one line with redis's PING and with Protocols of one line."""
+    """Compare corepool, with a plugin of one line, to redis's PING and to Protocols of one line."""
     requests, rounds = (QUICK_REQUESTS, QUICK_ROUNDS) if bench.quick else (REQUESTS, ROUNDS)
     metadata = bench.scratch / "ping_plugin"
     metadata.mkdir()

@@ -1,4 +1,4 @@
-"""The one-line ping again, written in every way that there is: what each costs beside those that it stands for."""
+"""The one-line ping again, written in every way that there is: what each costs beside what it replaces."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run(bench: Bench) -> list[Comparison]:
     metadata = bench.scratch / "styles_plugin"
     metadata.mkdir()
     path = plugins.expose(PLUGIN, metadata)
-    threads = f"threads={CONNECTIONS + 2}"  # those of the load, and of the look at the answer before it
+    threads = f"threads={CONNECTIONS + 2}"  # those of the load, and of the check of the answer before it
 
     def load(running: Running, count: int) -> int:
         redis_benchmark.ping(running.port, count, CONNECTIONS, bench.cores.load)

@@ -14,8 +14,8 @@ ANSWER = b"+PONG\r\n"
 def ping(port: int, requests: int, connections: int, core: int) -> None:
     """Send `requests` inline PINGs over `connections` kept open, each waiting for its answer.
 
-    redis-benchmark fails at the first connection that breaks or answer that is none, but takes an error
-    for an answer; so what is answered is looked at once here.
+    redis-benchmark fails at the first connection that breaks or answer that isn't one, but takes an error
+    for an answer; so the answer is checked once here.
 
     :raises BenchError: a connection or an answer was lost.
     """

@@ -1,6 +1,6 @@
 """The command line: parse, call, print. What is said and done is decided elsewhere.
 
-`main` is the only place that turns an error into an exit status. A mistake of the user's is told on
+`main` is the only place that turns an error into an exit status. A mistake of the user's is reported on
 standard error, one line each, without a traceback; one in the code of a plugin has the traceback of that code. Any
 other traceback here is a bug of ours.
 """
@@ -19,7 +19,7 @@ _PATIENCE_S = 1.0
 
 def main() -> None:
     """Run the command that the arguments name, and exit."""
-    # Imported here, so that the parts of this package can be had without all of its commands.
+    # Imported here, so that parts of this package can be imported without all of its commands.
     from corepool.cli.app import make_app  # noqa: PLC0415
     from corepool.cli.output import open_standard_streams, silence, spell_out, write  # noqa: PLC0415
 

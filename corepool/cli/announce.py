@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def announce(lines: Sequence[ListenerLine]) -> None:
-    """Print one row a bound URL: a table for people, `key=value` lines for anything but a terminal.
+    """Print one row per bound URL: a table for people, `key=value` lines for anything but a terminal.
 
     Runs in: master, once; so without rich, which would stay in its memory, and without waiting.
     """

@@ -11,7 +11,7 @@ DEFAULT_CONFIG = Path("corepool.toml")
 
 
 def whole_number(text: str) -> int:
-    """Read a number. Of what is none typer speaks in pydantic's words, or click's: its versions differ."""
+    """Read a number, or say what is expected: typer's own words for that differ between its versions."""
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise typer.BadParameter(f"expected a whole number, not {text!r}")
     return int(text)

@@ -15,10 +15,10 @@ from corepool.registry import Registry
 
 
 def check(config: Config = None) -> None:
-    """Tell every mistake in a configuration file.
+    """Report every mistake in a configuration file.
 
-    If there are none, print it with every default filled in, and without the secrets. Whether the application can be
-    imported is seen by the workers, which alone do it.
+    If there are none, print it with every default filled in, and without the secrets. The application is not imported:
+    only the workers do that.
     """
     from corepool.cli.toml import resolved  # noqa: PLC0415
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # A pool answers from its loop, within milliseconds; one that takes this long is stopped or stuck.
 _TIMEOUT_S = 5.0
 
-# A status of 512 workers is some 150 KB: more than this is no answer of a pool's.
+# A status of 512 workers is some 150 KB: more than this is not a pool's answer.
 _REPLY_LIMIT = 16 * 1024 * 1024
 
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
@@ -30,7 +30,7 @@ _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 def ask(path: Path, command: str, **arguments: object) -> dict[str, object]:
     """Send `command` to the pool whose control socket is at `path`, and wait for the result.
 
-    :raises ControlError: nobody answers there, the answer is no answer, or the pool refuses.
+    :raises ControlError: nobody answers there, the answer is not a pool's, or the pool refuses.
     """
     with _connected(path) as sock:
         sock.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
@@ -39,7 +39,7 @@ def ask(path: Path, command: str, **arguments: object) -> dict[str, object]:
 
 
 def pid_of_master(path: Path) -> int:
-    """Ask the kernel who listens there: its number in our PID namespace, which need not be what it calls itself.
+    """Ask the kernel for the pid of who listens there, in our PID namespace; in its own it may have another.
 
     :returns: 0 if it can't be seen from here (unix(7), SO_PEERCRED).
     :raises ControlError: nobody listens there.
@@ -68,7 +68,7 @@ def _connected(path: Path) -> Iterator[socket.socket]:
 
 
 def _peer_of(sock: socket.socket) -> tuple[int, int]:
-    """Give the pid and the uid of whom we are connected to, as they were when it began to listen."""
+    """Give the pid and the uid of the process at the other end, as they were when it began to listen."""
     pid, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
     return pid, uid
 
@@ -86,7 +86,7 @@ def _read_line(sock: socket.socket) -> bytes:
 def _result(line: bytes, path: Path) -> dict[str, object]:
     try:
         reply: object = json.loads(line)
-    except (ValueError, RecursionError):  # of ValueError JSONDecodeError and UnicodeDecodeError are kinds
+    except (ValueError, RecursionError):  # ValueError: JSONDecodeError, UnicodeDecodeError
         reply = None
     match reply:
         case {"ok": True, "result": dict(result)}:

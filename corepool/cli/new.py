@@ -1,4 +1,4 @@
-"""`corepool new`: the package of a plugin to begin with."""
+"""`corepool new`: the package of a plugin, to start from."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -38,9 +38,9 @@ def new(
         typer.Option("--kind", metavar="KIND", parser=_kind, help=f"What it is to be: {', '.join(PluginKind)}."),
     ] = PluginKind.PROTOCOL,
 ) -> None:
-    """Write a plugin to begin with.
+    """Write a plugin to start from.
 
-    A package in a folder of its own, with options, tests and a README; its tests pass as written.
+    A package in its own folder, with options, tests and a README; its tests pass as written.
     """
     plural: Kind = next(each for each in KINDS if each == f"{kind}s")
     check_name(name, plural, Registry())

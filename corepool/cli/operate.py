@@ -199,7 +199,7 @@ def _has_ended(process: int | None, path: Path) -> bool:
 
 
 def _tell_progress(process: int | None, path: Path, *, quiet: bool) -> None:
-    """Wait for the end, and say who is waited for whenever that changes."""
+    """Wait for the end, and say which workers are waited for whenever that changes."""
     shown = ""
     while not _has_ended(process, path):
         held = _held(path)
@@ -210,7 +210,7 @@ def _tell_progress(process: int | None, path: Path, *, quiet: bool) -> None:
 
 
 def _show_progress(process: int | None, path: Path) -> None:
-    """Wait for the end before a bar: how many of the connections that there were have ended."""
+    """Wait for the end, and show by a bar how many of the open connections have ended."""
     from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - rich is slow to import
 
     bar = (TextColumn("{task.completed:.0f} of {task.total:.0f} connections have ended"), BarColumn())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def plugins(*, as_json: AsJson = False) -> None:
     """List what is installed, and what of it is broken.
 
-    Kinds that are not corepool's own are those of plugins, such as the stores of kv. Ends with status 1 when
+    Kinds that are not corepool's own belong to plugins, such as the stores of kv. Ends with status 1 when
     something is broken.
     """
     registry = Registry()
@@ -43,7 +43,7 @@ def plugins(*, as_json: AsJson = False) -> None:
 
 
 def _misspelt(registry: Registry) -> "Iterator[str]":
-    """Warn about groups that nobody looks into, as their names are nearly those of others."""
+    """Warn about groups that nobody looks into, since their names are nearly those of others."""
     # What comes with corepool is known to be spelt as it should be.
     known = {*KINDS, *(each.kind for each in registry.others() if each.distribution == "corepool")}
     for plugin in registry.others():

@@ -48,7 +48,7 @@ def draft_of_flags(protocol: str, bind: Sequence[str], options: Mapping[str, obj
         "listener[0].options": "--option",
         **{f"listener[0].bind[{number}]": "--bind" for number in range(len(bind))},
         "listener[0].bind": "--bind",
-        "listener[0]": "PROTOCOL",  # last, for it is about all of them: what the hooks of the protocol have
+        "listener[0]": "PROTOCOL",  # last, since it matches them all: mistakes in the protocol's hooks
     }
     draft = make_draft(table, COMMAND_LINE, flags)
     draft.mistakes += mistakes_in(overrides.environment)

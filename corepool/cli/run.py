@@ -104,7 +104,7 @@ def _run(read: "Callable[[], Draft]", config: "Path | None", *, reload: bool) ->
         registry = Registry()  # plugins may have been installed meanwhile
         return settle(read(), registry), registry
 
-    inheritance = Inheritance(os.environ)  # before the settings are read: it is none of them
+    inheritance = Inheritance(os.environ)  # before the settings are read: its variable is not a setting
     draft, registry = read(), Registry()
     settings = settle(draft, registry)
     watcher = Watcher(folders_of(settings), config) if reload else None

@@ -1,7 +1,7 @@
 """What `corepool new` writes: a small package for each kind of plugin, from the files in templates/.
 
 The templates are whole packages of a plugin called example-plugin, whose files are valid as they stand; the new one
-has its own words in the place of these. What all kinds have alike is in templates/common/.
+gets its own names in their place. What all kinds have in common is in templates/common/.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST_NAME = 40
 _ALLOWED = f"small letters, digits and single dashes, beginning with a letter, {_LONGEST_NAME} at most"
 
-# Folders of Python projects, which tools take for something else than the package.
+# Folders of Python projects, which tools take for something other than the package.
 _FOLDERS = frozenset({"build", "dist", "docs", "src", "tests", "venv"})
 
 # What the class is called in the templates.
@@ -118,7 +118,7 @@ def _a(kind: str) -> str:
 
 
 def _needed() -> set[str]:
-    """Name the packages that what is written needs: to be built, used and tested."""
+    """Name the packages that are needed to build, use and test what is written."""
     project = tomli.loads(_templates().joinpath("common", "pyproject.toml").read_text(encoding="utf-8"))
     requirements = [
         *project["build-system"]["requires"],

@@ -51,7 +51,7 @@ def _check(answer: "Mapping[str, Any]") -> None:
 
 
 def socket_of(config: Path | None, control: str | None) -> Path:
-    """Find the control socket: of --control, else of the configuration, else the default one."""
+    """Find the control socket: that of --control, else of the configuration, else the default one."""
     if control is not None:
         return Path(control)
     if config is None and not DEFAULT_CONFIG.exists():

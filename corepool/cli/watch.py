@@ -31,7 +31,7 @@ _LOOK_MS = 500
 _PATIENCE_S = 1.0
 
 _MOST_NAMED = 3
-"""Of files that change at once, as with another branch: the line is to be read at a glance."""
+"""Of files that change at once, as when switching branches: the line is to be read at a glance."""
 
 
 class Watcher:
@@ -51,9 +51,9 @@ class Watcher:
         """Watch from now on."""
         # Until the pool handles it, and when it no longer does, HUP would end the master.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        # Python tells an old .pyc by the second: of two versions saved within one, the first would stay.
+        # A .pyc records its source's time to the second: of two versions saved within one, the first would stay.
         sys.dont_write_bytecode = True
-        # -P: what lies in the folder of an application, such as a logging.py, is none of the watcher's modules.
+        # -P: what lies in the folder of an application, such as a logging.py, is not for the watcher to import.
         command = [sys.executable, "-P", "-m", __name__, str(os.getpid()), *self._arguments]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603  # our own
 
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _names(paths: Sequence[str]) -> str:
-    """Name files as seen from here, those that are many by the first."""
+    """Name files as seen from here; of many, only the first ones."""
     shown = ", ".join(os.path.relpath(path) for path in paths[:_MOST_NAMED])
     more = len(paths) - _MOST_NAMED
     return f"{shown} and {more} more" if more > 0 else shown

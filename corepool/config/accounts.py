@@ -1,6 +1,6 @@
 """Users and groups as the configuration names them, and what the system knows about them.
 
-Looked up once, in the master: the databases behind it (LDAP, sssd) are no business of a worker that boots.
+Looked up once, in the master: a worker that boots must not depend on the databases behind it (LDAP, sssd).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def find_account(user: str | int | None, group: str | int | None) -> Account | N
 
 
 def process_mistakes(settings: ProcessSettings) -> Iterator[str]:
-    """Find what is well written, but that this system doesn't have."""
+    """Find what is written correctly, but doesn't exist on this system."""
     try:
         find_account(settings.user, settings.group)
     except ValueError as error:

@@ -42,7 +42,7 @@ def below(annotation: object, part: str | int) -> object:
 
 
 def holds_secret(annotation: object) -> bool:
-    """Tell whether a value, or a part of it, is not for the eyes. Tables in it say so for themselves."""
+    """Tell whether a value, or a part of it, must not be shown. Tables in it answer for themselves."""
     return any(
         member in _SECRETS or any(holds_secret(argument) for argument in get_args(member))
         for member in members_of(annotation)
@@ -62,6 +62,6 @@ def without_secrets(value: object, annotation: object) -> object:
 
 
 def _below_one_of(members: list[object], part: str | int) -> object:
-    """Give what is below the member of a union that has something there, rather a secret one."""
+    """Give what is below the member of a union that has something there; of several, a secret one if there is any."""
     found = [each for member in members if (each := below(member, part)) is not None]
     return next(filter(holds_secret, found), found[0] if found else None)

@@ -1,6 +1,6 @@
 """How many CPUs this process may really use: affinity, and the quota of its cgroup.
 
-A container on a machine of 64 CPUs that is granted two sees all 64 in the affinity mask; as many
+A container on a machine of 64 CPUs that is granted two sees all 64 in the affinity mask; that many
 workers would only take turns. The quota is in the cgroup file system, and the limit of any group
 above the process's own counts as well.
 """

@@ -25,7 +25,7 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "log": LogSettings,
 }
 
-# Kubernetes sets these in every pod beside a service named "corepool" or "corepool-...": no settings of ours.
+# Kubernetes sets these in every pod beside a service named "corepool" or "corepool-...": not our settings.
 _OF_A_SERVICE = re.compile(
     rf"{PREFIX}(\w+_)?(SERVICE_HOST=.*|SERVICE_PORT(_\w+)?=\d+|PORT=(tcp|udp|sctp)://.*|PORT_\d+_\w+=.*)"
 )
@@ -42,7 +42,7 @@ def values_of(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str, o
 
 
 def mistakes_in(environment: Mapping[str, str]) -> Iterator[str]:
-    """Say what is wrong with each variable that looks like ours, and stands for no setting."""
+    """Say what is wrong with each variable that looks like ours, but stands for no setting."""
     known = _settings()
     for variable, _ in _ours(environment):
         name = variable.upper()
@@ -52,7 +52,7 @@ def mistakes_in(environment: Mapping[str, str]) -> Iterator[str]:
             yield f"{variable}: listeners can't be set by the environment"
             continue
         rest = name.removeprefix(PREFIX)
-        # Of the whole names the part that all have in common would make everything similar.
+        # Without the prefix: as part of every name it would make them all similar.
         near = [full for full, (_, key) in known.items() if key.upper() == rest] or [
             PREFIX + each for each in nearest(rest, [full.removeprefix(PREFIX) for full in known])
         ]
@@ -70,7 +70,7 @@ def _ours(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _settings() -> dict[str, tuple[str, str]]:
-    """Give section and key by the name of their variable."""
+    """Give the section and key of each setting, by the name of its variable."""
     return {
         f"{PREFIX}{section}_{key}".upper(): (section, key)
         for section, model in _SECTIONS.items()

@@ -50,7 +50,7 @@ _AFTER_A_PATH = (".", "[", ":", " ")
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the command line says in place of the file, None: not given; and the environment, which says less."""
+    """What the command line says (None: not given), and the environment, which counts for less. Both beat the file."""
 
     workers: str | None = None
     dispatcher: str | None = None
@@ -59,7 +59,7 @@ class Overrides:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def merge_into(self, table: dict[str, object]) -> dict[str, str]:
-        """Put variables and flags that were given into `table`; give their names by the key paths they took."""
+        """Put the variables and flags that were given into `table`; give their names, by the key paths they set."""
         flags = self._merge_environment(table)
         for section, key, flag, value in (
             ("pool", "workers", "--workers", self.workers),
@@ -72,7 +72,7 @@ class Overrides:
                 flags |= dict.fromkeys(_put(table, section, key, said), flag)
         concurrency = self.environment.get("WEB_CONCURRENCY")
         if concurrency:
-            # Platforms set it for every server: a default, which whoever knows corepool overrules.
+            # Platforms set it for every server: a default, which anything meant for corepool overrules.
             for where, pool in _tables(table, "pool"):
                 if "workers" not in pool:
                     pool["workers"] = int(concurrency) if _is_number(concurrency) else concurrency
@@ -116,7 +116,7 @@ class Draft:
         self.mistakes += [mistake for mistake in found if not any(_is_about(mistake, path) for path in reported)]
 
     def add_error(self, error: ConfigError) -> None:
-        """Add what an error has of them."""
+        """Add the mistakes that an error carries."""
         self.add(error.mistakes)
         self.tracebacks += error.tracebacks
 
@@ -148,7 +148,7 @@ class Draft:
 def read_draft(path: Path, overrides: Overrides | None = None) -> Draft:
     """Read a TOML file.
 
-    :raises ConfigError: when it can't be read or is no TOML; every later mistake is in the draft.
+    :raises ConfigError: when it can't be read or is not TOML; every later mistake is in the draft.
     """
     try:
         with path.open("rb") as file:
@@ -208,9 +208,9 @@ def control_socket_path(control: ControlSettings) -> Path:
 
 
 def refuse_others_folder(socket: Path) -> None:
-    """Refuse a control socket at its default place if the folder isn't ours alone: who may be whom in /tmp?
+    """Refuse a control socket at its default place if the folder isn't ours alone: in /tmp anybody may have made it.
 
-    :raises ControlError: it belongs to somebody else, or others may write to it. One that isn't there is nobody's.
+    :raises ControlError: it belongs to somebody else, or others may write to it. If there is none yet, that is fine.
     """
     folder = socket.parent
     try:
@@ -229,7 +229,7 @@ def refuse_others_folder(socket: Path) -> None:
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:
-    """Find what is wrong between keys that are each right."""
+    """Find contradictions between keys that are each right."""
     if "\0" in (settings.control.socket or ""):
         yield "control.socket: a path can't contain NUL"
     if (length := len(os.fsencode(settings.control.socket or ""))) > MAX_CONTROL_PATH_BYTES:
@@ -297,7 +297,7 @@ def _tables(table: dict[str, object], section: str) -> Iterator[tuple[str, dict[
     value = table.setdefault(section, {})
     if isinstance(value, list):
         yield from ((f"{section}[{number}]", each) for number, each in enumerate(value) if isinstance(each, dict))
-    elif isinstance(value, dict):  # what is no table is a mistake of its own
+    elif isinstance(value, dict):  # what is not a table is reported as such
         yield section, value
 
 

@@ -11,9 +11,9 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 def parse_mask(value: object) -> object:
     """Turn a written mask into a number.
 
-    A bare 027 is no TOML, and a bare 27 would be decimal: whoever writes one means octal, so it is refused.
+    A bare 027 is not TOML, and a bare 27 would be decimal: whoever writes one means octal, so it is refused.
 
-    :raises ValueError: when it is not of the accepted form.
+    :raises ValueError: it doesn't have the accepted form.
     """
     if not isinstance(value, str) or not re.fullmatch("0?[0-7]{3}", value):
         raise ValueError('expected an octal number in quotes, such as "0027"')

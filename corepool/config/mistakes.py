@@ -85,7 +85,7 @@ def find_mistakes(
 ) -> list[Mistake]:
     """Group the errors in `error` by the value they are about, in the order of the first of each.
 
-    :param only: types of errors; values of which something else is wrong are left out.
+    :param only: types of errors; values with any other error are left out.
     """
     grouped: dict[KeyPath, tuple[_Place, list[ErrorDetails]]] = {}
     for detail in error.errors(include_url=False):
@@ -136,7 +136,7 @@ def spell_value(value: object) -> str:
 
 
 def _shape(where: str, details: Sequence[ErrorDetails], place: _Place) -> str | None:
-    """Say how to write one of several as TOML has it, if that is what is wrong."""
+    """Say how TOML writes an array, also of one, if that is what is wrong."""
     kind, value, key = details[0]["type"], details[0]["input"], place.path[-1] if place.path else None
     if len(details) > 1 or place.table is None or place.is_secret or not isinstance(key, str):
         return None
@@ -185,7 +185,7 @@ def _plain(detail: ErrorDetails) -> str:
 
 
 def _is_echo(detail: ErrorDetails) -> bool:
-    """Tell a "too few items" that only leaves out items which are reported as wrong themselves."""
+    """Tell whether it is a "too few items" that comes only from items which are reported as wrong themselves."""
     value = detail["input"]
     return (
         detail["type"] == "too_short"
@@ -256,7 +256,7 @@ def _tables(
     if home:
         yield f"[{'.'.join(home)}]", _keys(table)
     for name, field in table.model_fields.items():
-        told: list[object] = []  # of a table that may also be one of several, the simple form is told
+        told: list[object] = []  # for a table that may also be one of several, the simple form is given
         for member in members_of(field.annotation):
             element = below(member, 0)
             nested = member if element is None else element

@@ -1,12 +1,12 @@
-"""Options of plugins, from where values have a type, and from where all is text.
+"""Options of plugins, from sources where values have a type, and from sources where all is text.
 
 In TOML 8, "8" and ["8"] are three things: `threads = "8"` is a mistake to report, as it is in the settings. A flag,
 `-o threads=8`, and the query of a URL can't tell them apart: their text becomes what the model wants, a list of one
 where it wants a list.
 
-Pydantic's strict mode is no answer to the first: of Python's values it wants instances (a tuple for an array, an
-IPv4Network for its text), and as JSON it refuses the instances that a plugin's own validators make. So a model
-validates as its author expects, and is asked strictly, as JSON, only for numbers and booleans that were made of
+Pydantic's strict mode can't report the former: given Python's values it wants instances (a tuple for an array, an
+IPv4Network for its text), and given JSON it refuses the instances that a plugin's own validators make. So a model
+validates as its author expects; a strict validation, as JSON, only finds numbers and booleans that were made from
 something else.
 """
 
@@ -32,13 +32,13 @@ _NO_SCALAR = frozenset({"bool_type", "float_type", "int_type"})
 
 
 class Untyped(str):
-    """Text from where nothing has a type."""
+    """Text from a source where nothing has a type."""
 
     __slots__ = ()
 
 
 def validate_options(model: type[Model], values: Mapping[str, object], where: str) -> Model:
-    """Make options of values.
+    """Make options from values.
 
     :param where: their key path, for messages.
     :raises ConfigError: with every mistake.
@@ -57,7 +57,7 @@ def validate_options(model: type[Model], values: Mapping[str, object], where: st
 
 
 def _conversions(model: type[Options], values: Mapping[str, object], where: str) -> list[Mistake]:
-    """Find numbers and booleans that would be made of something else."""
+    """Find numbers and booleans that would be made from something else."""
     try:
         text = json.dumps(values)
     except (TypeError, ValueError):  # a date, or a number of thousands of digits: for the model to judge

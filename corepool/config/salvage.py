@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from corepool.config.mistakes import KeyPath
 
-_PASSES = 3  # a listener that is no table first becomes an empty one, then gets its required keys
+_PASSES = 3  # a listener that is not a table first becomes an empty one, then gets its required keys
 
 
 def salvage(raw: Mapping[str, object]) -> Settings | None:

@@ -1,4 +1,4 @@
-"""The configuration as frozen values: one class a TOML table, one field a key.
+"""The configuration as frozen values: one class per TOML table, one field per key.
 
 Each default says whose it matches or what breaks when it is raised or lowered. Durations are in
 seconds here, whatever unit the file used.
@@ -38,7 +38,7 @@ class PoolSettings(_Table):
     """[pool], or one of several [[pool]]: the processes."""
 
     name: Name | None = None
-    """What `status` and the log call it, and listeners name it by; each of several needs one."""
+    """Its name in `status`, in the log and for listeners; each of several needs one."""
 
     workers: Annotated[int, Field(ge=1, le=512)] | Literal["auto"] | WorkersRange = "auto"
     """How many worker processes; "auto" is the CPUs this process may use (affinity and cgroup quota)."""
@@ -50,7 +50,7 @@ class PoolSettings(_Table):
     """Options of the scaler."""
 
     dispatcher: Name = "least-connections"
-    """How a worker is chosen for a connection, for the listeners that don't say."""
+    """How a worker is chosen for a connection, for listeners that don't say."""
 
     dispatcher_options: OptionTable = {}
     """Options of that dispatcher."""
@@ -59,10 +59,10 @@ class PoolSettings(_Table):
     """Connections per worker; more wait in the kernel's backlog. Lowered at start to what `ulimit -n` allows."""
 
     heartbeat_timeout: Duration = 30.0
-    """A worker whose loop has not turned for this long is taken for hung and killed (gunicorn: 30 s)."""
+    """A worker whose loop has not turned for this long counts as hung and is killed (gunicorn: 30 s)."""
 
     boot_timeout: Duration = 60.0
-    """A worker that is not ready after this long is taken for hung and killed. Large applications import slowly."""
+    """A worker that is not ready after this long counts as hung and is killed. Large applications import slowly."""
 
     drain_timeout: Duration = 30.0
     """How long a stopping worker may finish what it has begun (gunicorn's graceful_timeout: 30 s)."""
@@ -71,16 +71,16 @@ class PoolSettings(_Table):
     """How long plugins may take for `on_worker_stop` after that, before their worker is killed."""
 
     surge: Annotated[int, Field(ge=1, le=512)] = 1
-    """How many successors may start at once at a reload; each takes over from a worker that serves until then."""
+    """How many successors may start at once at a reload or recycling; each worker serves until its own is ready."""
 
     max_unavailable: Annotated[int, Field(ge=0, le=512)] = 0
-    """How many workers may be missing meanwhile: they leave before their successors are ready, which saves memory."""
+    """How many workers may be missing meanwhile: these leave before their successors are ready, which saves memory."""
 
     recycle_requests: Annotated[int, Field(ge=0)] = 0
-    """Replace a worker after so many requests, as `status` counts them; 0 never does (gunicorn: max_requests)."""
+    """Replace a worker after this many requests, as `status` counts them; 0 never does (gunicorn: max_requests)."""
 
     recycle_connections: Annotated[int, Field(ge=0)] = 0
-    """Replace a worker after so many connections; 0 never does."""
+    """Replace a worker after this many connections; 0 never does."""
 
     recycle_age: DurationOrOff = 0.0
     """Replace a worker after this long; 0 never does."""
@@ -114,13 +114,13 @@ class ProcessSettings(_Table):
     """Workers run in this group, by name or number; unset: the user's own. The user's further groups come with it."""
 
     umask: FileMask | None = None
-    """Permissions that new files don't get, in octal, socket files without a ?mode= among them; unset: as inherited."""
+    """Permissions that new files don't get, in octal; also for socket files without a ?mode=. Unset: as inherited."""
 
     nofile: Annotated[int, Field(ge=64)] | Literal["max"] = "max"
     """Descriptors a process may have; "max": the hard limit (nginx: worker_rlimit_nofile). Below 64 nothing works."""
 
     nice: Annotated[int, Field(ge=-20, le=19)] | None = None
-    """Priority of all processes, from -20, the highest, to 19; unset: as inherited. Below 0 takes privileges."""
+    """Priority of all processes, from -20, the highest, to 19; unset: as inherited. Below 0 needs privileges."""
 
     affinity: (
         Literal["off", "auto"] | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, strict=False)]
@@ -145,7 +145,7 @@ class LogSettings(_Table):
     """The least important events that are still written."""
 
     format: Literal["auto", "text", "json"] = "auto"
-    """"auto" is text on a terminal, else JSON: one object a line."""
+    """"auto" is text on a terminal, else JSON: one object per line."""
 
     file: Annotated[str, Field(min_length=1)] | None = None
     """Where it goes; unset: standard error. Reopened on USR1."""
@@ -167,7 +167,7 @@ class ListenerSettings(_Table):
     """Options of the protocol."""
 
     pool: Name | None = None
-    """Whose workers serve it; unset: those of the only pool."""
+    """The pool whose workers serve it; unset: the only pool."""
 
     dispatcher: Name | None = None
     """How a worker is chosen; unset: as its pool says."""
@@ -179,7 +179,7 @@ class ListenerSettings(_Table):
     """Plugins that see each connection before the protocol, in this order."""
 
     extension_options: dict[str, OptionTable] = {}
-    """Options of the extensions, one table a name."""
+    """Options of the extensions, one table per name."""
 
     keep_on_crash: bool = False
     """Keep connections open when their worker crashes: idle ones continue in another worker, busy ones get an error and
@@ -189,7 +189,7 @@ class ListenerSettings(_Table):
     """Connections the kernel may queue (gunicorn: 2048); the system's somaxconn caps it."""
 
     idle_timeout: DurationOrOff = 0.0
-    """Close a connection on which nothing came or went for this long; 0 never does (redis's default)."""
+    """Close a connection that has received and sent nothing for this long; 0 never does (redis's default)."""
 
     write_timeout: DurationOrOff = 60.0
     """Drop a peer that takes none of its output for this long (nginx's send_timeout: 60 s); 0 never does."""
@@ -230,7 +230,7 @@ class Settings(_Table):
         return f"pool[{index}]" if isinstance(self.pool, tuple) else "pool"
 
     def pool_of(self, listener: ListenerSettings) -> int | None:
-        """Find the pool that serves a listener; None: there is none of that name, or it names none of several."""
+        """Find the pool that serves a listener; None: there is none of that name, or several and it names none."""
         if listener.pool is None and len(self.pools) == 1:
             return 0
         names = [pool.name for pool in self.pools]

@@ -1,4 +1,4 @@
-"""Where each connection stands that is to outlive a crash of its worker: memory that the master and all workers share.
+"""Where each connection stands that is to outlive a crash of its worker, in memory that master and workers share.
 
 A berth is a byte of status, a word about a reply that is being sent, and room for what another worker has to know. The
 master gives berths out and takes them back; in between, the worker that has the connection writes, from just before it
@@ -18,7 +18,7 @@ BERTHS = 65_536
 """Connections that can be kept at once in all pools. Untouched memory costs nothing."""
 
 STATE_BYTES = 512
-"""Room for what another worker has to know; a connection with more to say is not idle as long as it has."""
+"""Room for what another worker has to know; while a connection has more to say it doesn't count as idle."""
 
 _LENGTH_BYTES = 2
 LENGTH_BITS = 24

@@ -65,7 +65,7 @@ class Channel:
 
         Ownership: the caller owns the descriptors.
         :raises PeerGoneError: the other end is closed and everything it sent was received.
-        :raises RuntimeError: the record is no message: a bug of ours, since both ends run this code.
+        :raises RuntimeError: the record is not a message: a bug of ours, since both ends run this code.
             Nothing received is left open.
 
         A process at its descriptor limit receives fewer than were sent (MSG_CTRUNC); so a HANDOFF says

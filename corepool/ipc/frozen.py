@@ -1,16 +1,16 @@
-"""A connection between two processes: what a worker knows of it, as bytes that go with its descriptor.
+"""A connection on its way between two processes: what a worker knows of it, as bytes that go with its descriptor.
 
-    u32  berth           where it stands in shared memory; 0: nowhere. The master's to write
+    u32  berth           where it stands in shared memory; 0: nowhere. Written by the master
     f64  active_at       monotonic seconds, as Connection keeps it; one clock for all processes of a host
     f64  read_deadline   monotonic seconds; 0: none
     f64  moved_at        when it was moved before; 0: never
     u64  bytes_in, u64 bytes_out
     u8   half_open
-    u8   is_lost         its worker has died while it was busy: it is to be told, and closed
+    u8   is_lost         its worker has died while it was busy: the peer is to be told, and it is to be closed
     u8   number of states, then of each:
          u8 length of the plugin's name, u16 version, u32 length of the content, name (UTF-8), content
 
-in native byte order. Nothing here does I/O. A plugin of another version can't read a state: so each says its own.
+in native byte order. Nothing here does I/O. A plugin of another version can't read a state, so each has its version.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Frozen(NamedTuple):
     def decode(record: bytes) -> Frozen:
         """Read one.
 
-        :raises ValueError: it is none.
+        :raises ValueError: it is not one.
         """
         try:
             *figures, half_open, is_lost, count = _HEAD.unpack_from(record)
@@ -114,7 +114,7 @@ def restamped(record: bytes, now: float, bytes_out: int) -> bytes:
 
 
 def lost() -> bytes:
-    """Write a connection of which nothing is known but that it was busy when its worker died."""
+    """Write a connection of which nothing is known, except that it was busy when its worker died."""
     return Frozen(0, 0.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=True, states=()).encode()
 
 

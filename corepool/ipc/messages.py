@@ -9,7 +9,7 @@ One message is one record of a SOCK_SEQPACKET channel, so it is never split or j
     offset 8  payload           at most MAX_PAYLOAD bytes
 
 in native byte order: both ends are the same host. Descriptors travel beside it (SCM_RIGHTS), at most
-MAX_FDS a message. Nothing here does I/O.
+MAX_FDS per message. Nothing here does I/O.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from typing import NamedTuple
 VERSION = 1
 
 MAX_FDS = 64
-"""Descriptors a message. The kernel's own limit is 253 (SCM_MAX_FD); beyond some dozens a batch saves nothing more."""
+"""Descriptors per message. The kernel's limit is 253 (SCM_MAX_FD); beyond some dozens a batch saves nothing more."""
 
 MAX_PAYLOAD = 60_000
-"""Bytes a payload: below the default send buffer (212,992), so that one message always fits an empty channel."""
+"""Bytes per payload: below the default send buffer (212,992), so that one message always fits an empty channel."""
 
 _HEADER = struct.Struct("=BBHI")
 HEADER_SIZE = _HEADER.size
@@ -65,7 +65,7 @@ class Message(NamedTuple):
 def encode(message: Message) -> bytes:
     """Encode `message`.
 
-    :raises ValueError: the payload is longer than MAX_PAYLOAD or the listener index is no u16.
+    :raises ValueError: the payload is longer than MAX_PAYLOAD, or the listener index not a u16.
     """
     kind, listener, payload = message
     if len(payload) > MAX_PAYLOAD:
@@ -78,7 +78,7 @@ def encode(message: Message) -> bytes:
 def decode(record: bytes) -> Message:
     """Decode one record.
 
-    :raises ValueError: it is no whole message of this version.
+    :raises ValueError: it is not a whole message of this version.
     """
     if len(record) < HEADER_SIZE:
         raise ValueError(f"record of {len(record)} bytes; a header has {HEADER_SIZE}")

@@ -1,7 +1,7 @@
 """Counters that the master and every worker share: an anonymous mmap, one row of u64 per worker process.
 
 Every cell has one writer, so nothing is locked: an aligned 8-byte store is whole on every machine that
-Linux runs Python on. A row belongs to one process from its fork until it was reaped; then its counters
+Linux runs Python on. A row belongs to one process from its fork until it is reaped; then its counters
 are folded into the retired row, so that no total ever goes backwards.
 
 A row is `Cell.COUNT` fixed cells, then four for each configured listener: what it has accepted, closed, taken over
@@ -24,14 +24,14 @@ class Cell(IntEnum):
     RECEIVED = 0  # connections taken from the channel: the acknowledgement the ledger waits for
     ACCEPTED = 1  # connections that began in this worker
     CLOSED = 2  # connections that ended
-    REQUESTS = 3  # readable events that brought data; what a protocol calls a request is its own business
+    REQUESTS = 3  # as protocols count them; for those that don't, readable events that brought data
     BYTES_IN = 4
     BYTES_OUT = 5
     ERRORS = 6  # hooks that raised
     HEARTBEAT_NS = 7  # monotonic clock at the last heartbeat
     LAG_NS = 8  # how late that heartbeat was
     BUSY_NS = 9  # time spent outside of epoll_wait
-    SETTLED = 10  # written by the master: handed-over connections of which it has closed its copy
+    SETTLED = 10  # written by the master: handed-over connections whose copy it has closed
     PID = 11  # 0: the row is free, or its process has not booted yet
     SLOT = 12
     POOL = 13  # a number that the processes of one pool share
@@ -94,7 +94,7 @@ class Scoreboard:
         What it held ended with it, and counts as closed.
         """
         cells, retired = row.cells, self._row(0)
-        # Of those that it took in its last batch it may not have come to tell.
+        # It may have died before it counted all that it took in its last batch.
         cells[Cell.ACCEPTED] += max(0, cells[Cell.RECEIVED] - cells[Cell.ACCEPTED] - cells[Cell.MOVED_IN])
         cells[Cell.CLOSED] += held(cells)
         for accepted in range(Cell.COUNT, self._width, PER_LISTENER):
@@ -110,7 +110,7 @@ class Scoreboard:
         return sum(self._row(index)[cell] for index in (0, *self._used))
 
     def rows(self) -> list[memoryview[int]]:
-        """List the rows of the processes that have booted; for those who don't know which rows are used: workers."""
+        """List the rows of the processes that have booted; for workers, which don't know which rows are used."""
         pids = self._cells[Cell.PID :: self._width].tolist()
         return [self._row(index) for index in range(1, ROWS + 1) if pids[index]]
 

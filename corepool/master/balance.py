@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _FLOOR = 16
-"""Connections more than the mean that are never worth the trouble."""
+"""An excess over the mean, in connections, that is never worth the trouble."""
 
 _SHARE = 0.25
-"""Nor is this part of the mean: short connections come and go."""
+"""Nor is an excess of this part of the mean: short connections come and go."""
 
 _LOOKS = 3
-"""The imbalance has to be seen so often, a second apart."""
+"""The imbalance has to be seen this many times, a second apart."""
 
 _MOST_AT_ONCE = 256
 """Connections that one worker hands back between two looks: slow enough to disturb nobody."""
 
 
 def excess(held: Mapping[int, int]) -> dict[int, int]:
-    """Say how many connections more than their share workers have, by pid; those that have none more aside."""
+    """Say how many connections workers have beyond their share, by pid; those that have none are left out."""
     if len(held) < 2:
         return {}
     share = -(-sum(held.values()) // len(held))
@@ -33,7 +33,7 @@ def excess(held: Mapping[int, int]) -> dict[int, int]:
 
 
 class Balance:
-    """Looks once a second."""
+    """Asked once a second."""
 
     def __init__(self) -> None:
         self._seen = 0

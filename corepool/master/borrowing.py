@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def borrowed(fd: int) -> Iterator[socket.socket]:
-    """Give a socket object for a descriptor, of whatever family, which stays its owner's.
+    """Give a socket object for a descriptor of any family, which stays its owner's.
 
-    No dup(2): at the limit of descriptors a question would fail that needs none.
+    No dup(2): at the limit of descriptors that would fail, though nothing here needs another one.
     """
     sock = socket.socket(fileno=fd)
     try:

@@ -44,7 +44,7 @@ class ControlSocket:
     ) -> None:
         """Prepare; `listen` opens it.
 
-        :param in_own_folder: refuse a folder that isn't ours alone, for nobody has chosen it.
+        :param in_own_folder: refuse a folder that isn't ours alone, since nobody has chosen it.
         """
         self._in_own_folder = in_own_folder
         self._path = path
@@ -59,7 +59,7 @@ class ControlSocket:
     def listen(self, *, beside: bool = False) -> None:
         """Bind and listen; a stale socket file is replaced.
 
-        :param beside: under another name, for the master before us still answers; `take_place` ends that.
+        :param beside: under another name, since the master before us still answers; `take_place` ends that.
         :raises ControlError: somebody listens there already, or the path can't be made.
         """
         if len(os.fsencode(self._path)) > MAX_CONTROL_PATH_BYTES:
@@ -93,7 +93,7 @@ class ControlSocket:
             self._bound_at = self._path
 
     def remove_successors(self) -> None:
-        """Remove the socket file that a new master has left which was killed before it took our place."""
+        """Remove the socket file left by a new master that was killed before it took our place."""
         if self._bound_at == self._path:
             socketfile.remove_stale(self._beside)
 
@@ -117,7 +117,7 @@ class ControlSocket:
         self._socket = None
 
     def answer(self, line: bytes) -> bytes:
-        """Carry out one request; the reply as a line."""
+        """Carry out one request, and give the reply as a line."""
         try:
             request = json.loads(line)
             name = request["command"]

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 IN_FLIGHT_LIMIT = 256
-"""Handoffs a worker may have untaken: beyond that it is no candidate. Four full messages, a quarter of what an
+"""Handoffs a worker may leave untaken: beyond that it is no candidate. Four full messages, a quarter of what an
 unprivileged process may have in flight at the usual `ulimit -n` of 1024."""
 
 _MOST_IN_TRANSIT = 4096
@@ -186,7 +186,7 @@ class Dispatch:
 
     def take_over(self, entry: WorkerEntry, handoffs: Sequence[Handoff]) -> None:
         """Place connections that `entry` has handed back, and own them."""
-        # It has taken them once: only now is known that no older copy of theirs comes out of its ledger any more.
+        # The worker had taken them: after this no older copy of them can come out of its ledger any more.
         self._settle(entry, self._loop.time())
         for handoff in handoffs:
             self._keeper.let_go(handoff.berth)
@@ -254,7 +254,7 @@ class Dispatch:
             candidates = others or candidates
         arrived = _Arrived(listener.name, bound.transport, handoff.peer, handoff.fd)
         try:
-            # Of a listener whose workers accept, only what was moved comes here.
+            # From a listener whose workers accept, only connections that move come here.
             pick = _least_loaded if listener.dispatcher.worker_accepts else listener.dispatcher.pick
             view = pick(candidates, arrived)
             if view is not None and view not in candidates:

@@ -1,4 +1,4 @@
-"""The front of a pool: acceptors for its bound sockets, of which some may be paused."""
+"""The front of a pool: acceptors for its bound sockets, some of which may be paused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Front:
         self._acceptors: list[Acceptor] = []
 
     def use(self, bound: Iterable[BoundSocket]) -> None:
-        """Accept from these from now on; from those before nothing more is taken."""
+        """Accept from these from now on; nothing more is taken from those before."""
         self.pause()
         self._acceptors = [
             Acceptor(each, self._loop, self._dispatch) for each in bound if not each.listener.dispatcher.worker_accepts

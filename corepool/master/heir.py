@@ -1,9 +1,9 @@
-"""The master that serves in the place of this one, and what it is left: the connections that our workers hand back.
+"""The master that serves in the place of this one, and what it is given: the connections that our workers hand back.
 
 They go by the channel of upgrade.py. The new master takes them between its own events, so for a moment the channel may
 be full: what comes then waits here, our loop goes on, and our workers are asked to wait as well (`Heir.is_holding`).
-One that takes nothing for a while takes nothing ever: it is stopped or stuck. What waits is lost then, all at once, and
-so is what comes later, since clients who are told so can connect anew.
+A new master that takes nothing for a while counts as stopped or stuck for good. What waits is lost then, all at once,
+and so is what comes later: clients whose connections are closed can connect anew.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Heir:
     def __init__(self, loop: Loop, channel: Channel, places: Mapping[int, int], on_room: Callable[[], None]) -> None:
         """Begin with nothing that waits.
 
-        :param places: by the indices of our bound sockets, how the new master calls them.
+        :param places: by the indices of our bound sockets, what the new master calls them.
         :param on_room: called when nothing waits any more.
         """
         self._loop = loop
@@ -79,7 +79,7 @@ class Heir:
             self._send()
 
     def release(self) -> None:
-        """Let it know that nothing more comes. Idempotent."""
+        """Tell it that nothing more comes. Idempotent."""
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None

@@ -67,7 +67,7 @@ class Inheritance:
             sock.set_inheritable(False)  # a worker's programs would keep it open
             self._channel = Channel(sock)
         self._loop: Loop | None = None
-        """What tells of connections that are left to us; None: none are to come, or not yet."""
+        """It watches for connections that are left to us; None: none are to come, or not yet."""
         sockets = [(str(url), int(fd), "".join(name)) for url, fd, *name in told.get("sockets", ())]
         self.places = [(name, Endpoint.parse(url)) for url, _, name in sockets]
         """What the sockets were bound for: the names of listeners, and where they listen."""
@@ -109,8 +109,8 @@ class Inheritance:
     def say_ready(self, loop: Loop, adopt: Callable[[int, int, bytes | None], None]) -> None:
         """Let the old master go.
 
-        :param adopt: given each connection that it leaves to us: the descriptor of the listening socket by which it
-            came in, its own, which `adopt` owns, and what the worker knew that had it, or None.
+        :param adopt: given, for each connection that it leaves to us, the descriptor of the listening socket by which
+            it came in, its own descriptor, which `adopt` owns, and what its worker knew of it, or None.
         """
         channel = self._channel
         if channel is None:

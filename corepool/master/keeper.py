@@ -1,7 +1,7 @@
 """The master's copies of connections that are to outlive a crash of their workers.
 
-Invariant: a berth is free, or belongs to one connection: of a handoff on its way, which owns the descriptor, or of a
-copy that is kept here. Whoever gives up the connection gives up the berth.
+Invariant: a berth is free, or belongs to one connection: that of a handoff on its way, which owns the descriptor, or
+that of a copy kept here. Whoever gives up the connection gives up the berth.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SWEEP_S = 0.1
-"""How often the copies of connections are closed that workers have closed. Their peers know it already."""
+"""How often the copies of connections that workers have closed are closed here. Their peers know it already."""
 
 _RESERVED_DESCRIPTORS = 512
 """What the master needs besides: workers, listeners, connections on their way."""
 
 _MOST_CRASHES = 2
-"""A connection that was busy in so many crashes has done it."""
+"""A connection that was busy in this many crashes has caused them."""
 
 _BYTES_ACKED_AT = 120
 """Of struct tcp_info (linux/tcp.h): tcpi_bytes_acked, u64; Linux 4.1."""
@@ -76,7 +76,7 @@ class Keeper:
     def admit(self, handoff: Handoff) -> Handoff:
         """Give a berth to a connection that has none, if there is one.
 
-        One that was not kept before has counted nothing; what it has sent is found out, to be counted on from there.
+        What a connection that was not kept has sent was not counted: it is found out, and counted on from there.
         """
         record = handoff.frozen
         if record is not None:
@@ -154,7 +154,7 @@ class Keeper:
         return None
 
     def _after_sending(self, berth: int, sent: int | None) -> Status:
-        """Tell whether a reply has left that was about to."""
+        """Tell whether a reply that was about to leave has left."""
         before, length = self._berths.announced(berth)
         if sent is None or sent == before:
             # Where nobody can tell (a UNIX socket), a farewell to one that has got its reply is better than silence
@@ -170,7 +170,7 @@ class Keeper:
 
 
 def _sent_bytes(fd: int) -> int | None:
-    """Count the bytes that were given to a TCP socket since it was accepted; None: it is none, or the kernel is old.
+    """Count the bytes that were given to a TCP socket since it was accepted; None: it is not one, or the kernel is old.
 
     What the peer has acknowledged, and what the send queue holds: tcp_info and SIOCOUTQ, tcp(7).
     """

@@ -27,7 +27,7 @@ class Handoff(NamedTuple):
     peer: object
     """The peer's address as accept(2) gave it; None: nobody has asked for it."""
     frozen: bytes | None = None
-    """What the worker knew that had it before; None: it is new."""
+    """What the worker that had it before knew of it; None: it is new."""
     origin: int = 0
     """The pid of that worker."""
     berth: int = 0

@@ -127,5 +127,5 @@ class Loop:
     def _guarded(self, call: Callable[..., None], *values: int) -> None:
         try:
             call(*values)
-        except Exception:  # noqa: BLE001  # logged; not each time, for what is ready is called again at once
+        except Exception:  # noqa: BLE001  # logged; not each time, since what is ready is called again at once
             self._complaint.exception("unexpected error in the master; it goes on")

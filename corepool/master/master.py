@@ -80,8 +80,8 @@ class Master:
         :param read_again: gives what to reload, taking over what is still wanted of the sockets that are open;
             raises ConfigError, and nothing has changed then.
         :param on_ready: called once, when the first generation of every pool is ready.
-        :param inheritance: what the master before this one has left, if there is one. It serves until `on_ready`:
-            nothing is accepted before, for what this one has would be lost if it came to nothing.
+        :param inheritance: what the master before this one has left, if there is one. That one serves until `on_ready`;
+            nothing is accepted here before, since it would be lost if this one could not start.
         """
         self._name = title
         self._title = Title()
@@ -94,9 +94,9 @@ class Master:
         self._inheritance = inheritance
         bound = sockets_of(configurations) if inheritance.is_upgrade else []
         self._paused = {each.listener.name for each in bound}
-        """Listeners of which nothing is accepted, by name: an operator has paused them, or an old master serves."""
+        """Listeners from which nothing is accepted, by name: an operator has paused them, or an old master serves."""
         self._inherited = {each.socket.fileno(): each.index for each in bound}
-        """The indices of the bound sockets that may be the old master's, by what they are called to it."""
+        """The indices of the bound sockets that may be the old master's, by the descriptors that it knows them by."""
         berths = Berths()
         self._keeper = Keeper(berths, self._loop)
         self._pools = Pools(
@@ -188,7 +188,7 @@ class Master:
             self._service_manager.stopping()
             log.info("pool stopping workers=%d fast=%s", self._pools.workers, fast)
         else:
-            self._inheritance.close()  # it was waited for, to give what comes on to the heir
+            self._inheritance.close()  # it was kept open, to pass on to the heir what comes by it
         for pool in self._pools:
             if fast and not begins:
                 pool.kill()
@@ -235,10 +235,10 @@ class Master:
         return self._pools.named(pool).drain(slot)
 
     def scale(self, workers: int, pool: str | None = None) -> int:
-        """Have so many workers in a pool, within 1..MAX_WORKERS.
+        """Set the number of workers of a pool, within 1..MAX_WORKERS.
 
         :returns: how many there will be.
-        :raises ControlError: there is no such pool, or several and none is named; or nobody has so many workers; or an
+        :raises ControlError: there is no such pool, or several and none is named; the number is out of range; or an
             upgrade is under way.
         """
         self._upgrade.refuse_orders()
@@ -249,12 +249,12 @@ class Master:
     def rebalance(self) -> int:
         """Have idle connections go from workers that hold more than their share to the others, in every pool.
 
-        :returns: how many are asked for.
+        :returns: how many connections are asked for.
         """
         return sum(pool.rebalance() for pool in self._pools.serving.values())
 
     def pause_listener(self, name: str) -> None:
-        """Leave new connections of a listener in the kernel's backlog; those that there are go on.
+        """Leave new connections of a listener in the kernel's backlog; those that are open go on.
 
         :raises ControlError: there is none of that name, or an upgrade is under way.
         """
@@ -276,7 +276,7 @@ class Master:
         log.info("listener resumed name=%s", name)
 
     def set_log_level(self, level: str) -> None:
-        """Write what is as important as `level`, or more: here, in every worker, and in those to come.
+        """Log what is as important as `level`, or more: here, in every worker, and in those to come.
 
         :raises ControlError: there is no such level, or an upgrade is under way.
         """
@@ -362,7 +362,7 @@ class Master:
     # --- what pools tell (worker_pool.Owner)
 
     def on_pool_ready(self, pool: WorkerPool) -> None:
-        """A pool serves: all of them have to, at the start and in a reload."""
+        """Note that a pool serves: all of them have to, at the start and in a reload."""
         if self._reload.brings(pool):
             self._reload.rolled(pool)
         elif not self._was_ready and all(each.is_ready for each in self._pools.serving.values()):
@@ -372,7 +372,7 @@ class Master:
             self._announce()
 
     def _accept_at_last(self) -> None:
-        """Accept what had to be left to the master before this one, but for what an operator has paused."""
+        """Accept what had to be left to the master before this one, except what an operator has paused."""
         if self._inheritance.is_upgrade:
             for name in self._paused - self._inheritance.orders.paused:
                 self._paused.discard(name)
@@ -390,7 +390,7 @@ class Master:
             self.stop(fast=True)
 
     def on_rolled(self, pool: WorkerPool) -> None:
-        """Let the reload know."""
+        """Tell the reload that a pool is ready for it."""
         self._reload.rolled(pool)
 
     def on_roll_failed(self, error: str) -> None:
@@ -431,15 +431,15 @@ class Master:
     def adopt(self, listening_fd: int, fd: int, frozen: bytes | None) -> None:
         """Go on with a connection that the master before us has left.
 
-        :param listening_fd: by which it came in. If that is not ours any more, the connection is lost.
+        :param listening_fd: the socket by which it came in. If that is not ours any more, the connection is lost.
         :param frozen: what its worker knew; None: it has met none.
         """
-        # Not by the descriptor's owner of now: the socket may be the heir's, or gone, and its number another's.
+        # Not by who owns the descriptor now: the socket may be the heir's, or gone, and its number another's.
         self.on_stray(Handoff(fd, self._inherited.get(listening_fd, -1), None, frozen))
 
     @property
     def loop(self) -> Loop:
-        """What turns."""
+        """The loop that everything here runs in."""
         return self._loop
 
     def _on_upgraded(self, pid: int) -> None:

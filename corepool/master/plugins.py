@@ -1,4 +1,4 @@
-"""The plugins of one pool in the master: whose hooks are called, and who has begun and has to hear of its end."""
+"""The plugins of one pool in the master: whose hooks are called, and which have begun and have to hear of their end."""
 
 from __future__ import annotations
 

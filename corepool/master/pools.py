@@ -31,7 +31,7 @@ class Pools:
         self.arriving: dict[str, WorkerPool] = {}
         """Those that the reload under way has brought; they serve when it is done."""
         self._departing: list[WorkerPool] = []
-        """Those that are none of ours any more, until their last worker has left."""
+        """Those that are no longer ours, until their last worker has left."""
         self._past_restarts = self._past_redispatched = 0
 
     def __iter__(self) -> Iterator[WorkerPool]:
@@ -82,18 +82,18 @@ class Pools:
         return sockets_of(pool.serving for pool in self.serving.values())
 
     def dismiss(self, pools: Iterable[WorkerPool], *, fast: bool) -> None:
-        """Stop pools that are none of ours any more."""
+        """Stop pools that are no longer ours."""
         for pool in pools:
             self._departing.append(pool)
             pool.leave(fast=fast)
 
     def dismiss_serving(self) -> None:
-        """Let every pool that serves leave."""
+        """Have every pool that serves leave."""
         pools, self.serving = self.serving, {}
         self.dismiss(pools.values(), fast=False)
 
     def dismiss_arriving(self) -> None:
-        """End what a reload has brought that comes to nothing."""
+        """End what a failed reload has brought."""
         pools, self.arriving = self.arriving, {}
         self.dismiss(pools.values(), fast=True)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from corepool.config.settings import PoolSettings
 
 SAMPLES = 3
-"""So many samples of its memory in a row have to be too high: a single large request is no leak."""
+"""This many samples of its memory in a row have to be too high: a single large request is not a leak."""
 
 
 class Usage(NamedTuple):

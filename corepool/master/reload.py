@@ -95,7 +95,7 @@ class Reload:
                 pool.roll(self.generation, configuration)
 
     def brings(self, pool: WorkerPool) -> bool:
-        """Tell whether a pool is here since this reload."""
+        """Tell whether a pool has come with this reload."""
         return self._pools.arriving.get(pool.name) is pool
 
     def rolled(self, pool: WorkerPool) -> None:
@@ -121,7 +121,7 @@ class Reload:
         self._service_manager.ready(f"{count(self._pools.wanted, 'worker')}; the last reload has failed")
 
     def give_up(self) -> None:
-        """End it, for all pools stop."""
+        """End it, since all pools stop."""
         if self._coming is None:
             return
         self._state, self._error = "failed", "the pool was told to stop"
@@ -168,7 +168,7 @@ class Reload:
         pools.dismiss(leaving, fast=False)
 
     def _abandon(self, coming: dict[str, Configuration]) -> None:
-        """Forget what it has not come to."""
+        """Forget what it would have led to."""
         self._coming = None
         self._pools.dismiss_arriving()
         for pool in self._pools.serving.values():
@@ -178,7 +178,7 @@ class Reload:
 
 
 def _adopt_changed(old: Sequence[BoundSocket], new: Sequence[BoundSocket]) -> None:
-    """Have sockets be what their URLs say now, where these have changed on the same address."""
+    """Make sockets what their URLs say now, where these have changed on the same address."""
     before = {id(bound.socket): bound.transport for bound in old}
     for bound in new:
         if before.get(id(bound.socket), bound.transport) is not bound.transport:

@@ -34,6 +34,6 @@ class Respawns:
         return self._due.get(slot, now) > now
 
     def forget(self) -> None:
-        """Begin anew, for what is forked now is another configuration's."""
+        """Begin anew, since what is forked now is of another configuration."""
         self._backoffs.clear()
         self._due.clear()

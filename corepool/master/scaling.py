@@ -22,10 +22,10 @@ class Scaling:
     def __init__(self, now: float) -> None:
         self._asked_at = now
         self._busy_ns: dict[int, int] = {}
-        """How long each worker had been busy then, by pid."""
+        """How long each worker had been busy when the scaler was last asked, by pid."""
 
     def decide(self, serving: Configuration, workers: Workers, now: float) -> int:
-        """Give the number of workers that there should be: of a pool without a choice, as many as there are.
+        """Give the number of workers that there should be; for a pool without a choice, the present one.
 
         :param now: the moment in seconds.
         """

@@ -21,7 +21,7 @@ HANDLED = {
     signal.SIGWINCH: "nothing but `on_signal`",
     signal.SIGCHLD: "reap orphans, as process 1 of a container; workers are watched by pidfd",
 }
-"""What the master handles, and what each means to it. The reference is made from this."""
+"""What the master handles, and what each means to it. The reference (docs/) is made from this."""
 
 _COUNTED = frozenset({signal.SIGTTIN, signal.SIGTTOU, signal.SIGINT, signal.SIGQUIT})
 
@@ -42,7 +42,7 @@ class Signals:
             self._previous[signum] = signal.signal(signum, _note)
 
     def read(self) -> list[int]:
-        """Give the signals that arrived, in order; each once, but for those of which a second one means more."""
+        """Give the signals that arrived, in order; each once, except those that mean more the second time."""
         try:
             arrived = os.read(self.fd, 4096)
         except BlockingIOError:

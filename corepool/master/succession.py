@@ -42,19 +42,19 @@ class Succession:
         return next(iter(self._waiting), None) if len(self._heirs) < self.surge else None
 
     def started(self, slot: int, pid: int) -> ExitCause:
-        """Take note that an heir has been forked. Why there is one."""
+        """Note that an heir has been forked; gives the reason for it."""
         cause = self._waiting.pop(slot)
         self._heirs[slot] = (pid, cause)
         return cause
 
     def ended(self, slot: int, pid: int) -> ExitCause | None:
-        """Forget the heir `pid` of `slot`: it is ready, or will never be. Why there was one; None: it is none."""
+        """Forget the heir `pid` of `slot`, ready or failed; gives the reason for it, None if it is not an heir."""
         if self._heirs.get(slot, (0,))[0] != pid:
             return None
         return self._heirs.pop(slot)[1]
 
     def drop(self, slot: int) -> ExitCause | None:
-        """Forget a slot that waits: it needs no heir any more, or can't have one. Why it waited."""
+        """Forget a slot that waits, since it needs no heir any more, or can't have one; gives the reason it waited."""
         return self._waiting.pop(slot, None)
 
     def abandon(self, causes: Container[ExitCause]) -> list[int]:

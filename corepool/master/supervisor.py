@@ -37,10 +37,10 @@ _DUMP_S = 1.0
 """How long a hung worker may take to write its stacks before it is killed."""
 
 _OVERTIME_S = 1.0
-"""How long past its own deadline a leaving worker may take: it says that it has drained by then."""
+"""How long past its own deadline a leaving worker may take to say that it has drained."""
 
 _FAST_STOP_S = 2.0
-"""How long a worker may take that was told to stop at once."""
+"""How long a worker that was told to stop at once may take."""
 
 EXIT_UNEXPECTED = 70
 """Exit status of a worker that failed outside of every guard (EX_SOFTWARE of sysexits.h)."""
@@ -138,7 +138,7 @@ class Supervisor:
     def retire(self, entry: WorkerEntry, cause: ExitCause, timeout_s: float, lasting: Iterable[int]) -> None:
         """Have a worker finish what it has begun, within `timeout_s`.
 
-        :param lasting: the sockets whose idle connections it is to hand back, for other workers serve them.
+        :param lasting: the sockets whose idle connections it is to hand back, since other workers serve them.
         """
         if entry.state in (State.STOPPING, State.GONE):
             return
@@ -154,7 +154,7 @@ class Supervisor:
             self._expect_exit(entry, timeout_s + _OVERTIME_S)
 
     def note_leaving(self, entry: WorkerEntry, timeout_s: float) -> None:
-        """Take note that a worker drains; if nobody told it to, it has failed, or somebody sent it a TERM."""
+        """Note that a worker drains; if nobody told it to, it has failed, or somebody sent it a TERM."""
         if entry.state is State.READY:
             if not entry.has_failed:
                 entry.intended = entry.intended or ExitCause.ASKED
@@ -162,7 +162,7 @@ class Supervisor:
         entry.happened(Event.LEFT)
 
     def note_drained(self, entry: WorkerEntry) -> None:
-        """Take note that only a worker's plugins are left to end; one that has to stop at once gets no more time."""
+        """Note that only a worker's plugins are left to end; one that has to stop at once gets no more time."""
         entry.has_drained = True
         if entry.state is State.DRAINING:
             self._expect_exit(entry, entry.configuration.pool.stop_timeout)
@@ -314,7 +314,7 @@ class Supervisor:
             log.warning("worker not answered slot=%s pid=%d reason=%s", entry.name, entry.pid, error)
 
     def listen(self) -> None:
-        """Hear again those who had to wait."""
+        """Hear again the workers that had to wait."""
         unheard, self._unheard = self._unheard, []
         for entry in unheard:
             self._hear(entry)

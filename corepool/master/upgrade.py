@@ -1,6 +1,6 @@
 """Upgrade in place: a new master is executed with the listening sockets, and the old one leaves when it is ready.
 
-The two talk by a channel: the new master says READY when its workers are; if it ends before, the channel does.
+The two talk by a channel: the new master says READY when its workers are; if it ends before, so does the channel.
 So a new version that can't start costs nothing: until then the old master serves as before, and the new one accepts
 nothing. For a short time both accept. Then the old one's workers hand back what is idle, and the new one gets it by the
 channel: the messages are those for workers, but for the number of the socket, which is its place in the list that the
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LAST_S = 2.0
-"""How long a new master may take to end that has closed the channel: only its end does, if it is no other program."""
+"""How long a new master may take to end once it has closed the channel: corepool closes it only by ending, but some
+other program may have been executed."""
 
 
 class Upgrade:
@@ -48,7 +49,7 @@ class Upgrade:
 
         :param on_done: called once a new master serves, with its pid: this one has to leave.
         :param on_failed: called when an upgrade has failed: this one goes on.
-        :param on_room: called when connections had to wait for the new master, and do no longer.
+        :param on_room: called when connections had to wait for the new master, and no longer do.
         """
         self._loop = loop
         self._on_room = on_room
@@ -65,9 +66,9 @@ class Upgrade:
         return self._status
 
     def refuse_orders(self) -> None:
-        """Let nothing be ordered while it is under way: the new master would not know.
+        """Refuse orders while an upgrade is under way: the new master would not know of them.
 
-        :raises ControlError: it is.
+        :raises ControlError: one is.
         """
         if self._successor is not None and self._status["state"] == "running":
             raise ControlError(f"an upgrade is under way (pid {self._successor.pid})")
@@ -89,13 +90,13 @@ class Upgrade:
         log.info("upgrade begins pid=%d", self._successor.pid)
 
     def give_up(self) -> None:
-        """Kill a new master that isn't ready yet, for the pool stops."""
+        """Kill a new master that isn't ready yet, since the pool stops."""
         if self._successor is not None and self._status["state"] == "running":
             self._successor.close()
             self._status["state"], self._status["error"] = "failed", "the pool was told to stop"
 
     def release(self) -> None:
-        """Let the heir know that nothing more comes."""
+        """Tell the heir that nothing more comes."""
         if self.heir is not None:
             self.heir.release()
 
@@ -142,7 +143,7 @@ class Successor:
         sockets = [(each.endpoint.url, each.socket.fileno(), each.listener.name) for each in bound]
         told = {"channel": theirs.fd, "sockets": sockets, "orders": orders.tell()}
         environment = {**os.environ, VARIABLE: json.dumps(told)}
-        environment.pop("WATCHDOG_PID", None)  # it is ours; without it, whoever reads the rest is meant
+        environment.pop("WATCHDOG_PID", None)  # it names us; without it, the rest is for whoever reads it
         fds = [theirs.fd, *(fd for _, fd, _ in sockets)]
         try:
             self._process = subprocess.Popen(_command(), env=environment, pass_fds=fds)  # noqa: S603  # as we were
@@ -167,7 +168,7 @@ class Successor:
         return self._process.pid
 
     def close(self) -> None:
-        """Kill one that isn't ready yet, for the pool stops."""
+        """Kill one that isn't ready yet, since the pool stops."""
         self._forget()
         self.channel.close()
         self._kill()

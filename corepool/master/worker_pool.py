@@ -1,6 +1,6 @@
 """One pool of a master: its workers from fork to exit, and what follows when one boots, leaves or dies.
 
-The master decides what concerns all pools (signals, reload, upgrade, stop), and hears by `Owner` how it goes here.
+The master decides what concerns all pools (signals, reload, upgrade, stop); `Owner` tells it what happens here.
 """
 
 from __future__ import annotations
@@ -57,29 +57,29 @@ _SCALING_INTERVAL_S = 1.0
 _BALANCE_INTERVAL_S = 1.0
 
 _REST_S = 30.0
-"""A connection that was moved stays for so long, unless its worker leaves: nothing goes back and forth."""
+"""A connection that was moved stays this long, unless its worker leaves: nothing goes back and forth."""
 
 _EXPECTED = (ExitCause.STOPPED, ExitCause.SCALED_DOWN, ExitCause.REPLACED, ExitCause.RECYCLED, ExitCause.ASKED)
 """Causes of an exit after which nothing is wrong."""
 
 
 class Owner(Protocol):
-    """Whom a pool tells what concerns the others."""
+    """Who is told by a pool what concerns the others."""
 
     def on_pool_ready(self, pool: WorkerPool) -> None:
-        """Take note that its first generation serves."""
+        """Note that its first generation serves."""
 
     def on_pool_failed(self, pool: WorkerPool, worker: str, report: str) -> None:
-        """Take note that its first generation can't boot: it would fail for ever."""
+        """Note that its first generation can't boot: it would fail for ever."""
 
     def on_rolled(self, pool: WorkerPool) -> None:
-        """Take note that every worker is of the coming generation."""
+        """Note that every worker is of the coming generation."""
 
     def on_roll_failed(self, error: str) -> None:
-        """Take note that a worker of the coming generation can't start; the caller waits for `abandon_roll`."""
+        """Note that a worker of the coming generation can't start; the caller waits for `abandon_roll`."""
 
     def lasting_sockets(self) -> Collection[int]:
-        """List the sockets whose connections are served on, whatever worker leaves."""
+        """List the sockets whose connections go on being served, whichever worker leaves."""
 
     def on_stray(self, handoff: Handoff) -> None:
         """Own a connection that was accepted for a socket which this pool serves no longer."""
@@ -89,7 +89,7 @@ class Owner(Protocol):
         """True while connections that were handed back wait for another master; `WorkerPool.listen` ends that."""
 
     def on_empty(self, pool: WorkerPool) -> None:
-        """Take note that a pool which was told to stop has no worker left."""
+        """Note that a pool which was told to stop has no worker left."""
 
     def status(self) -> PoolStatus:
         """Describe every pool."""
@@ -149,7 +149,7 @@ class WorkerPool:
         self.dispatch.on_full = self.front.pause
         self.dispatch.on_room = self._on_room
         self.dispatch.on_faulty = self._on_faulty
-        # Who has served may have connections to hand back, and nothing else that can't wait for room.
+        # A worker that has served may have connections to hand back, and nothing else that can't wait for room.
         self._supervisor.may_speak = lambda entry: (
             not entry.was_ready or (self.dispatch.can_hold_more and not shared.owner.is_holding)
         )
@@ -161,7 +161,7 @@ class WorkerPool:
         self._generation = generation
         self._is_rolling = False
         self._rolled: set[int] = set()
-        """The slots that have had a worker of the coming configuration which was ready."""
+        """The slots that have had a ready worker of the coming configuration."""
         self._plugins = Plugins()
         self._boot_report: str | None = None
         self._looks: list[Repetition] = []
@@ -212,7 +212,7 @@ class WorkerPool:
             self._shared.owner.on_empty(self)
 
     def leave(self, *, fast: bool) -> None:
-        """Stop, for the configuration has this pool no more; what waits for a worker may be another pool's now."""
+        """Stop, since the configuration has this pool no more; what waits for a worker may be another pool's now."""
         self.dispatch.use(())
         self.dispatch.retry()
         self.stop(ExitCause.REPLACED, fast=fast)
@@ -230,7 +230,7 @@ class WorkerPool:
         self.dispatch.close()
 
     def scale(self, workers: int) -> int:
-        """Have so many workers, within 1..MAX_WORKERS.
+        """Set the number of workers, within 1..MAX_WORKERS.
 
         :returns: how many there will be.
         """
@@ -252,7 +252,7 @@ class WorkerPool:
         return *self.serving.worker_range, self.workers.target
 
     def scale_as_before(self, scaled: Mapping[str, tuple[int, int, int]]) -> None:
-        """Have as many workers as another master's pool of the same name, unless the configuration has changed them.
+        """Have as many workers as another master's pool of this name, unless the configuration now says otherwise.
 
         To be called before `start`.
         """
@@ -306,7 +306,7 @@ class WorkerPool:
         self._supervisor.forward(signum)
 
     def listen(self) -> None:
-        """Hear workers again that had to wait with what they hand back."""
+        """Hear again the workers that had to wait with what they hand back."""
         self._supervisor.listen()
 
     def reap(self, pid: int) -> bool:
@@ -363,7 +363,7 @@ class WorkerPool:
 
     @property
     def left_to_roll(self) -> int:
-        """How many slots have had no worker of the coming configuration yet that was ready."""
+        """How many slots have not had a ready worker of the coming configuration yet."""
         return len({*range(self.workers.target)} - self._rolled)
 
     def commit(self, new: Configuration) -> None:
@@ -375,7 +375,7 @@ class WorkerPool:
             self.scale(new.clamp(self.workers.target))
 
     def abandon_roll(self) -> None:
-        """Keep the workers that there are; those that have begun with what is not to be are replaced once more."""
+        """Keep the workers there are; those that have begun with the abandoned configuration are replaced once more."""
         self._is_rolling = False
         self._succession.surge = self.serving.pool.surge
         for pid in self._succession.abandon({ExitCause.REPLACED}):
@@ -514,10 +514,10 @@ class WorkerPool:
             self._start_heirs()
         elif heir_of is not None:
             self._heir_failed(entry, heir_of, entry.report or _how_it_ended(exit_status))
-        elif not entry.has_failed:  # else that is done
+        elif not entry.has_failed:  # else that was done already
             is_of_roll = not entry.was_ready and entry.configuration is self._coming
             if not is_of_roll and entry.report and entry.report != self._boot_report:
-                # Else it was told: of another worker, or at the last try.
+                # Else it was logged already: for another worker, or at the last try.
                 self._boot_report = entry.report
                 log.error("worker %s could not boot: %s", entry.name, entry.report)
             self._replace(entry)
@@ -611,7 +611,7 @@ class WorkerPool:
         self._loop.call_later(delay_s, self._fill)
 
     def _fill(self) -> None:
-        """Fork what is missing, except where a back-off is under way; some at a time, for others wait meanwhile."""
+        """Fork what is missing, except where a back-off is under way; a few at a time, since others wait meanwhile."""
         if self.is_stopping:
             return
         now = self._loop.time()
@@ -640,7 +640,7 @@ class WorkerPool:
         self._heartbeats_checked_at = now
 
     def _recycle(self) -> None:
-        """Have workers replaced that have served long enough."""
+        """Have workers that have served long enough replaced."""
         now = self._loop.time()
         for entry in self.workers.ready():
             cells = entry.row.cells
@@ -661,7 +661,7 @@ class WorkerPool:
         self._start_heirs()
 
     def _even_out(self) -> None:
-        """Let idle connections go from workers that hold many to those that hold few."""
+        """Have idle connections go from workers that hold many to those that hold few."""
         if not self.is_stopping and not self._is_rolling:
             self._ask_to_move(self._balance.look(self._held()), _REST_S)
 

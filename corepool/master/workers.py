@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 _LEFT = (0, -SIGTERM, -SIGKILL)
-"""How a worker ends that has left on a TERM, or was killed since it took too long."""
+"""Exit codes of a worker that has left on a TERM, or was killed since it took too long."""
 
 
 @dataclass(slots=True, eq=False)
@@ -53,7 +53,7 @@ class WorkerEntry:
     limits: Limits | None = None
     """When it is to be recycled; None until it is ready."""
     kept_until: float = 0.0
-    """It is not recycled before: its last successor could not start."""
+    """It is not recycled before this moment: its last successor could not start."""
     deadline: Timer | None = None
     """When patience with its leaving ends."""
 

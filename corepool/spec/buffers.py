@@ -1,4 +1,4 @@
-"""What a hook gives to `send`, as bytes that nobody changes any more."""
+"""What a hook passes to `send`, as bytes that can no longer change."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 def as_bytes(data: ReadableBuffer) -> bytes:
-    """Copy what is no `bytes`: its owner may change it before it leaves.
+    """Copy what is not `bytes`: its owner may change it before it is sent.
 
-    Not `bytes(data)`, which makes zeros of a number, and bytes of a list.
+    Not `bytes(data)`, which turns a number into zeros, and accepts a list.
 
-    :raises TypeError: it is no buffer.
+    :raises TypeError: it is not a buffer.
     """
     try:
         view = memoryview(data)

@@ -31,7 +31,7 @@ class Connection(Protocol[SessionT]):
     """In the middle of a request: a draining worker waits for it."""
 
     pinned: bool
-    """It will never again be at a point where another worker could go on, as after an upgrade to another protocol."""
+    """No other worker will ever be able to take over from here, as after an upgrade to another protocol."""
 
     @property
     def id(self) -> int:
@@ -63,40 +63,39 @@ class Connection(Protocol[SessionT]):
 
     @property
     def idle_s(self) -> float:
-        """Seconds since something last came or went, in whichever worker; of a new connection, since it began."""
+        """Seconds since anything was last received or sent, in whichever worker; if nothing was, since it began."""
 
     @property
     def bytes_in(self) -> int:
-        """Bytes received until now. Counted where a plugin of the listener has `counts_bytes = True`; 0 elsewhere."""
+        """Bytes received so far. Counted only if a plugin of the listener has `counts_bytes = True`; otherwise 0."""
 
     @property
     def bytes_out(self) -> int:
-        """Bytes sent until now, on the same condition."""
+        """Bytes sent so far, on the same condition."""
 
     @property
     def congested(self) -> bool:
-        """True while more output is buffered than the listener's `output_high_water`, or than `watermarks` said.
+        """True while more output is buffered than `output_high_water` of the listener, or `watermarks`, allows.
 
-        A protocol that makes much output from little input stops making it then, and goes on in
-        `on_writable`.
+        A protocol that makes much output from little input should stop then, and go on in `on_writable`.
         """
 
     def recv(self, limit: int = 65536) -> bytes:
         """Receive what is there.
 
         :param limit: bytes at most.
-        :returns: the bytes; b"" when there are none now, the peer has ended (`eof` tells), or this
-            event's budget of reads is used up (the loop comes back to it after the others).
+        :returns: the bytes; b"" when none are there now, the peer has ended (`eof` tells), or this event's
+            budget of reads is used up (the loop comes back to this connection after the others).
         """
 
     def send(self, data: ReadableBuffer) -> None:
-        """Send `data` after everything sent before. Leaves at the end of the hook, in one piece.
+        """Send `data` after everything sent before. All that a hook sends leaves at its end, in one piece.
 
-        Does nothing on a closed connection. When the peer doesn't take it, it is buffered, and above the
-        listener's `output_high_water` the connection is not read until half of that was taken;
+        Does nothing on a closed connection. What the peer doesn't take is buffered. Above the listener's
+        `output_high_water` the connection is not read until the buffer has fallen to half of that;
         above `output_limit` the connection is aborted.
 
-        :raises TypeError: `data` is no bytes-like object: text has to be encoded.
+        :raises TypeError: `data` is not a bytes-like object; text has to be encoded.
         """
 
     def sendfile(self, file: FileDescriptorLike, offset: int, count: int) -> None:
@@ -107,16 +106,16 @@ class Connection(Protocol[SessionT]):
         """
 
     def send_eof(self) -> None:
-        """Send what is buffered, then end this side; the peer's may go on. Nothing may be sent after it.
+        """Send what is buffered, then end this side; the peer may go on sending. Nothing may be sent after it.
 
-        It is the protocol's to close the connection later, when the peer has ended its side, too.
+        The protocol has to close the connection later, when the peer has ended its side, too.
         """
 
     def watermarks(self, high: int, low: int) -> None:
-        """Set marks of this connection's own instead of the listener's `output_high_water`.
+        """Give this connection its own marks, in place of the listener's `output_high_water`.
 
         :param high: bytes of output above which it is `congested`; 0: while any is buffered.
-        :param low: bytes at or below which `on_writable` comes after that.
+        :param low: bytes at or below which `on_writable` is called after that.
         :raises ValueError: not 0 <= low <= high.
         """
 
@@ -139,4 +138,4 @@ class Connection(Protocol[SessionT]):
         """Undo `pause`."""
 
     def deadline(self, seconds: float | None) -> None:
-        """Ask for `on_timeout(conn, "read")` in `seconds` from now, replacing the last one; None asks for none."""
+        """Ask for `on_timeout(conn, "read")` in `seconds`, in place of any earlier deadline; None: no deadline."""

@@ -16,7 +16,7 @@ class WorkerView:
 
     slot         stable place of the worker, 0..n-1
     pid          its process
-    connections  connections that it holds, those still on their way to it included
+    connections  connections that it holds, including those still on their way to it
     in_flight    connections on their way to it that it has not taken yet
     handed_over  connections given to it since it started
     lag_s        how late its loop last was, in seconds
@@ -47,8 +47,8 @@ class Dispatcher(ABC):
     """A dispatch strategy. One instance per listener, in the master, called by one thread.
 
     A class that sets `worker_accepts` asks the workers to accept by themselves: the master then
-    neither accepts on that listener nor calls `pick`. One that clears `rebalances` has reasons of its own for who
-    gets which connection: idle ones then don't move from workers that hold many to those that hold few.
+    neither accepts on that listener nor calls `pick`. A class that clears `rebalances` has its own reasons for placing
+    a connection: idle ones then don't move from workers that hold many to workers that hold few.
     """
 
     api_version: ClassVar[int] = 1

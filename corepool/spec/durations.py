@@ -15,7 +15,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", re.ASCII)
 def parse_duration(value: object) -> float:
     """Turn a written duration into seconds.
 
-    :raises ValueError: when it is not of one of the accepted forms.
+    :raises ValueError: it has none of the accepted forms.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
@@ -42,7 +42,7 @@ Duration = Annotated[
     Field(gt=0, allow_inf_nan=False),
     _as_written,
 ]
-"""Seconds, of which there are some: the type of an option."""
+"""Seconds, more than 0: the type of an option."""
 
 DurationOrOff = Annotated[
     float,

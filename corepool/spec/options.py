@@ -4,22 +4,22 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Options(BaseModel):
-    """Options of a plugin: one field a key, unknown keys refused, frozen after validation.
+    """Options of a plugin: one field per key, unknown keys refused, frozen after validation.
 
-    A plugin class that carries an `Options` class attribute derived from this is called with an
-    instance of it; a plugin class without one is called with nothing and takes no options.
+    A plugin class that has a subclass of this as its class attribute `Options` is called with an
+    instance of that; a plugin class without one is called with nothing and takes no options.
 
-    Values of a file are taken strictly: "8" is no number. Text from a flag, `-o threads=8`, or from the query of a URL
-    becomes what the field wants, a list of one where it wants a list.
+    Values from a file are taken strictly: "8" is not a number. Text from a flag, `-o threads=8`, or from the query of a
+    URL is converted to the type of the field; if that is a list, to a list of one.
 
-    `Duration` and `Size` are types for fields that may be written "30s" and "64MiB", as those of the core; the values
-    are seconds and bytes. With `DurationOrOff` and `SizeOrOff` 0 is allowed.
+    `Duration` and `Size` are types for fields that may be written "30s" and "64MiB", like those of the core; the values
+    are seconds and bytes. `DurationOrOff` and `SizeOrOff` also allow 0.
 
-    What a validator raises as ValueError is a mistake of the configuration, told by `corepool check` with its place.
-    The value of a field that is a SecretStr or SecretBytes of pydantic's is told nowhere: `corepool check`, `corepool
-    config` and mistakes have asterisks for it, or nothing. (A transport's options stand in a URL, which is shown: it
-    takes a secret from a file.) Plugins whose options are equal to those before a reload are kept, so a validator that
-    reads a file sees to it that what it has read is part of them.
+    A ValueError from a validator is a mistake in the configuration, which `corepool check` reports with its place.
+    The value of a field of pydantic's SecretStr or SecretBytes is never shown: `corepool check`, `corepool config` and
+    mistakes print asterisks for it, or nothing. (A transport's options are in a URL, which is shown: it takes a secret
+    from a file.) A reload keeps plugins whose options are equal to those before, so a validator that reads a file must
+    make what it has read part of them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)

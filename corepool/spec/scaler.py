@@ -16,16 +16,16 @@ class PoolLoad(NamedTuple):
     """How many take connections."""
 
     busyness: float
-    """The part of its time in which a worker did something, from 0 to 1: the mean of those that are ready."""
+    """The share of its time in which a worker was doing something, from 0 to 1: the mean of those that are ready."""
 
     connections: int
     """Connections that are open."""
 
     min_workers: int
-    """Fewer than this are never had, whatever is decided."""
+    """There are never fewer than this, whatever is decided."""
 
     max_workers: int
-    """More than this are never had."""
+    """There are never more than this."""
 
     elapsed_s: float
     """Seconds since the last time."""

@@ -14,7 +14,7 @@ _SIZE = re.compile(r"(\d{1,18})\s*(KiB|MiB|GiB|)", re.ASCII)
 def parse_size(value: object) -> int:
     """Turn a written size into bytes.
 
-    :raises ValueError: when it is not of one of the accepted forms.
+    :raises ValueError: it has none of the accepted forms.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return value
@@ -25,7 +25,7 @@ def parse_size(value: object) -> int:
 
 
 def format_size(size: int) -> str | int:
-    """Write a size so that `parse_size` gives the same number back: in the largest unit that leaves no rest."""
+    """Write a size so that `parse_size` gives the same number back: in the largest unit that leaves no remainder."""
     unit = next((unit for unit, factor in reversed(_UNITS.items()) if size and size % factor == 0), "")
     return f"{size // _UNITS[unit]}{unit}" if unit else size
 
@@ -33,7 +33,7 @@ def format_size(size: int) -> str | int:
 _as_written = PlainSerializer(format_size, when_used="json")
 
 Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int), Field(ge=1), _as_written]
-"""Bytes, of which there are some: the type of an option. `Annotated[Size, Field(ge=4096)]` has a bound of its own."""
+"""Bytes, at least 1: the type of an option. `Annotated[Size, Field(ge=4096)]` sets a higher minimum."""
 
 SizeOrOff = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int), Field(ge=0), _as_written]
 """Bytes; 0 is allowed, for never or none."""

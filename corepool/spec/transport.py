@@ -33,10 +33,10 @@ class ByteStream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileRights:
-    """Whose a socket file is, as [process] says.
+    """Owner and permissions of socket files, as [process] says.
 
-    `uid` and `gid` are for chown(2): -1 leaves what is. `umask` is None where none was configured: then what is made
-    is for its owner alone, whatever umask the pool happened to be started with.
+    `uid` and `gid` are for chown(2): -1 changes nothing. `umask` is None where none was configured: then files are
+    made for their owner alone, whatever umask the pool happened to be started with.
     """
 
     uid: int = -1
@@ -64,7 +64,7 @@ class Endpoint:
     def parse(cls, url: str) -> Endpoint:
         """Take `url` apart.
 
-        :raises ValueError: with a reason in words, when it is no URL of the form scheme://...
+        :raises ValueError: it is not a URL of the form scheme://...; says why in words.
         """
         parts = urlsplit(url)
         if not parts.scheme or ":" not in url:
@@ -88,8 +88,8 @@ class Transport(ABC):
     api_version: ClassVar[int] = 1
 
     wraps: ClassVar[bool] = False
-    """It has a `wrap` of its own, whose streams keep something in the worker, such as keys of TLS. Then connections
-    can't move to another worker (docs/moving.md), nor outlive the crash of theirs (`keep_on_crash`)."""
+    """It has its own `wrap`, whose streams keep state in the worker, such as TLS keys. Then connections can't move to
+    another worker (docs/moving.md), nor outlive a crash of their worker (`keep_on_crash`)."""
 
     @abstractmethod
     def check(self, endpoint: Endpoint) -> None:
@@ -120,7 +120,7 @@ class Transport(ABC):
         """Turn what accept(2), getpeername(2) or getsockname(2) gave into an `Address`."""
 
     def wrap(self, sock: socket.socket) -> ByteStream:
-        """Make an accepted socket ready to be spoken over. Called only where `wraps` is True.
+        """Turn an accepted socket into the stream to speak over. Called only where `wraps` is True.
 
         Runs in: worker, once per connection, before its first hook. Must not block.
         Ownership: the stream owns `sock`; if this raises OSError the caller closes `sock`.
@@ -128,7 +128,7 @@ class Transport(ABC):
         return sock
 
     def relisten(self, listening: socket.socket, backlog: int) -> None:
-        """Go on listening on a socket that has been listening already: after a reload or an upgrade.
+        """Go on listening on a socket that is listening already: after a reload or an upgrade.
 
         Runs in: master.
         :raises OSError: as the system said.
@@ -136,20 +136,20 @@ class Transport(ABC):
         listening.listen(backlog)
 
     def takes_over(self, endpoint: Endpoint, before: Endpoint) -> bool:  # noqa: ARG002
-        """Tell whether a socket that was bound for `before` serves `endpoint`: the same address, but another ?query.
+        """Tell whether a socket that was bound for `before` can serve `endpoint`: the same address, but another ?query.
 
-        If not, `listen` is tried, which a socket on the same address mostly hinders: then the pool has to be started
-        anew. If so, `adopt` is called once the new configuration takes effect. Runs in: master, at a reload or an
+        If so, `adopt` is called once the new configuration takes effect. If not, `listen` is tried, which usually fails
+        while another socket has the address: then the pool has to be restarted. Runs in: master, at a reload or an
         upgrade.
         """
         return False
 
     def adopt(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: B027  # few have anything to note
-        """Take note that a socket which another master or another instance had bound is this one's from now on.
+        """Take over a socket that another master or another instance has bound.
 
-        Whatever `listen` would have remembered for `close`, such as a file to remove, or would have done to it. Until
-        then `close` must leave that alone: the other still serves. Runs in: the master, after an upgrade has succeeded,
-        or a reload with another ?query (`takes_over`).
+        Do to it what `listen` would have done, and remember for `close` what it would have remembered, such as a file
+        to remove. Until then `close` must leave that alone: the other still serves. Runs in: the master, after an
+        upgrade has succeeded, or a reload with another ?query (`takes_over`).
         """
 
     def close(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: ARG002

@@ -1,4 +1,4 @@
-"""Facts that hooks are given: small values without behaviour that reaches into the pool."""
+"""Facts that hooks are given: small values, whose methods never reach into the pool."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ class ExitCause(StrEnum):
 class PoolInfo:
     """The pool, for hooks in the master.
 
-    `workers_uid` and `workers_gid` are whom the files have to belong to that a hook makes for workers: as chown(2)
-    takes them, -1 where workers run as the master does. `name` is what status calls it.
+    `workers_uid` and `workers_gid` have to own the files that a hook makes for workers: as chown(2) takes them, -1
+    where workers run as the master does. `name` is what status calls it.
     """
 
     pid: int
@@ -86,7 +86,7 @@ class WorkerInfo:
 
 
 class WorkerLoad(NamedTuple):
-    """What a worker process has at the moment, and has had since it started."""
+    """What a worker process has to do now, and has done since it started."""
 
     slot: int
     pid: int
@@ -98,7 +98,7 @@ class WorkerLoad(NamedTuple):
 
 @dataclass(slots=True)
 class ThreadGauge:
-    """How busy the threads of a plugin are; it writes, in the loop's thread, and status shows it a second later."""
+    """How busy a plugin's threads are. The plugin sets it, in the loop's thread; status shows it a second later."""
 
     most: int
     busy: int = 0

@@ -15,9 +15,8 @@ class Worker(Protocol):
     """A worker process, as `on_worker_start` and `on_worker_stop` see it."""
 
     requests: int
-    """Requests, as protocols count them that have `counts_requests = True` on their class: they add to it, in the
-    loop's thread. For the others each event that brings data counts as one. `status`, metrics and `recycle_requests`
-    go by the sum.
+    """Requests served. A protocol with `counts_requests = True` on its class adds its own, in the loop's thread; for
+    any other, each event that brings data counts as one. `status`, metrics and `recycle_requests` go by the sum.
     """
 
     @property
@@ -42,7 +41,7 @@ class Worker(Protocol):
 
     @property
     def boot_timeout(self) -> float:
-        """Seconds that it has to get ready, `on_worker_start` of all plugins included, before it is taken for hung."""
+        """Seconds that it has to get ready, including `on_worker_start` of all plugins, before it counts as hung."""
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -56,32 +55,32 @@ class Worker(Protocol):
         """Read the load of every worker of the pool from the scoreboard, this one's included; by slot."""
 
     async def status(self) -> Mapping[str, object]:
-        """Ask the master how all its pools are: what `corepool status --json` prints.
+        """Ask the master for the status of all its pools: what `corepool status --json` prints.
 
-        A master that is stopped or very busy answers late or never: give it a timeout.
+        A master that is stopped or very busy answers late or never: give the call a timeout.
 
         :raises OSError: the master does not read its messages.
         """
 
     def gauge_threads(self, most: int) -> ThreadGauge:
-        """Give a gauge to a plugin that serves connections in at most so many threads, for status and metrics."""
+        """Make a gauge, for status and metrics, for a plugin that serves connections in at most `most` threads."""
 
     def last_words_s(self) -> float:
-        """Give the seconds that `on_worker_stop` may still wait for what cleans up: of a half, which all plugins share.
+        """Give the seconds that `on_worker_stop` may still wait for handlers to clean up.
 
-        That half second is for handlers that clean up; what a plugin does by itself there has `stop_timeout`.
+        All plugins share half a second for that; what a plugin does there itself has `stop_timeout`.
         """
 
     def fail(self, error: BaseException) -> None:
-        """Say that this worker is of no use any more: what a plugin needs, or has started, has failed.
+        """Say that this worker is of no use any more: something that a plugin needs, or has started, has failed.
 
         The error is logged with its traceback. The worker takes no more connections, drains, and exits with status 70:
-        a crash, after which another takes its place, later and later if that goes on. From the loop's thread.
+        a crash, after which another takes its place, with growing back-off if it recurs. From the loop's thread.
         """
 
     def at_batch_end(self, call: Callable[[], None]) -> None:
-        """Call once, when every connection that was ready has had its turn.
+        """Have `call` called once, when every connection that was ready has had its turn.
 
-        What `call` sends on connections leaves right after it. So a plugin can do for a whole batch what is
-        dear for one request: commit a transaction, say, and only then answer. An exception is logged.
+        What it sends on connections leaves right after it. So a plugin can do once for a whole batch what would
+        cost too much for each request: commit a transaction, say, and only then answer. An exception is logged.
         """

@@ -32,7 +32,7 @@ _PIECE = 65_536
 
 
 class Stream:
-    """What `handle` reads and writes. Reading is as asyncio.StreamReader's, errors included; one task reads."""
+    """What `handle` reads and writes. Reads are those of asyncio.StreamReader, errors included; only one task reads."""
 
     __slots__ = (
         "_conn",
@@ -49,8 +49,8 @@ class Stream:
     )
 
     write: Callable[[ReadableBuffer], None]
-    """Send after everything that was written before. Never waits: that is what `drain` is for. After a closed
-    connection nothing happens; `drain` tells."""
+    """Send after everything that was written before. Never waits: that is what `drain` is for. Does nothing on a
+    closed connection; `drain` tells."""
 
     def __init__(self, conn: Connection[Stream], loop: asyncio.AbstractEventLoop, limit: int) -> None:
         """Wrap a connection.
@@ -79,7 +79,7 @@ class Stream:
 
     @property
     def local(self) -> Address:
-        """The address that it has connected to."""
+        """The address that the client connected to."""
         return self._conn.local
 
     @property
@@ -90,8 +90,8 @@ class Stream:
     async def read(self, n: int = -1, *, begun: bool = False) -> bytes:
         """Read `n` bytes at most, at least one; b"" at the end. -1: everything until the end.
 
-        :param begun: the handler has a piece already of what it waits for; a worker that leaves then waits, too.
-        :raises ConnectionResetError: the connection is broken; so do all the others.
+        :param begun: the handler already has a part of what it waits for: a worker that leaves then waits, too.
+        :raises ConnectionResetError: the connection is broken; all reads raise this.
         """
         if n < 0:
             pieces: list[bytes] = []
@@ -109,10 +109,10 @@ class Stream:
         return taken
 
     async def readline(self, *, begun: bool = False) -> bytes:
-        """Read a line with its line break; what there is at the end, and then b"".
+        """Read a line with its line break; at the end what is left, and then b"".
 
         :param begun: as for `read`.
-        :raises ValueError: it is longer than the limit; what has come of it is dropped.
+        :raises ValueError: it is longer than the limit; what has arrived of it is dropped.
         """
         take_line = self._inbox.take_line
         while (taken := take_line()) is None:
@@ -122,7 +122,7 @@ class Stream:
     async def readexactly(self, n: int, *, begun: bool = False) -> bytes:
         """Read `n` bytes.
 
-        :param begun: as for `read`: of the body of a message whose header was read, say.
+        :param begun: as for `read`: for the body of a message whose header was read, say.
         :raises asyncio.IncompleteReadError: the peer has ended before.
         """
         if n < 0:
@@ -132,7 +132,7 @@ class Stream:
         left = n
         try:
             while left > len(inbox.data) and not inbox.is_ended:
-                if inbox.full:  # of what was asked for no more than that waits here
+                if inbox.full:  # no more than that waits here of what was asked for
                     pieces.append(inbox.take(left))
                     left -= len(pieces[-1])
                 await self._arrival(begun=begun or left < n)
@@ -207,14 +207,14 @@ class Stream:
         self._conn.abort()
 
     def deadline(self, seconds: float | None) -> Deadline:
-        """Limit the time of a block: `async with stream.deadline(5): ...` raises TimeoutError when it is over."""
+        """Limit the time of a block: `async with stream.deadline(5): ...` raises TimeoutError when that is over."""
         return Deadline(seconds)
 
     @contextmanager
     def busy(self) -> Iterator[None]:
         """Have a worker that leaves wait for a block: `with stream.busy(): ...`.
 
-        For handlers that read in one task and answer in others: one that waits for input seems to have nothing to do.
+        For handlers that read in one task and answer in others: while it waits for input, such a handler seems idle.
         """
         self._held += 1
         self._conn.busy = True
@@ -230,7 +230,7 @@ class Stream:
     def feed(self) -> None:
         """Take what has arrived."""
         conn, inbox = self._conn, self._inbox
-        if self._is_paused:  # and resumed by an extension, which had paused it, too
+        if self._is_paused:  # an extension that had paused it, too, has resumed it
             conn.pause()
             return
         data = conn.recv()
@@ -253,7 +253,7 @@ class Stream:
             drained.set_result(None)
 
     def lost(self, reason: CloseReason) -> None:
-        """Let reads and writes know that the connection is gone."""
+        """Tell reads and writes that the connection is gone."""
         error = self._error = GoneError(f"the connection is gone: {reason}")
         if is_end(reason, busy=self._conn.busy):
             self._inbox.is_ended = True
@@ -264,7 +264,7 @@ class Stream:
             drained.exception()  # it may be that nobody waits any more
 
     def forget_input(self) -> None:
-        """Nobody reads any more."""
+        """Drop the input, now and later: nobody reads any more."""
         self._inbox.forget()
         if self._is_paused:
             self._conn.resume()  # or a peer that hangs up before it has taken everything would not be noticed
@@ -340,10 +340,10 @@ class StreamProtocol(ABC):
     async def handle(self, stream: Stream) -> None:
         """Serve one connection, which is closed when this returns.
 
-        Runs in: worker, as a Task of its own. Cancelled, with the reason as its message, when the drain of the worker
-        is over; one that waits for input then finds the end of the stream instead.
-        If it raises: what a peer leads to that has gone, that sends a line of more than `input_limit`, or that lets a
-        `stream.deadline` pass, ends the connection quietly; anything else is logged with its traceback, and the
+        Runs in: worker, as a Task of its own. When the worker's drain is over it is cancelled, with the reason as the
+        message; if it waits for input it finds the end of the stream instead.
+        If it raises: an error caused by the peer (it is gone, has sent a line longer than `input_limit`, or has let a
+        `stream.deadline` pass) ends the connection quietly; anything else is logged with its traceback, and the
         connection aborted.
         """
 
@@ -356,7 +356,7 @@ class StreamProtocol(ABC):
 
     @hookimpl
     def on_worker_stop(self) -> None:
-        """End: handlers that have heard of it may still say their last words."""
+        """End; handlers that have noticed may still say their last words."""
         tasks = list(self._tasks.values())
         if not tasks:
             return
@@ -405,7 +405,7 @@ class StreamProtocol(ABC):
         except BaseException as error:  # SystemExit and KeyboardInterrupt would end the worker
             if isinstance(error, asyncio.CancelledError) and task.cancelling():
                 conn.abort()
-                raise  # if nobody has cancelled it, what it waited for was cancelled, and is a failure as any other
+                raise  # if nobody has cancelled it, what it waited for was cancelled: a failure like any other
             if is_the_peers_doing(error):
                 log.debug("connection ended listener=%s conn=%d: %r", listener, number, error)
                 conn.close()

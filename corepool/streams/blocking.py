@@ -1,7 +1,7 @@
 """A protocol in threads: `handle` runs once for each connection, and may block as it likes.
 
-The half-synchronous half of the pattern: the loop receives and sends for all connections, and threads work with what
-it has received. Both directions are bounded: a handler that is slow makes its client wait, and a client that is slow
+The pattern is half-sync/half-async: the loop receives and sends for all connections, and threads work with what it
+has received. Both directions are bounded: a handler that is slow makes its client wait, and a client that is slow
 makes the handler wait. A connection has its thread until `handle` returns; those beyond the number of threads wait for
 one, with what they have sent.
 """
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class BlockingOptions(Options):
-    """What every protocol in threads can be told; derive from it to add more."""
+    """The options of every protocol in threads; derive from it to add more."""
 
     threads: Annotated[int, Field(ge=1, le=1000)] = 16
     """Connections that are served at once, in each worker; more wait for a thread."""
@@ -42,12 +42,12 @@ class BlockingProtocol(ABC):
     Options: ClassVar[type[BlockingOptions]] = BlockingOptions
 
     input_limit: ClassVar[int] = 65_536
-    """Bytes of a line at most, and that wait in each direction before whoever makes them waits as well; of input twice
-    as many."""
+    """Bytes of a line at most; and bytes that may wait in each direction (of input, twice as many) before whoever makes
+    more has to wait."""
 
     answers: ClassVar[bool] = False
-    """Everything that comes is answered, so that a connection that has taken input and sent nothing since is in the
-    midst of something: a worker that leaves waits for it. Without, only what `begun=True` says, and half a line."""
+    """Everything that comes is answered: a connection that has taken input and sent nothing since is in the middle of
+    something, and a worker that leaves waits for it. If False, it waits for half a line, and after `begun=True`."""
 
     def __init_subclass__(cls) -> None:
         """Refuse a `handle` that could never run, when it is written rather than when somebody connects."""
@@ -62,10 +62,10 @@ class BlockingProtocol(ABC):
         """Serve one connection, which is closed when this returns.
 
         Runs in: worker, in one of its threads. When the connection is gone, or the drain of the worker is over, reads
-        find the end or raise ConnectionError, and writes raise BrokenPipeError. What it does then, the worker waits
-        for half a second at its end; a thread that does not heed it keeps no worker from ending.
-        If it raises: what a peer leads to that has gone, that sends a line of more than `input_limit`, or that lets the
-        stream's time-out pass, ends the connection quietly; anything else is logged with its traceback, and the
+        find the end or raise ConnectionError, and writes raise BrokenPipeError. At its end the worker gives handlers
+        half a second to react to that; a thread that ignores it doesn't keep the worker from ending.
+        If it raises: an error caused by the peer (it is gone, has sent a line longer than `input_limit`, or has let the
+        stream's time-out pass) ends the connection quietly; anything else is logged with its traceback, and the
         connection aborted.
         """
 
@@ -78,7 +78,7 @@ class BlockingProtocol(ABC):
 
     @hookimpl
     def on_worker_stop(self) -> None:
-        """End: handlers that have heard of it may still say their last words."""
+        """End; handlers that have noticed may still say their last words."""
         left = self._threads.stop(self._last_words_s())
         if left:
             log.warning("%d threads of %s go on; they end with the worker", left, type(self).__name__)

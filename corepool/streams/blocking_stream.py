@@ -36,9 +36,9 @@ class BlockingStream:
     def __init__(self, conn: Connection[BlockingStream], mailbox: Mailbox, limit: int, *, answers: bool) -> None:
         """Wrap a connection.
 
-        :param limit: bytes that wait for the other side, in each direction, before whoever makes them has to wait; of
-            input twice as many. And the bytes of a line at most.
-        :param answers: input that was taken, and nothing sent since, is something that was begun.
+        :param limit: bytes of a line at most; and bytes that may wait in each direction (of input, twice as many)
+            before whoever makes more has to wait.
+        :param answers: input that was taken, with nothing sent since, counts as something begun.
         """
         self._conn = conn
         self._mailbox = mailbox
@@ -61,11 +61,12 @@ class BlockingStream:
         """It has taken input since its last output, and `answers`."""
         self._gone: CloseReason | None = None
         self._timeout_s: float | None = None
-        # Now: the kernel forgets the peer of a connection that was reset, and a thread could ask about another's.
+        # Asked now: the kernel forgets the peer of a connection that was reset, and by the time that a thread asked,
+        # the descriptor could be another connection's.
         self.peer: Address = conn.peer
         """The client's address."""
         self.local: Address = conn.local
-        """The address that it has connected to."""
+        """The address that the client connected to."""
         self.listener = conn.listener
         """The name of the listener that it came in by."""
         self.draining = False
@@ -76,7 +77,7 @@ class BlockingStream:
     @property
     def rfile(self) -> ReadFile:
         """A file for read(n), readline() and iteration over lines. Closing it closes nothing else."""
-        return ReadFile(self)  # made anew: kept here, it would be a cycle, and each connection the collector's business
+        return ReadFile(self)  # made anew: kept, it would form a cycle, and every connection need the collector
 
     @property
     def wfile(self) -> WriteFile:
@@ -95,26 +96,26 @@ class BlockingStream:
         self._timeout_s = seconds
 
     def gettimeout(self) -> float | None:
-        """Give that."""
+        """Give the seconds that `settimeout` has set."""
         return self._timeout_s
 
     def recv(self, limit: int, *, begun: bool = False) -> bytes:
         """Wait for input.
 
-        :param begun: the handler has a piece already of what it waits for; a worker that leaves then waits, too.
+        :param begun: the handler already has a part of what it waits for: a worker that leaves then waits, too.
         :returns: `limit` bytes at most; b"" at the end.
-        :raises ConnectionResetError: the connection is broken; so do all that read.
-        :raises TimeoutError: nothing came in time; so do all that read.
+        :raises ConnectionResetError: the connection is broken; all reads raise this.
+        :raises TimeoutError: nothing came in time; all reads raise this.
         """
         if limit < 0:
             raise ValueError(f"recv: expected 0 bytes or more; got {limit}")
         return self.take(lambda inbox: inbox.take_some(limit), begun=begun) if limit else b""
 
     def readline(self, *, begun: bool = False) -> bytes:
-        """Read a line with its line break; what there is at the end, and then b"".
+        """Read a line with its line break; at the end what is left, and then b"".
 
         :param begun: as for `recv`.
-        :raises ValueError: it is longer than the limit; what has come of it is dropped.
+        :raises ValueError: it is longer than the limit; what has arrived of it is dropped.
         """
         return self.take(Inbox.take_line, begun=begun)
 
@@ -124,7 +125,7 @@ class BlockingStream:
     def readexactly(self, n: int, *, begun: bool = False) -> bytes:
         """Read `n` bytes.
 
-        :param begun: as for `recv`: of the body of a message whose header was read, say.
+        :param begun: as for `recv`: for the body of a message whose header was read, say.
         :raises asyncio.IncompleteReadError: the peer has ended before.
         """
         if n < 0:
@@ -162,7 +163,7 @@ class BlockingStream:
             return taken
 
     def gather(self, size: int, *, line: bool = False, begun: bool = False) -> bytes:
-        """Take `size` bytes, or a line of so many at most; less only at the end.
+        """Take `size` bytes, or a line of that many at most; fewer only at the end.
 
         :raises OSError: as `recv`; what came before it is there for the next read.
         """
@@ -235,7 +236,7 @@ class BlockingStream:
         seen = len(inbox.data)
         # Between two requests: a worker that leaves need not wait for this connection.
         self._is_idle = not (begun or seen or self._owes)
-        # What it has said may wait here for the loop, which takes note when it has left: see `send`.
+        # Its output may still wait here for the loop, which notes when it has left: see `send`.
         self._conn.busy = not self._is_idle or self._outbox_size > 0
         try:
             while len(inbox.data) == seen and not inbox.is_ended and self._gone is None:
@@ -266,9 +267,9 @@ class BlockingStream:
     # --- what the protocol calls, in the thread
 
     def begin(self) -> bool:
-        """Take note that there is a thread for it.
+        """Note that it has a thread now.
 
-        :returns: False if nothing is to be done: the client has gone without a word meanwhile, or the worker has cut
+        :returns: False if there is nothing to do: the client has gone without a word meanwhile, or the worker has cut
             the connection, so that nobody would hear an answer.
         """
         with self._lock:
@@ -278,7 +279,7 @@ class BlockingStream:
             return True
 
     def is_cut(self) -> bool:
-        """Tell whether the end that reads find is none of the peer's."""
+        """Tell whether the end that reads find is not the peer's doing."""
         return self._gone in CUT_BY_WORKER
 
     # --- what the protocol calls, in the loop
@@ -287,7 +288,7 @@ class BlockingStream:
         """Take what has arrived."""
         conn, inbox = self._conn, self._inbox
         with self._lock:
-            if self._is_paused:  # and resumed by an extension, which had paused it, too
+            if self._is_paused:  # an extension that had paused it, too, has resumed it
                 conn.pause()
                 return
         data = conn.recv()
@@ -343,7 +344,7 @@ class BlockingStream:
 
 
 class ReadFile(io.BufferedIOBase):
-    """What arrives, as a binary file. It keeps nothing back: the stream knows what was not read."""
+    """What arrives, as a binary file. It buffers nothing: what was not read stays in the stream."""
 
     def __init__(self, stream: BlockingStream, longest: int | None = None) -> None:
         """Read from `stream`.
@@ -359,8 +360,8 @@ class ReadFile(io.BufferedIOBase):
     def read(self, size: int | None = -1, /) -> bytes:
         """Read `size` bytes, fewer only at the end; -1: to the end.
 
-        :raises ConnectionResetError: they have not come, and it was the worker that has ended the connection: what is
-            cut short so must not be taken for complete.
+        :raises ConnectionResetError: the worker has ended the connection before they came: what is cut short by that
+            must not be taken for complete.
         """
         stream = self._stream
         if size is None or size < 0:
@@ -383,7 +384,7 @@ class ReadFile(io.BufferedIOBase):
         return _put(self.read1(memoryview(buffer).nbytes), buffer)
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        """Read a line with its line break, at most `size` bytes of it; what there is at the end, and then b"".
+        """Read a line with its line break, at most `size` bytes of it; at the end what is left, and then b"".
 
         :raises ValueError: no `size` is given, and it is longer than the limit.
         """

@@ -1,7 +1,7 @@
 """What streams raise: the errors of asyncio and of sockets, marked as a peer's doing.
 
-The mark tells them from those of a handler's own peers: a database raises the same ConnectionError, TimeoutError and
-IncompleteReadError as its client.
+The mark tells them from errors of servers that the handler itself talks to: a database connection raises the same
+ConnectionError, TimeoutError and IncompleteReadError as the client's.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from asyncio import IncompleteReadError, LimitOverrunError
 
 
 class PeersDoing:
-    """What ends a connection quietly: a peer that is gone, slow or wrong, and no mistake of the handler's author."""
+    """What ends a connection quietly: a peer that is gone, slow or wrong, not a mistake of the handler's author."""
 
 
 class TooLongError(LimitOverrunError, ValueError, PeersDoing):
     """A peer's line, or what it has sent before a separator, is longer than the limit.
 
-    Both of what asyncio.StreamReader raises: ValueError by readline, LimitOverrunError by readuntil.
+    It is both errors that asyncio.StreamReader raises: ValueError in readline, LimitOverrunError in readuntil.
     """
 
 
@@ -25,7 +25,7 @@ class EndedError(IncompleteReadError, PeersDoing):
 
 
 class GoneError(ConnectionResetError, PeersDoing):
-    """There is nothing to read any more, and it was not the peer's end."""
+    """Nothing more can be read, though the peer has not ended its side."""
 
 
 class BrokenError(BrokenPipeError, PeersDoing):
@@ -33,7 +33,7 @@ class BrokenError(BrokenPipeError, PeersDoing):
 
 
 class DeadlineError(TimeoutError, PeersDoing):
-    """A bound that a handler has set itself has passed: `stream.deadline`, `stream.settimeout`."""
+    """A time limit that the handler has set has passed: `stream.deadline`, `stream.settimeout`."""
 
 
 def is_the_peers_doing(error: BaseException) -> bool:

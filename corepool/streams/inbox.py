@@ -1,6 +1,6 @@
 """What has arrived on a connection and was not read yet: pure, so that coroutines and threads read by the same rules.
 
-An inbox never grows by itself: who feeds it stops when it is `full`, which leaves the rest to the kernel and then to
+An inbox never grows by itself: whoever feeds it stops when it is `full`, so the rest waits in the kernel, and then at
 the peer. Each `take_...` gives what it was asked for, or None when more has to arrive first.
 """
 
@@ -37,7 +37,7 @@ class Inbox:
         return len(self.data) > 2 * self._limit
 
     def take(self, count: int) -> bytes:
-        """Take so many bytes from the front, or what there is."""
+        """Take `count` bytes from the front, or what there is."""
         data = self.data
         taken = bytes(data[:count])
         del data[:count]
@@ -53,8 +53,8 @@ class Inbox:
     def take_line(self) -> bytes | None:
         r"""Take a line with its \n; at the end what is left, without one.
 
-        :raises TooLongError: it is longer than the limit. As asyncio's readline, it has dropped what is there of it, so
-            that whoever goes on reads what comes next.
+        :raises TooLongError: it is longer than the limit. As with asyncio's readline, what was there of it is dropped,
+            so that whoever goes on reads what comes next.
         """
         data = self.data
         if self._sought != b"\n":
@@ -73,7 +73,7 @@ class Inbox:
         if end > self._limit + 1:
             del data[:end]
             raise TooLongError(f"a line has more than {self._limit} bytes", end - 1)
-        if end == len(data):  # a client that waits for its answer: usual, and by half cheaper
+        if end == len(data):  # a client that waits for its answer: the usual case, at half the cost
             line = bytes(data)
             data.clear()
             return line

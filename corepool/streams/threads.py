@@ -1,7 +1,7 @@
 """Threads that serve in place of the loop, such as those of a BlockingProtocol, and the way from them back into it.
 
-Not a ThreadPoolExecutor: these are daemons, so that one that never returns keeps no process from ending; they can be
-waited for with a bound; and a job costs neither a Future nor a call into the loop of its own.
+Not a ThreadPoolExecutor: these are daemons, so one that never returns doesn't keep the process from ending; waiting
+for them has a bound; and a job costs neither a Future nor its own call into the loop.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ class Mailbox:
 
 
 class Threads:
-    """At most so many threads, made when they are needed. Jobs that find none wait in the order in which they came."""
+    """A limited number of threads, made when needed. Jobs that find none wait in the order in which they came."""
 
     def __init__(self, name: str, mailbox: Mailbox, gauge: ThreadGauge) -> None:
         """Use as many threads as `gauge` says at most, and keep it true.
 
-        :param name: what the threads and the log call them.
+        :param name: what they are called, also in the log.
         """
         self._name = name
         self._mailbox = mailbox
@@ -89,7 +89,7 @@ class Threads:
         self._jobs.put(job)
 
     def stop(self, patience_s: float) -> int:
-        """Let the idle ones end, wait so long for the others, and give the number of those that still run."""
+        """Let the idle ones end, wait `patience_s` for the others, and give the number of those that still run."""
         give_up = time.monotonic() + patience_s
         for _ in self._threads:
             self._jobs.put(None)
@@ -104,7 +104,7 @@ class Threads:
         except RuntimeError as error:
             if not self._threads:
                 raise
-            self._why = f", for no more can be started: {error}"  # those that there are do it, one after the other
+            self._why = f", for no more can be started: {error}"  # those that exist do the jobs in turn
         else:
             self._why = ""
             self._threads.append(thread)
@@ -116,7 +116,7 @@ class Threads:
             except BaseException:  # the thread has to go on
                 log.exception("a job of %s failed", self._name)
             finally:
-                del job  # it would keep what it has served until there is another
+                del job  # it would keep what it has served alive until the next job
                 self._mailbox.post(self._finished)
 
     def _finished(self) -> None:

@@ -6,8 +6,8 @@ r"""A client's side of a protocol that runs in the test's own process: no socket
         assert client.receive() == b"HELLO\n"
 
 Hooks are called through the same chain as in a worker, so that order, refusals and mistakes in a signature are the
-real ones. An exception in a hook is the test's: it ends the connection as it would there, and is raised here.
-Coroutines run until they wait for something other than the client. Threads, and what depends on time, want a real pool.
+real ones. An exception in a hook ends the connection, as it would in a worker, and is then raised in the test.
+Coroutines run until they wait for something other than the client. Threads, and what depends on time, need a real pool.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LOCAL = Address("192.0.2.2", 7000)
 
 _HIGH_WATER = 262_144  # the default of `output_high_water`
 _MOST_CALLS = 1000  # of on_readable for one piece of input; a protocol that answers needs a handful
-_MOST_TURNS = 1000  # of the loop, after each event: a coroutine comes one await further with each
+_MOST_TURNS = 1000  # of the loop, after each event: each takes a coroutine one await further
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -49,7 +49,7 @@ class _Loop(asyncio.SelectorEventLoop):
         return super().call_soon(callback, *args, context=context)
 
     def settle(self) -> None:
-        """Run what is ready, and what gets ready by that."""
+        """Run what is ready, and what becomes ready by that."""
         for _ in range(_MOST_TURNS):
             before = self._calls
             super().call_soon(self.stop)
@@ -59,7 +59,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 class MemoryWorker:
-    """The worker that plugins of a conversation are told of. Implements `corepool.Worker`."""
+    """The worker that plugins of a conversation see. Implements `corepool.Worker`."""
 
     def __init__(self, listener: ListenerInfo) -> None:
         self.slot = 0
@@ -91,7 +91,7 @@ class MemoryWorker:
         return ThreadGauge(most)
 
     def last_words_s(self) -> float:
-        """Give what a worker has in all."""
+        """Give all the time that a worker has."""
         return 0.5
 
     def fail(self, error: BaseException) -> None:
@@ -99,11 +99,11 @@ class MemoryWorker:
         self._failures.append(error)
 
     def at_batch_end(self, call: Callable[[], None]) -> None:
-        """Call once, at the end of the event."""
+        """Have `call` called once, at the end of the event."""
         self._at_batch_end.append(call)
 
     def finish_event(self, *, with_loop: bool) -> None:
-        """Do what the event has left to be done."""
+        """Do what is left to do at the end of the event."""
         while self._at_batch_end:
             calls, self._at_batch_end = self._at_batch_end, []
             for call in calls:
@@ -135,8 +135,8 @@ class _Site:
         self.chain = Chain(protocol, extensions)
         self.worker = MemoryWorker(ListenerInfo(listener, type(protocol).__name__, ("memory:",)))
         self.open: list[Conversation] = []
-        # Who was told of no loop can have begun nothing in it; so protocols of plain callbacks work in a test that
-        # is a coroutine itself, where no second loop may run.
+        # Plugins that never saw the loop can have begun nothing in it; so protocols of plain callbacks work in a test
+        # that is a coroutine itself, where no second loop may run.
         self.has_loop = self.chain.on_worker_start is not None
         if self.chain.on_worker_start is not None:
             try:
@@ -146,7 +146,7 @@ class _Site:
                 raise
 
     def stop(self) -> None:
-        """End what is open as a worker does that leaves, then the worker."""
+        """End what is open, as a worker that leaves does, then the worker."""
         try:
             for each in list(self.open):
                 each.drain()
@@ -172,7 +172,7 @@ class Conversation:
     def reason(self) -> CloseReason | None:
         """Why the connection has ended; None while it is open.
 
-        Of one that an extension has closed plugins are told "refused"; here it is closed or aborted, as it was.
+        If an extension has closed it, plugins are told "refused"; here it is "closed" or "aborted", as it was.
         """
         return self.conn.reason if self._is_over else None
 
@@ -206,7 +206,7 @@ class Conversation:
         self._event()
 
     def stop_reading(self) -> None:
-        """Take nothing any more, so that output piles up."""
+        """Stop taking output, so that it piles up."""
         self._reads = False
 
     def read_on(self) -> None:
@@ -329,7 +329,7 @@ class Conversation:
             site.worker.finish_event(with_loop=site.has_loop)
 
     def _call(self, hook: Callable[[], object]) -> object:
-        """Call a hook. An exception costs the connection, and then is the test's."""
+        """Call a hook. An exception costs the connection, and is then raised in the test."""
         self.conn.begin_event()
         try:
             return hook()
@@ -370,10 +370,10 @@ class Conversations:
     ) -> Conversation:
         """Connect to a protocol behind these extensions, as a client from `peer`.
 
-        The same objects again are the same worker: `on_worker_start` is called once.
+        The same objects again mean the same worker: `on_worker_start` is called once.
 
         :param high_water: bytes of output that the client may leave untaken before the connection is congested.
-        :raises PluginError: a hook that there is not, or one with the wrong arguments.
+        :raises PluginError: an unknown hook, or one with the wrong arguments.
         """
         site = self._site(protocol, extensions, listener)
         conversation = Conversation(site, MemoryConnection(next(self._numbers), listener, peer, LOCAL, high_water))

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from corepool import Address, Dispatcher, Incoming, WorkerView
 
 _MOST_WORKERS = 64
-_ROUNDS = 200  # of choices with other workers each; enough to meet every kind of list, done in milliseconds
+_ROUNDS = 200  # of choices, each among other workers; enough to meet every kind of list, done in milliseconds
 _PEERS = (
     Address("192.0.2.7", 51234),
     Address("2001:db8::7", 51234),
@@ -22,7 +22,7 @@ _PEERS = (
     Address("unix"),
     Address("/run/client.sock"),
     Address("@abstract"),
-    Address("/run/\udcff.sock"),  # a byte that is no UTF-8, as Python keeps it
+    Address("/run/\udcff.sock"),  # a byte that is not UTF-8, as Python keeps it
     Address("unknown"),
     Address(""),
 )
@@ -82,7 +82,7 @@ class DispatcherContract(ABC):
 def _choose(dispatcher: Dispatcher, workers: list[WorkerView], peer: Address) -> None:
     incoming = Incoming("listener", peer)
     if dispatcher.worker_accepts:
-        # The master never asks such a one; if it did, a choice would hide the master's mistake.
+        # The master never asks such a dispatcher; if it did by mistake, a choice would hide that.
         try:
             chosen = dispatcher.pick(workers, incoming)
         except RuntimeError:

@@ -44,7 +44,7 @@ extensions = [{name}]
 
 
 class ExtensionContract:
-    """Derive, name the class Test..., and say what it is called; pytest runs the rest."""
+    """Derive, name the class Test..., and say what the extension is called; pytest runs the rest."""
 
     name: ClassVar[str]
     """Its entry point's name in the group corepool.extensions."""
@@ -126,7 +126,7 @@ class ExtensionContract:
     def test_hears_of_connections_that_moved_here_and_that_move_away(self, behind: Conversations) -> None:
         """If they can be moved at all: with `on_freeze`, or with nothing to remember.
 
-        As many as there is room for move, are served on and end; then there is room for as many, here and there.
+        As many as there is room for move, are served there, and end; then both workers have room for as many again.
         """
         there, here = (_Witness(), self.make()), (_Witness(), self.make())
         clients = [self._connect(behind, there) for _ in range(self.clients)]

@@ -25,7 +25,7 @@ class MemoryConnection:
     """Implements `corepool.Connection`. What the client does to it is `corepool.testing.conversation`'s."""
 
     def __init__(self, number: int, listener: str, peer: Address, local: Address, high_water: int) -> None:
-        """Begin; nobody was told yet.
+        """Begin; nobody has been told yet.
 
         :param high_water: bytes of output above which it is congested, as the listener's `output_high_water`.
         """
@@ -53,7 +53,7 @@ class MemoryConnection:
         """What was sent and the client has not taken."""
         self.peer_has_ended = False
         self.is_broken = False
-        """The client has broken it: who receives finds out."""
+        """The client has broken it: the next to receive finds out."""
         self.was_congested = False
         self.has_sent_eof = False
         """`send_eof` was called."""
@@ -62,7 +62,7 @@ class MemoryConnection:
 
     @property
     def closed(self) -> bool:
-        """Whether it ends."""
+        """Whether its end has begun."""
         return self.reason is not None
 
     @property
@@ -72,7 +72,7 @@ class MemoryConnection:
 
     @property
     def congested(self) -> bool:
-        """Whether there are too many of them."""
+        """Whether too much is buffered."""
         return len(self.outgoing) > self._high
 
     @property
@@ -107,7 +107,7 @@ class MemoryConnection:
             self.outgoing += data
 
     def sendfile(self, file: FileDescriptorLike, offset: int, count: int) -> None:
-        """Buffer a part of a file; abort when there is not as much."""
+        """Buffer a part of a file; abort when the file is shorter."""
         descriptor = file if isinstance(file, int) else file.fileno()
         data = os.pread(descriptor, max(0, count), offset)
         self.send(data)
@@ -159,11 +159,11 @@ class MemoryConnection:
         self._reads_left = _READS_PER_EVENT
 
     def end_event(self) -> None:
-        """Allow as many as anybody likes: what reads now is a task or a timer."""
+        """Allow any number of reads: what reads now is a task or a timer."""
         self._reads_left = _NOT_SERVING
 
     def end(self, reason: CloseReason) -> None:
-        """End for this reason, if it does not end already."""
+        """End for this reason, unless it is ending already."""
         self.reason = self.reason or reason
 
     def break_off(self, reason: CloseReason) -> None:

@@ -1,9 +1,9 @@
 """A real pool in a subprocess, for tests: started as a user would start it, and always ended.
 
-It gets a temporary folder of its own (short, since a UNIX socket's path may have 107 bytes), its own
-control socket and its own $NOTIFY_SOCKET, over which it says when it is ready: nothing sleeps, nothing
-guesses a port. Its output goes to files, so that no pipe that nobody reads can ever block it. It leads
-a session of its own: what is left of it can be found and ended whatever happened to the master.
+It gets its own temporary folder (with a short path, since that of a UNIX socket has 107 bytes at most), its
+own control socket and its own $NOTIFY_SOCKET, over which it says when it is ready: nothing sleeps, nothing
+guesses a port. Its output goes to files, so that it never blocks on a pipe that nobody reads. It leads its
+own session: what is left of it can be found and ended whatever happened to the master.
 
     with PoolProcess.serve("echo", "-b", "tcp://127.0.0.1:0", "-w", "2") as pool:
         client = pool.connect()
@@ -209,7 +209,7 @@ class PoolProcess:
             raise AssertionError(f"the master still runs after {deadline_s:g} s") from None
 
     def stop(self, signum: int = signal.SIGTERM, deadline_s: float = DEADLINE_S) -> None:
-        """Stop it with a signal and insist on exit status 0. One that has ended already must have it, too."""
+        """Stop it with a signal and insist on exit status 0, also if it has ended already."""
         self.send_signal(signum)
         status = self.wait(deadline_s)
         assert status == 0, f"exit status {status}"

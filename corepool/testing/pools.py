@@ -1,4 +1,4 @@
-"""The pools of one test: each is stopped at its end, which insists that it ended as it should."""
+"""The pools of one test: each is stopped at the test's end, and has to end as it should."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Pools:
 
 def _assert_clean_end(pool: PoolProcess, exit_status: int, traceback: bool) -> None:  # noqa: FBT001
     try:
-        pool.send_signal(signal.SIGTERM)  # which one that has ended never sees
+        pool.send_signal(signal.SIGTERM)  # one that has ended never sees it
         status = pool.wait()
         assert status == exit_status, f"exit status {status}, expected {exit_status}"
         wait_until(lambda: not pool.left_over(), _LEAVE_WITHIN_S, "every process of the pool gone")

@@ -31,7 +31,7 @@ _FLOOD_BYTES = 32 << 20  # more than the kernel and the default output_high_wate
 
 
 class ProtocolContract:
-    """Derive, name the class Test..., and say how it is served and one exchange; pytest runs the rest."""
+    """Derive, name the class Test..., say how it is served, and give one exchange; pytest runs the rest."""
 
     serve_arguments: ClassVar[Sequence[str]]
     """Arguments of `corepool serve`: the protocol's name, a target if it needs one, options."""
@@ -73,7 +73,7 @@ class ProtocolContract:
             replies = {}
             for cut, client in clients.items():
                 replies[cut] = receive_exactly(client, len(self.reply))
-                client.close()  # a protocol in threads serves the next one with the thread that gets free
+                client.close()  # a protocol in threads serves the next one with the thread that this frees
 
         assert replies == dict.fromkeys(cuts, self.reply)
 

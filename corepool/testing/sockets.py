@@ -41,7 +41,7 @@ def reserved_port() -> Iterator[int]:
     """Hold a free TCP port of 127.0.0.1, for a server that has to be told its port before it starts.
 
     Better let the server bind port 0, and ask it. The socket stays bound but doesn't listen: the kernel gives the
-    port to nobody who asks for any, refuses who connects, and still lets one in who asks for it by number with
+    port to nobody who asks for just any, refuses whoever connects, and still lets a server bind it by number with
     SO_REUSEADDR, as servers do. Hold it until the server has ended.
     """
     with socket.socket() as reservation:

@@ -54,14 +54,14 @@ class TransportContract(ABC):
         """Give somewhere to listen that nobody else uses: port 0, or a path in `folder`, which is empty."""
 
     def again(self, endpoint: Endpoint, url: str) -> Endpoint:  # noqa: ARG002
-        """Give the endpoint to listen on what `endpoint` was bound to as `url`.
+        """Give an endpoint for listening once more where `endpoint` was bound, as `url` says.
 
         Override it if the URLs as bound are not of your own scheme.
         """
         return Endpoint.parse(url)
 
     def connect(self, url: str) -> socket.socket:
-        """Connect to a URL that `Transport.url` gave. Override it for schemes beside tcp and unix."""
+        """Connect to a URL that `Transport.url` gave. Override it for schemes other than tcp and unix."""
         return connect(url)
 
     def test_is_written_for_this_contract(self) -> None:

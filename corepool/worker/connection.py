@@ -4,7 +4,7 @@ The hot path is `on_event` with nothing but EPOLLIN, one `recv`, one `send` and 
 was measured. Everything unusual (partial sends, hang-ups, closing) is behind one test each.
 
 Life: open -> `_reason` set (nothing more is accepted for sending; what is buffered still goes out) -> gone
-(out of epoll, `on_close` told, the stream handed to be closed). Whatever happens outside of an event puts
+(out of epoll, `on_close` told, the stream handed over to be closed). Whatever happens outside of an event puts
 the connection on the reactor's list of the unsent, so that `flush` settles it before the next poll.
 
 Reading stops while it is paused, congested, ended or closing. A hang-up that nobody reads takes the
@@ -341,11 +341,11 @@ class Connection:
 
     @property
     def is_idle(self) -> bool:
-        """True when nothing that was begun here waits for anything, so that it might go on elsewhere."""
+        """True when nothing that was begun here is unfinished, so that it might go on elsewhere."""
         return self._mask == EPOLLIN and not self._out and not self.busy and self._reason is None
 
     def freeze(self) -> Frozen | None:
-        """Say what another process has to know to go on; None: something here can't be told, now or ever."""
+        """Say what another process has to know to go on; None: something here can't be handed on, now or ever."""
         try:
             states = self._service.chain.freezer.freeze(self)
         except HOOK_ERRORS:  # logged; it stays, and drains
@@ -367,7 +367,7 @@ class Connection:
         )
 
     def depart(self) -> None:
-        """Be gone from this process: its descriptor is on its way to another."""
+        """Leave this process: its descriptor is on its way to another."""
         self._mask = _GONE
         self._reason = CloseReason.MOVED
         self._service.reactor.remove(self._fd)
@@ -375,7 +375,7 @@ class Connection:
         self._handle = None
 
     def give_up(self) -> None:
-        """Be closed, and nobody told: it could not begin."""
+        """Close, and tell nobody: it could not begin."""
         service = self._service
         self._mask, self._reason = _GONE, CloseReason.ERROR
         self._forget_output()
@@ -388,7 +388,7 @@ class Connection:
     def leave_if_idle(self, quiet_since: float) -> None:
         """Close, if the connection is between requests and nothing more has arrived.
 
-        :param quiet_since: not if it has been active, or accepted, after that.
+        :param quiet_since: leave it open if it was active, or accepted, after this moment.
         """
         if self._reason is not None or self.busy or self._out or self._active_at > quiet_since:
             return
@@ -437,7 +437,7 @@ class Connection:
         self._queue.append(piece)
         self._queued += len(piece)
         if isinstance(piece, FileSegment):
-            self._queued_files += len(piece)  # of which none is in memory, so the limit is not about them
+            self._queued_files += len(piece)  # not in memory, so the limit doesn't apply to them
         elif self._queued - self._queued_files > self._service.output_limit:
             self._service.overflowed(self)
             self._break_off(CloseReason.OVERFLOW)
@@ -479,8 +479,8 @@ class Connection:
             if self._was_congested and self.buffered <= self._low and self._reason is None:
                 self._was_congested = False
                 if service.chain.on_writable is not None:
-                    # Not `_run`: what the hook sends is this call's to send, within its budget. Put on the list of
-                    # the unsent, an endless producer with a greedy reader would have the worker for itself.
+                    # Not `_run`: this call sends what the hook sends, within its budget. On the list of the unsent,
+                    # an endless producer with a greedy reader would have the worker to itself.
                     self._guard(service.chain.on_writable)
             if not self._out:
                 break
@@ -674,4 +674,4 @@ class Connection:
         else:
             self._service.reactor.remove(self._fd)
         self._service.release(self, self._handle, self._reason, ended=self.eof)
-        self._handle = None  # its number is somebody else's soon
+        self._handle = None  # its number will soon be another's

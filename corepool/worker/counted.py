@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class CountedConnection(Connection):
-    """A Connection whose `bytes_in` and `bytes_out` tell."""
+    """A Connection whose `bytes_in` and `bytes_out` count."""
 
     __slots__ = ("_given", "_received")
 

@@ -62,7 +62,7 @@ class Deadlines:
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, connection: Timed) -> None:
-        """Take note that `connection` may have an earlier deadline than before."""
+        """Note that `connection` may have an earlier deadline than before."""
         due = connection.next_deadline()
         if due is None:
             return
@@ -115,6 +115,6 @@ class Deadlines:
                 connection.on_deadline(due[1])
                 due = connection.next_deadline()
             if due is not None and connection.entry is None:
-                # Never at once again: a deadline that a hook leaves in the past comes up at the next turn.
+                # Never again at once: a deadline that a hook leaves in the past comes up at the next turn.
                 self._push(max(due[0], now + 0.001), connection)
         self._arm()

@@ -1,13 +1,13 @@
 """The end of a worker that nobody is left to end: its master was killed, and it is in a call that never returns.
 
-A Python signal handler runs between two bytecodes, so neither SIGTERM from the kernel (PR_SET_PDEATHSIG) nor what it
-would do reaches a loop in C, and a worker that accepts by itself keeps the port. Only the kernel can end that. It is
-given a timer (timer_create(2)) that sends SIGKILL, and that each turn of the loop sets back.
+A Python signal handler runs between two bytecodes: in a loop in C, the one for the kernel's SIGTERM (PR_SET_PDEATHSIG)
+never runs, and a worker that accepts by itself keeps the port. Only the kernel can end that: it is given a timer
+(timer_create(2)) that sends SIGKILL, and that each turn of the loop sets back.
 
 The timer counts the time that this thread is on the CPU: it stands still while the process is stopped or waits (a call
-that waits is interrupted by the signal, and the handler runs). It is long enough for the master, if there is one, to
-find the worker hung before and to end it, with its stacks in the log. Neither SIGALRM nor the timers of setitimer(2)
-are taken from an application, and what it forks inherits none.
+that waits is interrupted by the SIGTERM, and the handler runs). It is long enough for the master, if there is one, to
+find the worker hung first and end it, with its stacks in the log. An application keeps SIGALRM and the timers of
+setitimer(2) to itself, and what it forks doesn't inherit this one.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ class _Setting(ctypes.Structure):
 
 
 class Deadman:
-    """Ends this process when its loop has not turned for long, and was not waiting. Of the loop's own thread."""
+    """Ends this process when its loop has not turned for long, and was not waiting. For the loop's own thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, interval_s: float, heartbeat_timeout_s: float) -> None:
-        """Begin, in the loop's thread. Where the system has no such timer there is nothing."""
+        """Begin, in the loop's thread. Where the system has no such timer it does nothing."""
         self._loop = loop
         self._interval_s = interval_s
-        # The master looks four times a timeout, may skip a look, and leaves a second for the stacks.
+        # The master looks four times per timeout, may skip a look, and leaves a second for the stacks.
         limit_ns = int((2 * heartbeat_timeout_s + 2) * 1e9)
         self._limit = _Setting(first=(limit_ns // 10**9, limit_ns % 10**9))
         self._timer = ctypes.c_void_p()  # the first one of a process is number 0

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _STEP_S = 0.02
-"""How often busy connections are looked at: no test for it stands on the hot path."""
+"""How often busy connections are looked at: the hot path doesn't test for it."""
 
 _GRACE_S = 1.0
-"""For this long a connection that was accepted or active a moment ago may send a request: its client is about to,
-and to it a close now is a failed request. A protocol that can say goodbye in its response does so meanwhile."""
+"""For this long a connection that was accepted or active a moment ago may send a request: its client may be about to,
+and would take a close now for a failed request. A protocol that can say goodbye in its response does so meanwhile."""
 
 _QUIET_S = 0.25
-"""A connection is idle when nothing has come for this long. Until the grace is over: then at once."""
+"""Until the grace is over, a connection is idle when nothing has come for this long; after that, at once."""
 
 _NEXT_BATCH_S = 0.001
 """When there are more connections to be moved than in one go: as soon as those that are ready have had their turn."""
@@ -54,7 +54,7 @@ class Drain:
         self._loop = loop
         self._on_done = on_done
         self._told: set[int] = set()
-        """Who has heard of the end, by connections' ids."""
+        """Ids of the connections that were told of the end."""
         self._deadline: float | None = None
         self._began = 0.0
         self._grace_s = _GRACE_S

@@ -54,7 +54,7 @@ class FileSegment:
         return data
 
     def skip(self, count: int) -> None:
-        """Take note that `count` bytes of it were sent."""
+        """Note that `count` bytes of it were sent."""
         self._offset += count
         self._count -= count
 

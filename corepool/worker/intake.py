@@ -47,7 +47,7 @@ class Intake:
         """Serve what comes by `channel`.
 
         :param services: by the index of their bound socket.
-        :param on_order: called with whatever is no connection, and owns the descriptors that came with it.
+        :param on_order: called with whatever is not a connection, and owns the descriptors that came with it.
         :param on_orphaned: called when the master is gone.
         """
         self._channel = channel
@@ -73,7 +73,7 @@ class Intake:
             self._on_order(message, fds)
             return
         if not self._open:
-            for fd in fds:  # sent before the master heard LEAVING; never acknowledged, so still its own
+            for fd in fds:  # sent before the master heard LEAVING; never acknowledged, so still the master's
                 os.close(fd)
             return
         service = self._services[message.listener]
@@ -105,7 +105,7 @@ class Intake:
         log.exception("channel to the master: unexpected error")
 
     def flush(self) -> None:
-        """Messages leave when they are sent."""
+        """Do nothing: messages leave when they are sent."""
 
     def say(self, kind: Kind, payload: bytes = b"") -> bool:
         """Send a message to the master; False when it can't be sent now. A master that is gone counts as told."""
@@ -179,7 +179,7 @@ class BacklogReader:
         self.watch()
 
     def stop(self) -> None:
-        """Accept nothing any more, and have no part in the listening socket."""
+        """Accept nothing any more, and give up our share of the listening socket."""
         self._stopped = True
         self._unwatch()
         self._socket.close()  # or the kernel would go on filling a backlog that nobody empties
@@ -206,7 +206,7 @@ class BacklogReader:
         self._loop.call_later(RETRY_DELAY_S, self.watch)
 
     def flush(self) -> None:
-        """Nothing is ever buffered."""
+        """Do nothing: nothing is ever buffered."""
 
     def _unwatch(self) -> None:
         if self._watching:

@@ -1,8 +1,8 @@
 """A connection that is to outlive a crash of its worker: it tells where it stands, in shared memory, at every step.
 
 A class of its own, since that costs each request some stores and a question to the protocol. The rule: busy before the
-first byte of a request is read, idle after the last one of its reply has left; and before a reply that goes in one
-piece it is told how long it is, so that whoever comes after a crash can find out whether it has left.
+first byte of a request is read, idle after the last one of its reply has left; and the length of a reply that goes in
+one piece is written down beforehand, so that after a crash it can be found out whether the reply has left.
 
 `on_event` and `_flush` are those of `Connection` with this in between: calling them there cost half as much again.
 """

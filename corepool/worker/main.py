@@ -48,16 +48,16 @@ log = logging.getLogger(__name__)
 EXIT_BOOT_FAILED = 3
 
 EXIT_FAILED = os.EX_SOFTWARE
-"""A plugin has said that the worker is of no use any more: 70, as of one that failed outside of every guard."""
+"""A plugin has said that the worker is of no use any more: 70, as for one that failed outside of every guard."""
 
 _LAST_WORDS_S = 0.5
-"""How long what plugins have started may clean up at the end, all together: the master leaves a worker a second."""
+"""How long everything that plugins have started may take to clean up at the end: the master gives a worker a second."""
 
 _FAREWELL_S = 0.25
 """How long tasks may take after that to be cancelled."""
 
 _NEXT_MOVE_S = 0.001
-"""Between two goes of handing connections back: the others have their turn."""
+"""Between two rounds of handing connections back: the others have their turn."""
 
 
 def run_worker(seat: Seat, configuration: Configuration, keep: Iterable[int]) -> int:
@@ -80,7 +80,7 @@ def run_worker(seat: Seat, configuration: Configuration, keep: Iterable[int]) ->
         gc.freeze()
         worker.join()
     except BaseException as error:  # noqa: BLE001  # SystemExit of an application is a boot failure as well
-        worker.report(error)  # the master tells it: once, and not once a worker
+        worker.report(error)  # the master logs it: once, and not once per worker
         return EXIT_BOOT_FAILED
     return worker.run()
 
@@ -271,7 +271,7 @@ class WorkerProcess:
             reopen_logs()
         if signum == signal.SIGTERM:
             if os.getppid() == self._master_pid:
-                # Which sockets last is not known here; what can't be placed the master closes.
+                # Which sockets will still be served is not known here; the master closes what it can't place.
                 self._leave(self._pool.drain_timeout, moves=True)
             else:
                 self._on_orphaned()
@@ -300,7 +300,7 @@ class WorkerProcess:
                 raise RuntimeError(f"the master sent {kind!r}, which is not for workers")
 
     def _move(self, count: int, not_since: float) -> None:
-        """Hand back so many idle connections that were not moved since."""
+        """Hand back `count` idle connections that were not moved after `not_since`."""
         able = [
             conn
             for conn in self._drain.connections()
@@ -343,6 +343,6 @@ def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
     done, unwilling = loop.run_until_complete(asyncio.wait(tasks, timeout=_FAREWELL_S))
     for task in done:
         if not task.cancelled():
-            task.exception()  # taken note of: what the plugins left is over, however
+            task.exception()  # retrieved, so that nobody complains: it is over, however it ended
     if unwilling:
         log.warning("%d tasks refuse to be cancelled; they end with the worker", len(unwilling))

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 32
-"""Connections handed back in one go: the others have their turn in between. Of 10,000 that move, with every process on
-one core, the slowest answer to others takes 10 to 16 ms with 32 at once, 17 to 24 with 64, and 50 with 256, in 0.8, 0.6
-and 0.4 s (benchmarks/cases/move.py)."""
+"""Connections handed back in one go: the others have their turn in between. While 10,000 move, with all processes on
+one core, the slowest answer to others takes 10 to 16 ms with 32 at once, 17 to 24 with 64, and 50 with 256; the whole
+move takes 0.8, 0.6 and 0.4 s (benchmarks/cases/move.py)."""
 
 
 _MOST_ON_THEIR_WAY = 128
-"""Connections that the master has not received yet. When it is short of descriptors it leaves them in the channel; of a
-worker that has ended it would have to take all at once, and the kernel drops what does not fit."""
+"""Connections that the master has not received yet. When it is short of descriptors it leaves them in the channel; from
+a worker that has ended it would have to take all at once, and the kernel drops what does not fit."""
 
 
 class Mover:

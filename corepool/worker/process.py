@@ -21,13 +21,13 @@ ORPHAN_GRACE_S = 0.5
 """How long a worker may finish what it has begun when its master is gone."""
 
 _ORPHAN_ALARM_S = 0.8
-"""After which SIGALRM ends it, whatever it is doing; together with start-up of the next pool under a second."""
+"""After this long SIGALRM ends it, whatever it is doing; with the start of the next pool that is under a second."""
 
 TERMINAL_SIGNALS = {
     signal.SIGINT: "nothing: the master decides",
     signal.SIGQUIT: "nothing: the master decides",
 }
-"""What a terminal sends to the whole process group. The reference is made from this and the next."""
+"""What a terminal sends to the whole process group. The reference (docs/) is made from this and the next."""
 
 EVENT_SIGNALS = {
     signal.SIGTERM: "hand connections to other workers, drain, exit 0; it is replaced",
@@ -52,7 +52,7 @@ def detach_from_master(keep: Iterable[int], master_pid: int) -> None:
     signal.set_wakeup_fd(-1)
     for signum in EVENT_SIGNALS:
         signal.signal(signum, signal.SIG_DFL)
-    # The master sends it to those that boot, too: they would write into a file that was moved away, for ever.
+    # The master sends it to workers that boot, too: else they would go on writing to a file that was moved away.
     signal.signal(signal.SIGUSR1, _reopen_logs)
     for signum in TERMINAL_SIGNALS:
         # A handler and not SIG_IGN, which programs that the worker starts would inherit.
@@ -64,7 +64,7 @@ def detach_from_master(keep: Iterable[int], master_pid: int) -> None:
 
 
 def die_with_master(master_pid: int) -> None:
-    """Have the kernel send TERM when the master dies; again after each change of user, which forgets it (prctl(2))."""
+    """Have the kernel send TERM when the master dies. Call it again after each change of user, which clears that."""
     # TERM kills while the worker boots; later it is an event. If the master died before prctl, nobody sends it.
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != master_pid:
@@ -102,7 +102,7 @@ def _close_all_but(keep: set[int]) -> None:
 
 
 def _reopen_logs(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    """Do what the loop will do at this signal, as soon as it turns."""
+    """Do what the loop does at this signal, once it turns."""
     reopen_logs()
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 _AGAIN_S = 1.0
-"""An answer takes a millisecond. One that takes so long is lost: the master, or this worker, had no descriptor left."""
+"""An answer takes a millisecond. One that takes this long is lost: master or worker had no descriptor left."""
 
 
 class StatusQuestion:
@@ -25,7 +25,7 @@ class StatusQuestion:
         """Prepare.
 
         :param say: sends a message to the master; False: it can't be sent now.
-        :param again_s: after so many seconds without an answer it is asked again.
+        :param again_s: after this many seconds without an answer it is asked again.
         """
         self._loop = loop
         self._say = say

@@ -1,7 +1,7 @@
 """The rehearsal of a worker in the master, before the first fork.
 
-The interpreter specialises code where it lies, and what it lies on is then shared by all workers instead of copied by
-each: an idle worker has 3.05 MiB of its own instead of 3.65 (`python -m benchmarks memory`).
+The interpreter specialises code in place; done here, all workers share those pages instead of each copying them: an
+idle worker has 3.05 MiB of its own instead of 3.65 (`python -m benchmarks memory`).
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _TIMES = 10
 
 
 def rehearse(configuration: Configuration) -> None:
-    """Run what every worker runs first, but for the plugins' part. Leaves nothing behind.
+    """Run what every worker runs first, except the plugins' part. Leaves nothing behind.
 
-    Runs in: the master; signals that come meanwhile come afterwards.
+    Runs in: the master; signals that come meanwhile are delivered afterwards.
     """
     scoreboard = Scoreboard(MAX_LISTENERS)
     everything = frozenset(each.listener.name for each in configuration.bound)
@@ -62,9 +62,9 @@ def rehearse(configuration: Configuration) -> None:
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Keep signals from coming, and from being handled otherwise afterwards."""
+    """Hold signals back; afterwards they are handled as before."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    wakeup_fd = signal.set_wakeup_fd(-1)  # asyncio puts its own in the place, and nothing back
+    wakeup_fd = signal.set_wakeup_fd(-1)  # asyncio puts its own in its place, and doesn't put it back
     handlers = {signum: signal.getsignal(signum) for signum in (*EVENT_SIGNALS, *TERMINAL_SIGNALS)}
     try:
         yield

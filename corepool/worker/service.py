@@ -52,7 +52,8 @@ _LINGER_READS = 64
 
 _SPINS = 10_000
 """Calls of `on_readable` between two heartbeats, a second at the most, without a byte read: more than clients that come
-and go without a word cause (each costs 30 us and more, theirs aside), less than a hook that never reads."""
+and go without a word cause (each takes 30 us or more, besides the client's own time), less than a hook that never reads
+causes."""
 
 
 class Tally:
@@ -77,7 +78,7 @@ class Tally:
         return self._accepted + self._moved_in - self._closed - self._moved_out >= self._limit
 
     def received(self) -> int:
-        """Count a connection that the master handed over; its number, counting from 1.
+        """Count a connection that the master handed over, and give its number, counting from 1.
 
         This is the acknowledgement: from now on the connection is this process's, whatever happens to it.
         """
@@ -101,7 +102,7 @@ class Tally:
         self._publish_later()
 
     def refused(self) -> None:
-        """Count a connection that could not be gone on with."""
+        """Count a connection from another process that could not go on here."""
         self._cells[Cell.REFUSED] += 1
 
     def moved_out(self, listener: int) -> None:
@@ -115,7 +116,7 @@ class Tally:
     def own_number(self) -> int:
         """Give a number to a connection that this worker has accepted by itself.
 
-        It is negative: the master never held a copy of it, and numbers must not meet.
+        It is negative: the master never held a copy of it, and numbers must not collide.
         """
         return -self._accepted - 1
 
@@ -192,7 +193,7 @@ class Service:
         self._last_told: tuple[object, bool] | None = None
         self._last_record: bytes | None = None
         self._transport = bound.transport
-        # Two system calls a connection less, where a socket is not bound to every address of the machine.
+        # Saves two system calls per connection, where a socket is not bound to every address of the machine.
         self._local = None if bound.address.host in _WILDCARDS else bound.address
         self._loop = loop
         self._complaint = Complaint(log)
@@ -224,7 +225,7 @@ class Service:
     def record_of(self, conn: Connection, told: object) -> bytes | None:
         """Write what another worker has to know of a connection whose plugins have said `told`; None: it is too much.
 
-        What else is in it is brought up to date when it is needed: so those that say the same share one.
+        The rest of a record is brought up to date when it is needed, so connections that say the same share one.
         """
         if (told, conn.half_open) != self._last_told:
             frozen = conn.freeze()
@@ -249,7 +250,7 @@ class Service:
             self._lose(fd, 0, None, error)
             return
         berth = frozen.berth
-        # Before it is acknowledged: killed from there on, it is as idle as it was, until its first hook runs.
+        # Before it is acknowledged: if this process is killed after that, it is still idle, until its first hook runs.
         if berth and not frozen.is_lost and self.berths.write(berth, record):
             self.berths.statuses[berth] = Status.IDLE
         number = self._take_moved()
@@ -277,7 +278,7 @@ class Service:
         self._drop(fd, berth, conn)
 
     def thaw(self, conn: Connection, states: Sequence[State]) -> None:
-        """Have its plugins go on with a connection, or close it, for they can't."""
+        """Have its plugins go on with a connection, or close it if they can't."""
         try:
             self.chain.freezer.thaw(conn, states)
         except ThawRefusedError as error:
@@ -434,7 +435,7 @@ class Lingering:
         self._finish()
 
     def flush(self) -> None:
-        """Nothing is ever buffered."""
+        """Do nothing: nothing is ever buffered."""
 
     def _finish(self) -> None:
         self._timer.cancel()

@@ -1,7 +1,7 @@
 """The protocol `admin`: probes and metrics of a pool over HTTP, for load balancers, Kubernetes and Prometheus.
 
-It asks the master, so the answer does not depend on the workers that it tells of. To answer while every one of those
-is blocked it has to run elsewhere itself: in a [[pool]] of its own, with one worker.
+It asks the master, so the answer does not depend on the workers that it reports on. To answer while every one of those
+is blocked, it must itself run elsewhere: in a [[pool]] of its own, with one worker.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class Admin:
         """Which pool, and how patient."""
 
         control: Annotated[str, Field(min_length=1)] | None = None
-        """Path of the control socket of another master that is told of; unset: its own."""
+        """Path of the control socket of another master to report on; unset: its own."""
 
         timeout: Annotated[Duration, Field(le=60)] = 1.0
-        """How long it takes until a master that doesn't answer is taken for dead; a minute at the most."""
+        """After how long a master that doesn't answer is taken for dead; a minute at most."""
 
         min_ready: Annotated[int, Field(ge=1)] = 1
-        """Workers that have to be ready for /readyz, those beside it in its own pool aside if there are others."""
+        """Workers that must be ready for /readyz. Those of its own pool don't count if there are other pools."""
 
     def __init__(self, options: Options) -> None:
         self._options = options

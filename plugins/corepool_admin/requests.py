@@ -19,7 +19,7 @@ class RequestReader:
         self._target = b""
         self._since_last = 0
         self.is_wrong = False
-        """What came is no request, or none for us: too long, with a content, too many at once."""
+        """What came is no request, or none for us: too long, with content, or too many at once."""
 
     def feed(self, data: bytes) -> None:
         """Take what was received."""

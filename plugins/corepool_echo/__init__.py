@@ -22,4 +22,4 @@ class Echo:
 
     @hookimpl
     def on_thaw(self) -> None:
-        """There is nothing to be known."""
+        """Do nothing: there is no state."""

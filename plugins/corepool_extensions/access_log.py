@@ -27,10 +27,10 @@ class AccessLogOptions(Options):
     """[listener.extension_options.accesslog]."""
 
     format: Literal["text", "json"] = "text"
-    """key=value pairs, or an object a line."""
+    """key=value pairs, or one JSON object per line."""
 
     file: Annotated[str, Field(min_length=1)] = "-"
-    """Where the lines go; "-": standard output. USR1 to a worker opens it anew."""
+    """Where the lines go; "-": standard output. USR1 to a worker reopens it."""
 
 
 class Ended(NamedTuple):
@@ -94,7 +94,7 @@ class AccessLog:
     def on_close(self, conn: Connection, reason: CloseReason) -> None:
         peer, began_s = self._begun.pop(conn.id)
         if reason is CloseReason.MOVED:
-            return  # the worker that has it when it ends writes the line
+            return  # the worker that holds it at its end writes the line
         name = conn.listener
         assert self._file is not None
         self._file.write(
@@ -114,7 +114,7 @@ class AccessLog:
 
 
 def as_text(ended: Ended) -> str:
-    """Write the line that `grep` and `cut` are good for, and logfmt."""
+    """Write the line as logfmt, good for `grep` and `cut`."""
     return (
         f"time={moment(ended.ended_at)} peer={spell(ended.peer)} listener={ended.listener} protocol={ended.protocol} "
         f"duration_s={ended.duration_s:.6f} in={ended.bytes_in} out={ended.bytes_out} reason={ended.reason}\n"

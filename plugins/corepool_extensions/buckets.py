@@ -4,8 +4,8 @@ A bucket is one number: when it will be full again (the "theoretical arrival tim
 as tokens and a refill, without arithmetic on tokens). In whole nanoseconds, so that nothing is rounded away.
 
 A full bucket says nothing that a new one would not: full ones are forgotten as others come. When all of
-`most` are in use, the one that has given longest ago is forgotten, full or not. Whoever has more addresses
-than that could pass the rate anyway.
+`most` are in use, the one that gave a token longest ago is forgotten, full or not. Whoever has more addresses
+than that could exceed the rate anyway.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Buckets:
         self._interval_ns = max(1, round(_SECOND_NS / rate))
         self._tolerance_ns = (burst - 1) * self._interval_ns
         self._most = most
-        self._full_at: dict[Hashable, int] = {}  # in the order in which they gave last
+        self._full_at: dict[Hashable, int] = {}  # in the order in which they last gave a token
 
     def __len__(self) -> int:
         return len(self._full_at)

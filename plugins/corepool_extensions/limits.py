@@ -1,7 +1,7 @@
 """The extension `limits`: how many connections a client may have and open, and how many the pool may hold.
 
-`per_peer` and `rate` are each worker's own: workers share no table of peers, and to keep one in step would
-cost every connection more than it may. With the dispatcher `source-hash` a client's connections all come to
+`per_peer` and `rate` are each worker's own: workers share no table of peers, and keeping one in step would
+cost every connection too much. With the dispatcher `source-hash` a client's connections all come to
 one worker, and then the figures are the pool's. `total` is the pool's with every dispatcher (`totals.py`).
 
 UNIX clients have no address to tell them apart by: only `total` counts for them. Clients whose address isn't
@@ -47,10 +47,10 @@ class LimitsOptions(Options):
     """Connections at once in the whole pool, those of other listeners included."""
 
     ipv6_prefix: Annotated[int, Field(ge=1, le=128)] = 64
-    """Bits of an IPv6 address that make one client: a household has 2^64 addresses, and may use them all."""
+    """Bits of an IPv6 address that identify a client: a household has 2^64 addresses, and may use them all."""
 
     max_peers: Annotated[int, Field(ge=1, le=10_000_000)] = 65_536
-    """Addresses whose rate a worker remembers: some 10 MB. Of more, those are forgotten that came longest ago."""
+    """Addresses whose rate a worker remembers: some 10 MB. Beyond that, those that came longest ago are forgotten."""
 
     @model_validator(mode="after")
     def _some_limit(self) -> Self:
@@ -62,14 +62,14 @@ class LimitsOptions(Options):
 
 
 class Limits:
-    """Refuse connections that are too many."""
+    """Refuse connections beyond a limit."""
 
     Options = LimitsOptions
 
     def __init__(self, options: LimitsOptions) -> None:
         self._options = options
         self._at_once: dict[Key, int] = {}
-        self._keys: dict[int, Key] = {}  # of the open connections: on_close can ask no peer for its address
+        self._keys: dict[int, Key] = {}  # by open connection: on_close can't ask for a peer's address any more
         self._buckets: Buckets | None = None
         if options.rate is not None:
             self._buckets = Buckets(options.rate, options.burst or math.ceil(options.rate), options.max_peers)
@@ -135,7 +135,7 @@ class Limits:
                 del self._at_once[key]
 
     def _judge(self, key: Key | None, now_ns: int) -> str:
-        """Name the limit that one more connection would pass, or ""."""
+        """Name the limit that one more connection would exceed, or ""."""
         options = self._options
         if self._count is not None and options.total is not None and self._count.held > options.total:
             return "total"
@@ -149,7 +149,7 @@ class Limits:
 
 
 def key_of(peer: Peer, ipv6_prefix: int) -> Key | None:
-    """Give what connections of one client have in common; None for UNIX clients, whom nothing tells apart."""
+    """Give what connections of one client have in common; None for UNIX clients, who can't be told apart."""
     if peer is None:
         return _NOBODY
     if peer == "unix":

@@ -71,7 +71,7 @@ class Networks:
             self._prefixes[bits].append((shift, numbers))
 
     def __contains__(self, peer: Peer) -> bool:
-        """Tell whether a rule holds the peer; no rule holds one that is not known."""
+        """Tell whether a rule covers the peer; no rule covers an unknown one."""
         if isinstance(peer, IpPeer):
             number = peer.number
             return any(number >> shift in numbers for shift, numbers in self._prefixes[peer.bits])

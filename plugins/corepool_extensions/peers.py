@@ -1,7 +1,7 @@
 """What a peer's address means to those who admit it: an IP address, a UNIX socket, or nothing known.
 
 An IPv4 client is one whichever way it comes: what a dual-stack socket calls ::ffff:192.0.2.1 is 192.0.2.1
-here, so that no rule for IPv4 can be walked around over IPv6.
+here, so that no rule for IPv4 can be bypassed over IPv6.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def peer_of(address: Address) -> Peer:
     try:
         if ":" not in host:
             return IpPeer(32, int.from_bytes(socket.inet_pton(socket.AF_INET, host)))
-        # A link-local address has its interface with it: fe80::1%eth0.
+        # A link-local address comes with its interface: fe80::1%eth0.
         packed = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
     except (OSError, ValueError):  # ValueError: a NUL, or what is not ASCII
         return None

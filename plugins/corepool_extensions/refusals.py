@@ -1,7 +1,7 @@
-"""What was refused, in the log: counted, with one line at once and then one a period, however many there are.
+"""What was refused, in the log: counted, with one line at once and then one per period, however many there are.
 
-A line for each would make the log the attacker's: it costs the worker more than the refusal itself, and the
-disk everything.
+A line for each would put the log into the attacker's hands: it costs the worker more than the refusal itself,
+and could fill the disk.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PERIOD_S = 10.0
-"""Between two lines of one extension of one listener in one worker: often enough to see a flood come and go."""
+"""Time between two lines of one extension of one listener in one worker: often enough to see a flood come and go."""
 
 
 class Refusals:
@@ -51,7 +51,7 @@ class Refusals:
             self._timer = self._loop.call_later(self._period_s, self._on_period)
 
     def close(self) -> None:
-        """Say what is still unsaid."""
+        """Log what is not logged yet."""
         if self._timer is not None:
             self._timer.cancel()
         if self._unsaid:

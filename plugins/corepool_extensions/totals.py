@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PERIOD_NS = 100_000_000
-"""How old the figures of the other workers may be. Half of it costs a flooded worker 0.1 % of its time more."""
+"""How old the figures of the other workers may be. Half of it would cost a flooded worker 0.1 % of its time more."""
 
 
 class PoolCount:
@@ -44,7 +44,7 @@ class PoolCount:
         self._since -= 1
 
     def read_again(self) -> None:
-        """Read the published count; it has everything that began and ended before in it."""
+        """Read the published count; by now it includes everything that began and ended before."""
         self._published = self._read()
         self._since = 0
 

@@ -25,14 +25,14 @@ class AsyncioOptions(Options):
     """[listener.options] of protocol = "asyncio"."""
 
     target: Annotated[str, Field(pattern=r"^[^:]+:[^:]+$")]
-    """As "module:attribute": a Protocol class, a factory of such, `def` or `async def handler(reader, writer)`, or
-    `async def main()`, which calls loop.create_server or asyncio.start_server, itself or by a library."""
+    """As "module:attribute": a Protocol class, a factory of one, `def` or `async def handler(reader, writer)`, or
+    `async def main()`, which calls loop.create_server or asyncio.start_server, itself or through a library."""
 
     directory: str = "."
     """Where modules are imported from first."""
 
     limit: Size = 65_536
-    """For a handler with reader and writer: bytes of a line at most, as asyncio.start_server has it."""
+    """For a handler with reader and writer: bytes of a line at most, as the `limit` of asyncio.start_server."""
 
     idle_after: DurationOrOff = 5.0
     """When its worker leaves, a connection on which nothing has come or gone for this long is taken for idle and
@@ -133,7 +133,7 @@ class AsyncioProtocols:
 def kind_of(target: object) -> str:
     """Tell what a target is: a "factory" of protocols, a "handler" of reader and writer, or a "main" with a server.
 
-    :raises TypeError: none of them, so that every connection would fail; it says what to do.
+    :raises TypeError: it is none of them, so every connection would fail; the message says what to do.
     """
     if not callable(target):
         raise TypeError(f"{type(target).__name__} can't be called")

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from corepool import Address, Connection
 
 _ENDS = frozenset({CloseReason.EOF, CloseReason.CLOSED, CloseReason.DRAIN, CloseReason.ABORTED, CloseReason.REFUSED})
-"""Ends that connection_lost is told of without an exception, as asyncio does it for those that somebody asked for."""
+"""Ends for which connection_lost gets no exception: as in asyncio, those that somebody asked for."""
 
 _HIGH_WATER = 64 * 1024  # asyncio's own default
 _MOST_AT_ONCE = 256 * 1024  # asyncio's own number of bytes for one recv
 
 
 class ConnectionTransport(_FlowControlMixin):
-    """What connection_made is given. Of the base class, which loop.sendfile asks for, nothing is used but its name."""
+    """What connection_made is given. Nothing of the base class is used: it is there since loop.sendfile asks for it."""
 
     _start_tls_compatible = True  # what loop.start_tls asks for: STARTTLS is a matter of the application's protocol
     _sendfile_compatible = _SendfileMode.FALLBACK  # loop.sendfile reads and writes, as for TLS
@@ -52,7 +52,7 @@ class ConnectionTransport(_FlowControlMixin):
         self._protocol: Any
         self._buffered: asyncio.BufferedProtocol | None
         self.set_protocol(protocol)
-        # By now: a protocol may well ask for them when the connection is gone.
+        # Now: a protocol may well ask for them after the connection is gone.
         self._facts = {"peername": spell(conn.peer), "sockname": spell(conn.local)}
         self._high, self._low = _HIGH_WATER, _HIGH_WATER // 4
         conn.watermarks(self._high, self._low)
@@ -101,7 +101,7 @@ class ConnectionTransport(_FlowControlMixin):
         self._loop.call_soon(self._protocol.connection_lost, error, context=self._context)
 
     def idle_s(self) -> float:
-        """Give the seconds for which nothing has come, and nothing was written."""
+        """Give the seconds since anything came or was written."""
         return min(self._conn.idle_s, self._loop.time() - self._wrote_at)
 
     # --- asyncio.Transport
@@ -166,7 +166,7 @@ class ConnectionTransport(_FlowControlMixin):
         self._high, self._low = high, low
         self._conn.watermarks(high, low)
         if self._protocol_paused and not self._conn.congested:
-            # The connection has not met its old limit yet, or never will: it would not tell.
+            # The connection has not reached its old limit yet, or never will: it would not say so.
             self._protocol_paused = False
             self._protocol.resume_writing()
         self._see_whether_peer_reads()

@@ -33,7 +33,7 @@ class SocketserverOptions(BlockingOptions):
     """Where modules are imported from first."""
 
     limit: Size = 1 << 20
-    """Bytes that a line may have which is read without saying how many; socketserver itself has no limit."""
+    """Bytes that a line may have when it is read without a size; socketserver itself has no limit."""
 
 
 class SocketserverHandlers(BlockingProtocol):
@@ -62,7 +62,7 @@ class SocketserverHandlers(BlockingProtocol):
         super().on_worker_start(worker)
 
     def handle(self, stream: BlockingStream) -> None:
-        """Make a handler, which serves as it is made: so socketserver has it."""
+        """Make a handler, which serves while it is made, as in socketserver."""
         server = HostedServer(stream.local, self._handler)
         self._handler(RequestSocket(stream, self._limit), spell(stream.peer), server)  # type: ignore[arg-type]
 
@@ -132,9 +132,9 @@ class RequestSocket:
         return raw if "b" in mode else io.TextIOWrapper(raw, **text)
 
     def settimeout(self, value: float | None) -> None:
-        """Limit how long the others wait.
+        """Limit how long the other methods wait.
 
-        :raises ValueError: not at all: there is no mode that does not block.
+        :raises ValueError: 0 was given: there is no mode that does not block.
         """
         if value == 0:
             raise ValueError(
@@ -151,7 +151,7 @@ class RequestSocket:
         return True
 
     def gettimeout(self) -> float | None:
-        """Give that."""
+        """Give what settimeout has set."""
         return self._stream.gettimeout()
 
     def getpeername(self) -> tuple[Any, ...] | str:

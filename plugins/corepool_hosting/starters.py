@@ -1,7 +1,7 @@
 """Coroutines that start a server by themselves: what they give to `loop.create_server` is taken; no socket is made.
 
-The first server that a starter asks for is the one, and a second is refused: only the first worker that bound it would
-have it. Other code of the worker gets real ones at any time.
+The first server that a starter asks for is served, and a second is refused: only the first worker to bind it would
+have it. Other code of the worker gets real servers at any time.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SETTLE_S = 0.1
-"""How long a starter that has asked for its server has to fail of what comes right after it, a database that is not
-there: it is a worker that can't start then, and a reload to it is refused."""
+"""How long a starter that has asked for its server is watched for what may fail right after, such as a missing
+database: the worker can't start then, and a reload to it is refused."""
 
 _NOTE_S = 5.0
-"""After which the log tells that a starter has not asked for a server yet."""
+"""After this long the log says that a starter has not asked for a server yet."""
 
 _WORKERS_SIGNALS = frozenset(
     {
@@ -72,7 +72,7 @@ class HostedServer(asyncio.AbstractServer):
         return self._loop
 
     def is_serving(self) -> bool:
-        """Tell whether it was closed."""
+        """Tell whether it is still open."""
         return not self._closed.done()
 
     async def start_serving(self) -> None:
@@ -104,7 +104,7 @@ class Starter:
         self._worker = worker
         self._loop = worker.loop
         self._is_ours: ContextVar[bool] = ContextVar("is_ours", default=False)
-        """In the starter, and in the tasks that are made there."""
+        """True in the starter, and in the tasks that are made there."""
         self._captured: asyncio.Future[ProtocolFactory] = self._loop.create_future()
         self._server = HostedServer(self._loop, _sockets(worker))
         self._task: asyncio.Task[object]
@@ -116,7 +116,7 @@ class Starter:
         Runs in: worker, before its loop runs.
 
         :returns: the protocol factory that it has given.
-        :raises LoadError: it has ended without, takes too long, or wants what can't be hosted.
+        :raises LoadError: it has ended without that call, takes too long, or wants what can't be hosted.
         :raises BaseException: what it has raised.
         """
         loop: Any = self._loop
@@ -138,7 +138,7 @@ class Starter:
         return self._captured.result()
 
     def leave(self) -> None:
-        """Cancel it: the worker leaves. Who serves in `async with server` then says goodbye to the connections."""
+        """Cancel it: the worker leaves. One in `async with server` then says goodbye to the connections."""
         if not self._is_leaving:
             self._is_leaving = True
             self._task.cancel("the worker is leaving")
@@ -183,7 +183,7 @@ class Starter:
                     "of its own"
                 )
             if more.get("ssl") is not None:
-                # Served in the clear, everything would seem to be well.
+                # If it were served in the clear, all would seem to be well.
                 raise self._mistake("it asks for a server with TLS, the transport's business here")
             self._captured.set_result(protocol_factory)
             return self._server
@@ -216,7 +216,7 @@ class Starter:
 
 
 class _BoundSocket:
-    """A socket of the master's, as far as TransportSocket asks it."""
+    """A socket of the master's, as far as TransportSocket needs it."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)

@@ -30,7 +30,7 @@ class AccessLog:
         self._file.write(self._format(exchange))
 
     def reopen(self) -> None:
-        """Open the file anew: somebody has moved it away."""
+        """Reopen the file: somebody has moved it away."""
         self._file.reopen()
 
     def close(self) -> None:

@@ -52,7 +52,7 @@ class Asgi:
         self._heads = service.heads
         self._root_path = service.options.root_path
         self._tasks: set[asyncio.Task[None]] = set()
-        """Those that go on: the loop keeps no strong reference to its tasks."""
+        """Tasks that go on: the loop itself keeps no strong reference to them."""
         self._lifespan = Lifespan(application, self._loop)
         self._lifespan.start_up()
         self._state = self._lifespan.state
@@ -180,7 +180,7 @@ class Cycle(Waiting):
                 self._tasks.discard(self.task)
 
     async def receive(self) -> Message:
-        """Give the next part of the content, then http.disconnect when there is nobody any more."""
+        """Give the next part of the content, then http.disconnect when the client has gone."""
         exchange = self._exchange
         body = exchange.request.body
         if not self._body_is_over and not exchange.ended:

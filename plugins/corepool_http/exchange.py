@@ -1,4 +1,4 @@
-"""One request and its response: how it is framed, and that it is what was promised."""
+"""One request and its response: how it is framed, and that it is no more and no less than was announced."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class Exchange:
         self.conn.send(b"%b%b%b\r\n" % (head.lines, framing, connection))
 
     def write(self, data: bytes) -> None:
-        """Send a piece of the content; what is more than was announced is not sent."""
+        """Send a piece of the content, but no more than was announced."""
         if self.bodyless or not data or self.ended:
             return
         if self._chunked:

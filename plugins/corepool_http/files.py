@@ -32,7 +32,7 @@ _RANGE = re.compile(r"(\d*)-(\d*)")
 _MOST_RANGES = 16
 _MOST_KEPT = 1000
 _MOST_LISTED = 10_000
-"""Names of a folder that are listed. The loop does nothing else meanwhile: for some 50 ms with these."""
+"""How many names of a folder are listed. The loop does nothing else meanwhile, for some 50 ms with so many."""
 
 _CONDITIONS = frozenset(
     (b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range")
@@ -112,7 +112,7 @@ class Files:
         """Nothing is held."""
 
     def _serve_again(self, exchange: Exchange) -> bool:
-        """Serve what was served within this second, unless the file or the wishes are others: half the time."""
+        """Serve what was served within this second, unless the file or what is asked for differs: in half the time."""
         second = int(exchange.began_s)
         if second != self._second:
             self._second = second
@@ -328,7 +328,7 @@ def _identity(status: os.stat_result) -> tuple[int, ...]:
 
 
 def _names_in(fd: int) -> list[str]:
-    """List an opened folder; where it was looked for there may be another one by now. One name more than are shown."""
+    """List an opened folder (its path may lead to another one by now), up to one name more than is shown."""
     with os.scandir(fd) as entries:
         return [
             entry.name + "/" if _is_folder(entry) else entry.name
@@ -354,7 +354,7 @@ def _parts(path: bytes) -> list[str] | None:
 def parse_ranges(text: str, size: int) -> list[tuple[int, int]] | None:
     """Read a Range header.
 
-    :returns: first and last byte of each range; none when none can be satisfied; None when it is to be ignored.
+    :returns: first and last byte of each range; [] when none can be satisfied; None when it is to be ignored.
     """
     unit, equals, specification = text.partition("=")
     if unit.strip().lower() != "bytes" or not equals:

@@ -6,7 +6,7 @@ whose request line is of the plainest form, is put together from what was found 
 wish to upgrade, an unknown line, a head in several segments) goes to the parser.
 
 A request line has no say in what a section means as long as it is of HTTP/1.1, in origin-form and of a method
-without particular rules: then llhttp reads every section in the same way after each of them.
+without particular rules: then llhttp reads a section in the same way, whichever line comes before it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PLAIN_CONNECTIONS = frozenset({b"keep-alive", b"close"})
 _LONGEST = 4096
 _MOST_FIELDS = 40
 _MOST_PER_GENERATION = 256
-"""Of sections, and of lines. With the bounds above less than 10 MB, even if it is an attacker who fills it."""
+"""Of sections, and of lines. With the bounds above less than 10 MB, even if an attacker fills them."""
 
 
 class Generations(dict[bytes, "_Value"]):
@@ -71,7 +71,7 @@ class KnownHeads:
     def __init__(self, options: HttpOptions) -> None:
         """Begin with nothing.
 
-        :param options: none is longer than they allow.
+        :param options: no head is known that is longer than they allow.
         """
         self._longest = min(options.max_request_line, options.max_head, _LONGEST)
         self._sections: Generations[Section] = Generations(_MOST_PER_GENERATION)

@@ -1,4 +1,4 @@
-"""What can be set of the http protocol."""
+"""The options of the http protocol."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class HttpOptions(Options):
     """How the application is called; auto: ASGI if it is a coroutine function, else WSGI."""
 
     factory: bool = False
-    """The attribute makes the application when it is called, with no argument."""
+    """The attribute is a factory: called without arguments, it returns the application."""
 
     directory: str = "."
     """Where modules are imported from first."""
@@ -41,7 +41,7 @@ class HttpOptions(Options):
     """Without `target`: the folder whose files are served."""
 
     index: tuple[str, ...] = ("index.html",)
-    """Files that stand for their folder."""
+    """Files that are served in place of their folder."""
 
     listing: bool = False
     """List a folder that has no index."""
@@ -74,7 +74,7 @@ class HttpOptions(Options):
     """Where the application is mounted: SCRIPT_NAME, `root_path`."""
 
     trusted_proxies: tuple[Network, ...] = ()
-    """Who may say whom it forwards for: networks, "unix", "*"."""
+    """Proxies that are believed about whom they forward for: networks, "unix", "*"."""
 
     access_log: Literal["off", "common", "combined", "json"] = "off"
     """A line for each response."""

@@ -1,4 +1,4 @@
-"""Who the client is: the peer, or whom a trusted proxy says that it forwards for (RFC 7239, X-Forwarded-*)."""
+"""Who the client is: the peer, or the one that a trusted proxy says it forwards for (RFC 7239, X-Forwarded-*)."""
 
 from __future__ import annotations
 

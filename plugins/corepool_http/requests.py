@@ -37,7 +37,7 @@ class RefusedError(Exception):
 
 
 class Body:
-    """The content of a request as far as it has arrived, and not been taken."""
+    """The content of a request, as far as it has arrived and has not been taken."""
 
     __slots__ = ("complete", "failed", "on_change", "pieces", "received", "size")
 
@@ -133,7 +133,7 @@ class RequestParser:
         self.is_between = True
         """Nothing was fed yet, or the last segment was one whole request: the next may be recalled."""
         self.body: Body | None = None
-        """The one that is arriving."""
+        """That of the request that is arriving."""
         self.after_upgrade = bytearray()
         self._options = options
         self._small = min(options.max_request_line, options.max_head)
@@ -141,11 +141,11 @@ class RequestParser:
         self._known = known
         self._find_name = names.find
         self._http: httptools.HttpRequestParser | None = None
-        """Made when it is needed: one whose requests are all known needs none."""
+        """Made when it is needed: a connection whose requests are all known needs none."""
         self._is_over = False
         self._target = b""
         self._host = b""
-        """The last one, which was looked at."""
+        """The last one that was judged."""
         self._headers: Fields = []
         self._chunk = 0
         self._fed = 0
@@ -224,7 +224,7 @@ class RequestParser:
         return left
 
     def fail_body(self) -> None:
-        """Say that the body that is arriving never will be complete."""
+        """Say that the body that is arriving will never be complete."""
         if self.body is not None:
             self.body.failed = True
 
@@ -314,7 +314,7 @@ class RequestParser:
         request.body = self.body = Body()
 
     def _may_upgrade(self, request: Request) -> bool:
-        """Let the last word of HTTP be this request, or go on without its wish to upgrade (RFC 9110, 7.8)."""
+        """Let this request be the last of HTTP, or go on without its wish to upgrade (RFC 9110, 7.8)."""
         if request.line.method == "CONNECT":
             raise RefusedError(501, "CONNECT is not supported")
         request.upgrade = (
@@ -327,7 +327,7 @@ class RequestParser:
         return request.upgrade
 
     def _without_upgrade(self) -> bytes:
-        """Give the head that llhttp has taken for the last before another protocol, without the wish for one."""
+        """Give the head that llhttp has taken for the last one before another protocol, without the wish to upgrade."""
         http = self._http
         assert http is not None
         kept = b"".join(

@@ -151,7 +151,7 @@ class Heads:
             if kind is None:
                 kind = self._kind(name)
             if kind:
-                # Of what is special, a length is in nearly every response, and needs no change.
+                # Of the special headers, a length is in nearly every response, and needs no change.
                 if kind is Kind.LENGTH and length is None and value.isdigit() and value.isascii():
                     length = int(value)
                 else:

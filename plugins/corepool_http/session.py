@@ -52,7 +52,7 @@ class Session:
     )
 
     def __init__(self, service: Service, conn: Connection[Session], waited_s: float = 0.0) -> None:
-        """Wait for the first request; for `waited_s` it was waited for already."""
+        """Wait for the first request, for which `waited_s` seconds were waited already."""
         self.service = service
         self.conn = conn
         self.parser = RequestParser(service.options, service.names, service.known)
@@ -72,7 +72,7 @@ class Session:
 
     @property
     def is_between_requests(self) -> bool:
-        """True when the connection is nothing but a way for the next request."""
+        """True when nothing is under way: the next request may come."""
         parser = self.parser
         return (
             self.current is None
@@ -262,7 +262,7 @@ class Session:
             self.conn.deadline(seconds)
 
     def on_deadline(self) -> None:
-        """Look at what the connection was waited for, and end it if it is really late."""
+        """Look at what is waited for, and end the connection if that is really late."""
         self._armed = math.inf
         if self.websocket is not None:
             if self.websocket.is_over:

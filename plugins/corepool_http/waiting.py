@@ -1,4 +1,4 @@
-"""Waiting of an application's task for its connection."""
+"""How an application's task waits for its connection."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 
 
 class Waiting:
-    """What waits, whatever for: it is woken when something has happened, and looks for itself.
+    """Waits, whatever for: it is woken when something has happened, and looks for itself.
 
-    A base without an `__init__`, which each request would have to call: who derives sets both attributes.
+    A base without an `__init__`, which each request would have to call: derived classes set both attributes.
     """
 
     __slots__ = ("_loop", "_waiter")

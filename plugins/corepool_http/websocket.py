@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 _quiet = logging.getLogger(f"{__name__}.protocol")
 
 _MOST_WAITING = 64
-"""Messages that wait for the application before the client is no longer read. In bytes the limit is `max_message`."""
+"""How many messages may wait for the application; then the client is not read. In bytes the limit is `max_message`."""
 
 _PIECE = 4096
 """Bytes that are parsed before the limits are looked at: deflate makes up to a thousand times as many of them."""
@@ -257,7 +257,7 @@ class WebSocket(Waiting):
         self._wake()
 
     def gone(self) -> None:
-        """Tell the application that there is nobody any more."""
+        """Tell the application that the client has gone."""
         self._exchange.ended = True
         self._end()
 

@@ -4,7 +4,7 @@ In the loop it costs least, and everybody waits for it: right for what answers i
 there, the loop is hidden from it: asyncio.run, async_to_sync and Django's ORM refuse to work under a running loop.
 
 A request's content is received before the application is called, into memory or a file, so that a slow client
-keeps no thread. Only one that waits for "100 Continue" is read while the application runs, and only by a thread.
+occupies no thread. Only one that waits for "100 Continue" is read while the application runs, and only by a thread.
 """
 
 from __future__ import annotations
@@ -511,7 +511,7 @@ class ThreadRun(Run):
 
 
 def _segment(wrapper: FileWrapper) -> tuple[int, int] | None:
-    """Give the part of a regular file that is still to be read; None if it is none."""
+    """Give the part of a regular file that is still to be read; None if it is not one."""
     try:
         fd = wrapper.file.fileno()
         offset = wrapper.file.tell()

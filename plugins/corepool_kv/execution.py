@@ -1,6 +1,6 @@
 """Running commands on the store: reads at once, writes in one transaction for a whole batch of events.
 
-What a batch of events wants to write waits for its end, and so does every later command of the same clients:
+What a batch of events wants to write waits for the batch's end, and so does every later command of the same clients:
 replies keep their order, and a client reads what it has written. Then all of it runs in one transaction, and the
 replies leave when that is committed. The lock between the workers is held for no longer than this takes.
 
@@ -45,7 +45,7 @@ _FAILED = "ERR the store has failed: {}"
 _INTERNAL = "internal error; the server's log has more"
 
 _REPLY_BYTES = 262_144
-"""A client with so many bytes of replies reads them before the rest of what it has asked for is run."""
+"""A client with this many bytes of replies has to read them before the rest of what it has asked for is run."""
 
 
 class AbandonedError(StoreError):
@@ -53,7 +53,7 @@ class AbandonedError(StoreError):
 
 
 class Client(Protocol):
-    """Who has commands run in transactions."""
+    """Somebody whose commands run in transactions."""
 
     waiting: list[Waiting]
     """The oldest first."""
@@ -80,7 +80,7 @@ class Execution:
         self._worker = worker
         self._reading: Keyspace | None = None
         self._next: dict[Client, None] = {}
-        """Those with commands for the next transaction, in the order of their first ones."""
+        """Clients with commands for the next transaction, in the order of their first ones."""
         self._batches: deque[list[Client]] = deque()
         self._thread = ThreadPoolExecutor(1, "kv-commit") if store.commits_are_slow else None
         self._in_flight: Future[list[Outcome] | StoreError] | None = None
@@ -88,7 +88,7 @@ class Execution:
         self._is_closed = False
 
     def close(self) -> None:
-        """Wait for the transaction that is being committed. What waits behind it is of clients that have gone."""
+        """Wait for the transaction that is being committed. What waits behind it is that of clients that have gone."""
         self._is_closed = True
         if self._thread is not None:
             self._thread.shutdown()

@@ -8,7 +8,7 @@ _LONGEST = 65_536
 
 _STAR = None
 _Token = bytes | None
-"""1 for each byte that is meant: a thirtieth of a set, and clients choose how many there are."""
+"""1 for each byte that matches: a thirtieth of a set's size, and clients choose how many there are."""
 
 _YES = b"\1"
 _ANY = _YES * 256

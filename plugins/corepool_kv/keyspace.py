@@ -22,7 +22,7 @@ class Limits(NamedTuple):
 
 
 class Keyspace:
-    """A view of a store at a time. Writing needs a view that is a transaction, which the command table sees to."""
+    """A view of a store, and the time. Writing needs a view that is a transaction, which the command table sees to."""
 
     def __init__(self, view: View, limits: Limits, now_ms: int) -> None:
         self.view = view
@@ -57,7 +57,7 @@ class Keyspace:
             self._transaction.put(key, value, expires_ms)
 
     def check_key(self, key: bytes) -> None:
-        """Refuse a key that the store can't have; for what would otherwise have been done by half.
+        """Refuse a key that the store can't have, before a command is done by half.
 
         :raises Error: it can't.
         """
@@ -101,7 +101,7 @@ class Keyspace:
         return None if record is None else record.version
 
     def remove_expired(self, limit: int) -> int:
-        """Remove what has expired, `limit` keys at most; how many there were."""
+        """Remove what has expired, `limit` keys at most, and say how many there were."""
         keys = self.view.due(self.now_ms, limit)
         for key in keys:
             self._transaction.delete(key)

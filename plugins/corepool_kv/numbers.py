@@ -35,7 +35,7 @@ def parse_integer(text: bytes, message: str = "ERR value is not an integer or ou
 def parse_float(text: bytes) -> Fraction | None:
     """Read a floating-point number; None: it is infinite.
 
-    :raises Error: it is none, or none that Redis computes with.
+    :raises Error: it is not a number, or not one that Redis computes with.
     """
     if _INFINITY.fullmatch(text):
         return None
@@ -48,7 +48,7 @@ def parse_float(text: bytes) -> Fraction | None:
 def add_floats(first: Fraction | None, second: Fraction | None) -> bytes:
     """Add as an x87 long double does, and write 17 decimal places without zeros at the end (ld2string, LD_STR_HUMAN).
 
-    Redis computes with a mantissa of 64 bits; a sum of ours that had more digits right would be another one.
+    Redis computes with a mantissa of 64 bits; a sum with more digits right would differ from Redis's.
 
     :raises Error: the sum is infinite.
     """

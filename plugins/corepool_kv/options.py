@@ -1,4 +1,4 @@
-"""What can be set of the kv protocol."""
+"""The options of the kv protocol."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from corepool import Options, Size
 from corepool_kv.secret_file import read_secret
 from corepool_kv.stores import StoreError, find_store, make_store
 
-_LONGEST_PASSWORD = 8192  # more would not fit into an AUTH of somebody who has not said it yet
+_LONGEST_PASSWORD = 8192  # more would not fit into the AUTH of a client that has not sent it yet
 
 
 def _readable(path: str) -> str:
@@ -26,14 +26,14 @@ class KvOptions(Options):
     the pool stops), "memory:" (one worker only)."""
 
     durability: Literal["always", "everysec", "never"] = "everysec"
-    """When what was written reaches the disk: before its reply, within a second, or when the system likes. A
-    killed worker or pool loses nothing of what it has acknowledged in any of them; a power failure may."""
+    """When what was written reaches the disk: before its reply, within a second, or when the system likes. With
+    any of them, a killed worker or pool loses nothing that was acknowledged; a power failure may."""
 
     max_bytes: Annotated[Size, Field(ge=1 << 20)] = 1 << 40
     """How large the store may grow, in bytes."""
 
     password: SecretStr = SecretStr("")
-    """What clients must say in AUTH before anything else; empty: nothing."""
+    """What clients must send with AUTH before anything else; empty: no AUTH is needed."""
 
     password_file: Annotated[str, AfterValidator(_readable)] | None = None
     """A file with the password, which not everybody may read; a line break at its end is not part of it."""
@@ -54,7 +54,7 @@ class KvOptions(Options):
 
     @property
     def expected(self) -> bytes:
-        """What clients must say, wherever it comes from. Read once, when these options were made: at each reload."""
+        """The password, wherever it comes from. Read once, when these options are made, and so at each reload."""
         return self._expected.get_secret_value().encode(errors="surrogateescape")
 
     @field_validator("store")

@@ -25,7 +25,7 @@ _KEPT_BYTES = 1 << 20
 
 _STRANGERS_WORDS = 10
 _STRANGERS_BYTES = 16_384
-"""Of a request before AUTH (redis: as many)."""
+"""Of a request before AUTH (as in redis)."""
 
 _LONGEST_HEADER = 32
 _INTEGER = re.compile(rb"-?[0-9]{1,19}")
@@ -47,7 +47,7 @@ class ProtocolError(Exception):
 
 
 class RequestLimits(NamedTuple):
-    """What a request may be: bytes of a line, words, bytes of them; and how one that is larger is called."""
+    """How large a request may be: bytes of a line, words, bytes of them; and what a larger one is called."""
 
     line: int
     words: int
@@ -56,7 +56,7 @@ class RequestLimits(NamedTuple):
 
     @classmethod
     def of(cls, options: KvOptions, *, is_trusted: bool) -> RequestLimits:
-        """Give those of the options; to who has not said the password, what AUTH and HELLO take (CVE-2021-32675)."""
+        """Give those of the options; before the password was sent, what AUTH and HELLO take (CVE-2021-32675)."""
         if is_trusted:
             return cls(options.max_line, options.max_arguments, options.max_request, "invalid")
         words, size = min(_STRANGERS_WORDS, options.max_arguments), min(_STRANGERS_BYTES, options.max_request)
@@ -69,8 +69,8 @@ class RequestReader:
     def __init__(self, options: KvOptions, *, is_trusted: bool = True) -> None:
         """Begin.
 
-        :param is_trusted: False: until `trust` the limits are those of strangers, and kept to by each byte: hiredis
-            would only be asked for a request when all of it is there.
+        :param is_trusted: False: until `trust` the limits are those of strangers, and each byte is checked against
+            them: hiredis would only show a request when all of it is there.
         """
         self._options = options
         self._is_trusted = is_trusted
@@ -82,7 +82,7 @@ class RequestReader:
         self._hiredis = hiredis.Reader()
         self._careful = CarefulReader(RequestLimits.of(options, is_trusted=is_trusted))
         self._kept: list[bytes] = []
-        """What hiredis was fed, since the last time when it had all become requests."""
+        """What hiredis was fed since the last time that all of it had become requests."""
         self._kept_bytes = 0
         self._made = 0
         """Requests that were made of what is kept."""

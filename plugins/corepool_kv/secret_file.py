@@ -32,5 +32,5 @@ def read_secret(path: str) -> str:
 
 
 def _open(path: str, flags: int) -> int:
-    # The opening of a named pipe would wait for who writes it.
+    # Opening a named pipe would wait for somebody to write to it.
     return os.open(path, flags | os.O_NONBLOCK)

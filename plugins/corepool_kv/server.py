@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 _MAINTAIN_INTERVAL_S = 1.0
 
 _REPLY_BYTES = 262_144
-"""Replies are sent when there are so many bytes of them, and it is seen whether the client reads."""
+"""Replies are sent when there are this many bytes of them, which shows whether the client reads."""
 
 _MOST_WAITING = 1000
 """Commands of one session that may wait for a transaction."""
@@ -44,7 +44,7 @@ class Server:
     """Serves the sessions of one worker."""
 
     redis_version = "7.0.15"
-    """The version whose replies these are."""
+    """The version of Redis whose replies these are."""
 
     commands = COMMANDS
 
@@ -85,7 +85,7 @@ class Server:
         """Take a new client."""
         conn.half_open = True  # after the client's last word there may be replies that wait for a commit
         self.connections += 1
-        # Unlike those of any other worker.
+        # No other worker has the same.
         number = self.pid << 32 | next(self._numbers)
         authenticated = not self.password
         conn.session = self.sessions[number] = Session(self, conn, number, authenticated=authenticated)
@@ -103,7 +103,7 @@ class Server:
     def end(self, session: Session) -> None:
         """Forget a client, with what it has waiting: that was never acknowledged.
 
-        Else one that connects again and again would have any amount wait, for no limit counts it any more.
+        Else one that connects again and again could have any amount waiting, which no limit counts any more.
         """
         self.sessions.pop(session.number, None)
         session.waiting.clear()

@@ -40,7 +40,7 @@ class Watched:
     def add(self, db: Keyspace, keys: list[bytes], most_bytes: int) -> None:
         """Watch more keys, all or none; those that are watched already stay as they are.
 
-        :raises Error: one is none for the store, or they would be too many or too long.
+        :raises Error: the store can't have one of them, or they would be too many or too long.
         """
         for key in keys:
             db.check_key(key)
@@ -81,7 +81,7 @@ class Session:
         """Requests that were received wait until the client has read, or the commit is done."""
         self._frozen = b""
         self._frozen_as: tuple[object, ...] = ()
-        """What it was made of: it is asked for much more often than it changes."""
+        """What `_frozen` was made of: it is asked for much more often than it changes."""
         self.ending = False
         """Close when everything has been sent."""
 
@@ -133,12 +133,12 @@ class Session:
         return True
 
     def authenticate(self) -> None:
-        """Trust the client, which has said the password. RESET has it asked again, but takes no limits back."""
+        """Trust the client, which has sent the password. After RESET it is asked again, but keeps its limits."""
         self.authenticated = True
         self.reader.trust()
 
     def reset(self) -> None:
-        """Be as after the connection was made, its number aside."""
+        """Go back to how it was when the connection was made, except for its number."""
         self.resp3 = False
         self.name = b""
         self.authenticated = not self.needs_password

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command as COMMAND INFO tells of it, and what runs it: one of the handlers, or none for those of MULTI."""
+    """A command as COMMAND INFO describes it, and what runs it: one of the handlers, or none for those of MULTI."""
 
     name: bytes
     arity: int
@@ -44,12 +44,12 @@ class Command:
     """It may be given before AUTH."""
 
     def __post_init__(self) -> None:
-        # Asked for with each request.
+        # Looked up with each request.
         object.__setattr__(self, "writes", "write" in self.flags)
         object.__setattr__(self, "before_auth", "no_auth" in self.flags)
 
     def takes(self, words: int) -> bool:
-        """Tell whether it may be given so many words."""
+        """Tell whether it may be given this many words."""
         return words == self.arity or words >= -self.arity > 0
 
 

@@ -1,7 +1,7 @@
 """By how busy the workers are, slowly: a pool that swings costs more than one that is a little too large.
 
-More workers when they have been too busy for some samples in a row; fewer only when those that were left would not be
-busy either, and have not been for much longer. What lies between the two marks changes nothing.
+More workers when they have been too busy for some samples in a row; fewer only when those left would not be busy
+either, and that for much longer. What lies between the two marks changes nothing.
 """
 
 from __future__ import annotations

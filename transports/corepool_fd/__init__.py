@@ -1,8 +1,8 @@
 """The transports fd and systemd: sockets that somebody else has bound, and has been listening on.
 
-`fd://3` is a descriptor that was inherited by its number. `systemd://web` is the socket that a socket unit calls so
-(`FileDescriptorName=web`); `systemd://` is the only one there is. Both are TCP or UNIX, as they come, with the backlog
-they come with.
+`fd://3` is a descriptor that was inherited by its number. `systemd://web` is the socket to which a socket unit
+gives that name (`FileDescriptorName=web`); `systemd://` is the only one there is. Both are TCP or UNIX, as they come,
+with the backlog they come with.
 """
 
 from corepool_fd.transport import Fd, Systemd

@@ -1,6 +1,6 @@
 """Taking over a descriptor that is a listening socket already, and giving it back as it came.
 
-Whether a descriptor is ours to take is asked of its close-on-exec flag. One that was inherited can't have it, since
+Whether a descriptor is ours to take is told by its close-on-exec flag. One that was inherited can't have it, since
 execve(2) would have closed it; everything that this process has opened has it, and so has what was taken before. So
 `fd://7` never takes the log for a socket, two listeners never take the same one, and nothing has to be remembered.
 
@@ -87,7 +87,7 @@ class Systemd(_Inherited):
         """The URL's ?query."""
 
         index: Annotated[int, Field(ge=0)] | None = None
-        """Which one of several sockets of that name, from 0, in the unit's order: all of a unit's have one name."""
+        """Which one of several sockets of that name, from 0, in the unit's order: those of a unit share a name."""
 
     def __init__(self, options: Options) -> None:
         self._index = options.index
@@ -119,7 +119,7 @@ class Systemd(_Inherited):
 
 
 def _name_in(endpoint: Endpoint) -> str:
-    """Give what stands where others have a host; names are case-sensitive, which hosts are not."""
+    """Give what stands in the host's place; unlike hosts, names are case-sensitive."""
     return urlsplit(endpoint.url).netloc
 
 
@@ -133,7 +133,7 @@ def _passed(environment: Mapping[str, str]) -> Iterator[tuple[int, str]]:
         return
     pid = environment.get("LISTEN_PID", "")
     if pid != str(os.getpid()):
-        # Whoever runs it by way of a shell passes the variables on, and the shell is another process.
+        # A shell in between passes the variables on, but they are meant for the shell's process.
         raise OSError(
             errno.ESRCH,
             f"the service manager has passed its sockets to process {pid or '(none)'}, and this is {os.getpid()}; "

@@ -16,4 +16,4 @@ class Ping:
 
     @hookimpl
     def on_thaw(self) -> None:
-        """There is nothing to be known."""
+        """Do nothing: there is no state."""

@@ -1,7 +1,7 @@
 """The protocol for people: a line is said to the room, `/who`, `/join ROOM` and `/quit` are done.
 
 Everybody here writes to everybody else's stream, and nobody waits for one: `Stream.write` never does. What a chatter
-does not read is kept up to the listener's `output_limit`, and then he is the one who is cut off.
+does not read is kept up to the listener's `output_limit`, and then that chatter is cut off.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Chatter:
 
 
 class Chat(StreamProtocol):
-    """Talk with people. They are known by their names, in all workers; who has a name, the rooms decide."""
+    """Talk with people. They are known by their names, in all workers; the rooms decide who has a name."""
 
     class Options(corepool.Options):
         """[listener.options] of protocol = "chat"."""
@@ -56,7 +56,7 @@ class Chat(StreamProtocol):
     def __init__(self, options: Options) -> None:
         self._options = options
         self._chatters: dict[str, Chatter] = {}
-        """Those of this worker."""
+        """The chatters of this worker, by name."""
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:

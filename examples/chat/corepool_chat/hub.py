@@ -1,8 +1,8 @@
 """A worker's connection to the rooms: it is there again when they are, and questions wait until then.
 
 Each question has an answer, and each chatter asks one at a time: so no more of them can pile up than there are
-chatters. One whose answer was lost, since the worker with the rooms was killed, is asked once more. A line may so be
-heard twice, but its chatter never learns that it was said when it was not.
+chatters. One whose answer was lost, since the worker with the rooms was killed, is asked once more. So a line may be
+heard twice, but its chatter is never told that it was said when it was not.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Hub:
                 self._lost(writer)
 
     async def ask(self, verb: Verb, name: str, text: str = "") -> Answer:
-        """Ask, and wait for the answer; while there are no rooms, for them."""
+        """Ask, and wait for the answer, and for the rooms while there are none."""
         while True:
             await self._connected.wait()
             try:
@@ -81,7 +81,7 @@ class Hub:
         return answer
 
     def leave(self, name: str) -> None:
-        """Tell that somebody has left. Rooms that have just died have forgotten him with everybody else."""
+        """Tell that somebody has left. Rooms that have just died have forgotten them with everybody else."""
         if self._writer is not None:
             self.post(Verb.LEAVE, name)
 
@@ -92,7 +92,7 @@ class Hub:
                     asked = self._answers.pop(answer.number)
                     if not asked.done():
                         asked.set_result(answer)
-                        # Whoever has asked goes on first: the next line may be for the room that he has just entered.
+                        # Whoever asked goes on first: the next line may be for the room that they have just entered.
                         await asyncio.sleep(0)
                 case Heard() as heard:
                     self._on_heard(heard)

@@ -1,8 +1,8 @@
 """The protocol between workers: who is in which room, and everything that is said there in one order.
 
-Its pool has one worker, so a dictionary is all it needs for a name to be nobody else's. Its clients are the workers
-that talk with people, a connection each. If this worker dies, they come to its successor and enter their chatters
-anew: what they know is all that there is to be known.
+Its pool has one worker, so a dictionary is all it needs to give each name to one person only. Its clients are the
+workers that talk with people, a connection each. If this worker dies, they come to its successor and enter their
+chatters anew: what they know is all that there is to be known.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Rooms(StreamProtocol):
             del self._rooms[room]
 
     def _tell(self, room: str, sender: str, text: str) -> None:
-        """Send a line to each worker that has somebody in the room; once, however many they are."""
+        """Send a line to each worker that has somebody in the room; once, however many there are."""
         message = encode(Heard(room, sender, text))
         for worker in set(self._rooms[room].values()):
             worker.write(message)

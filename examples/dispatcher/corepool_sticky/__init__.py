@@ -1,8 +1,8 @@
-"""The dispatcher sticky: the same client to the same worker, unless that one has too much.
+"""The dispatcher sticky: the same client to the same worker, unless that one holds too many.
 
 Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam, 2016), over rendezvous hashing. `source-hash`
-alone gives every client of a company's one address to one worker, however much that has to do; here the worker that
-has more than its share passes them on to the client's second choice, which is always the same one, too.
+alone gives every client of a company's one address to one worker, however much that has to do; here a worker with
+more than its share passes them on to the client's second choice, which is always the same one, too.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class StickyOptions(corepool.Options):
     """[pool] or [listener], dispatcher_options."""
 
     slack: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 0.25
-    """How much more than its equal share a worker may hold: 0.25 is a quarter. The less, the evener; the more, the
-    fewer clients are sent elsewhere."""
+    """How much more than its equal share a worker may hold: 0.25 is a quarter. Less spreads more evenly; more sends
+    fewer clients elsewhere."""
 
     floor: Annotated[int, Field(ge=1)] = 16
     """Connections that every worker may hold, however few there are: a quiet pool needs no balance."""
@@ -39,8 +39,8 @@ class Sticky(Dispatcher):
     """Choose the client's favourite among the workers that have room.
 
     A worker has room while it holds less than `floor`, or less than `1 + slack` times its share, the connection to be
-    placed included: so there is always one. A client's order of workers hangs on its address and their slots alone: a
-    worker that comes or goes changes nobody's order of the others, and a restart changes nothing.
+    placed included: so there is always one. A client's order of workers depends on its address and their slots alone: a
+    worker that comes or goes doesn't change the order of the others, and a restart changes nothing.
     """
 
     Options: ClassVar[type[StickyOptions]] = StickyOptions

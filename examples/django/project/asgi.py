@@ -1,4 +1,4 @@
-"""What a ASGI server calls: `target = "project.asgi:application"`."""
+"""What an ASGI server calls: `target = "project.asgi:application"`."""
 
 import os
 

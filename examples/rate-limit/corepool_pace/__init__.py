@@ -1,7 +1,7 @@
 """The extension pace: a client that sends faster than it may is not refused. It is read more slowly.
 
-What is not read waits in the kernel, then in the client's, and then the client waits: TCP's own way to slow somebody
-down, without a word in any protocol, and without a byte lost. So it goes in front of all of them.
+What is not read waits in the kernel, then in the client's kernel, and then the client waits: TCP's own way to slow
+somebody down, without a word in any protocol, and without a byte lost. So it goes in front of every protocol.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Pace:
 
     @hookimpl
     def on_readable(self, conn: Connection) -> object | None:
-        """Let the protocol read, or not yet. What it reads now is charged at the next event: nobody knows it before.
+        """Let the protocol read, or not yet. What it reads now is charged at the next event, when it is known how much.
 
         That may be as much as a worker reads of a connection at a time, and is a debt then like any other.
         """
@@ -98,7 +98,7 @@ class Pace:
             return None
         conn.pause()
         pacer.resumption = self._loop.call_later(wait_s, conn.resume)
-        return True  # who stands behind is not asked
+        return True  # the protocol behind is not called
 
     @hookimpl
     def on_drain(self, conn: Connection) -> None:

@@ -20,7 +20,7 @@ class Buckets:
     def __init__(self, rate: float, burst: float, most: int) -> None:
         """Begin with every bucket full.
 
-        :param most: buckets that are remembered; of more, that is forgotten which was used longest ago.
+        :param most: buckets that are remembered; beyond that, the one used longest ago is forgotten.
         """
         self._rate = rate
         self._burst_s = burst / rate

@@ -32,7 +32,7 @@ class SyslogOptions(BlockingOptions):
     """The file. It is made if it is not there."""
 
     max_message: Annotated[int, Field(ge=480, le=1_000_000)] = 8192
-    """Bytes of a message; longer ones are cut. RFC 5424 wants 480, and 2048 if that can be done."""
+    """Bytes of a message; longer ones are cut. RFC 5424 demands 480, and recommends 2048."""
 
 
 class Syslog(BlockingProtocol):
@@ -49,7 +49,7 @@ class Syslog(BlockingProtocol):
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
-        """Open the database: here, and not in the master, since SQLite's files don't go through a fork."""
+        """Open the database: here, and not in the master, since SQLite's connections don't survive a fork."""
         super().on_worker_start(worker)
         self._store = Store(self._database)
 
@@ -66,5 +66,5 @@ class Syslog(BlockingProtocol):
             while chunk := stream.recv(_CHUNK, begun=frames.begun):
                 self._store.write(peer, frames.feed(chunk))
         finally:
-            # What has come without its end is kept, too: it may be what the sender has said last.
+            # What has come without its end is kept, too: it may be the last thing that the sender said.
             self._store.write(peer, [rest] if (rest := frames.end()) else [])

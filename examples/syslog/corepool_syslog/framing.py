@@ -16,12 +16,12 @@ _TRAILER = re.compile(rb"[\n\0]")
 
 
 class Frames:
-    """Takes a stream apart. What is not taken apart yet has at most `most` bytes, and one chunk."""
+    """Takes a stream apart. What is not taken apart yet has at most `most` bytes, plus one chunk."""
 
     def __init__(self, most: int) -> None:
         """Begin.
 
-        :param most: bytes of a message; longer ones are cut to so many, and the rest of them is skipped.
+        :param most: bytes of a message; longer ones are cut, and the rest of them is skipped.
         """
         self._most = most
         self._data = bytearray()

@@ -1,8 +1,8 @@
 """Messages in a SQLite file to which threads of several processes write.
 
 Each thread has a connection: SQLite's are not for sharing. Readers never wait, since the journal is a write-ahead log.
-Of those who write, the threads of one process wait for each other at a lock, and the processes at SQLite's own: that
-one is polled, so the fewer stand there the better.
+As for writers, the threads of one process wait for each other at a lock, and the processes at SQLite's own, which is
+polled: the fewer wait there the better.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Store:
         self._turn = threading.Lock()
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
-        # Of two that turn to the write-ahead log together, one is told "locked" at once, whatever its time-out.
+        # When two switch to the write-ahead log together, one is told "locked" at once, whatever its time-out.
         with path.with_name(path.name + ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             with closing(self._open()) as connection:

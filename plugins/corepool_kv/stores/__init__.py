@@ -35,7 +35,7 @@ class Record(NamedTuple):
     expires_ms: int
     """The last millisecond of its life, since the epoch, as in Redis; 0: it has none."""
     version: int
-    """Another number after each write of this key, in any process."""
+    """A different number after each write of this key, in any process."""
 
 
 class View(Protocol):
@@ -103,7 +103,7 @@ class Store(Protocol):
     def prepare(self, uid: int, gid: int) -> None:
         """Make what all workers share. Runs in: master, before the first fork.
 
-        :param uid: and `gid`: whom files have to belong to, as chown(2) takes them.
+        :param uid: and `gid`: who has to own the files, as chown(2) takes them.
         """
 
     def discard(self) -> None:
@@ -113,7 +113,7 @@ class Store(Protocol):
         """Open it. Runs in: worker, at its start.
 
         :param workers: how many processes share it.
-        :raises StoreError: it can't be had, or not by so many.
+        :raises StoreError: it can't be opened, or not by so many.
         """
 
     def close(self) -> None:
@@ -136,14 +136,14 @@ class Store(Protocol):
         """
 
     def commit(self, transaction: Transaction) -> None:
-        """Make the changes last, as far as the options say that they do.
+        """Make the changes durable, as far as the options say.
 
         :raises NoRoomError: there is no room; nothing of it happened.
         :raises StoreError: nothing of it happened.
         """
 
     def abort(self, transaction: Transaction) -> None:
-        """Forget the changes. Nothing, when a commit was tried."""
+        """Forget the changes; do nothing if a commit was tried."""
 
     def make_room(self) -> None:
         """Grow, or follow another process that did. No view and no transaction of this process is open.

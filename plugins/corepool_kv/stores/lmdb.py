@@ -7,7 +7,7 @@ Opened after the fork, never before (LMDB's own rule). A write transaction holds
 it lasts for one batch of events. The lock of a killed worker is recovered by LMDB (a robust mutex); its reader
 slot by `maintain` and by the worker that takes its place: a slot left behind pins every page freed since.
 
-No durability but "always" waits for the disk in a commit; the kernel has the data then, and a killed process
+Only with "always" does a commit wait for the disk; otherwise the kernel has the data, and a killed process
 loses nothing. "everysec" has a thread call fsync(2) once a second.
 """
 
@@ -50,7 +50,7 @@ _MAX_READERS = 1024  # one a worker, and those of workers that died and were not
 class LmdbStore:
     """Implements `Store`."""
 
-    # 511 of LMDB's build, less the time in front of it in `expiry`.
+    # 511 of LMDB's build, less the time in front of the key in `expiry`.
     max_key_bytes = 503
     max_workers = None
 
@@ -180,7 +180,7 @@ class LmdbStore:
 
         A full store would stay full for ever otherwise: a write that fails commits nothing.
 
-        :raises StoreError: that was done, and it didn't help.
+        :raises StoreError: that was done already, and it didn't help.
         """
         if self._env.info()["last_txnid"] == self._was_full_at:
             raise StoreError(f"the store is full: max_bytes = {self._options.max_bytes}")
