@@ -74,7 +74,7 @@ def main() -> int:
         failures.append(f"no server of these cases is named {' or '.join(arguments.server)}, or it is not installed")
 
     for what, how in missing.items():
-        err.print(f"left out: {what}; to have it: {how}", markup=False, highlight=False)
+        err.print(f"left out: {what}; to install it: {how}", markup=False, highlight=False)
     for failure in failures:
         err.print(failure, style="red", markup=False, highlight=False)
     date = datetime.now(UTC).isoformat(timespec="seconds")

@@ -90,7 +90,7 @@ class LineFile:
         try:
             fd = _open(self._path)
         except OSError as error:
-            log.error("log file %s can't be opened anew: %s", self._path, error)  # noqa: TRY400  # the reason says it all
+            log.error("log file %s can't be reopened: %s", self._path, error)  # noqa: TRY400  # the reason says it all
             return
         os.dup2(fd, self._fd, inheritable=False)
         os.close(fd)

@@ -193,7 +193,7 @@ def reopen_logs() -> None:
             try:
                 handler.reopen()
             except OSError as error:
-                log.warning("log file not opened anew: %s", error)
+                log.warning("log file not reopened: %s", error)
 
 
 def entrust_logs(uid: int, gid: int) -> None:

@@ -99,7 +99,7 @@ def change_mode(path: Path, mode: int) -> None:
     try:
         status = os.fstat(fd)
         if not stat.S_ISSOCK(status.st_mode):
-            raise OSError(errno.ENOTSOCK, f"{str(path)!r} is no socket")
+            raise OSError(errno.ENOTSOCK, f"{str(path)!r} is not a socket")
         if stat.S_IMODE(status.st_mode) != mode:
             Path(f"/proc/self/fd/{fd}").chmod(mode)
     finally:
@@ -161,7 +161,7 @@ def _remove_stale(path: Path) -> None:
     """
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise OSError(errno.EADDRINUSE, f"{str(path)!r} exists and is no socket; remove it by hand")
+            raise OSError(errno.EADDRINUSE, f"{str(path)!r} exists and is not a socket; remove it by hand")
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:

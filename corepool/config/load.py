@@ -218,14 +218,14 @@ def refuse_others_folder(socket: Path) -> None:
     except OSError:
         return
     if not stat.S_ISDIR(status.st_mode):
-        reason = "is no folder"
+        reason = "is not a folder"
     elif status.st_uid != os.geteuid():
         reason = f"belongs to user {status.st_uid}"
     elif status.st_mode & 0o022:
         reason = f"can be written by others (mode {stat.S_IMODE(status.st_mode):04o})"
     else:
         return
-    raise ControlError(f"control socket {socket}: {str(folder)!r} {reason}; choose another path by --control PATH")
+    raise ControlError(f"control socket {socket}: {str(folder)!r} {reason}; choose another path with --control PATH")
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:

@@ -49,7 +49,7 @@ class Scaling:
             return workers.target
         if wanted != workers.target:
             log.info(
-                "pool is scaled pool=%s workers=%d was=%d busyness=%.2f",
+                "scaler has decided pool=%s workers=%d was=%d busyness=%.2f",
                 serving.name,
                 wanted,
                 workers.target,

@@ -104,7 +104,7 @@ class Threads:
         except RuntimeError as error:
             if not self._threads:
                 raise
-            self._why = f", for no more can be started: {error}"  # those that exist do the jobs in turn
+            self._why = f", since no more can be started: {error}"  # those that exist do the jobs in turn
         else:
             self._why = ""
             self._threads.append(thread)

@@ -66,7 +66,7 @@ class Files:
         self._heads = service.heads
         self._root = Path(options.root).resolve()
         if not self._root.is_dir():
-            raise SetupError(f"root = {options.root!r}: {self._root} is no folder")
+            raise SetupError(f"root = {options.root!r}: {self._root} is not a folder")
         self._index = options.index
         self._lists = options.listing
         self._follows = options.follow_links

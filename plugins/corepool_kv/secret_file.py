@@ -18,7 +18,7 @@ def read_secret(path: str) -> str:
         with open(path, "rb", opener=_open) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise ValueError("is no file")
+                raise ValueError("is not a file")
             if status.st_mode & stat.S_IROTH:
                 name = Path(path).name
                 raise ValueError(f"everybody may read it: chmod o-r {name}, or mount it with mode 0440")

@@ -121,9 +121,9 @@ def test_what_is_not_installed_is_named_and_ends_nothing(tmp_path: Path) -> None
     done = benchmarks("ping", "churn", "--quick", "--to", str(tmp_path), path=str(tmp_path))
 
     assert done.returncode == 0, done.stderr
-    assert "left out: redis; to have it: apt-get install redis-server" in done.stderr
-    assert "left out: the case ping; to have it: apt-get install redis-tools" in done.stderr
-    assert "left out: the case churn; to have it: apt-get install gcc" in done.stderr
+    assert "left out: redis; to install it: apt-get install redis-server" in done.stderr
+    assert "left out: the case ping; to install it: apt-get install redis-tools" in done.stderr
+    assert "left out: the case churn; to install it: apt-get install gcc" in done.stderr
     assert "apt-get install redis-tools" in (tmp_path / page.PAGE).read_text()
 
 

@@ -148,7 +148,7 @@ class TestFd(InheritedContract):
         deaf = socket.create_server(("127.0.0.1", 0))
         datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         for descriptor, reason in (
-            (file, "is no socket"),
+            (file, "is not a socket"),
             (9999, "was not passed to this process: Bad file descriptor"),
             (deaf.fileno(), "is in use by this pool already, or was not passed to it"),
             (datagrams.fileno(), "is neither a TCP nor a UNIX stream socket"),

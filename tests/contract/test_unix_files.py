@@ -128,7 +128,7 @@ def test_what_is_no_socket_is_never_removed(tmp_path: Path, kind: str) -> None:
             path.symlink_to(tmp_path / "nowhere")
     before = path.lstat()
 
-    with pytest.raises(OSError, match="is no socket") as raised:
+    with pytest.raises(OSError, match="is not a socket") as raised:
         unix().listen(endpoint_of(path), BACKLOG)
 
     assert raised.value.errno == errno.EADDRINUSE

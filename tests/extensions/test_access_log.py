@@ -183,7 +183,7 @@ def test_a_file_that_cannot_be_opened_anew_is_kept(pool: Pools) -> None:
     url, folder = running.urls()[0], running.directory / "logs"
     folder.rename(running.directory / "moved")
     psutil.Process(running.workers()[0]).send_signal(signal.SIGUSR1)
-    wait_until(lambda: "can't be opened anew" in running.stderr)
+    wait_until(lambda: "can't be reopened" in running.stderr)
     assert serves(url)
 
     wait_until((running.directory / "moved" / "connections.log").read_text)

@@ -237,7 +237,7 @@ def test_an_access_log_that_can_not_be_opened_stops_a_boot_and_nothing_else(pool
     running = pool(http_toml(**ECHO, access_log="common", access_log_file="logs/a"), files={"logs/.keep": ""})
     (running.directory / "logs").rename(running.directory / "old")
     psutil.Process(running.workers()[0]).send_signal(signal.SIGUSR1)
-    wait_until(lambda: "log file logs/a can't be opened anew" in running.stderr)
+    wait_until(lambda: "log file logs/a can't be reopened" in running.stderr)
     get(running, "/a?b")
     wait_until((running.directory / "old" / "a").read_text)
     assert "Traceback" not in running.stderr

@@ -227,7 +227,8 @@ def test_a_thread_that_can_not_be_started_is_done_without(pool: Pools) -> None:
         first.sendall(request("/hold", close=False))
         wait_until((running.directory / "called").exists)
         second.sendall(request("/next", close=False))
-        wait_until(lambda: "threads=1 waiting=1, for no more can be started: can't start new thread" in running.stderr)
+        stuck = "threads=1 waiting=1, since no more can be started: can't start new thread"
+        wait_until(lambda: stuck in running.stderr)
         (running.directory / "go").touch()
         assert receive_response(first).body == b"/hold"
         assert receive_response(second).body == b"/next"

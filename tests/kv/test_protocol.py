@@ -295,7 +295,7 @@ ONE_OF = "expected NAME:PLACE with one of lmdb:, memory:"
             'listener[0].options.password_file = "none": can\'t be read: No such file or directory',
         ),
         ({"password_file": "."}, 'listener[0].options.password_file = ".": can\'t be read: Is a directory'),
-        ({"password_file": "/dev/null"}, 'listener[0].options.password_file = "/dev/null": is no file'),
+        ({"password_file": "/dev/null"}, 'listener[0].options.password_file = "/dev/null": is not a file'),
     ],
 )
 def test_options_that_can_not_be_right_are_mistakes(options: dict[str, object], sentence: str) -> None:

@@ -308,7 +308,7 @@ def test_control_refuses_a_default_folder_that_others_may_write_to(tmp_path: Pat
     folder.chmod(0o755)
     link = tmp_path / "link"
     link.symlink_to(folder)
-    with pytest.raises(ControlError, match="is no folder"):
+    with pytest.raises(ControlError, match="is not a folder"):
         ControlSocket(link / "control.sock", {}, in_own_folder=True).listen()
     assert list(folder.iterdir()) == []
     control = ControlSocket(folder / "control.sock", {}, in_own_folder=True)

@@ -158,7 +158,7 @@ def _take(descriptor: int, what: str) -> socket.socket:
     except OSError as error:
         raise OSError(error.errno, f"{what} was not passed to this process: {error.strerror}") from error
     if not is_socket:
-        raise OSError(errno.ENOTSOCK, f"{what} is no socket")
+        raise OSError(errno.ENOTSOCK, f"{what} is not a socket")
     if is_ours:
         raise OSError(errno.EADDRINUSE, f"{what} is in use by this pool already, or was not passed to it")
     listening = socket.socket(fileno=descriptor)
