@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 ACCEPTS_PER_EVENT = 16
 """Connections taken from one backlog before the ready ones get their turn."""
 
+_MOST_AT_THE_END = 4096
+"""Connections taken from a backlog that nobody will empty: all of one of the usual size, but no flood for ever."""
+
 _SAY_RETRY_S = 0.05
 """When the channel to the master is full (it is not reading), a message is tried again after this long."""
 
@@ -177,6 +180,20 @@ class BacklogReader:
         """Accept again."""
         self._paused = False
         self.watch()
+
+    def take_rest(self) -> None:
+        """Accept what waits, as long as there is room: nobody will serve this socket afterwards."""
+        for _ in range(_MOST_AT_THE_END):
+            if self._paused or self._stopped or self._tally.full:
+                break
+            try:
+                accepted = accept_one(self._socket)
+            except (ExhaustedError, OSError) as error:
+                self._complaint.warn("connections left in the backlog url=%s reason=%s", self._url, error)
+                break
+            if accepted is None:
+                break
+            self._service.take_accepted(accepted[0])
 
     def stop(self) -> None:
         """Accept nothing any more, and give up our share of the listening socket."""

@@ -283,6 +283,9 @@ class WorkerProcess:
                 lasting = array("H", order.payload)
                 for service in self._services:
                     service.can_move = service.can_move and service.bound_index in lasting
+                for index, ending in self._backlogs.items():
+                    if index not in lasting:
+                        ending.take_rest()
                 self._leave(self._pool.drain_timeout, moves=len(lasting) > 0)
             case Kind.STOP:
                 self._leave(0)

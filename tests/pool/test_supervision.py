@@ -581,3 +581,20 @@ def test_what_waits_in_the_backlog_at_the_end_is_served(pool: Pools) -> None:
         running.send_signal(signal.SIGCONT)
         assert {read_line(client) for client in clients} == {"hello"}
     assert running.wait() == 0
+
+
+def test_what_waits_in_the_backlog_of_workers_that_accept_is_served(pool: Pools) -> None:
+    running = pool(probe.config('dispatcher = "kernel"'), files=probe.files())
+    url, workers = running.urls()[0], running.workers()
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connect(url)) for _ in range(300)]
+        for client in clients:
+            client.sendall(b"hello\n")
+        running.send_signal(signal.SIGTERM)
+        wait_until(lambda: "pool stopping" in running.stderr)
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        assert {read_line(client) for client in clients} == {"hello"}
+    assert running.wait() == 0
