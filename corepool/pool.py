@@ -142,7 +142,7 @@ class Pool:
         settings, registry = self._read_settings_again()
         for table in ("process", "control", "log"):
             if getattr(settings, table) != getattr(self._settings, table):
-                log.warning("[%s] has changed: that takes effect when the pool is started anew", table)
+                log.warning("[%s] has changed: that takes effect when the pool is restarted", table)
         settings = settings.model_copy(update={"process": self._settings.process})
         serving = [each.listener for each in open_already]
         return Plan(settings, registry, self._places, serving).bind(identity, open_already)

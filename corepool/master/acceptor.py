@@ -52,8 +52,8 @@ class Acceptor:
         self._unwatch()
 
     def stop(self) -> None:
-        """Take what has arrived so far, if there is room, and then nothing more: what is left will be reset."""
-        for _ in range(_LAST_TURNS):
+        """Take what has arrived so far, if there is room, for what is left will be reset; then nothing more."""
+        for _ in range(0 if self._bound.transport.outlives else _LAST_TURNS):
             if self._paused or self._retry is not None or self.accept() < ACCEPTS_PER_TURN:
                 break
         self.pause()

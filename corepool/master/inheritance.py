@@ -43,12 +43,19 @@ class Orders:
     def told(cls, told: Mapping[str, Any]) -> Orders:
         """Read what `tell` has made; an older corepool may have told less."""
         scaled = told.get("scaled", {}).items()
-        configured, holds = told.get("log_level", (logging.NOTSET, logging.NOTSET))
         return cls(
             frozenset(map(str, told.get("paused", ()))),
             {str(name): (int(fewest), int(most), int(workers)) for name, (fewest, most, workers) in scaled},
-            (int(configured), int(holds)),
+            cls._log_level_of(told.get("log_level")),
         )
+
+    @staticmethod
+    def _log_level_of(told: object) -> tuple[int, int]:
+        match told:
+            case [int(configured), int(holds)]:
+                return configured, holds
+            case _:
+                return logging.NOTSET, logging.NOTSET
 
     def tell(self) -> dict[str, object]:
         """Give what JSON can carry."""

@@ -15,7 +15,7 @@ HANDLED = {
     signal.SIGQUIT: "the same",
     signal.SIGHUP: "reload: read the configuration, replace the workers, each when its successor is ready",
     signal.SIGUSR2: "upgrade: a new master takes over the sockets, this one leaves when it is ready",
-    signal.SIGUSR1: "open log files anew, here and in every worker",
+    signal.SIGUSR1: "reopen log files, here and in every worker",
     signal.SIGTTIN: "one worker more, in each pool",
     signal.SIGTTOU: "one worker fewer, in each pool",
     signal.SIGWINCH: "nothing but `on_signal`",

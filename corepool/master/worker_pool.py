@@ -569,9 +569,9 @@ class WorkerPool:
                 name = self.serving.worker_name(slot)
                 if self._succession.drop(slot) is ExitCause.REPLACED:
                     self._fail_roll(f"worker {name} can't be forked: {error}")
-                else:
-                    log.error("worker stays slot=%s: its successor can't be forked: %s", name, error)  # noqa: TRY400
-                return
+                    return
+                log.error("worker stays slot=%s: its successor can't be forked: %s", name, error)  # noqa: TRY400
+                continue
             cause = self._succession.started(slot, heir.pid)
             if self.workers.target - len(self.workers.ready()) < self.serving.pool.max_unavailable:
                 for each in self.workers.predecessors(heir):

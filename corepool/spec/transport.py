@@ -91,6 +91,10 @@ class Transport(ABC):
     """It has its own `wrap`, whose streams keep state in the worker, such as TLS keys. Then connections can't move to
     another worker (docs/moving.md), nor outlive a crash of their worker (`keep_on_crash`)."""
 
+    outlives: ClassVar[bool] = False
+    """Its listening sockets are somebody else's, and outlive the pool: what waits in their backlogs when the pool stops
+    is left to the next server."""
+
     @abstractmethod
     def check(self, endpoint: Endpoint) -> None:
         """Refuse an endpoint that can never work, without touching the system.

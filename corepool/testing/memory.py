@@ -24,6 +24,33 @@ _NOT_SERVING = -1  # no event is being served: there is no budget
 class MemoryConnection:
     """Implements `corepool.Connection`. What the client does to it is `corepool.testing.conversation`'s."""
 
+    __slots__ = (  # so that a misspelt attribute is an error here, as it is in a worker
+        "_high",
+        "_low",
+        "_reads_left",
+        "busy",
+        "bytes_in",
+        "bytes_out",
+        "deadline_s",
+        "eof",
+        "half_open",
+        "has_sent_eof",
+        "id",
+        "idle_s",
+        "incoming",
+        "is_broken",
+        "listener",
+        "local",
+        "outgoing",
+        "paused",
+        "peer",
+        "peer_has_ended",
+        "pinned",
+        "reason",
+        "session",
+        "was_congested",
+    )
+
     def __init__(self, number: int, listener: str, peer: Address, local: Address, high_water: int) -> None:
         """Begin; nobody has been told yet.
 

@@ -11,8 +11,9 @@ from corepool.worker.service import Lingering
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
+    from corepool.worker.intake import BacklogReader
     from corepool.worker.mover import Mover
     from corepool.worker.reactor import Reactor
     from corepool.worker.service import Service
@@ -43,6 +44,7 @@ class Drain:
         self,
         reactor: Reactor,
         services: Sequence[Service],
+        backlogs: Collection[BacklogReader],
         mover: Mover,
         loop: asyncio.AbstractEventLoop,
         on_done: Callable[[], None],
@@ -51,6 +53,7 @@ class Drain:
         self._moves = False
         self._reactor = reactor
         self._services = services
+        self._backlogs = backlogs
         self._loop = loop
         self._on_done = on_done
         self._told: set[int] = set()
@@ -118,7 +121,9 @@ class Drain:
             self._reactor.flush_unsent()
             left = []
         lingering = any(isinstance(source, Lingering) for source in self._reactor.sources())
-        if left or ((lingering or (self._moves and self._mover.on_their_way)) and now < self._deadline):
+        arriving = any(backlog.is_open for backlog in self._backlogs)
+        leaving = self._moves and self._mover.on_their_way
+        if left or ((arriving or lingering or leaving) and now < self._deadline):
             self._loop.call_later(_NEXT_BATCH_S if there_are_more else _STEP_S, self._step)
         else:
             self._on_done()

@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 ACCEPTS_PER_EVENT = 16
 """Connections taken from one backlog before the ready ones get their turn."""
 
-_MOST_AT_THE_END = 4096
-"""Connections taken from a backlog that nobody will empty: all of one of the usual size, but no flood for ever."""
+_LAST_TURNS = 256
+"""Turns taken at the end, at most: a whole backlog of the usual size (4096), but no flood that goes on and on."""
 
 _SAY_RETRY_S = 0.05
 """When the channel to the master is full (it is not reading), a message is tried again after this long."""
@@ -45,12 +45,14 @@ class Intake:
         tally: Tally,
         loop: asyncio.AbstractEventLoop,
         on_order: Callable[[Message, list[int]], None],
+        on_exhausted: Callable[[], None],
         on_orphaned: Callable[[], None],
     ) -> None:
         """Serve what comes by `channel`.
 
         :param services: by the index of their bound socket.
         :param on_order: called with whatever is not a connection, and owns the descriptors that came with it.
+        :param on_exhausted: called when the process is out of descriptors, so that it can take no more connections.
         :param on_orphaned: called when the master is gone.
         """
         self._channel = channel
@@ -58,6 +60,7 @@ class Intake:
         self._tally = tally
         self._loop = loop
         self._on_order = on_order
+        self._on_exhausted = on_exhausted
         self._on_orphaned = on_orphaned
         self._open = True
         tally.on_room.append(self._say_room)
@@ -101,7 +104,7 @@ class Intake:
                 len(fds),
                 count,
             )
-            self._on_order(Message(Kind.DRAIN), [])
+            self._on_exhausted()
 
     def on_failure(self) -> None:
         """Log a bug of ours; the channel is level-triggered, so nothing is lost."""
@@ -161,11 +164,12 @@ class BacklogReader:
         self._watching = False
         self._stopped = False
         self._paused = False
+        self._is_finishing = False
         tally.on_room.append(self.watch)
 
     def watch(self) -> None:
         """Accept from now on, as long as there is room."""
-        if not (self._watching or self._stopped or self._paused or self._tally.full):
+        if not (self._watching or self._stopped or self._is_finishing or self._paused or self._tally.full):
             # EXCLUSIVE: one connection wakes one worker or a few, not all. It refuses EPOLL_CTL_MOD, so pausing
             # means taking it out.
             self._reactor.add(self._fd, self, EPOLLIN | EPOLLEXCLUSIVE)
@@ -181,19 +185,31 @@ class BacklogReader:
         self._paused = False
         self.watch()
 
-    def take_rest(self) -> None:
-        """Accept what waits, as long as there is room: nobody will serve this socket afterwards."""
-        for _ in range(_MOST_AT_THE_END):
-            if self._paused or self._stopped or self._tally.full:
-                break
-            try:
-                accepted = accept_one(self._socket)
-            except (ExhaustedError, OSError) as error:
-                self._complaint.warn("connections left in the backlog url=%s reason=%s", self._url, error)
-                break
-            if accepted is None:
-                break
-            self._service.take_accepted(accepted[0])
+    @property
+    def is_open(self) -> bool:
+        """True as long as connections may come from it."""
+        return not self._stopped
+
+    def finish(self) -> None:
+        """Accept what waits, as long as there is room, and then stop: nobody else will serve it."""
+        if not self._is_finishing:
+            self._is_finishing = True
+            self._unwatch()
+            self._loop.call_soon(self._take_rest, _LAST_TURNS)
+
+    def _take_rest(self, turns: int) -> None:
+        """Take a few connections in each turn of the loop: the requests under way need their turns, too."""
+        if self._stopped:
+            return
+        try:
+            there_are_more = not self._paused and self._accept() == ACCEPTS_PER_EVENT
+        except OSError:
+            log.exception("accept failed url=%s", self._url)
+            there_are_more = False
+        if there_are_more and turns > 1:
+            self._loop.call_soon(self._take_rest, turns - 1)
+        else:
+            self.stop()
 
     def stop(self) -> None:
         """Accept nothing any more, and give up our share of the listening socket."""
@@ -202,20 +218,25 @@ class BacklogReader:
         self._socket.close()  # or the kernel would go on filling a backlog that nobody empties
 
     def on_event(self, mask: int) -> None:  # noqa: ARG002
-        for _ in range(ACCEPTS_PER_EVENT):
+        self._accept()
+
+    def _accept(self) -> int:
+        """Take a few connections from the backlog, and give how many there were."""
+        for taken in range(ACCEPTS_PER_EVENT):
             if self._tally.full:
                 self._unwatch()
-                return
+                return taken
             try:
                 accepted = accept_one(self._socket)
             except ExhaustedError as error:
                 self._complaint.warn("accept paused url=%s reason=%s retry_s=%g", self._url, error, RETRY_DELAY_S)
                 self._unwatch()
                 self._loop.call_later(RETRY_DELAY_S, self.watch)
-                return
+                return taken
             if accepted is None:
-                return
+                return taken
             self._service.take_accepted(accepted[0])
+        return ACCEPTS_PER_EVENT
 
     def on_failure(self) -> None:
         log.exception("accept failed url=%s", self._url)

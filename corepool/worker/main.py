@@ -38,7 +38,7 @@ from corepool.worker.reactor import Reactor
 from corepool.worker.service import Service, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     from corepool.ipc.seat import Seat
     from corepool.listener import Configuration
@@ -110,7 +110,9 @@ class WorkerProcess:
         tally = Tally(seat.row, pool.max_connections, self._reactor)
         self._services = [Service(each, self.loop, self._reactor, deadlines, tally, seat.berths) for each in bound]
         by_index = {each.index: service for each, service in zip(bound, self._services, strict=True)}
-        self.intake = Intake(seat.channel, by_index, tally, self.loop, self._on_order, self._on_orphaned)
+        self.intake = Intake(
+            seat.channel, by_index, tally, self.loop, self._on_order, self._leave_unasked, self._on_orphaned
+        )
         self._question = StatusQuestion(self.loop, self.intake.say)
         self._backlogs = {
             each.index: BacklogReader(each, service, tally, self._reactor, self.loop)
@@ -119,7 +121,9 @@ class WorkerProcess:
         }
         self._chains = configuration.chains
         self._mover = Mover(self.intake, seat.row)
-        self._drain = Drain(self._reactor, self._services, self._mover, self.loop, self.loop.stop)
+        self._drain = Drain(
+            self._reactor, self._services, self._backlogs.values(), self._mover, self.loop, self.loop.stop
+        )
         # Often enough that a late heartbeat means a stuck loop, seldom enough to cost nothing.
         self._heartbeat_interval_s = min(1.0, pool.heartbeat_timeout / 4)
         self._heartbeat_due = 0.0
@@ -271,8 +275,7 @@ class WorkerProcess:
             reopen_logs()
         if signum == signal.SIGTERM:
             if os.getppid() == self._master_pid:
-                # Which sockets will still be served is not known here; the master closes what it can't place.
-                self._leave(self._pool.drain_timeout, moves=True)
+                self._leave_unasked()
             else:
                 self._on_orphaned()
 
@@ -283,10 +286,8 @@ class WorkerProcess:
                 lasting = array("H", order.payload)
                 for service in self._services:
                     service.can_move = service.can_move and service.bound_index in lasting
-                for index, ending in self._backlogs.items():
-                    if index not in lasting:
-                        ending.take_rest()
-                self._leave(self._pool.drain_timeout, moves=len(lasting) > 0)
+                ending = {each.index for each in self._bound if not (each.index in lasting or each.transport.outlives)}
+                self._leave(self._pool.drain_timeout, moves=len(lasting) > 0, ending=ending)
             case Kind.STOP:
                 self._leave(0)
             case Kind.PAUSE | Kind.RESUME:
@@ -323,9 +324,17 @@ class WorkerProcess:
         self._reactor.remove(self._channel_fd)
         self._leave(ORPHAN_GRACE_S)
 
-    def _leave(self, timeout_s: float, *, moves: bool = False) -> None:
-        for backlog in self._backlogs.values():
-            backlog.stop()
+    def _leave_unasked(self) -> None:
+        # Which sockets will still be served is not known here; the master closes what it can't place.
+        self._leave(self._pool.drain_timeout, moves=True)
+
+    def _leave(self, timeout_s: float, *, moves: bool = False, ending: Container[int] = ()) -> None:
+        """Begin to end, or end sooner than was said before.
+
+        :param ending: the sockets that nobody will serve any more, by index.
+        """
+        for index, backlog in self._backlogs.items():
+            (backlog.finish if index in ending else backlog.stop)()
         self.intake.leave()
         self._drain.begin(timeout_s, moves=moves)
 

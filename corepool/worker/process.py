@@ -32,7 +32,7 @@ TERMINAL_SIGNALS = {
 EVENT_SIGNALS = {
     signal.SIGTERM: "hand connections to other workers, drain, exit 0; it is replaced",
     signal.SIGHUP: "nothing but `on_signal`",
-    signal.SIGUSR1: "open log files anew, here",
+    signal.SIGUSR1: "reopen log files, here",
     signal.SIGUSR2: "nothing but `on_signal`",
     signal.SIGTTIN: "nothing but `on_signal`",
     signal.SIGTTOU: "nothing but `on_signal`",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import socket
 import statistics
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import probe
@@ -144,6 +146,22 @@ def test_running_out_of_descriptors_pauses_the_listener_and_passes(pool: Pools, 
         client.close()
     with running.connect(timeout_s=1) as client:
         assert echoes(client)
+
+
+def test_a_worker_without_descriptors_gives_away_what_it_has(pool: Pools) -> None:
+    running = pool(echo())
+    idle = running.connect()
+    assert echoes(idle)
+    [poor] = [worker["pid"] for worker in running.status()["workers"] if worker["connections"]]
+    lowest_free = min({*range(1000)} - {int(fd.name) for fd in Path(f"/proc/{poor}/fd").iterdir()})
+    resource.prlimit(poor, resource.RLIMIT_NOFILE, (lowest_free, lowest_free))
+
+    clients = [running.connect() for _ in range(6)]
+
+    assert all(echoes(client) for client in clients)
+    wait_until(lambda: not psutil.pid_exists(poor))
+    assert echoes(idle), "it goes on in another worker"
+    assert "out of descriptors: received" in running.stderr
 
 
 def test_idle_connections_are_closed_at_their_deadline(pool: Pools) -> None:

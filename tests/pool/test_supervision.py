@@ -598,3 +598,25 @@ def test_what_waits_in_the_backlog_of_workers_that_accept_is_served(pool: Pools)
             os.kill(pid, signal.SIGCONT)
         assert {read_line(client) for client in clients} == {"hello"}
     assert running.wait() == 0
+
+
+def test_requests_under_way_have_their_turns_while_a_backlog_is_emptied(pool: Pools) -> None:
+    nap = "    def do_nap(self, conn, line):\n        time.sleep(0.02)\n        conn.send(b'rested\\n')\n\n"
+    source = probe.SOURCE.replace("    def do_work(", f"{nap}    def do_work(")
+    toml = probe.config('dispatcher = "kernel"', pool='drain_timeout = "3s"', workers=1)
+    running = pool(toml, files=probe.files() | {"probe.py": source})
+    url, [worker] = running.urls()[0], running.workers()
+    busy = running.connect()
+    assert ask(busy, "hello") == "hello"
+    os.kill(worker, signal.SIGSTOP)
+    busy.sendall(b"work 1\n")
+    with contextlib.ExitStack() as stack:
+        for _ in range(600):
+            stack.enter_context(connect(url)).sendall(b"nap\n")
+        running.send_signal(signal.SIGTERM)
+        wait_until(lambda: "pool stopping" in running.stderr)
+        os.kill(worker, signal.SIGCONT)
+
+        assert read_line(busy) == "done"
+        assert running.wait() == 0
+    assert "did not exit in time" not in running.stderr

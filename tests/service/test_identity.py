@@ -363,5 +363,5 @@ def test_a_reload_says_that_it_leaves_process_as_it_is(pool: Pools) -> None:
     command = [sys.executable, "-m", "corepool", "reload", "--control", str(running.control)]
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603
 
-    assert "[process] has changed: that takes effect when the pool is started anew" in running.stderr
+    assert "[process] has changed: that takes effect when the pool is restarted" in running.stderr
     assert evaluate(running, "os.getpriority(os.PRIO_PROCESS, 0)") == 7

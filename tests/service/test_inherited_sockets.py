@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import psutil
 import pytest
 from insider import config, evaluate, files
 
 from corepool.testing.sockets import connect, receive_exactly
-from corepool.testing.waiting import wait_until
+from corepool.testing.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
@@ -132,3 +134,56 @@ def test_an_upgrade_passes_the_socket_on(pool: Pools) -> None:
     assert evaluate(running, "6 * 7") == 42
     os.kill(master, signal.SIGTERM)
     wait_until(lambda: not psutil.pid_exists(master) and not running.left_over())
+
+
+# As a service manager that keeps the socket: the next server gets the same.
+RECEIVE = """
+import os, socket, sys
+giver = socket.socket(socket.AF_UNIX)
+giver.connect("\\0" + sys.argv[1])
+_, (fd,), _, _ = socket.recv_fds(giver, 1, 1)
+os.dup2(fd, 3)
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+def start_on(listening: socket.socket, pool: Pools, dispatcher: str) -> PoolProcess:
+    name = f"corepool-test-{uuid4()}"
+    with socket.create_server(f"\0{name}", family=socket.AF_UNIX) as giver:
+        giver.settimeout(DEADLINE_S)
+        wrapper = (sys.executable, "-c", RECEIVE, name)
+        running = pool(on('["fd://3"]', dispatcher), files=files(), wrapper=wrapper, wait=False)
+        receiver, _ = giver.accept()
+        with receiver:
+            socket.send_fds(receiver, [b"-"], [listening.fileno()])
+    running.wait_notified("READY=1")
+    return running
+
+
+def is_answered(client: socket.socket) -> bool:
+    try:
+        client.sendall(b"6 * 7")
+        return receive_exactly(client, 3) == b"42\n"
+    except (OSError, EOFError):
+        return False
+
+
+@pytest.mark.parametrize("dispatcher", ["least-connections", "kernel"])
+def test_what_waits_at_the_end_is_left_to_the_next_server(pool: Pools, dispatcher: str) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=500) as listening, contextlib.ExitStack() as stack:
+        url = "tcp://{}:{}".format(*listening.getsockname())
+        first = start_on(listening, pool, dispatcher)
+        workers = first.workers()
+        for pid in (first.pid, *workers):
+            os.kill(pid, signal.SIGSTOP)
+        clients = [stack.enter_context(connect(url)) for _ in range(300)]
+        first.send_signal(signal.SIGTERM)
+        first.send_signal(signal.SIGCONT)
+        wait_until(lambda: "pool stopping" in first.stderr)
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        assert first.wait() == 0
+        start_on(listening, pool, dispatcher)
+
+        # A turn may take some before it comes to the order to stop.
+        assert sum(map(is_answered, clients)) >= 200

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from extension_client import plugin_files
 
-from corepool import CloseReason, TimeoutKind, hookimpl
+from corepool import Address, CloseReason, TimeoutKind, hookimpl
 from corepool.errors import PluginError
 from corepool.streams import Stream, StreamProtocol
+from corepool.testing.memory import MemoryConnection
 from corepool.testing.sockets import receive_exactly, reset
 from corepool.testing.waiting import wait_until
 
@@ -452,3 +453,10 @@ def test_what_a_coroutine_raises_is_the_tests(connection: Conversations) -> None
     other = connection(Busy())
     other.send(b"one\n")
     assert other.receive() == b"one\n"
+
+
+def test_an_attribute_that_connections_do_not_have_is_an_error() -> None:
+    conn = MemoryConnection(1, "echo", Address("unknown"), Address("unknown"), 65_536)
+
+    with pytest.raises(AttributeError, match="buzy"):
+        conn.buzy = True  # type: ignore[attr-defined]

@@ -28,7 +28,7 @@ class Broken:
 def test_an_unexpected_error_keeps_no_worker_from_leaving(caplog: pytest.LogCaptureFixture) -> None:
     loop = asyncio.SelectorEventLoop(reactor := Reactor())
     mover = Broken()
-    drain = Drain(reactor, [], cast("Any", mover), loop, loop.stop)
+    drain = Drain(reactor, [], [], cast("Any", mover), loop, loop.stop)
     loop.call_soon(lambda: drain.begin(10, moves=True))
     loop.run_forever()  # it ends, or the test's deadline passes
     loop.close()

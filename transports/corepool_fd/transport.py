@@ -16,7 +16,7 @@ import os
 import re
 import socket
 import stat
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -37,6 +37,8 @@ _FAMILIES = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
 
 class _Inherited(Transport):
     """What both have in common: everything but how the descriptor is named."""
+
+    outlives: ClassVar[bool] = True
 
     def url(self, endpoint: Endpoint, listening: socket.socket) -> str:  # noqa: ARG002
         """Give what a client connects to, in the form of the transports tcp and unix."""
