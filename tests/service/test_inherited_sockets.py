@@ -176,6 +176,7 @@ def test_what_waits_at_the_end_is_left_to_the_next_server(pool: Pools, dispatche
         workers = first.workers()
         for pid in (first.pid, *workers):
             os.kill(pid, signal.SIGSTOP)
+            wait_until(lambda pid=pid: psutil.Process(pid).status() == psutil.STATUS_STOPPED)
         clients = [stack.enter_context(connect(url)) for _ in range(300)]
         first.send_signal(signal.SIGTERM)
         first.send_signal(signal.SIGCONT)
@@ -185,5 +186,5 @@ def test_what_waits_at_the_end_is_left_to_the_next_server(pool: Pools, dispatche
         assert first.wait() == 0
         start_on(listening, pool, dispatcher)
 
-        # A turn may take some before it comes to the order to stop.
-        assert sum(map(is_answered, clients)) >= 200
+        # A turn or two may take some before they come to the order to stop.
+        assert sum(map(is_answered, clients)) >= len(clients) / 2
