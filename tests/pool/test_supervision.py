@@ -601,7 +601,7 @@ def test_what_waits_in_the_backlog_of_workers_that_accept_is_served(pool: Pools)
 
 
 def test_requests_under_way_have_their_turns_while_a_backlog_is_emptied(pool: Pools) -> None:
-    nap = "    def do_nap(self, conn, line):\n        time.sleep(0.02)\n        conn.send(b'rested\\n')\n\n"
+    nap = "    def do_nap(self, conn, line):\n        time.sleep(0.01)\n        conn.send(b'rested\\n')\n\n"
     source = probe.SOURCE.replace("    def do_work(", f"{nap}    def do_work(")
     toml = probe.config('dispatcher = "kernel"', pool='drain_timeout = "3s"', workers=1)
     running = pool(toml, files=probe.files() | {"probe.py": source})
