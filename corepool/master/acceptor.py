@@ -52,11 +52,15 @@ class Acceptor:
         self._unwatch()
 
     def stop(self) -> None:
-        """Take what has arrived so far, if there is room, for what is left will be reset; then nothing more."""
-        for _ in range(0 if self._bound.transport.outlives else _LAST_TURNS):
+        """Take what has arrived so far, if there is room and nobody else will serve it; then nothing more."""
+        if not self._bound.transport.outlives:
+            self._take_rest()
+        self.pause()
+
+    def _take_rest(self) -> None:
+        for _ in range(_LAST_TURNS):
             if self._paused or self._retry is not None or self.accept() < ACCEPTS_PER_TURN:
                 break
-        self.pause()
 
     def accept(self) -> int:
         """Take a bounded number of connections from the backlog and dispatch them.

@@ -256,8 +256,8 @@ class WorkerPool:
 
         To be called before `start`.
         """
-        *worker_range, workers = scaled.get(self.name, (0, 0, 0))
-        if tuple(worker_range) == self.serving.worker_range:
+        fewest, most, workers = scaled.get(self.name, (0, 0, 0))
+        if (fewest, most) == self.serving.worker_range:
             self.workers.target = workers
 
     def drain(self, slot: int) -> int:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import socketserver
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -130,7 +130,7 @@ class AsyncioProtocols:
         return make
 
 
-def kind_of(target: object) -> str:
+def kind_of(target: object) -> Literal["factory", "handler", "main"]:
     """Tell what a target is: a "factory" of protocols, a "handler" of reader and writer, or a "main" with a server.
 
     :raises TypeError: it is none of them, so every connection would fail; the message says what to do.

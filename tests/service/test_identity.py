@@ -99,7 +99,7 @@ def test_a_stuck_worker_that_changed_its_user_still_dies_with_its_master() -> No
         assert status_of(worker, "Uid") == [NOBODY.pw_uid] * 4
         os.kill(running.pid, signal.SIGKILL)
 
-        wait_until(lambda: not running.left_over())
+        wait_until(lambda: not running.left_over(), 1.5)  # as in test_supervision
 
 
 @for_root
@@ -178,6 +178,22 @@ def test_a_worker_stays_that_can_not_have_a_successor(pool: Pools) -> None:
     assert reply == {"ok": False, "error": "worker 0 stays: its successor can't be forked; the log says why"}
     assert "worker stays slot=0: its successor can't be forked: [Errno 11]" in running.stderr
     assert running.workers() == [worker]
+
+
+@for_root
+def test_no_fork_that_fails_keeps_another_successor_waiting(pool: Pools) -> None:
+    """Both workers are to be recycled: a request for the first does not find the second in front of it."""
+    uid = 1_000_000_000 + os.getpid()
+    user = ("prlimit", "--nproc=3:3", "setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups")
+    whole = ("sh", "-c", f'chown -R {uid} . && exec "$@"', "sh", *user)
+    toml = config(workers=2).replace("[pool]\n", '[pool]\nrecycle_age = "10ms"\n')
+    running = pool(toml, files=files(), wrapper=whole)
+    workers = running.workers()
+
+    wait_until(lambda: "its successor can't be forked" in running.stderr)
+
+    assert [running.request("drain", slot=slot)["ok"] for slot in (0, 1)] == [False, False]
+    assert running.workers() == workers
 
 
 @for_root
