@@ -95,10 +95,11 @@ class PoolSettings(_Table):
     """Raises each worker's limits by a random fraction up to this, so that workers aren't all recycled at once."""
 
     respawn_delay: Duration = 0.5
-    """Wait before a crashed worker is replaced; doubles with each crash that follows soon, with jitter."""
+    """Wait before a worker is replaced that died before it was ready, or within a second after; doubles each time, with
+    jitter. One that has served longer is replaced at once."""
 
     respawn_delay_max: Duration = 30.0
-    """The longest such wait. A worker that stays up this long has its count forgotten."""
+    """The longest such wait. After the last ready worker of a pool the wait is never longer than `respawn_delay`."""
 
 
 class ProcessSettings(_Table):

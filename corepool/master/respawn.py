@@ -8,6 +8,7 @@ from corepool.master.restart import Backoff
 
 if TYPE_CHECKING:
     from corepool.config.settings import PoolSettings
+    from corepool.master.restart import Life
 
 
 class Respawns:
@@ -17,15 +18,15 @@ class Respawns:
         self._backoffs: dict[int, Backoff] = {}
         self._due: dict[int, float] = {}
 
-    def died(self, slot: int, pool: PoolSettings, uptime_s: float, now: float, chance: float) -> float:
+    def died(self, slot: int, pool: PoolSettings, life: Life | None, now: float, chance: float) -> float:
         """Have a slot wait.
 
-        :param uptime_s: how long its worker lived.
+        :param life: how its worker lived; None: it was never ready, or could not be forked.
         :param chance: a random number from 0 to 1.
         :returns: for how many seconds.
         """
         backoff = self._backoffs.setdefault(slot, Backoff(pool.respawn_delay, pool.respawn_delay_max))
-        delay_s = backoff.delay_s(uptime_s, chance)
+        delay_s = backoff.delay_s(life, chance)
         self._due[slot] = now + delay_s
         return delay_s
 

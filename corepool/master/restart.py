@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+STEADY_S = 1.0
+"""A worker that has served this long had started well (supervisord's `startsecs`, which is 1 as well)."""
+
+
+class Life(NamedTuple):
+    """What is known of a worker that has ended; None: nothing, for it was never ready."""
+
+    boot_s: float
+    """From its fork until it was ready."""
+    served_s: float
+    was_last: bool
+    """No other worker of its pool serves or starts: every client waits for its successor."""
+
+    def is_steady(self, longest_s: float) -> bool:
+        """Tell whether its successor may start at once.
+
+        A pool that can only serve, or start a worker, may spend half of its time with the one to do the other.
+        """
+        return self.served_s >= min(longest_s, STEADY_S) or (self.was_last and self.served_s >= self.boot_s)
+
 
 class Backoff:
     """The record of one slot.
 
-    A worker that lived longer than `longest_s` is replaced at once and its past forgotten. One that died
-    sooner is replaced after `first_s`, then twice as long each time, up to `longest_s`; each wait is varied
-    by a quarter either way, so that workers that fell together don't come back together.
+    A worker that has served for a while is replaced at once and its past forgotten. One that died sooner is replaced
+    after `first_s`, then twice as long each time, up to `longest_s`; each wait is varied by a quarter either way, so
+    that workers that fell together don't come back together. The last one of a pool is never waited for longer than
+    the first time, if it could serve at all.
     """
 
     def __init__(self, first_s: float, longest_s: float) -> None:
@@ -16,16 +39,17 @@ class Backoff:
         self._longest_s = max(first_s, longest_s)
         self._deaths = 0
 
-    def delay_s(self, uptime_s: float, chance: float) -> float:
-        """Record a death and say how long to wait.
+    def delay_s(self, life: Life | None, chance: float) -> float:
+        """Record a death and return how long to wait.
 
-        :param uptime_s: how long the worker lived.
+        :param life: how the worker lived; None: it was never ready.
         :param chance: a random number from 0 to 1.
         """
-        if uptime_s >= self._longest_s:
+        if life is not None and life.is_steady(self._longest_s):
             self._deaths = 0
             return 0.0
         # Beyond 2**30 the cap has long been reached, and floats would overflow at 2**1024.
-        wait_s = min(self._longest_s, self._first_s * 2.0 ** min(self._deaths, 30))
+        longest_s = self._first_s if life is not None and life.was_last else self._longest_s
+        wait_s = min(longest_s, self._first_s * 2.0 ** min(self._deaths, 30))
         self._deaths += 1
         return wait_s * (0.75 + chance / 2)

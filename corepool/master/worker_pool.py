@@ -24,6 +24,7 @@ from corepool.master.ledger import Handoff
 from corepool.master.plugins import Plugins, call_hooks
 from corepool.master.recycling import Limits, Usage
 from corepool.master.respawn import Respawns
+from corepool.master.restart import Life
 from corepool.master.scaling import Scaling
 from corepool.master.states import Event, State
 from corepool.master.status import resident_bytes
@@ -449,6 +450,7 @@ class WorkerPool:
         entry.happened(Event.BOOTED)
         if entry.state is not State.READY:
             return
+        entry.ready_at = self._loop.time()
         if entry.deadline is not None:
             entry.deadline.cancel()
         log.info("worker ready slot=%s pid=%d generation=%d", entry.name, entry.pid, entry.generation)
@@ -534,7 +536,7 @@ class WorkerPool:
         if entry.slot < self.workers.target:
             self.restarts += 1
             if entry.slot in self.workers.vacant():  # nobody has taken its place yet
-                self._respawn_later(entry.slot, self._loop.time() - entry.started_at)
+                self._respawn_later(entry.slot, self._life_of(entry))
 
     def _rescue(self, entry: WorkerEntry) -> None:
         """Go on with the connections that a worker has left, where that is wanted."""
@@ -580,7 +582,7 @@ class WorkerPool:
     def _heir_failed(self, heir: WorkerEntry, cause: ExitCause, report: str) -> None:
         """Keep the one that serves: the application, or what it needs, is broken now."""
         if heir.slot in self.workers.vacant():
-            self._respawn_later(heir.slot, 0.0)  # it has left already (`max_unavailable`)
+            self._respawn_later(heir.slot, None)  # it has left already (`max_unavailable`)
         if cause is ExitCause.REPLACED:
             self._fail_roll(f"worker {heir.name} could not boot: {report}")
         else:
@@ -604,9 +606,19 @@ class WorkerPool:
 
     # --- respawning
 
-    def _respawn_later(self, slot: int, uptime_s: float) -> None:
+    def _life_of(self, entry: WorkerEntry) -> Life | None:
+        """Describe the life of a worker that has ended; None: it was never ready."""
+        if not entry.was_ready:
+            return None
+        return Life(
+            boot_s=entry.ready_at - entry.started_at,
+            served_s=self._loop.time() - entry.ready_at,
+            was_last=len(self.workers.vacant()) == self.workers.target,
+        )
+
+    def _respawn_later(self, slot: int, life: Life | None) -> None:
         chance = random.random()  # noqa: S311  # jitter, not a secret
-        delay_s = self._respawns.died(slot, self.serving.pool, uptime_s, self._loop.time(), chance)
+        delay_s = self._respawns.died(slot, self.serving.pool, life, self._loop.time(), chance)
         log.info("worker respawns slot=%s delay_s=%.3f", self.serving.worker_name(slot), delay_s)
         self._loop.call_later(delay_s, self._fill)
 
@@ -627,7 +639,7 @@ class WorkerPool:
         except (OSError, RuntimeError) as error:
             name = self.serving.worker_name(slot)
             log.error("worker can't be forked slot=%s reason=%s", name, error)  # noqa: TRY400  # an operator's matter
-            self._respawn_later(slot, 0.0)
+            self._respawn_later(slot, None)
 
     # --- what recurs
 

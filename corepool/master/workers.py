@@ -41,6 +41,8 @@ class WorkerEntry:
     started_at: float
     state: State = State.STARTING
     was_ready: bool = False
+    ready_at: float = 0.0
+    """When it became ready; 0: it never was."""
     intended: ExitCause | None = None
     """Why it is going, once it has been told or forced to."""
     ledger: Ledger = field(default_factory=Ledger)

@@ -23,7 +23,7 @@ from corepool.ipc.scoreboard import Cell, Scoreboard, listener_cell
 from corepool.master.control import MAX_CLIENTS, ControlSocket
 from corepool.master.loop import Loop
 from corepool.master.notify import ServiceManager
-from corepool.master.restart import Backoff
+from corepool.master.restart import Backoff, Life
 from corepool.master.signals import HANDLED, Signals
 from corepool.master.states import TRANSITIONS, Event, State, step
 
@@ -49,15 +49,30 @@ def test_gone_is_the_end_and_every_state_gets_there() -> None:
     assert all((state, Event.EXITED) in TRANSITIONS for state in State if state is not State.GONE)
 
 
-@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 1)), min_size=1, max_size=2000))
-def test_backoff_is_bounded_and_forgets(deaths: list[tuple[float, float]]) -> None:
+LIVES = st.one_of(st.none(), st.builds(Life, st.floats(0, 100), st.floats(0, 100), st.booleans()))
+
+
+@given(st.lists(st.tuples(LIVES, st.floats(0, 1)), min_size=1, max_size=2000))
+def test_backoff_is_bounded_and_forgets(deaths: list[tuple[Life | None, float]]) -> None:
     backoff = Backoff(0.5, 30.0)
-    for uptime_s, chance in deaths:
-        delay_s = backoff.delay_s(uptime_s, chance)
+    for life, chance in deaths:
+        delay_s = backoff.delay_s(life, chance)
         assert 0 <= delay_s <= 30 * 1.25
-        if uptime_s >= 30:
+        if life is not None and life.served_s >= 1:
             assert delay_s == 0
-            assert backoff.delay_s(0.0, 0.5) == 0.5
+            assert backoff.delay_s(None, 0.5) == 0.5
+        if life is not None and life.was_last:
+            assert delay_s <= 0.5 * 1.25
+            if life.served_s >= life.boot_s:
+                assert delay_s == 0
+
+
+def test_workers_that_die_young_are_replaced_later_each_time() -> None:
+    backoff = Backoff(0.5, 30.0)
+    young = Life(boot_s=0.01, served_s=0.9, was_last=False)
+
+    assert [backoff.delay_s(life, 0.5) for life in (None, young, None)] == [0.5, 1.0, 2.0]
+    assert [backoff.delay_s(None, 0.5) for _ in range(10)][-1] == 30.0
 
 
 def test_totals_never_go_backwards_when_a_worker_dies() -> None:
