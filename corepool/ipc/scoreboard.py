@@ -10,12 +10,20 @@ from another process and handed to one. A connection is accepted once and closed
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 from enum import IntEnum
 
 ROWS = 1024
 """Processes alive at once: 512 workers (the configuration's limit), each beside its successor. Untouched rows
 cost no memory."""
+
+
+_MAP_FIXED = 0x10
+
+_mmap = ctypes.CDLL(None, use_errno=True).mmap
+_mmap.restype = ctypes.c_void_p
+_mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
 
 
 class Cell(IntEnum):
@@ -113,6 +121,15 @@ class Scoreboard:
         """List the rows of the processes that have booted; for workers, which don't know which rows are used."""
         pids = self._cells[Cell.PID :: self._width].tolist()
         return [self._row(index) for index in range(1, ROWS + 1) if pids[index]]
+
+    def abandon(self) -> None:
+        """Turn the board into private memory of this process, which is forked by code in a worker.
+
+        mmap(2), MAP_FIXED: the views that others hold stay valid.
+        """
+        start = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED
+        _mmap(start, len(self._map), mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
 
     def _row(self, index: int) -> memoryview[int]:
         return self._cells[index * self._width : (index + 1) * self._width]

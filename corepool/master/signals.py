@@ -33,6 +33,7 @@ class Signals:
         self.fd, self._write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._previous: dict[int, object] = {}
         self._previous_wakeup_fd = -1
+        self._previous_mask: set[signal.Signals | int] = set()
 
     def install(self) -> None:
         """Have every handled signal written to `fd`. To be called before the first fork."""
@@ -40,6 +41,8 @@ class Signals:
         self._previous_wakeup_fd = signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
         for signum in HANDLED:
             self._previous[signum] = signal.signal(signum, _note)
+        # execve(2) keeps the signal mask: a process manager that blocks signals would leave a pool that never stops.
+        self._previous_mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
 
     def read(self) -> list[int]:
         """Give the signals that arrived, in order; each once, except those that mean more the second time."""
@@ -55,6 +58,7 @@ class Signals:
         if self.fd < 0:
             return
         if self._previous:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._previous_mask)
             signal.set_wakeup_fd(self._previous_wakeup_fd)
         for signum, handler in self._previous.items():
             signal.signal(signum, handler if handler is not None else signal.SIG_DFL)  # type: ignore[arg-type]

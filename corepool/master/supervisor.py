@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import signal
@@ -253,12 +254,16 @@ class Supervisor:
     def _be_worker(self, seat: Seat, configuration: Configuration) -> None:
         """Be the child. Never returns: the master's frames must not be unwound here."""
         status = EXIT_UNEXPECTED
+        # Clients of tracing and error reporting send their last records from atexit, which os._exit omits. The
+        # functions that the master registered stay the master's, as in multiprocessing.
+        atexit._clear()  # noqa: SLF001
         try:
             status = self._run_worker(seat, configuration)
         except BaseException:
             log.exception("worker failed")
         finally:
             try:
+                atexit._run_exitfuncs()  # noqa: SLF001
                 logging.shutdown()
                 _flush_standard_streams()
             finally:

@@ -7,6 +7,7 @@ for them has a bound; and a job costs neither a Future nor its own call into the
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -14,6 +15,7 @@ from contextvars import copy_context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from corepool.forked import end_fork
 from corepool.guards import HOOK_ERRORS
 
 if TYPE_CHECKING:
@@ -110,6 +112,7 @@ class Threads:
             self._threads.append(thread)
 
     def _work(self) -> None:
+        pid = os.getpid()
         while (job := self._jobs.get()) is not None:
             try:
                 copy_context().run(job)
@@ -117,6 +120,8 @@ class Threads:
                 log.exception("a job of %s failed", self._name)
             finally:
                 del job  # it would keep what it has served alive until the next job
+                if os.getpid() != pid:
+                    end_fork()
                 self._mailbox.post(self._finished)
 
     def _finished(self) -> None:

@@ -32,6 +32,7 @@ from corepool.worker.process import (
     die_if_orphaned,
     die_with_master,
     set_orphan_alarm,
+    share_no_signals_with_forks,
 )
 from corepool.worker.question import StatusQuestion
 from corepool.worker.reactor import Reactor
@@ -154,6 +155,8 @@ class WorkerProcess:
         for signum in TERMINAL_SIGNALS:
             self.loop.add_signal_handler(signum, lambda: None)
         die_if_orphaned(self._master_pid)
+        share_no_signals_with_forks()
+        os.register_at_fork(after_in_child=self._abandon)
         self._reactor.add(self._channel_fd, self.intake, EPOLLIN)
         for index, backlog in self._backlogs.items():
             (backlog.pause if index in self._paused else backlog.watch)()
@@ -323,6 +326,11 @@ class WorkerProcess:
         set_orphan_alarm()
         self._reactor.remove(self._channel_fd)
         self._leave(ORPHAN_GRACE_S)
+
+    def _abandon(self) -> None:
+        """Separate a process that an application forks from what it shares with this worker."""
+        self._reactor.abandon()
+        self._scoreboard.abandon()
 
     def _leave_unasked(self) -> None:
         # Which sockets will still be served is not known here; the master closes what it can't place.

@@ -6,6 +6,7 @@ import ctypes
 import faulthandler
 import os
 import signal
+import threading
 from typing import TYPE_CHECKING
 
 from corepool.log import log_fd, reopen_logs
@@ -83,6 +84,30 @@ def die_if_orphaned(master_pid: int) -> None:
             set_orphan_alarm()
 
     signal.signal(signal.SIGTERM, on_term)
+
+
+def share_no_signals_with_forks() -> None:
+    """Have the signals of processes that an application forks do there what they do by default.
+
+    The wake-up descriptor is shared: a SIGTERM sent to a child (`multiprocessing.Process.terminate`) would arrive in
+    the worker's loop. They are blocked from before the fork, since one may come before the child runs any Python.
+    """
+    signals = {*EVENT_SIGNALS, *TERMINAL_SIGNALS}
+    of_thread = threading.local()  # two threads may fork at a time
+
+    def block() -> None:
+        of_thread.mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+
+    def restore() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, of_thread.mask)
+
+    def disown() -> None:
+        signal.set_wakeup_fd(-1)
+        for signum in signals:
+            signal.signal(signum, signal.SIG_DFL)
+        restore()
+
+    os.register_at_fork(before=block, after_in_parent=restore, after_in_child=disown)
 
 
 def set_orphan_alarm() -> None:

@@ -20,8 +20,9 @@ import logging
 import selectors
 import time
 from select import EPOLLIN, EPOLLOUT, epoll
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
+from corepool.forked import end_fork
 from corepool.guards import HOOK_ERRORS
 
 if TYPE_CHECKING:
@@ -53,12 +54,27 @@ class Source(Protocol):
         """Send what was buffered outside of `on_event`. May raise, as `on_event`."""
 
 
+class _NoEpoll:
+    """In the place of an epoll that belongs to another process."""
+
+    def register(self, fd: int, eventmask: int) -> None: ...
+
+    def modify(self, fd: int, eventmask: int) -> None: ...
+
+    def unregister(self, fd: int) -> None: ...
+
+    def close(self) -> None: ...
+
+    def poll(self, timeout: float | None = None, maxevents: int = -1) -> NoReturn:  # noqa: ARG002
+        end_fork()
+
+
 class Reactor(selectors.BaseSelector):
     """A selector for asyncio that serves our own sources as it polls. Used by the worker's main thread only."""
 
     def __init__(self) -> None:
         """Make the epoll; nothing is watched yet."""
-        self._epoll = epoll()
+        self._epoll: epoll | _NoEpoll = epoll()
         self._poll = self._epoll.poll
         self._sources: dict[int, Source] = {}
         self._keys: dict[int, selectors.SelectorKey] = {}
@@ -98,6 +114,15 @@ class Reactor(selectors.BaseSelector):
     def sources(self) -> list[Source]:
         """List what is watched, asyncio's own aside."""
         return list(self._sources.values())
+
+    def abandon(self) -> None:
+        """Let go of everything. Runs in: a process forked by code in the worker, whose epoll this is.
+
+        When the loop polls next, the process ends.
+        """
+        self._epoll.close()
+        self._epoll = _NoEpoll()
+        self._poll = self._epoll.poll
 
     def close_later(self, close: Callable[[HandleT], None], handle: HandleT) -> None:
         """Call `close(handle)` when the batch is over."""
