@@ -37,7 +37,12 @@ _MOST_WAITING = 1000
 _MOST_WAITING_BYTES = 1 << 20
 """Bytes of them, the last one aside. So much is a transaction's worth of work; a pipeline loses nothing by it."""
 
-_SHOWN_ARGUMENTS = 128
+_SHOWN_BYTES = 128
+
+_HTTP_WORDS = (b"post", b"host:")
+"""What a browser's request begins with, or has in front of its content: redis closes at the same words."""
+
+_ATTACK_LOG_INTERVAL_S = 60.0
 
 
 class Server:
@@ -63,6 +68,7 @@ class Server:
         self.commands_run = 0
         self._numbers = itertools.count(1)
         self._worker = worker
+        self._attack_logged_s = -_ATTACK_LOG_INTERVAL_S
         self._store = store
         store.open(worker.workers)
         self._execution = Execution(store, options, worker)
@@ -156,7 +162,7 @@ class Server:
             self._refuse(session, error)
         self.commands_run += served
         self._worker.requests += served
-        if out:
+        if out and not session.is_attack:
             conn.send(out[0] if len(out) == 1 else b"".join(out))
         self._execution.end_event()
         self._end_if_over(session)
@@ -167,7 +173,8 @@ class Server:
 
     def answer(self, session: Session, replies: bytes) -> None:
         """Send what has waited for a commit, and go on with what had to wait for that."""
-        session.conn.send(replies)
+        if not session.is_attack:
+            session.conn.send(replies)
         if not session.waiting:
             session.conn.busy = False
             session.waiting_bytes = 0
@@ -194,6 +201,22 @@ class Server:
         if reply is not None:
             session.conn.send(reply)
 
+    def _end_attack(self, session: Session, word: bytes) -> None:
+        """Close a connection that speaks HTTP, unanswered: any web page can make a browser send commands in a request.
+
+        What came before has run, and nothing of what follows will.
+        """
+        session.ending = session.is_attack = True
+        now = time.monotonic()
+        if now - self._attack_logged_s >= _ATTACK_LOG_INTERVAL_S:
+            self._attack_logged_s = now
+            log.warning(
+                "Possible SECURITY ATTACK detected: client=%s sent %s as a web browser does (cross-protocol "
+                "scripting), connection closed; more of them within a minute are not logged",
+                session.conn.peer,
+                word.partition(b"\0")[0].decode("ascii", errors="replace"),
+            )
+
     # --- requests
 
     def _serve(self, session: Session, request: list[bytes]) -> bytes | None:
@@ -204,6 +227,9 @@ class Server:
             or (len(request) != command.arity and not command.takes(len(request)))
             or not (session.authenticated or command.before_auth)
         ):
+            if command is None and request[0].partition(b"\0")[0].lower() in _HTTP_WORDS:
+                self._end_attack(session, request[0])
+                return None
             session.queue_is_broken = True
             return self._reply(session, _find_fault(command, request))
         session.last_command = command.name
@@ -339,10 +365,15 @@ def _find_fault(command: Command | None, request: list[bytes]) -> Error:
 
 
 def _unknown(request: list[bytes]) -> Error:
-    shown = ""
+    shown = b""
     for argument in request[1:]:
-        if len(shown) >= _SHOWN_ARGUMENTS:
+        if len(shown) >= _SHOWN_BYTES:
             break
-        shown += f"'{argument[: _SHOWN_ARGUMENTS - len(shown)].decode(errors='surrogateescape')}' "
-    name = request[0][:_SHOWN_ARGUMENTS].decode(errors="surrogateescape")
-    return Error(f"ERR unknown command '{name}', with args beginning with: {shown}")
+        shown += b"'%b' " % _beginning(argument, _SHOWN_BYTES - len(shown))
+    text = b"ERR unknown command '%b', with args beginning with: %b" % (_beginning(request[0]), shown)
+    return Error(text.decode(errors="surrogateescape"))
+
+
+def _beginning(word: bytes, most: int = _SHOWN_BYTES) -> bytes:
+    """Return the beginning of a word, to its first NUL: Redis prints it as C does."""
+    return word[:most].partition(b"\0")[0]

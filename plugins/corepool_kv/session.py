@@ -84,6 +84,8 @@ class Session:
         """What `_frozen` was made of: it is asked for much more often than it changes."""
         self.ending = False
         """Close when everything has been sent."""
+        self.is_attack = False
+        """Close without another reply: the client is a browser that was made to send commands."""
 
     @classmethod
     def thaw(cls, server: Server, conn: Connection[Session], state: bytes) -> Session:
@@ -133,7 +135,7 @@ class Session:
         return True
 
     def authenticate(self) -> None:
-        """Trust the client, which has sent the password. After RESET it is asked again, but keeps its limits."""
+        """Trust the client, which has sent the password."""
         self.authenticated = True
         self.reader.trust()
 
@@ -142,6 +144,8 @@ class Session:
         self.resp3 = False
         self.name = b""
         self.authenticated = not self.needs_password
+        if self.needs_password:
+            self.reader.distrust()
         self.leave_transaction()
 
     def leave_transaction(self) -> None:

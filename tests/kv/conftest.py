@@ -7,20 +7,20 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from kv_client import Client, kv_toml
 
-from corepool.testing.sockets import connect
+from corepool.testing.pool import PoolProcess
+from corepool.testing.sockets import connect, receive_all
 from corepool.testing.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from corepool.testing.pool import PoolProcess
     from corepool.testing.pools import Pools
 
 
@@ -87,18 +87,67 @@ def clock(tmp_path: Path) -> Clock:
     return Clock(tmp_path / "clock", compile_preload("clock", tmp_path))
 
 
-@pytest.fixture
-def redis_server(tmp_path: Path, clock: Clock) -> Iterator[Client]:
-    """Give a client of a real redis-server, on a UNIX socket of its own, that lives by the test's clock."""
-    path = tmp_path / "r.sock"
-    command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | clock.environment)  # noqa: S603
+@contextmanager
+def running_redis(folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[Path]:
+    """Run a real redis-server; yield the path of its UNIX socket."""
+    path = folder / "r.sock"
+    command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder), *options]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | dict(environment or {}))  # noqa: S603
     try:
-        with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as sock:
-            sock.settimeout(DEADLINE_S)
-            # Its file is there a moment before it listens.
-            wait_until(lambda: sock.connect_ex(str(path)) == 0, what="redis-server listening")
-            yield Client(sock)
+
+        def listens() -> bool:  # its file is there a moment before it does
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+                return sock.connect_ex(str(path)) == 0
+
+        wait_until(listens, what="redis-server listening")
+        yield path
     finally:
         process.terminate()
         process.wait()
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path, clock: Clock) -> Iterator[Client]:
+    """Give a client of a real redis-server, on a UNIX socket of its own, that lives by the test's clock."""
+    with (
+        running_redis(tmp_path, environment=clock.environment) as path,
+        closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as sock,
+    ):
+        sock.settimeout(DEADLINE_S)
+        sock.connect(str(path))
+        yield Client(sock)
+
+
+class Pair:
+    """A redis-server and a pool, which get the same bytes."""
+
+    def __init__(self, redis: Path, ours: PoolProcess) -> None:
+        self._redis = redis
+        self.ours = ours
+
+    def ask(self, stream: bytes) -> tuple[bytes, bytes]:
+        """Send a stream to each on a new connection, end it, and return all that Redis and the pool send back."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as redis, connect(self.ours.urls()[0]) as ours:
+            redis.settimeout(DEADLINE_S)
+            redis.connect(str(self._redis))
+            for sock in (redis, ours):
+                sock.sendall(stream)
+                sock.shutdown(socket.SHUT_WR)
+            return receive_all(redis), receive_all(ours)
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """A redis-server and a pool without a password."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as redis, PoolProcess.run(kv_toml()) as ours:
+        yield Pair(redis, ours)
+
+
+@pytest.fixture(scope="session")
+def pair_with_password(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """A redis-server and a pool whose password is "sesame"."""
+    with (
+        running_redis(tmp_path_factory.mktemp("redis"), "--requirepass", "sesame") as redis,
+        PoolProcess.run(kv_toml(password="sesame")) as ours,  # noqa: S106
+    ):
+        yield Pair(redis, ours)

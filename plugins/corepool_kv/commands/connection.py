@@ -71,9 +71,8 @@ def hello(server: Server, session: Session, args: list[bytes]) -> Reply:
                 raise _hello_syntax(word)
     if not session.authenticated:
         raise Error(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
-            "<user> <pass> option can be used to authenticate the client and select the RESP protocol version at "
-            "the same time"
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> "
+            "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
         )
     if name is not None:
         session.name = name

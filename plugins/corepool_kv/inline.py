@@ -1,0 +1,59 @@
+"""Splitting an inline command into words, as Redis's `sdssplitargs` does."""
+
+from __future__ import annotations
+
+import re
+
+_BLANKS = b" \t\n\v\f\r"
+
+_WORD = re.compile(
+    rb"""[ \t\n\v\f\r]*
+    ([^ \t\n\r"']*)                                               # bare, where \v and \f are letters
+    (?:
+        "((?:[^"\\]|\\.)*)"(?=[ \t\n\v\f\r]|\Z)                   # double quotes: escapes
+      | '((?:[^'\\]|\\'|\\(?!'))*)'(?=[ \t\n\v\f\r]|\Z)           # single quotes: only \' is one
+      | (?=[ \t\n\r]|\Z)
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+_ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+_ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"a": b"\a"}
+
+
+class UnbalancedQuotesError(ValueError):
+    """A quote is not closed, or not followed by a blank."""
+
+
+def split_line(line: bytes) -> list[bytes]:
+    """Split a line, which has no NUL in it.
+
+    A word may begin bare and end in quotes; the closing quote ends it.
+
+    :raises UnbalancedQuotesError: a quote is not closed, or not followed by a blank.
+    """
+    words: list[bytes] = []
+    position = _skip_blanks(line, 0)
+    while position < len(line):
+        found = _WORD.match(line, position)
+        if found is None:
+            raise UnbalancedQuotesError
+        bare, double, single = found.groups()
+        if double is not None:
+            bare += _ESCAPE.sub(_unescape, double)
+        elif single is not None:
+            bare += single.replace(b"\\'", b"'")
+        words.append(bare)
+        position = _skip_blanks(line, found.end())
+    return words
+
+
+def _skip_blanks(line: bytes, position: int) -> int:
+    while position < len(line) and line[position] in _BLANKS:
+        position += 1
+    return position
+
+
+def _unescape(found: re.Match[bytes]) -> bytes:
+    if found[1] is not None:
+        return bytes((int(found[1], 16),))
+    return _ESCAPES.get(found[2], found[2])
