@@ -51,8 +51,8 @@ def _common(exchange: Exchange) -> str:
 
 
 def _combined(exchange: Exchange) -> str:
-    fields = exchange.request.section.fields
-    referer, agent = (_quoted(fields.get(name, b"-")) for name in (b"referer", b"user-agent"))
+    joined = exchange.request.section.joined
+    referer, agent = (_quoted(joined(name) or b"-") for name in (b"referer", b"user-agent"))
     return f'{_line(exchange)} "{referer}" "{agent}"\n'
 
 
@@ -74,8 +74,8 @@ def _json(exchange: Exchange) -> str:
         "status": exchange.status,
         "bytes": exchange.sent,
         "duration_ms": round((time.monotonic() - exchange.began_s) * 1000, 3),
-        "host": request.section.fields.get(b"host", b"").decode("latin-1"),
-        "referer": request.section.fields.get(b"referer", b"").decode("latin-1"),
-        "agent": request.section.fields.get(b"user-agent", b"").decode("latin-1"),
+        "host": (request.section.joined(b"host") or b"").decode("latin-1"),
+        "referer": (request.section.joined(b"referer") or b"").decode("latin-1"),
+        "agent": (request.section.joined(b"user-agent") or b"").decode("latin-1"),
     }
     return json.dumps(line) + "\n"

@@ -37,6 +37,7 @@ _MOST_LISTED = 10_000
 _CONDITIONS = frozenset(
     (b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range")
 )
+_LISTS = frozenset((b"if-match", b"if-none-match"))
 _CODINGS = (("br", ".br"), ("gzip", ".gz"))
 
 Headers = list[tuple[str, str]]
@@ -119,8 +120,8 @@ class Files:
             self._recent.clear()
             return False
         recent = self._recent.get(exchange.request.line.path)
-        fields = exchange.request.section.fields.keys()
-        if recent is None or not _CONDITIONS.isdisjoint(fields) or (recent.varies and b"accept-encoding" in fields):
+        section = exchange.request.section
+        if recent is None or section.has_any(_CONDITIONS) or (recent.varies and b"accept-encoding" in section):
             return False
         try:
             fd = os.open(recent.path, _OPEN)
@@ -197,7 +198,7 @@ class Files:
     def _serve_file(self, exchange: Exchange, path: str, file: BinaryIO, status: os.stat_result) -> None:
         headers: Headers = []
         varies = False
-        accepted = exchange.request.section.fields.get(b"accept-encoding", b"").decode("latin-1").lower()
+        accepted = (exchange.request.section.joined(b"accept-encoding") or b"").decode("latin-1").lower()
         for coding, suffix in _CODINGS:
             if not os.path.exists(path + suffix):  # noqa: PTH110  # pathlib costs as much as sending the file
                 continue
@@ -238,11 +239,10 @@ class Files:
         self, exchange: Exchange, path: str, file: BinaryIO, headers: Headers, status: os.stat_result
     ) -> None:
         kind = self._type_of(path)
-        fields = {
-            name: value.decode("latin-1")
-            for name, value in exchange.request.section.fields.items()
-            if name in _CONDITIONS
-        }
+        section = exchange.request.section
+        # Each of the others has one value, and is ignored if there are two (RFC 9110, 13.1.3 and 13.1.4).
+        values = {name: section.joined(name) if name in _LISTS else section.single(name) for name in _CONDITIONS}
+        fields = {name: value.decode("latin-1") for name, value in values.items() if value is not None}
         etag, modified = f'"{status.st_mtime_ns:x}-{status.st_size:x}"', int(status.st_mtime)
         headers += [("ETag", etag), ("Last-Modified", self._date_of(modified))]
         if b"if-match" in fields:

@@ -14,20 +14,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeVar
 
-from corepool_http.requests import Request, RequestLine, Section
+from corepool_http.requests import Request, RequestLine
 
 if TYPE_CHECKING:
     from corepool_http.options import HttpOptions
+    from corepool_http.sections import Section
 
 _Value = TypeVar("_Value")
 
 _PLAIN_LINE = re.compile(rb"(GET|HEAD|DELETE|OPTIONS) (/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*) HTTP/1\.1")
 """Lines that every parser reads alike; a small part of those that llhttp takes."""
 
-_TO_PARSER = frozenset({b"connection", b"upgrade", b"expect", b"transfer-encoding", b"content-length"})
-"""Names that may say how to go on: sections with one are left to the parser, but for the two below."""
+_TO_PARSER = frozenset({b"upgrade", b"expect", b"transfer-encoding", b"content-length"})
+"""Names that may say how to go on: sections with one are left to the parser."""
 
-_PLAIN_CONNECTIONS = frozenset({b"keep-alive", b"close"})
+_PLAIN_CONNECTIONS: tuple[list[bytes], ...] = ([], [b"keep-alive"], [b"close"])
 
 _LONGEST = 4096
 _MOST_FIELDS = 40
@@ -107,11 +108,9 @@ class KnownHeads:
             or not _PLAIN_LINE.fullmatch(data, 0, end)
         ):
             return False
-        fields = request.section.fields
-        if _TO_PARSER.isdisjoint(fields) or (
-            fields.keys() & _TO_PARSER == {b"connection"} and fields[b"connection"].lower() in _PLAIN_CONNECTIONS
-        ):
-            self._sections.keep(data[end:], request.section)
+        section = request.section
+        if not section.has_any(_TO_PARSER) and section.tokens(b"connection") in _PLAIN_CONNECTIONS:
+            self._sections.keep(data[end:], section)
         return True
 
     def _learn_line(self, text: bytes) -> RequestLine | None:

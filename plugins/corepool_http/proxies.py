@@ -6,8 +6,6 @@ import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from corepool_http.requests import Section
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -38,8 +36,7 @@ class Client(NamedTuple):
 
     def forwarding(self, request: Request) -> Client:
         """Give the client on whose behalf this trusted proxy has sent a request."""
-        fields = request.section.fields
-        if b"forwarded" in fields:
+        if b"forwarded" in request.section:
             hops = _forwarded(_joined(request, b"forwarded"))
         else:
             addresses = [part.strip() for part in _joined(request, b"x-forwarded-for").split(",") if part.strip()]
@@ -62,11 +59,7 @@ class Client(NamedTuple):
         scheme = hop.get("proto", "").lower()
         forwarded_host = hop.get("host", "")
         if forwarded_host and _HOST.fullmatch(forwarded_host):
-            value = forwarded_host.encode()
-            headers = [(b"host", value), *(item for item in request.section.headers if item[0] != b"host")]
-            request.section = Section(
-                headers, {**request.section.fields, b"host": value}, keep_alive=request.keep_alive
-            )
+            request.section = request.section.with_host(forwarded_host.encode())
         return self._replace(
             host=host,
             port=port,
@@ -107,7 +100,7 @@ class Proxies:
 
 
 def _joined(request: Request, name: bytes) -> str:
-    return ",".join(value.decode("latin-1") for key, value in request.section.headers if key == name)
+    return (request.section.joined(name) or b"").decode("latin-1")
 
 
 def _forwarded(text: str) -> list[dict[str, str]]:

@@ -14,26 +14,18 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
+from corepool_http.sections import RefusedError, Section
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from corepool_http.known import KnownHeads
     from corepool_http.options import HttpOptions
-
-Fields = list[tuple[bytes, bytes]]
+    from corepool_http.sections import Fields
 
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]+)([^#]*)", re.IGNORECASE)
 _MOST_NAMES = 1000
-
-
-class RefusedError(Exception):
-    """What was received is no request that we serve."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
 
 
 class Body:
@@ -73,21 +65,6 @@ class RequestLine:
         self.path = unquote_to_bytes(self.raw_path) if b"%" in self.raw_path else self.raw_path
         self.prepared: dict[str, object] | None = None
         """What the application makes of it, for the next request with the same line."""
-
-
-class Section:
-    """A header section. Many requests may share one: it is never changed."""
-
-    __slots__ = ("fields", "headers", "keep_alive", "prepared")
-
-    def __init__(self, headers: Fields, fields: dict[bytes, bytes], *, keep_alive: bool) -> None:
-        self.keep_alive = keep_alive
-        self.headers = headers
-        """Names in lower case, in the order in which they came."""
-        self.fields = fields
-        """The last value of each name."""
-        self.prepared: dict[str, object] | None = None
-        """What the application makes of it, for the next request with the same section."""
 
 
 class Request:
@@ -250,13 +227,11 @@ class RequestParser:
             excess = self._find_excess()
             if excess is not None:
                 raise excess
-        fields = dict(headers)
         version = http.get_http_version()
         if version not in {"1.1", "1.0"}:
             raise RefusedError(505, f"HTTP/{version}")
-        if len(fields) != len(headers) and sum(name == b"host" for name, _ in headers) > 1:
-            raise RefusedError(400, "more than one Host header")
-        host = fields.get(b"host")
+        section = Section(headers, keep_alive=http.should_keep_alive())
+        host = section.single(b"host")
         if host is None:
             if version == "1.1":
                 raise RefusedError(400, "missing Host header")
@@ -266,13 +241,11 @@ class RequestParser:
             self._host = host
         target = self._target
         if target[:1] != b"/" or b"#" in target:
-            target = self._unusual_target(http.get_method(), target, headers, fields)
-        line = RequestLine(http.get_method().decode(), target)
-        request = Request(line, version, Section(headers, fields, keep_alive=http.should_keep_alive()))
-        coding = fields.get(b"transfer-encoding")
-        length = fields.get(b"content-length")
-        if coding is not None or (length is not None and length != b"0"):
-            self._expect_body(request, coding, length)
+            target, section = self._unusual_target(http.get_method(), target, section)
+        request = Request(RequestLine(http.get_method().decode(), target), version, section)
+        length = section.single(b"content-length")
+        if (length is not None and length != b"0") or b"transfer-encoding" in section:
+            self._expect_body(request, length)
         if http.should_upgrade() and not self._may_upgrade(request):
             self._last = None
             self._upgrading = False
@@ -301,14 +274,15 @@ class RequestParser:
 
     # --- judgement
 
-    def _expect_body(self, request: Request, coding: bytes | None, length: bytes | None) -> None:
-        if coding is not None and (coding.strip().lower() != b"chunked" or request.version == "1.0"):
-            raise RefusedError(400, "unsupported transfer coding")
+    def _expect_body(self, request: Request, length: bytes | None) -> None:
+        section = request.section
+        if b"transfer-encoding" in section:
+            _judge_codings(section, request.version)
         if length is not None and int(length) > self._options.max_body:
             raise RefusedError(413, f"content of more than {self._options.max_body} bytes")
-        expectation = request.section.fields.get(b"expect")
-        if expectation is not None and request.version == "1.1":
-            if expectation.lower() != b"100-continue":
+        expectations = section.tokens(b"expect")
+        if expectations and request.version == "1.1":
+            if set(expectations) != {b"100-continue"}:
                 raise RefusedError(417, "unsupported expectation")
             request.expects_continue = True
         request.body = self.body = Body()
@@ -318,7 +292,7 @@ class RequestParser:
         if request.line.method == "CONNECT":
             raise RefusedError(501, "CONNECT is not supported")
         request.upgrade = (
-            request.section.fields.get(b"upgrade", b"").lower() == b"websocket"
+            b"websocket" in request.section.tokens(b"upgrade")
             and request.line.method == "GET"
             and request.version == "1.1"
             and request.body is None
@@ -345,17 +319,16 @@ class RequestParser:
         self.in_head = False
         return head
 
-    def _unusual_target(self, method: bytes, target: bytes, headers: Fields, fields: dict[bytes, bytes]) -> bytes:
-        """Give the origin-form of a target (RFC 9112, 3.2)."""
+    def _unusual_target(self, method: bytes, target: bytes, section: Section) -> tuple[bytes, Section]:
+        """Return the origin-form of a target (RFC 9112, 3.2), and the section with the Host that it names."""
         if target == b"*" and method == b"OPTIONS":
-            return target
+            return target, section
         absolute = _ABSOLUTE.fullmatch(target)
         if absolute is None or not _HOST.fullmatch(absolute[1]):
             raise RefusedError(501 if method == b"CONNECT" else 400, "invalid request target")
         # It replaces the Host that was sent beside it (RFC 9112, 3.2.2).
-        fields[b"host"] = absolute[1]
-        headers[:] = [(b"host", absolute[1]), *(item for item in headers if item[0] != b"host")]
-        return absolute[2] if absolute[2][:1] == b"/" else b"/" + absolute[2]
+        target = absolute[2] if absolute[2][:1] == b"/" else b"/" + absolute[2]
+        return target, section.with_host(absolute[1])
 
     def _find_excess(self) -> RefusedError | None:
         if len(self._target) > self._options.max_request_line:
@@ -371,3 +344,14 @@ class RequestParser:
             self.refusal = refusal
             self.in_head = False
             self.fail_body()
+
+
+def _judge_codings(section: Section, version: str) -> None:
+    """Refuse every transfer coding but "chunked", once and exactly: others may read another length out of it."""
+    if version == "1.1" and (section.joined(b"transfer-encoding") or b"").strip().lower() == b"chunked":
+        return
+    codings = section.tokens(b"transfer-encoding")
+    # Only where chunked is the last is the length known, and a coding all that is wrong (RFC 9112, 6.1 and 6.3).
+    if version == "1.1" and len(codings) > 1 and codings[-1] == b"chunked" and codings.count(b"chunked") == 1:
+        raise RefusedError(501, "unsupported transfer coding")
+    raise RefusedError(400, "invalid transfer coding")

@@ -64,8 +64,8 @@ class WebSocket(Waiting):
         self.is_over = False
         self._is_pinged = False
         self._timer: asyncio.TimerHandle | None = None
-        offered = exchange.request.section.fields.get(b"sec-websocket-protocol", b"").decode("latin-1")
-        self.subprotocols = [name.strip() for name in offered.split(",") if name.strip()]
+        offered = exchange.request.section.listed(b"sec-websocket-protocol")
+        self.subprotocols = [name.decode("latin-1") for name in offered]
 
     async def run(self, application: Any, scope: Message) -> None:
         """Call the application, and close when it has ended."""

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from corepool_http.exchange import Exchange
     from corepool_http.proxies import Client
-    from corepool_http.requests import RequestLine, Section
+    from corepool_http.requests import RequestLine
     from corepool_http.responses import Head, Heads
+    from corepool_http.sections import Section
     from corepool_http.service import Service
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]

@@ -34,7 +34,7 @@ REFUSED = {
     "both lengths": (POST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     "both lengths, the other way round": (POST + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", 400),
     "an unknown coding": (POST + b"Transfer-Encoding: gzip\r\n\r\n", 400),
-    "an unknown coding before chunked": (POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400),
+    "an unknown coding before chunked": (POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
     "chunked that is not the last": (POST + b"Transfer-Encoding: chunked, gzip\r\n\r\n", 400),
     "chunked twice": (POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     "nearly chunked": (POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
@@ -107,7 +107,7 @@ SAID = {
     "a Host with a path": "400 Bad Request: invalid Host header",
     "a scheme that is not http": "400 Bad Request: invalid request target",
     "HTTP/2.0": "505 HTTP Version Not Supported: HTTP/2.0",
-    "an unknown coding": "400 Bad Request: unsupported transfer coding",
+    "an unknown coding before chunked": "501 Not Implemented: unsupported transfer coding",
     "an expectation": "417 Expectation Failed: unsupported expectation",
     "long headers": "431 Request Header Fields Too Large: header section of more than 32768 bytes",
 }
@@ -138,7 +138,7 @@ def told(request: Request) -> tuple[object, ...]:
     line, section = request.line, request.section
     return (
         (line.method, line.target, line.raw_path, line.path, line.query, request.version, request.keep_alive),
-        (request.expects_continue, request.upgrade, section.headers, section.fields),
+        (request.expects_continue, request.upgrade, section.headers),
         None if request.body is None else (request.body.pieces, request.body.complete),
     )
 

@@ -1,0 +1,110 @@
+"""Header sections: the field lines as they came, and their values, which are asked for by the kind of a header."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
+
+Fields = list[tuple[bytes, bytes]]
+
+ONCE = frozenset(
+    (
+        b"authorization",
+        b"content-length",
+        b"content-range",
+        b"content-type",
+        b"host",
+        b"if-range",
+        b"origin",
+        b"proxy-authorization",
+        b"range",
+        b"sec-websocket-key",
+        b"sec-websocket-version",
+    )
+)
+"""Headers that decide something and have one value: a request with two lines of one is refused.
+
+Which of the two counts is decided differently by each server (RFC 9110, 5.3), and a proxy may have judged the other.
+"""
+
+_MEMBER = re.compile(rb'(?:[^,"]|"(?:[^"\\]|\\.)*+"?)++')
+_NO_LINES: Mapping[bytes, list[bytes]] = {}
+
+
+class RefusedError(Exception):
+    """The bytes received are not a request that is served."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class Section:
+    """A header section. Many requests may share one: it is never changed."""
+
+    __slots__ = ("_once", "_repeated", "headers", "keep_alive", "prepared")
+
+    def __init__(self, headers: Fields, *, keep_alive: bool) -> None:
+        """Take the field lines.
+
+        :raises RefusedError: two lines of a header that may be there once.
+        """
+        self.keep_alive = keep_alive
+        self.headers = headers
+        """Names in lower case, in the order in which they came."""
+        self.prepared: dict[str, object] | None = None
+        """The application's view of the section, for the next request that shares it."""
+        self._once = dict(headers)
+        self._repeated = _NO_LINES if len(self._once) == len(headers) else self._set_apart()
+
+    def __contains__(self, name: bytes) -> bool:
+        return name in self._once or name in self._repeated
+
+    def has_any(self, names: AbstractSet[bytes]) -> bool:
+        """Report whether one of these headers is there."""
+        return not (names.isdisjoint(self._once) and names.isdisjoint(self._repeated))
+
+    def single(self, name: bytes) -> bytes | None:
+        """Return the value of a header that has one; None if it is missing, or there in several lines."""
+        return self._once.get(name)
+
+    def listed(self, name: bytes) -> list[bytes]:
+        """Return the members of a header that is a list, of all its lines (RFC 9110, 5.6.1)."""
+        value = self.joined(name)
+        if value is None:
+            return []
+        members = _MEMBER.findall(value) if b'"' in value else value.split(b",")
+        return [member for each in members if (member := each.strip(b" \t"))]
+
+    def tokens(self, name: bytes) -> list[bytes]:
+        """Return the members of a list whose words have no case, such as Connection, in lower case."""
+        return [member.lower() for member in self.listed(name)]
+
+    def joined(self, name: bytes) -> bytes | None:
+        """Return all lines of a header as one (RFC 9110, 5.3; cookies: RFC 9113, 8.2.3)."""
+        value = self._once.get(name)
+        if value is None and name in self._repeated:
+            return (b"; " if name == b"cookie" else b",").join(self._repeated[name])
+        return value
+
+    def with_host(self, host: bytes) -> Section:
+        """Return the same section for another host."""
+        others = [line for line in self.headers if line[0] != b"host"]
+        return Section([(b"host", host), *others], keep_alive=self.keep_alive)
+
+    def _set_apart(self) -> Mapping[bytes, list[bytes]]:
+        """Take the headers with several lines out of those with one."""
+        lines: dict[bytes, list[bytes]] = {}
+        for name, value in self.headers:
+            lines.setdefault(name, []).append(value)
+        repeated = {name: values for name, values in lines.items() if len(values) > 1}
+        for name in repeated:
+            if name in ONCE:
+                raise RefusedError(400, f"more than one {name.decode().title()} header")
+            del self._once[name]
+        return repeated
