@@ -27,11 +27,22 @@ class Complaint:
             self._log.warning(message + " suppressed=%d", *values, self._suppressed)
             self._suppressed = 0
 
-    def exception(self, message: str) -> None:
-        """Log the exception that is being handled, if it is time."""
+    def error(self, message: str, *values: object) -> None:
+        """Log an error, if it is time."""
         if self._is_due():
-            self._log.exception(message + " suppressed=%d", self._suppressed)
+            self._log.error(message + " suppressed=%d", *values, self._suppressed)
             self._suppressed = 0
+
+    def exception(self, message: str, *values: object) -> bool:
+        """Log the exception that is being handled, if it is time.
+
+        :returns: whether it was logged.
+        """
+        if not self._is_due():
+            return False
+        self._log.exception(message + " suppressed=%d", *values, self._suppressed)
+        self._suppressed = 0
+        return True
 
     def _is_due(self) -> bool:
         now = self._clock()

@@ -6,6 +6,7 @@ extension that hears of more than its beginning.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from corepool.errors import PluginError, ThawRefusedError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import pluggy
 
     from corepool.spec.connection import Connection
+
+log = logging.getLogger(__name__)
 
 _KEEPERS = ("on_readable", "on_writable", "on_timeout", "on_close", "on_drain")
 """A plugin that implements one of these hooks is taken to keep something about each connection."""
@@ -99,7 +102,10 @@ class Freezer:
         except HOOK_ERRORS as error:
             for keeper in met:
                 if keeper.close is not None:
-                    keeper.close(conn, CloseReason.REFUSED)
+                    try:
+                        keeper.close(conn, CloseReason.REFUSED)
+                    except HOOK_ERRORS:  # the others are told all the same
+                        log.exception("hook on_close failed plugin=%s", keeper.name)
             if isinstance(error, ValueError):
                 raise ThawRefusedError(str(error)) from None
             raise

@@ -1,23 +1,14 @@
-"""What a plugin's code may raise without ending more than what it was called for.
+"""The exceptions of plugins and applications that end no more than the call they come from: all of them.
 
-Not `Exception` alone: `fut.result()` of a cancelled future raises CancelledError, and applications call `sys.exit`
-where they mean "this request is over". One client that gets there must not end everybody's connections.
+`Exception` is not enough: CancelledError, SystemExit, KeyboardInterrupt, pyo3's PanicException and gevent's Timeout
+derive from BaseException alone, and one request that raises them must not end the connections of all clients.
 
-Not `BaseException`: KeyboardInterrupt is the operator's. In a worker no signal raises it (see worker/process.py); in
-the master one does until the loop has taken over the signals, and then it has to end the start.
-
-The registry must not import this: every command imports the registry, and importing asyncio takes 12 ms.
+No signal raises KeyboardInterrupt where this is caught: workers and the master's loop have handlers of their own for
+SIGINT (worker/process.py, master/signals.py). Code that runs before, such as the import of plugins, lets it pass: there
+it is the operator's Ctrl-C.
 """
 
 from __future__ import annotations
 
-from asyncio import CancelledError
-
-HOOK_ERRORS: tuple[type[BaseException], ...] = (
-    Exception,
-    SystemExit,
-    CancelledError,
-    GeneratorExit,
-    BaseExceptionGroup,  # of the above: a TaskGroup's, in an `asyncio.run` of an application
-)
-"""To be caught around each call of a plugin's code, and logged; it costs only the connection concerned."""
+HOOK_ERRORS = BaseException
+"""Caught around each call of code that is not ours, and logged; the name spares each place the reason."""

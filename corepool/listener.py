@@ -5,8 +5,11 @@ Made in the master before the first fork; workers inherit it and use the parts t
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from corepool.guards import HOOK_ERRORS
 
 if TYPE_CHECKING:
     import socket
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from corepool.spec.transport import Endpoint, Transport
     from corepool.spec.types import Address
 
+log = logging.getLogger(__name__)
 
 MAX_LISTENERS = 64
 """As many as a configuration may have; the scoreboard has a pair of counters for each."""
@@ -65,7 +69,11 @@ class BoundSocket:
     def close(self) -> None:
         """Stop listening; the master's business alone. Idempotent."""
         if self.socket.fileno() >= 0:
-            self.transport.close(self.endpoint, self.socket)
+            try:
+                self.transport.close(self.endpoint, self.socket)
+            except HOOK_ERRORS:
+                log.exception("the transport can't clean up url=%s", self.url)
+                self.socket.close()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,6 +19,7 @@ import time
 from typing import Literal
 
 from corepool.errors import ConfigError
+from corepool.unhandled import log_unhandled
 
 log = logging.getLogger(__name__)
 
@@ -89,9 +90,10 @@ class LogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             line = self.format(record)
-        except Exception:  # noqa: BLE001  # as logging does: a bad call must not end its caller
-            self.handleError(record)
-            return
+        except KeyboardInterrupt:  # the operator's, where no loop runs yet
+            raise
+        except BaseException:  # noqa: BLE001  # a value's own __str__: it must not end the caller
+            line = self._format_bare(record)
         if self._dropped:
             lost = logging.LogRecord(
                 __name__,
@@ -116,6 +118,11 @@ class LogHandler(logging.Handler):
             return
         self._is_torn = written < len(data)
         self._dropped = int(self._is_torn)
+
+    def _format_bare(self, record: logging.LogRecord) -> str:
+        """Write a record without its values, one of which can't be written."""
+        message = f"{record.msg} (its values can't be written)"
+        return self.format(logging.LogRecord(record.name, record.levelno, record.pathname, 0, message, (), None))
 
     def _give(self) -> None:
         if self._is_ours and self._owner != (-1, -1):
@@ -178,6 +185,7 @@ def start_log(level: str, style: Literal["auto", "text", "json"] = "auto", path:
     root.addHandler(handler)
     root.setLevel(level.upper())
     logging.raiseExceptions = False
+    log_unhandled()
     return handler
 
 

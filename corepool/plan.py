@@ -16,6 +16,7 @@ from corepool.config.mistakes import spell_value
 from corepool.config.plugin_options import Untyped
 from corepool.config.settings import WorkersRange
 from corepool.errors import ConfigError, CorepoolError, PluginError
+from corepool.guards import HOOK_ERRORS
 from corepool.identity import file_rights
 from corepool.listener import MAX_LISTENERS, BoundSocket, Configuration, Listener
 from corepool.reuse import match
@@ -143,9 +144,14 @@ class Plan:
                     reason = _in_use_by(endpoint, ours) if error.errno == errno.EADDRINUSE else None
                     mistakes.append(f"{where}: can't listen on {endpoint.url}: {reason or error.strerror or error}")
                     continue
+                except HOOK_ERRORS as error:
+                    mistakes.append(f"{where}: can't listen on {endpoint.url}: {_spell_failure(error)}")
+                    self._tracebacks.append(spell_traceback(error))
+                    continue
                 if listener is None:
                     transport.close(endpoint, sock)
                     continue
+                undo.callback(sock.close)
                 url, address = transport.url(endpoint, sock), transport.address(sock.getsockname())
                 number = self._places.next_socket()
                 bound.append(BoundSocket(number, listener, endpoint, transport, sock, url, address))
@@ -267,6 +273,11 @@ class Plan:
         except ValueError as error:
             self._add(f"{where} = {spell_value(url)}: {error}")
             return
+        except KeyboardInterrupt:  # the operator's
+            raise
+        except HOOK_ERRORS as error:
+            self._add(f"{where} = {spell_value(url)}: its transport failed: {_spell_failure(error)}", error)
+            return
         if self._settings.listener[index].keep_on_crash and transport.wraps:
             self._add(f"{where}: keep_on_crash needs a transport that keeps no per-connection state in the worker")
         self._endpoints.append((where, index, endpoint, transport))
@@ -283,9 +294,10 @@ class Plan:
             self._add(f"{where}: {error}", error.__cause__)
         except CorepoolError as error:
             self._add(f"{where}: {error}")
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin's constructor: the mistake is its author's
-            reason = f"{type(error).__name__}: {error}{spell_place(error)}"
-            self._add(f"{where}: {name!r} can't be made: {reason}", error)
+        except KeyboardInterrupt:  # the operator's
+            raise
+        except HOOK_ERRORS as error:  # a plugin's constructor: the mistake is its author's
+            self._add(f"{where}: {name!r} can't be made: {_spell_failure(error)}", error)
         return None
 
     def _add(self, mistake: str, cause: BaseException | None = None) -> None:
@@ -297,6 +309,10 @@ class Plan:
             self.mistakes.append(mistake)
             if cause is not None:
                 self._tracebacks.append(spell_traceback(cause))
+
+
+def _spell_failure(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}{spell_place(error)}"
 
 
 def _workers_of(pool: PoolSettings) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from corepool import __version__
 from corepool.config.load import control_socket_path
 from corepool.errors import ConfigError, ControlError
+from corepool.guards import HOOK_ERRORS
 from corepool.identity import Identity, settle
 from corepool.listener import ListenerLine, sockets_of
 from corepool.log import entrust_logs
@@ -161,7 +162,10 @@ class Pool:
     def _on_ready(self, master: Master, bound: Sequence[BoundSocket], control: ControlSocket) -> None:
         if self._inheritance.is_upgrade:
             for each in bound:
-                each.transport.adopt(each.endpoint, each.socket)
+                try:
+                    each.transport.adopt(each.endpoint, each.socket)
+                except HOOK_ERRORS:
+                    log.exception("the transport can't adopt its socket url=%s", each.url)
             control.take_place()
             self._take_over_pidfile()
             self._inheritance.say_ready(master.loop, master.adopt)

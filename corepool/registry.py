@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from corepool.config.plugin_options import validate_options
 from corepool.config.suggest import did_you_mean
 from corepool.errors import ConfigError, PluginError
+from corepool.guards import HOOK_ERRORS
 from corepool.spec.options import Options
 from corepool.spec.transport import Transport
 from corepool.tracebacks import spell_place
@@ -162,7 +163,9 @@ def _import(entry: EntryPoint, kind: str) -> object:
     """
     try:
         loaded: object = entry.load()
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever runs when a stranger's module is imported
+    except KeyboardInterrupt:  # the operator's
+        raise
+    except HOOK_ERRORS as error:  # whatever runs when a stranger's module is imported
         place = spell_place(error)
         # Without a place nothing of the plugin has run: the entry point names what isn't there.
         cause = error if place else None

@@ -18,6 +18,7 @@ from corepool import socketfile
 from corepool.accepting import ExhaustedError, accept_one
 from corepool.config.load import MAX_CONTROL_PATH_BYTES, refuse_others_folder
 from corepool.errors import ControlError
+from corepool.guards import HOOK_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -212,6 +213,6 @@ def _carry_out(
         return {"ok": True, "result": command(request)}
     except ControlError as error:
         return {"ok": False, "error": str(error)}
-    except Exception:
+    except HOOK_ERRORS:  # a reload runs plugins' code
         log.exception("command %s failed", name)
         return {"ok": False, "error": "internal error; see the log"}

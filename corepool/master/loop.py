@@ -10,6 +10,7 @@ from select import epoll
 from typing import TYPE_CHECKING
 
 from corepool.complaint import Complaint
+from corepool.guards import HOOK_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,5 +128,5 @@ class Loop:
     def _guarded(self, call: Callable[..., None], *values: int) -> None:
         try:
             call(*values)
-        except Exception:  # noqa: BLE001  # logged; not each time, since what is ready is called again at once
+        except HOOK_ERRORS:  # logged; not each time, since what is ready is called again at once
             self._complaint.exception("unexpected error in the master; it goes on")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from corepool.complaint import Complaint
 from corepool.errors import BootError, ControlError
+from corepool.guards import HOOK_ERRORS
 from corepool.ipc.berths import Berths
 from corepool.ipc.messages import Kind, Message
 from corepool.ipc.scoreboard import Scoreboard
@@ -495,6 +496,8 @@ class Master:
         except ControlError as error:
             what = _ORDERS[signal.Signals(signum)]
             log.error("%s refused: %s", what, error)  # noqa: TRY400  # the operator's matter
+        except HOOK_ERRORS:  # of plugins, in a reload; further signals may have come with this one
+            log.exception("signal not obeyed signal=%s", signal.Signals(signum).name)
 
     def _scale_by(self, workers: int) -> None:
         self._upgrade.refuse_orders()

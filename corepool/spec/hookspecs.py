@@ -4,9 +4,9 @@ Connection hooks that *ask* (`firstresult`) run the listener's extensions in the
 configuration, then its protocol; the first result other than None ends the chain, and so does closing
 the connection. Hooks that *tell* reach everyone.
 
-An exception in a connection hook, SystemExit and CancelledError included, is logged with its traceback
-and costs that connection. One in a worker's start ends the worker (boot failure); in any other hook it
-is logged and goes no further.
+An exception of any class in a connection hook, SystemExit and KeyboardInterrupt included, is logged with its
+traceback and costs that connection. One in a worker's start ends the worker (boot failure); in any other hook, and in
+tasks and callbacks of the worker's loop, it is logged and goes no further.
 """
 
 from __future__ import annotations

@@ -407,12 +407,12 @@ class StreamProtocol(ABC):
                 conn.abort()
                 raise  # if nobody has cancelled it, what it waited for was cancelled: a failure like any other
             if is_the_peers_doing(error):
-                log.debug("connection ended listener=%s conn=%d: %r", listener, number, error)
                 conn.close()
+                log.debug("connection ended listener=%s conn=%d: %r", listener, number, error)
             else:
                 message = f"handler failed listener={listener} conn={number} peer={conn.peer}"
+                conn.abort()  # first: an application's exception handler may fail as well
                 self._loop.call_exception_handler({"message": message, "exception": error})
-                conn.abort()
         else:
             conn.close()
         finally:

@@ -111,16 +111,16 @@ class BlockingProtocol(ABC):
         conn.session.lost(reason)
 
     def _run(self, stream: BlockingStream) -> None:
-        if not stream.begin():
-            return
         try:
+            if not stream.begin():
+                return
             self.handle(stream)
-        except BaseException as error:  # nobody above would end the connection
+        except BaseException as error:  # no caller would end the connection; first of all, should the log fail
             if is_the_peers_doing(error):
-                log.debug("connection ended listener=%s peer=%s: %r", stream.listener, stream.peer, error)
                 stream.close()
+                log.debug("connection ended listener=%s peer=%s: %r", stream.listener, stream.peer, error)
             else:
-                log.exception("handler failed listener=%s peer=%s", stream.listener, stream.peer)
                 stream.abort()
+                log.exception("handler failed listener=%s peer=%s", stream.listener, stream.peer)
         else:
             stream.close()

@@ -15,6 +15,7 @@ from contextvars import copy_context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from corepool.complaint import Complaint
 from corepool.forked import end_fork
 from corepool.guards import HOOK_ERRORS
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from corepool.spec.types import ThreadGauge
 
 log = logging.getLogger(__name__)
-
-_COMPLAINT_INTERVAL_S = 1.0
 
 
 class Mailbox:
@@ -76,7 +75,7 @@ class Threads:
         self._threads: list[threading.Thread] = []
         self._unfinished = 0  # counted in the loop's thread alone
         self._why = ""
-        self._complained_at = -_COMPLAINT_INTERVAL_S
+        self._complaint = Complaint(log)
 
     def submit(self, job: Callable[[], None]) -> None:
         """Have `job` run in a thread, in a context of its own; what it raises is logged. From the loop's thread.
@@ -87,7 +86,13 @@ class Threads:
             self._start_one()
         self._count(1)
         if self._gauge.waiting:
-            self._complain()
+            self._complaint.warn(
+                "every thread is busy protocol=%s threads=%d waiting=%d%s",
+                self._name,
+                len(self._threads),
+                self._gauge.waiting,
+                self._why,
+            )
         self._jobs.put(job)
 
     def stop(self, patience_s: float) -> int:
@@ -113,16 +118,28 @@ class Threads:
 
     def _work(self) -> None:
         pid = os.getpid()
-        while (job := self._jobs.get()) is not None:
+        while True:
             try:
-                copy_context().run(job)
-            except BaseException:  # the thread has to go on
+                if self._work_once(pid):
+                    return
+            except BaseException:  # the thread has to go on; another thread may raise something in it at any moment
                 log.exception("a job of %s failed", self._name)
-            finally:
-                del job  # it would keep what it has served alive until the next job
-                if os.getpid() != pid:
-                    end_fork()
-                self._mailbox.post(self._finished)
+
+    def _work_once(self, pid: int) -> bool:
+        """Do the next job; True: there are no more.
+
+        :param pid: of the worker.
+        """
+        job = self._jobs.get()
+        if job is None:
+            return True
+        try:
+            copy_context().run(job)
+        finally:
+            if os.getpid() != pid:
+                end_fork()
+            self._mailbox.post(self._finished)
+        return False
 
     def _finished(self) -> None:
         self._count(-1)
@@ -131,15 +148,3 @@ class Threads:
         self._unfinished += change
         self._gauge.busy = min(self._unfinished, len(self._threads))
         self._gauge.waiting = self._unfinished - self._gauge.busy
-
-    def _complain(self) -> None:
-        now = time.monotonic()
-        if now - self._complained_at >= _COMPLAINT_INTERVAL_S:
-            self._complained_at = now
-            log.warning(
-                "every thread is busy protocol=%s threads=%d waiting=%d%s",
-                self._name,
-                len(self._threads),
-                self._gauge.waiting,
-                self._why,
-            )

@@ -252,10 +252,12 @@ class Connection:
 
     def on_failure(self) -> None:
         """Log the exception of a hook; it costs this connection alone."""
-        self._service.failed(self)
         self._break_off(CloseReason.ERROR)
         self._reads_left = NOT_SERVING
-        self._settle()
+        try:
+            self._service.failed(self)
+        finally:
+            self._settle()
 
     def flush(self) -> None:
         """Send what was buffered outside of an event, and act on what was closed there."""
@@ -557,8 +559,10 @@ class Connection:
         if self._mask == _GONE:
             return b""
         self._reads_left = 1
-        data = Connection.recv(self, limit)
-        self._reads_left = NOT_SERVING
+        try:
+            data = Connection.recv(self, limit)
+        finally:
+            self._reads_left = NOT_SERVING
         if data:
             self._active_at = self._service.reactor.now
         if self.eof or self._reason is not None:
@@ -623,8 +627,8 @@ class Connection:
         try:
             return hook(self)
         except HOOK_ERRORS:  # logged
-            self._service.failed(self)
             self._break_off(CloseReason.ERROR)
+            self._service.failed(self)
             return None
         finally:
             self._reads_left = was_serving

@@ -103,7 +103,12 @@ class Deadlines:
 
     def _on_timer(self) -> None:
         self._timer = None
-        now = self._loop.time()
+        try:
+            self._act_on_due(self._loop.time())
+        finally:
+            self._arm()  # whatever one of them does, the others have their deadlines
+
+    def _act_on_due(self, now: float) -> None:
         while self._heap and self._heap[0].when <= now:
             connection = heapq.heappop(self._heap).connection
             if connection is None:
@@ -117,4 +122,3 @@ class Deadlines:
             if due is not None and connection.entry is None:
                 # Never again at once: a deadline that a hook leaves in the past comes up at the next turn.
                 self._push(max(due[0], now + 0.001), connection)
-        self._arm()

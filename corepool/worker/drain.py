@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from corepool.complaint import Complaint
 from corepool.guards import HOOK_ERRORS
 from corepool.worker.connection import Connection
 from corepool.worker.service import Lingering
@@ -61,6 +62,7 @@ class Drain:
         self._deadline: float | None = None
         self._began = 0.0
         self._grace_s = _GRACE_S
+        self._complaint = Complaint(log)
 
     def begin(self, timeout_s: float, *, moves: bool) -> None:
         """Move or close what is idle, wait for the rest until `timeout_s` from now, then close that too.
@@ -92,8 +94,19 @@ class Drain:
             conn.say_goodbye()
 
     def _step(self) -> None:
+        next_s: float | None = _STEP_S
+        try:
+            next_s = self._advance(self._loop.time())
+        except HOOK_ERRORS:
+            self._complaint.exception("the drain has met an error; it goes on")
+        if next_s is None:
+            self._on_done()
+        else:
+            self._loop.call_later(next_s, self._step)
+
+    def _advance(self, now: float) -> float | None:
+        """End what can end now, and return the seconds until the next look; None: nothing is left."""
         assert self._deadline is not None
-        now = self._loop.time()
         elapsed_s = now - self._began
         is_over = elapsed_s >= self._grace_s
         there_are_more = False
@@ -124,9 +137,8 @@ class Drain:
         arriving = any(backlog.is_open for backlog in self._backlogs)
         leaving = self._moves and self._mover.on_their_way
         if left or ((arriving or lingering or leaving) and now < self._deadline):
-            self._loop.call_later(_NEXT_BATCH_S if there_are_more else _STEP_S, self._step)
-        else:
-            self._on_done()
+            return _NEXT_BATCH_S if there_are_more else _STEP_S
+        return None
 
     @property
     def has_begun(self) -> bool:

@@ -23,6 +23,7 @@ from corepool.worker.deadlines import Deadlines
 from corepool.worker.deadman import Deadman
 from corepool.worker.drain import Drain
 from corepool.worker.intake import BacklogReader, Intake
+from corepool.worker.loop import WorkerLoop
 from corepool.worker.mover import MOST_AT_ONCE, Mover
 from corepool.worker.process import (
     EVENT_SIGNALS,
@@ -105,7 +106,7 @@ class WorkerProcess:
         self._paused = {each.index for each in bound if each.listener.name in seat.paused}
         self._channel_fd = seat.channel.fd
         self._reactor = Reactor()
-        self.loop = asyncio.SelectorEventLoop(self._reactor)
+        self.loop = WorkerLoop(self._reactor)
         asyncio.set_event_loop(self.loop)
         deadlines = Deadlines(self.loop)
         tally = Tally(seat.row, pool.max_connections, self._reactor)
@@ -123,7 +124,7 @@ class WorkerProcess:
         self._chains = configuration.chains
         self._mover = Mover(self.intake, seat.row)
         self._drain = Drain(
-            self._reactor, self._services, self._backlogs.values(), self._mover, self.loop, self.loop.stop
+            self._reactor, self._services, self._backlogs.values(), self._mover, self.loop, self.loop.end
         )
         # Often enough that a late heartbeat means a stuck loop, seldom enough to cost nothing.
         self._heartbeat_interval_s = min(1.0, pool.heartbeat_timeout / 4)
@@ -173,7 +174,7 @@ class WorkerProcess:
         :returns: the exit status.
         """
         deadman = Deadman(self.loop, self._heartbeat_interval_s, self._pool.heartbeat_timeout)
-        self.loop.run_forever()
+        self.loop.serve()
         deadman.disarm()
         self._ends_at = self.loop.time() + _LAST_WORDS_S
         self._reactor.flush_unsent()
@@ -246,16 +247,16 @@ class WorkerProcess:
 
     def _beat(self) -> None:
         now = self.loop.time()
+        was_due, self._heartbeat_due = self._heartbeat_due, now + self._heartbeat_interval_s
+        self.loop.call_at(self._heartbeat_due, self._beat)  # first: whatever fails below, the heart goes on
         cells = self._row.cells
-        cells[Cell.LAG_NS] = max(0, int((now - self._heartbeat_due) * 1e9))
+        cells[Cell.LAG_NS] = max(0, int((now - was_due) * 1e9))
         cells[Cell.HEARTBEAT_NS] = int(now * 1e9)
         self._publish()
         for service in self._services:
             service.look_for_spin()
         connections = count(held(cells), "connection")
         self._title.show(f"worker {self._name} [{connections}]")
-        self._heartbeat_due = now + self._heartbeat_interval_s
-        self.loop.call_at(self._heartbeat_due, self._beat)
 
     def _publish(self) -> None:
         """Write the counters that connections keep as plain attributes."""

@@ -48,7 +48,7 @@ class Source(Protocol):
         """Serve the events `mask`. May raise: `on_failure` is then called."""
 
     def on_failure(self) -> None:
-        """Deal with an exception of `on_event` or `flush` (sys.exception()). Must not raise."""
+        """Handle an exception of `on_event` or `flush` (sys.exception()). Must not raise."""
 
     def flush(self) -> None:
         """Send what was buffered outside of `on_event`. May raise, as `on_event`."""

@@ -265,7 +265,7 @@ class Service:
         except OSError as error:
             self._lose(fd, berth, conn, error)
         except HOOK_ERRORS:
-            log.exception("connection lost listener=%s", self.listener.name)
+            self._complaint.exception("connection lost listener=%s: its transport failed", self.listener.name)
             self._drop(fd, berth, conn)
 
     def _take_moved(self) -> int:
@@ -307,10 +307,10 @@ class Service:
             conn.begin()
         except OSError as error:
             # The peer is gone already, or epoll's watches are used up.
-            log.warning("connection refused listener=%s reason=%s", self.listener.name, error)
+            self._complaint.warn("connection refused listener=%s reason=%s", self.listener.name, error)
             self._drop(fd, berth, conn)
         except HOOK_ERRORS:
-            log.exception("connection refused listener=%s: its transport failed", self.listener.name)
+            self._complaint.exception("connection refused listener=%s: its transport failed", self.listener.name)
             self._drop(fd, berth, conn)
 
     def release(self, conn: Connection, handle: Handle, reason: CloseReason, *, ended: bool) -> None:
@@ -349,7 +349,7 @@ class Service:
 
     def overflowed(self, conn: Connection) -> None:
         """Log that a peer let too much output pile up."""
-        log.warning(
+        self._complaint.warn(
             "connection aborted listener=%s conn=%d peer=%s reason=output_limit buffered=%d limit=%d",
             self.listener.name,
             conn.id,
@@ -367,6 +367,9 @@ class Service:
         try:
             return self._transport.address(self.wire.sockaddr(handle, peer=peer))
         except OSError:
+            return Address("unknown")
+        except HOOK_ERRORS:  # of a transport: an address is asked for in log lines, too, where nothing may fail
+            self._complaint.exception("listener=%s: its transport can't tell an address", self.listener.name)
             return Address("unknown")
 
     def _drop(self, fd: int, berth: int, conn: Connection | None) -> None:
@@ -386,7 +389,9 @@ class Service:
         try:
             self.wire.shutdown(handle, how)
         except OSError:
-            pass  # the peer was faster: there is nobody left to be told
+            pass  # the peer was faster
+        except HOOK_ERRORS:  # of a transport's stream, which is closed all the same
+            self._complaint.exception("listener=%s: a stream of its transport can't be shut down", self.listener.name)
 
     def _linger(self, handle: Handle) -> bool:
         """Keep a connection whose peer is still sending; False when it isn't.
@@ -397,6 +402,9 @@ class Service:
             if not self.read(handle, 65536):
                 return False
         except OSError:  # nothing there, or gone
+            return False
+        except HOOK_ERRORS:
+            self._complaint.exception("listener=%s: a stream of its transport can't be read", self.listener.name)
             return False
         self._shutdown(handle, socket.SHUT_WR)
         Lingering(handle, self.wire, self.reactor, self._loop)

@@ -120,6 +120,12 @@ class AsyncioProtocols:
                 result = handler(reader, writer)
                 if inspect.isawaitable(result):
                     await result
+            except BaseException as error:  # noqa: BLE001  # as asyncio from 3.12 on, and SystemExit ends no worker
+                writer.close()
+                if not (isinstance(error, asyncio.CancelledError) and task.cancelling()):
+                    self._loop.call_exception_handler(
+                        {"message": "Unhandled exception in client_connected_cb", "exception": error}
+                    )
             finally:
                 self._handlers.discard(task)
 

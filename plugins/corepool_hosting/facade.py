@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from corepool import CloseReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from contextvars import Context
 
     from corepool import Address, Connection
@@ -60,7 +60,7 @@ class ConnectionTransport(_FlowControlMixin):
         self._protocol_paused = False
         self._has_ended_output = False
         self._socket: socket.socket | None = None
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._wrote_at = loop.time()
 
     # --- what the plugin calls
@@ -81,7 +81,7 @@ class ConnectionTransport(_FlowControlMixin):
                 return
             if conn.eof and not conn.closed and not self._context.run(self._protocol.eof_received):
                 conn.close()
-        except Exception as error:
+        except BaseException as error:
             self._error = error  # for connection_lost
             raise
 
@@ -89,7 +89,7 @@ class ConnectionTransport(_FlowControlMixin):
         """Tell the protocol that the peer has read."""
         if self._protocol_paused:
             self._protocol_paused = False
-            self._context.run(self._protocol.resume_writing)
+            self._steer("resume_writing", lambda: self._context.run(self._protocol.resume_writing))
 
     def lost(self, reason: CloseReason) -> None:
         """Tell the protocol of the end, in a turn of its own, as asyncio does."""
@@ -168,7 +168,7 @@ class ConnectionTransport(_FlowControlMixin):
         if self._protocol_paused and not self._conn.congested:
             # The connection has not reached its old limit yet, or never will: it would not say so.
             self._protocol_paused = False
-            self._protocol.resume_writing()
+            self._steer("resume_writing", self._protocol.resume_writing)
         self._see_whether_peer_reads()
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
@@ -219,7 +219,16 @@ class ConnectionTransport(_FlowControlMixin):
     def _see_whether_peer_reads(self) -> None:
         if self._conn.congested and not self._protocol_paused and not self._conn.closed:
             self._protocol_paused = True
-            self._protocol.pause_writing()
+            self._steer("pause_writing", self._protocol.pause_writing)
+
+    def _steer(self, name: str, call: Callable[[], object]) -> None:
+        """Pause or resume the protocol; if it fails, that is logged, and the connection goes on, as in asyncio."""
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001  # in asyncio SystemExit ends the program; here it ends no worker
+            self._loop.call_exception_handler(
+                {"message": f"protocol.{name}() failed", "exception": error, "transport": self}
+            )
 
     def _borrow_socket(self) -> TransportSocket | None:
         if self._socket is None:

@@ -108,6 +108,8 @@ class Starter:
         self._captured: asyncio.Future[ProtocolFactory] = self._loop.create_future()
         self._server = HostedServer(self._loop, _sockets(worker))
         self._task: asyncio.Task[object]
+        self._error: BaseException | None = None
+        """What it has ended with, if asyncio would have ended the program for that."""
         self._is_leaving = False
 
     def start(self) -> ProtocolFactory:
@@ -127,11 +129,11 @@ class Starter:
         self._task = self._loop.create_task(self._run())
         self._wait_for_server()
         if not self._captured.done():
-            self._task.result()  # its exception, if it has one
+            self._raise_failure()
             raise self._mistake("it has ended without a call of loop.create_server or asyncio.start_server")
         self._wait(_SETTLE_S)
         if self._task.done():
-            self._task.result()
+            self._raise_failure()
             if not self._server.is_serving():
                 raise self._mistake("it has closed its server again and returned")
         self._task.add_done_callback(self._ended)
@@ -150,7 +152,17 @@ class Starter:
 
     async def _run(self) -> object:
         self._is_ours.set(True)
-        return await self._main()
+        try:
+            return await self._main()
+        except (SystemExit, KeyboardInterrupt) as error:  # which a task hands to the loop besides
+            self._error = error
+            return None
+
+    def _raise_failure(self) -> None:
+        """Raise what it has ended with, if it has failed."""
+        if self._error is not None:
+            raise self._error
+        self._task.result()
 
     def _wait(self, timeout_s: float, *others: asyncio.Future[Any]) -> None:
         futures: set[asyncio.Future[Any]] = {self._task, *others}
@@ -207,7 +219,7 @@ class Starter:
         if self._is_leaving:
             return
         # asyncio.run would end the process. A worker that has failed drains, and another takes its place.
-        error = None if task.cancelled() else task.exception()
+        error = None if task.cancelled() else self._error or task.exception()
         if error is not None:
             error.add_note(f"target = {self._target!r}")
             self._worker.fail(error)

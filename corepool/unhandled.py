@@ -1,0 +1,36 @@
+"""Exceptions that have no caller to go to: of threads, of `__del__`, of callbacks of weak references.
+
+The interpreter writes them to standard error, past the log: not in its format, nor in its file.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+log = logging.getLogger(__name__)
+
+
+def log_unhandled() -> None:
+    """Send them to the log, in this process and in those it forks."""
+    sys.unraisablehook = _log_unraisable
+    threading.excepthook = _log_of_thread
+
+
+def _log_unraisable(args: UnraisableHookArgs) -> None:
+    where = getattr(args.object, "__qualname__", None) or type(args.object).__qualname__  # its repr may raise again
+    error = args.exc_value if args.exc_value is not None else args.exc_type()
+    log.error("%s: %s", args.err_msg or "exception ignored in", where, exc_info=error)
+
+
+def _log_of_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_type is SystemExit:  # how a thread may end itself
+        return
+    error = args.exc_value if args.exc_value is not None else args.exc_type()
+    name = "?" if args.thread is None else args.thread.name
+    log.error("thread %s has ended with an exception", name, exc_info=error)

@@ -1,0 +1,120 @@
+"""The worker's event loop: asyncio's, except that no task or callback can end it.
+
+asyncio lets SystemExit and KeyboardInterrupt out of `run_forever`. In a program of one user that ends what the user
+wants to end; in a worker it would cost the connections of all clients. Here an exception that leaves `run_forever` is
+logged, and the loop is entered again: asyncio keeps the callbacks that were ready, and epoll reports again what was not
+served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from corepool.complaint import Complaint
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Generator
+
+    from corepool.worker.reactor import Reactor
+
+log = logging.getLogger(__name__)
+
+ResultT = TypeVar("ResultT")
+
+_MAX_FAILURES = 100
+_FAILURE_DELAY_S = 0.01
+"""A loop whose poll has failed for a second is of no use, such as one whose epoll an application has closed: the master
+replaces the worker."""
+
+_MARK = "_corepool_has_logged"
+"""An attribute of exceptions: asyncio reports that of a task once more when the task is collected."""
+
+
+class WorkerLoop(asyncio.SelectorEventLoop):
+    """An event loop that only `end` ends, once `serve` runs. Before that, while plugins start, it is asyncio's."""
+
+    def __init__(self, reactor: Reactor) -> None:
+        """Poll with `reactor`."""
+        super().__init__(reactor)
+        self._complaint = Complaint(log)
+        self._failures = 0
+        """Polls that have failed since one has succeeded."""
+        self._has_served = False
+        self._is_over = False
+
+    def serve(self) -> None:
+        """Run until `end` is called.
+
+        :raises BaseException: polling fails again and again, so that nothing can be served.
+        """
+        self._has_served = True
+        while not self._is_over:
+            try:
+                self.run_forever()
+            except (SystemExit, KeyboardInterrupt) as error:
+                self._log(error)
+            except BaseException:  # noqa: BLE001  # raised again, once it was too often
+                self._bear()
+            else:
+                if not self._is_over:
+                    self._complaint.warn("something has called loop.stop(); the worker goes on")
+
+    def end(self) -> None:
+        """Let `serve` return when this turn of the loop is over."""
+        self._is_over = True
+        self.stop()
+
+    def run_until_complete(self, future: Generator[Any, None, ResultT] | Awaitable[ResultT]) -> ResultT:
+        """Run until `future` is done, as asyncio does; after `serve`, no other task or callback can end that either."""
+        if not self._has_served or self.is_closed() or _runs_in_this_thread():
+            return super().run_until_complete(future)
+        task: asyncio.Future[ResultT] = asyncio.ensure_future(future, loop=self)  # type: ignore[arg-type]
+        while True:
+            try:
+                return super().run_until_complete(task)
+            except (SystemExit, KeyboardInterrupt) as error:
+                if task.done():
+                    raise
+                self._log(error)
+            except BaseException:
+                if task.done():
+                    raise
+                self._bear()
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Report a failure, as asyncio does, unless it was logged already."""
+        if not hasattr(context.get("exception"), _MARK):
+            super().call_exception_handler(context)
+
+    def _bear(self) -> None:
+        """Go on after a failure that is no callback's: asyncio logs what those raise, and lets out two classes only."""
+        self._failures += 1
+        if self._failures > _MAX_FAILURES:
+            raise  # noqa: PLE0704  # what the caller handles
+        self._complaint.exception("the loop has failed; it goes on")
+        self.call_soon(self._forget_failures)
+        time.sleep(_FAILURE_DELAY_S)
+
+    def _forget_failures(self) -> None:
+        self._failures = 0
+
+    def _log(self, error: BaseException) -> None:
+        if hasattr(error, _MARK):  # of a task that another one has waited for
+            return
+        log.error("a task or a callback has raised %s; the worker goes on", type(error).__name__, exc_info=error)
+        try:
+            setattr(error, _MARK, True)
+        except (AttributeError, TypeError):
+            pass  # it takes no attributes: its task's failure is logged twice
+
+
+def _runs_in_this_thread() -> bool:
+    """Return whether a loop runs here: asyncio refuses to run a second one."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

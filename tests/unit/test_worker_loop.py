@@ -1,0 +1,127 @@
+"""The worker's loop alone: what tasks and callbacks raise doesn't end it, and `end` does, whatever else happens."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from corepool.worker.loop import WorkerLoop
+from corepool.worker.reactor import Reactor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture
+def reactor() -> Reactor:
+    return Reactor()
+
+
+@pytest.fixture
+def loop(reactor: Reactor) -> Iterator[WorkerLoop]:
+    loop = WorkerLoop(reactor)
+    yield loop
+    loop.close()
+
+
+def interrupt() -> NoReturn:
+    raise KeyboardInterrupt("as asked")
+
+
+async def leave() -> NoReturn:
+    raise SystemExit("as asked")
+
+
+def test_callbacks_that_were_ready_are_called_after_one_that_fails(loop: WorkerLoop) -> None:
+    called: list[str] = []
+    loop.call_soon(called.append, "before")
+    loop.call_soon(interrupt)
+    loop.call_soon(called.append, "after")
+    loop.call_soon(loop.end)
+    loop.serve()
+
+    assert called == ["before", "after"]
+
+
+@pytest.mark.parametrize("first", [WorkerLoop.end, lambda _: interrupt()])
+def test_the_end_is_not_lost_in_a_turn_that_fails(loop: WorkerLoop, first: Callable[[WorkerLoop], object]) -> None:
+    loop.call_soon(first, loop)
+    loop.call_soon(loop.end)
+    loop.call_soon(interrupt)
+    loop.serve()
+
+    assert not loop.is_running()
+
+
+def test_the_loop_goes_on_when_something_else_stops_it(loop: WorkerLoop, caplog: pytest.LogCaptureFixture) -> None:
+    loop.call_soon(loop.stop)
+    loop.call_later(0.001, loop.end)
+    loop.serve()
+
+    assert "loop.stop()" in caplog.text
+
+
+def test_a_failure_of_polling_is_survived(loop: WorkerLoop, reactor: Reactor, caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> NoReturn:
+        loop.call_soon(loop.end)
+        raise OSError("as asked")
+
+    loop.call_soon(reactor.at_batch_end, fail)
+    loop.serve()
+
+    assert "OSError: as asked" in caplog.text
+
+
+def test_a_loop_that_can_not_poll_gives_up(loop: WorkerLoop) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError("as asked")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Reactor, "select", fail)
+        with pytest.raises(OSError, match="as asked"):
+            loop.serve()
+
+
+def test_a_task_is_told_of_once(loop: WorkerLoop, caplog: pytest.LogCaptureFixture) -> None:
+    async def group() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(leave())
+
+    loop.create_task(leave())
+    loop.create_task(group())
+    loop.call_later(0.01, loop.end)
+    loop.serve()
+    gc.collect()
+
+    assert caplog.text.count("SystemExit: as asked") == 2
+
+
+def test_once_it_has_served_no_other_task_ends_what_is_waited_for(loop: WorkerLoop) -> None:
+    loop.call_soon(loop.end)
+    loop.serve()
+    loop.create_task(leave())
+    loop.call_soon(loop.stop)
+
+    assert loop.run_until_complete(asyncio.sleep(0.001, "done")) == "done"
+    with pytest.raises(SystemExit):
+        loop.run_until_complete(leave())
+
+    async def nest() -> None:
+        waits = asyncio.sleep(0)
+        try:
+            loop.run_until_complete(waits)
+        finally:
+            waits.close()
+
+    with pytest.raises(RuntimeError, match="already running"):
+        loop.run_until_complete(nest())
+
+
+def test_while_plugins_start_it_is_asyncios(loop: WorkerLoop) -> None:
+    waits = loop.create_future()
+    loop.create_task(leave())
+    with pytest.raises(SystemExit):
+        loop.run_until_complete(waits)
