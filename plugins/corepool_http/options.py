@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, Self
+from urllib.parse import unquote_to_bytes
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -19,6 +21,22 @@ def _is_there(root: str) -> str:
     return root
 
 
+def _mount_point(root_path: str) -> str:
+    """Return a mount point as ASGI has it: decoded, empty or with one slash before it and none behind."""
+    if re.search("%(?![0-9A-Fa-f]{2})", root_path):
+        raise ValueError("each % has to be followed by two hexadecimal digits, as in /a%20b")
+    if re.search("[?#]", root_path):
+        raise ValueError("a path is expected, without a query or a fragment")
+    try:
+        decoded = unquote_to_bytes(root_path).decode()
+    except UnicodeError:
+        raise ValueError("its percent-encoded bytes are not UTF-8") from None
+    if re.search("[\\x00-\\x1f\\x7f]", decoded):
+        raise ValueError("it has a control character in it")
+    stripped = decoded.strip("/")
+    return f"/{stripped}" if stripped else ""
+
+
 class HttpOptions(Options):
     """[listener.options] of protocol = "http"."""
 
@@ -27,6 +45,9 @@ class HttpOptions(Options):
 
     interface: Literal["auto", "wsgi", "asgi"] = "auto"
     """How the application is called; auto: ASGI if it is a coroutine function, else WSGI."""
+
+    lifespan: Literal["auto", "on", "off"] = "auto"
+    """ASGI: start and end the application; auto: if it has a lifespan; on: the boot fails without one; off: never."""
 
     factory: bool = False
     """The attribute is a factory: called without arguments, it returns the application."""
@@ -70,8 +91,9 @@ class HttpOptions(Options):
     server: str = "corepool"
     """The header Server; empty: none."""
 
-    root_path: str = ""
-    """Where the application is mounted: SCRIPT_NAME, `root_path`."""
+    root_path: Annotated[str, AfterValidator(_mount_point)] = ""
+    """Where the application is mounted, if a proxy strips that prefix from targets: `/api`, percent-encoded if need be.
+    ASGI: `root_path`, with which `path` begins; WSGI: SCRIPT_NAME."""
 
     trusted_proxies: tuple[Network, ...] = ()
     """Proxies that are believed about whom they forward for: networks, "unix", "*"."""

@@ -5,25 +5,35 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from websockets.exceptions import InvalidState
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
-from websockets.frames import Frame, Opcode
+from websockets.frames import EXTERNAL_CLOSE_CODES, Close, Frame, Opcode
 from websockets.http11 import Request as Handshake
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from corepool_http.asgi_messages import (
+    ClientDisconnectedError,
+    as_bytes,
+    bytes_of,
+    head_of,
+    int_of,
+    is_departure,
+    pairs_of,
+    text_of,
+    type_of,
+)
 from corepool_http.responses import ResponseError
-from corepool_http.waiting import Waiting
+from corepool_http.waiting import CALLS_PER_TURN, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
-
+    from corepool_http.asgi_messages import Application, Message
+    from corepool_http.asgi_tasks import Tasks
     from corepool_http.exchange import Exchange
     from corepool_http.options import HttpOptions
-
-    Message = MutableMapping[str, Any]
+    from corepool_http.responses import Head
 
 log = logging.getLogger(__name__)
 _quiet = logging.getLogger(f"{__name__}.protocol")
@@ -34,15 +44,23 @@ _MOST_WAITING = 64
 _PIECE = 4096
 """Bytes that are parsed before the limits are looked at: deflate makes up to a thousand times as many of them."""
 
-_GOING_AWAY, _ABNORMAL, _INTERNAL = 1001, 1006, 1011
+_NORMAL, _GOING_AWAY, _ABNORMAL, _INTERNAL = 1000, 1001, 1006, 1011
+
+_MOST_REASON = 123
+"""Bytes of a close frame's reason (RFC 6455, 5.5: 125 with the code)."""
 
 
 class WebSocket(Waiting):
     """One connection after, or on the way to, its upgrade."""
 
-    def __init__(self, exchange: Exchange, options: HttpOptions, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, exchange: Exchange, options: HttpOptions, loop: asyncio.AbstractEventLoop, tasks: Tasks) -> None:
+        self._calls = 0
+        self._has_asked = False
         self._loop = loop
         self._waiter = None
+        self._tasks = tasks
+        self.task: asyncio.Task[None] | None = None
+        """None: it has ended before it was known (eager start)."""
         self._exchange = exchange
         exchange.closes = True  # what follows the request is no HTTP, whatever the answer
         self._conn = exchange.conn
@@ -60,38 +78,56 @@ class WebSocket(Waiting):
         self._is_text = False
         self._is_paused = False
         self._is_accepted = False
-        self._denial: Message | None = None
+        self._denial: Head | None = None
+        self._ended_by = ""
+        """The message with which the application has ended it."""
         self.is_over = False
         self._is_pinged = False
         self._timer: asyncio.TimerHandle | None = None
         offered = exchange.request.section.listed(b"sec-websocket-protocol")
         self.subprotocols = [name.decode("latin-1") for name in offered]
 
-    async def run(self, application: Any, scope: Message) -> None:
+    async def run(self, application: Application, scope: Message) -> None:
         """Call the application, and close when it has ended."""
         exchange = self._exchange
         try:
             await application(scope, self._receive, self._send)
-        except ResponseError as error:
-            exchange.fail_badly(error)
-        except asyncio.CancelledError:
-            self._close(_GOING_AWAY, "")
-            raise
-        except (Exception, SystemExit):
-            log.exception("%s failed", exchange.describe())
-            if self._is_accepted:
-                self._close(_INTERNAL, "")
-            else:
-                exchange.fail()
+        except BaseException as error:  # one connection is all that it costs
+            self._on_error(error)
+            if isinstance(error, asyncio.CancelledError) and self._tasks.is_closing:
+                raise
         else:
             if self._is_accepted:
-                self._close(1000, "")
-            elif not exchange.ended and not exchange.started:
-                exchange.fail(403)
+                self._close(_NORMAL, "")
+            elif not exchange.ended:
+                log.error("%s: the application has returned without an answer to the handshake", exchange.describe())
+                exchange.fail()
+        finally:
+            if self.task is not None:
+                self._tasks.running.discard(self.task)
+
+    def _on_error(self, error: BaseException) -> None:
+        exchange = self._exchange
+        code, status = _INTERNAL, 500
+        if self._tasks.is_closing and isinstance(error, asyncio.CancelledError | GeneratorExit):
+            code, status = _GOING_AWAY, 503
+        elif self._is_gone and is_departure(error):
+            log.debug("%s: the client has gone: %r", exchange.describe(), error)
+        elif isinstance(error, ResponseError):
+            log.error("%s: invalid message from the application: %s", exchange.describe(), error, exc_info=error)
+        else:
+            log.error("%s failed", exchange.describe(), exc_info=error)
+        if self._is_accepted:
+            self._close(code, "")
+        else:
+            exchange.fail(status)
 
     # --- the application's side
 
     async def _receive(self) -> Message:
+        self._calls += 1
+        if self._calls >= CALLS_PER_TURN:
+            await self._take_turn()
         while not self._messages:
             if self.is_over:
                 return {"type": "websocket.disconnect", "code": self._close_code(), "reason": self._close_reason()}
@@ -106,34 +142,75 @@ class WebSocket(Waiting):
         return message
 
     async def _send(self, message: Message) -> None:
-        kind = message["type"]
+        """Take a message; waits while the client doesn't read.
+
+        :raises ClientDisconnectedError: the client has gone.
+        :raises ResponseError: the message can't be sent.
+        :raises RuntimeError: it is not this message's turn.
+        """
+        self._calls += 1
+        if self._calls >= CALLS_PER_TURN:
+            await self._take_turn()
+        kind = type_of(message)
+        while self._conn.congested and not (self.is_over or self._exchange.ended):  # another task sends, too
+            await self._wait()
+        if self._ended_by:
+            raise RuntimeError(f"{kind} was sent after {self._ended_by}")
+        if self._is_gone:
+            raise ClientDisconnectedError("the client has disconnected")
+        if self._is_accepted:
+            self._send_frame(kind, message)
+        elif self._denial is not None:
+            self._deny(kind, message, self._denial)
+        else:
+            self._answer(kind, message)
+        while self._conn.congested and not (self.is_over or self._exchange.ended):
+            await self._wait()
+
+    @property
+    def _is_gone(self) -> bool:
+        """True when nothing can be sent to the client, for a reason that is not the application's."""
+        return not self._ended_by and (self.is_over or self._exchange.ended or self._conn.closed)
+
+    def _answer(self, kind: str, message: Message) -> None:
+        """Answer the handshake."""
         if kind == "websocket.accept":
-            self._accept(message)
-        elif kind == "websocket.send":
-            if self.is_over:
-                return
-            if not self._is_accepted:
-                raise RuntimeError("websocket.send before websocket.accept")
-            text = message.get("text")
-            if text is not None:
-                self._protocol.send_text(text.encode())
-            else:
-                self._protocol.send_binary(message["bytes"])
-            self._flush()
-            while self._conn.congested and not self.is_over:
-                await self._wait()
+            self._accept({"subprotocol": text_of(message, "subprotocol"), "headers": pairs_of(message)})
         elif kind == "websocket.close":
-            if not self._is_accepted:
-                self._exchange.fail(403)
-                self._end()
-            else:
-                self._close(message.get("code", 1000), message.get("reason") or "")
+            self._ended_by = kind
+            self._exchange.fail(403)
+            self._end()
         elif kind == "websocket.http.response.start":
-            self._denial = message
-        elif kind == "websocket.http.response.body":
-            self._deny(message)
+            self._denial = head_of(message, self._exchange.session.service.heads)
+        elif kind in {"websocket.send", "websocket.http.response.body"}:
+            before = "websocket.accept" if kind == "websocket.send" else "websocket.http.response.start"
+            raise RuntimeError(f"{kind} was sent before {before}")
         else:
             raise RuntimeError(f"{kind!r} is no message of a WebSocket")
+
+    def _send_frame(self, kind: str, message: Message) -> None:
+        try:
+            if kind == "websocket.send":
+                text, data = text_of(message, "text"), message.get("bytes")
+                if (text is None) is (data is None):
+                    has = "neither" if text is None else "both"
+                    raise ResponseError(f"websocket.send has {has} of 'text' and 'bytes': one is expected")
+                if text is not None:
+                    self._protocol.send_text(text.encode())
+                else:
+                    self._protocol.send_binary(as_bytes(data, "'bytes' of websocket.send"))
+                self._flush()
+            elif kind == "websocket.close":
+                code = int_of(message, "code")
+                reason = (text_of(message, "reason") or "").encode()[:_MOST_REASON].decode(errors="ignore")
+                if code is not None and not (code in EXTERNAL_CLOSE_CODES or 3000 <= code < 5000):
+                    raise ResponseError(f"{code} may not be sent as a close code (RFC 6455, 7.4)")
+                self._ended_by = kind
+                self._close(_NORMAL if code is None else code, reason)
+            else:
+                raise RuntimeError(f"{kind!r} was sent after websocket.accept")
+        except InvalidState:  # the client's close frame has arrived
+            raise ClientDisconnectedError("the client has disconnected") from None
 
     def _accept(self, message: Message) -> None:
         if self._is_accepted or self._exchange.ended:
@@ -170,18 +247,20 @@ class WebSocket(Waiting):
         if early:
             self.receive(early)
 
-    def _deny(self, message: Message) -> None:
-        if self._denial is None:
-            raise RuntimeError("websocket.http.response.body before websocket.http.response.start")
+    def _deny(self, kind: str, message: Message, head: Head) -> None:
+        """Send a response in the place of the handshake's."""
+        if kind != "websocket.http.response.body":
+            raise RuntimeError(f"{kind!r} was sent after websocket.http.response.start")
         exchange = self._exchange
-        head = exchange.session.service.heads.of_bytes(self._denial["status"], self._denial.get("headers", ()))
-        more = message.get("more_body", False)
+        body, more = bytes_of(message, "body"), bool(message.get("more_body"))
+        if not more:
+            self._ended_by = "the response was complete"
         if not exchange.started and not more:
-            exchange.send_whole(head, message.get("body", b""))
+            exchange.send_whole(head, body)
         else:
             if not exchange.started:
                 exchange.start(head)
-            exchange.write(message.get("body", b""))
+            exchange.write(body)
             if not more:
                 exchange.finish()
         if not more:
@@ -317,9 +396,14 @@ class WebSocket(Waiting):
         self._schedule_ping()
 
     def _close_code(self) -> int:
-        received = self._protocol.close_rcvd
-        return received.code if received is not None else _ABNORMAL
+        closing = self._decisive_close()
+        return _ABNORMAL if closing is None else closing.code
 
     def _close_reason(self) -> str:
-        received = self._protocol.close_rcvd
-        return received.reason if received is not None else ""
+        closing = self._decisive_close()
+        return "" if closing is None else closing.reason
+
+    def _decisive_close(self) -> Close | None:
+        """Return the close frame that came first; the other one is its echo."""
+        protocol = self._protocol
+        return protocol.close_rcvd if protocol.close_rcvd_then_sent else protocol.close_sent or protocol.close_rcvd

@@ -1,0 +1,222 @@
+"""One request of ASGI's http, with back-pressure both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import TYPE_CHECKING, NoReturn
+
+from corepool_http.asgi_messages import (
+    ClientDisconnectedError,
+    bytes_of,
+    file_of,
+    head_of,
+    int_of,
+    is_departure,
+    type_of,
+)
+from corepool_http.responses import ResponseError
+from corepool_http.waiting import CALLS_PER_TURN, Waiting
+
+if TYPE_CHECKING:
+    from corepool_http.asgi_messages import Application, Message
+    from corepool_http.asgi_tasks import Tasks
+    from corepool_http.exchange import Exchange
+    from corepool_http.responses import Head, Heads
+
+log = logging.getLogger(__name__)
+
+
+class Cycle(Waiting):
+    """Calls the application for one request."""
+
+    __slots__ = ("_body_is_over", "_exchange", "_head", "_heads", "_is_complete", "_tasks", "task")
+
+    def __init__(self, exchange: Exchange, heads: Heads, loop: asyncio.AbstractEventLoop, tasks: Tasks) -> None:
+        self._calls = 0
+        self._has_asked = False
+        self._loop = loop
+        self._waiter = None
+        self._tasks = tasks
+        self.task: asyncio.Task[None] | None = None
+        """None: it has ended before it was known (eager start)."""
+        self._exchange = exchange
+        self._heads = heads
+        self._head: Head | None = None
+        self._body_is_over = False
+        self._is_complete = False
+        """The application has ended its response. The exchange's end may have come from elsewhere."""
+        exchange.on_gone = self._wake
+        exchange.on_room = self._wake
+        body = exchange.request.body
+        if body is not None:
+            body.on_change = self._wake
+
+    async def run(self, application: Application, scope: Message) -> None:
+        """Call the application, and see to it that there is a response."""
+        exchange = self._exchange
+        try:
+            await application(scope, self.receive, self.send)
+        except BaseException as error:  # one request is all that it costs
+            self._on_error(error)
+            if isinstance(error, asyncio.CancelledError) and self._tasks.is_closing:
+                raise
+        else:
+            body = exchange.request.body
+            if body is not None and body.failed:
+                exchange.fail(400)  # the client has ended, or sent what is no content
+            elif not exchange.ended:
+                log.error("%s: the application has returned without ending its response", exchange.describe())
+                exchange.fail()
+        finally:
+            if self.task is not None:
+                self._tasks.running.discard(self.task)
+
+    def _on_error(self, error: BaseException) -> None:
+        exchange = self._exchange
+        if self._tasks.is_closing and isinstance(error, asyncio.CancelledError | GeneratorExit):
+            exchange.fail(503)
+            return
+        if self._is_gone and is_departure(error):
+            log.debug("%s: the client has gone: %r", exchange.describe(), error)
+        elif isinstance(error, ResponseError):
+            log.error("%s: invalid response from the application: %s", exchange.describe(), error, exc_info=error)
+        else:
+            log.error("%s failed", exchange.describe(), exc_info=error)
+        body = exchange.request.body
+        exchange.fail(400 if body is not None and body.failed and is_departure(error) else 500)
+
+    async def receive(self) -> Message:
+        """Return the next part of the content, then http.disconnect when the client has gone."""
+        self._calls += 1
+        if self._calls >= CALLS_PER_TURN:
+            await self._take_turn()
+        exchange = self._exchange
+        body = exchange.request.body
+        if not self._body_is_over and not exchange.ended:
+            if body is None:
+                self._body_is_over = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            exchange.want_body()
+            while not (body.pieces or body.complete or body.failed or exchange.ended):
+                await self._wait()
+            if body.pieces or (body.complete and not body.failed):
+                data = body.take()
+                self._body_is_over = body.complete
+                if not body.complete:
+                    exchange.session.body_was_taken()
+                return {"type": "http.request", "body": data, "more_body": not body.complete}
+        while not (exchange.conn.eof or self._is_told_of_the_end):
+            await self._wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Take a part of the response; waits while the client doesn't read.
+
+        :raises ClientDisconnectedError: the client has gone.
+        :raises ResponseError: the message can't be sent.
+        :raises RuntimeError: it is not this message's turn.
+        """
+        self._calls += 1
+        if self._calls >= CALLS_PER_TURN:
+            await self._take_turn()
+        exchange = self._exchange
+        try:
+            kind = message["type"]
+        except (LookupError, TypeError):
+            kind = type_of(message)  # which says why not
+        while self._waiter is not None and exchange.conn.congested and not exchange.ended:
+            await self._wait()  # as another task of the application does
+        if exchange.ended:
+            self._refuse(kind)
+        if kind == "http.response.body":
+            data = message.get("body", b"")
+            self._send_body(data if type(data) is bytes else bytes_of(message, "body"), more=message.get("more_body"))
+        elif kind == "http.response.start":
+            if self._head is not None or exchange.started:
+                raise RuntimeError("http.response.start was sent twice")
+            self._head = head_of(message, self._heads)
+            return
+        elif kind in ("http.response.pathsend", "http.response.zerocopysend"):
+            self._send_file(message)
+        else:
+            raise RuntimeError(f"{kind!r} is no message of an HTTP response")
+        while exchange.conn.congested and not exchange.ended:
+            await self._wait()
+
+    @property
+    def _is_gone(self) -> bool:
+        """True when the client has gone before the end of its response."""
+        return not self._is_complete and self._is_told_of_the_end
+
+    @property
+    def _is_told_of_the_end(self) -> bool:
+        exchange = self._exchange
+        body = exchange.request.body
+        return exchange.ended or exchange.gone or (body is not None and body.failed)
+
+    def _refuse(self, kind: str) -> NoReturn:
+        if self._is_complete:
+            raise RuntimeError(f"{kind} was sent after the response was complete")
+        raise ClientDisconnectedError("the client has disconnected")
+
+    def _send_body(self, data: bytes, *, more: object) -> None:
+        exchange = self._exchange
+        if not exchange.started:
+            head = self._head
+            if head is None:
+                raise RuntimeError("http.response.body was sent before http.response.start")
+            if not more:
+                self._is_complete = True
+                exchange.send_whole(head, data)
+                return
+            exchange.start(head)
+        exchange.write(data)
+        if not more:
+            self._finish()
+
+    def _send_file(self, message: Message) -> None:
+        exchange, head = self._exchange, self._head
+        if head is None:
+            raise RuntimeError(f"{message['type']} was sent before http.response.start")
+        fd, is_ours = file_of(message)
+        try:
+            begin, count = (0, os.fstat(fd).st_size) if is_ours else _part_of(message, fd)
+            more = not is_ours and bool(message.get("more_body"))
+            if not exchange.started:
+                if head.length is None and not more:
+                    head = head.with_length(count)
+                exchange.start(head)
+            if count:  # an empty chunk would end the content
+                exchange.send_file(fd, begin, count)
+        finally:
+            if is_ours:
+                os.close(fd)
+        if not more:
+            self._finish()
+
+    def _finish(self) -> None:
+        self._is_complete = True
+        self._exchange.finish()
+
+
+def _part_of(message: Message, fd: int) -> tuple[int, int]:
+    """Return where a zerocopysend begins, and how many bytes of the file it has from there.
+
+    Without `offset` it begins at the file's position, which moves on, as sendfile(2) has it.
+    """
+    file = message["file"]
+    offset, count = int_of(message, "offset"), int_of(message, "count")
+    if (offset is not None and offset < 0) or (count is not None and count < 0):
+        raise ResponseError(f"http.response.zerocopysend has offset {offset} and count {count}: neither is negative")
+    begin = offset
+    if begin is None:
+        begin = os.lseek(fd, 0, os.SEEK_CUR) if isinstance(file, int) else file.tell()
+    there = max(0, os.fstat(fd).st_size - begin)
+    count = there if count is None else min(count, there)
+    if offset is None and isinstance(file, int):
+        os.lseek(fd, begin + count, os.SEEK_SET)
+    elif offset is None:
+        file.seek(begin + count)
+    return begin, count

@@ -1,0 +1,206 @@
+"""What an ASGI application hands over: taken as far as Python lets it, and what it did wrong said in words.
+
+Optional keys may be missing or None. Bytes may be anything with a buffer, of any shape; headers any iterable, read
+once. What is wrong is raised into the application, from `send()`, so that its traceback shows the line.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from corepool_http.responses import ResponseError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+    from typing import TypeAlias
+
+    from corepool_http.responses import Head, Heads
+
+    Message: TypeAlias = MutableMapping[str, Any]
+    Application: TypeAlias = Callable[
+        [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Coroutine[Any, Any, None]
+    ]
+
+Pairs = list[tuple[bytes, bytes]]
+
+VERSION = {"version": "3.0", "spec_version": "2.4"}
+"""`asgi` of every scope. Since 2.4, send() raises an OSError when the client has gone."""
+
+_GONE_NAMES = ("ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect", "WebSocketDisconnected")
+"""What Starlette, Litestar and others call their own exception when they are told that the client has gone."""
+
+
+class ClientDisconnectedError(OSError):
+    """The client has gone: nothing can be sent to it any more."""
+
+
+def is_departure(error: BaseException) -> bool:
+    """Return True if an exception says that the client has gone, and nothing else.
+
+    An exception that happened while the application dealt with that (`__context__`) is the application's own.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_departure(each) for each in error.exceptions)
+    if isinstance(error, ClientDisconnectedError) or type(error).__name__ in _GONE_NAMES:
+        return True
+    return isinstance(error.__cause__, ClientDisconnectedError)
+
+
+def type_of(message: Message) -> str:
+    """Return a message's type.
+
+    :raises ResponseError: it is no message.
+    """
+    try:
+        kind = message["type"]
+    except KeyError:
+        raise ResponseError("a message was sent without a 'type'") from None
+    except (TypeError, IndexError, AttributeError):
+        raise ResponseError(f"{_shown(message)} was sent: a message is a dict with a 'type'") from None
+    if not isinstance(kind, str):
+        raise ResponseError(f"a message was sent whose 'type' is {_shown(kind)}: a str is expected")
+    return kind
+
+
+def bytes_of(message: Message, key: str) -> bytes:
+    """Return the bytes of an optional key.
+
+    :raises ResponseError: it has something else.
+    """
+    value = message.get(key)
+    if type(value) is bytes:
+        return value
+    return b"" if value is None else as_bytes(value, f"{key!r} of {message['type']}")
+
+
+def as_bytes(value: object, name: str) -> bytes:
+    """Copy what has a buffer.
+
+    :param name: of the value, for the error.
+    :raises ResponseError: it has none.
+    """
+    try:
+        return bytes(memoryview(value))  # type: ignore[arg-type]  # that is what we find out. Not bytes(value): 5 is a size
+    except (TypeError, ValueError, BufferError):  # a ValueError: a memoryview that was released
+        raise ResponseError(f"{name} is {_shown(value)}: bytes are expected") from None
+
+
+def text_of(message: Message, key: str) -> str | None:
+    """Return the text of an optional key.
+
+    :raises ResponseError: it has something else, or what UTF-8 can't express.
+    """
+    value = message.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ResponseError(f"{key!r} of {message['type']} is {_shown(value)}: a str is expected")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ResponseError(f"{key!r} of {message['type']} has lone surrogates in it: {_shown(value)}") from None
+    return str(value)
+
+
+def int_of(message: Message, key: str) -> int | None:
+    """Return the number of an optional key.
+
+    :raises ResponseError: it has something else.
+    """
+    value = message.get(key)
+    if value is None or type(value) is int:
+        return value
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ResponseError(f"{key!r} of {message['type']} is {_shown(value)}: an int is expected") from None
+
+
+def head_of(message: Message, heads: Heads) -> Head:
+    """Make the head that a message describes by `status` and `headers`.
+
+    :raises ResponseError: it can't be sent.
+    """
+    status = int_of(message, "status")
+    if status is None:
+        raise ResponseError(f"{message['type']} has no 'status'")
+    headers = message.get("headers")
+    if type(headers) is not list:
+        headers = [] if headers is None else _listed(headers)
+    try:
+        return heads.of_bytes(status, headers)
+    except (TypeError, ValueError, AttributeError):
+        return heads.of_bytes(status, _as_pairs(headers))
+
+
+def pairs_of(message: Message) -> Pairs:
+    """Return the headers of a message.
+
+    :raises ResponseError: it has something else.
+    """
+    headers = message.get("headers")
+    return [] if headers is None else _as_pairs(_listed(headers))
+
+
+def _listed(headers: object) -> list[Any]:
+    if isinstance(headers, Mapping):
+        raise ResponseError("'headers' are a mapping: pairs of bytes are expected, since a name may come twice")
+    if isinstance(headers, str | bytes) or not isinstance(headers, Iterable):
+        raise ResponseError(f"'headers' are {_shown(headers)}: pairs of bytes are expected")
+    return list(headers)
+
+
+def _as_pairs(headers: list[Any]) -> Pairs:
+    pairs = []
+    for pair in headers:
+        if isinstance(pair, str | bytes) or not isinstance(pair, Iterable):
+            raise ResponseError(f"a header is {_shown(pair)}: a pair of bytes is expected")
+        items = list(pair)
+        if len(items) != 2:
+            raise ResponseError(f"a header is {_shown(pair)}: a pair of bytes is expected")
+        name, value = (as_bytes(item, f"in the header {_shown(pair)}, {_shown(item)}") for item in items)
+        pairs.append((name, value))
+    return pairs
+
+
+def file_of(message: Message) -> tuple[int, bool]:
+    """Open the file of a pathsend, or find the descriptor of a zerocopysend; True if it is to be closed.
+
+    :raises ResponseError: there is none, or it is no plain file.
+    :raises OSError: the file can't be opened.
+    """
+    if message["type"] == "http.response.pathsend":
+        path = message.get("path")
+        try:
+            name = os.fspath(path)  # type: ignore[arg-type]  # not open(path): 5 is somebody's descriptor
+        except TypeError:
+            raise ResponseError(f"'path' of http.response.pathsend is {_shown(path)}: a path is expected") from None
+        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO without a writer must not stop the loop
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise ResponseError(f"'path' of http.response.pathsend is {_shown(path)}, which is no plain file")
+        return fd, True
+    file = message.get("file")
+    try:
+        fd = file if isinstance(file, int) else file.fileno()  # type: ignore[union-attr]
+        is_plain = stat.S_ISREG(os.fstat(fd).st_mode)
+    except (AttributeError, TypeError, ValueError, OverflowError):  # io.UnsupportedOperation is a ValueError, too
+        raise ResponseError(f"'file' of http.response.zerocopysend is {_shown(file)}: it has no descriptor") from None
+    if not is_plain:
+        raise ResponseError(f"'file' of http.response.zerocopysend is {_shown(file)}, which is no plain file")
+    return fd, False
+
+
+def _shown(value: object) -> str:
+    """Return a value as it may stand in the log: of some kind, and not endless."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001  # somebody else's code, called for the sake of a message
+        text = "?"
+    if len(text) > 80:
+        text = f"{text[:80]}..."
+    return f"{type(value).__name__} {text}" if value is not None else "None"

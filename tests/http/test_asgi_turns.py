@@ -1,0 +1,232 @@
+"""ASGI: what an application awaits in a loop leaves the others their turn, and it learns that its client has gone."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+from http_client import get, http_toml, receive_response, request
+from websockets.sync.client import connect as connect_websocket
+
+from corepool.testing.pool import PoolProcess
+from corepool.testing.sockets import connect
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from corepool.testing.pools import Pools
+
+APPLICATION = """
+import asyncio, json, traceback
+
+events = []
+START = {"type": "http.response.start", "status": 200, "headers": []}
+PIECE = {"type": "http.response.body", "body": b"x" * 1000, "more_body": True}
+NOTHING = {"type": "http.response.body", "body": b"", "more_body": True}
+MESSAGES = {
+    "start": START,
+    "body": PIECE,
+    "nothing": NOTHING,
+    "last": {"type": "http.response.body"},
+    "path": {"type": "http.response.pathsend", "path": __file__},
+    "file": {"type": "http.response.zerocopysend", "file": open(__file__, "rb"), "offset": 0, "more_body": True},
+    "text": {"type": "websocket.send", "text": "x" * 1000},
+    "bytes": {"type": "websocket.send", "bytes": b""},
+    "close": {"type": "websocket.close"},
+    "accept": {"type": "websocket.accept"},
+    "deny": {"type": "websocket.http.response.start", "status": 401},
+    "denial": {"type": "websocket.http.response.body", "body": b"x" * 1000, "more_body": True},
+    "unknown": {"type": "http.response.unknown"},
+}
+
+
+async def until_it_raises(call, message):
+    try:
+        while True:
+            await call(message)
+    except Exception as error:
+        return [kind.__name__ for kind in type(error).__mro__]
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise NotImplementedError
+    what, _, name = scope["path"].strip("/").partition("/")
+    message = MESSAGES.get(name)
+    if what == "events":
+        await send(START)
+        await send({"type": "http.response.body", "body": json.dumps(events).encode()})
+        return
+    if what == "":
+        await send(START)
+        await send({"type": "http.response.body", "body": b"served"})
+        return
+    if scope["type"] == "websocket":
+        await receive()
+        await send(MESSAGES["deny" if name == "denial" else "accept"])
+    elif name not in ("start", "unknown"):
+        await send(START)
+    if what == "for-ever":
+        events.append(scope["path"])
+        while True:
+            try:
+                await send(message)
+            except Exception:
+                pass
+    if what == "receive-for-ever":
+        if name == "done":
+            await send(MESSAGES["last"])
+        events.append(scope["path"])
+        while True:
+            await receive()
+    if what == "until-it-raises":
+        if name in ("start", "unknown", "close"):
+            while (await receive())["type"] not in ("http.disconnect", "websocket.disconnect"):
+                pass
+        elif name == "accept":
+            await until_it_raises(send, MESSAGES["text"])
+        events.append([scope["path"], await until_it_raises(send, message)])
+    if what == "poll":  # as Starlette's Request.is_disconnected: cancelled where it waits first
+        events.append("polls")
+        count = 0
+        while True:
+            polling = asyncio.ensure_future(receive())
+            await asyncio.sleep(0)
+            polling.cancel()
+            try:
+                message = await polling
+            except asyncio.CancelledError:
+                continue
+            if message["type"] == "http.disconnect":
+                break
+        for _ in range(200):
+            asyncio.current_task()
+            assert (await receive())["type"] == "http.disconnect"
+            await asyncio.sleep(0)
+        events.append("polled")
+"""
+
+
+@pytest.fixture(scope="module")
+def turns() -> Iterator[PoolProcess]:
+    """Serve an application that goes on for ever; one worker, so that everybody depends on it."""
+    with PoolProcess.run(http_toml(target="application:app"), files={"application.py": APPLICATION}) as running:
+        [worker] = running.workers()
+        yield running
+        assert running.workers() == [worker]
+        assert "Traceback" not in running.stderr, "that a client leaves is no error of the application"
+        running.stop()
+
+
+def websocket(path: str) -> bytes:
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", key)
+    return request(path, *upgrade, close=False)
+
+
+def events(running: PoolProcess) -> list[object]:
+    found: list[object] = json.loads(get(running, "/events").body)
+    return found
+
+
+def ends_by_reset(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@pytest.mark.parametrize("how", ["stays", "leaves"])
+@pytest.mark.parametrize("name", ["body", "nothing", "last", "path", "start", "unknown"])
+def test_an_application_that_sends_for_ever(turns: PoolProcess, name: str, how: str) -> None:
+    with connect(turns.urls()[0]) as sock:
+        sock.sendall(request(f"/for-ever/{name}", close=False))
+        wait_until(lambda: f"/for-ever/{name}" in events(turns))
+        ends_by_reset(sock)
+        if how == "leaves":
+            sock.close()
+        assert get(turns, "/").body == b"served"
+
+
+@pytest.mark.parametrize("how", ["stays", "leaves"])
+@pytest.mark.parametrize("name", ["text", "bytes", "close", "accept", "denial", "unknown"])
+def test_a_websocket_that_sends_for_ever(turns: PoolProcess, name: str, how: str) -> None:
+    with connect(turns.urls()[0]) as sock:
+        sock.sendall(websocket(f"/for-ever/{name}"))
+        wait_until(lambda: f"/for-ever/{name}" in events(turns))
+        ends_by_reset(sock)
+        if how == "leaves":
+            sock.close()
+        assert get(turns, "/").body == b"served"
+
+
+@pytest.mark.parametrize("name", ["", "done"])
+@pytest.mark.parametrize("is_websocket", [False, True])
+def test_an_application_that_receives_for_ever(turns: PoolProcess, name: str, is_websocket: bool) -> None:  # noqa: FBT001
+    path = f"/receive-for-ever/{name}"
+    if is_websocket and name:
+        return
+    with connect(turns.urls()[0]) as sock:
+        sock.sendall(websocket(path) if is_websocket else request(path, close=False))
+        wait_until(lambda: path in events(turns))
+        if name == "done":
+            assert receive_response(sock).body == b""
+        ends_by_reset(sock)  # after a mere end the client might still read
+    assert get(turns, "/").body == b"served"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_websocket", "end"),
+    [
+        *((name, False, end) for name in ("body", "nothing", "file") for end in ("close", "reset")),
+        *((name, False, "reset") for name in ("start", "unknown")),  # nothing is sent: a mere end leaves it to be read
+        *((name, True, end) for name in ("text", "bytes", "denial", "close", "accept") for end in ("close", "reset")),
+    ],
+)
+def test_sending_to_a_client_that_has_gone_is_an_os_error(
+    turns: PoolProcess,
+    name: str,
+    is_websocket: bool,  # noqa: FBT001
+    end: str,
+) -> None:
+    path = f"/until-it-raises/{name}"
+    before = events(turns)
+    with connect(turns.urls()[0]) as sock:
+        sock.sendall(websocket(path) if is_websocket else request(path, close=False))
+        if name not in {"start", "unknown"}:
+            assert sock.recv(1)
+        if end == "reset":
+            ends_by_reset(sock)
+    wait_until(lambda: len(events(turns)) > len(before))
+    [[told, kinds]] = [each for each in events(turns)[len(before) :] if isinstance(each, list)]
+    assert told == path
+    assert "OSError" in kinds, kinds
+
+
+def test_a_client_that_is_told_of_by_receive_alone(turns: PoolProcess) -> None:
+    """The answer is there at once, however often it is asked for between turns of the loop."""
+    with connect(turns.urls()[0]) as sock:
+        sock.sendall(request("/poll", close=False))
+        wait_until(lambda: "polls" in events(turns))
+    wait_until(lambda: "polled" in events(turns))
+
+
+def test_a_client_that_reads_too_slowly_is_gone(pool: Pools) -> None:
+    toml = http_toml(target="application:app", listener='write_timeout = "0.2s"')
+    running = pool(toml, files={"application.py": APPLICATION})
+    with connect(running.urls()[0]) as http, connect(running.urls()[0]) as other:
+        http.sendall(request("/until-it-raises/body", close=False))
+        other.sendall(websocket("/until-it-raises/text"))
+        wait_until(lambda: len(events(running)) == 2)
+    for _, kinds in events(running):  # type: ignore[misc]
+        assert "OSError" in kinds
+
+
+def test_websockets_end_as_their_worker_leaves(pool: Pools) -> None:
+    running = pool(http_toml(target="application:app"), files={"application.py": APPLICATION})
+    url = running.urls()[0].replace("tcp://", "ws://")
+    with connect_websocket(f"{url}/for-ever/nothing") as first, connect_websocket(f"{url}/receive-for-ever/") as second:
+        running.send_signal(15)
+        assert running.wait() == 0
+        del first, second
