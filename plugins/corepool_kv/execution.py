@@ -8,8 +8,8 @@ A store whose commits wait for a disk (`Store.commits_are_slow`) gets a thread f
 arrives meanwhile is the next transaction. A commit that only hands pages to the kernel takes some ten
 microseconds, less than a thread costs: it stays in the loop.
 
-A transaction for which there is no room is run again after the store has grown. A command is therefore a
-function of the data and its arguments, called once or more.
+A transaction for which there is no room is run again after the store has grown, and one that finds the store broken
+after it was opened again. A command is therefore a function of the data and its arguments, called once or more.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from corepool_kv.keyspace import Keyspace, Limits
 from corepool_kv.replies import Error, encode
-from corepool_kv.stores import NoRoomError, StoreError
+from corepool_kv.stores import BrokenError, NoRoomError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,12 +127,22 @@ class Execution:
     def _begin_view(self) -> Keyspace:
         try:
             return self._keyspace(self._store.read())
-        except NoRoomError:
-            # Another worker has made the store larger. This one can't follow while it writes: rare, and soon over.
+        except (NoRoomError, BrokenError) as error:
+            # Another worker has made the store larger, say. This one can't follow while it writes: rare, and soon over.
             if self._in_flight is not None:
                 self._in_flight.exception()
-            self._store.make_room()
+            self._recover(error)
             return self._keyspace(self._store.read())
+
+    def _recover(self, error: NoRoomError | BrokenError) -> None:
+        """Do what makes the transaction possible.
+
+        :raises StoreError: it can't be done.
+        """
+        if isinstance(error, BrokenError):
+            self._store.reopen()
+        else:
+            self._store.make_room()
 
     def _keyspace(self, view: View) -> Keyspace:
         return Keyspace(view, self._limits, time.time_ns() // 1_000_000)
@@ -184,9 +194,9 @@ class Execution:
         return outcomes
 
     def _settle(self, batch: list[Client], result: list[Outcome] | StoreError) -> None:
-        if isinstance(result, NoRoomError):
+        if isinstance(result, NoRoomError | BrokenError):
             try:
-                self._store.make_room()
+                self._recover(result)
             except StoreError as error:
                 result = error
             else:

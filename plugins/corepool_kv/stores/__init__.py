@@ -28,6 +28,10 @@ class NoRoomError(StoreError):
     """There is no room: the transaction is void. After `make_room` it may be run again."""
 
 
+class BrokenError(StoreError):
+    """The store can't be used as it is open: the transaction is void. After `reopen` it may be run again."""
+
+
 class Record(NamedTuple):
     """What is stored under a key."""
 
@@ -123,6 +127,7 @@ class Store(Protocol):
         """Begin a consistent view; to be released soon, since a view keeps what it sees from being reused.
 
         :raises NoRoomError: the store has become larger.
+        :raises BrokenError: the store has to be opened again.
         """
 
     def release(self, view: View) -> None:
@@ -132,6 +137,7 @@ class Store(Protocol):
         """Begin a write transaction; waits while another process has one.
 
         :raises NoRoomError: the store has become larger.
+        :raises BrokenError: the store has to be opened again.
         :raises StoreError: it can't be had.
         """
 
@@ -149,6 +155,12 @@ class Store(Protocol):
         """Grow, or follow another process that did. No view and no transaction of this process is open.
 
         :raises StoreError: it may not become larger.
+        """
+
+    def reopen(self) -> None:
+        """Close it and open it again, after BrokenError. No view and no transaction of this process is open.
+
+        :raises StoreError: it can't be opened; the next view or transaction raises BrokenError again.
         """
 
     def maintain(self) -> None:

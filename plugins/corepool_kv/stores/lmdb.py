@@ -7,6 +7,10 @@ Opened after the fork, never before (LMDB's own rule). A write transaction holds
 it lasts for one batch of events. The lock of a killed worker is recovered by LMDB (a robust mutex); its reader
 slot by `maintain` and by the worker that takes its place: a slot left behind pins every page freed since.
 
+A failure to write its first pages leaves the environment of that process unusable (MDB_PANIC), and one to map a file
+that has grown leaves it without a map: it is closed, and opened again (`reopen`). What was committed is in the kernel's
+pages, so nothing is lost by that; LMDB forbids to have it open twice in one process.
+
 Only with "always" does a commit wait for the disk; otherwise the kernel has the data, and a killed process
 loses nothing. "everysec" has a thread call fsync(2) once a second.
 """
@@ -18,6 +22,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING, cast
@@ -25,7 +30,7 @@ from zlib import crc32
 
 import lmdb
 
-from corepool_kv.stores import NoRoomError, Record, StoreError
+from corepool_kv.stores import BrokenError, NoRoomError, Record, StoreError
 
 if TYPE_CHECKING:
     from lmdb import _Database
@@ -43,6 +48,8 @@ _HASH = Struct(">I")
 
 _FIRST_MAP_BYTES = 64 * 1024 * 1024
 _WRITES_PER_TRANSACTION = 1 << 20  # of a version, the part below LMDB's transaction number
+
+_REOPENED_LOG_INTERVAL_S = 1.0
 
 _MAX_READERS = 1024  # one a worker, and those of workers that died and were not cleared yet
 
@@ -67,6 +74,8 @@ class LmdbStore:
         self._syncing: threading.Thread | None = None
         self._sync_failed = False
         self._was_full_at = -1
+        self._is_open = False
+        self._reopened_logged_s = -_REOPENED_LOG_INTERVAL_S
 
     def prepare(self, uid: int, gid: int) -> None:
         if self._is_temporary:
@@ -90,19 +99,38 @@ class LmdbStore:
                 max_readers=_MAX_READERS,
                 max_spare_txns=4,
             )
+        except (OSError, lmdb.Error) as error:
+            raise self._not_opened(error) from None
+        try:
             self._env.set_mapsize(0)  # as large as another worker, or an earlier life, has made it
             self._data = self._env.open_db(b"data")
             self._expiry = self._env.open_db(b"expiry")
             self._env.reader_check()
-        except (OSError, lmdb.Error) as error:
-            raise StoreError(f"store lmdb:{self._path} can't be opened: {error}") from None
+        except lmdb.Error as error:
+            self._env.close()
+            raise self._not_opened(error) from None
+        self._is_open = True
 
     def close(self) -> None:
         if self._syncing is not None:
             self._syncing.join()
-        if self._is_dirty and self._options.durability != "never":
-            self._env.sync(True)
+        if self._is_dirty and self._is_open and self._options.durability != "never":
+            try:
+                self._env.sync(True)
+            except lmdb.Error as error:
+                log.error("store lmdb:%s: fsync failed at the end: %s", self._path, error)  # noqa: TRY400
         self._env.close()
+
+    def reopen(self) -> None:
+        if self._syncing is not None and self._syncing.is_alive():
+            raise StoreError("it is opened again when fsync(2) has returned")
+        self._is_open = False
+        self._env.close()
+        self.open(1)
+        now = time.monotonic()
+        if now - self._reopened_logged_s >= _REOPENED_LOG_INTERVAL_S:
+            self._reopened_logged_s = now
+            log.warning("store lmdb:%s was opened again after a failure", self._path)
 
     def read(self) -> View:
         return self._begin(write=False)
@@ -130,17 +158,19 @@ class LmdbStore:
 
     def make_room(self) -> None:
         before = self._env.info()["map_size"]
-        self._env.set_mapsize(0)
+        self._map(0)
         size = self._env.info()["map_size"]
         if size <= before:
             size = min(before * 2, self._options.max_bytes)
             if size <= before:
                 self._make_freed_pages_usable()
                 return
-            self._env.set_mapsize(size)
+            self._map(size)
         log.info("store lmdb:%s has grown from=%d to=%d", self._path, before, size)
 
     def maintain(self) -> None:
+        if not self._is_open:
+            return
         try:
             self._env.reader_check()
         except lmdb.Error as error:
@@ -172,8 +202,38 @@ class LmdbStore:
     def _begin(self, *, write: bool) -> LmdbTransaction:
         try:
             return LmdbTransaction(self._env.begin(write=write), self._data, self._expiry)
+        except lmdb.ReadersFullError:
+            return self._begin_in_a_stale_slot()
+        except lmdb.Error as error:
+            raise _translated(error) if self._is_open else BrokenError from None
+
+    def _begin_in_a_stale_slot(self) -> LmdbTransaction:
+        """Begin a view in a slot of LMDB's table of readers that a killed process has left.
+
+        :raises StoreError: there is no such slot.
+        """
+        try:
+            self._env.reader_check()
+            return LmdbTransaction(self._env.begin(), self._data, self._expiry)
         except lmdb.Error as error:
             raise _translated(error) from None
+
+    def _map(self, size: int) -> None:
+        """Map the file anew.
+
+        :raises StoreError: it can't be mapped. LMDB has given up the old map then, and would read from it.
+        """
+        try:
+            self._env.set_mapsize(size)
+        except lmdb.Error as error:
+            self._is_open = False
+            if self._syncing is not None:
+                self._syncing.join()
+            self._env.close()
+            raise StoreError(f"the file can't be mapped: {error}") from None
+
+    def _not_opened(self, error: Exception) -> StoreError:
+        return StoreError(f"store lmdb:{self._path} can't be opened: {error}")
 
     def _make_freed_pages_usable(self) -> None:
         """Commit once more: LMDB reuses what a transaction has freed only in the one after the next.
@@ -297,6 +357,8 @@ class LmdbTransaction:
 def _translated(error: lmdb.Error) -> StoreError:
     if isinstance(error, lmdb.MapFullError | lmdb.MapResizedError):
         return NoRoomError()
+    if isinstance(error, lmdb.PanicError):
+        return BrokenError(str(error))
     return StoreError(str(error))
 
 
