@@ -125,10 +125,15 @@ STORIES = {
 }
 
 
-@pytest.fixture
-def storyteller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Make one whose story goes to the test's folder."""
+@pytest.fixture(autouse=True)
+def in_the_tests_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be there until the connections have ended, too: protocols tell of that."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def storyteller(tmp_path: Path) -> Any:
+    """Make one whose story goes to the test's folder."""
     source = tmp_path / "storyteller.py"
     source.write_text(STORYTELLER)
     names: dict[str, Any] = {"__file__": str(source)}
