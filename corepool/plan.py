@@ -144,10 +144,6 @@ class Plan:
                     reason = _in_use_by(endpoint, ours) if error.errno == errno.EADDRINUSE else None
                     mistakes.append(f"{where}: can't listen on {endpoint.url}: {reason or error.strerror or error}")
                     continue
-                except HOOK_ERRORS as error:
-                    mistakes.append(f"{where}: can't listen on {endpoint.url}: {_spell_failure(error)}")
-                    self._tracebacks.append(spell_traceback(error))
-                    continue
                 if listener is None:
                     transport.close(endpoint, sock)
                     continue

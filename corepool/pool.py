@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from corepool.listener import BoundSocket, Configuration
     from corepool.master.commands import Command
     from corepool.registry import Registry
+    from corepool.spec.types import Address
 
 log = logging.getLogger(__name__)
 
@@ -181,8 +182,8 @@ class Pool:
 
 
 def _line(bound: BoundSocket) -> ListenerLine:
-    host, port = bound.transport.address(bound.socket.getsockname())
-    try_it = "" if port is None else bound.listener.example.replace("{host}", host).replace("{port}", str(port))
+    address = bound.transport.address(bound.socket.getsockname())
+    try_it = "" if address.port is None else _fill(bound.listener.example, address.nearby)
     return ListenerLine(
         name=bound.listener.name,
         url=bound.url,
@@ -190,6 +191,12 @@ def _line(bound: BoundSocket) -> ListenerLine:
         dispatcher=bound.listener.dispatcher_name,
         try_it=try_it,
     )
+
+
+def _fill(example: str, address: Address) -> str:
+    """Fill an example in: "{host}:{port}" is part of a URL, and has brackets where the host has colons."""
+    host, port = address
+    return example.replace("{host}:{port}", address.authority).replace("{host}", host).replace("{port}", str(port))
 
 
 def _yield_to_workers() -> None:

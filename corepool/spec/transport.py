@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 if TYPE_CHECKING:
     import socket
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
     from corepool.spec.types import Address
+
+_DROPPED = re.compile("[\t\r\n]")
 
 
 class ByteStream(Protocol):
@@ -66,9 +69,13 @@ class Endpoint:
 
         :raises ValueError: it is not a URL of the form scheme://...; says why in words.
         """
+        if _DROPPED.search(url):  # by urlsplit: another address than the one that was written
+            raise ValueError("it contains a line break or a tab; in a path, write %0A, %0D or %09")
         parts = urlsplit(url)
         if not parts.scheme or ":" not in url:
             raise ValueError("not a URL; expected scheme://..., such as tcp://127.0.0.1:8000")
+        if parts.netloc.count(":") > 1 and "[" not in parts.netloc:
+            raise ValueError("an IPv6 address is written in brackets, such as tcp://[::1]:8000")
         if parts.username is not None or parts.fragment:
             raise ValueError("user names and #fragments have no meaning here")
         try:
@@ -79,7 +86,12 @@ class Endpoint:
         query = dict(pairs)
         if len(query) != len(pairs):
             raise ValueError("an option is given twice in the part after '?'")
-        return cls(url, parts.scheme, parts.hostname or "", port, parts.path, query)
+        host, zone, interface = (parts.hostname or "").partition("%")
+        if zone:  # fe80::1%25eth0 (RFC 6874), or as people write it, fe80::1%eth0
+            encoded = len(interface) > 2 and interface.startswith("25")
+            host = f"{host}%{unquote(interface[2:] if encoded else interface)}"
+        path = unquote(parts.path, errors="surrogateescape")  # any bytes, as os.fsdecode has them
+        return cls(url, parts.scheme, host, port, path, query)
 
 
 class Transport(ABC):

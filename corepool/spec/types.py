@@ -7,6 +7,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+_LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""For the addresses that mean every address of the machine."""
+
+
+def _escape(character: str) -> str:
+    """Write what would end a path, or could not be printed, as percent-encoded bytes (RFC 3986, 2.1)."""
+    if character.isprintable() and character not in ' "%?#':
+        return character
+    return "".join(f"%{byte:02X}" for byte in character.encode(errors="surrogateescape"))
+
 
 class Address(NamedTuple):
     """One end of a connection. `port` is None where the address family has none (UNIX sockets)."""
@@ -18,6 +28,24 @@ class Address(NamedTuple):
         if self.port is None:
             return self.host
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def authority(self) -> str:
+        """The address as URLs have it after `//`: `192.0.2.1:80`, `[::1]:80`, `[fe80::1%25eth0]:80` (RFC 6874)."""
+        return str(self).replace("%", "%25", 1) if ":" in self.host else str(self)
+
+    @property
+    def url(self) -> str:
+        """What a transport such as tcp or unix calls it, and what `Endpoint.parse` takes apart again."""
+        if self.port is not None:
+            return f"tcp://{self.authority}"
+        path = "".join(map(_escape, self.host))
+        return f"unix:{path}" if path.startswith("@") else f"unix://{path}"
+
+    @property
+    def nearby(self) -> Address:
+        """The address by which a client on the same machine reaches a server that listens on this one."""
+        return self._replace(host=_LOOPBACKS.get(self.host, self.host))
 
 
 class CloseReason(StrEnum):

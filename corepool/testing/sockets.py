@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import struct
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from corepool.spec.transport import Endpoint
 from corepool.testing.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
@@ -20,17 +21,18 @@ def connect(url: str, timeout_s: float = DEADLINE_S) -> socket.socket:
     Every later call on the socket fails with TimeoutError after `timeout_s`, so that a test ends.
     The caller owns the socket.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
+    endpoint = Endpoint.parse(url)
+    if endpoint.scheme == "unix":
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.settimeout(timeout_s)
         try:
-            sock.connect("\0" + parts.path[1:] if parts.path.startswith("@") else parts.path)
+            path = os.fsencode(endpoint.path)
+            sock.connect(b"\0" + path[1:] if path.startswith(b"@") else path)
         except OSError:
             sock.close()
             raise
         return sock
-    sock = socket.create_connection((parts.hostname, parts.port), timeout_s)
+    sock = socket.create_connection((endpoint.host or None, endpoint.port), timeout_s)
     # The tests send many small pieces: without this Nagle's algorithm holds each for the last one's ACK.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock

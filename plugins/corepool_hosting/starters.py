@@ -13,8 +13,8 @@ import socket
 from asyncio.trsock import TransportSocket
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
+from corepool import Endpoint
 from corepool.loading import LoadError
 
 if TYPE_CHECKING:
@@ -231,17 +231,17 @@ class _BoundSocket:
     """A socket of the master's, as far as TransportSocket needs it."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
+        endpoint = Endpoint.parse(url)
         self.type = socket.SOCK_STREAM
         self.proto = 0
         self._address: tuple[Any, ...] | str
-        if parts.port is None:
+        host, port = endpoint.host, endpoint.port
+        if port is None:
             self.family = socket.AF_UNIX
-            self._address = parts.path
+            self._address = endpoint.path
         else:
-            host = parts.hostname or ""
             self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            self._address = (host, parts.port, 0, 0) if ":" in host else (host, parts.port)
+            self._address = (host, port, 0, 0) if ":" in host else (host, port)
 
     def fileno(self) -> int:
         return -1

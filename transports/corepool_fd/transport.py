@@ -42,10 +42,7 @@ class _Inherited(Transport):
 
     def url(self, endpoint: Endpoint, listening: socket.socket) -> str:  # noqa: ARG002
         """Give what a client connects to, in the form of the transports tcp and unix."""
-        address = self.address(listening.getsockname())
-        if listening.family != socket.AF_UNIX:
-            return f"tcp://{address}"
-        return f"unix:{address}" if address.host.startswith("@") else f"unix://{address}"
+        return self.address(listening.getsockname()).url
 
     def address(self, sockaddr: object) -> Address:
         """Take host and port, or the path or @name; a UNIX client seldom has one, and is "unix" then."""

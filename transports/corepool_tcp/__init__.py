@@ -68,7 +68,7 @@ class Tcp(Transport):
 
     def url(self, endpoint: Endpoint, listening: socket.socket) -> str:  # noqa: ARG002
         """Give the address and port as bound."""
-        return f"tcp://{self.address(listening.getsockname())}"
+        return self.address(listening.getsockname()).url
 
     def address(self, sockaddr: object) -> Address:
         """Take host and port; an IPv6 address has two more fields, which name no peer."""

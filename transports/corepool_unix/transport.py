@@ -32,7 +32,10 @@ def _parse_mode(value: object) -> object:
 
 
 class Unix(Transport):
-    """Listen on a socket file or an abstract name. Connections are the plain sockets."""
+    """Listen on a socket file or an abstract name. Connections are the plain sockets.
+
+    In the path `%XX` is a byte: `%3F` for a question mark, `%25` for a percent sign before two hexadecimal digits.
+    """
 
     class Options(corepool.Options):
         """The URL's ?query."""
@@ -84,7 +87,7 @@ class Unix(Transport):
 
     def url(self, endpoint: Endpoint, listening: socket.socket) -> str:  # noqa: ARG002
         """Give the path or name, without the mode."""
-        return f"unix:{endpoint.path}" if endpoint.path.startswith("@") else f"unix://{endpoint.path}"
+        return Address(endpoint.path).url
 
     def address(self, sockaddr: object) -> Address:
         """Take the path or @name; a client seldom has one, and is "unix" then."""
