@@ -23,17 +23,29 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Take what was received."""
-        self._since_last += len(data)
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self.is_wrong = True
-        if self._since_last > _MOST_BYTES or len(self._waiting) > _MOST_WAITING:
-            self.is_wrong = True
+        left = data
+        while left and not self.is_wrong:
+            left = self._feed(left)
 
     def take(self) -> tuple[str, str, bool] | None:
         """Take the next one: its method, its path, and whether the connection stays."""
         return self._waiting.popleft() if self._waiting else None
+
+    def _feed(self, data: bytes) -> bytes:
+        """Take what llhttp takes at once; return the rest."""
+        self._since_last += len(data)
+        left = b""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # No other protocol is served: the wish is ignored (RFC 9110, 7.8), and the next request follows.
+            left = data[upgrade.args[0] :]
+            self._parser = httptools.HttpRequestParser(self)
+        except httptools.HttpParserError:
+            self.is_wrong = True
+        if self._since_last > _MOST_BYTES or len(self._waiting) > _MOST_WAITING:
+            self.is_wrong = True
+        return left
 
     # --- what llhttp calls
 
@@ -43,8 +55,11 @@ class RequestReader:
     def on_url(self, target: bytes) -> None:
         self._target += target
 
-    def on_body(self, data: bytes) -> None:  # noqa: ARG002
-        self.is_wrong = True
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # Content: llhttp does not read that of a request with a wish to upgrade.
+        kind = name.lower()
+        if kind == b"transfer-encoding" or (kind == b"content-length" and value.strip(b"0")):
+            self.is_wrong = True
 
     def on_message_complete(self) -> None:
         self._since_last = 0

@@ -29,6 +29,8 @@ _SAFE = "/!$&'()*+,;=:@"
 class Asgi:
     """Serves requests with an ASGI application."""
 
+    serves_websockets = True
+
     def __init__(self, service: Service, application: Application) -> None:
         """Start the application's lifespan, if it has one.
 
@@ -76,6 +78,8 @@ class Asgi:
     def _serve_websocket(self, exchange: Exchange) -> None:
         exchange.session.conn.pinned = True
         socket = exchange.session.websocket = WebSocket(exchange, self._service.options, self._loop, self._tasks)
+        if not socket.negotiate():
+            return
         scope = {
             **self._scope_of(exchange.client),
             **self._scope_of_line(exchange.request.line),

@@ -58,6 +58,8 @@ class Recent(NamedTuple):
 class Files:
     """Serves the files of a folder."""
 
+    serves_websockets = False
+
     def __init__(self, service: Service) -> None:
         """Take the folder of the options.
 

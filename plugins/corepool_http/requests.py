@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from http import HTTPMethod
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]+)([^#]*)", re.IGNORECASE)
 _MOST_NAMES = 1000
+_LONGEST_NAME = 64
+
+_METHOD = re.compile(rb"(?:\A|\n)([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?: |\Z)")
+_METHODS = frozenset(method.encode() for method in HTTPMethod)
+_VERSION_ERRORS = frozenset(("Invalid HTTP version", "Pause on PRI/Upgrade"))
+"""How llhttp words that a version is one, but none that it reads."""
 
 
 class Body:
@@ -91,9 +98,9 @@ class Names:
         self.find = self._known.get
 
     def lower(self, name: bytes) -> bytes:
-        """Give a name in lower case, and know it from now on, unless too many are known."""
+        """Return a name in lower case, and keep it, unless it is long or too many are kept."""
         lower = name.lower()
-        if len(self._known) < _MOST_NAMES:
+        if len(self._known) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
             self._known[name] = lower
         return lower
 
@@ -101,7 +108,13 @@ class Names:
 class RequestParser:
     """Cuts one connection's input into requests."""
 
-    def __init__(self, options: HttpOptions, names: Names, known: KnownHeads) -> None:
+    def __init__(
+        self, options: HttpOptions, names: Names, known: KnownHeads, *, serves_websockets: bool = True
+    ) -> None:
+        """Begin between two requests.
+
+        :param serves_websockets: without it every wish to upgrade is ignored.
+        """
         self.ready: deque[Request] = deque()
         """Requests whose heads are complete; the last one's body may still come."""
         self.refusal: RefusedError | None = None
@@ -114,6 +127,7 @@ class RequestParser:
         self.after_upgrade = bytearray()
         self._options = options
         self._small = min(options.max_request_line, options.max_head)
+        self._serves_websockets = serves_websockets
         self._names = names
         self._known = known
         self._find_name = names.find
@@ -124,11 +138,16 @@ class RequestParser:
         self._host = b""
         """The last one that was judged."""
         self._headers: Fields = []
+        self._counted = 0
+        """Of the header lines, those whose bytes are in `_size`."""
+        self._size = 0
         self._chunk = 0
         self._fed = 0
         """Bytes of the head that is arriving, without those of the chunk that it began in."""
-        self._fed_beside_body = 0
+        self._fed_in_vain = 0
+        """Bytes since the last that were part of a head or of content: chunk headers, trailers, empty lines."""
         self._upgrading = False
+        self._is_resuming = False
         self._last: Request | None = None
 
     def feed(self, data: bytes) -> None:
@@ -140,7 +159,8 @@ class RequestParser:
             left = self._feed(left)
         # A segment that began within a message, or behind an empty line, is never learned.
         if was_between and not self.in_head and self.refusal is None and len(self.ready) == was_ready + 1:
-            self.is_between = self._known.learn(data, self.ready[-1])
+            request = self.ready[-1]
+            self.is_between = self._known.learn(data, request) and request.keep_alive
 
     def recall(self, data: bytes) -> Request | None:
         """Give the request that `data` is, if it is one and known; nothing is fed then. Only while `is_between`."""
@@ -170,14 +190,14 @@ class RequestParser:
         self._chunk = len(data)
         if self.in_head:
             self._fed += len(data)
-        body = self.body
+        body, count = self.body, len(self.ready)
         received = 0 if body is None else body.received
         try:
             http.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             left = memoryview(data)[upgrade.args[0] :]
             if not self._upgrading:
-                self._feed(self._without_upgrade())
+                self._resume()
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             if not isinstance(cause, RefusedError):
@@ -186,14 +206,14 @@ class RequestParser:
         except httptools.HttpParserError as error:
             # After "Connection: close" there is nothing that could be a request, and the response says so.
             if self.in_head or self.body is not None or self._last is None or self._last.keep_alive:
-                self._refuse(RefusedError(400, str(error)))
-        if self.body is not None and self.body is body and self.body.received == received:
-            # Chunk headers, their extensions, trailers: llhttp would take them for ever.
-            self._fed_beside_body += len(data)
-            if self._fed_beside_body > self._options.max_head:
-                self._refuse(RefusedError(431, f"trailer section of more than {self._options.max_head} bytes"))
+                self._refuse(_refusal_of(error, data))
+        if self.in_head or self.body is not body or len(self.ready) != count or (body and body.received != received):
+            self._fed_in_vain = 0
         else:
-            self._fed_beside_body = 0
+            # llhttp would take these for ever.
+            self._fed_in_vain += len(data)
+            if self._fed_in_vain > self._options.max_head:
+                self._refuse(self._excess_of_nothing())
         if self.in_head and self._chunk + self._fed > self._small:
             excess = self._find_excess()
             if excess is not None:
@@ -210,6 +230,7 @@ class RequestParser:
     def on_message_begin(self) -> None:
         self.in_head = True
         self._fed = 0
+        self._counted = self._size = 0
         self._target = b""
         self._headers = []
 
@@ -223,6 +244,9 @@ class RequestParser:
         self.in_head = False
         http, headers = self._http, self._headers
         assert http is not None
+        if self._is_resuming:
+            self._is_resuming = False
+            return
         if self._chunk + self._fed > self._small:
             excess = self._find_excess()
             if excess is not None:
@@ -246,12 +270,8 @@ class RequestParser:
         length = section.single(b"content-length")
         if (length is not None and length != b"0") or b"transfer-encoding" in section:
             self._expect_body(request, length)
-        if http.should_upgrade() and not self._may_upgrade(request):
-            self._last = None
-            self._upgrading = False
-            self.body = None
-            self._headers = headers
-            return
+        if http.should_upgrade():
+            self._judge_upgrade(request)
         self._last = request
         self._headers = []  # trailers go there, and are ignored
         self.ready.append(request)
@@ -287,37 +307,37 @@ class RequestParser:
             request.expects_continue = True
         request.body = self.body = Body()
 
-    def _may_upgrade(self, request: Request) -> bool:
-        """Let this request be the last of HTTP, or go on without its wish to upgrade (RFC 9110, 7.8)."""
+    def _judge_upgrade(self, request: Request) -> None:
+        """Let this request be the last of HTTP, or ignore its wish to upgrade (RFC 9110, 7.8)."""
         if request.line.method == "CONNECT":
             raise RefusedError(501, "CONNECT is not supported")
-        request.upgrade = (
-            b"websocket" in request.section.tokens(b"upgrade")
+        if (
+            self._serves_websockets
+            and b"websocket" in request.section.tokens(b"upgrade")
             and request.line.method == "GET"
             and request.version == "1.1"
             and request.body is None
-        )
-        self._upgrading = request.upgrade
-        return request.upgrade
+        ):
+            request.upgrade = self._upgrading = True
+            request.keep_alive = False  # what follows is no HTTP, whatever the answer
+        # llhttp takes this head for a whole message, also if there is content.
+        self.body = None
 
-    def _without_upgrade(self) -> bytes:
-        """Give the head that llhttp has taken for the last one before another protocol, without the wish to upgrade."""
-        http = self._http
-        assert http is not None
-        kept = b"".join(
-            b"%b: %b\r\n" % (name, b"close" if name == b"connection" and b"close" in value.lower() else value)
-            for name, value in self._headers
-            if name != b"upgrade" and not (name == b"connection" and b"close" not in value.lower())
-        )
-        head = b"%b %b HTTP/%b\r\n%b\r\n" % (
-            http.get_method(),
-            self._target,
-            http.get_http_version().encode(),
-            kept,
-        )
+    def _resume(self) -> None:
+        """Read on behind a head that llhttp took for the last one before another protocol."""
+        request = self._last
+        assert request is not None
         self._http = None
-        self.in_head = False
-        return head
+        if request.body is None:
+            self._is_over = not request.keep_alive
+            return
+        length = request.section.single(b"content-length")
+        framing = b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %b" % length
+        connection = b"keep-alive" if request.keep_alive else b"close"
+        self._is_resuming = True
+        self._http = httptools.HttpRequestParser(self)
+        self._http.feed_data(b"POST / HTTP/1.1\r\n%b\r\nConnection: %b\r\n\r\n" % (framing, connection))
+        self.body = request.body
 
     def _unusual_target(self, method: bytes, target: bytes, section: Section) -> tuple[bytes, Section]:
         """Return the origin-form of a target (RFC 9112, 3.2), and the section with the Host that it names."""
@@ -333,11 +353,21 @@ class RequestParser:
     def _find_excess(self) -> RefusedError | None:
         if len(self._target) > self._options.max_request_line:
             return RefusedError(414, f"request target of more than {self._options.max_request_line} bytes")
-        size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._headers)
+        # Only the new lines are counted: a section may come in as many segments as it has bytes.
+        for name, value in self._headers[self._counted :]:
+            self._size += len(name) + len(value) + 4
+        self._counted = len(self._headers)
+        size = len(self._target) + self._size
         # What llhttp keeps of a line that has no end yet is in none of these, but was fed.
         if size > self._options.max_head or (self.in_head and self._fed > self._options.max_head):
             return RefusedError(431, f"header section of more than {self._options.max_head} bytes")
         return None
+
+    def _excess_of_nothing(self) -> RefusedError:
+        most = self._options.max_head
+        if self.body is None:
+            return RefusedError(400, f"more than {most} bytes of empty lines")
+        return RefusedError(431, f"more than {most} bytes of chunk extensions, or of trailers")
 
     def _refuse(self, refusal: RefusedError) -> None:
         if self.refusal is None:
@@ -355,3 +385,17 @@ def _judge_codings(section: Section, version: str) -> None:
     if version == "1.1" and len(codings) > 1 and codings[-1] == b"chunked" and codings.count(b"chunked") == 1:
         raise RefusedError(501, "unsupported transfer coding")
     raise RefusedError(400, "invalid transfer coding")
+
+
+def _refusal_of(error: httptools.HttpParserError, data: bytes | memoryview) -> RefusedError:
+    """Return the refusal of bytes that llhttp does not take.
+
+    :param data: the segment at which it stopped.
+    """
+    if str(error) in _VERSION_ERRORS:
+        return RefusedError(505, "the version of HTTP is neither 1.0 nor 1.1")
+    if isinstance(error, httptools.HttpParserInvalidMethodError) and any(
+        method not in _METHODS for method in _METHOD.findall(data)
+    ):
+        return RefusedError(501, "unknown method")  # RFC 9110, 9.1
+    return RefusedError(400, str(error))

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     class Application(Protocol):
         """Whatever answers requests: WSGI, ASGI, files."""
 
+        serves_websockets: bool
+        """Requests with `upgrade` set may come; else their wish is ignored."""
+
         def serve(self, exchange: Exchange) -> None:
             """Answer a request, now or later. Whatever it raises is answered with 500."""
 
@@ -44,6 +47,7 @@ class Service:
         self.proxies = Proxies(options.trusted_proxies)
         self.access_log = None if options.access_log == "off" else AccessLog(options, worker)
         self._application = make(self)
+        self.serves_websockets = self._application.serves_websockets
 
     def serve(self, exchange: Exchange) -> None:
         """Answer a request. An error of the application costs this response alone."""

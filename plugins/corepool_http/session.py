@@ -55,7 +55,9 @@ class Session:
         """Wait for the first request, for which `waited_s` seconds were waited already."""
         self.service = service
         self.conn = conn
-        self.parser = RequestParser(service.options, service.names, service.known)
+        self.parser = RequestParser(
+            service.options, service.names, service.known, serves_websockets=service.serves_websockets
+        )
         self.current: Exchange | None = None
         self.websocket: WebSocket | None = None
         self.leaving = not service.options.keep_alive
@@ -265,8 +267,7 @@ class Session:
         """Look at what is waited for, and end the connection if that is really late."""
         self._armed = math.inf
         if self.websocket is not None:
-            if self.websocket.is_over:
-                self.conn.abort()  # it has not answered our close
+            self.websocket.on_deadline()
             return
         left = self._due - time.monotonic()
         if left > 0.001:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from websockets.exceptions import InvalidState
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import EXTERNAL_CLOSE_CODES, Close, Frame, Opcode
-from websockets.http11 import Request as Handshake
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
@@ -25,10 +24,13 @@ from corepool_http.asgi_messages import (
     text_of,
     type_of,
 )
+from corepool_http.handshake import HandshakeError, negotiate
 from corepool_http.responses import ResponseError
 from corepool_http.waiting import CALLS_PER_TURN, Waiting
 
 if TYPE_CHECKING:
+    from websockets.http11 import Response
+
     from corepool_http.asgi_messages import Application, Message
     from corepool_http.asgi_tasks import Tasks
     from corepool_http.exchange import Exchange
@@ -40,6 +42,9 @@ _quiet = logging.getLogger(f"{__name__}.protocol")
 
 _MOST_WAITING = 64
 """How many messages may wait for the application; then the client is not read. In bytes the limit is `max_message`."""
+
+_MOST_EARLY = 65_536
+"""Bytes that may arrive before the application accepts (RFC 6455, 4.1: none should); then the client is not read."""
 
 _PIECE = 4096
 """Bytes that are parsed before the limits are looked at: deflate makes up to a thousand times as many of them."""
@@ -62,7 +67,6 @@ class WebSocket(Waiting):
         self.task: asyncio.Task[None] | None = None
         """None: it has ended before it was known (eager start)."""
         self._exchange = exchange
-        exchange.closes = True  # what follows the request is no HTTP, whatever the answer
         self._conn = exchange.conn
         self._ping_interval = options.ping_interval
         extensions = [ServerPerMessageDeflateFactory()] if options.deflate else None
@@ -72,12 +76,16 @@ class WebSocket(Waiting):
         self._waiting = 0
         """Bytes of all of them."""
         self._most_waiting = options.max_message
-        self._unread = b""
-        """What has arrived and is not parsed: as long as there is some, the client is not read."""
+        parser = exchange.session.parser
+        self._unread = bytes(parser.after_upgrade)
+        """Bytes that have arrived and are not parsed. Too many for the state: then the client is not read."""
+        parser.after_upgrade.clear()
         self._parts = bytearray()
         self._is_text = False
         self._is_paused = False
         self._is_accepted = False
+        self._response: Response | None = None
+        """What accepts the handshake."""
         self._denial: Head | None = None
         self._ended_by = ""
         """The message with which the application has ended it."""
@@ -86,6 +94,18 @@ class WebSocket(Waiting):
         self._timer: asyncio.TimerHandle | None = None
         offered = exchange.request.section.listed(b"sec-websocket-protocol")
         self.subprotocols = [name.decode("latin-1") for name in offered]
+
+    def negotiate(self) -> bool:
+        """Judge the handshake; one that is invalid is answered, and the application is not called."""
+        exchange = self._exchange
+        try:
+            self._response = negotiate(self._protocol, exchange.request.section)
+        except HandshakeError as error:
+            log.debug("%s: invalid WebSocket handshake: %s", exchange.describe(), error)
+            exchange.fail(error.status, error.headers)
+            self._end()
+            return False
+        return True
 
     async def run(self, application: Application, scope: Message) -> None:
         """Call the application, and close when it has ended."""
@@ -213,23 +233,8 @@ class WebSocket(Waiting):
             raise ClientDisconnectedError("the client has disconnected") from None
 
     def _accept(self, message: Message) -> None:
-        if self._is_accepted or self._exchange.ended:
-            return
-        request = self._exchange.request
-        # The package wants to read the request by itself.
-        lines = b"".join(b"%b: %b\r\n" % item for item in request.section.headers)
-        self._protocol.receive_data(b"GET %b HTTP/1.1\r\n%b\r\n" % (request.line.target, lines))
-        handshakes = [event for event in self._protocol.events_received() if isinstance(event, Handshake)]
-        if not handshakes:
-            log.debug("%s: invalid WebSocket handshake: %s", self._exchange.describe(), self._protocol.handshake_exc)
-            self._exchange.fail(400)
-            self._end()
-            return
-        response = self._protocol.accept(handshakes[0])
-        if response.status_code != 101:
-            self._exchange.fail(response.status_code, [("Sec-WebSocket-Version", "13")])
-            self._end()
-            return
+        response = self._response
+        assert response is not None
         if message.get("subprotocol"):
             response.headers["Sec-WebSocket-Protocol"] = message["subprotocol"]
         extra = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ())]
@@ -240,12 +245,13 @@ class WebSocket(Waiting):
         self._exchange.started = True
         self._exchange.status = 101
         self._protocol.send_response(response)
-        parser = self._exchange.session.parser
-        early, parser.after_upgrade = bytes(parser.after_upgrade), bytearray()
         self._flush()
         self._schedule_ping()
-        if early:
-            self.receive(early)
+        if self._is_paused:
+            self._is_paused = False
+            self._conn.deadline(None)
+            self._conn.resume()
+        self._read_on()
 
     def _deny(self, kind: str, message: Message, head: Head) -> None:
         """Send a response in the place of the handshake's."""
@@ -270,22 +276,26 @@ class WebSocket(Waiting):
 
     def receive(self, data: bytes) -> None:
         """Take what has arrived."""
-        if not self._is_accepted:
-            if data:
-                parser = self._exchange.session.parser
-                parser.after_upgrade += data
-                if len(parser.after_upgrade) > 65_536:
-                    self._conn.abort()
-            elif self._conn.eof:
-                self.gone()
-            return
         if data:
             self._unread += data
-        elif self._conn.eof:
+        elif not self._conn.eof:
+            return
+        elif self._is_accepted:
             self._protocol.receive_eof()
         else:
+            self._conn.close()
             return
-        self._read_on()
+        if self._is_accepted:
+            self._read_on()
+        elif len(self._unread) > _MOST_EARLY and not self.is_over:
+            self._is_paused = True
+            self._conn.pause()
+            self._conn.deadline(self._exchange.session.service.options.body_timeout)
+
+    def on_deadline(self) -> None:
+        """End the connection of a client that sends without being accepted, or does not answer our close."""
+        if self.is_over or (self._is_paused and not self._is_accepted):
+            self._conn.abort()
 
     def _read_on(self) -> None:
         """Parse what has arrived, until enough messages wait for the application."""

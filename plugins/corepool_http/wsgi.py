@@ -62,6 +62,8 @@ class FileWrapper:
 class Wsgi:
     """Serves requests with a WSGI application."""
 
+    serves_websockets = False
+
     def __init__(self, service: Service, application: Application) -> None:
         options = service.options
         self._service = service
