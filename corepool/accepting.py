@@ -39,8 +39,13 @@ _ONE_CONNECTION = frozenset(
 )
 
 
+_MOST_IN_A_ROW = 64
+"""Connections that may fail one after the other, before that says something about the listener: a security policy that
+forbids accept(2) gives EPERM each time, and the backlog never gets shorter."""
+
+
 class ExhaustedError(Exception):
-    """The system has no descriptor or memory for another connection now."""
+    """The system gives no connection now, though some wait."""
 
 
 def accept_one(listening: socket.socket) -> tuple[int, object] | None:
@@ -48,10 +53,11 @@ def accept_one(listening: socket.socket) -> tuple[int, object] | None:
 
     Ownership: the caller owns the descriptor.
     :returns: None when no connection waits.
-    :raises ExhaustedError: EMFILE, ENFILE, ENOBUFS, ENOMEM.
+    :raises ExhaustedError: EMFILE, ENFILE, ENOBUFS, ENOMEM; or connection after connection has failed.
     :raises OSError: the listener itself is broken.
     """
-    while True:
+    reason = ""
+    for _ in range(_MOST_IN_A_ROW):
         try:
             # Not accept(): it takes 7.5 us, this 3.5 to 5: the rest is a socket object that nobody needs.
             return listening._accept()  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001
@@ -61,7 +67,9 @@ def accept_one(listening: socket.socket) -> tuple[int, object] | None:
             if error.errno in _NONE_NOW:
                 return None
             if error.errno in _ONE_CONNECTION:
+                reason = os.strerror(error.errno)
                 continue
             if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
                 raise ExhaustedError(os.strerror(error.errno)) from None
             raise
+    raise ExhaustedError(reason)

@@ -81,3 +81,7 @@ class ChannelFullError(CorepoolError):
 
 class PeerGoneError(CorepoolError):
     """The process at the other end of a channel has closed it or died."""
+
+
+class GarbageError(CorepoolError):
+    """What came by a channel is nothing that the process at its other end would say."""

@@ -12,16 +12,14 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.descriptors import release
+from corepool.errors import ChannelFullError, GarbageError, PeerGoneError
 from corepool.ipc.messages import HEADER_SIZE, MAX_FDS, MAX_PAYLOAD, Message, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# EAGAIN: the queue is full (net.unix.max_dgram_qlen, or the send buffer).
-# ETOOMANYREFS: an unprivileged process may have RLIMIT_NOFILE descriptors in flight (unix(7)).
-# ENOBUFS, ENOMEM: the kernel has no memory for the record now.
-_FULL = frozenset({errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM})
+_BUGS = frozenset({errno.EBADF, errno.EFAULT, errno.EINVAL, errno.ENOTSOCK})
 _GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ECONNREFUSED})
 
 _ANCILLARY_SIZE = socket.CMSG_SPACE(MAX_FDS * array.array("i").itemsize)
@@ -47,26 +45,30 @@ class Channel:
         """Send `message` and copies of `fds`, whole or not at all.
 
         Ownership: the caller keeps its descriptors, whatever happens.
-        :raises ChannelFullError: not now; nothing was sent.
+        :raises ChannelFullError: not now, for whatever reason; nothing was sent. EAGAIN: the queue is full
+            (net.unix.max_dgram_qlen, or the send buffer). ETOOMANYREFS: an unprivileged process may have RLIMIT_NOFILE
+            descriptors in flight (unix(7)). ENOBUFS, ENOMEM: the kernel has no memory for the record. What else a
+            security policy may say (EPERM, EACCES) is no different: what is to be sent is kept, and tried again.
         :raises PeerGoneError: never again; nothing was sent.
         """
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         try:
             self._sock.sendmsg([encode(message)], ancillary, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
         except OSError as error:
-            if error.errno in _FULL:
-                raise ChannelFullError(os.strerror(error.errno)) from None
+            if error.errno in _BUGS:
+                raise
             if error.errno in _GONE:
                 raise PeerGoneError(os.strerror(error.errno)) from None
-            raise
+            raise ChannelFullError(os.strerror(error.errno or 0)) from None
 
     def receive(self) -> tuple[Message, list[int]] | None:
         """Receive one message and its descriptors, close-on-exec; None when there is none now.
 
         Ownership: the caller owns the descriptors.
         :raises PeerGoneError: the other end is closed and everything it sent was received.
-        :raises RuntimeError: the record is not a message: a bug of ours, since both ends run this code.
-            Nothing received is left open.
+        :raises GarbageError: the record is not a message: both ends run this code, so something else in that process
+            has written to the descriptor. Nothing received is left open.
+        :raises OSError: ENOMEM and the like: not now.
 
         A process at its descriptor limit receives fewer than were sent (MSG_CTRUNC); so a HANDOFF says
         how many there should be.
@@ -91,8 +93,8 @@ class Channel:
             return decode(record), fds.tolist()
         except ValueError as error:
             for fd in fds:
-                os.close(fd)
-            raise RuntimeError(f"channel: {error}") from error
+                release(fd)
+            raise GarbageError(str(error)) from None
 
     def hang_up(self) -> None:
         """Say that nothing more comes: the peer meets PeerGoneError. What it says is still received."""
@@ -103,4 +105,4 @@ class Channel:
 
     def close(self) -> None:
         """Close this end; the peer then meets PeerGoneError."""
-        self._sock.close()
+        release(self._sock.detach())

@@ -94,7 +94,12 @@ class Frozen(NamedTuple):
 
 
 def berth_of(record: bytes) -> int:
-    """Read the berth of an encoded connection."""
+    """Read the berth of an encoded connection.
+
+    :raises ValueError: it is none.
+    """
+    if len(record) < _BERTH.size:
+        raise ValueError(f"no frozen connection: {len(record)} bytes")
     (berth,) = _BERTH.unpack_from(record)
     return int(berth)
 

@@ -80,7 +80,7 @@ class Acceptor:
                 self._rest()
                 break
             except OSError:
-                log.exception("accept failed url=%s", self._bound.url)
+                self._complaint.exception(f"accept failed url={self._bound.url} retry_s={RETRY_DELAY_S}")
                 self._rest()
                 break
             if accepted is None:

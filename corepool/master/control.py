@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from corepool import socketfile
 from corepool.accepting import ExhaustedError, accept_one
+from corepool.complaint import Complaint
 from corepool.config.load import MAX_CONTROL_PATH_BYTES, refuse_others_folder
 from corepool.errors import ControlError
 from corepool.guards import HOOK_ERRORS
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 MAX_CLIENTS = 16
 MAX_REQUEST_BYTES = 65_536
 CLIENT_TIMEOUT_S = 5.0
+
+_REST_S = 1.0
+"""How long the socket is left alone when the system gives no connection."""
 
 
 class ControlSocket:
@@ -56,6 +60,7 @@ class ControlSocket:
         self._socket: socket.socket | None = None
         self._identity: tuple[int, int] | None = None
         self._clients: set[_Client] = set()
+        self._complaint = Complaint(log)
 
     def listen(self, *, beside: bool = False) -> None:
         """Bind and listen; a stale socket file is replaced.
@@ -138,11 +143,11 @@ class ControlSocket:
         assert self._loop is not None
         try:
             accepted = accept_one(self._socket)
-        except ExhaustedError:
+        except (ExhaustedError, OSError) as error:
             # The client waits; the loop must not spin meanwhile.
-            fd = self._socket.fileno()
-            self._loop.unwatch(fd)
-            self._loop.call_later(1.0, lambda: self.serve(self._loop) if self._socket and self._loop else None)
+            self._complaint.warn("control socket paused reason=%s retry_s=%g", error, _REST_S)
+            self._loop.unwatch(self._socket.fileno())
+            self._loop.call_later(_REST_S, lambda: self.serve(self._loop) if self._socket and self._loop else None)
             return
         if accepted is None:
             return
@@ -192,11 +197,13 @@ class _Client:
 
     def _read(self) -> bool:
         data = self._socket.recv(MAX_REQUEST_BYTES)
-        self._input += data
-        line, newline, _ = bytes(self._input).partition(b"\n")
-        if not newline:
-            return not data or len(self._input) > MAX_REQUEST_BYTES
-        self._output = self._answer(line)
+        end = data.find(b"\n")
+        self._input += data if end < 0 else data[:end]
+        if len(self._input) > MAX_REQUEST_BYTES:
+            return True
+        if end < 0:
+            return not data
+        self._output = self._answer(bytes(self._input))
         self._loop.change(self._socket.fileno(), EPOLLOUT)
         return False
 

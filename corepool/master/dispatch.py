@@ -11,7 +11,6 @@ what was accepted already is held here, a batch at the most.
 from __future__ import annotations
 
 import logging
-import os
 import resource
 from array import array
 from collections import deque
@@ -19,6 +18,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from corepool.complaint import Complaint
+from corepool.descriptors import release
 from corepool.errors import ChannelFullError, PeerGoneError
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.frozen import fits, pack, with_berth
@@ -84,6 +84,10 @@ def _most_in_transit() -> int:
 
 def _least_loaded(workers: Sequence[WorkerView], _: Incoming) -> WorkerView:
     return min(workers, key=lambda worker: worker.connections)
+
+
+def _without_berth(handoff: Handoff) -> Handoff:
+    return handoff._replace(berth=0, frozen=None if handoff.frozen is None else with_berth(handoff.frozen, 0))
 
 
 def _message_of(handoffs: list[Handoff]) -> tuple[list[Handoff], Message]:
@@ -188,9 +192,10 @@ class Dispatch:
         """Place connections that `entry` has handed back, and own them."""
         # The worker had taken them: after this no older copy of them can come out of its ledger any more.
         self._settle(entry, self._loop.time())
-        for handoff in handoffs:
-            self._keeper.let_go(handoff.berth)
-        self.adopt(handoffs)
+        self.adopt(
+            handoff if self._keeper.let_go(handoff.berth, entry.pid) else _without_berth(handoff)
+            for handoff in handoffs
+        )
 
     def adopt(self, handoffs: Iterable[Handoff]) -> None:
         """Place connections that somebody else has accepted, and own them."""
@@ -234,7 +239,7 @@ class Dispatch:
             self._settle_timer.cancel()
         for handoff in self._homeless:
             self._keeper.free(handoff.berth)
-            os.close(handoff.fd)
+            release(handoff.fd)
         self._homeless.clear()
 
     def _place(self, handoff: Handoff) -> None:
@@ -315,7 +320,7 @@ class Dispatch:
                 if handoff.berth:
                     self._keeper.keep(handoff, entry.pid)
                 else:
-                    os.close(handoff.fd)
+                    release(handoff.fd)
             cells[Cell.SETTLED] = received
             self._settle_delay_s = _SETTLE_FIRST_S
         view.in_flight = len(entry.ledger) + len(entry.outbox)
@@ -331,7 +336,7 @@ class Dispatch:
             log.error("connections lost worker=%s pid=%d count=%d", entry.name, entry.pid, len(handoffs))
         for handoff in handoffs:
             self._keeper.free(handoff.berth)
-            os.close(handoff.fd)
+            release(handoff.fd)
 
     def _pace(self) -> None:
         """Pause or resume the acceptors, and see to it that acknowledgements are read."""

@@ -9,11 +9,11 @@ and so is what comes later: clients whose connections are closed can connect ane
 from __future__ import annotations
 
 import logging
-import os
 from collections import deque
 from typing import TYPE_CHECKING
 
 from corepool.complaint import Complaint
+from corepool.descriptors import release
 from corepool.errors import ChannelFullError, PeerGoneError
 from corepool.ipc.frozen import pack
 from corepool.ipc.messages import Kind, Message
@@ -67,7 +67,7 @@ class Heir:
         place = self._places.get(handoff.listener)
         if place is None:
             self._complaint.warn("connections lost: they came in by a socket that the new master does not know")
-            os.close(handoff.fd)
+            release(handoff.fd)
             return
         if handoff.frozen is None:
             message = Message(Kind.HANDOFF, place, b"\1")
@@ -84,7 +84,7 @@ class Heir:
             self._retry.cancel()
             self._retry = None
         while self._waiting:
-            os.close(self._waiting.popleft()[1])
+            release(self._waiting.popleft()[1])
         if self._channel is not None:
             self._channel.close()
             self._channel = None
@@ -113,7 +113,7 @@ class Heir:
                     self._retry = self._loop.call_later(_RETRY_S, self._retry_now)
                 return
             self._waiting.popleft()
-            os.close(fd)
+            release(fd)
             self._moved_at = self._loop.time()
 
     def _give_up(self) -> None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import socket
 from dataclasses import dataclass, field
 from select import EPOLLIN
 from typing import TYPE_CHECKING, Any
 
+from corepool.descriptors import release
 from corepool.errors import PeerGoneError
 from corepool.ipc.channel import Channel
 from corepool.ipc.frozen import unpack
@@ -97,7 +97,7 @@ class Inheritance:
     def close_rest(self) -> None:
         """Close the sockets that the configuration no longer names."""
         for place in self._untaken:
-            os.close(self._fds[place])
+            release(self._fds[place])
             self._fds[place] = -1
         self._untaken.clear()
 
@@ -139,5 +139,7 @@ class Inheritance:
             return
         message, fds = received
         frozen = unpack(message.payload) if message.kind is Kind.THAW else [None]
+        for fd in fds[len(frozen) :]:
+            release(fd)
         for fd, record in zip(fds, frozen, strict=False):
             adopt(self._fds[message.listener], fd, record)

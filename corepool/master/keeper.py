@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import logging
-import os
 import resource
 import socket
 import struct
 import termios
 from typing import TYPE_CHECKING, NamedTuple
 
+from corepool.descriptors import release
 from corepool.ipc.berths import BERTHS, Status
 from corepool.ipc.frozen import Frozen, lost, restamped
 from corepool.master.borrowing import borrowed, peer_of
@@ -80,7 +80,10 @@ class Keeper:
         """
         record = handoff.frozen
         if record is not None:
-            record = Frozen.decode(record)._replace(bytes_out=_sent_bytes(handoff.fd) or 0).encode()
+            try:
+                record = Frozen.decode(record)._replace(bytes_out=_sent_bytes(handoff.fd) or 0).encode()
+            except ValueError:
+                return handoff  # the worker that gets it says so, and closes it
         return handoff._replace(frozen=record, berth=self.take())
 
     def keep(self, handoff: Handoff, pid: int) -> None:
@@ -89,12 +92,18 @@ class Keeper:
         if self._sweeping is None:
             self._sweeping = self._loop.call_later(_SWEEP_S, self._on_timer)
 
-    def let_go(self, berth: int) -> None:
-        """Close the copy of a connection that comes back from its worker; its berth stays its own."""
-        copy = self._copies.pop(berth, None)
-        if copy is not None:
-            os.close(copy.fd)
-            self._berths.statuses[berth] = Status.BUSY
+    def let_go(self, berth: int, pid: int) -> bool:
+        """Close the copy of a connection that comes back from its worker; its berth stays its own.
+
+        :returns: False: the berth is not that of a connection which worker `pid` has.
+        """
+        copy = self._copies.get(berth)
+        if copy is None or copy.pid != pid:
+            return not berth
+        del self._copies[berth]
+        release(copy.fd)
+        self._berths.statuses[berth] = Status.BUSY
+        return True
 
     def free(self, berth: int) -> None:
         """Take back the berth of a connection that is gone. 0 is none."""
@@ -109,7 +118,7 @@ class Keeper:
         for berth in self._berths.closed():
             copy = self._copies.pop(berth, None)
             if copy is not None:  # else it is on its way: the ledger will hear of it
-                os.close(copy.fd)
+                release(copy.fd)
                 self.free(berth)
 
     def recover(self, pid: int) -> list[Handoff]:
@@ -121,7 +130,7 @@ class Keeper:
     def close(self) -> None:
         """Close every copy. Idempotent."""
         for copy in self._copies.values():
-            os.close(copy.fd)
+            release(copy.fd)
         self._copies.clear()
         if self._sweeping is not None:
             self._sweeping.cancel()
@@ -149,7 +158,7 @@ class Keeper:
             )
         if status == Status.SPEAKING:
             self.broken += 1
-        os.close(copy.fd)
+        release(copy.fd)
         self.free(berth)
         return None
 

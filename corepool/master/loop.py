@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import heapq
 import itertools
 import logging
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MAX_EVENTS = 64
+
+_NOT_NOW = frozenset({errno.ENOSPC, errno.ENOMEM})
+"""Errors of epoll_ctl(2) that pass: fs.epoll.max_user_watches is for all processes of a user."""
+
+_REGISTER_AGAIN_S = 0.1
+_POLL_AGAIN_S = 0.1
 
 
 class Timer:
@@ -65,26 +72,36 @@ class Loop:
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._timers: list[Timer] = []
         self._order = itertools.count()
+        self._unregistered: dict[int, int] = {}
+        """Descriptors that epoll has no room for now, and their masks."""
         self._complaint = Complaint(log, clock)
+        self._lack = Complaint(log, clock)
 
     def time(self) -> float:
         """Give the loop's clock, in seconds."""
         return self._clock()
 
     def watch(self, fd: int, mask: int, handler: Callable[[int], None]) -> None:
-        """Call `handler(events)` whenever `fd` is ready. The caller keeps `fd` and unwatches before closing it."""
-        self._epoll.register(fd, mask)
+        """Call `handler(events)` whenever `fd` is ready. The caller keeps `fd` and unwatches before closing it.
+
+        While the system has no room for one more, its events come late: it is tried again, so that no caller has to.
+        """
+        self._register(fd, mask)
         self._handlers[fd] = handler
 
     def change(self, fd: int, mask: int) -> None:
         """Watch `fd` for other events."""
-        self._epoll.modify(fd, mask)
+        if fd in self._unregistered:
+            self._unregistered[fd] = mask
+        else:
+            self._epoll.modify(fd, mask)
 
     def unwatch(self, fd: int) -> bool:
         """Watch `fd` no more; False: it is not watched, which is fine."""
         if self._handlers.pop(fd, None) is None:
             return False
-        self._epoll.unregister(fd)
+        if self._unregistered.pop(fd, None) is None:
+            self._epoll.unregister(fd)
         return True
 
     def call_later(self, delay_s: float, call: Callable[[], None]) -> Timer:
@@ -109,6 +126,10 @@ class Loop:
             events = self._epoll.poll(longest_s, _MAX_EVENTS)
         except InterruptedError:
             events = []
+        except OSError as error:  # timers go on meanwhile, and nothing spins
+            self._lack.warn("the master sees no events: %s", error)
+            events = []
+            time.sleep(_POLL_AGAIN_S)
         for fd, mask in events:
             handler = self._handlers.get(fd)
             if handler is not None:
@@ -123,7 +144,24 @@ class Loop:
         """Close the epoll. Idempotent."""
         self._epoll.close()
         self._handlers.clear()
+        self._unregistered.clear()
         self._timers.clear()
+
+    def _register(self, fd: int, mask: int) -> None:
+        try:
+            self._epoll.register(fd, mask)
+        except OSError as error:
+            if error.errno not in _NOT_NOW:
+                raise
+            self._lack.warn("no room to watch another descriptor, retry_s=%g: %s", _REGISTER_AGAIN_S, error)
+            if not self._unregistered:
+                self.call_later(_REGISTER_AGAIN_S, self._register_again)
+            self._unregistered[fd] = mask
+
+    def _register_again(self) -> None:
+        left, self._unregistered = self._unregistered, {}
+        for fd, mask in left.items():
+            self._register(fd, mask)
 
     def _guarded(self, call: Callable[..., None], *values: int) -> None:
         try:

@@ -14,6 +14,7 @@ from select import EPOLLIN
 from typing import TYPE_CHECKING, Literal
 
 from corepool.complaint import Complaint
+from corepool.descriptors import release
 from corepool.errors import BootError, ControlError
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.berths import Berths
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TITLE_INTERVAL_S = 1.0
+_TELL_AGAIN_S = 1.0
 
 _ORDERS = {
     signal.SIGHUP: "reload",
@@ -171,6 +173,7 @@ class Master:
             pool.start()
         self._show_title()
         self._loop.repeat(lambda: _TITLE_INTERVAL_S, self._show_title)
+        self._loop.repeat(lambda: _TELL_AGAIN_S, self._service_manager.retry)
         if (interval_s := self._service_manager.watchdog_interval_s) is not None:
             self._service_manager.watchdog()
             self._loop.repeat(lambda: interval_s, self._service_manager.watchdog)
@@ -416,7 +419,7 @@ class Master:
                 return
         self._complaint.warn("connections lost: nothing serves the listeners any more by which they came")
         self._keeper.free(handoff.berth)
-        os.close(handoff.fd)
+        release(handoff.fd)
 
     @property
     def is_holding(self) -> bool:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
+
+_MOST_UNSENT = 8
+"""Messages kept for a service manager that takes none now; the oldest ones say least."""
 
 
 class ServiceManager:
@@ -24,6 +28,10 @@ class ServiceManager:
         if self._address:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             self._socket.setblocking(False)
+        self._unsent: deque[str] = deque(maxlen=_MOST_UNSENT)
+        self._is_over = False
+        """Another process speaks for the service."""
+        self._has_failed = False
         self.watchdog_interval_s = _watchdog_interval(environment, pid) if self._address else None
         """How often `watchdog` should be called, in seconds; None: not at all."""
 
@@ -43,7 +51,8 @@ class ServiceManager:
         and would take the service for one that reloads for ever.
         """
         self._send(f"MAINPID={pid}\nREADY=1")
-        self.close()
+        self._is_over = True
+        self.retry()
 
     def stopping(self) -> None:
         """Say that the pool is going down as asked."""
@@ -51,7 +60,15 @@ class ServiceManager:
 
     def watchdog(self) -> None:
         """Say that the master's loop turns."""
-        self._send("WATCHDOG=1")
+        if not self._is_over:
+            self._send_now("WATCHDOG=1")  # a late one is worth nothing
+
+    def retry(self) -> None:
+        """Send what could not be sent before: a start that nobody was told of would be taken for a failure."""
+        while self._unsent and self._send_now(self._unsent[0]):
+            self._unsent.popleft()
+        if self._is_over and not self._unsent:
+            self.close()
 
     def close(self) -> None:
         """Say nothing more. Idempotent."""
@@ -60,12 +77,22 @@ class ServiceManager:
             self._socket = None
 
     def _send(self, text: str) -> None:
+        if self._socket is not None and not self._is_over:
+            self._unsent.append(text)
+            self.retry()
+
+    def _send_now(self, text: str) -> bool:
         if self._socket is None:
-            return
+            return True
         try:
             self._socket.sendto(text.encode(), self._address)
         except OSError as error:
-            log.warning("service manager not told %r: %s", text.partition("\n")[0], error)
+            if not self._has_failed:
+                log.warning("service manager not told %r: %s", text.partition("\n")[0], error)
+            self._has_failed = True
+            return False
+        self._has_failed = False
+        return True
 
 
 def _watchdog_interval(environment: Mapping[str, str], pid: int) -> float | None:

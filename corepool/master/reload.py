@@ -73,6 +73,8 @@ class Reload:
             for each in error.tracebacks:
                 log.error("%s", each)  # noqa: TRY400  # of a plugin, not of this
             raise ControlError(f"nothing was changed: {error}") from None
+        except OSError as error:  # out of descriptors, say: something could not even be looked at
+            raise ControlError(f"nothing was changed: {error}") from None
         pools = self._pools
         for bound in without(open_already, pools.sockets(), sockets_of(configurations)):
             bound.close()  # only the reload that this one overtakes wanted it

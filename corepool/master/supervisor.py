@@ -12,7 +12,9 @@ from contextlib import ExitStack, closing
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.complaint import Complaint
+from corepool.descriptors import release
+from corepool.errors import ChannelFullError, GarbageError, PeerGoneError
 from corepool.ipc.channel import Channel
 from corepool.ipc.messages import Kind, Message
 from corepool.ipc.scoreboard import Cell
@@ -81,6 +83,7 @@ class Supervisor:
         self._paused = paused
         self._berths = berths
         self._oom = oom
+        self._complaint = Complaint(log)
         self._unheard: list[WorkerEntry] = []
         self.may_speak: Callable[[WorkerEntry], bool] = lambda _: True
         """Whether what a worker says is received now; what it sends meanwhile waits in its channel, until `listen`."""
@@ -114,7 +117,7 @@ class Supervisor:
                 )
             undo.callback(_end_at_once, pid)
             pidfd = os.pidfd_open(pid)
-            undo.callback(os.close, pidfd)
+            undo.callback(release, pidfd)
             entry = WorkerEntry(
                 slot=slot,
                 pid=pid,
@@ -213,23 +216,29 @@ class Supervisor:
 
     def reap(self, entry: WorkerEntry) -> None:
         """Reap a worker that has ended; one that hasn't is left alone."""
-        try:
-            pid, status = os.waitpid(entry.pid, os.WNOHANG)
-        except ChildProcessError:
-            pid, status = entry.pid, 0  # somebody else in this process reaped it; its status is lost
-        if pid == 0:
-            return
+        if entry.status is None:  # else it was reaped, but its last words could not be heard then
+            try:
+                pid, status = os.waitpid(entry.pid, os.WNOHANG)
+            except ChildProcessError:
+                pid, status = entry.pid, 0  # somebody else in this process reaped it; its status is lost
+            if pid == 0:
+                return
+            entry.status = status
         # Before its last words are read: they may be connections, for which there may be no room.
         self._loop.unwatch(entry.channel.fd)
         self._unheard = [each for each in self._unheard if each is not entry]
-        self._drain_channel(entry)
+        try:
+            self._drain_channel(entry)
+        except OSError as error:  # the pidfd stays ready: it is tried again at once
+            self._complaint.warn("last words not received slot=%s pid=%d: %s", entry.name, entry.pid, error)
+            return
         if entry.deadline is not None:
             entry.deadline.cancel()
         self._loop.unwatch(entry.pidfd)
-        os.close(entry.pidfd)
+        release(entry.pidfd)
         entry.channel.close()
         self._workers.remove(entry)
-        code = os.waitstatus_to_exitcode(status)
+        code = os.waitstatus_to_exitcode(entry.status)
         cause = entry.cause(code, out_of_memory=self._oom.has_grown() and code == -signal.SIGKILL)
         entry.happened(Event.EXITED)
         exit_status = ExitStatus(cause, code=code) if code >= 0 else ExitStatus(cause, signum=-code)
@@ -276,20 +285,57 @@ class Supervisor:
             return
         try:
             received = entry.channel.receive()
+        except OSError as error:  # ENOMEM and the like: it is tried again at once
+            self._complaint.warn("nothing received from worker slot=%s pid=%d: %s", entry.name, entry.pid, error)
+            return
         except PeerGoneError:
             # It has died, or will be killed at its deadline; the pidfd tells. EOF would be reported for ever.
             self._loop.unwatch(entry.channel.fd)
+            if entry.state is State.READY:
+                self._set_deadline(entry, _FAST_STOP_S, lambda: self._on_mute(entry))
+            return
+        except GarbageError as error:
+            self._on_garbage(entry, error)
             return
         if received is not None:
-            self._on_message(entry, *received)
+            self._hear_message(entry, *received)
 
     def _drain_channel(self, entry: WorkerEntry) -> None:
-        """Hear a dead worker's last words."""
+        """Hear a dead worker's last words.
+
+        :raises OSError: ENOMEM and the like: not now.
+        """
+        while True:
+            try:
+                received = entry.channel.receive()
+            except PeerGoneError:
+                return
+            except GarbageError as error:
+                self._on_garbage(entry, error)
+                continue
+            if received is None:
+                return
+            self._hear_message(entry, *received)
+
+    def _hear_message(self, entry: WorkerEntry, message: Message, fds: list[int]) -> None:
         try:
-            while (received := entry.channel.receive()) is not None:
-                self._on_message(entry, *received)
-        except PeerGoneError:
-            return
+            self._on_message(entry, message, fds)
+        except GarbageError as error:
+            self._on_garbage(entry, error)
+
+    def _on_mute(self, entry: WorkerEntry) -> None:
+        """End a worker that lives though its channel is closed: it can neither take connections nor leave."""
+        log.error("worker killed slot=%s pid=%d reason='it has closed its channel'", entry.name, entry.pid)
+        self.kill(entry, ExitCause.CRASH)
+
+    def _on_garbage(self, entry: WorkerEntry, error: GarbageError) -> None:
+        """End a worker that says what no worker says: something in it has written to a descriptor that isn't its own.
+
+        What it was sent and has not taken is another's then, as after any death.
+        """
+        if entry.state is not State.GONE and entry.intended is not ExitCause.CRASH:
+            log.error("worker killed slot=%s pid=%d reason='it sent garbage: %s'", entry.name, entry.pid, error)
+            self.kill(entry, ExitCause.CRASH)
 
     def forward(self, signum: int) -> None:
         """Send a signal to every worker that handles it: one that boots handles USR1 only."""

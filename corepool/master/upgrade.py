@@ -18,6 +18,7 @@ import sys
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
+from corepool.descriptors import release
 from corepool.errors import ControlError, PeerGoneError
 from corepool.ipc.channel import Channel
 from corepool.ipc.messages import Kind
@@ -196,7 +197,7 @@ class Successor:
         self._timer.cancel()
         self._loop.unwatch(self.channel.fd)
         self._loop.unwatch(self._pidfd)
-        os.close(self._pidfd)
+        release(self._pidfd)
 
     def _kill(self) -> None:
         self._process.kill()

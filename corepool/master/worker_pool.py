@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from signal import SIGTERM
 from typing import TYPE_CHECKING, Protocol
 
-from corepool.errors import ControlError
+from corepool.descriptors import release
+from corepool.errors import ControlError, GarbageError
 from corepool.ipc.frozen import berth_of, unpack
 from corepool.ipc.messages import MOVE_ORDER, Kind, Message
 from corepool.ipc.scoreboard import Cell, held, listener_cell
@@ -399,11 +400,16 @@ class WorkerPool:
     # --- what happens
 
     def _on_message(self, entry: WorkerEntry, message: Message, fds: list[int]) -> None:
+        if message.kind is not Kind.FROZEN:
+            for fd in fds:
+                release(fd)
         if message.kind is Kind.READY:
             self._on_booted(entry)
         elif message.kind is Kind.ROOM:
             self.dispatch.retry()
         elif message.kind is Kind.LEAVING:
+            if entry.state is State.STARTING:
+                raise GarbageError("it leaves before it was ready")
             self._supervisor.note_leaving(entry, self.serving.pool.drain_timeout)
             self.dispatch.take_back(entry)
             if entry.has_failed and entry.intended is None:
@@ -422,17 +428,25 @@ class WorkerPool:
             if not self.is_ready and self._boot_report is None:
                 self._boot_report = entry.report
         else:
-            raise RuntimeError(f"worker {entry.name} sent {message.kind!r}, which is not for the master")
+            raise GarbageError(f"{message.kind!r} is not for the master")
 
     def _on_frozen(self, entry: WorkerEntry, message: Message, fds: list[int]) -> None:
         """Give connections of one worker to others."""
-        records = unpack(message.payload)
+        try:
+            records = unpack(message.payload)
+            berths = [berth_of(record) for record in records]
+        except ValueError as error:
+            for fd in fds:
+                release(fd)
+            raise GarbageError(str(error)) from None
+        for fd in fds[len(records) :]:
+            release(fd)
         entry.row.cells[Cell.TAKEN_BACK] += len(records)
         if len(fds) < len(records):
             log.error("out of descriptors: %d connections lost while being moved", len(records) - len(fds))
         handoffs = [
-            Handoff(fd, message.listener, None, record, entry.pid, berth_of(record))
-            for fd, record in zip(fds, records, strict=False)
+            Handoff(fd, message.listener, None, record, entry.pid, berth)
+            for fd, record, berth in zip(fds, records, berths, strict=False)
         ]
         self.dispatch.take_over(entry, handoffs)
 
@@ -447,6 +461,8 @@ class WorkerPool:
             self._supervisor.kill(entry, ExitCause.CRASH)
 
     def _on_booted(self, entry: WorkerEntry) -> None:
+        if entry.was_ready:
+            raise GarbageError("it is ready once more")
         entry.happened(Event.BOOTED)
         if entry.state is not State.READY:
             return
@@ -573,6 +589,8 @@ class WorkerPool:
                     self._fail_roll(f"worker {name} can't be forked: {error}")
                     return
                 log.error("worker stays slot=%s: its successor can't be forked: %s", name, error)  # noqa: TRY400
+                if (stays := self.workers.in_slot(slot)) is not None:
+                    stays.kept_until = self._loop.time() + self.serving.pool.respawn_delay_max
                 continue
             cause = self._succession.started(slot, heir.pid)
             if self.workers.target - len(self.workers.ready()) < self.serving.pool.max_unavailable:

@@ -56,6 +56,8 @@ class WorkerEntry:
     """When it is to be recycled; None until it is ready."""
     kept_until: float = 0.0
     """It is not recycled before this moment: its last successor could not start."""
+    status: int | None = None
+    """What waitpid(2) has said of its end."""
     deadline: Timer | None = None
     """When patience with its leaving ends."""
 

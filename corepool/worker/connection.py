@@ -602,7 +602,12 @@ class Connection:
         if self._mask != _PARKED:
             self._service.reactor.change(self._fd, mask)
         elif mask:
-            self._service.reactor.add(self._fd, self, mask)
+            try:
+                self._service.reactor.add(self._fd, self, mask)
+            except OSError as error:  # nothing would ever wake it
+                self._service.cannot_watch(self, error)
+                self._break_off(CloseReason.ERROR)
+                return
             self._service.parked.discard(self)
         else:
             return

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from corepool.descriptors import release
+
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
 
@@ -62,4 +64,4 @@ class FileSegment:
         """Close the duplicate; again is harmless."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            os.close(fd)
+            release(fd)

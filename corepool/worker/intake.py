@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
+import sys
 from array import array
+from collections import deque
 from select import EPOLLEXCLUSIVE, EPOLLIN
 from typing import TYPE_CHECKING
 
 from corepool.accepting import RETRY_DELAY_S, ExhaustedError, accept_one
 from corepool.complaint import Complaint
+from corepool.descriptors import release
 from corepool.errors import ChannelFullError, PeerGoneError
 from corepool.ipc.frozen import pack, unpack
 from corepool.ipc.messages import Kind, Message
@@ -63,6 +65,7 @@ class Intake:
         self._on_exhausted = on_exhausted
         self._on_orphaned = on_orphaned
         self._open = True
+        self._complaint = Complaint(log)
         tally.on_room.append(self._say_room)
 
     def on_event(self, mask: int) -> None:  # noqa: ARG002  # hang-up included: receive tells
@@ -80,24 +83,17 @@ class Intake:
             return
         if not self._open:
             for fd in fds:  # sent before the master heard LEAVING; never acknowledged, so still the master's
-                os.close(fd)
+                release(fd)
             return
-        service = self._services[message.listener]
-        # Acknowledged one by one, each before its first hook: if that hook kills this process, the rest of
-        # the batch is dispatched again, and the connection that did it is not.
-        if message.kind is Kind.THAW:
-            frozen = unpack(message.payload)
-            count = len(frozen)
-            for fd, record in zip(fds, frozen, strict=False):
-                service.take_frozen(fd, record)
-        else:
-            count = message.payload[0]
-            if len(message.payload) == 1:
-                for fd in fds:
-                    service.take_handed_over(fd)
-            else:
-                for fd, berth in zip(fds, array("I", message.payload[1:]), strict=False):
-                    service.take_handed_over(fd, berth)
+        arrived = deque(fds)
+        try:
+            count = self._take(message, arrived)
+        finally:
+            if arrived:
+                # Whatever has failed: the master takes what comes next for the acknowledgement of these.
+                for fd in arrived:
+                    release(fd)
+                self._on_exhausted()
         if len(fds) < count:
             log.error(
                 "out of descriptors: received %d of %d connections handed over; draining, the others go elsewhere",
@@ -106,9 +102,32 @@ class Intake:
             )
             self._on_exhausted()
 
+    def _take(self, message: Message, arrived: deque[int]) -> int:
+        """Take what a message brings out of `arrived`, and return how many there should be."""
+        service = self._services[message.listener]
+        # Acknowledged one by one, each before its first hook: if that hook kills this process, the rest of
+        # the batch is dispatched again, and the connection that did it is not.
+        take = arrived.popleft
+        if message.kind is Kind.THAW:
+            frozen = unpack(message.payload)
+            for record in frozen[: len(arrived)]:
+                service.take_frozen(take(), record)
+            return len(frozen)
+        if len(message.payload) == 1:
+            for _ in range(len(arrived)):
+                service.take_handed_over(take())
+        else:
+            for berth in array("I", message.payload[1:])[: len(arrived)]:
+                service.take_handed_over(take(), berth)
+        return message.payload[0]
+
     def on_failure(self) -> None:
-        """Log a bug of ours; the channel is level-triggered, so nothing is lost."""
-        log.exception("channel to the master: unexpected error")
+        """Log what the system, or a bug of ours, has done; the channel is level-triggered, so nothing is lost."""
+        error = sys.exception()
+        if isinstance(error, OSError):
+            self._complaint.warn("channel to the master: %s", error)
+        else:
+            self._complaint.exception("channel to the master: unexpected error")
 
     def flush(self) -> None:
         """Do nothing: messages leave when they are sent."""
@@ -131,11 +150,15 @@ class Intake:
             return False
         return True
 
+    def say_surely(self, kind: Kind) -> None:
+        """Send a message to the master, as soon as it can be sent."""
+        if not self.say(kind):
+            self._loop.call_later(_SAY_RETRY_S, self.say_surely, kind)
+
     def leave(self) -> None:
         """Take nothing more: what is not acknowledged goes back to the master."""
         self._open = False
-        if not self.say(Kind.LEAVING):
-            self._loop.call_later(_SAY_RETRY_S, self.leave)
+        self.say_surely(Kind.LEAVING)
 
     def _say_room(self) -> None:
         if not self._tally.full and not self.say(Kind.ROOM):
@@ -172,8 +195,12 @@ class BacklogReader:
         if not (self._watching or self._stopped or self._is_finishing or self._paused or self._tally.full):
             # EXCLUSIVE: one connection wakes one worker or a few, not all. It refuses EPOLL_CTL_MOD, so pausing
             # means taking it out.
-            self._reactor.add(self._fd, self, EPOLLIN | EPOLLEXCLUSIVE)
-            self._watching = True
+            try:
+                self._reactor.add(self._fd, self, EPOLLIN | EPOLLEXCLUSIVE)
+            except OSError as error:  # ENOSPC, ENOMEM: no room for it now
+                self._rest(error)
+            else:
+                self._watching = True
 
     def pause(self) -> None:
         """Leave connections in the backlog until `resume`."""
@@ -215,7 +242,7 @@ class BacklogReader:
         """Accept nothing any more, and give up our share of the listening socket."""
         self._stopped = True
         self._unwatch()
-        self._socket.close()  # or the kernel would go on filling a backlog that nobody empties
+        release(self._socket.detach())  # or the kernel would go on filling a backlog that nobody empties
 
     def on_event(self, mask: int) -> None:  # noqa: ARG002
         self._accept()
@@ -229,9 +256,7 @@ class BacklogReader:
             try:
                 accepted = accept_one(self._socket)
             except ExhaustedError as error:
-                self._complaint.warn("accept paused url=%s reason=%s retry_s=%g", self._url, error, RETRY_DELAY_S)
-                self._unwatch()
-                self._loop.call_later(RETRY_DELAY_S, self.watch)
+                self._rest(error)
                 return taken
             if accepted is None:
                 return taken
@@ -239,12 +264,18 @@ class BacklogReader:
         return ACCEPTS_PER_EVENT
 
     def on_failure(self) -> None:
-        log.exception("accept failed url=%s", self._url)
+        self._complaint.exception(f"accept failed url={self._url} retry_s={RETRY_DELAY_S}")
         self._unwatch()
         self._loop.call_later(RETRY_DELAY_S, self.watch)
 
     def flush(self) -> None:
         """Do nothing: nothing is ever buffered."""
+
+    def _rest(self, reason: Exception) -> None:
+        """Leave connections in the backlog for a moment."""
+        self._complaint.warn("accept paused url=%s reason=%s retry_s=%g", self._url, reason, RETRY_DELAY_S)
+        self._unwatch()
+        self._loop.call_later(RETRY_DELAY_S, self.watch)
 
     def _unwatch(self) -> None:
         if self._watching:

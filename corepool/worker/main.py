@@ -8,10 +8,11 @@ import logging
 import os
 import signal
 from array import array
+from contextlib import contextmanager
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.errors import CorepoolError
+from corepool.errors import ChannelFullError, CorepoolError, PeerGoneError, SetupError
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.messages import MAX_PAYLOAD, MOVE_ORDER, Kind, Message
 from corepool.ipc.scoreboard import Cell, held
@@ -40,8 +41,9 @@ from corepool.worker.reactor import Reactor
 from corepool.worker.service import Service, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
+    from corepool.ipc.channel import Channel
     from corepool.ipc.seat import Seat
     from corepool.listener import Configuration
 
@@ -73,16 +75,18 @@ def run_worker(seat: Seat, configuration: Configuration, keep: Iterable[int]) ->
     own = [each.socket.fileno() for each in configuration.bound if each.listener.dispatcher.worker_accepts]
     detach_from_master([*keep, seat.channel.fd, *own], seat.master_pid)
     os.environ.pop("NOTIFY_SOCKET", None)  # systemd listens to the master only
-    worker = WorkerProcess(seat, configuration)
     try:
+        with _system_may_refuse():
+            worker = WorkerProcess(seat, configuration)
         configuration.identity.assume(seat.slot)
         die_with_master(seat.master_pid)
         worker.start_plugins()
         # What the plugins loaded stays: the collector need not look at it again and again.
         gc.freeze()
-        worker.join()
+        with _system_may_refuse():
+            worker.join()
     except BaseException as error:  # noqa: BLE001  # SystemExit of an application is a boot failure as well
-        worker.report(error)  # the master logs it: once, and not once per worker
+        _report(seat.channel, error)  # the master logs it: once, and not once per worker
         return EXIT_BOOT_FAILED
     return worker.run()
 
@@ -104,7 +108,7 @@ class WorkerProcess:
         self._bound = bound
         self._pool = pool
         self._paused = {each.index for each in bound if each.listener.name in seat.paused}
-        self._channel_fd = seat.channel.fd
+        self._channel = seat.channel
         self._reactor = Reactor()
         self.loop = WorkerLoop(self._reactor)
         asyncio.set_event_loop(self.loop)
@@ -158,14 +162,14 @@ class WorkerProcess:
         die_if_orphaned(self._master_pid)
         share_no_signals_with_forks()
         os.register_at_fork(after_in_child=self._abandon)
-        self._reactor.add(self._channel_fd, self.intake, EPOLLIN)
+        self._reactor.add(self._channel.fd, self.intake, EPOLLIN)
         for index, backlog in self._backlogs.items():
             (backlog.pause if index in self._paused else backlog.watch)()
         self._row.cells[Cell.SLOT] = self.slot
         self._row.cells[Cell.PID] = self.pid
         self._heartbeat_due = self.loop.time()
         self._beat()
-        self.intake.say(Kind.READY)
+        self.intake.say_surely(Kind.READY)
         self._serves = True
 
     def run(self) -> int:
@@ -186,12 +190,6 @@ class WorkerProcess:
         _cancel_tasks(self.loop)
         self.loop.close()
         return 0 if self._failure is None else EXIT_FAILED
-
-    def report(self, error: BaseException) -> str:
-        """Tell the master why it is of no use."""
-        report = str(error) if isinstance(error, CorepoolError) else spell_traceback(error)
-        self.intake.say(Kind.FAILED, report.encode(errors="replace")[-MAX_PAYLOAD:])
-        return report
 
     @property
     def listeners(self) -> list[ListenerInfo]:
@@ -236,7 +234,7 @@ class WorkerProcess:
             return
         self._failure = error
         if self._serves:  # else it fails to boot
-            log.error("worker %s failed, and leaves: %s", self._name, self.report(error))
+            log.error("worker %s failed, and leaves: %s", self._name, _report(self._channel, error))
             self._leave(self._pool.drain_timeout, moves=True)
 
     async def status(self) -> Mapping[str, object]:
@@ -325,7 +323,7 @@ class WorkerProcess:
         self._orphaned = True
         log.error("worker %s: the master is gone; leaving", self._name)
         set_orphan_alarm()
-        self._reactor.remove(self._channel_fd)
+        self._reactor.remove(self._channel.fd)
         self._leave(ORPHAN_GRACE_S)
 
     def _abandon(self) -> None:
@@ -346,6 +344,25 @@ class WorkerProcess:
             (backlog.finish if index in ending else backlog.stop)()
         self.intake.leave()
         self._drain.begin(timeout_s, moves=moves)
+
+
+@contextmanager
+def _system_may_refuse() -> Iterator[None]:
+    """Have a lack of descriptors or memory told in a line: it is no mistake in anybody's code."""
+    try:
+        yield
+    except OSError as error:
+        raise SetupError(f"the system refuses what a worker needs: {error}") from error
+
+
+def _report(channel: Channel, error: BaseException) -> str:
+    """Tell the master why this worker is of no use, and return what it was told."""
+    report = str(error) if isinstance(error, CorepoolError) else spell_traceback(error)
+    try:
+        channel.send(Message(Kind.FAILED, 0, report.encode(errors="replace")[-MAX_PAYLOAD:]))
+    except (ChannelFullError, PeerGoneError):
+        pass  # its exit status says the rest
+    return report
 
 
 def _guarded(name: str, hook: Callable[..., object], *values: object) -> None:

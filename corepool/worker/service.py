@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 from array import array
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
 from corepool.complaint import Complaint
+from corepool.descriptors import release
 from corepool.errors import ThawRefusedError
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.berths import Status
@@ -347,6 +347,10 @@ class Service:
         self.errors += 1
         log.exception("hook failed listener=%s conn=%d peer=%s", self.listener.name, conn.id, conn.peer)
 
+    def cannot_watch(self, conn: Connection, error: OSError) -> None:
+        """Log that a connection is closed since epoll has no room for it."""
+        self._complaint.warn("connection closed listener=%s peer=%s reason=%s", self.listener.name, conn.peer, error)
+
     def overflowed(self, conn: Connection) -> None:
         """Log that a peer let too much output pile up."""
         self._complaint.warn(
@@ -377,7 +381,7 @@ class Service:
         if berth:
             self.berths.statuses[berth] = Status.CLOSED
         if conn is None:
-            os.close(fd)
+            release(fd)
         else:
             conn.give_up()  # a stream, if it is one, owns the descriptor
 
@@ -407,7 +411,10 @@ class Service:
             self._complaint.exception("listener=%s: a stream of its transport can't be read", self.listener.name)
             return False
         self._shutdown(handle, socket.SHUT_WR)
-        Lingering(handle, self.wire, self.reactor, self._loop)
+        try:
+            Lingering(handle, self.wire, self.reactor, self._loop)
+        except OSError:  # it can't be watched now
+            return False
         return True
 
 

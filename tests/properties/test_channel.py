@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.errors import ChannelFullError, GarbageError, PeerGoneError
 from corepool.ipc.channel import Channel
 from corepool.ipc.messages import HEADER_SIZE, MAX_FDS, MAX_PAYLOAD, VERSION, Kind, Message, decode, encode
 
@@ -103,7 +103,7 @@ def test_descriptors_of_a_garbage_record_are_not_leaked() -> None:
     before = open_fds()
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1]))]
     left.sendmsg([b"\xff" * HEADER_SIZE], rights)
-    with pytest.raises(RuntimeError, match="version 255"):
+    with pytest.raises(GarbageError, match="version 255"):
         channel.receive()
     assert open_fds() == before
     left.close()

@@ -178,6 +178,22 @@ def test_the_service_manager_is_told(tmp_path: Path, abstract: bool) -> None:  #
     manager.close()
 
 
+def test_the_service_manager_is_told_later_what_it_could_not_be_told(tmp_path: Path) -> None:
+    path = tmp_path / "notify"
+    manager = ServiceManager({"NOTIFY_SOCKET": str(path)}, os.getpid())
+    manager.ready("2 workers")
+    manager.reloading()
+    manager.main_process(7)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.settimeout(5)
+        receiver.bind(str(path))
+        manager.retry()
+        received = [receiver.recv(100).split(b"\n")[0] for _ in range(3)]
+
+    assert received == [b"READY=1", b"RELOADING=1", b"MAINPID=7"]
+    manager.retry()
+
+
 def test_another_processes_watchdog_is_not_fed() -> None:
     environment = {"NOTIFY_SOCKET": "@x", "WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"}
     manager = ServiceManager(environment, os.getpid())

@@ -1,0 +1,16 @@
+"""Closing descriptors."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+
+def release(fd: int) -> None:
+    """Close a descriptor whose owner has nothing to write that could still get lost.
+
+    close(2) has released the number whatever it says, EINTR, EIO and ENOSPC included: there is nothing to be done
+    again, and what its caller has to do next must not be left undone.
+    """
+    with suppress(OSError):
+        os.close(fd)
