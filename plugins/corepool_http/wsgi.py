@@ -176,7 +176,7 @@ class Wsgi:
             return ""
         text = name.decode("latin-1").upper().replace("-", "_")
         key = text if text in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{text}"
-        if len(self._names) < 1000:
+        if len(self._names) < 1000 and len(name) <= 64:  # clients choose them
             self._names[name] = key
         return key
 
