@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 import os
+import re
 import stat
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ Pairs = list[tuple[bytes, bytes]]
 
 VERSION = {"version": "3.0", "spec_version": "2.4"}
 """`asgi` of every scope. Since 2.4, send() raises an OSError when the client has gone."""
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 _GONE_NAMES = ("ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect", "WebSocketDisconnected")
 """What Starlette, Litestar and others call their own exception when they are told that the client has gone."""
@@ -128,13 +131,28 @@ def head_of(message: Message, heads: Heads) -> Head:
     status = int_of(message, "status")
     if status is None:
         raise ResponseError(f"{message['type']} has no 'status'")
+    if not 100 <= status <= 999:
+        raise ResponseError(f"invalid status: {status}")
     headers = message.get("headers")
     if type(headers) is not list:
         headers = [] if headers is None else _listed(headers)
+    if headers and not isinstance(headers[0], tuple | list):
+        headers = _as_pairs(headers)  # pairs that can be read once only would be lost by the first look at them
     try:
         return heads.of_bytes(status, headers)
     except (TypeError, ValueError, AttributeError):
         return heads.of_bytes(status, _as_pairs(headers))
+
+
+def subprotocol_of(message: Message) -> str | None:
+    """Return the subprotocol of an accept.
+
+    :raises ResponseError: it is none.
+    """
+    name = text_of(message, "subprotocol")
+    if name and not _TOKEN.fullmatch(name):
+        raise ResponseError(f"'subprotocol' of websocket.accept is {_shown(name)}: a token is expected")
+    return name
 
 
 def pairs_of(message: Message) -> Pairs:

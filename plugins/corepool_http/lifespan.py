@@ -77,8 +77,9 @@ class Lifespan:
         self._task = self._loop.create_task(self._run())
         answer = self._wait_for_answer(self._task, boot_timeout_s * _BOOT_SHARE)
         if answer is None and (self._task.done() or self._error is not None):
-            self.state = None
-            self._judge()
+            error, self.state = self._error, None
+            self._end(self._task)
+            self._judge(error)
         elif answer is None:
             self._end(self._task)
             raise LifespanError(
@@ -125,7 +126,7 @@ class Lifespan:
         except (KeyboardInterrupt, SystemExit) as error:  # of a task that the application has started
             self._error = self._error or error
 
-    def _judge(self) -> None:
+    def _judge(self, error: BaseException | None) -> None:
         """Decide about an application that has ended its lifespan without having answered.
 
         The specification has it served all the same: this is how an application without a lifespan looks. One that
@@ -133,7 +134,6 @@ class Lifespan:
 
         :raises LifespanError: it has to have a lifespan, or wants to end its worker.
         """
-        error = self._error
         if error is None:
             if self._mode == "on":
                 raise LifespanError("the application has returned from its lifespan without lifespan.startup.complete")
@@ -165,9 +165,9 @@ class Lifespan:
         try:
             await self._application(scope, self._receive, self._send)
         except BaseException as error:
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-                raise
+            is_cancelled = isinstance(error, asyncio.CancelledError) and self._task and self._task.cancelling()
+            if is_cancelled or not self._loop.is_running():
+                raise  # it is the worker's end, and nothing of the application's
             if self._phase is _Phase.SERVING:
                 log.exception("the application's lifespan has failed; its requests are still served")
             else:

@@ -21,6 +21,7 @@ from corepool_http.asgi_messages import (
     int_of,
     is_departure,
     pairs_of,
+    subprotocol_of,
     text_of,
     type_of,
 )
@@ -195,7 +196,7 @@ class WebSocket(Waiting):
     def _answer(self, kind: str, message: Message) -> None:
         """Answer the handshake."""
         if kind == "websocket.accept":
-            self._accept({"subprotocol": text_of(message, "subprotocol"), "headers": pairs_of(message)})
+            self._accept({"subprotocol": subprotocol_of(message), "headers": pairs_of(message)})
         elif kind == "websocket.close":
             self._ended_by = kind
             self._exchange.fail(403)
