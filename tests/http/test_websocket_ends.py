@@ -1,0 +1,283 @@
+"""WebSockets: how each side ends one, what the other is told, and what an application may not send."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from http_client import get, http_toml, parse, request
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection
+from websockets.sync.client import connect as connect_websocket
+
+from corepool.testing.pool import PoolProcess
+from corepool.testing.sockets import connect, receive_all
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from corepool.testing.pools import Pools
+
+APPLICATION = """
+import asyncio, json, urllib.parse
+
+events = []
+
+class Panic(BaseException):
+    pass
+
+VALUES = {
+    "surrogate": "\\ud800", "view": memoryview(b"abcdef")[::2], "array": bytearray(b"abc"), "long": "é" * 100,
+    "pairs": iter([[b"x-from", bytearray(b"application")]]), "mapping": {"a": "b"},
+    "text-pairs": [("x-from", "application")], "break": [(b"x-from", b"a\\r\\nb: c")],
+}
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise NotImplementedError
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": json.dumps(events).encode()})
+        return
+    assert (await receive())["type"] == "websocket.connect"
+    try:
+        for step in json.loads(urllib.parse.unquote(scope["query_string"].decode())):
+            if step == "receive":
+                message = await receive()
+                if message["type"] == "websocket.disconnect":
+                    events.append([message["code"], message["reason"]])
+                    print("told", message["code"], flush=True)
+            elif step == "panic":
+                raise Panic("at the disco")
+            elif step == "raise":
+                raise ValueError("on purpose")
+            else:
+                message = {key: VALUES.get(str(value), value) for key, value in step.items()}
+                if "raw" in message:
+                    message["bytes"] = message.pop("raw").encode()
+                message["type"] = "websocket." + message["type"]
+                await send(message)
+    except Exception as error:
+        events.append([type(error).__name__, str(error)])
+        raise
+"""
+
+ACCEPT = {"type": "accept"}
+
+
+def closing(**keys: Any) -> dict[str, Any]:
+    return {"type": "close", **keys}
+
+
+def sending(**keys: Any) -> dict[str, Any]:
+    return {"type": "send", **keys}
+
+
+@pytest.fixture(scope="module")
+def ends() -> Iterator[PoolProcess]:
+    """Serve an application that does what its query says."""
+    with PoolProcess.run(http_toml(target="application:app"), files={"application.py": APPLICATION}) as running:
+        [worker] = running.workers()
+        yield running
+        assert running.workers() == [worker]
+        running.stop()
+
+
+def path_of(*steps: object) -> str:
+    return "/?" + "".join(f"%{byte:02x}" for byte in json.dumps(steps).encode())
+
+
+def open_socket(running: PoolProcess, *steps: object) -> ClientConnection:
+    return connect_websocket(running.urls()[0].replace("tcp://", "ws://") + path_of(*steps))
+
+
+def events(running: PoolProcess) -> list[Any]:
+    found: list[Any] = json.loads(get(running, "/").body)
+    return found
+
+
+def close_of(socket: ClientConnection) -> tuple[int, str]:
+    with pytest.raises(ConnectionClosed) as closed:
+        socket.recv()
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code, closed.value.rcvd.reason
+
+
+@pytest.mark.parametrize(
+    ("steps", "code", "reason"),
+    [
+        ([], 1000, ""),
+        ([closing()], 1000, ""),
+        ([closing(code=None, reason=None)], 1000, ""),
+        ([closing(code=4999, reason="bye")], 4999, "bye"),
+        ([closing(code=3000)], 3000, ""),
+        ([closing(code=1012)], 1012, ""),
+        ([closing(reason="x" * 200)], 1000, "x" * 123),
+        ([closing(reason="long")], 1000, "é" * 61),
+        (["raise"], 1011, ""),
+        (["panic"], 1011, ""),
+        ([closing(code=4001), "raise"], 4001, ""),
+        *(([closing(code=code)], 1011, "") for code in (0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 70000, -1, "1000")),
+        ([closing(reason=5)], 1011, ""),
+        ([sending()], 1011, ""),
+        ([sending(text=None, bytes=None)], 1011, ""),
+        ([sending(text="a", raw="b")], 1011, ""),
+        ([sending(text=5)], 1011, ""),
+        ([sending(text="surrogate")], 1011, ""),
+        ([sending(bytes="text")], 1011, ""),
+        ([sending(bytes=5)], 1011, ""),
+        ([ACCEPT], 1011, ""),
+        ([{"type": "what"}], 1011, ""),
+        ([{"type": "http.response.start", "status": 200}], 1011, ""),
+    ],
+)
+def test_how_an_application_closes(ends: PoolProcess, steps: list[Any], code: int, reason: str) -> None:
+    with open_socket(ends, ACCEPT, *steps) as socket:
+        assert close_of(socket) == (code, reason)
+
+
+@pytest.mark.parametrize(
+    ("steps", "status", "body"),
+    [
+        ([closing()], 403, b"403 Forbidden\n"),
+        ([], 500, b"500 Internal Server Error\n"),
+        (["raise"], 500, b"500 Internal Server Error\n"),
+        (["panic"], 500, b"500 Internal Server Error\n"),
+        ([sending(text="too early")], 500, b"500 Internal Server Error\n"),
+        ([{"type": "http.response.body"}], 500, b"500 Internal Server Error\n"),
+        ([{"type": "http.response.start", "status": 401}], 500, b"500 Internal Server Error\n"),
+        ([{"type": "http.response.start", "status": "401"}], 500, b"500 Internal Server Error\n"),
+        ([{"type": "http.response.start"}], 500, b"500 Internal Server Error\n"),
+        ([{"type": "http.response.start", "status": 401}, "raise"], 500, b"500 Internal Server Error\n"),
+        ([{"type": "http.response.start", "status": 401}, ACCEPT], 500, b"500 Internal Server Error\n"),
+        ([{"type": "http.response.start", "status": 401}, {"type": "http.response.body"}], 401, b""),
+        (
+            [
+                {"type": "http.response.start", "status": 401, "headers": "pairs"},
+                {"type": "http.response.body", "body": "view", "more_body": True},
+                {"type": "http.response.body", "body": "array"},
+            ],
+            401,
+            b"aceabc",
+        ),
+        ([{"type": "accept", "headers": "mapping"}], 500, b"500 Internal Server Error\n"),
+        ([{"type": "accept", "headers": "text-pairs"}], 500, b"500 Internal Server Error\n"),
+        ([{"type": "accept", "headers": "break"}], 500, b"500 Internal Server Error\n"),
+        ([{"type": "accept", "subprotocol": "a\r\nb: c"}], 500, b"500 Internal Server Error\n"),
+        ([{"type": "accept", "subprotocol": 5}], 500, b"500 Internal Server Error\n"),
+    ],
+)
+def test_how_a_handshake_is_refused(ends: PoolProcess, steps: list[Any], status: int, body: bytes) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        open_socket(ends, *steps)
+    assert refused.value.response.status_code == status
+    assert refused.value.response.body == body
+
+
+def test_a_denial_that_fails_half_way_is_broken_off(ends: PoolProcess) -> None:
+    head = {"type": "http.response.start", "status": 401, "headers": []}
+    part = {"type": "http.response.body", "body": "view", "more_body": True}
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", key)
+    with connect(ends.urls()[0]) as sock:
+        sock.sendall(request(path_of(head, part, "raise"), *upgrade, close=False))
+        try:
+            data = receive_all(sock)
+        except ConnectionResetError:
+            data = b""
+    with pytest.raises((AssertionError, ValueError)):
+        parse(data, ["GET"])
+
+
+def test_bytes_may_be_any_buffer(ends: PoolProcess) -> None:
+    with open_socket(ends, ACCEPT, sending(bytes="view"), sending(bytes="array")) as socket:
+        assert socket.recv() == b"ace"
+        assert socket.recv() == b"abc"
+
+
+@pytest.mark.parametrize(
+    "late", [sending(text="late"), closing(), ACCEPT, {"type": "http.response.start", "status": 200}, {"type": "what"}]
+)
+def test_what_is_sent_after_the_end_is_an_error_of_the_application(ends: PoolProcess, late: dict[str, Any]) -> None:
+    before = len(events(ends))
+    with open_socket(ends, ACCEPT, closing(code=4001), late) as socket:
+        assert close_of(socket) == (4001, "")
+    with pytest.raises(InvalidStatus):
+        open_socket(ends, closing(), late)
+    wait_until(lambda: len(events(ends)) == before + 2)
+    for name, words in events(ends)[before:]:
+        assert name == "RuntimeError"
+        assert words == f"websocket.{late['type']} was sent after websocket.close"
+
+
+def tell_code(ends: PoolProcess, before: int) -> list[Any]:
+    wait_until(lambda: len(events(ends)) > before)
+    code: list[Any] = events(ends)[before]
+    return code
+
+
+def test_the_code_that_an_application_is_told(ends: PoolProcess) -> None:
+    for code, reason in ((1000, ""), (1001, "leaving"), (4321, "é")):
+        before = len(events(ends))
+        with open_socket(ends, ACCEPT, "receive", "receive") as client:
+            client.close(code, reason)
+        assert tell_code(ends, before) == [code, reason]
+        assert tell_code(ends, before + 1) == [code, reason]  # asked again, it is told again
+
+
+FRAMES = {
+    1005: b"\x88\x80\0\0\0\0",  # a close frame without a code
+    1006: b"",  # none
+    1002: b"\x83\x80\0\0\0\0",  # a reserved opcode
+    1007: b"\x81\x81\0\0\0\0\xff",  # text that is not UTF-8
+}
+
+
+@pytest.mark.parametrize("code", FRAMES)
+@pytest.mark.parametrize("end", ["close", "reset"])
+def test_codes_of_ends_without_a_code(ends: PoolProcess, code: int, end: str) -> None:
+    before = len(events(ends))
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", key)
+    with connect(ends.urls()[0]) as sock:
+        sock.sendall(request(path_of(ACCEPT, "receive"), *upgrade, close=False))
+        assert sock.recv(1)
+        if FRAMES[code]:
+            sock.sendall(FRAMES[code])
+            wait_until(lambda: len(events(ends)) > before)
+        elif end == "reset":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert tell_code(ends, before)[0] == code
+
+
+def test_after_its_own_close_an_application_is_told_its_own_code(ends: PoolProcess) -> None:
+    before = len(events(ends))
+    with open_socket(ends, ACCEPT, closing(code=4002, reason="enough"), "receive") as client:
+        assert close_of(client) == (4002, "enough")
+    assert tell_code(ends, before) == [4002, "enough"]
+
+
+def test_sending_to_a_client_that_has_closed(ends: PoolProcess) -> None:
+    """It is no error of the application if it isn't caught."""
+    for message in (sending(text="late"), closing(), ACCEPT):
+        before = len(events(ends))
+        with open_socket(ends, ACCEPT, "receive", message) as client:
+            client.close(4000)
+        told, (name, _) = tell_code(ends, before), tell_code(ends, before + 1)
+        assert told == [4000, ""]
+        assert name == "ClientDisconnectedError"
+    assert "ClientDisconnectedError" not in ends.stderr
+
+
+def test_the_code_as_the_worker_leaves(pool: Pools) -> None:
+    running = pool(http_toml(target="application:app"), files={"application.py": APPLICATION})
+    with open_socket(running, ACCEPT, sending(text="there"), "receive") as client:
+        assert client.recv() == "there"
+        running.send_signal(15)
+        assert close_of(client)[0] == 1001
+    assert running.wait() == 0
+    assert "told 1001" in running.stdout
