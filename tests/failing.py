@@ -107,8 +107,8 @@ class Failing:
         :param pid: only in this process; 0: in any.
         :param not_pid: in any process but this one.
         :param kinds: only on descriptors of one of these kinds.
-        :param operation: only this operation of epoll_ctl, this option of setsockopt, and the like; 0: a pwrite into the
-            first 8192 bytes of a file, 1: one behind them.
+        :param operation: only this operation of epoll_ctl, this option of setsockopt, and the like; 0: a pwrite into
+            the first 8192 bytes of a file, 1: one behind them.
         :param times: so many times; what comes after that succeeds.
         """
         fault = next(each for place in range(FAULTS) if (each := Fault(self._page, place)).is_free)

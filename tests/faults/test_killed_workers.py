@@ -1,19 +1,59 @@
-"""Workers are killed at any moment of their lives: others go on, successors come, and nothing of the dead one stays."""
+"""Workers are killed at any moment of their lives: others go on, successors come, and nothing of the dead one stays.
+
+TEST_SEED and TEST_ORDERS choose the schedules, and how long they are.
+"""
 
 from __future__ import annotations
 
 import os
+import random
 import signal
+import threading
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import probe
 import pytest
 
+from corepool.testing.sockets import connect
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
     from corepool.testing.pool import PoolProcess
     from corepool.testing.pools import Pools
+
+SEEDS = [int(seed) for seed in os.environ.get("TEST_SEED", "1,2").split(",")]
+ORDERS = int(os.environ.get("TEST_ORDERS", "30"))
+WORKERS = 3
+
+APPLICATION = """
+import os, time
+time.sleep(0.03)  # so that some are killed while they boot
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+"""
+TOML = """
+[pool]
+workers = 3
+dispatcher = "{dispatcher}"
+respawn_delay = "1ms"
+respawn_delay_max = "1ms"
+drain_timeout = "2s"
+[[listener]]
+name = "http"
+bind = ["tcp://127.0.0.1:0"]
+protocol = "http"
+keep_on_crash = {kept}
+[listener.options]
+target = "application:app"
+"""
+REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+FAREWELL = b"HTTP/1.1 502 "
 
 
 def uptime(running: PoolProcess, pid: int) -> float:
@@ -31,3 +71,156 @@ def test_the_successor_of_a_worker_that_has_served_does_not_wait(pool: Pools, wo
         wait_until(lambda victim=victim, enough=enough: uptime(running, victim) >= enough)
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda victim=victim: len(pids := running.workers()) == workers and victim not in pids)
+
+
+class Client(threading.Thread):
+    """Keeps its connection as long as it may. A loss is excused if a worker was killed since the last answer."""
+
+    def __init__(self, url: str, kills: list[int], over: threading.Event) -> None:
+        super().__init__()
+        self._url = url
+        self._kills = kills
+        self._over = over
+        self.answers = 0
+        self.failures: list[str] = []
+
+    def run(self) -> None:
+        sock: socket.socket | None = None
+        since = 0
+        while not self._over.is_set():
+            before = len(self._kills)
+            try:
+                sock = sock or connect(self._url)
+                answer = self._ask(sock)
+            except OSError as error:
+                answer = repr(error).encode()
+            if answer.startswith(b"HTTP/1.1 200"):
+                self.answers += 1
+                since = before
+            elif len(self._kills) == since:
+                self.failures.append(answer.decode())
+            if not answer.startswith(b"HTTP/1.1 200") or b"Connection: close" in answer:
+                if sock is not None:
+                    sock.close()
+                sock = None
+            self._over.wait(0.002)
+        if sock is not None:
+            sock.close()
+
+    def _ask(self, sock: socket.socket) -> bytes:
+        sock.sendall(REQUEST)
+        received = b""
+        while not received.endswith(b"\r\n\r\nok"):
+            piece = sock.recv(65536)
+            received += piece
+            if not piece or received.startswith(FAREWELL):
+                break
+        return received
+
+
+class Killer:
+    """Gives orders and kills, without waiting for any to be carried out."""
+
+    def __init__(self, running: PoolProcess, seed: int, kills: list[int]) -> None:
+        self._running = running
+        self._chance = random.Random(seed)  # noqa: S311 - always the same
+        self._kills = kills
+        self._acts: list[Callable[[], object]] = [
+            self._kill,
+            self._kill,
+            self._kill_a_young_one,
+            self._stop_then_kill,
+            lambda: self._signal(signal.SIGTERM),
+            lambda: self._order("drain", slot=self._chance.randrange(WORKERS)),
+            lambda: self._order("scale", workers=self._chance.randint(2, 5)),
+            lambda: self._order("rebalance"),
+            lambda: self._order("reload"),
+        ]
+        self.given: list[str] = []
+
+    def act(self) -> None:
+        self._chance.choice(self._acts)()
+
+    def _order(self, command: str, **arguments: object) -> None:
+        self.given.append(f"{command} {arguments}")
+        self._running.request(command, **arguments)
+
+    def _signal(self, signum: int, *states: str) -> int:
+        """Send a signal to any worker, or any in one of these states."""
+        pids = [each["pid"] for each in self._running.status()["workers"] if not states or each["state"] in states]
+        if not pids:
+            return 0
+        pid = self._chance.choice(pids)
+        self._note(pid, signum)
+        return pid
+
+    def _note(self, pid: int, signum: int) -> None:
+        self.given.append(f"{signal.Signals(signum).name} {pid}")
+        if signum == signal.SIGKILL:
+            self._kills.append(pid)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signum)
+
+    def _kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def _kill_a_young_one(self) -> None:
+        self._signal(signal.SIGKILL, "starting", "draining")
+
+    def _stop_then_kill(self) -> None:
+        pid = self._signal(signal.SIGSTOP)
+        accepted = self._running.status()["totals"]["accepted"]
+        for _ in range(4):  # one of them may be handed to it
+            with suppress(OSError):
+                connect(self._running.urls()[0]).close()
+        if pid:
+            wait_until(lambda: self._running.status()["totals"]["accepted"] >= accepted)
+            self._note(pid, signal.SIGKILL)
+
+
+def open_descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    ("dispatcher", "kept"), [("least-connections", "false"), ("round-robin", "true"), ("kernel", "false")]
+)
+def test_kills_at_any_moment(pool: Pools, dispatcher: str, kept: str, seed: int) -> None:
+    toml = TOML.format(dispatcher=dispatcher, kept=kept)
+    running = pool(toml, files={"application.py": APPLICATION}, environment={"PYTHONDONTWRITEBYTECODE": "1"})
+    descriptors = open_descriptors(running.pid)
+    kills: list[int] = []
+    over = threading.Event()
+    clients = [Client(running.urls()[0], kills, over) for _ in range(8)]
+    killer = Killer(running, seed, kills)
+    for client in clients:
+        client.start()
+    try:
+        for _ in range(ORDERS):
+            answers = sum(client.answers for client in clients)
+            killer.act()
+            wait_until(lambda answers=answers: sum(client.answers for client in clients) > answers + 10)
+        # A kill is dealt with in a moment: what comes after that must be answered.
+        running.request("scale", workers=WORKERS)
+        wait_until(lambda: running.status()["reload"]["state"] != "running")
+        wait_until(lambda: [each["state"] for each in running.status()["workers"]] == ["ready"] * WORKERS)
+        answers = [client.answers for client in clients]
+        wait_until(lambda: all(now.answers > then for now, then in zip(clients, answers, strict=True)))
+    finally:
+        over.set()
+        for client in clients:
+            client.join()
+
+    assert [failure for client in clients for failure in client.failures] == [], killer.given
+
+    def is_settled() -> bool:
+        status = running.status()
+        return (
+            not any(each["connections"] for each in status["workers"])
+            and not any(each["active"] for each in status["listeners"])
+            and status["totals"]["accepted"] == status["totals"]["closed"]
+            and open_descriptors(running.pid) <= descriptors
+        )
+
+    wait_until(is_settled, what=f"settled after {killer.given}")
