@@ -1,9 +1,12 @@
-"""Who the client is: the peer, or the one that a trusted proxy says it forwards for (RFC 7239, X-Forwarded-*)."""
+"""Who the client is: the peer, or the one that a trusted proxy says it forwards for (RFC 7239, X-Forwarded-*).
+
+The tests have a table of what popular proxies send: tests/http/test_proxies.py.
+"""
 
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -14,8 +17,15 @@ if TYPE_CHECKING:
     from corepool_http.requests import Request
 
 _PAIR = re.compile(r"""\s*([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^;,"\s]*))\s*""")
-_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]+)?")
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
+_ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::([0-9]{1,5}))?|([0-9A-Fa-f:.]+)")
+"""With a port, as Azure and RFC 7239 have it, or without: an address of IPv6 may then stand without brackets."""
+
+_SCHEMES = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
+"""As the proxy's own connection is called; Traefik names the scheme of a WebSocket."""
+
 _MOST_HOPS = 32
+_MAPPED = IPv6Network("::ffff:0:0/96")
 
 
 class Client(NamedTuple):
@@ -39,13 +49,11 @@ class Client(NamedTuple):
         if b"forwarded" in request.section:
             hops = _forwarded(_joined(request, b"forwarded"))
         else:
-            addresses = [part.strip() for part in _joined(request, b"x-forwarded-for").split(",") if part.strip()]
-            hops = [{"for": address} for address in addresses[-_MOST_HOPS:]] or [{}]
-            last = hops[-1]
+            hops = [{"for": address} for address in _listed(request, b"x-forwarded-for")[-_MOST_HOPS:]] or [{}]
             for name, key in ((b"x-forwarded-proto", "proto"), (b"x-forwarded-host", "host")):
-                value = _joined(request, name).rpartition(",")[2].strip()
-                if value:
-                    last[key] = value
+                # Each proxy adds to the end of the lists, or has replaced them: the last ones are of one proxy.
+                for hop, value in zip(reversed(hops), reversed(_listed(request, name)), strict=False):
+                    hop[key] = value
         client = self
         # From the nearest hop outward, as long as each is trusted to tell the next.
         for hop in reversed(hops):
@@ -55,16 +63,19 @@ class Client(NamedTuple):
         return client
 
     def _behind(self, hop: dict[str, str], request: Request) -> Client:
-        host, port = _split(hop.get("for", "")) or (self.host, self.port)
-        scheme = hop.get("proto", "").lower()
+        address = _split(hop.get("for", ""))
+        host, port = address or (self.host, self.port)
         forwarded_host = hop.get("host", "")
         if forwarded_host and _HOST.fullmatch(forwarded_host):
-            request.section = request.section.with_host(forwarded_host.encode())
+            value = forwarded_host.encode()
+            if value != request.section.single(b"host"):
+                request.section = request.section.with_host(value)
         return self._replace(
             host=host,
             port=port,
-            scheme=scheme if scheme in {"http", "https"} else self.scheme,
-            is_trusted="for" in hop and self.proxies.trusts(host),
+            scheme=_SCHEMES.get(hop.get("proto", "").lower(), self.scheme),
+            # Behind an address that is not told nothing is known of who tells the next.
+            is_trusted=address is not None and self.proxies.trusts(host),
         )
 
 
@@ -72,7 +83,7 @@ class Proxies:
     """The proxies that are trusted."""
 
     def __init__(self, trusted: Sequence[Network]) -> None:
-        self._trusted = trusted
+        self._trusted = [_unmapped(network) if isinstance(network, IPv6Network) else network for network in trusted]
 
     def client_of(self, conn: Connection[Any]) -> Client:
         """Describe the two ends of a connection."""
@@ -96,11 +107,24 @@ class Proxies:
             address = ip_address(host)
         except ValueError:
             return False
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped  # a client of IPv4, at a socket of both
         return any(not isinstance(network, str) and address in network for network in self._trusted)
+
+
+def _unmapped(network: IPv6Network) -> IPv4Network | IPv6Network:
+    if not network.subnet_of(_MAPPED):
+        return network
+    return IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - _MAPPED.prefixlen))
 
 
 def _joined(request: Request, name: bytes) -> str:
     return (request.section.joined(name) or b"").decode("latin-1")
+
+
+def _listed(request: Request, name: bytes) -> list[str]:
+    # These lists have no quotes: a client must not be able to open one that hides what a proxy adds.
+    return [value for part in _joined(request, name).split(",") if (value := part.strip())]
 
 
 def _forwarded(text: str) -> list[dict[str, str]]:
@@ -115,21 +139,24 @@ def _forwarded(text: str) -> list[dict[str, str]]:
         pair = _PAIR.match(text, at)
         if pair is None or pair.end() == at:
             return [{}]  # what can't be read is not believed
-        value = re.sub(r"\\(.)", r"\1", pair[2]) if pair[2] is not None else pair[3]
-        hops[-1][pair[1].lower()] = value
+        name = pair[1].lower()
+        if name in hops[-1]:
+            return [{}]
+        hops[-1][name] = re.sub(r"\\(.)", r"\1", pair[2]) if pair[2] is not None else pair[3]
         at = pair.end()
     return hops[-_MOST_HOPS:]
 
 
 def _split(text: str) -> tuple[str, int] | None:
     """Split an address with or without a port; None when there is none (unknown, _hidden)."""
-    host, port = text, ""
-    if text.startswith("["):
-        host, _, port = text[1:].partition("]")
-        port = port.removeprefix(":")
-    elif text.count(":") == 1:
-        host, _, port = text.partition(":")
+    found = _ADDRESS.fullmatch(text)
+    if found is None:
+        return None
+    port = int(found[3] or 0)
     try:
-        return str(ip_address(host)), int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0
+        address = ip_address(found[1] or found[2] or found[4])
     except ValueError:
         return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return (str(address), port) if port < 65_536 else None

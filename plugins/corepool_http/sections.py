@@ -82,8 +82,11 @@ class Section:
         return [member for each in members if (member := each.strip(b" \t"))]
 
     def tokens(self, name: bytes) -> list[bytes]:
-        """Return the members of a list whose words have no case, such as Connection, in lower case."""
-        return [member.lower() for member in self.listed(name)]
+        """Return the members of a list of mere words without case, such as Connection, in lower case."""
+        value = self.joined(name)
+        if value is None:
+            return []
+        return [member for each in value.lower().split(b",") if (member := each.strip(b" \t"))]
 
     def joined(self, name: bytes) -> bytes | None:
         """Return all lines of a header as one (RFC 9110, 5.3; cookies: RFC 9113, 8.2.3)."""
