@@ -17,7 +17,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -86,6 +86,10 @@ class Execution:
         self._in_flight: Future[list[Outcome] | StoreError] | None = None
         self._failure_logged_s = -1.0
         self._is_closed = False
+        self.errors: Counter[str] = Counter()
+        """Error replies, by their first words."""
+        self.has_failed = False
+        """True after a transaction that failed, until one succeeds."""
 
     def close(self) -> None:
         """Wait for the transaction that is being committed. What waits behind it is that of clients that have gone."""
@@ -100,12 +104,17 @@ class Execution:
                 self._reading = self._begin_view()
             return work(self._reading, args)
         except Error as error:
+            self.count(error)
             return error
         except StoreError as error:
             return self._explain(error)
         except Exception:
             log.exception("command failed")
             return Error(_FAILED.format(_INTERNAL))
+
+    def count(self, error: Error) -> None:
+        """Count an error reply."""
+        self.errors[str(error).partition(" ")[0]] += 1
 
     def end_event(self) -> None:
         """Let go of what `read` saw. A view that stayed would hide what was acknowledged since, and pin pages."""
@@ -182,7 +191,7 @@ class Execution:
             return error
         try:
             db = self._keyspace(transaction)
-            outcomes = [_run(client, db) for client in batch]
+            outcomes = [self._run(client, db) for client in batch]
             self._store.commit(transaction)
         except StoreError as error:
             self._store.abort(transaction)
@@ -192,6 +201,21 @@ class Execution:
             self._store.abort(transaction)
             return StoreError(_INTERNAL)
         return outcomes
+
+    def _run(self, client: Client, db: Keyspace) -> Outcome:
+        replies: list[bytes] = []
+        size = 0
+        for work, args, resp3 in client.waiting[:]:
+            try:
+                reply = encode(work(db, args), resp3)
+            except Error as error:
+                self.count(error)
+                reply = encode(error, resp3)
+            replies.append(reply)
+            size += len(reply)
+            if size > _REPLY_BYTES:
+                break
+        return Outcome(client, len(replies), b"".join(replies))
 
     def _settle(self, batch: list[Client], result: list[Outcome] | StoreError) -> None:
         if isinstance(result, NoRoomError | BrokenError):
@@ -207,7 +231,10 @@ class Execution:
                 # What can't be done for one of them must not fail the others.
                 self._batches.extendleft([client] for client in reversed(batch))
                 return
+            self.has_failed = not isinstance(result, AbandonedError)
             result = [self._fail(client, result) for client in batch]
+        else:
+            self.has_failed = False
         for client, run, replies in result:
             del client.waiting[:run]
             client.answer(replies)
@@ -215,7 +242,10 @@ class Execution:
     def _fail(self, client: Client, error: StoreError) -> Outcome:
         """Answer everything that a client has waiting with an error: nothing of it has happened."""
         run = len(client.waiting)
-        return Outcome(client, run, encode(self._explain(error), resp3=False) * run)
+        reply = self._explain(error)
+        for _ in range(run):
+            self.count(reply)
+        return Outcome(client, run, encode(reply, resp3=False) * run)
 
     def _explain(self, error: StoreError) -> Error:
         if isinstance(error, AbandonedError):
@@ -225,18 +255,3 @@ class Execution:
             self._failure_logged_s = now
             log.error("store failed, commands are refused: %s", error)
         return Error(_FAILED.format(error))
-
-
-def _run(client: Client, db: Keyspace) -> Outcome:
-    replies: list[bytes] = []
-    size = 0
-    for work, args, resp3 in client.waiting[:]:
-        try:
-            reply = encode(work(db, args), resp3)
-        except Error as error:
-            reply = encode(error, resp3)
-        replies.append(reply)
-        size += len(reply)
-        if size > _REPLY_BYTES:
-            break
-    return Outcome(client, len(replies), b"".join(replies))

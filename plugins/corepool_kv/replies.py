@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 Reply: TypeAlias = (
-    "bytes | str | int | float | Sequence[Reply] | Mapping[bytes, Reply] | Error | Verbatim | NullArray | None"
+    "bytes | str | int | float | Sequence[Reply] | Mapping[bytes, Reply] | Error | Verbatim | Set | NullArray | None"
 )
 
 
@@ -26,6 +26,13 @@ class Verbatim:
 
     def __init__(self, text: str) -> None:
         self.text = text.encode()
+
+
+class Set:
+    """Items in no order: a set in RESP3, an array in RESP2."""
+
+    def __init__(self, items: Sequence[Reply]) -> None:
+        self.items = items
 
 
 OK = "OK"
@@ -61,6 +68,9 @@ def _encode_rare(reply: Reply, resp3: bool) -> bytes:  # noqa: FBT001
         case Verbatim():
             text = b"txt:" + reply.text
             return b"=%d\r\n%b\r\n" % (len(text), text) if resp3 else encode(reply.text, resp3)
+        case Set():
+            head = b"~%d\r\n" if resp3 else b"*%d\r\n"
+            return head % len(reply.items) + b"".join([encode(part, resp3) for part in reply.items])
         case float():
             return b",%b\r\n" % repr(reply).encode() if resp3 else encode(repr(reply).encode(), resp3)
         case Sequence():
@@ -77,6 +87,8 @@ def size_of(reply: Reply) -> int:
             return _ITEM_BYTES + len(str(reply))
         case Verbatim():
             return _ITEM_BYTES + len(reply.text)
+        case Set():
+            return _ITEM_BYTES + size_of(reply.items)
         case Sequence():
             return _ITEM_BYTES + sum(map(size_of, reply))
         case Mapping():

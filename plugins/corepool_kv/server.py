@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import logging
 import os
@@ -9,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from corepool_kv.execution import AbandonedError, Execution
+from corepool_kv.lookup import find_command, is_http
 from corepool_kv.replies import OK, Error, NullArray, encode, size_of
 from corepool_kv.requests import ProtocolError
 from corepool_kv.session import Session, Watched, size_in_memory
@@ -16,13 +18,15 @@ from corepool_kv.sweeper import Sweeper
 from corepool_kv.table import BY_SPELLING, COMMANDS
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from corepool import Connection, Worker
+    from corepool_kv.entry import Command
     from corepool_kv.execution import Work
     from corepool_kv.keyspace import Keyspace
     from corepool_kv.options import KvOptions
     from corepool_kv.replies import Reply
     from corepool_kv.stores import Store
-    from corepool_kv.table import Command
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +40,6 @@ _MOST_WAITING = 1000
 
 _MOST_WAITING_BYTES = 1 << 20
 """Bytes of them, the last one aside. So much is a transaction's worth of work; a pipeline loses nothing by it."""
-
-_SHOWN_BYTES = 128
-
-_HTTP_WORDS = (b"post", b"host:")
-"""What a browser's request begins with, or has in front of its content: redis closes at the same words."""
 
 _ATTACK_LOG_INTERVAL_S = 60.0
 
@@ -66,6 +65,11 @@ class Server:
         self.sessions: dict[int, Session] = {}
         self.connections = 0
         self.commands_run = 0
+        self.commands_per_s = 0
+        """In the last second."""
+        self._counted = 0
+        self.run_id = hashlib.sha1(f"{worker.pool} {os.getppid()} {options.store}".encode()).hexdigest()  # noqa: S324
+        """As long as a Redis's, and the same in all workers of a master."""
         self._numbers = itertools.count(1)
         self._worker = worker
         self._attack_logged_s = -_ATTACK_LOG_INTERVAL_S
@@ -77,6 +81,26 @@ class Server:
         self._sweeper = Sweeper(self._execution, worker.loop)
         if worker.slot == 0:
             self._sweeper.rest()
+
+    @property
+    def errors(self) -> Counter[str]:
+        """Error replies, by their first words."""
+        return self._execution.errors
+
+    @property
+    def store_has_failed(self) -> bool:
+        """True after a transaction that failed, until one succeeds."""
+        return self._execution.has_failed
+
+    @property
+    def expired_keys(self) -> int:
+        """Keys that have expired and were removed by this worker."""
+        return self._sweeper.total
+
+    def reset_statistics(self) -> None:
+        """Count from zero again."""
+        self.connections = self.commands_run = self._counted = self.commands_per_s = self._sweeper.total = 0
+        self.errors.clear()
 
     def close(self) -> None:
         """Finish what is being committed, and close the store."""
@@ -227,13 +251,15 @@ class Server:
             or (len(request) != command.arity and not command.takes(len(request)))
             or not (session.authenticated or command.before_auth)
         ):
-            if command is None and request[0].partition(b"\0")[0].lower() in _HTTP_WORDS:
-                self._end_attack(session, request[0])
+            try:
+                command = self._find(session, request)
+            except Error as error:
+                session.queue_is_broken = True
+                return self._reply(session, error)
+            if command is None:
                 return None
-            session.queue_is_broken = True
-            return self._reply(session, _find_fault(command, request))
         session.last_command = command.name
-        args = request[1:]
+        args = request[command.words :]
         if session.queue is not None and command.group != "transactions" and command.name not in (b"quit", b"reset"):
             return self._queue(session, command, args)
         on_data = command.on_data
@@ -247,6 +273,19 @@ class Server:
         if command.on_session is not None:
             return self._reply(session, self._run_on_session(session, command, args))
         return self._run(session, lambda db, args: self._run_queued(session, command, args, db), args, writes=False)
+
+    def _find(self, session: Session, request: list[bytes]) -> Command | None:
+        """Find what a request asks for; None if it is one of HTTP.
+
+        :raises Error: there is no such command, or not for this request, or not before AUTH.
+        """
+        if is_http(request[0]):
+            self._end_attack(session, request[0])
+            return None
+        command = find_command(request)
+        if not (session.authenticated or command.before_auth):
+            raise Error("NOAUTH Authentication required.")
+        return command
 
     def _run(
         self, session: Session, work: Work, args: list[bytes], *, writes: bool, held_bytes: int = 0
@@ -273,6 +312,8 @@ class Server:
 
     def _reply(self, session: Session, reply: Reply) -> bytes | None:
         """Encode a reply that needs no data, or put it behind those that wait."""
+        if isinstance(reply, Error):
+            self._execution.count(reply)
         if session.waiting:
             self._submit(session, lambda *_: reply, [], size_of(reply))
             return None
@@ -342,7 +383,7 @@ class Server:
             if command.on_data is not None:
                 return command.on_data(db, args)
             if command.on_both is not None:
-                return command.on_both(self, db, args)
+                return command.on_both(self, session, db, args)
             if command.on_session is not None:
                 return command.on_session(self, session, args)
         except Error as error:
@@ -352,28 +393,7 @@ class Server:
     # --- what recurs
 
     def _maintain(self) -> None:
+        self.commands_per_s = self.commands_run - self._counted
+        self._counted = self.commands_run
         self._store.maintain()
         self._maintaining = self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
-
-
-def _find_fault(command: Command | None, request: list[bytes]) -> Error:
-    if command is None:
-        return _unknown(request)
-    if not command.takes(len(request)):
-        return Error(f"ERR wrong number of arguments for '{command.name.decode()}' command")
-    return Error("NOAUTH Authentication required.")
-
-
-def _unknown(request: list[bytes]) -> Error:
-    shown = b""
-    for argument in request[1:]:
-        if len(shown) >= _SHOWN_BYTES:
-            break
-        shown += b"'%b' " % _beginning(argument, _SHOWN_BYTES - len(shown))
-    text = b"ERR unknown command '%b', with args beginning with: %b" % (_beginning(request[0]), shown)
-    return Error(text.decode(errors="surrogateescape"))
-
-
-def _beginning(word: bytes, most: int = _SHOWN_BYTES) -> bytes:
-    """Return the beginning of a word, to its first NUL: Redis prints it as C does."""
-    return word[:most].partition(b"\0")[0]

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from corepool import Connection
+    from corepool_kv.entry import Command
     from corepool_kv.execution import Waiting
     from corepool_kv.keyspace import Keyspace
     from corepool_kv.server import Server
-    from corepool_kv.table import Command
 
 _PART_BYTES = 64
 """What a command, and each part of it, costs in memory besides its bytes, at least."""

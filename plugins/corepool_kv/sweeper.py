@@ -25,6 +25,8 @@ class Sweeper:
         self._loop = loop
         self.waiting: list[Waiting] = []
         self._removed = 0
+        self.total = 0
+        """Keys that were removed."""
         self._timer: asyncio.Handle | None = None
 
     def rest(self) -> None:
@@ -38,6 +40,7 @@ class Sweeper:
 
     def answer(self, replies: bytes) -> None:  # noqa: ARG002
         """Go on soon when there is more, and let the others have their turn between."""
+        self.total += self._removed
         if self._removed == _KEYS:
             self._timer = self._loop.call_soon(self._sweep)
         else:

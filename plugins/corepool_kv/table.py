@@ -2,55 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from corepool_kv.commands import connection, keys, server, strings, times
+from corepool_kv.commands import connection, info, keys, server, strings, times
+from corepool_kv.containers import CONTAINERS
+from corepool_kv.entry import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from corepool_kv.keyspace import Keyspace
-    from corepool_kv.replies import Reply
-    from corepool_kv.server import Server
-    from corepool_kv.session import Session
-
-    OnData = Callable[[Keyspace, list[bytes]], Reply]
-    OnSession = Callable[[Server, Session, list[bytes]], Reply]
-    OnBoth = Callable[[Server, Keyspace, list[bytes]], Reply]
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command as COMMAND INFO describes it, and what runs it: one of the handlers, or none for those of MULTI."""
-
-    name: bytes
-    arity: int
-    """Words, its own name among them; a negative number means at least so many."""
-    flags: frozenset[str]
-    keys: tuple[int, int, int]
-    """The first and the last word that is a key, and the step between them."""
-    group: str
-    since: str
-    summary: str
-    on_data: OnData | None = None
-    on_session: OnSession | None = None
-    on_both: OnBoth | None = None
-
-    writes: bool = field(init=False)
-    """It may change the data."""
-    before_auth: bool = field(init=False)
-    """It may be given before AUTH."""
-
-    def __post_init__(self) -> None:
-        # Looked up with each request.
-        object.__setattr__(self, "writes", "write" in self.flags)
-        object.__setattr__(self, "before_auth", "no_auth" in self.flags)
-
-    def takes(self, words: int) -> bool:
-        """Tell whether it may be given this many words."""
-        return words == self.arity or words >= -self.arity > 0
+    from corepool_kv.entry import OnData, OnSession
 
 
 def _data(name: str, handler: OnData, arity: int, flags: str, last: int, since: str, summary: str) -> Command:
@@ -130,14 +92,13 @@ _ALL = (
     _data("type", keys.type_, 2, _READ, 1, "1.0.0", "Tell what a key holds."),
     _data("unlink", keys.delete, -2, "write fast", -1, "4.0.0", "Remove keys."),
     _session("auth", connection.auth, -2, _BEFORE_AUTH, "1.0.0", "Authenticate with a password."),
-    _session("client", connection.client, -2, "noscript", "2.4.0", "Ask and tell about clients."),
-    _session("command", server.command, -1, "loading stale", "2.8.13", "Ask about commands."),
     _session("echo", connection.echo, 2, "loading stale fast", "1.0.0", "Return what was sent."),
     _session("hello", connection.hello, -1, _BEFORE_AUTH, "6.0.0", "Choose the protocol's version."),
     _session("ping", connection.ping, -1, "fast", "1.0.0", "Check that the server answers."),
     _session("quit", connection.quit_, -1, _BEFORE_AUTH, "1.0.0", "Close the connection."),
     _session("reset", connection.reset, 1, _BEFORE_AUTH, "6.2.0", "Reset the connection to its initial state."),
     _session("select", connection.select, 2, "loading stale fast", "1.0.0", "Select a database; only 0 exists."),
+    _session("role", server.role, 1, "noscript loading stale fast", "2.8.12", "Tell the role in replication: master."),
     _session("time", server.time_, 1, "loading stale fast", "2.6.0", "Tell the server's time."),
     Command(
         b"info",
@@ -147,13 +108,14 @@ _ALL = (
         "server",
         "1.0.0",
         "Tell about the server.",
-        on_both=server.info,
+        on_both=info.info,
     ),
     _transaction("discard", 1, "noscript fast", 0, "Forget the commands since MULTI."),
     _transaction("exec", 1, "noscript", 0, "Run the commands since MULTI, all at one moment."),
     _transaction("multi", 1, "noscript fast", 0, "Begin to queue commands."),
     _transaction("unwatch", 1, "noscript fast", 0, "Forget the watched keys."),
     _transaction("watch", -2, "noscript fast", -1, "Let EXEC do nothing if one of the keys changes before."),
+    *CONTAINERS,
 )
 
 COMMANDS: Mapping[bytes, Command] = MappingProxyType({command.name: command for command in _ALL})

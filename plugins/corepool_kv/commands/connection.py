@@ -5,8 +5,9 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING
 
+from corepool_kv.commands.clients import check_name
 from corepool_kv.numbers import parse_integer
-from corepool_kv.replies import OK, Error, Verbatim
+from corepool_kv.replies import OK, Error
 
 if TYPE_CHECKING:
     from corepool_kv.replies import Reply
@@ -17,7 +18,6 @@ _NOT_CONFIGURED = (
     "ERR AUTH <password> called without any password configured for the default user. "
     "Are you sure your configuration is correct?"
 )
-_LONGEST_NAME = 256
 _WRONG = "WRONGPASS invalid username-password pair or user is disabled."
 
 
@@ -66,7 +66,7 @@ def hello(server: Server, session: Session, args: list[bytes]) -> Reply:
                 name = next(words, None)
                 if name is None:
                     raise _hello_syntax(word)
-                _check_name(name)
+                check_name(name)
             case _:
                 raise _hello_syntax(word)
     if not session.authenticated:
@@ -88,6 +88,10 @@ def hello(server: Server, session: Session, args: list[bytes]) -> Reply:
     }
 
 
+def whoami(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return b"default"
+
+
 def quit_(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     session.ending = True
     return OK
@@ -98,60 +102,11 @@ def reset(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa
     return "RESET"
 
 
-def client(server: Server, session: Session, args: list[bytes]) -> Reply:
-    match [args[0].upper(), *args[1:]]:
-        case [b"ID"]:
-            return session.number
-        case [b"GETNAME"]:
-            return session.name or None
-        case [b"SETNAME", name]:
-            _check_name(name)
-            session.name = name
-        case [b"INFO"]:
-            return Verbatim(f"{session.describe()}\n")
-        case [b"LIST"]:
-            return Verbatim("".join(f"{each.describe()}\n" for each in server.sessions.values()))
-        case [b"SETINFO", attribute, value]:
-            _set_info(session, attribute, value)
-        case [b"NO-EVICT", switch]:
-            if switch.upper() not in (b"ON", b"OFF"):  # nothing is ever evicted
-                raise Error("ERR syntax error")
-        case [word, *_]:
-            text = word.decode(errors="replace")
-            raise Error(f"ERR unknown subcommand or wrong number of arguments for '{text}'. Try CLIENT HELP.")
-    return OK
-
-
-def _set_info(session: Session, attribute: bytes, value: bytes) -> None:
-    _check_length(value)
-    if not all(33 <= byte <= 126 for byte in value):
-        raise Error(f"ERR {attribute.decode(errors='replace')} cannot contain spaces, newlines or special characters.")
-    match attribute.upper():
-        case b"LIB-NAME":
-            session.library = value
-        case b"LIB-VER":
-            session.library_version = value
-        case _:
-            raise Error(f"ERR Unrecognized option '{attribute.decode(errors='replace')}'")
-
-
 def _authenticate(server: Server, session: Session, user: bytes, password: bytes) -> None:
     expected = server.password
     if user != b"default" or (expected and not hmac.compare_digest(password, expected)):
         raise Error(_WRONG)
     session.authenticate()
-
-
-def _check_name(name: bytes) -> None:
-    _check_length(name)
-    if not all(33 <= byte <= 126 for byte in name):
-        raise Error("ERR Client names cannot contain spaces, newlines or special characters.")
-
-
-def _check_length(name: bytes) -> None:
-    # CLIENT LIST tells all of them, and a connection that moves takes them along.
-    if len(name) > _LONGEST_NAME:
-        raise Error(f"ERR a name of more than {_LONGEST_NAME} bytes")
 
 
 def _hello_syntax(word: bytes) -> Error:

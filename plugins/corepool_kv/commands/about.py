@@ -1,0 +1,81 @@
+"""COMMAND: what commands there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corepool_kv.glob import Glob
+from corepool_kv.replies import Error, Set
+
+if TYPE_CHECKING:
+    from corepool_kv.entry import Command
+    from corepool_kv.replies import Reply
+    from corepool_kv.server import Server
+    from corepool_kv.session import Session
+
+
+def every(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return [_info(each) for each in server.commands.values()]
+
+
+def count(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return len(server.commands)
+
+
+def list_(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    match [arg.upper() for arg in args[:2]], args[2:]:
+        case [], []:
+            return list(server.commands)
+        case [b"FILTERBY", b"PATTERN"], [pattern]:
+            glob = Glob(pattern.lower())
+            return [name for name in server.commands if glob.matches(name)]
+        case [b"FILTERBY", b"MODULE" | b"ACLCAT"], [_]:
+            return []
+    raise Error("ERR syntax error")
+
+
+def info(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    if len(args) > len(server.commands):
+        raise Error(f"ERR there are only {len(server.commands)} commands")  # each costs more than its name
+    found = [_find(server, name) for name in args or server.commands]
+    return [None if each is None else _info(each) for each in found]
+
+
+def docs(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    found = [_find(server, name) for name in args or server.commands]
+    return {each.name: _docs(each) for each in found if each is not None}
+
+
+def getkeys(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    found = server.commands.get(args[0].lower())
+    if found is None:
+        raise Error("ERR Invalid command specified")
+    first, last, step = found.keys
+    if not first:
+        raise Error("ERR The command has no key arguments")
+    if not found.takes(len(args)):
+        raise Error("ERR Invalid number of arguments specified for command")
+    return list(args[first : last + 1 if last > 0 else len(args) + 1 + last : step])
+
+
+def _find(server: Server, name: bytes) -> Command | None:
+    container, _, subcommand = name.lower().partition(b"|")
+    found = server.commands.get(container)
+    return found.subcommands.get(subcommand) if found is not None and subcommand else found
+
+
+def _info(each: Command) -> Reply:
+    flags = Set([str(flag) for flag in sorted(each.flags)])
+    subcommands = [_info(sub) for sub in each.subcommands.values()]
+    return [each.name, each.arity, flags, *each.keys, Set([]), [], [], subcommands]
+
+
+def _docs(each: Command) -> Reply:
+    described: dict[bytes, Reply] = {
+        b"summary": each.summary.encode(),
+        b"since": each.since.encode(),
+        b"group": each.group.encode(),
+    }
+    if each.subcommands:
+        described[b"subcommands"] = {sub.name: _docs(sub) for sub in each.subcommands.values()}
+    return described

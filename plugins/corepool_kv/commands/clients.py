@@ -1,0 +1,98 @@
+"""CLIENT: what a client says and asks about itself, and about the others of its worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corepool_kv.numbers import parse_integer
+from corepool_kv.replies import OK, Error, Set, Verbatim
+
+if TYPE_CHECKING:
+    from corepool_kv.replies import Reply
+    from corepool_kv.server import Server
+    from corepool_kv.session import Session
+
+_MAX_NAME_BYTES = 256
+_TYPES = (b"normal", b"master", b"replica", b"slave", b"pubsub")
+
+
+def id_(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return session.number
+
+
+def getname(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return session.name or None
+
+
+def setname(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    check_name(args[0])
+    session.name = args[0]
+    return OK
+
+
+def info(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return Verbatim(f"{session.describe()}\n")
+
+
+def list_(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    chosen = list(server.sessions.values())
+    match [args[0].upper() if args else b"", *args[1:]]:
+        case [b""]:
+            pass
+        case [b"TYPE", kind]:
+            if kind.lower() not in _TYPES:
+                raise Error(f"ERR Unknown client type '{kind.decode(errors='surrogateescape')}'")
+            if kind.lower() != b"normal":
+                chosen = []
+        case [b"ID", _, *_]:
+            numbers = {parse_integer(number, "ERR Invalid client ID") for number in args[1:]}
+            chosen = [each for each in chosen if each.number in numbers]
+        case _:
+            raise Error("ERR syntax error")
+    return Verbatim("".join(f"{each.describe()}\n" for each in chosen))
+
+
+def setinfo(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    attribute, value = args
+    _check_length(value)
+    shown = attribute.decode(errors="surrogateescape")
+    if attribute.upper() not in (b"LIB-NAME", b"LIB-VER"):
+        raise Error(f"ERR Unrecognized option '{shown}'")
+    if not all(33 <= byte <= 126 for byte in value):
+        raise Error(f"ERR {shown} cannot contain spaces, newlines or special characters.")
+    if attribute.upper() == b"LIB-NAME":
+        session.library = value
+    else:
+        session.library_version = value
+    return OK
+
+
+def switch(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    """NO-EVICT and NO-TOUCH: nothing is ever evicted, and no key has an age."""
+    if args[0].upper() not in (b"ON", b"OFF"):
+        raise Error("ERR syntax error")
+    return OK
+
+
+def getredir(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return -1
+
+
+def trackinginfo(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return {b"flags": Set([b"off"]), b"redirect": -1, b"prefixes": []}
+
+
+def check_name(name: bytes) -> None:
+    """Refuse a client's name that a line of CLIENT LIST can't have.
+
+    :raises Error: it is refused.
+    """
+    _check_length(name)
+    if not all(33 <= byte <= 126 for byte in name):
+        raise Error("ERR Client names cannot contain spaces, newlines or special characters.")
+
+
+def _check_length(name: bytes) -> None:
+    # CLIENT LIST tells all of them, and a connection that moves takes them along.
+    if len(name) > _MAX_NAME_BYTES:
+        raise Error(f"ERR a name of more than {_MAX_NAME_BYTES} bytes")

@@ -1,0 +1,43 @@
+"""CONFIG: the settings of this server, under the names that Redis has for them. They are changed by a reload."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corepool_kv.glob import Glob
+from corepool_kv.replies import OK
+
+if TYPE_CHECKING:
+    from corepool_kv.replies import Reply
+    from corepool_kv.server import Server
+    from corepool_kv.session import Session
+
+
+def get(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    globs = [Glob(pattern.lower()) for pattern in set(args)]
+    return {
+        name.encode(): value.encode()
+        for name, value in _parameters(server).items()
+        if any(glob.matches(name.encode()) for glob in globs)
+    }
+
+
+def resetstat(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    server.reset_statistics()
+    return OK
+
+
+def _parameters(server: Server) -> dict[str, str]:
+    options = server.options
+    return {
+        "appendfsync": {"never": "no"}.get(options.durability, options.durability),
+        "appendonly": "no",
+        "databases": "1",
+        "maxmemory": "0",
+        "maxmemory-policy": "noeviction",
+        "notify-keyspace-events": "",
+        "proto-max-bulk-len": str(options.max_request),
+        "save": "",
+        "slowlog-log-slower-than": "-1",
+        "slowlog-max-len": "0",
+    }

@@ -1,0 +1,71 @@
+"""What is asked about things that this server never has: scripts, functions, modules, slow commands, latency events.
+
+Clients and their test suites empty these before they begin, and monitoring reads them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corepool_kv.replies import OK, Error
+
+if TYPE_CHECKING:
+    from corepool_kv.replies import Reply
+    from corepool_kv.server import Server
+    from corepool_kv.session import Session
+
+
+def nothing(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return []
+
+
+def zero(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return 0
+
+
+def done(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return OK
+
+
+def not_busy(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    raise Error("NOTBUSY No scripts in execution right now.")
+
+
+def flush_scripts(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return _flush(args, "ERR SCRIPT FLUSH only support SYNC|ASYNC option")
+
+
+def flush_functions(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return _flush(args, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
+
+
+def scripts_exist(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return [0] * len(args)
+
+
+def list_functions(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    words = iter(args)
+    for word in words:
+        match word.upper():
+            case b"WITHCODE":
+                pass
+            case b"LIBRARYNAME":
+                if next(words, None) is None:
+                    raise Error("ERR library name argument was not given")
+            case _:
+                raise Error(f"ERR Unknown argument {word.decode(errors='surrogateescape')}")
+    return []
+
+
+def function_stats(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return {b"running_script": None, b"engines": {}}
+
+
+def delete_function(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    raise Error("ERR Library not found")
+
+
+def _flush(args: list[bytes], fault: str) -> Reply:
+    if len(args) > 1 or (args and args[0].upper() not in (b"SYNC", b"ASYNC")):
+        raise Error(fault)
+    return OK

@@ -1,0 +1,134 @@
+"""Commands that are containers of subcommands. HELP is made from what stands here, so it lists what there is."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from corepool_kv.commands import about, clients, config, connection, empty
+from corepool_kv.entry import Command
+
+if TYPE_CHECKING:
+    from corepool_kv.entry import OnSession
+    from corepool_kv.replies import Reply
+    from corepool_kv.server import Server
+    from corepool_kv.session import Session
+
+    Row = tuple[str, str, OnSession, int, str, str]
+    """Name and syntax, handler, arity with the container's name, since, summary."""
+
+_FLAGS = frozenset(("loading", "noscript", "stale"))
+
+
+def _container(
+    name: str, group: str, since: str, summary: str, rows: tuple[Row, ...], on_session: OnSession | None = None
+) -> Command:
+    subcommands = {
+        word.lower().encode(): Command(
+            f"{name}|{word.lower()}".encode(),
+            arity,
+            _FLAGS,
+            (0, 0, 0),
+            group,
+            first,
+            text,
+            on_session=handler,
+            syntax=f"{word} {syntax}".rstrip(),
+        )
+        for word, syntax, handler, arity, first, text in rows
+    }
+    lines = [f"{name.upper()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
+    if on_session is not None:
+        lines += ["(no subcommand)", f"    {summary}"]
+    for each in subcommands.values():
+        lines += [each.syntax, f"    {each.summary}"]
+    lines += ["HELP", "    Prints this help."]
+
+    def help_(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+        return list(lines)
+
+    subcommands[b"help"] = Command(
+        f"{name}|help".encode(), 2, _FLAGS, (0, 0, 0), group, "5.0.0", "Print the subcommands.", on_session=help_
+    )
+    arity = -1 if on_session is not None else -2
+    table = MappingProxyType(subcommands)
+    return Command(
+        name.encode(), arity, _FLAGS, (0, 0, 0), group, since, summary, on_session=on_session, subcommands=table
+    )
+
+
+_ACL: tuple[Row, ...] = (
+    ("WHOAMI", "", connection.whoami, 2, "6.0.0", "Return the name of the user, of whom there is one."),
+)
+_CLIENT: tuple[Row, ...] = (
+    ("GETNAME", "", clients.getname, 2, "2.6.9", "Return the name of the current connection."),
+    ("GETREDIR", "", clients.getredir, 2, "6.0.0", "Return -1: there is no tracking, and no redirection."),
+    ("ID", "", clients.id_, 2, "5.0.0", "Return the ID of the current connection."),
+    ("INFO", "", clients.info, 2, "6.2.0", "Return information about the current connection."),
+    (
+        "LIST",
+        "[TYPE (NORMAL|MASTER|REPLICA|PUBSUB) | ID <id> [<id> ...]]",
+        clients.list_,
+        -2,
+        "2.4.0",
+        "Return information about the connections of this worker.",
+    ),
+    ("NO-EVICT", "(ON|OFF)", clients.switch, 3, "7.0.0", "Accepted: connections are never evicted."),
+    ("NO-TOUCH", "(ON|OFF)", clients.switch, 3, "7.2.0", "Accepted: reading a key changes nothing about it."),
+    ("SETINFO", "(LIB-NAME|LIB-VER) <value>", clients.setinfo, 4, "7.2.0", "Set the name or version of the library."),
+    ("SETNAME", "<name>", clients.setname, 3, "2.6.9", "Assign the name <name> to the current connection."),
+    ("TRACKINGINFO", "", clients.trackinginfo, 2, "6.2.0", "Return that there is no tracking."),
+)
+_COMMAND: tuple[Row, ...] = (
+    ("COUNT", "", about.count, 2, "2.8.13", "Return the number of commands in this server."),
+    (
+        "LIST",
+        "[FILTERBY (PATTERN <pattern>|MODULE <name>|ACLCAT <category>)]",
+        about.list_,
+        -2,
+        "7.0.0",
+        "Return the names of the commands.",
+    ),
+    ("INFO", "[<command-name> ...]", about.info, -2, "2.8.13", "Return details about commands, all by default."),
+    ("DOCS", "[<command-name> ...]", about.docs, -2, "7.0.0", "Return documentation of commands, all by default."),
+    ("GETKEYS", "<full-command>", about.getkeys, -3, "2.8.13", "Return the keys of a full command."),
+)
+_CONFIG: tuple[Row, ...] = (
+    ("GET", "<pattern> [<pattern> ...]", config.get, -3, "2.0.0", "Return the settings that match the patterns."),
+    ("RESETSTAT", "", config.resetstat, 2, "2.0.0", "Reset the statistics of INFO, in this worker."),
+)
+_FUNCTION: tuple[Row, ...] = (
+    ("DELETE", "<library name>", empty.delete_function, 3, "7.0.0", "Delete a library: there is none."),
+    ("FLUSH", "[ASYNC|SYNC]", empty.flush_functions, -2, "7.0.0", "Delete all libraries: there is none."),
+    ("KILL", "", empty.not_busy, 2, "7.0.0", "Kill the function that is running: there is none."),
+    ("LIST", "[LIBRARYNAME <pattern>] [WITHCODE]", empty.list_functions, -2, "7.0.0", "Return the libraries: none."),
+    ("STATS", "", empty.function_stats, 2, "7.0.0", "Return the function that is running, and the engines: none."),
+)
+_LATENCY: tuple[Row, ...] = (
+    ("HISTORY", "<event>", empty.nothing, 3, "2.8.13", "Return the latencies of an event: none are sampled."),
+    ("LATEST", "", empty.nothing, 2, "2.8.13", "Return the latest latencies: none are sampled."),
+    ("RESET", "[<event> ...]", empty.zero, -2, "2.8.13", "Reset the latencies of events: none are sampled."),
+)
+_MODULE: tuple[Row, ...] = (("LIST", "", empty.nothing, 2, "4.0.0", "Return the modules: none."),)
+_SCRIPT: tuple[Row, ...] = (
+    ("EXISTS", "<sha1> [<sha1> ...]", empty.scripts_exist, -3, "2.6.0", "Return which scripts are cached: none."),
+    ("FLUSH", "[ASYNC|SYNC]", empty.flush_scripts, -2, "2.6.0", "Forget all scripts: none is cached."),
+    ("KILL", "", empty.not_busy, 2, "2.6.0", "Kill the script that is running: there is none."),
+)
+_SLOWLOG: tuple[Row, ...] = (
+    ("GET", "[<count>]", empty.nothing, -2, "2.2.12", "Return the slow commands: none are kept."),
+    ("LEN", "", empty.zero, 2, "2.2.12", "Return the number of slow commands: none are kept."),
+    ("RESET", "", empty.done, 2, "2.2.12", "Forget the slow commands: none are kept."),
+)
+
+CONTAINERS = (
+    _container("acl", "server", "6.0.0", "Ask about users.", _ACL),
+    _container("client", "connection", "2.4.0", "Ask and tell about clients.", _CLIENT),
+    _container("command", "server", "2.8.13", "Return details about all commands.", _COMMAND, about.every),
+    _container("config", "server", "2.0.0", "Ask about the settings.", _CONFIG),
+    _container("function", "scripting", "7.0.0", "Ask about functions, of which there are none.", _FUNCTION),
+    _container("latency", "server", "2.8.13", "Ask about latencies, which are not sampled.", _LATENCY),
+    _container("module", "server", "4.0.0", "Ask about modules, of which there are none.", _MODULE),
+    _container("script", "scripting", "2.6.0", "Ask about scripts, of which there are none.", _SCRIPT),
+    _container("slowlog", "server", "2.2.12", "Ask about slow commands, which are not kept.", _SLOWLOG),
+)

@@ -1,0 +1,63 @@
+"""A command, as COMMAND INFO describes it, and what runs it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from corepool_kv.keyspace import Keyspace
+    from corepool_kv.replies import Reply
+    from corepool_kv.server import Server
+    from corepool_kv.session import Session
+
+    OnData = Callable[[Keyspace, list[bytes]], Reply]
+    OnSession = Callable[[Server, Session, list[bytes]], Reply]
+    OnBoth = Callable[[Server, Session, Keyspace, list[bytes]], Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command or a subcommand: one of the handlers runs it, or none for those of MULTI and for containers."""
+
+    name: bytes
+    """Of a subcommand "container|name"."""
+    arity: int
+    """Words, its own name among them; a negative number means at least so many."""
+    flags: frozenset[str]
+    keys: tuple[int, int, int]
+    """The first and the last word that is a key, and the step between them."""
+    group: str
+    since: str
+    summary: str
+    on_data: OnData | None = None
+    on_session: OnSession | None = None
+    on_both: OnBoth | None = None
+    syntax: str = ""
+    """Of a subcommand: what follows its name, for HELP."""
+    subcommands: Mapping[bytes, Command] = field(default_factory=dict)
+    """By their own names, in lower case."""
+
+    writes: bool = field(init=False)
+    """It may change the data."""
+    before_auth: bool = field(init=False)
+    """It may be given before AUTH."""
+    words: int = field(init=False)
+    """Words of its name."""
+    _at_least: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Looked up with each request.
+        object.__setattr__(self, "writes", "write" in self.flags)
+        object.__setattr__(self, "before_auth", "no_auth" in self.flags)
+        object.__setattr__(self, "words", 2 if b"|" in self.name else 1)
+        # A container never takes a request as it is: `find_command` says who does.
+        at_least = -self.arity if self.arity < 0 and not self.subcommands else sys.maxsize
+        object.__setattr__(self, "_at_least", at_least)
+
+    def takes(self, words: int) -> bool:
+        """Report whether it may be given this many words."""
+        return words == self.arity or words >= self._at_least
