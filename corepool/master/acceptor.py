@@ -80,7 +80,7 @@ class Acceptor:
                 self._rest()
                 break
             except OSError:
-                self._complaint.exception(f"accept failed url={self._bound.url} retry_s={RETRY_DELAY_S}")
+                self._complaint.exception("accept failed url=%s retry_s=%g", self._bound.url, RETRY_DELAY_S)
                 self._rest()
                 break
             if accepted is None:

@@ -348,7 +348,7 @@ class Supervisor:
         try:
             entry.channel.send(message)
         except ChannelFullError:
-            log.warning("order not delivered slot=%s pid=%d kind=%s", entry.name, entry.pid, message.kind.name)
+            self._complaint.warn("order not delivered slot=%s pid=%d kind=%s", entry.name, entry.pid, message.kind.name)
         except PeerGoneError:
             pass  # it is dead already; its pidfd tells
 
@@ -362,7 +362,7 @@ class Supervisor:
         except (ChannelFullError, PeerGoneError):
             pass
         except OSError as error:  # out of descriptors or memory
-            log.warning("worker not answered slot=%s pid=%d reason=%s", entry.name, entry.pid, error)
+            self._complaint.warn("worker not answered slot=%s pid=%d reason=%s", entry.name, entry.pid, error)
 
     def listen(self) -> None:
         """Hear again the workers that had to wait."""

@@ -36,6 +36,7 @@ class Mailbox:
         self._calls: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()
         self._is_woken = False
+        self._complaint = Complaint(log)
 
     def post(self, call: Callable[[], None]) -> None:
         """Have `call` made in the loop, after those that were posted before. From any thread."""
@@ -57,7 +58,7 @@ class Mailbox:
             try:
                 call()
             except HOOK_ERRORS:
-                log.exception("what a thread has asked for failed")
+                self._complaint.exception("what a thread has asked for failed")
 
 
 class Threads:

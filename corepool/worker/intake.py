@@ -95,7 +95,7 @@ class Intake:
                     release(fd)
                 self._on_exhausted()
         if len(fds) < count:
-            log.error(
+            self._complaint.error(
                 "out of descriptors: received %d of %d connections handed over; draining, the others go elsewhere",
                 len(fds),
                 count,
@@ -231,7 +231,7 @@ class BacklogReader:
         try:
             there_are_more = not self._paused and self._accept() == ACCEPTS_PER_EVENT
         except OSError:
-            log.exception("accept failed url=%s", self._url)
+            self._complaint.exception("accept failed url=%s", self._url)
             there_are_more = False
         if there_are_more and turns > 1:
             self._loop.call_soon(self._take_rest, turns - 1)
@@ -264,7 +264,7 @@ class BacklogReader:
         return ACCEPTS_PER_EVENT
 
     def on_failure(self) -> None:
-        self._complaint.exception(f"accept failed url={self._url} retry_s={RETRY_DELAY_S}")
+        self._complaint.exception("accept failed url=%s retry_s=%g", self._url, RETRY_DELAY_S)
         self._unwatch()
         self._loop.call_later(RETRY_DELAY_S, self.watch)
 

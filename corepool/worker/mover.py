@@ -6,6 +6,7 @@ import logging
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from corepool.complaint import Complaint
 from corepool.ipc.frozen import fits
 from corepool.ipc.messages import MAX_FDS, MAX_PAYLOAD
 from corepool.ipc.scoreboard import Cell
@@ -37,6 +38,7 @@ class Mover:
         self._intake = intake
         self._cells = row.cells
         self._handed_back = 0
+        self._complaint = Complaint(log)
 
     @property
     def on_their_way(self) -> int:
@@ -66,7 +68,7 @@ class Mover:
         moved = 0
         for conn in connections:
             is_over = moved + len(batch) == most
-            record = b"" if is_over else _record(conn)
+            record = b"" if is_over else self._record(conn)
             if record is None:
                 continue
             if is_over or len(batch) == MAX_FDS or not fits(records, len(record), MAX_PAYLOAD):
@@ -82,6 +84,16 @@ class Mover:
             return moved, True
         return moved + len(batch), False
 
+    def _record(self, conn: Connection) -> bytes | None:
+        frozen = conn.freeze()
+        if frozen is None:
+            return None
+        try:
+            return frozen.encode()
+        except ValueError as error:  # a worker that drains asks again and again
+            self._complaint.warn("connection not moved conn=%d: %s", conn.id, error)
+            return None
+
     def _send(self, batch: list[Connection], records: list[bytes]) -> bool:
         """Send a batch. Nothing is polled or read between the freezing of a connection and its departure."""
         if batch and not self._intake.hand_back(batch[0].bound_index, records, [conn.fd for conn in batch]):
@@ -94,14 +106,3 @@ class Mover:
 
 def _listener(conn: Connection) -> int:
     return conn.bound_index
-
-
-def _record(conn: Connection) -> bytes | None:
-    frozen = conn.freeze()
-    if frozen is None:
-        return None
-    try:
-        return frozen.encode()
-    except ValueError as error:
-        log.warning("connection not moved conn=%d: %s", conn.id, error)
-        return None

@@ -412,7 +412,7 @@ class Service:
             return False
         self._shutdown(handle, socket.SHUT_WR)
         try:
-            Lingering(handle, self.wire, self.reactor, self._loop)
+            Lingering(handle, self.wire, self.reactor, self._loop, self._complaint)
         except OSError:  # it can't be watched now
             return False
         return True
@@ -425,7 +425,15 @@ def _never(_: Connection) -> None:
 class Lingering:
     """A connection that is closed for us: reads and forgets until the peer has ended too."""
 
-    def __init__(self, handle: Handle, wire: Wire, reactor: Reactor, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        handle: Handle,
+        wire: Wire,
+        reactor: Reactor,
+        loop: asyncio.AbstractEventLoop,
+        complaint: Complaint,
+    ) -> None:
+        self._complaint = complaint
         self._handle = handle
         self._wire = wire
         self._reactor = reactor
@@ -446,7 +454,7 @@ class Lingering:
         self._finish()
 
     def on_failure(self) -> None:
-        log.exception("lingering close failed")
+        self._complaint.exception("lingering close failed")
         self._finish()
 
     def flush(self) -> None:

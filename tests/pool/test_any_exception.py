@@ -398,7 +398,7 @@ UNTOLD = {("a-thread", "exit"), ("a-task", "cancelled")} | {
 }
 """What Python means by these: a thread that has ended itself, a task that was cancelled."""
 
-LIMITED = {"wrap", "stream-shutdown"}
+LIMITED = {"wrap", "stream-shutdown", "stream-close"}
 """What clients can cause at any rate, without a protocol that has met them: logged once a second."""
 
 
@@ -484,7 +484,7 @@ def test_it_ends_the_connection_that_arrives(running: PoolProcess, listener: str
         check(running, bystander, pid, f"{place}:{kind}")
 
 
-@pytest.mark.parametrize(("place", "cause"), [("wrap", arrive), ("stream-shutdown", end)])
+@pytest.mark.parametrize(("place", "cause"), [("wrap", arrive), ("stream-shutdown", end), ("stream-close", end)])
 def test_what_clients_cause_at_will_is_logged_once_a_second(
     running: PoolProcess, place: str, cause: Callable[[PoolProcess, str, str], None]
 ) -> None:
