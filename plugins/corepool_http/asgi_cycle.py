@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 class Cycle(Waiting):
     """Calls the application for one request."""
 
-    __slots__ = ("_body_is_over", "_exchange", "_head", "_heads", "_is_complete", "_tasks", "task")
+    __slots__ = ("_body_is_over", "_exchange", "_head", "_heads", "_is_complete", "_tasks", "_was_told", "task")
 
     def __init__(self, exchange: Exchange, heads: Heads, loop: asyncio.AbstractEventLoop, tasks: Tasks) -> None:
         self._calls = 0
@@ -47,6 +47,8 @@ class Cycle(Waiting):
         self._body_is_over = False
         self._is_complete = False
         """The application has ended its response. The exchange's end may have come from elsewhere."""
+        self._was_told = False
+        """The application knows that the client has gone before that."""
         exchange.on_gone = self._wake
         exchange.on_room = self._wake
         body = exchange.request.body
@@ -66,6 +68,8 @@ class Cycle(Waiting):
             body = exchange.request.body
             if body is not None and body.failed:
                 exchange.fail(400)  # the client has ended, or sent what is no content
+            elif self._was_told and not exchange.ended:
+                exchange.abandon()  # nobody waits for the rest
             elif not exchange.ended:
                 log.error("%s: the application has returned without ending its response", exchange.describe())
                 exchange.fail()
@@ -78,7 +82,7 @@ class Cycle(Waiting):
         if self._tasks.is_closing and isinstance(error, asyncio.CancelledError | GeneratorExit):
             exchange.fail(503)
             return
-        if self._is_gone and is_departure(error):
+        if self._was_told and is_departure(error):
             log.debug("%s: the client has gone: %r", exchange.describe(), error)
         elif isinstance(error, ResponseError):
             log.error("%s: invalid response from the application: %s", exchange.describe(), error, exc_info=error)
@@ -107,8 +111,10 @@ class Cycle(Waiting):
                 if not body.complete:
                     exchange.session.body_was_taken()
                 return {"type": "http.request", "body": data, "more_body": not body.complete}
-        while not (exchange.conn.eof or self._is_told_of_the_end):
+        while not (exchange.ended or exchange.gone or exchange.conn.eof or (body is not None and body.failed)):
             await self._wait()
+        if not self._is_complete:
+            self._was_told = True
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
@@ -145,20 +151,10 @@ class Cycle(Waiting):
         while exchange.conn.congested and not exchange.ended:
             await self._wait()
 
-    @property
-    def _is_gone(self) -> bool:
-        """True when the client has gone before the end of its response."""
-        return not self._is_complete and self._is_told_of_the_end
-
-    @property
-    def _is_told_of_the_end(self) -> bool:
-        exchange = self._exchange
-        body = exchange.request.body
-        return exchange.ended or exchange.gone or (body is not None and body.failed)
-
     def _refuse(self, kind: str) -> NoReturn:
         if self._is_complete:
             raise RuntimeError(f"{kind} was sent after the response was complete")
+        self._was_told = True
         raise ClientDisconnectedError("the client has disconnected")
 
     def _send_body(self, data: bytes, *, more: object) -> None:

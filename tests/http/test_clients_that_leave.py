@@ -1,0 +1,221 @@
+"""Clients that leave, and what applications make of it: no error is logged, and no work goes on."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+from http_client import get, http_toml, parse, request
+from websockets.sync.client import connect as connect_websocket
+
+from corepool.testing.pool import PoolProcess
+from corepool.testing.sockets import connect, receive_all
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+APPLICATION = """
+import asyncio
+
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.endpoints import WebSocketEndpoint
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+
+
+def note(*words):
+    print(*words, "|", flush=True)
+
+
+async def endless(request):
+    async def pieces():
+        try:
+            while True:
+                yield b"x" * 1000
+        finally:
+            note("ended", request.url.path)
+
+    return StreamingResponse(pieces(), background=BackgroundTask(note, "never"))
+
+
+def endless_in_thread(request):
+    def pieces():
+        try:
+            while True:
+                yield b"x" * 1000
+        finally:
+            note("ended", request.url.path)
+
+    return StreamingResponse(pieces())
+
+
+async def polls(request):
+    note("begun", request.url.path)
+    while not await request.is_disconnected():
+        await asyncio.sleep(0)
+    note("ended", request.url.path)
+    return PlainTextResponse("nobody reads this")
+
+
+async def upload(request):
+    note("begun", request.url.path)
+    try:
+        return PlainTextResponse(str(len(await request.body())))
+    finally:
+        note("ended", request.url.path)
+
+
+class Endpoint(WebSocketEndpoint):
+    encoding = "text"
+
+    async def on_receive(self, websocket, data):
+        await websocket.send_text(data)
+
+    async def on_disconnect(self, websocket, close_code):
+        note("ended", websocket.url.path)
+
+
+async def echo(websocket):
+    await websocket.accept()
+    try:
+        while True:
+            await websocket.send_text(await websocket.receive_text())
+    finally:
+        note("ended", websocket.url.path)
+
+
+async def pushes(websocket):
+    await websocket.accept()
+    try:
+        while True:
+            await websocket.send_text("x" * 100)
+    finally:
+        note("ended", websocket.url.path)
+
+
+class Adding(BaseHTTPMiddleware):
+    async def dispatch(self, request, call_next):
+        response = await call_next(request)
+        response.headers["x-added"] = "yes"
+        return response
+
+
+framework = Starlette(routes=[
+    Route("/endless", endless), Route("/endless-in-thread", endless_in_thread), Route("/polls", polls),
+    Route("/upload", upload, methods=["POST"]),
+    WebSocketRoute("/endpoint", Endpoint), WebSocketRoute("/echo", echo), WebSocketRoute("/pushes", pushes),
+])
+wrapped = Starlette(routes=framework.routes, middleware=[Middleware(Adding), Middleware(Adding)])
+START = {"type": "http.response.start", "status": 200, "headers": []}
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan" or not scope["path"].startswith("/plain/"):
+        await (wrapped if scope.get("query_string") else framework)(scope, receive, send)
+        return
+    await receive()
+    note("begun", scope["path"])
+    message = await receive()
+    note("told", scope["path"], message["type"])
+    name = scope["path"].removeprefix("/plain/")
+    if name == "late":  # it may be read still
+        await send(START)
+        await send({"type": "http.response.body", "body": b"late"})
+    if name == "fails":
+        raise ValueError("the application's own")
+"""
+
+
+@pytest.fixture(scope="module")
+def left() -> Iterator[PoolProcess]:
+    """Serve an application whose clients leave."""
+    pytest.importorskip("starlette")
+    with PoolProcess.run(http_toml(target="application:app"), files={"application.py": APPLICATION}) as running:
+        [worker] = running.workers()
+        yield running
+        assert running.workers() == [worker]
+        assert "never" not in running.stdout.split()
+        running.stop()
+
+
+def has_said(running: PoolProcess, words: str, times: int = 1) -> None:
+    wait_until(lambda: running.stdout.count(f"{words} |") >= times)
+
+
+def errors(running: PoolProcess) -> str:
+    return "\n".join(line for line in running.stderr.splitlines() if "ERROR" in line)
+
+
+@pytest.mark.parametrize("end", ["close", "reset"])
+@pytest.mark.parametrize("middleware", ["", "?middleware"])
+@pytest.mark.parametrize("path", ["/endless", "/endless-in-thread", "/polls", "/upload"])
+def test_a_framework_is_told_and_nothing_is_logged(left: PoolProcess, path: str, middleware: str, end: str) -> None:
+    if path == "/polls" and middleware:
+        return  # BaseHTTPMiddleware loses what receive() returns without a wait, under every server
+    before, logged = left.stdout.count(f"ended {path} |"), errors(left)
+    with connect(left.urls()[0]) as sock:
+        if path == "/upload":
+            sock.sendall(request(f"{path}{middleware}", "Content-Length: 1000", method="POST", close=False) + b"x")
+        else:
+            sock.sendall(request(f"{path}{middleware}", close=False))
+        if path in {"/polls", "/upload"}:
+            has_said(left, f"begun {path}", before + 1)
+        else:
+            assert sock.recv(1)
+        if end == "reset":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if not middleware:  # with it, anyio leaves the generator to the garbage collector
+        has_said(left, f"ended {path}", before + 1)
+    assert get(left, "/nowhere").status == 404  # whatever was to be logged has been by now
+    assert errors(left) == logged
+
+
+@pytest.mark.parametrize(
+    ("path", "is_polite"),
+    # A client that is told more than it reads waits for its own queue as it closes.
+    [("/endpoint", True), ("/endpoint", False), ("/echo", True), ("/echo", False), ("/pushes", False)],
+)
+def test_a_websocket_is_told_and_nothing_is_logged(left: PoolProcess, path: str, *, is_polite: bool) -> None:
+    before, logged = left.stdout.count(f"ended {path} |"), errors(left)
+    with connect_websocket(left.urls()[0].replace("tcp://", "ws://") + path) as socket:
+        if path != "/pushes":
+            socket.send("x")
+        assert socket.recv()
+        if not is_polite:
+            socket.socket.close()
+    has_said(left, f"ended {path}", before + 1)
+    assert get(left, "/nowhere").status == 404
+    assert errors(left) == logged
+
+
+def test_a_client_that_has_ended_its_side_may_still_read(left: PoolProcess) -> None:
+    with connect(left.urls()[0]) as sock:
+        sock.sendall(request("/plain/late", close=False))
+        sock.shutdown(socket.SHUT_WR)
+        assert parse(receive_all(sock), ["GET"])[0].body == b"late"
+    has_said(left, "told /plain/late http.disconnect")
+
+
+def test_an_application_may_return_when_it_is_told(left: PoolProcess) -> None:
+    logged = errors(left)
+    with connect(left.urls()[0]) as sock:
+        sock.sendall(request("/plain/returns", close=False))
+        sock.shutdown(socket.SHUT_WR)
+        try:
+            assert receive_all(sock) == b""
+        except ConnectionResetError:
+            pass
+    assert errors(left) == logged
+
+
+def test_an_error_of_its_own_is_logged_though_the_client_has_gone(left: PoolProcess) -> None:
+    with connect(left.urls()[0]) as sock:
+        sock.sendall(request("/plain/fails", close=False))
+        has_said(left, "begun /plain/fails")
+    wait_until(lambda: "ValueError: the application's own" in left.stderr)
