@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from corepool import Worker
     from corepool_http.exchange import Exchange
     from corepool_http.options import HttpOptions
+    from corepool_http.requests import Request
 
 
 class AccessLog:
@@ -38,12 +39,19 @@ class AccessLog:
         self._file.close()
 
 
-def _quoted(value: bytes) -> str:
+def _escaped(text: str) -> str:
     # As nginx does: what would end the field, or the line, is written in hexadecimal.
-    text = value.decode("latin-1")
     if text.isprintable() and '"' not in text and "\\" not in text and text.isascii():
         return text
     return "".join(char if " " <= char <= "~" and char not in '"\\' else f"\\x{ord(char):02X}" for char in text)
+
+
+def _first_line(request: Request) -> str:
+    line = request.line
+    if not line.method:
+        return "-"  # it was refused before its method was known
+    version = f" HTTP/{request.version}" if request.version else ""
+    return _escaped(f"{line.method} {line.target.decode('latin-1')}{version}")
 
 
 def _common(exchange: Exchange) -> str:
@@ -52,15 +60,15 @@ def _common(exchange: Exchange) -> str:
 
 def _combined(exchange: Exchange) -> str:
     joined = exchange.request.section.joined
-    referer, agent = (_quoted(joined(name) or b"-") for name in (b"referer", b"user-agent"))
+    referer, agent = (_escaped((joined(name) or b"-").decode("latin-1")) for name in (b"referer", b"user-agent"))
     return f'{_line(exchange)} "{referer}" "{agent}"\n'
 
 
 def _line(exchange: Exchange) -> str:
-    request = exchange.request
     when = time.strftime("%d/%b/%Y:%H:%M:%S %z")
-    first = f"{request.line.method} {_quoted(request.line.target)} HTTP/{request.version}"
-    return f'{exchange.client.host or "-"} - - [{when}] "{first}" {exchange.status} {exchange.sent or "-"}'
+    # A trusted proxy's word may be an address with a zone, which may hold anything: this field has no quotes.
+    host = _escaped(exchange.client.host).replace(" ", "\\x20") or "-"
+    return f'{host} - - [{when}] "{_first_line(exchange.request)}" {exchange.status} {exchange.sent or "-"}'
 
 
 def _json(exchange: Exchange) -> str:

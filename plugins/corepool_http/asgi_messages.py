@@ -10,10 +10,10 @@ import operator
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from corepool_http.responses import ResponseError
+from corepool_http.values import as_bytes, bytes_pair, listed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
@@ -63,9 +63,9 @@ def type_of(message: Message) -> str:
     except KeyError:
         raise ResponseError("a message was sent without a 'type'") from None
     except (TypeError, IndexError, AttributeError):
-        raise ResponseError(f"{_shown(message)} was sent: a message is a dict with a 'type'") from None
+        raise ResponseError(f"{shown(message)} was sent: a message is a dict with a 'type'") from None
     if not isinstance(kind, str):
-        raise ResponseError(f"a message was sent whose 'type' is {_shown(kind)}: a str is expected")
+        raise ResponseError(f"a message was sent whose 'type' is {shown(kind)}: a str is expected")
     return kind
 
 
@@ -80,18 +80,6 @@ def bytes_of(message: Message, key: str) -> bytes:
     return b"" if value is None else as_bytes(value, f"{key!r} of {message['type']}")
 
 
-def as_bytes(value: object, name: str) -> bytes:
-    """Copy what has a buffer.
-
-    :param name: of the value, for the error.
-    :raises ResponseError: it has none.
-    """
-    try:
-        return bytes(memoryview(value))  # type: ignore[arg-type]  # that is what we find out. Not bytes(value): 5 is a size
-    except (TypeError, ValueError, BufferError):  # a ValueError: a memoryview that was released
-        raise ResponseError(f"{name} is {_shown(value)}: bytes are expected") from None
-
-
 def text_of(message: Message, key: str) -> str | None:
     """Return the text of an optional key.
 
@@ -101,11 +89,11 @@ def text_of(message: Message, key: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise ResponseError(f"{key!r} of {message['type']} is {_shown(value)}: a str is expected")
+        raise ResponseError(f"{key!r} of {message['type']} is {shown(value)}: a str is expected")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ResponseError(f"{key!r} of {message['type']} has lone surrogates in it: {_shown(value)}") from None
+        raise ResponseError(f"{key!r} of {message['type']} has lone surrogates in it: {shown(value)}") from None
     return str(value)
 
 
@@ -120,7 +108,7 @@ def int_of(message: Message, key: str) -> int | None:
     try:
         return operator.index(value)
     except TypeError:
-        raise ResponseError(f"{key!r} of {message['type']} is {_shown(value)}: an int is expected") from None
+        raise ResponseError(f"{key!r} of {message['type']} is {shown(value)}: an int is expected") from None
 
 
 def head_of(message: Message, heads: Heads) -> Head:
@@ -131,17 +119,8 @@ def head_of(message: Message, heads: Heads) -> Head:
     status = int_of(message, "status")
     if status is None:
         raise ResponseError(f"{message['type']} has no 'status'")
-    if not 100 <= status <= 999:
-        raise ResponseError(f"invalid status: {status}")
     headers = message.get("headers")
-    if type(headers) is not list:
-        headers = [] if headers is None else _listed(headers)
-    if headers and not isinstance(headers[0], tuple | list):
-        headers = _as_pairs(headers)  # pairs that can be read once only would be lost by the first look at them
-    try:
-        return heads.of_bytes(status, headers)
-    except (TypeError, ValueError, AttributeError):
-        return heads.of_bytes(status, _as_pairs(headers))
+    return heads.of_bytes(status, () if headers is None else headers)
 
 
 def subprotocol_of(message: Message) -> str | None:
@@ -151,7 +130,7 @@ def subprotocol_of(message: Message) -> str | None:
     """
     name = text_of(message, "subprotocol")
     if name and not _TOKEN.fullmatch(name):
-        raise ResponseError(f"'subprotocol' of websocket.accept is {_shown(name)}: a token is expected")
+        raise ResponseError(f"'subprotocol' of websocket.accept is {shown(name)}: a token is expected")
     return name
 
 
@@ -161,28 +140,7 @@ def pairs_of(message: Message) -> Pairs:
     :raises ResponseError: it has something else.
     """
     headers = message.get("headers")
-    return [] if headers is None else _as_pairs(_listed(headers))
-
-
-def _listed(headers: object) -> list[Any]:
-    if isinstance(headers, Mapping):
-        raise ResponseError("'headers' are a mapping: pairs of bytes are expected, since a name may come twice")
-    if isinstance(headers, str | bytes) or not isinstance(headers, Iterable):
-        raise ResponseError(f"'headers' are {_shown(headers)}: pairs of bytes are expected")
-    return list(headers)
-
-
-def _as_pairs(headers: list[Any]) -> Pairs:
-    pairs = []
-    for pair in headers:
-        if isinstance(pair, str | bytes) or not isinstance(pair, Iterable):
-            raise ResponseError(f"a header is {_shown(pair)}: a pair of bytes is expected")
-        items = list(pair)
-        if len(items) != 2:
-            raise ResponseError(f"a header is {_shown(pair)}: a pair of bytes is expected")
-        name, value = (as_bytes(item, f"in the header {_shown(pair)}, {_shown(item)}") for item in items)
-        pairs.append((name, value))
-    return pairs
+    return [] if headers is None else [bytes_pair(pair) for pair in listed(headers)]
 
 
 def file_of(message: Message) -> tuple[int, bool]:
@@ -196,29 +154,18 @@ def file_of(message: Message) -> tuple[int, bool]:
         try:
             name = os.fspath(path)  # type: ignore[arg-type]  # not open(path): 5 is somebody's descriptor
         except TypeError:
-            raise ResponseError(f"'path' of http.response.pathsend is {_shown(path)}: a path is expected") from None
+            raise ResponseError(f"'path' of http.response.pathsend is {shown(path)}: a path is expected") from None
         fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO without a writer must not stop the loop
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
-            raise ResponseError(f"'path' of http.response.pathsend is {_shown(path)}, which is no plain file")
+            raise ResponseError(f"'path' of http.response.pathsend is {shown(path)}, which is no plain file")
         return fd, True
     file = message.get("file")
     try:
         fd = file if isinstance(file, int) else file.fileno()  # type: ignore[union-attr]
         is_plain = stat.S_ISREG(os.fstat(fd).st_mode)
     except (AttributeError, TypeError, ValueError, OverflowError):  # io.UnsupportedOperation is a ValueError, too
-        raise ResponseError(f"'file' of http.response.zerocopysend is {_shown(file)}: it has no descriptor") from None
+        raise ResponseError(f"'file' of http.response.zerocopysend is {shown(file)}: it has no descriptor") from None
     if not is_plain:
-        raise ResponseError(f"'file' of http.response.zerocopysend is {_shown(file)}, which is no plain file")
+        raise ResponseError(f"'file' of http.response.zerocopysend is {shown(file)}, which is no plain file")
     return fd, False
-
-
-def _shown(value: object) -> str:
-    """Return a value as it may stand in the log: of some kind, and not endless."""
-    try:
-        text = repr(value)
-    except Exception:  # noqa: BLE001  # somebody else's code, called for the sake of a message
-        text = "?"
-    if len(text) > 80:
-        text = f"{text[:80]}..."
-    return f"{type(value).__name__} {text}" if value is not None else "None"

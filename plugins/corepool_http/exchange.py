@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from corepool_http.framing import CHUNKED, CLOSE, LENGTH, NONE, frame
 from corepool_http.responses import ResponseError, reason_of
+from corepool_http.values import as_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from _typeshed import FileDescriptorLike
 
+    from corepool_http.framing import Framing
     from corepool_http.proxies import Client
     from corepool_http.requests import Request
     from corepool_http.responses import Head
@@ -26,14 +29,17 @@ class Exchange:
     """Serves one request; an application sees the connection only through it. Used in the loop's thread only."""
 
     __slots__ = (
-        "_chunked",
+        "_framing",
+        "_head",
+        "_is_cut",
         "_left",
         "began_s",
-        "bodyless",
         "client",
         "closes",
         "conn",
         "ended",
+        "is_head",
+        "logged",
         "on_gone",
         "on_room",
         "request",
@@ -55,13 +61,19 @@ class Exchange:
         self.started = False
         self.ended = False
         self.closes: bool = not request.keep_alive
-        self.bodyless = request.line.method == "HEAD"
+        self.logged = False
+        """Its line is in the access log."""
+        self.is_head = request.line.method == "HEAD"
         self.on_gone: Callable[[], None] | None = None
         """Called when nothing more can be sent: the response has ended, or the client has gone before."""
         self.on_room: Callable[[], None] | None = None
         """Called when the client has read enough for more."""
-        self._chunked = False
-        self._left = -1
+        self._framing = NONE
+        self._head: Head | None = None
+        self._left = 0
+        """Bytes of content that were announced, and not sent yet."""
+        self._is_cut = False
+        """Content was left out, and the log says so."""
 
     @property
     def gone(self) -> bool:
@@ -81,82 +93,76 @@ class Exchange:
                 self.conn.send(_CONTINUE)
 
     def send_whole(self, head: Head, content: bytes) -> None:
-        """Send a response whose content is at hand."""
-        request = self.request
-        if head.length is not None and head.length != len(content) and not self._may_differ(head, content):
+        """Send a response whose content is at hand.
+
+        :raises ResponseError: it can't be sent.
+        """
+        if self.ended:
+            return
+        if type(content) is not bytes:
+            content = as_bytes(content, "the content")
+        if head.length is not None and head.length != len(content) and not (head.bodyless or self.is_head):
+            self.closes = True
             self.start(head)
             self.write(content)
             self.finish()
             return
-        if head.status < 200 or head.status in {204, 304}:
-            self.bodyless = True
-        # A 204 has no Content-Length (RFC 9110, 8.6), a 304 or an answer to HEAD that of the content left out.
-        length = (
-            b"Content-Length: %d\r\n" % len(content)
-            if head.length is None and head.status not in {204, 304} and not (self.bodyless and not content)
-            else b""
-        )
-        closes = self.closes = self.closes or head.closes or self._must_close()
-        if closes:
-            connection = b"Connection: close\r\n"
-        else:
-            connection = b"Connection: keep-alive\r\n" if request.version == "1.0" else b""
-        if self.bodyless:
+        line, framing = frame(head, len(content), is_head=self.is_head, version=self.request.version)
+        connection = self._begin(head, framing)
+        if framing is NONE and content:
+            self._leave_out(head)
             content = b""
-        response = b"%b%b%b\r\n%b" % (head.lines, length, connection, content)
-        self.status = head.status
-        self.started = True
         self.sent = len(content)
-        self.conn.send(response)
+        self.conn.send(b"%b%b%b\r\n%b" % (head.lines, line, connection, content))
         self.end()
 
     def start(self, head: Head) -> None:
-        """Send the head of a response whose content follows in pieces."""
-        self.status = head.status
-        self.started = True
-        self.bodyless = self.bodyless or head.status < 200 or head.status in {204, 304}
-        framing = b""
-        self._left = -1 if head.length is None else head.length
-        if head.length is None and not self.bodyless:
-            if self.request.version == "1.1":
-                self._chunked = True
-                framing = b"Transfer-Encoding: chunked\r\n"
-            else:
-                self.closes = True
-        closes = self.closes = self.closes or head.closes or self._must_close()
-        connection = b"Connection: close\r\n" if closes else b""
-        if not closes and self.request.version == "1.0":
-            connection = b"Connection: keep-alive\r\n"
-        self.conn.send(b"%b%b%b\r\n" % (head.lines, framing, connection))
+        """Send the head of a response whose content follows in pieces.
+
+        :raises ResponseError: it can't be sent.
+        """
+        if self.ended:
+            return
+        line, framing = frame(head, None, is_head=self.is_head, version=self.request.version)
+        if framing is LENGTH and head.length is not None:
+            self._left = head.length
+        if framing is CLOSE:
+            self.closes = True
+        connection = self._begin(head, framing)
+        self._head = head
+        self.conn.send(b"%b%b%b\r\n" % (head.lines, line, connection))
 
     def write(self, data: bytes) -> None:
-        """Send a piece of the content, but no more than was announced."""
-        if self.bodyless or not data or self.ended:
+        """Send a piece of the content, but no more than was announced.
+
+        :raises ResponseError: it is no content.
+        """
+        if type(data) is not bytes:
+            data = as_bytes(data, "the content")
+        if not data or self.ended:
             return
-        if self._chunked:
+        framing = self._framing
+        if framing is CHUNKED:
             self.sent += len(data)
             self.conn.send(b"%x\r\n%b\r\n" % (len(data), data))
             return
-        if 0 <= self._left < len(data):
-            log.error("%s: the content is longer than its Content-Length; cut", self.describe())
-            data = data[: self._left]
-            self.closes = True
-        if self._left >= 0:
-            self._left -= len(data)
+        if framing is not CLOSE:
+            data = data[: self._room_for(len(data))]
         self.sent += len(data)
         self.conn.send(data)
 
     def send_file(self, file: FileDescriptorLike, offset: int, count: int) -> None:
-        """Send a part of a file as content, which must have been announced by its length."""
-        if self.bodyless or self.ended:
+        """Send a part of a file as content, but no more than was announced."""
+        if count <= 0 or self.ended:
             return
-        if self._chunked:
+        framing = self._framing
+        if framing is CHUNKED:
             self.conn.send(b"%x\r\n" % count)
             self.conn.sendfile(file, offset, count)
             self.conn.send(b"\r\n")
         else:
-            count = min(count, self._left) if self._left >= 0 else count
-            self._left -= count if self._left >= 0 else 0
+            if framing is not CLOSE:
+                count = self._room_for(count)
             self.conn.sendfile(file, offset, count)
         self.sent += count
 
@@ -164,9 +170,9 @@ class Exchange:
         """End the content."""
         if self.ended:
             return
-        if self._chunked:
+        if self._framing is CHUNKED:
             self.conn.send(b"0\r\n\r\n")
-        elif self._left > 0 and not self.bodyless:
+        elif self._left:
             log.error("%s: the content is %d bytes shorter than its Content-Length", self.describe(), self._left)
             self.abandon()
             return
@@ -179,36 +185,78 @@ class Exchange:
         self._release()
 
     def abandon(self) -> None:
-        """Break a response off: the client must see that it is not whole."""
+        """Break a response off: what was handed over is delivered, and the client sees that it is not whole."""
         self.closes = True
         self.ended = True
-        self.session.ended(self, broken=True)
+        self.session.ended(self, broken=self._framing is CLOSE)
         self._release()
 
-    def fail(self, status: int = 500, headers: Sequence[tuple[str, str]] = ()) -> None:
-        """Answer with an error, if nothing was answered yet; or break off."""
+    def fail(self, status: int = 500, headers: Sequence[tuple[str, str]] = (), reason: str = "") -> None:
+        """Answer with an error, if nothing was answered yet; or break off.
+
+        :param reason: for the client, besides the usual words.
+        """
         if self.ended:
             return
         if self.started:
             self.abandon()
             return
         text = f"{status} {reason_of(status)}"
+        content = f"{text}: {reason}\n" if reason else f"{text}\n"
         heads = self.session.service.heads
-        self.send_whole(heads.of_text(text, [("Content-Type", "text/plain"), *headers]), f"{text}\n".encode())
+        self.send_whole(
+            heads.of_text(text, [("Content-Type", "text/plain"), *headers]), content.encode("latin-1", "replace")
+        )
 
     def fail_badly(self, error: ResponseError) -> None:
         """Answer for an application whose response can't be sent."""
         log.error("%s: invalid response from the application: %s", self.describe(), error)
         self.fail()
 
+    def call(self, callback: Callable[[], None]) -> None:
+        """Call whoever waits for this exchange. Whatever that raises costs this response alone."""
+        try:
+            callback()
+        except BaseException:
+            log.exception("%s failed", self.describe())
+            self.fail()
+
+    def _begin(self, head: Head, framing: Framing) -> bytes:
+        """Note what is sent, and return the line of the header Connection."""
+        self.status = head.status
+        self.started = True
+        self._framing = framing
+        body = self.request.body
+        closes = self.closes = (
+            self.closes or head.closes or (body is not None and not body.complete) or self.session.leaving
+        )
+        if head.upgrades:
+            return b"Connection: close, Upgrade\r\n" if closes else b"Connection: Upgrade\r\n"
+        if closes:
+            return b"Connection: close\r\n"
+        return b"Connection: keep-alive\r\n" if self.request.version == "1.0" else b""
+
+    def _room_for(self, size: int) -> int:
+        """Report how many bytes of a piece of content may be sent, and see to it that the rest is known of."""
+        if self._framing is NONE:
+            if self._head is not None:
+                self._leave_out(self._head)
+            return 0
+        left = self._left
+        if size > left:
+            if not self._is_cut:
+                log.error("%s: the content is longer than its Content-Length; cut", self.describe())
+            self._is_cut = self.closes = True
+            size = left
+        self._left = left - size
+        return size
+
+    def _leave_out(self, head: Head) -> None:
+        if head.bodyless and not self._is_cut:
+            self._is_cut = True
+            log.warning("%s: a response %d has no content; the application's is left out", self.describe(), head.status)
+
     def _release(self) -> None:
         on_gone, self.on_gone = self.on_gone, None
         if on_gone is not None:
-            on_gone()  # a task of the application may still wait for that
-
-    def _must_close(self) -> bool:
-        body = self.request.body
-        return (body is not None and not body.complete) or self.session.leaving
-
-    def _may_differ(self, head: Head, content: bytes) -> bool:
-        return not content and (self.bodyless or head.status == 304)
+            self.call(on_gone)  # a task of the application may still wait for that

@@ -134,6 +134,8 @@ class RequestParser:
         self._http: httptools.HttpRequestParser | None = None
         """Made when it is needed: a connection whose requests are all known needs none."""
         self._is_over = False
+        self._is_partial = False
+        """The head that was refused is not complete."""
         self._target = b""
         self._host = b""
         """The last one that was judged."""
@@ -168,6 +170,29 @@ class RequestParser:
         if request is not None and not request.keep_alive:
             self.end()
         return request
+
+    def seen(self) -> Request:
+        """Return what is known of the request that is refused: its line, and its header section if that is complete."""
+        http, method, version = self._http, "", ""
+        is_partial = self.in_head or self._is_partial
+        if http is not None and self._target:
+            method = http.get_method().decode()
+            if self._headers or not is_partial:
+                version = http.get_http_version()
+        target = self._target[: self._options.max_request_line]
+        try:
+            # Of a part, the last X-Forwarded-For may be the client's own.
+            section = Section([] if is_partial else self._headers, keep_alive=False)
+        except RefusedError:
+            section = Section([], keep_alive=False)
+        return Request(RequestLine(method, target), version, section)
+
+    def drop(self) -> None:
+        """Forget what has arrived and what still arrives: nothing of it is answered any more."""
+        self.end()
+        self.ready.clear()
+        self.body = self.refusal = None
+        self.in_head = False
 
     def end(self) -> None:
         """Let nothing more be a request: the client has said so, or is gone."""
@@ -274,6 +299,7 @@ class RequestParser:
             self._judge_upgrade(request)
         self._last = request
         self._headers = []  # trailers go there, and are ignored
+        self._target = b""
         self.ready.append(request)
 
     def on_body(self, data: bytes) -> None:
@@ -372,6 +398,7 @@ class RequestParser:
     def _refuse(self, refusal: RefusedError) -> None:
         if self.refusal is None:
             self.refusal = refusal
+            self._is_partial = self.in_head
             self.in_head = False
             self.fail_body()
 

@@ -7,25 +7,40 @@ import re
 import time
 from email.utils import formatdate
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from corepool_http.framing import ResponseError, announced, has_content
+from corepool_http.values import as_integer, as_text, bytes_pair, listed, shown, text_pair
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     Key = tuple[object, ...]
+    Pairs = Sequence[tuple[str, str]] | Sequence[tuple[bytes, bytes]]
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_BREAKS = re.compile(r"[\r\n\0]")
-_STATUS = re.compile(r"[1-9][0-9][0-9] ?[^\x00-\x08\x0a-\x1f\x7f]*")
-_MOST_NAMES = 1000
-_MOST_HEADS = 1000
-_LONGEST_KEPT_HEAD = 4096
+__all__ = ["Head", "Heads", "ResponseError", "reason_of"]
+
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_STATUS = re.compile(r"([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?")
+_LENGTH = re.compile(rb"[ \t]*([0-9]{1,18})[ \t]*")
+_VISIBLE = bytes(byte for byte in range(256) if byte == 0x09 or (byte >= 0x20 and byte != 0x7F))
+"""Bytes of which header values are made (RFC 9110, 5.5)."""
+
+_STATUSES = range(100, 600)
+"""Others are invalid (RFC 9110, 15); a client takes them for a 500."""
+
+_MAX_NAMES = 1000
+_MAX_KEPT_NAME = 64
+_MAX_HEADS = 1000
+_MAX_KEPT_HEAD = 4096
+_MAX_LENGTH_DIGITS = 18
+
+_PLAIN = frozenset({str, bytes})
+_UNSUITABLE = (TypeError, ValueError, AttributeError)
+"""Raised by code for pairs of strings when it is given something else. UnicodeError is a ValueError."""
 
 _REASONS = {status.value: status.phrase for status in http.HTTPStatus}
-
-
-class ResponseError(Exception):
-    """The application's response can't be sent; `str()` says what is wrong with it."""
 
 
 class Kind(IntEnum):
@@ -34,19 +49,32 @@ class Kind(IntEnum):
     PLAIN = 0
     LENGTH = 1
     CONNECTION = 2
-    FRAMING = 3  # Transfer-Encoding and such: it is we who choose how a response is framed
-    DATE = 4
-    SERVER = 5
+    CODING = 3  # Transfer-Encoding: how a response is delimited is our choice
+    HOP = 4  # for a single connection, hence not the application's (PEP 3333, "Other HTTP Features")
+    UPGRADE = 5
+    CHALLENGE = 6  # a proxy's
+    DATE = 7
+    SERVER = 8
 
 
 _KINDS = {
-    "content-length": Kind.LENGTH,
-    "connection": Kind.CONNECTION,
-    "transfer-encoding": Kind.FRAMING,
-    "keep-alive": Kind.FRAMING,
-    "date": Kind.DATE,
-    "server": Kind.SERVER,
+    b"content-length": Kind.LENGTH,
+    b"connection": Kind.CONNECTION,
+    b"transfer-encoding": Kind.CODING,
+    b"keep-alive": Kind.HOP,
+    b"proxy-connection": Kind.HOP,
+    b"proxy-authorization": Kind.HOP,
+    b"te": Kind.HOP,
+    b"trailer": Kind.HOP,
+    b"trailers": Kind.HOP,
+    b"upgrade": Kind.UPGRADE,
+    b"proxy-authenticate": Kind.CHALLENGE,
+    b"date": Kind.DATE,
+    b"server": Kind.SERVER,
 }
+
+_NEEDED = {Kind.UPGRADE: 426, Kind.CHALLENGE: 407}
+"""Headers for a single connection that a response of one status must have (RFC 9110, 15.5.22 and 15.5.8)."""
 
 
 class Head(NamedTuple):
@@ -55,10 +83,17 @@ class Head(NamedTuple):
     status: int
     lines: bytes
     length: int | None
+    """The Content-Length in `lines`."""
     closes: bool
+    bodyless: bool
+    """No response of this status has content, whatever the request."""
+    upgrades: bool
+    """It names other protocols in Upgrade, which Connection then has to name."""
 
     def with_length(self, length: int) -> Head:
-        """Announce so many bytes of content."""
+        """Announce so many bytes of content, unless the status is of a response without content."""
+        if self.bodyless:
+            return self
         return self._replace(length=length, lines=b"%bContent-Length: %d\r\n" % (self.lines, length))
 
 
@@ -71,36 +106,35 @@ class Heads:
         self._date = b""
         self._heads: dict[Key, Head] = {}
         self._kinds: dict[str | bytes, Kind] = {}
-        self._byte_lines: dict[int, bytes] = {}
-        self._status_lines: dict[str, tuple[int, bytes]] = {}
+        self._status_lines: dict[str | int, tuple[int, bytes]] = {}
 
-    def of_text(self, status: str, headers: Sequence[tuple[str, str]]) -> Head:
+    def of_text(self, status: str, headers: Iterable[tuple[str, str]]) -> Head:
         """Make a head of WSGI's status and headers.
 
         :raises ResponseError: they would not be what they seem on the wire.
         """
+        if type(status) is not str:
+            status = as_text(status, "the status")
+        pairs: Any = headers if type(headers) is list else listed(headers)
         try:
-            key = (status, *headers)
-            head = self._made(key)
-        except TypeError:  # a list for a pair
-            return self._make_of_text(status, [(name, value) for name, value in headers])
-        if head is None:
-            head = self._keep(key, self._make_of_text(status, headers))
-        return head
+            key = (status, *pairs)
+            return self._made(key) or self._make_and_keep(key, status, pairs)
+        except _UNSUITABLE:  # no pairs of text; or lists for pairs, which are no key
+            return self._make(status, [text_pair(pair) for pair in pairs])[0]
 
-    def of_bytes(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> Head:
+    def of_bytes(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> Head:
         """Make a head of ASGI's status and headers.
 
         :raises ResponseError: they would not be what they seem on the wire.
         """
+        if type(status) is not int:
+            status = as_integer(status, "the status")
+        pairs: Any = headers if type(headers) is list else listed(headers)
         try:
-            key = (status, *headers)
-            head = self._made(key)
-        except TypeError:
-            return self._make_of_bytes(status, [(bytes(name), bytes(value)) for name, value in headers])
-        if head is None:
-            head = self._keep(key, self._make_of_bytes(status, headers))
-        return head
+            key = (status, *pairs)
+            return self._made(key) or self._make_and_keep(key, status, pairs)
+        except _UNSUITABLE:
+            return self._make(status, [bytes_pair(pair) for pair in pairs])[0]
 
     def _made(self, key: Key) -> Head | None:
         """Find a head that was made in this second: most responses of an application look the same."""
@@ -111,100 +145,150 @@ class Heads:
             self._heads.clear()
         return self._heads.get(key)
 
-    def _keep(self, key: Key, head: Head) -> Head:
-        if len(self._heads) < _MOST_HEADS and len(head.lines) < _LONGEST_KEPT_HEAD:
+    def _make_and_keep(self, key: Key, status: str | int, headers: Pairs) -> Head:
+        head, size = self._make(status, headers)
+        # By the size of what was given: the key also holds the headers that were left out. And only plain strings:
+        # derived classes may claim that different ones are equal.
+        if (
+            len(self._heads) < _MAX_HEADS
+            and size < _MAX_KEPT_HEAD
+            and _PLAIN.issuperset(map(type, chain.from_iterable(headers)))
+        ):
             self._heads[key] = head
         return head
 
-    def _make_of_text(self, status: str, headers: Sequence[tuple[str, str]]) -> Head:
-        found = self._status_lines.get(status)
-        code, line = found if found is not None else self._status_line(status)
-        is_plain, length = self._look_at(headers)
-        text = "".join([f"{name}: {value}\r\n" for name, value in headers])
-        count = len(headers)
-        if text.count("\n") != count or text.count("\r") != count or "\0" in text:
-            raise ResponseError(f"line break in a header: {_broken(headers)}")
-        if not is_plain:
-            return self._with_special(code, line, headers)
-        return Head(code, b"%b%b%b%b" % (line, self._date, self._server, text.encode("latin-1")), length, False)
+    def _make(self, status: str | int, headers: Pairs) -> tuple[Head, int]:
+        """Make a head, and report the size of the headers that were given.
 
-    def _make_of_bytes(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> Head:
-        is_plain, length = self._look_at(headers)
-        data = b"".join([b"%b: %b\r\n" % (name, value) for name, value in headers])
-        count = len(headers)
-        if not is_plain or data.count(b"\n") != count or data.count(b"\r") != count or b"\0" in data:
-            text = [(str(name, "latin-1"), str(value, "latin-1")) for name, value in headers]
-            return self._make_of_text(f"{status} {reason_of(status)}", text)
-        line = self._byte_lines.get(status)
-        if line is None:
-            _, line = self._status_line(f"{status} {reason_of(status)}")
-            self._byte_lines[status] = line
-        return Head(status, b"%b%b%b%b" % (line, self._date, self._server, data), length, False)
-
-    def _look_at(self, headers: Sequence[tuple[str, str]] | Sequence[tuple[bytes, bytes]]) -> tuple[bool, int | None]:
-        """Tell whether the headers can be sent as they are, and the length that they announce."""
+        :raises ResponseError: it can't be sent.
+        :raises TypeError: this, or another of the _UNSUITABLE: the headers are no tuples of two strings each.
+        """
+        code, line = self._status_lines.get(status) or self._status_line(status)
         find = self._kinds.get
-        is_plain = True
+        is_plain = has_content(code)
         length: int | None = None
-        for name, value in headers:
+        for pair in headers:
+            if type(pair) is not tuple:
+                raise TypeError
+            name, value = pair
             kind = find(name)
             if kind is None:
                 kind = self._kind(name)
             if kind:
-                # Of the special headers, a length is in nearly every response, and needs no change.
-                if kind is Kind.LENGTH and length is None and value.isdigit() and value.isascii():
+                # A length is in nearly every response, and needs no change in most of them.
+                if (
+                    kind is Kind.LENGTH
+                    and length is None
+                    and value.isdigit()
+                    and value.isascii()
+                    and len(value) <= _MAX_LENGTH_DIGITS
+                ):
                     length = int(value)
                 else:
                     is_plain = False
-        return is_plain, length
+        data = _joined(headers, is_text=isinstance(status, str))
+        # What is left without the allowed bytes has to be our own line breaks.
+        if data.translate(None, _VISIBLE) != b"\r\n" * len(headers):
+            raise _broken(headers)
+        if not is_plain:
+            return self._with_special(code, line, data), len(data)
+        return Head(code, b"%b%b%b%b" % (line, self._date, self._server, data), length, False, False, False), len(data)
 
-    def _with_special(self, code: int, line: bytes, headers: Sequence[tuple[str, str]]) -> Head:
+    def _with_special(self, code: int, line: bytes, data: bytes) -> Head:
+        """Make a head of which some headers are left out, or added."""
         length: int | None = None
-        closes = has_date = has_server = False
-        kept = []
-        for name, value in headers:
-            kind = self._kinds.get(name) or self._kind(name)
+        closes = upgrades = False
+        seen: set[Kind] = set()
+        kept = [line]
+        for header in data.split(b"\r\n")[:-1]:
+            name, _, value = header.partition(b": ")
+            kind = self._kind(name)
             if kind is Kind.LENGTH:
-                if not (value.isascii() and value.isdigit()) or length not in {None, int(value)}:
-                    raise ResponseError(f"invalid Content-Length: {value!r}")
-                if length is not None:
-                    continue
-                length = int(value)
-            elif kind is Kind.CONNECTION:
-                closes = closes or "close" in value.lower()
+                found = _LENGTH.fullmatch(value)
+                if found is None:
+                    raise ResponseError(f"invalid Content-Length: {shown(value.decode('latin-1'))}")
+                if length not in {None, int(found[1])}:
+                    raise ResponseError(f"two different values of Content-Length: {length} and {int(found[1])}")
+                length = int(found[1])
                 continue
-            elif kind is Kind.FRAMING:
+            if kind is Kind.CONNECTION:
+                closes = closes or b"close" in _options(value)
                 continue
-            has_date = has_date or kind is Kind.DATE
-            has_server = has_server or kind is Kind.SERVER
-            kept.append(f"{name}: {value}\r\n")
-        date = b"" if has_date else self._date
-        server = b"" if has_server else self._server
-        return Head(code, b"%b%b%b%b" % (line, date, server, "".join(kept).encode("latin-1")), length, closes)
+            if kind is Kind.CODING and not _options(value) <= {b"chunked", b"identity", b""}:
+                # Without the header, the client would take the coded bytes for the content.
+                raise ResponseError(f"unsupported transfer coding: {shown(value.decode('latin-1'))}")
+            if kind in {Kind.CODING, Kind.HOP} or (kind in _NEEDED and _NEEDED[kind] != code):
+                continue
+            if kind in {Kind.DATE, Kind.SERVER}:
+                if kind in seen:
+                    continue  # a response has one (RFC 9110, 5.3)
+                seen.add(kind)
+            upgrades = upgrades or kind is Kind.UPGRADE
+            kept.append(b"%b\r\n" % header)
+        if Kind.DATE not in seen:
+            kept.append(self._date)
+        if Kind.SERVER not in seen:
+            kept.append(self._server)
+        length = announced(code, length)
+        if length is not None:
+            kept.append(b"Content-Length: %d\r\n" % length)
+        return Head(code, b"".join(kept), length, closes, not has_content(code), upgrades)
 
     def _kind(self, name: str | bytes) -> Kind:
-        text = name if isinstance(name, str) else name.decode("latin-1")
-        if not _TOKEN.fullmatch(text):
-            raise ResponseError(f"invalid header name: {text!r}")
-        kind = _KINDS.get(text.lower(), Kind.PLAIN)
-        if len(self._kinds) < _MOST_NAMES:
+        kind = self._kinds.get(name)
+        if kind is not None:
+            return kind
+        data = name.encode("latin-1") if isinstance(name, str) else name
+        if not _TOKEN.fullmatch(data):
+            raise ResponseError(f"invalid header name: {shown(name)}")
+        kind = _KINDS.get(data.lower(), Kind.PLAIN)
+        if len(data) <= _MAX_KEPT_NAME and type(name) in _PLAIN:
+            if len(self._kinds) >= _MAX_NAMES:
+                self._kinds.clear()
             self._kinds[name] = kind
         return kind
 
-    def _status_line(self, status: str) -> tuple[int, bytes]:
-        if not _STATUS.fullmatch(status):
-            raise ResponseError(f"invalid status: {status!r}")
-        code = int(status[:3])
-        line = f"HTTP/1.1 {status}\r\n".encode("latin-1")
-        if len(self._status_lines) < _MOST_NAMES:
-            self._status_lines[status] = code, line
-        return code, line
-
-
-def _broken(headers: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(repr(pair) for pair in headers if _BREAKS.search(f"{pair[0]}{pair[1]}"))
+    def _status_line(self, status: str | int) -> tuple[int, bytes]:
+        if isinstance(status, int) and status in _STATUSES:
+            text = f"{status} {reason_of(status)}"
+        else:
+            text = status if isinstance(status, str) else ""
+        found = _STATUS.fullmatch(text)
+        if found is None or int(found[1]) not in _STATUSES:
+            raise ResponseError(f"invalid status: {shown(status)}")
+        code = int(found[1])
+        # The space behind the code is due even without a reason (RFC 9112, 4).
+        reason = reason_of(code) if found[2] is None else found[2]
+        made = code, f"HTTP/1.1 {code} {reason}\r\n".encode("latin-1")
+        if len(text) <= _MAX_KEPT_NAME:
+            if len(self._status_lines) >= _MAX_NAMES:
+                self._status_lines.clear()
+            self._status_lines[status] = made
+        return made
 
 
 def reason_of(status: int) -> str:
-    """Give the usual reason phrase."""
+    """Return the usual reason phrase."""
     return _REASONS.get(status, "")
+
+
+def _joined(headers: Any, *, is_text: bool) -> bytes:
+    if is_text:
+        return "\r\n".join([*map(": ".join, headers), ""]).encode("latin-1")
+    return b"\r\n".join([*map(b": ".join, headers), b""])
+
+
+def _options(value: bytes) -> set[bytes]:
+    return {option.strip(b" \t").lower() for option in value.split(b",")}
+
+
+def _broken(headers: Pairs) -> ResponseError:
+    """Return the error that names the first header with bytes that no header may have."""
+    for pair in headers:
+        for part in pair:
+            data = part.encode("latin-1") if isinstance(part, str) else part
+            found = data.translate(None, _VISIBLE)
+            if found:
+                what = "line break" if b"\r" in found or b"\n" in found else "control character"
+                return ResponseError(f"{what} in a header: {shown(pair)}")
+    raise AssertionError("every byte is allowed")

@@ -54,13 +54,14 @@ class Service:
         self.worker.requests += 1
         try:
             self._application.serve(exchange)
-        except Exception:
+        except BaseException:  # SystemExit and its like would end the worker, and everybody's connections
             log.exception("%s failed", exchange.describe())
             exchange.fail()
 
     def log_access(self, exchange: Exchange) -> None:
-        """Write a line about a response, if wanted."""
-        if self.access_log is not None:
+        """Write a line about a response, if wanted: one, however often and from wherever its end is reported."""
+        if self.access_log is not None and not exchange.logged:
+            exchange.logged = True
             self.access_log.write(exchange)
 
     def close(self) -> None:

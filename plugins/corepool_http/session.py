@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from corepool_http.exchange import Exchange
 from corepool_http.requests import RequestParser
-from corepool_http.responses import reason_of
+from corepool_http.resetting import Reset
 
 if TYPE_CHECKING:
     from corepool import Connection
@@ -27,6 +27,15 @@ _MOST_BUFFERED = 65_536
 _REQUESTS_PER_TURN = 16
 """Pipelined requests that are served before the others have their turn."""
 
+_LINGER_S = 2.0
+"""How long a client may be silent that was still sending when its response ended (nginx's lingering_timeout: 5 s)."""
+
+_MAX_LINGER_S = 30.0
+"""How long it may go on sending to nobody in all (nginx's lingering_time)."""
+
+_CLIENT_GONE = 499
+"""The status, in the access log, of a request whose client left before its response began; nginx's."""
+
 _PROGRESS = 65_536
 """Bytes of a body that have to arrive in each `body_timeout`."""
 
@@ -40,6 +49,7 @@ class Session:
         "_due",
         "_is_head_due",
         "_is_serving",
+        "_lingers_until",
         "client",
         "conn",
         "current",
@@ -63,6 +73,7 @@ class Session:
         self.leaving = not service.options.keep_alive
         self._is_serving = False
         self._is_head_due = False
+        self._lingers_until = 0.0
         self.now = 0.0
         self.client: Client | None = None
         self.prepared: dict[str, Any] | None = None
@@ -109,7 +120,7 @@ class Session:
         else:
             body = current.request.body
             if body is not None and body.on_change is not None:
-                body.on_change()
+                current.call(body.on_change)
         if parser.body is not None or parser.in_head or parser.ready or parser.refusal is not None:
             self._wait_for_more()
 
@@ -126,16 +137,17 @@ class Session:
 
     def _serve(self, request: Request) -> None:
         self.now = time.monotonic()
-        client = self.client
-        if client is None:
-            client = self.client = self.service.proxies.client_of(self.conn)
-        if client.is_trusted:
-            client = client.forwarding(request)
-        self.current = exchange = Exchange(self, request, client)
+        self.current = exchange = Exchange(self, request, self._client_of(request))
         self.conn.busy = True
         self._body_mark = -1
         self._is_head_due = False
         self.service.serve(exchange)
+
+    def _client_of(self, request: Request) -> Client:
+        client = self.client
+        if client is None:
+            client = self.client = self.service.proxies.client_of(self.conn)
+        return client.forwarding(request) if client.is_trusted else client
 
     def _wait_for_more(self) -> None:
         """See to it that what is incomplete is completed in time, and that no more is taken than can be served."""
@@ -174,11 +186,11 @@ class Session:
         body = current.request.body
         if body is not None and body.failed:
             if body.on_change is not None:
-                body.on_change()
+                current.call(body.on_change)
             else:
                 self.conn.abort()
         elif current.on_gone is not None:
-            current.on_gone()
+            current.call(current.on_gone)
 
     def _refuse(self) -> None:
         refusal = self.parser.refusal
@@ -187,25 +199,34 @@ class Session:
 
     def refuse(self, status: int, reason: str) -> None:
         """Answer what can't be read as a request, and close."""
-        text = f"{status} {reason_of(status)}"
-        head = self.service.heads.of_text(text, [("Content-Type", "text/plain"), ("Connection", "close")])
-        content = f"{text}: {reason}\n".encode("latin-1", "replace")
-        self.conn.send(b"%bContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (head.lines, len(content), content))
-        self.conn.close()
+        request = self.parser.seen()
+        self.now = time.monotonic()
+        if self._is_head_due:
+            self.now = min(self.now, self._due - self.service.options.header_timeout)
+        exchange = Exchange(self, request, self._client_of(request))
+        exchange.closes = True
+        exchange.fail(status, reason=reason)
 
     # --- what ends
 
     def ended(self, exchange: Exchange, *, broken: bool = False) -> None:
-        """Go on after a response."""
+        """Go on after a response.
+
+        :param broken: it is not whole, and nothing that was sent says so.
+        """
         self.current = None
         conn = self.conn
         conn.busy = False
         self.service.log_access(exchange)
         if broken:
-            conn.abort()
+            conn.busy = True
+            conn.pause()
+            self.parser.drop()
+            self.leaving = True
+            Reset(conn, self.service.worker.loop)
             return
         if exchange.closes or (conn.eof and not self.parser.ready):
-            conn.close()
+            self._end()
             return
         parser = self.parser
         if parser.ready:
@@ -218,6 +239,21 @@ class Session:
         else:
             self._is_head_due = parser.in_head
             self._be_due(self.service.options.header_timeout if parser.in_head else self.service.options.keep_alive)
+
+    def _end(self) -> None:
+        """Close. While the client may be sending, only our side: what arrives at a closed one is answered by a reset,
+        which would destroy what the client has not read of the response.
+        """
+        conn, parser = self.conn, self.parser
+        if conn.closed or conn.eof or (parser.body is None and parser.refusal is None):
+            conn.close()
+            return
+        parser.drop()
+        self.leaving = True
+        conn.send_eof()
+        conn.resume()
+        self._lingers_until = time.monotonic() + _MAX_LINGER_S
+        self._be_due(_LINGER_S)
 
     def _go_on(self) -> None:
         """Serve what was pipelined. Not from within the end of the response before: that could go on for ever."""
@@ -236,16 +272,19 @@ class Session:
             return
         self.current = None
         current.ended = True
+        if not current.status:
+            current.status = _CLIENT_GONE
+        self.service.log_access(current)
         body = current.request.body
         if body is not None and body.on_change is not None:
-            body.on_change()
+            current.call(body.on_change)
         if current.on_gone is not None:
-            current.on_gone()
+            current.call(current.on_gone)
 
     def room(self) -> None:
         """Tell the application that the client has read."""
         if self.current is not None and self.current.on_room is not None:
-            self.current.on_room()
+            self.current.call(self.current.on_room)
         elif self.websocket is not None:
             self.websocket.room()
 
@@ -276,11 +315,13 @@ class Session:
                 self.conn.deadline(left)
             return
         parser, current = self.parser, self.current
-        if current is not None and parser.body is not None and not current.started:
+        if current is not None and parser.body is not None:
             parser.fail_body()
             current.closes = True
             current.fail(408)
         elif current is None and parser.in_head:
             self.refuse(408, "the header section took too long")
-        elif current is None or parser.body is not None:
+        elif current is None and self.conn.idle_s < _LINGER_S and time.monotonic() < self._lingers_until:
+            self._be_due(_LINGER_S)
+        elif current is None:
             self.conn.close()

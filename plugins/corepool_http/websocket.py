@@ -15,7 +15,6 @@ from websockets.server import ServerProtocol
 
 from corepool_http.asgi_messages import (
     ClientDisconnectedError,
-    as_bytes,
     bytes_of,
     head_of,
     int_of,
@@ -27,6 +26,7 @@ from corepool_http.asgi_messages import (
 )
 from corepool_http.handshake import HandshakeError, negotiate
 from corepool_http.responses import ResponseError
+from corepool_http.values import as_bytes
 from corepool_http.waiting import CALLS_PER_TURN, Waiting
 
 if TYPE_CHECKING:
