@@ -6,8 +6,10 @@ an opened file really is, and that is what counts.
 
 from __future__ import annotations
 
+import errno
 import html
 import itertools
+import logging
 import mimetypes
 import os
 import re
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from urllib.parse import quote
 
 from corepool import SetupError
+from corepool.complaint import Complaint
 from corepool_http.responses import reason_of
 
 if TYPE_CHECKING:
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
     from corepool_http.exchange import Exchange
     from corepool_http.service import Service
+
+log = logging.getLogger(__name__)
 
 _RANGE = re.compile(r"(\d*)-(\d*)")
 _MOST_RANGES = 16
@@ -44,6 +49,10 @@ Headers = list[tuple[str, str]]
 
 # Opening a fifo would wait for its other end.
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+_ABSENT = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.ENODEV))
+"""Errors of open(2) that say that there is no such file, or none that could be served."""
 
 
 class Recent(NamedTuple):
@@ -77,6 +86,7 @@ class Files:
         self._types = mimetypes.MimeTypes()
         self._kinds: dict[str, str] = {}
         self._dates: dict[int, str] = {}
+        self._complaint = Complaint(log)
         self._second = -1
         self._recent: dict[bytes, Recent] = {}
         """Files that were served whole within this second, by the path that was asked for."""
@@ -147,8 +157,15 @@ class Files:
         except PermissionError:
             exchange.fail(403)
             return -1
-        except (OSError, ValueError):
+        except ValueError:
             exchange.fail(404)
+            return -1
+        except OSError as error:
+            if error.errno in _ABSENT:
+                exchange.fail(404)
+            else:  # it may be there: whoever keeps a 404 would go without it
+                self._complaint.warn("%s: can't open %s: %s", exchange.describe(), path, error.strerror)
+                exchange.fail(500)
             return -1
         if self._is_inside(fd):
             return fd

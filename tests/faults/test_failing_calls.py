@@ -47,8 +47,19 @@ bind = ["tcp://127.0.0.1:0"]
 protocol = "http"
 [listener.options]
 root = "root"
+
+[[listener]]
+name = "admin"
+bind = ["tcp://127.0.0.1:0"]
+protocol = "admin"
 """
 )
+ANOTHER = f"""
+[[listener]]
+name = "another"
+bind = ["unix:@corepool-failing-another-{os.getpid()}"]
+protocol = "echo"
+"""
 
 
 class Client:
@@ -187,6 +198,32 @@ class Stage:
         sock.sendall(b"GET /file HTTP/1.1\r\nHost: a\r\n\r\n")
         yield [Client(sock, lambda received: len(received.partition(b"\r\n\r\n")[2]) == FILE_BYTES)]
 
+    def ask_admin(self) -> Iterator[list[Client]]:
+        sock = self.open("admin")
+        yield []
+        sock.sendall(b"GET /status HTTP/1.1\r\nHost: a\r\n\r\n")
+        yield [Client(sock, lambda received: b"\r\n\r\n" in received)]
+
+    def move(self) -> Iterator[list[Client]]:
+        """Replace a worker that has idle connections, which go to others."""
+        socks = [self.open("files") for _ in range(8)]
+        assert all(self.get(sock).is_answered() for sock in socks)
+        wait_until(lambda: all(each["connections"] for each in self.running.status()["workers"]))
+        for _ in self.replace_worker():
+            yield []
+        yield [self.get(sock) for sock in socks]
+
+    def get(self, sock: socket.socket) -> Client:
+        with suppress(ConnectionError):
+            sock.sendall(b"HEAD /file HTTP/1.1\r\nHost: a\r\n\r\n")
+        return Client(sock, lambda received: received.endswith(b"\r\n\r\n"))
+
+    def get_no_file(self) -> Iterator[list[Client]]:
+        sock = self.open("files")
+        yield []
+        sock.sendall(b"GET /file HTTP/1.1\r\nHost: a\r\n\r\n")
+        yield [Client(sock, lambda received: received.startswith(b"HTTP/1.1 500 "))]
+
     def fail_in_a_hook(self) -> Iterator[list[Client]]:
         sock = self.open_at(self.victim)
         yield []
@@ -238,6 +275,16 @@ class Stage:
         wait_until(lambda: self.running.status()["reload"]["state"] != "running")
         assert self.order("reload")["ok"]
         wait_until(lambda: self.running.status()["reload"]["state"] == "done")
+
+    def reload_to_more(self) -> Iterator[list[Client]]:
+        path = self.running.directory / "corepool.toml"
+        yield []
+        path.write_text(TOML + ANOTHER)
+        reply = self.order("reload")
+        path.write_text(TOML)
+        assert not reply["ok"]
+        assert "nothing was changed" in str(reply["error"])
+        yield []
 
     def scale(self) -> Iterator[list[Client]]:
         yield []
