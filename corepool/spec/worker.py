@@ -71,6 +71,12 @@ class Worker(Protocol):
         All plugins share half a second for that; what a plugin does there itself has `stop_timeout`.
         """
 
+    def stop_s(self) -> float:
+        """Return the seconds that `on_worker_stop` of all plugins may still take, before the worker is killed.
+
+        `stop_timeout`, or less than a second when the worker has to stop at once.
+        """
+
     def fail(self, error: BaseException) -> None:
         """Say that this worker is of no use any more: something that a plugin needs, or has started, has failed.
 

@@ -94,6 +94,10 @@ class MemoryWorker:
         """Give all the time that a worker has."""
         return 0.5
 
+    def stop_s(self) -> float:
+        """Return `stop_timeout`'s default."""
+        return 10.0
+
     def fail(self, error: BaseException) -> None:
         """Have the test fail."""
         self._failures.append(error)

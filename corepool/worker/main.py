@@ -57,6 +57,9 @@ EXIT_FAILED = os.EX_SOFTWARE
 _LAST_WORDS_S = 0.5
 """How long everything that plugins have started may take to clean up at the end: the master gives a worker a second."""
 
+_FAST_STOP_S = 1.0
+"""How long plugins may take for their stop when the worker has to stop at once: the master gives it two seconds in all."""
+
 _FAREWELL_S = 0.25
 """How long tasks may take after that to be cancelled."""
 
@@ -141,6 +144,8 @@ class WorkerProcess:
         self._serves = False
         self._failure: BaseException | None = None
         self._ends_at: float | None = None
+        self._stop_s = pool.stop_timeout
+        self._stops_by: float | None = None
 
     def start_plugins(self) -> None:
         """Run the plugins' start.
@@ -181,6 +186,7 @@ class WorkerProcess:
         self.loop.serve()
         deadman.disarm()
         self._ends_at = self.loop.time() + _LAST_WORDS_S
+        self._stops_by = self.loop.time() + self._stop_s
         self._reactor.flush_unsent()
         self._publish()
         self.intake.say(Kind.DRAINED)
@@ -228,6 +234,9 @@ class WorkerProcess:
 
     def last_words_s(self) -> float:
         return _LAST_WORDS_S if self._ends_at is None else max(0.0, self._ends_at - self.loop.time())
+
+    def stop_s(self) -> float:
+        return self._stop_s if self._stops_by is None else max(0.0, self._stops_by - self.loop.time())
 
     def fail(self, error: BaseException) -> None:
         if self._failure is not None:
@@ -291,6 +300,7 @@ class WorkerProcess:
                 ending = {each.index for each in self._bound if not (each.index in lasting or each.transport.outlives)}
                 self._leave(self._pool.drain_timeout, moves=len(lasting) > 0, ending=ending)
             case Kind.STOP:
+                self._stop_s = min(self._stop_s, _FAST_STOP_S)
                 self._leave(0)
             case Kind.PAUSE | Kind.RESUME:
                 if backlog is not None:
@@ -324,6 +334,7 @@ class WorkerProcess:
         log.error("worker %s: the master is gone; leaving", self._name)
         set_orphan_alarm()
         self._reactor.remove(self._channel.fd)
+        self._stop_s = min(self._stop_s, _LAST_WORDS_S)
         self._leave(ORPHAN_GRACE_S)
 
     def _abandon(self) -> None:

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 _SAFE = "/!$&'()*+,;=:@"
 """What may stand in a path as it is, besides letters, digits and -._~ (RFC 3986, 3.3)."""
 
+_TASKS_SHARE = 0.5
+"""Of the time to stop: for requests without a connection, and what goes on after a response."""
+
+_LAST_S = 0.5
+"""Of the time to stop: for what has to be cancelled at the very end; half of the time if it is shorter."""
+
 
 class Asgi:
     """Serves requests with an ASGI application."""
@@ -72,8 +78,10 @@ class Asgi:
         cycle.task = self._tasks.start(cycle.run(self._application, scope))
 
     def close(self) -> None:
-        self._tasks.close(self._service.worker.last_words_s())
-        self._lifespan.shut_down()
+        worker = self._service.worker
+        self._tasks.close(worker.stop_s() * _TASKS_SHARE)
+        left_s = worker.stop_s()
+        self._lifespan.shut_down(max(left_s / 2, left_s - _LAST_S))
 
     def _serve_websocket(self, exchange: Exchange) -> None:
         exchange.session.conn.pinned = True

@@ -24,9 +24,6 @@ log = logging.getLogger(__name__)
 
 _VERSION = {"version": "3.0", "spec_version": "2.0"}
 
-_SHUTDOWN_S = 10.0
-"""How long an application may take to shut down."""
-
 _LAST_S = 0.25
 """How long it may go on after it has said that it failed to start, or has shut down."""
 
@@ -90,16 +87,17 @@ class Lifespan:
             self._end(self._task)
             raise LifespanError(f"the application can't start: {self._reason(answer)}")
 
-    def shut_down(self) -> None:
-        """End the application, in a bounded time. What goes wrong is logged."""
+    def shut_down(self, seconds: float) -> None:
+        """End the application, within `seconds` or a little more. What goes wrong is logged."""
         task = self._task
         if task is None or task.done():
             return
         self._phase, self._answer = _Phase.ENDING, self._loop.create_future()
         self._events.put_nowait({"type": "lifespan.shutdown"})
-        answer = self._wait_for_answer(task, _SHUTDOWN_S)
+        answer = self._wait_for_answer(task, seconds)
         if answer is None and not task.done():
-            log.error("the application did not shut down within %g s", _SHUTDOWN_S)
+            log.error("the application did not shut down within %.1f s", seconds)
+            task.cancel()
         self._end(task)
         if answer is not None and answer["type"] == "lifespan.shutdown.failed":
             log.error("the application failed to shut down: %s", self._reason(answer))

@@ -114,7 +114,8 @@ async def app(scope, receive, send):
 @pytest.fixture(scope="module")
 def turns() -> Iterator[PoolProcess]:
     """Serve an application that goes on for ever; one worker, so that everybody depends on it."""
-    with PoolProcess.run(http_toml(target="application:app"), files={"application.py": APPLICATION}) as running:
+    toml = http_toml(target="application:app").replace("[pool]", '[pool]\nstop_timeout = "1s"')
+    with PoolProcess.run(toml, files={"application.py": APPLICATION}) as running:
         [worker] = running.workers()
         yield running
         assert running.workers() == [worker]
@@ -224,7 +225,8 @@ def test_a_client_that_reads_too_slowly_is_gone(pool: Pools) -> None:
 
 
 def test_websockets_end_as_their_worker_leaves(pool: Pools) -> None:
-    running = pool(http_toml(target="application:app"), files={"application.py": APPLICATION})
+    toml = http_toml(target="application:app").replace("[pool]", '[pool]\nstop_timeout = "1s"')
+    running = pool(toml, files={"application.py": APPLICATION})
     url = running.urls()[0].replace("tcp://", "ws://")
     with connect_websocket(f"{url}/for-ever/nothing") as first, connect_websocket(f"{url}/receive-for-ever/") as second:
         running.send_signal(15)

@@ -79,7 +79,7 @@ def test_start_and_end(loop: asyncio.AbstractEventLoop, caplog: pytest.LogCaptur
     lifespan = Lifespan(application("receive", COMPLETE, "receive", ENDED), loop, "on")
     lifespan.start_up(BOOT_S)
     assert lifespan.state == {"received": "lifespan.startup"}
-    lifespan.shut_down()
+    lifespan.shut_down(BOOT_S)
     assert lifespan.state == {"received": "lifespan.shutdown"}
     assert not caplog.records
 
@@ -103,7 +103,7 @@ def test_an_application_without_a_lifespan(
     lifespan.start_up(BOOT_S)
     assert lifespan.state is None
     assert all(record.levelno <= logging.INFO for record in caplog.records)
-    lifespan.shut_down()
+    lifespan.shut_down(BOOT_S)
     with pytest.raises(LifespanError):
         Lifespan(application(*steps), loop, "on").start_up(BOOT_S)
 
@@ -112,7 +112,7 @@ def test_a_lifespan_that_is_off_is_never_called(loop: asyncio.AbstractEventLoop)
     lifespan = Lifespan(application(SystemExit()), loop, "off")
     lifespan.start_up(BOOT_S)
     assert lifespan.state is None
-    lifespan.shut_down()
+    lifespan.shut_down(BOOT_S)
 
 
 def test_a_startup_that_raises_is_served_without_but_not_silently(
@@ -195,7 +195,7 @@ def test_an_error_while_serving_is_logged_once(
         loop.run_until_complete(asyncio.sleep(0))
     assert told(caplog, "the work has failed") == 1
     assert lifespan.state is not None
-    lifespan.shut_down()
+    lifespan.shut_down(BOOT_S)
     assert told(caplog, "the work has failed") == 1
 
 
@@ -215,7 +215,7 @@ def test_an_error_at_the_end_is_logged_once(
 ) -> None:
     lifespan = Lifespan(application("receive", COMPLETE, "receive", *steps), loop, "auto")
     lifespan.start_up(BOOT_S)
-    lifespan.shut_down()
+    lifespan.shut_down(BOOT_S)
     for word in words:
         assert told(caplog, word) == 1, caplog.text
 
@@ -251,7 +251,7 @@ def test_messages_out_of_turn_are_told_to_the_application(
 
     lifespan = Lifespan(app, loop, "on")
     lifespan.start_up(BOOT_S)
-    lifespan.shut_down()
+    lifespan.shut_down(BOOT_S)
     assert words in caught[0]
 
 
@@ -268,7 +268,7 @@ def test_after_the_end_nothing_more_is_received(loop: asyncio.AbstractEventLoop)
 
     lifespan = Lifespan(app, loop, "on")
     lifespan.start_up(BOOT_S)
-    lifespan.shut_down()
+    lifespan.shut_down(BOOT_S)
     assert received == ["lifespan.startup", "lifespan.shutdown"]
 
 

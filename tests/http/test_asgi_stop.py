@@ -1,0 +1,104 @@
+"""ASGI at a worker's end: what is under way has its time, and what refuses to end does not keep its worker."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from http_client import get, http_toml, request
+
+from corepool.testing.sockets import connect
+from corepool.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from corepool.testing.pool import PoolProcess
+    from corepool.testing.pools import Pools
+
+APPLICATION = """
+import asyncio, os
+
+def note(*words):
+    print(*words, flush=True)
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        if os.environ.get("TEST_HANGS"):
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                note("lifespan cancelled")
+        note("lifespan shut down")
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    path = scope["path"]
+    note("begun", path)
+    if path == "/poll":
+        await receive()
+        note("told", (await receive())["type"])
+        await asyncio.sleep(0)
+        note("cleaned up")
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"served"})
+    if path == "/background":
+        for _ in range(50):
+            await asyncio.sleep(0.01)
+        note("background done")
+    while path == "/refuses":
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            note("refused")
+    while path == "/spins":
+        try:
+            await receive()
+        except BaseException:
+            pass
+"""
+
+
+def start(pool: Pools, *, stop: str = "10s", drain: str = "30s", **environment: str) -> PoolProcess:
+    limits = f'[pool]\nstop_timeout = "{stop}"\ndrain_timeout = "{drain}"'
+    toml = http_toml(target="application:app").replace("[pool]", limits)
+    return pool(toml, files={"application.py": APPLICATION}, environment=environment)
+
+
+def test_what_goes_on_after_a_response_is_waited_for(pool: Pools) -> None:
+    running = start(pool)
+    assert get(running, "/background").body == b"served"
+    running.send_signal(signal.SIGTERM)
+    assert running.wait() == 0
+    said = running.stdout.split("\n")
+    assert said.index("background done") < said.index("lifespan shut down")
+
+
+def test_a_long_poll_is_told_at_the_end_of_the_drain(pool: Pools) -> None:
+    running = start(pool, drain="0.1s")
+    with connect(running.urls()[0]) as sock:
+        sock.sendall(request("/poll", close=False))
+        wait_until(lambda: "begun /poll" in running.stdout)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait() == 0
+    said = running.stdout.split("\n")
+    assert said.index("told http.disconnect") < said.index("cleaned up") < said.index("lifespan shut down")
+
+
+def test_what_refuses_to_be_cancelled_does_not_keep_its_worker(pool: Pools) -> None:
+    running = start(pool, stop="6s")
+    for path in ("/refuses", "/spins"):
+        assert get(running, path).body == b"served"
+    running.send_signal(signal.SIGTERM)
+    assert running.wait() == 0
+    assert "refused" in running.stdout
+    assert "2 requests refuse to be cancelled" in running.stderr
+    assert "lifespan shut down" in running.stdout
+
+
+def test_a_lifespan_that_hangs_does_not_keep_its_worker(pool: Pools) -> None:
+    running = start(pool, stop="1s", TEST_HANGS="yes")
+    running.send_signal(signal.SIGTERM)
+    assert running.wait() == 0
+    assert "the application did not shut down within" in running.stderr
