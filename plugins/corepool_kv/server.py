@@ -144,11 +144,10 @@ class Server:
         conn = session.conn
         session.active_s = time.monotonic()
         data = conn.recv()
+        if session.ending:
+            return  # whatever follows is dropped, while replies wait for a commit
         if data:
-            try:
-                session.reader.feed(data)
-            except ProtocolError as error:
-                self._refuse(session, error)
+            session.reader.feed(data)
         self.serve(session)
 
     def serve(self, session: Session) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corepool_kv.glob import Glob
-from corepool_kv.replies import OK
+from corepool_kv.replies import OK, Error
 
 if TYPE_CHECKING:
     from corepool_kv.replies import Reply
     from corepool_kv.server import Server
     from corepool_kv.session import Session
 
+_MAX_PATTERNS = 100
+
 
 def get(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    if len(args) > _MAX_PATTERNS:
+        raise Error(f"ERR more than {_MAX_PATTERNS} patterns")
     globs = [Glob(pattern.lower()) for pattern in set(args)]
     return {
         name.encode(): value.encode()
