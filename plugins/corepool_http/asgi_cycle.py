@@ -17,6 +17,7 @@ from corepool_http.asgi_messages import (
     type_of,
 )
 from corepool_http.responses import ResponseError
+from corepool_http.session import CLIENT_GONE
 from corepool_http.waiting import CALLS_PER_TURN, Waiting
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Cycle(Waiting):
             if body is not None and body.failed:
                 exchange.fail(400)  # the client has ended, or sent what is no content
             elif self._was_told and not exchange.ended:
+                exchange.status = exchange.status or CLIENT_GONE
                 exchange.abandon()  # nobody waits for the rest
             elif not exchange.ended:
                 log.error("%s: the application has returned without ending its response", exchange.describe())

@@ -36,6 +36,9 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _GONE_NAMES = ("ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect", "WebSocketDisconnected")
 """What Starlette, Litestar and others call their own exception when they are told that the client has gone."""
 
+_MOST_CAUSES = 16
+"""That an exception is looked at for: they may go round in a circle."""
+
 
 class ClientDisconnectedError(OSError):
     """The client has gone: nothing can be sent to it any more."""
@@ -44,13 +47,19 @@ class ClientDisconnectedError(OSError):
 def is_departure(error: BaseException) -> bool:
     """Return True if an exception says that the client has gone, and nothing else.
 
-    An exception that happened while the application dealt with that (`__context__`) is the application's own.
+    One that was raised *from* such an exception says so, too, as Litestar's does. One that happened while the
+    application dealt with it (`__context__`) is the application's own.
     """
-    if isinstance(error, BaseExceptionGroup):
-        return all(is_departure(each) for each in error.exceptions)
-    if isinstance(error, ClientDisconnectedError) or type(error).__name__ in _GONE_NAMES:
-        return True
-    return isinstance(error.__cause__, ClientDisconnectedError)
+    current: BaseException | None = error
+    for _ in range(_MOST_CAUSES):
+        if isinstance(current, BaseExceptionGroup):
+            return all(is_departure(each) for each in current.exceptions)
+        if isinstance(current, ClientDisconnectedError) or type(current).__name__ in _GONE_NAMES:
+            return True
+        if current is None:
+            break
+        current = current.__cause__
+    return False
 
 
 def type_of(message: Message) -> str:

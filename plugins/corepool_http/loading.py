@@ -29,8 +29,13 @@ def load(options: HttpOptions) -> object:
 
 
 def is_asgi(application: object) -> bool:
-    """Tell whether an application is ASGI's: a coroutine function, or an object whose call is one."""
+    """Return True if an application is ASGI's: a coroutine function, an object whose call is one, a class of awaitables.
+
+    Starlette's endpoints are such classes. Calling a class makes an instance, whatever the instance's own call is.
+    """
     if inspect.iscoroutinefunction(application):
         return True
+    if inspect.isclass(application):
+        return hasattr(application, "__await__")
     call = getattr(application, "__call__", None)  # noqa: B004
     return inspect.iscoroutinefunction(call)

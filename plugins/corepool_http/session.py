@@ -33,7 +33,7 @@ _LINGER_S = 2.0
 _MAX_LINGER_S = 30.0
 """How long it may go on sending to nobody in all (nginx's lingering_time)."""
 
-_CLIENT_GONE = 499
+CLIENT_GONE = 499
 """The status, in the access log, of a request whose client left before its response began; nginx's."""
 
 _PROGRESS = 65_536
@@ -273,7 +273,7 @@ class Session:
         self.current = None
         current.ended = True
         if not current.status:
-            current.status = _CLIENT_GONE
+            current.status = CLIENT_GONE
         self.service.log_access(current)
         body = current.request.body
         if body is not None and body.on_change is not None:

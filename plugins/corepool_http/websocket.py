@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _quiet = logging.getLogger(f"{__name__}.protocol")
+_quiet.setLevel(logging.WARNING)  # it has two lines at INFO for each connection
 
 _MOST_WAITING = 64
 """How many messages may wait for the application; then the client is not read. In bytes the limit is `max_message`."""

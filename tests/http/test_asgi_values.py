@@ -239,6 +239,8 @@ def raised(*errors: BaseException, explicitly: bool) -> BaseException:
         (raised(ClientDisconnectedError(), ValueError(), explicitly=False), False),
         (BaseExceptionGroup("", [ClientDisconnectedError(), ExceptionGroup("", [ClientDisconnect()])]), True),
         (BaseExceptionGroup("", [ClientDisconnectedError(), ValueError()]), False),
+        (raised(ExceptionGroup("", [ClientDisconnectedError()]), KeyError(), ValueError(), explicitly=True), True),
+        (raised(KeyError(), ValueError(), explicitly=True), False),
         (OSError(), False),
         (ConnectionResetError(), False),
     ],
