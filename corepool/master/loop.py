@@ -73,7 +73,7 @@ class Loop:
         self._timers: list[Timer] = []
         self._order = itertools.count()
         self._unregistered: dict[int, int] = {}
-        """Descriptors that epoll has no room for now, and their masks."""
+        """Descriptors that epoll has no room for now, or that rest, and their masks."""
         self._complaint = Complaint(log, clock)
         self._lack = Complaint(log, clock)
 
@@ -95,6 +95,12 @@ class Loop:
             self._unregistered[fd] = mask
         else:
             self._epoll.modify(fd, mask)
+
+    def rest(self, fd: int, mask: int) -> None:
+        """Leave `fd` alone for a moment: what is ready, and can't be served now, would be reported again at once."""
+        if fd in self._handlers and fd not in self._unregistered:
+            self._epoll.unregister(fd)
+            self._register_later(fd, mask)
 
     def unwatch(self, fd: int) -> bool:
         """Watch `fd` no more; False: it is not watched, which is fine."""
@@ -154,9 +160,12 @@ class Loop:
             if error.errno not in _NOT_NOW:
                 raise
             self._lack.warn("no room to watch another descriptor, retry_s=%g: %s", _REGISTER_AGAIN_S, error)
-            if not self._unregistered:
-                self.call_later(_REGISTER_AGAIN_S, self._register_again)
-            self._unregistered[fd] = mask
+            self._register_later(fd, mask)
+
+    def _register_later(self, fd: int, mask: int) -> None:
+        if not self._unregistered:
+            self.call_later(_REGISTER_AGAIN_S, self._register_again)
+        self._unregistered[fd] = mask
 
     def _register_again(self) -> None:
         left, self._unregistered = self._unregistered, {}

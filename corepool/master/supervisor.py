@@ -229,7 +229,8 @@ class Supervisor:
         self._unheard = [each for each in self._unheard if each is not entry]
         try:
             self._drain_channel(entry)
-        except OSError as error:  # the pidfd stays ready: it is tried again at once
+        except OSError as error:  # the pidfd stays ready
+            self._loop.rest(entry.pidfd, EPOLLIN)
             self._complaint.warn("last words not received slot=%s pid=%d: %s", entry.name, entry.pid, error)
             return
         if entry.deadline is not None:
@@ -285,7 +286,8 @@ class Supervisor:
             return
         try:
             received = entry.channel.receive()
-        except OSError as error:  # ENOMEM and the like: it is tried again at once
+        except OSError as error:  # ENOMEM and the like
+            self._loop.rest(entry.channel.fd, EPOLLIN)
             self._complaint.warn("nothing received from worker slot=%s pid=%d: %s", entry.name, entry.pid, error)
             return
         except PeerGoneError:

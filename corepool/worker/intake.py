@@ -37,6 +37,10 @@ _SAY_RETRY_S = 0.05
 """When the channel to the master is full (it is not reading), a message is tried again after this long."""
 
 
+_HEAR_AGAIN_S = 0.05
+"""When the system refuses to give what the master has sent, it is tried again after this long."""
+
+
 class Intake:
     """The worker's end of the channel: connections and orders of the master."""
 
@@ -64,9 +68,32 @@ class Intake:
         self._on_order = on_order
         self._on_exhausted = on_exhausted
         self._on_orphaned = on_orphaned
+        self._reactor: Reactor | None = None
+        """None: nothing is heard, not yet or no more."""
         self._open = True
         self._complaint = Complaint(log)
         tally.on_room.append(self._say_room)
+
+    def watch(self, reactor: Reactor) -> None:
+        """Hear the master from now on.
+
+        :raises OSError: ENOSPC, ENOMEM: there is no room to watch it.
+        """
+        reactor.add(self._channel.fd, self, EPOLLIN)
+        self._reactor = reactor
+
+    def ignore(self) -> None:
+        """Hear the master no more. Idempotent."""
+        if self._reactor is not None:
+            self._reactor.discard(self._channel.fd, self)
+            self._reactor = None
+
+    def _hear(self, reactor: Reactor) -> None:
+        if self._reactor is not None:
+            try:
+                self.watch(reactor)
+            except OSError:
+                self._loop.call_later(_HEAR_AGAIN_S, self._hear, reactor)
 
     def on_event(self, mask: int) -> None:  # noqa: ARG002  # hang-up included: receive tells
         """Take one message: a batch of connections at most, then the ready ones get their turn."""
@@ -124,8 +151,11 @@ class Intake:
     def on_failure(self) -> None:
         """Log what the system, or a bug of ours, has done; the channel is level-triggered, so nothing is lost."""
         error = sys.exception()
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and self._reactor is not None:
             self._complaint.warn("channel to the master: %s", error)
+            # It would be reported again at once.
+            self._reactor.remove(self._channel.fd)
+            self._loop.call_later(_HEAR_AGAIN_S, self._hear, self._reactor)
         else:
             self._complaint.exception("channel to the master: unexpected error")
 

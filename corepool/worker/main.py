@@ -9,7 +9,6 @@ import os
 import signal
 from array import array
 from contextlib import contextmanager
-from select import EPOLLIN
 from typing import TYPE_CHECKING
 
 from corepool.errors import ChannelFullError, CorepoolError, PeerGoneError, SetupError
@@ -167,7 +166,7 @@ class WorkerProcess:
         die_if_orphaned(self._master_pid)
         share_no_signals_with_forks()
         os.register_at_fork(after_in_child=self._abandon)
-        self._reactor.add(self._channel.fd, self.intake, EPOLLIN)
+        self.intake.watch(self._reactor)
         for index, backlog in self._backlogs.items():
             (backlog.pause if index in self._paused else backlog.watch)()
         self._row.cells[Cell.SLOT] = self.slot
@@ -333,7 +332,7 @@ class WorkerProcess:
         self._orphaned = True
         log.error("worker %s: the master is gone; leaving", self._name)
         set_orphan_alarm()
-        self._reactor.remove(self._channel.fd)
+        self.intake.ignore()
         self._stop_s = min(self._stop_s, _LAST_WORDS_S)
         self._leave(ORPHAN_GRACE_S)
 
