@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from corepool.descriptors import release
 from corepool.guards import HOOK_ERRORS
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class BoundSocket:
                 self.transport.close(self.endpoint, self.socket)
             except HOOK_ERRORS:
                 log.exception("the transport can't clean up url=%s", self.url)
-                self.socket.close()
+                release(self.socket.detach())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,7 @@ from corepool import socketfile
 from corepool.accepting import ExhaustedError, accept_one
 from corepool.complaint import Complaint
 from corepool.config.load import MAX_CONTROL_PATH_BYTES, refuse_others_folder
+from corepool.descriptors import release
 from corepool.errors import ControlError
 from corepool.guards import HOOK_ERRORS
 
@@ -119,7 +120,7 @@ class ControlSocket:
             self._loop.unwatch(self._socket.fileno())
         if self._identity is not None:
             socketfile.remove(self._bound_at, self._identity)
-        self._socket.close()
+        release(self._socket.detach())
         self._socket = None
 
     def answer(self, line: bytes) -> bytes:
@@ -153,7 +154,7 @@ class ControlSocket:
             return
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, accepted[0])
         if len(self._clients) >= MAX_CLIENTS:
-            sock.close()
+            release(sock.detach())
             return
         self._clients.add(_Client(sock, self._loop, self.answer, self._clients.discard))
 
@@ -182,7 +183,7 @@ class _Client:
         """End it. To be called once."""
         self._timer.cancel()
         self._loop.unwatch(self._socket.fileno())
-        self._socket.close()
+        release(self._socket.detach())
         self._on_close(self)
 
     def _on_event(self, mask: int) -> None:  # noqa: ARG002

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from corepool.master.loop import Loop
 
+log = logging.getLogger(__name__)
+
 VARIABLE = "COREPOOL_UPGRADE"
 """The environment variable that tells of it: JSON, the channel, the sockets by URL, and the orders."""
 
@@ -132,6 +134,11 @@ class Inheritance:
     def _on_event(self, channel: Channel, adopt: Callable[[int, int, bytes | None], None]) -> None:
         try:
             received = channel.receive()
+        except OSError as error:  # ENOMEM and the like
+            if self._loop is not None:
+                self._loop.rest(channel.fd, EPOLLIN)
+            log.warning("nothing received from the old master: %s", error)
+            return
         except PeerGoneError:
             self.close()
             return

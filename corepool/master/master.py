@@ -451,7 +451,8 @@ class Master:
         for pool in self._pools:
             pool.front.pause()
         for bound in self._reload.every_socket():
-            bound.socket.close()  # not its transport's close: what belongs to it, such as a file, is the other's now
+            # Not its transport's close: what belongs to it, such as a file, is the other's now.
+            release(bound.socket.detach())
         self._stopping = True
         self._service_manager.stopping()
         self._pools.dismiss_serving()

@@ -8,6 +8,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from corepool.descriptors import release
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -73,7 +75,7 @@ class ServiceManager:
     def close(self) -> None:
         """Say nothing more. Idempotent."""
         if self._socket is not None:
-            self._socket.close()
+            release(self._socket.detach())
             self._socket = None
 
     def _send(self, text: str) -> None:

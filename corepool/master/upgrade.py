@@ -177,6 +177,10 @@ class Successor:
     def _on_message(self, mask: int) -> None:  # noqa: ARG002  # its end is read as such
         try:
             received = self.channel.receive()
+        except OSError as error:  # ENOMEM and the like
+            self._loop.rest(self.channel.fd, EPOLLIN)
+            log.warning("nothing received from the new master: %s", error)
+            return
         except PeerGoneError:
             self._loop.unwatch(self.channel.fd)
             self._timer.cancel()
