@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+import socket
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,6 @@ from corepool.testing.sockets import connect
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterator
 
 FILE_BYTES = 300_000
@@ -94,6 +94,7 @@ class Stage:
         self.urls = {each["name"]: each["bind"][0] for each in running.status()["listeners"]}
         self.opened: list[socket.socket] = []
         self.victim = self.bystander = 0
+        self.told: list[bytes] = []
         self.most_descriptors = self.descriptors()
 
     def open(self, listener: str = "probe") -> socket.socket:
@@ -121,6 +122,14 @@ class Stage:
         """Count the descriptors of the master, and of the worker that has the most."""
         pids = self.running.workers()
         return {"master": open_descriptors(self.master), "worker": max(map(open_descriptors, pids), default=0)}
+
+    def has_told(self) -> bool:
+        """Read what the service manager was told; its queue is short."""
+        notifications = self.running._notifications  # noqa: SLF001
+        with suppress(BlockingIOError):
+            while True:
+                self.told.append(notifications.recv(4096, socket.MSG_DONTWAIT).partition(b"\n")[0])
+        return self.told.count(b"RELOADING=1") == self.told.count(b"READY=1")
 
     def settle(self) -> None:
         """Insist on a pool that is as it was: every worker serves, every listener accepts, nothing has leaked."""
@@ -275,6 +284,7 @@ class Stage:
         wait_until(lambda: self.running.status()["reload"]["state"] != "running")
         assert self.order("reload")["ok"]
         wait_until(lambda: self.running.status()["reload"]["state"] == "done")
+        wait_until(self.has_told, what="the service manager is told of the end of every reload")
 
     def reload_to_more(self) -> Iterator[list[Client]]:
         path = self.running.directory / "corepool.toml"
