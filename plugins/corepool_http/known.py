@@ -25,10 +25,10 @@ _Value = TypeVar("_Value")
 _PLAIN_LINE = re.compile(rb"(GET|HEAD|DELETE|OPTIONS) (/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*) HTTP/1\.1")
 """Lines that every parser reads alike; a small part of those that llhttp takes."""
 
-_TO_PARSER = frozenset({b"upgrade", b"expect", b"transfer-encoding", b"content-length"})
-"""Names that may say how to go on: sections with one are left to the parser."""
+_TO_PARSER = frozenset({b"connection", b"upgrade", b"expect", b"transfer-encoding", b"content-length"})
+"""Names that may say how to go on: sections with one are left to the parser, but for the two below."""
 
-_PLAIN_CONNECTIONS: tuple[list[bytes], ...] = ([], [b"keep-alive"], [b"close"])
+_PLAIN_CONNECTIONS = frozenset({b"keep-alive", b"close"})
 
 _LONGEST = 4096
 _MOST_FIELDS = 40
@@ -109,7 +109,10 @@ class KnownHeads:
         ):
             return False
         section = request.section
-        if not section.has_any(_TO_PARSER) and section.tokens(b"connection") in _PLAIN_CONNECTIONS:
+        if not section.has_any(_TO_PARSER) or (
+            (section.single(b"connection") or b"").lower() in _PLAIN_CONNECTIONS
+            and not section.has_any(_TO_PARSER - {b"connection"})
+        ):
             self._sections.keep(data[end:], section)
         return True
 

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]+)([^#]*)", re.IGNORECASE)
+_OF_CONTENT = frozenset((b"content-length", b"transfer-encoding", b"expect"))
+_PIECE_COST = 64
+"""Bytes that a piece of content costs beside its own: a client may send it in chunks of one byte."""
+
 _MOST_NAMES = 1000
 _LONGEST_NAME = 64
 
@@ -145,9 +149,8 @@ class RequestParser:
         self._size = 0
         self._chunk = 0
         self._fed = 0
-        """Bytes of the head that is arriving, without those of the chunk that it began in."""
-        self._fed_in_vain = 0
-        """Bytes since the last that were part of a head or of content: chunk headers, trailers, empty lines."""
+        """Bytes of the segments behind the one in which a head began, or ended, or content came: llhttp keeps them,
+        or drops them, and would do so for ever."""
         self._upgrading = False
         self._is_resuming = False
         self._last: Request | None = None
@@ -213,10 +216,7 @@ class RequestParser:
         if http is None:
             http = self._http = httptools.HttpRequestParser(self)
         self._chunk = len(data)
-        if self.in_head:
-            self._fed += len(data)
-        body, count = self.body, len(self.ready)
-        received = 0 if body is None else body.received
+        self._fed += len(data)
         try:
             http.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -232,15 +232,8 @@ class RequestParser:
             # After "Connection: close" there is nothing that could be a request, and the response says so.
             if self.in_head or self.body is not None or self._last is None or self._last.keep_alive:
                 self._refuse(_refusal_of(error, data))
-        if self.in_head or self.body is not body or len(self.ready) != count or (body and body.received != received):
-            self._fed_in_vain = 0
-        else:
-            # llhttp would take these for ever.
-            self._fed_in_vain += len(data)
-            if self._fed_in_vain > self._options.max_head:
-                self._refuse(self._excess_of_nothing())
-        if self.in_head and self._chunk + self._fed > self._small:
-            excess = self._find_excess()
+        if self._chunk + self._fed > self._small:
+            excess = self._find_excess() if self.in_head else self._find_excess_of_nothing()
             if excess is not None:
                 self._refuse(excess)
         return left
@@ -255,7 +248,7 @@ class RequestParser:
     def on_message_begin(self) -> None:
         self.in_head = True
         self._fed = 0
-        self._counted = self._size = 0
+        self._counted = 0
         self._target = b""
         self._headers = []
 
@@ -292,12 +285,12 @@ class RequestParser:
         if target[:1] != b"/" or b"#" in target:
             target, section = self._unusual_target(http.get_method(), target, section)
         request = Request(RequestLine(http.get_method().decode(), target), version, section)
-        length = section.single(b"content-length")
-        if (length is not None and length != b"0") or b"transfer-encoding" in section:
-            self._expect_body(request, length)
+        if section.has_any(_OF_CONTENT):
+            self._judge_content(request)
         if http.should_upgrade():
             self._judge_upgrade(request)
         self._last = request
+        self._fed = 0
         self._headers = []  # trailers go there, and are ignored
         self._target = b""
         self.ready.append(request)
@@ -306,12 +299,13 @@ class RequestParser:
         body = self.body
         if body is None:
             return
+        self._fed = 0
         body.received += len(data)
         if body.received > self._options.max_body:
             body.failed = True
             raise RefusedError(413, f"content of more than {self._options.max_body} bytes")
         body.pieces.append(data)
-        body.size += len(data)
+        body.size += len(data) + _PIECE_COST
 
     def on_message_complete(self) -> None:
         if self.body is not None:
@@ -320,18 +314,19 @@ class RequestParser:
 
     # --- judgement
 
-    def _expect_body(self, request: Request, length: bytes | None) -> None:
+    def _judge_content(self, request: Request) -> None:
         section = request.section
+        length = section.single(b"content-length")
         if b"transfer-encoding" in section:
             _judge_codings(section, request.version)
         if length is not None and int(length) > self._options.max_body:
             raise RefusedError(413, f"content of more than {self._options.max_body} bytes")
-        expectations = section.tokens(b"expect")
-        if expectations and request.version == "1.1":
-            if set(expectations) != {b"100-continue"}:
+        if length != b"0" and (length is not None or b"transfer-encoding" in section):
+            request.body = self.body = Body()
+        if request.version == "1.1" and b"expect" in section:
+            if set(section.tokens(b"expect")) != {b"100-continue"}:
                 raise RefusedError(417, "unsupported expectation")
-            request.expects_continue = True
-        request.body = self.body = Body()
+            request.expects_continue = request.body is not None
 
     def _judge_upgrade(self, request: Request) -> None:
         """Let this request be the last of HTTP, or ignore its wish to upgrade (RFC 9110, 7.8)."""
@@ -370,7 +365,7 @@ class RequestParser:
         if target == b"*" and method == b"OPTIONS":
             return target, section
         absolute = _ABSOLUTE.fullmatch(target)
-        if absolute is None or not _HOST.fullmatch(absolute[1]):
+        if absolute is None or absolute[1][:1] == b":" or not _HOST.fullmatch(absolute[1]):
             raise RefusedError(501 if method == b"CONNECT" else 400, "invalid request target")
         # It replaces the Host that was sent beside it (RFC 9112, 3.2.2).
         target = absolute[2] if absolute[2][:1] == b"/" else b"/" + absolute[2]
@@ -380,6 +375,8 @@ class RequestParser:
         if len(self._target) > self._options.max_request_line:
             return RefusedError(414, f"request target of more than {self._options.max_request_line} bytes")
         # Only the new lines are counted: a section may come in as many segments as it has bytes.
+        if not self._counted:
+            self._size = 0
         for name, value in self._headers[self._counted :]:
             self._size += len(name) + len(value) + 4
         self._counted = len(self._headers)
@@ -389,8 +386,10 @@ class RequestParser:
             return RefusedError(431, f"header section of more than {self._options.max_head} bytes")
         return None
 
-    def _excess_of_nothing(self) -> RefusedError:
+    def _find_excess_of_nothing(self) -> RefusedError | None:
         most = self._options.max_head
+        if self._fed <= most:
+            return None
         if self.body is None:
             return RefusedError(400, f"more than {most} bytes of empty lines")
         return RefusedError(431, f"more than {most} bytes of chunk extensions, or of trailers")

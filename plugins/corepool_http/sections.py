@@ -54,20 +54,22 @@ class Section:
 
         :raises RefusedError: two lines of a header that may be there once.
         """
+        once = dict(headers)
         self.keep_alive = keep_alive
         self.headers = headers
         """Names in lower case, in the order in which they came."""
         self.prepared: dict[str, object] | None = None
         """The application's view of the section, for the next request that shares it."""
-        self._once = dict(headers)
-        self._repeated = _NO_LINES if len(self._once) == len(headers) else self._set_apart()
+        self._once = once
+        self._repeated = _NO_LINES if len(once) == len(headers) else self._set_apart()
 
     def __contains__(self, name: bytes) -> bool:
         return name in self._once or name in self._repeated
 
     def has_any(self, names: AbstractSet[bytes]) -> bool:
         """Report whether one of these headers is there."""
-        return not (names.isdisjoint(self._once) and names.isdisjoint(self._repeated))
+        repeated = self._repeated
+        return not names.isdisjoint(self._once) or (bool(repeated) and not names.isdisjoint(repeated))
 
     def single(self, name: bytes) -> bytes | None:
         """Return the value of a header that has one; None if it is missing, or there in several lines."""
