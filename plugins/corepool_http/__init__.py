@@ -21,11 +21,6 @@ __all__ = ["Http", "HttpOptions"]
 
 log = logging.getLogger(__name__)
 
-_LOST = (
-    b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain\r\nContent-Length: 39\r\nConnection: close\r\n\r\n"
-    b"502 Bad Gateway: the worker was lost.\r\n"
-)
-
 
 class Http:
     """Serve an application, or files, over HTTP/1.1."""
@@ -89,7 +84,7 @@ class Http:
 
     @hookimpl
     def on_lost(self, conn: Connection[Session]) -> None:
-        conn.send(_LOST)
+        Session(self._service, conn).refuse(502, "the worker was lost")
 
     @hookimpl
     def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:  # noqa: ARG002

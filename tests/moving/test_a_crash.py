@@ -138,7 +138,8 @@ def test_half_a_response_is_not_made_whole(pool: Pools) -> None:
 
 
 def test_a_poisoned_request_ends_only_itself(pool: Pools) -> None:
-    running = start(pool, workers=1, application=POISON)
+    log = 'access_log = "common"\naccess_log_file = "access.log"'
+    running = start(pool, workers=1, application=POISON, http=log)
     with running.connect("kv") as kv, running.connect("http") as http:
         for number in range(1, 4):
             with running.connect("http") as poisoned:
@@ -148,6 +149,7 @@ def test_a_poisoned_request_ends_only_itself(pool: Pools) -> None:
             assert kv.recv(100) == b":%d\r\n" % number
             http.sendall(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number)
             assert http.recv(1000).endswith(b"/%d" % number)
+            wait_until(lambda: (running.directory / "access.log").read_text().count('] "-" 502 ') == number)  # noqa: B023
     totals = running.status()["totals"]
     assert (totals["interrupted"], totals["survived"], totals["restarts"]) == (3, 6, 3)
 
