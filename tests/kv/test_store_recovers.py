@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import hiredis
@@ -22,7 +24,8 @@ from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+    from corepool.testing.pools import Pools
 
 
 class Store:
@@ -213,3 +216,43 @@ except lmdb.ReadersFullError:
     os._exit(0)
 """
 """It leaves all slots of the table taken, as if it had been killed."""
+
+
+def test_a_full_disk_at_the_start_is_told() -> None:
+    script = (
+        "mkdir disk && mount -t tmpfs -o size=1m tmpfs disk && mkdir disk/data; "
+        'head -c 2000000 /dev/zero >disk/ballast; exec "$@"'
+    )
+    wrapper = ("unshare", "--mount", "sh", "-c", script, "sh")
+    with PoolProcess.run(kv_toml(store="lmdb:disk/data"), wrapper=wrapper, wait=False) as refused:
+        assert refused.wait() != 0
+        assert "store lmdb:disk/data can't be opened: " in refused.stderr
+        assert "No space left on device" in refused.stderr
+
+
+@pytest.mark.parametrize("durability", ["always", "everysec"])
+def test_workers_that_are_killed_while_the_disk_is_full_come_back(pool: Pools, durability: str) -> None:
+    script = 'mkdir disk && mount -t tmpfs -o size=2m tmpfs disk && head -c 1200000 /dev/zero >disk/ballast; exec "$@"'
+    wrapper = ("unshare", "--mount", "sh", "-c", script, "sh")
+    running = pool(kv_toml(store="lmdb:disk/data", durability=durability), wrapper=wrapper)
+    disk = Path(f"/proc/{running.pid}/root{running.directory}/disk")
+    with connect(running.urls()[0]) as sock:
+        written = 0
+        client = Client(sock)
+        while client("SET", written, "x" * 3000) == b"OK":
+            written += 1
+    with contextlib.suppress(OSError), (disk / "more").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    pids = set(running.workers())
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(now := running.workers()) == 2 and not pids & set(now), what="both replaced")
+    with connect(running.urls()[0]) as sock, connect(running.urls()[0]) as second:
+        clients = [Client(sock), Client(second)]
+        assert [client("DBSIZE") for client in clients] == [written] * 2
+        assert all("No space left" in str(client("SET", "more", "x" * 3000)) for client in clients)
+        for name in ("ballast", "more"):
+            (disk / name).unlink()
+        assert [client("SET", "more", "x" * 3000) for client in clients] == [b"OK"] * 2
+        assert [client("DBSIZE") for client in clients] == [written + 1] * 2

@@ -52,6 +52,7 @@ _WRITES_PER_TRANSACTION = 1 << 20  # of a version, the part below LMDB's transac
 _REOPENED_LOG_INTERVAL_S = 1.0
 
 _MAX_READERS = 1024  # one a worker, and those of workers that died and were not cleared yet
+_LOCK_FILE_BYTES = 17 * 4096  # with room for as many
 
 
 class LmdbStore:
@@ -89,6 +90,7 @@ class LmdbStore:
     def open(self, workers: int) -> None:  # noqa: ARG002  # any number may share it
         try:
             self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _allocate(self._path / "lock.mdb")
             self._env = lmdb.open(
                 str(self._path),
                 map_size=min(_FIRST_MAP_BYTES, self._options.max_bytes),
@@ -352,6 +354,20 @@ class LmdbTransaction:
                 keys.append(bytes(at.key())[8:])
                 found = at.next()
         return keys
+
+
+def _allocate(path: Path) -> None:
+    """Make the file of locks and readers, and have the disk's room for it.
+
+    LMDB makes it with ftruncate(2) and writes by its map, so a disk that is full ends the process with SIGBUS. This
+    process must not have it open yet: closing it would drop the locks that LMDB has by fcntl(2).
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if not os.fstat(descriptor).st_size:
+            os.posix_fallocate(descriptor, 0, _LOCK_FILE_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def _translated(error: lmdb.Error) -> StoreError:
