@@ -158,7 +158,7 @@ class Heads:
         return head
 
     def _make(self, status: str | int, headers: Pairs) -> tuple[Head, int]:
-        """Make a head, and report the size of the headers that were given.
+        """Make a head, and report the size of what was given.
 
         :raises ResponseError: it can't be sent.
         :raises TypeError: this, or another of the _UNSUITABLE: the headers are no tuples of two strings each.
@@ -190,9 +190,10 @@ class Heads:
         # What is left without the allowed bytes has to be our own line breaks.
         if data.translate(None, _VISIBLE) != b"\r\n" * len(headers):
             raise _broken(headers)
+        size = len(line) + len(data)
         if not is_plain:
-            return self._with_special(code, line, data), len(data)
-        return Head(code, b"%b%b%b%b" % (line, self._date, self._server, data), length, False, False, False), len(data)
+            return self._with_special(code, line, data), size
+        return Head(code, b"%b%b%b%b" % (line, self._date, self._server, data), length, False, False, False), size
 
     def _with_special(self, code: int, line: bytes, data: bytes) -> Head:
         """Make a head of which some headers are left out, or added."""
