@@ -29,7 +29,7 @@ def load(options: HttpOptions) -> object:
 
 
 def is_asgi(application: object) -> bool:
-    """Return True if an application is ASGI's: a coroutine function, an object whose call is one, a class of awaitables.
+    """Return True if an application is ASGI's: a coroutine function, an object whose call is one, an awaitable class.
 
     Starlette's endpoints are such classes. Calling a class makes an instance, whatever the instance's own call is.
     """
