@@ -18,7 +18,7 @@ from corepool_http.asgi_messages import (
 )
 from corepool_http.responses import ResponseError
 from corepool_http.session import CLIENT_GONE
-from corepool_http.waiting import CALLS_PER_TURN, Waiting
+from corepool_http.waiting import CALLS_PER_ROUND, Waiting
 
 if TYPE_CHECKING:
     from corepool_http.asgi_messages import Application, Message
@@ -36,7 +36,7 @@ class Cycle(Waiting):
 
     def __init__(self, exchange: Exchange, heads: Heads, loop: asyncio.AbstractEventLoop, tasks: Tasks) -> None:
         self._calls = 0
-        self._has_asked = False
+        self._rounds = 0
         self._loop = loop
         self._waiter = None
         self._tasks = tasks
@@ -96,7 +96,7 @@ class Cycle(Waiting):
     async def receive(self) -> Message:
         """Return the next part of the content, then http.disconnect when the client has gone."""
         self._calls += 1
-        if self._calls >= CALLS_PER_TURN:
+        if self._calls >= CALLS_PER_ROUND:
             await self._take_turn()
         exchange = self._exchange
         body = exchange.request.body
@@ -127,7 +127,7 @@ class Cycle(Waiting):
         :raises RuntimeError: it is not this message's turn.
         """
         self._calls += 1
-        if self._calls >= CALLS_PER_TURN:
+        if self._calls >= CALLS_PER_ROUND:
             await self._take_turn()
         exchange = self._exchange
         try:

@@ -27,7 +27,7 @@ from corepool_http.asgi_messages import (
 from corepool_http.handshake import HandshakeError, negotiate
 from corepool_http.responses import ResponseError
 from corepool_http.values import as_bytes
-from corepool_http.waiting import CALLS_PER_TURN, Waiting
+from corepool_http.waiting import CALLS_PER_ROUND, Waiting
 
 if TYPE_CHECKING:
     from websockets.http11 import Response
@@ -62,7 +62,7 @@ class WebSocket(Waiting):
 
     def __init__(self, exchange: Exchange, options: HttpOptions, loop: asyncio.AbstractEventLoop, tasks: Tasks) -> None:
         self._calls = 0
-        self._has_asked = False
+        self._rounds = 0
         self._loop = loop
         self._waiter = None
         self._tasks = tasks
@@ -148,7 +148,7 @@ class WebSocket(Waiting):
 
     async def _receive(self) -> Message:
         self._calls += 1
-        if self._calls >= CALLS_PER_TURN:
+        if self._calls >= CALLS_PER_ROUND:
             await self._take_turn()
         while not self._messages:
             if self.is_over:
@@ -171,7 +171,7 @@ class WebSocket(Waiting):
         :raises RuntimeError: it is not this message's turn.
         """
         self._calls += 1
-        if self._calls >= CALLS_PER_TURN:
+        if self._calls >= CALLS_PER_ROUND:
             await self._take_turn()
         kind = type_of(message)
         while self._conn.congested and not (self.is_over or self._exchange.ended):  # another task sends, too

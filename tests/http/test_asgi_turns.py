@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import struct
@@ -14,6 +15,7 @@ from websockets.sync.client import connect as connect_websocket
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect
 from corepool.testing.waiting import wait_until
+from corepool_http.waiting import CALLS_PER_ROUND, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -222,6 +224,59 @@ def test_a_client_that_reads_too_slowly_is_gone(pool: Pools) -> None:
         wait_until(lambda: len(events(running)) == 2)
     for _, kinds in events(running):  # type: ignore[misc]
         assert "OSError" in kinds
+
+
+class Calling(Waiting):
+    """Calls as an application does."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._calls = self._rounds = 0
+        self._waiter = None
+
+    async def call(self) -> None:
+        self._calls += 1
+        if self._calls >= CALLS_PER_ROUND:
+            await self._take_turn()
+
+
+@pytest.mark.parametrize(("seconds_per_call", "most"), [(0.0, 16 * CALLS_PER_ROUND), (0.01, 2 * CALLS_PER_ROUND)])
+def test_a_turn_has_so_many_calls_or_so_much_time(seconds_per_call: float, most: int) -> None:
+    async def count() -> None:
+        loop = asyncio.get_running_loop()
+        calling = Calling(loop)
+        begin, calls, counts = loop.time(), 0, []
+        loop.time = lambda: begin + calls * seconds_per_call  # type: ignore[method-assign]
+
+        async def go_on() -> None:
+            nonlocal calls
+            while True:
+                await calling.call()
+                calls += 1
+
+        task = asyncio.ensure_future(go_on())
+        for _ in range(5):
+            before = calls
+            await asyncio.sleep(0)
+            counts.append(calls - before)
+        task.cancel()
+        assert max(counts) <= most
+        assert sum(counts) >= 3 * most
+
+    asyncio.run(count())
+
+
+def test_a_call_does_not_wait_while_the_loop_turns() -> None:
+    """However many there are: what cancels a call at its first wait would lose its answer."""
+
+    async def call() -> None:
+        calling = Calling(asyncio.get_running_loop())
+        for _ in range(1000):
+            with pytest.raises(StopIteration):  # it has returned
+                calling.call().send(None)
+            await asyncio.sleep(0)
+
+    asyncio.run(call())
 
 
 def test_websockets_end_as_their_worker_leaves(pool: Pools) -> None:
