@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections import deque
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -19,7 +20,7 @@ from corepool.spec.options import Options
 from corepool.streams.blocking_stream import BlockingStream
 from corepool.streams.errors import is_the_peers_doing
 from corepool.streams.handles import check_handle
-from corepool.streams.threads import Mailbox, Threads
+from corepool.streams.threads import Job, Mailbox, Threads
 
 if TYPE_CHECKING:
     from corepool.spec.connection import Connection
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from corepool.spec.worker import Worker
 
 log = logging.getLogger(__name__)
+
+_MOST_DEPARTED = 100
+"""Clients that have gone before a thread was free, and whose input is kept: `max_connections` doesn't count them."""
 
 
 class BlockingOptions(Options):
@@ -74,6 +78,8 @@ class BlockingProtocol(ABC):
         """Begin; needed before the first connection."""
         self._last_words_s = worker.last_words_s
         self._mailbox = Mailbox(worker.loop)
+        self._departed: deque[Job] = deque()
+        """Of clients that have gone before they had a thread, and left something to be read."""
         self._threads = Threads(type(self).__name__, self._mailbox, worker.gauge_threads(self.options.threads))
 
     @hookimpl
@@ -88,7 +94,7 @@ class BlockingProtocol(ABC):
         """Wait for a thread."""
         conn.half_open = True  # a client that has ended its side may still wait for its answer
         conn.session = stream = BlockingStream(conn, self._mailbox, self.input_limit, answers=self.answers)
-        self._threads.submit(lambda: self._run(stream))
+        stream.job = self._threads.submit(lambda: self._run(stream))
 
     @hookimpl
     def on_readable(self, conn: Connection[BlockingStream]) -> None:
@@ -107,8 +113,18 @@ class BlockingProtocol(ABC):
 
     @hookimpl
     def on_close(self, conn: Connection[BlockingStream], reason: CloseReason) -> None:
-        """Wake the thread."""
-        conn.session.lost(reason)
+        """Wake the thread; if there is none yet, there need be none, but for what the client has left."""
+        stream = conn.session
+        stream.lost(reason)
+        job = stream.job
+        if job is None or not job.is_waiting:
+            return
+        if stream.is_void():
+            self._threads.withdraw(job)
+            return
+        self._departed.append(job)
+        if len(self._departed) > _MOST_DEPARTED:
+            self._threads.withdraw(self._departed.popleft())
 
     def _run(self, stream: BlockingStream) -> None:
         try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from corepool.spec.connection import Connection
     from corepool.spec.types import Address, CloseReason
-    from corepool.streams.threads import Mailbox
+    from corepool.streams.threads import Job, Mailbox
 
 _PIECE = 65_536
 """Bytes that one wait for the peer may bring or take: far below `output_limit`, which ends a connection."""
@@ -60,6 +60,8 @@ class BlockingStream:
         self._owes = False
         """It has taken input since its last output, and `answers`."""
         self._gone: CloseReason | None = None
+        self.job: Job | None = None
+        """What has it served by a thread."""
         self._timeout_s: float | None = None
         # Asked now: the kernel forgets the peer of a connection that was reset, and by the time that a thread asked,
         # the descriptor could be another connection's.
@@ -267,16 +269,16 @@ class BlockingStream:
     # --- what the protocol calls, in the thread
 
     def begin(self) -> bool:
-        """Note that it has a thread now.
-
-        :returns: False if there is nothing to do: the client has gone without a word meanwhile, or the worker has cut
-            the connection, so that nobody would hear an answer.
-        """
+        """Note that it has a thread now; False if there is nothing to do."""
         with self._lock:
-            if self._gone in CUT_BY_WORKER or (self._gone is not None and not self._inbox.data):
+            if self.is_void():
                 return False
             self._conn.busy = True
             return True
+
+    def is_void(self) -> bool:
+        """Return whether no thread need serve it: the client has gone without a word, or the worker has cut it."""
+        return self._gone in CUT_BY_WORKER or (self._gone is not None and not self._inbox.data)
 
     def is_cut(self) -> bool:
         """Tell whether the end that reads find is not the peer's doing."""

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from contextvars import copy_context
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from corepool.complaint import Complaint
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from corepool.spec.types import ThreadGauge
 
 log = logging.getLogger(__name__)
+
+_MOST_WITHDRAWN = 100
+"""Void jobs in the queue that are not worth a sweep."""
 
 
 class Mailbox:
@@ -61,6 +64,27 @@ class Mailbox:
                 self._complaint.exception("what a thread has asked for failed")
 
 
+class Job:
+    """A call that one thread makes, or that is withdrawn before."""
+
+    __slots__ = ("_calls",)
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._calls = [call]
+
+    @property
+    def is_waiting(self) -> bool:
+        """True until it is taken."""
+        return bool(self._calls)
+
+    def take(self) -> Callable[[], None] | None:
+        """Return the call to whoever is first, and None to all others."""
+        try:
+            return self._calls.pop()  # one step for the interpreter: of two threads, one gets it
+        except IndexError:
+            return None
+
+
 class Threads:
     """A limited number of threads, made when needed. Jobs that find none wait in the order in which they came."""
 
@@ -72,15 +96,18 @@ class Threads:
         self._name = name
         self._mailbox = mailbox
         self._gauge = gauge
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._withdrawn = 0
+        """Jobs in the queue that are void; an estimate, since threads drop some of them."""
         self._threads: list[threading.Thread] = []
         self._unfinished = 0  # counted in the loop's thread alone
         self._why = ""
         self._complaint = Complaint(log)
 
-    def submit(self, job: Callable[[], None]) -> None:
-        """Have `job` run in a thread, in a context of its own; what it raises is logged. From the loop's thread.
+    def submit(self, call: Callable[[], None]) -> Job:
+        """Have `call` run in a thread, in a context of its own; what it raises is logged. From the loop's thread.
 
+        :returns: what `withdraw` takes.
         :raises RuntimeError: there is no thread, and the system has none left to start.
         """
         if self._unfinished >= len(self._threads) < self._gauge.most:
@@ -94,7 +121,35 @@ class Threads:
                 self._gauge.waiting,
                 self._why,
             )
+        job = Job(call)
         self._jobs.put(job)
+        return job
+
+    def withdraw(self, job: Job) -> bool:
+        """Forget a job that no thread has taken yet; False: one has. From the loop's thread.
+
+        Without this, clients that come and go while every thread is busy would make the queue as long as they like.
+        """
+        if job.take() is None:
+            return False
+        self._count(-1)
+        self._withdrawn += 1
+        if self._withdrawn > _MOST_WITHDRAWN and self._withdrawn > self._gauge.waiting:
+            self._sweep()
+        return True
+
+    def _sweep(self) -> None:
+        """Drop void jobs from the queue; the others keep their order, since only the loop's thread adds to it."""
+        self._withdrawn = 0
+        jobs: list[Job | None] = []
+        try:
+            while True:
+                jobs.append(self._jobs.get_nowait())
+        except Empty:
+            pass
+        for job in jobs:
+            if job is None or job.is_waiting:
+                self._jobs.put(job)
 
     def stop(self, patience_s: float) -> int:
         """Let the idle ones end, wait `patience_s` for the others, and give the number of those that still run."""
@@ -134,8 +189,11 @@ class Threads:
         job = self._jobs.get()
         if job is None:
             return True
+        call = job.take()
+        if call is None:
+            return False
         try:
-            copy_context().run(job)
+            copy_context().run(call)
         finally:
             if os.getpid() != pid:
                 end_fork()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from corepool.complaint import Complaint
 from corepool.guards import HOOK_ERRORS
 from corepool.worker.connection import Connection
-from corepool.worker.service import Lingering
+from corepool.worker.lingering import Lingering
 
 if TYPE_CHECKING:
     import asyncio

@@ -57,7 +57,7 @@ _LAST_WORDS_S = 0.5
 """How long everything that plugins have started may take to clean up at the end: the master gives a worker a second."""
 
 _FAST_STOP_S = 1.0
-"""How long plugins may take for their stop when the worker has to stop at once: the master gives it two seconds in all."""
+"""How long plugins may take for their stop when the worker has to stop at once: the master gives it two seconds."""
 
 _FAREWELL_S = 0.25
 """How long tasks may take after that to be cancelled."""

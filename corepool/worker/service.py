@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import socket
 from array import array
-from select import EPOLLIN
 from typing import TYPE_CHECKING
 
 from corepool.complaint import Complaint
@@ -19,6 +18,7 @@ from corepool.spec.types import Address, CloseReason
 from corepool.worker.connection import Connection
 from corepool.worker.counted import CountedConnection
 from corepool.worker.kept import CountedKeptConnection, KeptConnection
+from corepool.worker.lingering import Lingerings
 from corepool.worker.wire import wire_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from corepool.listener import BoundSocket
     from corepool.worker.deadlines import Deadlines
     from corepool.worker.reactor import Reactor
-    from corepool.worker.wire import Handle, Wire
+    from corepool.worker.wire import Handle
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +42,6 @@ _RECEIVED, _ACCEPTED, _CLOSED, _SETTLED = (
 _GRACEFUL = frozenset({CloseReason.CLOSED, CloseReason.TIMEOUT, CloseReason.DRAIN})
 
 _WILDCARDS = frozenset({"0.0.0.0", "::"})
-
-_LINGER_S = 2.0
-"""How long a closed connection may go on sending to nobody before it is reset (nginx's lingering_timeout is 5 s)."""
-
-_LINGER_READS = 64
-"""And how often it is read from: 4 MiB at the most."""
-
 
 _SPINS = 10_000
 """Calls of `on_readable` between two heartbeats, a second at the most, without a byte read: more than clients that come
@@ -197,6 +190,7 @@ class Service:
         self._local = None if bound.address.host in _WILDCARDS else bound.address
         self._loop = loop
         self._complaint = Complaint(log)
+        self._lingering = Lingerings(self.wire, reactor, loop)
         self._looked_at = (0, 0)
         self._has_spun = False
         self._tally = tally
@@ -411,56 +405,8 @@ class Service:
             self._complaint.exception("listener=%s: a stream of its transport can't be read", self.listener.name)
             return False
         self._shutdown(handle, socket.SHUT_WR)
-        try:
-            Lingering(handle, self.wire, self.reactor, self._loop, self._complaint)
-        except OSError:  # it can't be watched now
-            return False
-        return True
+        return self._lingering.add(handle)
 
 
 def _never(_: Connection) -> None:
     """Ask nobody: it can't be moved."""
-
-
-class Lingering:
-    """A connection that is closed for us: reads and forgets until the peer has ended too."""
-
-    def __init__(
-        self,
-        handle: Handle,
-        wire: Wire,
-        reactor: Reactor,
-        loop: asyncio.AbstractEventLoop,
-        complaint: Complaint,
-    ) -> None:
-        self._complaint = complaint
-        self._handle = handle
-        self._wire = wire
-        self._reactor = reactor
-        self._fd: int = handle if isinstance(handle, int) else handle.fileno()
-        self._reads_left = _LINGER_READS
-        reactor.add(self._fd, self, EPOLLIN)
-        self._timer = loop.call_later(_LINGER_S, self._finish)
-
-    def on_event(self, mask: int) -> None:  # noqa: ARG002  # whatever it is, read tells
-        self._reads_left -= 1
-        try:
-            if self._reads_left and self._wire.read(self._handle, 65536):
-                return
-        except BlockingIOError:
-            return
-        except OSError:
-            pass  # reset: it is over, which is what we wait for
-        self._finish()
-
-    def on_failure(self) -> None:
-        self._complaint.exception("lingering close failed")
-        self._finish()
-
-    def flush(self) -> None:
-        """Do nothing: nothing is ever buffered."""
-
-    def _finish(self) -> None:
-        self._timer.cancel()
-        self._reactor.remove(self._fd)
-        self._reactor.close_later(self._wire.close, self._handle)
