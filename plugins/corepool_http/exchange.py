@@ -30,7 +30,6 @@ class Exchange:
 
     __slots__ = (
         "_framing",
-        "_head",
         "_is_cut",
         "_left",
         "began_s",
@@ -69,7 +68,6 @@ class Exchange:
         self.on_room: Callable[[], None] | None = None
         """Called when the client has read enough for more."""
         self._framing = NONE
-        self._head: Head | None = None
         self._left = 0
         """Bytes of content that were announced, and not sent yet."""
         self._is_cut = False
@@ -110,7 +108,7 @@ class Exchange:
         line, framing = frame(head, len(content), is_head=self.is_head, version=self.request.version)
         connection = self._begin(head, framing)
         if framing is NONE and content:
-            self._leave_out(head)
+            self._leave_out()
             content = b""
         self.sent = len(content)
         self.conn.send(b"%b%b%b\r\n%b" % (head.lines, line, connection, content))
@@ -129,7 +127,6 @@ class Exchange:
         if framing is CLOSE:
             self.closes = True
         connection = self._begin(head, framing)
-        self._head = head
         self.conn.send(b"%b%b%b\r\n" % (head.lines, line, connection))
 
     def write(self, data: bytes) -> None:
@@ -239,8 +236,7 @@ class Exchange:
     def _room_for(self, size: int) -> int:
         """Report how many bytes of a piece of content may be sent, and see to it that the rest is known of."""
         if self._framing is NONE:
-            if self._head is not None:
-                self._leave_out(self._head)
+            self._leave_out()
             return 0
         left = self._left
         if size > left:
@@ -251,10 +247,10 @@ class Exchange:
         self._left = left - size
         return size
 
-    def _leave_out(self, head: Head) -> None:
-        if head.bodyless and not self._is_cut:
+    def _leave_out(self) -> None:
+        if not (self.is_head or self._is_cut):
             self._is_cut = True
-            log.warning("%s: a response %d has no content; the application's is left out", self.describe(), head.status)
+            log.warning("%s: a response %d has no content; the application's is left out", self.describe(), self.status)
 
     def _release(self) -> None:
         on_gone, self.on_gone = self.on_gone, None

@@ -7,7 +7,6 @@ import re
 import time
 from email.utils import formatdate
 from enum import IntEnum
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from corepool_http.framing import ResponseError, announced, has_content
@@ -36,7 +35,6 @@ _MAX_HEADS = 1000
 _MAX_KEPT_HEAD = 4096
 _MAX_LENGTH_DIGITS = 18
 
-_PLAIN = frozenset({str, bytes})
 _UNSUITABLE = (TypeError, ValueError, AttributeError)
 """Raised by code for pairs of strings when it is given something else. UnicodeError is a ValueError."""
 
@@ -147,13 +145,8 @@ class Heads:
 
     def _make_and_keep(self, key: Key, status: str | int, headers: Pairs) -> Head:
         head, size = self._make(status, headers)
-        # By the size of what was given: the key also holds the headers that were left out. And only plain strings:
-        # derived classes may claim that different ones are equal.
-        if (
-            len(self._heads) < _MAX_HEADS
-            and size < _MAX_KEPT_HEAD
-            and _PLAIN.issuperset(map(type, chain.from_iterable(headers)))
-        ):
+        # By the size of what was given: the key also holds the headers that were left out.
+        if len(self._heads) < _MAX_HEADS and size < _MAX_KEPT_HEAD:
             self._heads[key] = head
         return head
 
@@ -161,16 +154,19 @@ class Heads:
         """Make a head, and report the size of what was given.
 
         :raises ResponseError: it can't be sent.
-        :raises TypeError: this, or another of the _UNSUITABLE: the headers are no tuples of two strings each.
+        :raises TypeError: this, or another of the _UNSUITABLE: the headers are no tuples of two plain strings each.
         """
         code, line = self._status_lines.get(status) or self._status_line(status)
         find = self._kinds.get
         is_plain = has_content(code)
         length: int | None = None
+        string: type[str | bytes] = str if isinstance(status, str) else bytes
         for pair in headers:
             if type(pair) is not tuple:
                 raise TypeError
             name, value = pair
+            if type(name) is not string or type(value) is not string:
+                raise TypeError  # those of derived classes, too: they may claim that different ones are equal
             kind = find(name)
             if kind is None:
                 kind = self._kind(name)
@@ -186,7 +182,7 @@ class Heads:
                     length = int(value)
                 else:
                     is_plain = False
-        data = _joined(headers, is_text=isinstance(status, str))
+        data = _joined(headers, is_text=string is str)
         # What is left without the allowed bytes has to be our own line breaks.
         if data.translate(None, _VISIBLE) != b"\r\n" * len(headers):
             raise _broken(headers)
@@ -243,7 +239,7 @@ class Heads:
         if not _TOKEN.fullmatch(data):
             raise ResponseError(f"invalid header name: {shown(name)}")
         kind = _KINDS.get(data.lower(), Kind.PLAIN)
-        if len(data) <= _MAX_KEPT_NAME and type(name) in _PLAIN:
+        if len(data) <= _MAX_KEPT_NAME:
             if len(self._kinds) >= _MAX_NAMES:
                 self._kinds.clear()
             self._kinds[name] = kind
