@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from typing import TYPE_CHECKING
 
 from websockets.exceptions import InvalidState
@@ -28,6 +27,7 @@ from corepool_http.handshake import HandshakeError, negotiate
 from corepool_http.responses import ResponseError
 from corepool_http.values import as_bytes
 from corepool_http.waiting import CALLS_PER_ROUND, Waiting
+from corepool_http.websocket_inbox import Inbox
 
 if TYPE_CHECKING:
     from websockets.http11 import Response
@@ -42,14 +42,13 @@ log = logging.getLogger(__name__)
 _quiet = logging.getLogger(f"{__name__}.protocol")
 _quiet.setLevel(logging.WARNING)  # it has two lines at INFO for each connection
 
-_MOST_WAITING = 64
-"""How many messages may wait for the application; then the client is not read. In bytes the limit is `max_message`."""
-
 _MOST_EARLY = 65_536
 """Bytes that may arrive before the application accepts (RFC 6455, 4.1: none should); then the client is not read."""
 
 _PIECE = 4096
 """Bytes that are parsed before the limits are looked at: deflate makes up to a thousand times as many of them."""
+
+_DATA = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 
 _NORMAL, _GOING_AWAY, _ABNORMAL, _INTERNAL = 1000, 1001, 1006, 1011
 
@@ -73,17 +72,11 @@ class WebSocket(Waiting):
         self._ping_interval = options.ping_interval
         extensions = [ServerPerMessageDeflateFactory()] if options.deflate else None
         self._protocol = ServerProtocol(extensions=extensions, max_size=options.max_message, logger=_quiet)
-        self._messages: deque[tuple[Message, int]] = deque([({"type": "websocket.connect"}, 0)])
-        """What waits for the application, and how many bytes each is."""
-        self._waiting = 0
-        """Bytes of all of them."""
-        self._most_waiting = options.max_message
+        self._inbox = Inbox(options.max_message)
         parser = exchange.session.parser
         self._unread = bytes(parser.after_upgrade)
         """Bytes that have arrived and are not parsed. Too many for the state: then the client is not read."""
         parser.after_upgrade.clear()
-        self._parts = bytearray()
-        self._is_text = False
         self._is_paused = False
         self._is_accepted = False
         self._response: Response | None = None
@@ -121,6 +114,7 @@ class WebSocket(Waiting):
         else:
             if self._is_accepted:
                 self._close(_NORMAL, "")
+                self._ignore()
             elif not exchange.ended:
                 log.error("%s: the application has returned without an answer to the handshake", exchange.describe())
                 exchange.fail()
@@ -141,6 +135,7 @@ class WebSocket(Waiting):
             log.error("%s failed", exchange.describe(), exc_info=error)
         if self._is_accepted:
             self._close(code, "")
+            self._ignore()
         else:
             exchange.fail(status)
 
@@ -150,17 +145,12 @@ class WebSocket(Waiting):
         self._calls += 1
         if self._calls >= CALLS_PER_ROUND:
             await self._take_turn()
-        while not self._messages:
+        while (message := self._inbox.take()) is None:
             if self.is_over:
                 return {"type": "websocket.disconnect", "code": self._close_code(), "reason": self._close_reason()}
             await self._wait()
-        message, size = self._messages.popleft()
-        self._waiting -= size
-        if self._is_paused and len(self._messages) <= _MOST_WAITING // 2 and self._waiting <= self._most_waiting // 2:
-            self._is_paused = False
-            self._read_on()
-            if not self._is_paused:
-                self._conn.resume()
+        if self._is_paused and self._inbox.is_half_empty:
+            self._resume()
         return message
 
     async def _send(self, message: Message) -> None:
@@ -229,6 +219,7 @@ class WebSocket(Waiting):
                     raise ResponseError(f"{code} may not be sent as a close code (RFC 6455, 7.4)")
                 self._ended_by = kind
                 self._close(_NORMAL if code is None else code, reason)
+                self._ignore()
             else:
                 raise RuntimeError(f"{kind!r} was sent after websocket.accept")
         except InvalidState:  # the client's close frame has arrived
@@ -309,7 +300,7 @@ class WebSocket(Waiting):
             for event in self._protocol.events_received():
                 if isinstance(event, Frame):
                     self._take(event)
-            if len(self._messages) >= _MOST_WAITING or self._waiting > self._most_waiting:
+            if self._inbox.is_full and not self.is_over:
                 self._is_paused = True
                 self._conn.pause()
         self._unread = data[parsed:]
@@ -321,27 +312,26 @@ class WebSocket(Waiting):
     def _take(self, frame: Frame) -> None:
         if frame.opcode is Opcode.PONG:
             self._is_pinged = False
-        elif frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
-            if frame.opcode is not Opcode.CONT:
-                self._is_text = frame.opcode is Opcode.TEXT
-            if not frame.fin or self._parts:
-                self._parts += frame.data
-            if not frame.fin:
+        elif frame.opcode in _DATA and not self.is_over:
+            try:
+                is_whole = self._inbox.put(frame)
+            except UnicodeDecodeError:
+                self._close(1007, "not UTF-8")
                 return
-            data = bytes(self._parts or frame.data)
-            self._parts.clear()
-            message: Message = {"type": "websocket.receive"}
-            if self._is_text:
-                try:
-                    message["text"] = data.decode()
-                except UnicodeDecodeError:
-                    self._close(1007, "not UTF-8")
-                    return
-            else:
-                message["bytes"] = data
-            self._messages.append((message, len(data)))
-            self._waiting += len(data)
-            self._wake()
+            if is_whole:
+                self._wake()
+
+    def _resume(self) -> None:
+        self._is_paused = False
+        self._read_on()
+        if not self._is_paused:
+            self._conn.resume()
+
+    def _ignore(self) -> None:
+        """Drop messages from now on, since the application takes no more. The client's close frame is behind them."""
+        self._inbox.clear()
+        if self._is_paused:
+            self._resume()
 
     def room(self) -> None:
         """Let the application go on: the client has read."""
@@ -356,6 +346,8 @@ class WebSocket(Waiting):
         """Close: the worker leaves."""
         if self._is_accepted:
             self._close(_GOING_AWAY, "")
+            if self._is_paused:
+                self._resume()  # its answer is behind what waits
 
     # --- both
 

@@ -261,6 +261,18 @@ def test_after_its_own_close_an_application_is_told_its_own_code(ends: PoolProce
     assert tell_code(ends, before) == [4002, "enough"]
 
 
+def test_what_the_application_does_not_take_is_no_obstacle_to_its_end(ends: PoolProcess) -> None:
+    """The client's answer to the close frame is behind messages that nobody takes: more than may wait."""
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", key)
+    with connect(ends.urls()[0]) as sock:
+        sock.sendall(request(path_of(ACCEPT, "receive", closing(code=4003)), *upgrade, close=False))
+        assert sock.recv(1)
+        sock.sendall(b"\x82\x81\0\0\0\0x" * 10_000)
+        sock.sendall(b"\x88\x82\0\0\0\0\x0f\xa3")
+        assert receive_all(sock).endswith(b"\x88\x02\x0f\xa3")  # and no reset
+
+
 def test_sending_to_a_client_that_has_closed(ends: PoolProcess) -> None:
     """It is no error of the application if it isn't caught."""
     for message in (sending(text="late"), closing(), ACCEPT):
