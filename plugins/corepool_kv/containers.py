@@ -91,7 +91,7 @@ _COMMAND: tuple[Row, ...] = (
     ),
     ("INFO", "[<command-name> ...]", about.info, -2, "2.8.13", "Return details about commands, all by default."),
     ("DOCS", "[<command-name> ...]", about.docs, -2, "7.0.0", "Return documentation of commands, all by default."),
-    ("GETKEYS", "<full-command>", about.getkeys, -3, "2.8.13", "Return the keys of a full command."),
+    ("GETKEYS", "<full-command>", about.getkeys, -4, "2.8.13", "Return the keys of a full command."),
 )
 _CONFIG: tuple[Row, ...] = (
     ("GET", "<pattern> [<pattern> ...]", config.get, -3, "2.0.0", "Return the settings that match the patterns."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool_kv.replies import Error
+from corepool_kv.replies import Error, text_of
 from corepool_kv.table import COMMANDS
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ def find_command(request: list[bytes]) -> Command:
     if command.subcommands and len(request) > 1:
         subcommand = command.subcommands.get(request[1].lower())
         if subcommand is None:
-            shown = _beginning(request[1]).decode(errors="surrogateescape")
-            raise Error(f"ERR unknown subcommand '{shown}'. Try {command.name.decode().upper()} HELP.")
+            raise Error(f"ERR unknown subcommand '{text_of(request[1])}'. Try {command.name.decode().upper()} HELP.")
         command = subcommand
     elif command.subcommands and command.arity == -len(request):
         return command

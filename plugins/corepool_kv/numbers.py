@@ -9,11 +9,13 @@ from corepool_kv.replies import Error
 
 _INTEGER = re.compile(rb"0|-?[1-9][0-9]{0,18}")
 _FLOAT = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,5}))?")
+_HEXADECIMAL = re.compile(rb"([+-]?)0[xX]([0-9a-fA-F]*)\.?([0-9a-fA-F]*)(?:[pP]([+-]?[0-9]{1,5}))?")
 _INFINITY = re.compile(rb"[+-]?inf(?:inity)?", re.IGNORECASE)
 
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
 
 _LARGEST_EXPONENT = 4900  # of the long double that Redis computes with, nearly
+_LARGEST_BINARY_EXPONENT = 16_000
 _LONGEST_FLOAT = 5120  # characters that Redis reads (MAX_LONG_DOUBLE_CHARS)
 _MANTISSA_BITS = 64
 _DECIMALS = 17
@@ -32,6 +34,17 @@ def parse_integer(text: bytes, message: str = "ERR value is not an integer or ou
     return number
 
 
+def parse_int32(text: bytes) -> int:
+    """Read a signed 32-bit number.
+
+    :raises Error: it is none.
+    """
+    number = parse_integer(text)
+    if not -(2**31) <= number < 2**31:
+        raise Error("ERR value is out of range, value must between -2147483648 and 2147483647")
+    return number
+
+
 def parse_float(text: bytes) -> Fraction | None:
     """Read a floating-point number; None: it is infinite.
 
@@ -39,10 +52,22 @@ def parse_float(text: bytes) -> Fraction | None:
     """
     if _INFINITY.fullmatch(text):
         return None
+    if (hexadecimal := _HEXADECIMAL.fullmatch(text)) is not None and len(text) <= _LONGEST_FLOAT:
+        return _parse_hexadecimal(hexadecimal)
     found = _FLOAT.fullmatch(text)
     if found is None or abs(int(found[1] or 0)) > _LARGEST_EXPONENT or len(text) > _LONGEST_FLOAT:
         raise Error("ERR value is not a valid float")
     return Fraction(text.decode())
+
+
+def _parse_hexadecimal(found: re.Match[bytes]) -> Fraction:
+    """Read what strtold(3) reads, too: 0x1.8p3."""
+    sign, whole, decimals, power = found.groups()
+    exponent = int(power or 0) - 4 * len(decimals)
+    if not whole + decimals or abs(exponent) > _LARGEST_BINARY_EXPONENT:
+        raise Error("ERR value is not a valid float")
+    number = int(whole + decimals, 16) * Fraction(2) ** exponent
+    return -number if sign == b"-" else number
 
 
 def add_floats(first: Fraction | None, second: Fraction | None) -> bytes:

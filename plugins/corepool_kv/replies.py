@@ -35,6 +35,11 @@ class Set:
         self.items = items
 
 
+def text_of(word: bytes, most: int = 128) -> str:
+    """Return the beginning of a client's word for an error, to its first NUL: Redis prints it as C does."""
+    return word[:most].partition(b"\0")[0].decode(errors="surrogateescape")
+
+
 OK = "OK"
 
 _ITEM_BYTES = 16
@@ -58,7 +63,9 @@ def _encode_rare(reply: Reply, resp3: bool) -> bytes:  # noqa: FBT001
     match reply:
         case Error():
             # A line break would end the reply early, and what follows would be read as the next one.
-            return b"-%b\r\n" % str(reply).replace("\r", " ").replace("\n", " ").encode(errors="surrogateescape")
+            return b"-%b\r\n" % str(reply).rstrip("\r\n").replace("\r", " ").replace("\n", " ").encode(
+                errors="surrogateescape"
+            )
         case Mapping():
             parts = [encode(part, resp3) for item in reply.items() for part in item]
             head = b"%%%d\r\n" % len(reply) if resp3 else b"*%d\r\n" % (2 * len(reply))

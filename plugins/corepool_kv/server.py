@@ -254,6 +254,10 @@ class Server:
                 command = self._find(session, request)
             except Error as error:
                 session.queue_is_broken = True
+                if command is COMMANDS[b"exec"]:
+                    session.leave_transaction()
+                    reason = str(error).removeprefix("ERR ")
+                    return self._reply(session, Error(f"EXECABORT Transaction discarded because of: {reason}"))
                 return self._reply(session, error)
             if command is None:
                 return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corepool_kv.numbers import parse_integer
-from corepool_kv.replies import OK, Error, Set, Verbatim
+from corepool_kv.replies import OK, Error, Set, Verbatim, text_of
 
 if TYPE_CHECKING:
     from corepool_kv.replies import Reply
@@ -41,7 +41,7 @@ def list_(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa
             pass
         case [b"TYPE", kind]:
             if kind.lower() not in _TYPES:
-                raise Error(f"ERR Unknown client type '{kind.decode(errors='surrogateescape')}'")
+                raise Error(f"ERR Unknown client type '{text_of(kind)}'")
             if kind.lower() != b"normal":
                 chosen = []
         case [b"ID", _, *_]:
@@ -55,7 +55,7 @@ def list_(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa
 def setinfo(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     attribute, value = args
     _check_length(value)
-    shown = attribute.decode(errors="surrogateescape")
+    shown = text_of(attribute)
     if attribute.upper() not in (b"LIB-NAME", b"LIB-VER"):
         raise Error(f"ERR Unrecognized option '{shown}'")
     if not all(33 <= byte <= 126 for byte in value):

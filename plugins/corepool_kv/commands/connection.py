@@ -6,8 +6,8 @@ import hmac
 from typing import TYPE_CHECKING
 
 from corepool_kv.commands.clients import check_name
-from corepool_kv.numbers import parse_integer
-from corepool_kv.replies import OK, Error
+from corepool_kv.numbers import parse_int32, parse_integer
+from corepool_kv.replies import OK, Error, text_of
 
 if TYPE_CHECKING:
     from corepool_kv.replies import Reply
@@ -32,7 +32,7 @@ def echo(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa:
 
 
 def select(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    if parse_integer(args[0]) != 0:
+    if parse_int32(args[0]) != 0:
         raise Error("ERR DB index is out of range")
     return OK
 
@@ -110,4 +110,4 @@ def _authenticate(server: Server, session: Session, user: bytes, password: bytes
 
 
 def _hello_syntax(word: bytes) -> Error:
-    return Error(f"ERR Syntax error in HELLO option '{word.decode(errors='replace')}'")
+    return Error(f"ERR Syntax error in HELLO option '{text_of(word)}'")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool_kv.replies import OK, Error
+from corepool_kv.replies import OK, Error, text_of
 
 if TYPE_CHECKING:
     from corepool_kv.replies import Reply
@@ -36,6 +36,8 @@ def flush_scripts(server: Server, session: Session, args: list[bytes]) -> Reply:
 
 
 def flush_functions(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    if len(args) > 1:
+        raise Error("ERR unknown subcommand or wrong number of arguments for 'flush'. Try FUNCTION HELP.")
     return _flush(args, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
 
 
@@ -53,7 +55,7 @@ def list_functions(server: Server, session: Session, args: list[bytes]) -> Reply
                 if next(words, None) is None:
                     raise Error("ERR library name argument was not given")
             case _:
-                raise Error(f"ERR Unknown argument {word.decode(errors='surrogateescape')}")
+                raise Error(f"ERR Unknown argument {text_of(word, len(word))}")
     return []
 
 

@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING
 
 from corepool_kv.glob import Glob
-from corepool_kv.numbers import parse_integer
+from corepool_kv.numbers import parse_int32, parse_integer
 from corepool_kv.replies import OK, Error
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def copy(db: Keyspace, args: list[bytes]) -> Reply:
         if word.upper() == b"REPLACE":
             replace = True
         elif word.upper() == b"DB" and (number := next(words, None)) is not None:
-            if parse_integer(number) != 0:
+            if parse_int32(number) != 0:
                 raise Error("ERR DB index is out of range")
         else:
             raise Error(SYNTAX)

@@ -27,9 +27,8 @@ def set_(db: Keyspace, args: list[bytes]) -> Reply:
     if not options:
         db.put(key, value)
         return OK
-    condition = b""
+    condition = unit = amount = b""
     wants_old = keeps_ttl = False
-    expires_ms = 0
     words = iter(options)
     for word in words:
         option = word.upper()
@@ -37,15 +36,17 @@ def set_(db: Keyspace, args: list[bytes]) -> Reply:
             condition = option
         elif option == b"GET":
             wants_old = True
-        elif option == b"KEEPTTL" and not expires_ms:
+        elif option == b"KEEPTTL" and not unit:
             keeps_ttl = True
-        elif option in UNITS and not expires_ms and not keeps_ttl:
-            amount = next(words, None)
-            if amount is None:
+        elif option in UNITS and unit in (b"", option) and not keeps_ttl:
+            unit = option
+            value_of_unit = next(words, None)
+            if value_of_unit is None:
                 raise Error(SYNTAX)
-            expires_ms = moment(db, option, amount, "set")
+            amount = value_of_unit
         else:
             raise Error(SYNTAX)
+    expires_ms = moment(db, unit, amount, "set") if unit else 0
     old = db.find(key)
     if (condition == b"NX" and old is not None) or (condition == b"XX" and old is None):
         return old.value if wants_old and old is not None else None
@@ -89,22 +90,32 @@ def getdel(db: Keyspace, args: list[bytes]) -> Reply:
 
 def getex(db: Keyspace, args: list[bytes]) -> Reply:
     key, *options = args
-    value = db.get(key)
-    match [option.upper() for option in options[:1]], options[1:]:
-        case [], []:
-            return value
-        case [b"PERSIST"], []:
-            if value is not None:
-                db.put(key, value)
-        case [unit], [amount] if unit in UNITS:
-            if value is not None:  # Redis doesn't look at the amount either when there is no key
-                expires_ms = moment(db, unit, amount, "getex")
-                if expires_ms <= db.now_ms:
-                    db.delete(key)
-                else:
-                    db.put(key, value, expires_ms)
-        case _:
+    persists = False
+    unit = amount = b""
+    words = iter(options)
+    for word in words:
+        option = word.upper()
+        if option == b"PERSIST" and not unit:
+            persists = True
+        elif option in UNITS and unit in (b"", option) and not persists:
+            unit = option
+            value_of_unit = next(words, None)
+            if value_of_unit is None:
+                raise Error(SYNTAX)
+            amount = value_of_unit
+        else:
             raise Error(SYNTAX)
+    value = db.get(key)
+    if value is None:
+        return None  # Redis doesn't look at the amount either
+    if persists:
+        db.put(key, value)
+    elif unit:
+        expires_ms = moment(db, unit, amount, "getex")
+        if expires_ms <= db.now_ms:
+            db.delete(key)
+        else:
+            db.put(key, value, expires_ms)
     return value
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool_kv.numbers import LARGEST, parse_integer
-from corepool_kv.replies import Error
+from corepool_kv.numbers import LARGEST, SMALLEST, parse_integer
+from corepool_kv.replies import Error, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +102,7 @@ def _conditions(options: list[bytes]) -> set[bytes]:
     conditions = set()
     for option in options:
         if option.upper() not in (b"NX", b"XX", b"GT", b"LT"):
-            raise Error(f"ERR Unsupported option {option.decode(errors='surrogateescape')}")
+            raise Error(f"ERR Unsupported option {text_of(option, len(option))}")
         conditions.add(option.upper())
     if b"NX" in conditions and len(conditions) > 1:
         raise Error("ERR NX and XX, GT or LT options at the same time are not compatible")
@@ -114,7 +114,7 @@ def _conditions(options: list[bytes]) -> set[bytes]:
 def _moment(db: Keyspace, unit: bytes, amount: bytes, command: str) -> int:
     factor, from_now = UNITS[unit]
     expires_ms = parse_integer(amount) * factor + (db.now_ms if from_now else 0)
-    if abs(parse_integer(amount) * factor) > LARGEST or expires_ms > LARGEST:
+    if not SMALLEST <= parse_integer(amount) * factor <= LARGEST or expires_ms > LARGEST:
         raise Error(f"ERR invalid expire time in '{command}' command")
     return expires_ms
 
