@@ -10,7 +10,7 @@ import array
 import errno
 import os
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from corepool.descriptors import release
 from corepool.errors import ChannelFullError, GarbageError, PeerGoneError
@@ -23,7 +23,25 @@ _BUGS = frozenset({errno.EBADF, errno.EFAULT, errno.EINVAL, errno.ENOTSOCK})
 _GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ECONNREFUSED})
 
 _ANCILLARY_SIZE = socket.CMSG_SPACE(MAX_FDS * array.array("i").itemsize)
+_MOST_ANCILLARY_SIZE = socket.CMSG_SPACE(253 * array.array("i").itemsize)
+"""For as many as the kernel lets anything send (SCM_MAX_FD): what is cut then is cut for want of descriptors."""
 _RECORD_SIZE = HEADER_SIZE + MAX_PAYLOAD
+
+
+class _Received(NamedTuple):
+    record: bytes
+    fds: list[int]
+    is_cut: bool
+    """The process had no room for all of the descriptors."""
+
+
+def _decode(record: bytes, fds: list[int]) -> tuple[Message, list[int]]:
+    try:
+        return decode(record), fds
+    except ValueError as error:
+        for fd in fds:
+            release(fd)
+        raise GarbageError(str(error)) from None
 
 
 class Channel:
@@ -73,10 +91,37 @@ class Channel:
         A process at its descriptor limit receives fewer than were sent (MSG_CTRUNC); so a HANDOFF says
         how many there should be.
         """
+        received = self._receive(_ANCILLARY_SIZE, 0)
+        return None if received is None else _decode(received.record, received.fds)
+
+    def receive_whole(self) -> tuple[Message, list[int]] | None:
+        """Receive one message if there is room for all of its descriptors: for what nobody has a copy of.
+
+        As `receive`, for one system call more.
+        :raises OSError: EMFILE: there is no room now; the message stays in the channel.
+        """
+        received = self._receive(_MOST_ANCILLARY_SIZE, socket.MSG_PEEK)
+        if received is None:
+            return None
+        if received.is_cut:
+            for fd in received.fds:
+                release(fd)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        try:
+            self._sock.recvmsg(1)  # the descriptors that were seen are ours already: these are dropped
+        except OSError:
+            for fd in received.fds:
+                release(fd)
+            raise
+        return _decode(received.record, received.fds)
+
+    def _receive(self, ancillary_size: int, flags: int) -> _Received | None:
         try:
             # recvmsg and not socket.recv_fds, which ignores its flags: what it receives would be
             # inherited by every program the worker starts.
-            record, ancillary, _, _ = self._sock.recvmsg(_RECORD_SIZE, _ANCILLARY_SIZE, socket.MSG_CMSG_CLOEXEC)
+            record, ancillary, got, _ = self._sock.recvmsg(
+                _RECORD_SIZE, ancillary_size, socket.MSG_CMSG_CLOEXEC | flags
+            )
         except BlockingIOError:
             return None
         except OSError as error:
@@ -88,13 +133,10 @@ class Channel:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
         if not record:
-            raise PeerGoneError("closed by the peer")
-        try:
-            return decode(record), fds.tolist()
-        except ValueError as error:
             for fd in fds:
                 release(fd)
-            raise GarbageError(str(error)) from None
+            raise PeerGoneError("closed by the peer")
+        return _Received(record, fds.tolist(), is_cut=bool(got & socket.MSG_CTRUNC))
 
     def hang_up(self) -> None:
         """Say that nothing more comes: the peer meets PeerGoneError. What it says is still received."""

@@ -133,8 +133,8 @@ class Inheritance:
 
     def _on_event(self, channel: Channel, adopt: Callable[[int, int, bytes | None], None]) -> None:
         try:
-            received = channel.receive()
-        except OSError as error:  # ENOMEM and the like
+            received = channel.receive_whole()
+        except OSError as error:  # EMFILE, ENOMEM
             if self._loop is not None:
                 self._loop.rest(channel.fd, EPOLLIN)
             log.warning("nothing received from the old master: %s", error)

@@ -285,8 +285,8 @@ class Supervisor:
             self._unheard.append(entry)
             return
         try:
-            received = entry.channel.receive()
-        except OSError as error:  # ENOMEM and the like
+            received = entry.channel.receive_whole()
+        except OSError as error:  # EMFILE, ENOMEM
             self._loop.rest(entry.channel.fd, EPOLLIN)
             self._complaint.warn("nothing received from worker slot=%s pid=%d: %s", entry.name, entry.pid, error)
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import faulthandler
 import os
+import resource
 import signal
 import threading
 from typing import TYPE_CHECKING
@@ -123,7 +124,9 @@ def _close_all_but(keep: set[int]) -> None:
         if low < fd:  # closerange(0, 0) would be close_range(0, UINT_MAX) and close everything
             os.closerange(low, fd)
         low = fd + 1
-    os.closerange(low, os.sysconf("SC_OPEN_MAX"))
+    # The hard limit: the soft one may have been lowered below what is open.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    os.closerange(low, max(hard, os.sysconf("SC_OPEN_MAX")))  # RLIM_INFINITY is -1
 
 
 def _reopen_logs(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001

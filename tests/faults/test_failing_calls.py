@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
+import resource
 import signal
 import socket
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -158,6 +160,8 @@ class Stage:
             wait_until(is_settled)
         except AssertionError as error:
             error.add_note(f"{self.descriptors()} {self.most_descriptors}\n{json.dumps(self.running.status())}")
+            for pid in (self.master, *self.running.workers()):
+                error.add_note(" ".join(f"{path.name}:{path.readlink()}" for path in Path(f"/proc/{pid}/fd").iterdir()))
             raise
 
     # --- acts
@@ -382,6 +386,44 @@ def test_a_failing_call_costs_what_the_table_says(stage: Stage, row: Row, lastin
     assert "Traceback" not in log or row.traceback, log
     if times == ALWAYS:
         assert log.count(row.logged or "Traceback") < 40, "no flood"
+
+
+@contextmanager
+def room_for(pid: int, count: int) -> Iterator[None]:
+    """Leave a process so many free numbers below its limit of descriptors."""
+    used = {int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir()}
+    free = itertools.filterfalse(used.__contains__, itertools.count())
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (next(itertools.islice(free, count, None)), limits[1]))
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):  # a worker that has left
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+
+
+def test_a_worker_at_its_descriptor_limit_leaves_and_others_take_its_connections(stage: Stage) -> None:
+    victim = stage.running.workers()[0]
+    with room_for(victim, 1):
+        clients = [stage.ask(stage.open()) for _ in range(8)]
+
+        assert all(client.is_answered() for client in clients)
+        wait_until(lambda: victim not in stage.running.workers())
+    stage.settle()
+
+
+def test_connections_that_move_wait_for_a_master_at_its_descriptor_limit(stage: Stage) -> None:
+    socks = [stage.open("files") for _ in range(8)]
+    assert all(stage.get(sock).is_answered() for sock in socks)
+    began = len(stage.running.stderr)
+    victim = next(each["pid"] for each in stage.running.status()["workers"] if each["connections"])
+    with room_for(stage.master, 0):
+        os.kill(victim, signal.SIGTERM)
+        wait_until(lambda: "nothing received from worker" in stage.running.stderr[began:])
+    clients = [stage.get(sock) for sock in socks]
+
+    assert all(client.is_answered() for client in clients)
+    stage.settle()
 
 
 def test_the_page_shows_the_rows() -> None:

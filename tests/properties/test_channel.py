@@ -6,6 +6,8 @@ import array
 import contextlib
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,3 +110,46 @@ def test_descriptors_of_a_garbage_record_are_not_leaked() -> None:
     assert open_fds() == before
     left.close()
     channel.close()
+
+
+# In a process of its own: other threads of this one open files, too.
+CROWDED = """
+import os, resource
+from corepool.errors import PeerGoneError
+from corepool.ipc.channel import Channel
+from corepool.ipc.messages import Kind, Message
+
+def open_fds():
+    return sorted(int(name) for name in os.listdir("/proc/self/fd"))[:-1]
+
+ours, theirs = Channel.pair()
+sent = [os.dup(0) for _ in range(8)]
+ours.send(Message(Kind.FROZEN, 3, b"payload"), sent)
+limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+before = open_fds()
+assert before == list(range(len(before))), "no number is free below the highest one"
+resource.setrlimit(resource.RLIMIT_NOFILE, (len(before) + 4, limits[1]))
+try:
+    theirs.receive_whole()
+except OSError as error:
+    print(error.strerror)
+resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+assert open_fds() == before
+message, copies = theirs.receive_whole()
+assert message == Message(Kind.FROZEN, 3, b"payload")
+assert [os.path.sameopenfile(*pair) for pair in zip(sent, copies, strict=True)] == [True] * 8
+assert not any(map(os.get_inheritable, copies))
+assert theirs.receive_whole() is None
+ours.close()
+try:
+    theirs.receive_whole()
+except PeerGoneError:
+    print("gone")
+"""
+
+
+def test_a_message_waits_until_there_is_room_for_all_of_its_descriptors() -> None:
+    command = [sys.executable, "-c", CROWDED]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603
+
+    assert done.stdout == "Too many open files\ngone\n", done.stderr
