@@ -271,6 +271,7 @@ class WebSocket(Waiting):
         """Take what has arrived."""
         if data:
             self._unread += data
+            self._is_pinged = False  # whoever sends is there: its pong may be behind a message of 16 MiB
         elif not self._conn.eof:
             return
         elif self._is_accepted:
@@ -310,9 +311,7 @@ class WebSocket(Waiting):
             self._conn.close()
 
     def _take(self, frame: Frame) -> None:
-        if frame.opcode is Opcode.PONG:
-            self._is_pinged = False
-        elif frame.opcode in _DATA and not self.is_over:
+        if frame.opcode in _DATA and not self.is_over:
             try:
                 is_whole = self._inbox.put(frame)
             except UnicodeDecodeError:
@@ -323,6 +322,7 @@ class WebSocket(Waiting):
 
     def _resume(self) -> None:
         self._is_paused = False
+        self._is_pinged = False  # a pong may wait to be read
         self._read_on()
         if not self._is_paused:
             self._conn.resume()

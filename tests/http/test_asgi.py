@@ -193,7 +193,7 @@ def test_websockets_are_told_that_the_worker_leaves(asgi: PoolProcess) -> None:
 
 def test_messages_that_wait_are_bounded_in_bytes(pool: Pools) -> None:
     """Packed, each of these messages has a kilobyte. Their client is read on when the application has taken some."""
-    running = pool(http_toml(target="applications:asgi", directory=str(HERE), max_message=2**20, ping_interval=0.05))
+    running = pool(http_toml(target="applications:asgi", directory=str(HERE), max_message=2**20, ping_interval=0.5))
     worker = psutil.Process(running.workers()[0])
     with connect_websocket(websocket_url(running, "/late"), ping_interval=None) as socket:
         wait_until(lambda: "accepted" in events(running))

@@ -293,3 +293,31 @@ def test_the_code_as_the_worker_leaves(pool: Pools) -> None:
         assert close_of(client)[0] == 1001
     assert running.wait() == 0
     assert "told 1001" in running.stdout
+
+
+def test_a_client_that_sends_is_there_though_its_pong_is_late(pool: Pools) -> None:
+    """A pong can't come within a frame, and a frame may take longer than the time between two pings."""
+    running = pool(http_toml(target="application:app", ping_interval=1), files={"application.py": APPLICATION})
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", key)
+    with connect(running.urls()[0]) as sock:
+        sock.sendall(request(path_of(ACCEPT, "receive", closing(code=4000)), *upgrade, close=False))
+        data = sock.recv(4096)
+        assert data.startswith(b"HTTP/1.1 101 ")
+        sock.sendall(b"\x82\xfe\xff\xff\0\0\0\0")
+        sent = pings = 0
+        while sent < 65_535 and pings < 2:
+            sock.sendall(b"x")
+            sent += 1
+            sock.settimeout(0.01)
+            try:
+                pings += sock.recv(4096).count(b"\x89\0")
+            except TimeoutError:
+                pass
+        sock.settimeout(60)
+        sock.sendall(b"x" * (65_535 - sent))
+        data = b""
+        while not data.endswith(b"\x88\x02\x0f\xa0"):
+            piece = sock.recv(4096)
+            assert piece, data
+            data += piece
