@@ -24,6 +24,12 @@ async def asgi(scope, receive, send):
     if scope["type"] == "websocket":
         await _websocket(told, receive, send)
         return
+    if scope["path"] == "/hold":
+        await Handshakes.go.wait()
+    if scope["path"] == "/stream":
+        await send({"type": "http.response.start", "status": 200})
+        while True:
+            await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
     content = b""
     more = True
     while more:
@@ -57,6 +63,10 @@ async def _websocket(told, receive, send):
     await send({"type": "websocket.accept", "subprotocol": subprotocol})
     told["ends"] = Handshakes.ends
     await send({"type": "websocket.send", "text": json.dumps(told)})
+    while path == "/stream":
+        await send({"type": "websocket.send", "bytes": b"x" * 65_536})
+    if path == "/end":
+        return
     if path == "/slow":  # read nothing, until the other end is gone
         await Handshakes.go.wait()
     size = 0
