@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 
 def release(fd: int) -> None:
@@ -12,5 +11,7 @@ def release(fd: int) -> None:
     close(2) has released the number whatever it says, EINTR, EIO and ENOSPC included: there is nothing to be done
     again, and what its caller has to do next must not be left undone.
     """
-    with suppress(OSError):
+    try:  # and not `suppress`, which takes as long as the call: this is done for each connection
         os.close(fd)
+    except OSError:
+        pass

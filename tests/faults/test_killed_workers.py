@@ -73,6 +73,23 @@ def test_the_successor_of_a_worker_that_has_served_does_not_wait(pool: Pools, wo
         wait_until(lambda victim=victim: len(pids := running.workers()) == workers and victim not in pids)
 
 
+def test_what_was_handed_to_a_dead_worker_does_not_wait_for_its_successor(pool: Pools) -> None:
+    """The other one serves it, once the kernel has told of the death."""
+    toml = probe.config('dispatcher = "round-robin"').replace('"1ms"', '"10m"')
+    running = pool(toml, files=probe.files())
+    victim, other = running.workers()
+    os.kill(victim, signal.SIGSTOP)
+    clients = [running.connect() for _ in range(20)]
+    for client in clients:
+        client.sendall(b"pid\n")
+    wait_until(lambda: running.status()["listeners"][0]["accepted"] >= 1)
+    os.kill(victim, signal.SIGKILL)
+    answers = {int(client.recv(100)) for client in clients}
+
+    assert victim not in answers
+    assert other in answers
+
+
 class Client(threading.Thread):
     """Keeps its connection as long as it may. A loss is excused if a worker was killed since the last answer."""
 
