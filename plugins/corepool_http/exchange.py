@@ -30,6 +30,7 @@ class Exchange:
 
     __slots__ = (
         "_framing",
+        "_head",
         "_is_cut",
         "_left",
         "began_s",
@@ -68,6 +69,8 @@ class Exchange:
         self.on_room: Callable[[], None] | None = None
         """Called when the client has read enough for more."""
         self._framing = NONE
+        self._head = b""
+        """The head of a response that has begun, until it is sent."""
         self._left = 0
         """Bytes of content that were announced, and not sent yet."""
         self._is_cut = False
@@ -102,7 +105,8 @@ class Exchange:
         if head.length is not None and head.length != len(content) and not (head.bodyless or self.is_head):
             self.closes = True
             self.start(head)
-            self.write(content)
+            if content:
+                self.write(content)
             self.finish()
             return
         line, framing = frame(head, len(content), is_head=self.is_head, version=self.request.version)
@@ -115,7 +119,7 @@ class Exchange:
         self.end()
 
     def start(self, head: Head) -> None:
-        """Send the head of a response whose content follows in pieces.
+        """Begin a response whose content follows in pieces. Its head leaves with the first of them.
 
         :raises ResponseError: it can't be sent.
         """
@@ -127,15 +131,17 @@ class Exchange:
         if framing is CLOSE:
             self.closes = True
         connection = self._begin(head, framing)
-        self.conn.send(b"%b%b%b\r\n" % (head.lines, line, connection))
+        self._head = b"%b%b%b\r\n" % (head.lines, line, connection)
 
     def write(self, data: bytes) -> None:
-        """Send a piece of the content, but no more than was announced.
+        """Send a piece of the content, but no more than was announced. An empty one sends the head, if it is due.
 
         :raises ResponseError: it is no content.
         """
         if type(data) is not bytes:
             data = as_bytes(data, "the content")
+        if self._head:
+            self._send_head()
         if not data or self.ended:
             return
         framing = self._framing
@@ -150,6 +156,8 @@ class Exchange:
 
     def send_file(self, file: FileDescriptorLike, offset: int, count: int) -> None:
         """Send a part of a file as content, but no more than was announced."""
+        if self._head:
+            self._send_head()
         if count <= 0 or self.ended:
             return
         framing = self._framing
@@ -167,12 +175,14 @@ class Exchange:
         """End the content."""
         if self.ended:
             return
+        if self._left:
+            log.error("%s: the content is %d bytes shorter than its Content-Length", self.describe(), self._left)
+            self.fail()
+            return
+        if self._head:
+            self._send_head()
         if self._framing is CHUNKED:
             self.conn.send(b"0\r\n\r\n")
-        elif self._left:
-            log.error("%s: the content is %d bytes shorter than its Content-Length", self.describe(), self._left)
-            self.abandon()
-            return
         self.end()
 
     def end(self) -> None:
@@ -189,15 +199,16 @@ class Exchange:
         self._release()
 
     def fail(self, status: int = 500, headers: Sequence[tuple[str, str]] = (), reason: str = "") -> None:
-        """Answer with an error, if nothing was answered yet; or break off.
+        """Answer with an error, if nothing was sent yet; or break off.
 
         :param reason: for the client, besides the usual words.
         """
         if self.ended:
             return
-        if self.started:
+        if self.started and not self._head:
             self.abandon()
             return
+        self._head = b""
         text = f"{status} {reason_of(status)}"
         content = f"{text}: {reason}\n" if reason else f"{text}\n"
         heads = self.session.service.heads
@@ -232,6 +243,11 @@ class Exchange:
         if closes:
             return b"Connection: close\r\n"
         return b"Connection: keep-alive\r\n" if self.request.version == "1.0" else b""
+
+    def _send_head(self) -> None:
+        head, self._head = self._head, b""
+        if not self.ended:
+            self.conn.send(head)
 
     def _room_for(self, size: int) -> int:
         """Report how many bytes of a piece of content may be sent, and see to it that the rest is known of."""

@@ -511,6 +511,9 @@ class ThreadRun(Run):
         except Exception:
             log.exception("%s failed", exchange.describe())
             exchange.fail()
+        else:
+            return
+        self._may_send.set()  # else the thread would wait for its piece for ever
 
 
 def _segment(wrapper: FileWrapper) -> tuple[int, int] | None:

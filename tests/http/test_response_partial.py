@@ -65,6 +65,8 @@ def test_an_application_that_fails_before_any_content_is_answered_for(running: P
         targets = [literal(200, [(b"content-length", b"3")], [5]), literal(200, [], ["abc"])]
     else:
         targets = [script(mode, 200, [("Content-Length", "3")], [], end) for end in ENDS]
+        targets += [literal("200 OK", [], [5, b"abc"]), literal("200 OK", [], b"abc")]
+        targets += [target.replace("/?", "/write?") for target in targets]
     for target in targets:
         for version in ("1.0", "1.1"):
             received, _ = exchange(running, data_of(target, version), mode)
