@@ -4,7 +4,8 @@ A connection may change between arrays and inline commands whenever a request is
 with an empty line and an array. hiredis is made for replies: it stops for good at a line, accepts words of other types,
 makes room for as many elements as are announced, judges no length, and tells neither where it stopped nor why. So it
 gets whole requests only, as far as a look at them can tell. When it finds that they are not, they are read again from
-their beginning, less those that were already made of them.
+their beginning, less those that were already made of them. One fault gets by: a word that ends in other bytes than CR
+and LF, with a simple string behind it in the place of the next word, is taken as two words.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ class RequestReader:
         while self._chunk:
             try:
                 request = self._hiredis.gets()
-            except hiredis.ProtocolError:
+            except (hiredis.HiredisError, TypeError):  # a map whose key can't be one is a TypeError
                 request = None
             if type(request) is not list:
                 self._read_carefully()

@@ -123,6 +123,7 @@ STREAM = st.lists(st.one_of(WORDS, WORDS, ODD, st.sampled_from([b"*1\r\n", b"*2\
 @compared
 @given(st.one_of(STREAM, st.lists(st.one_of(WORDS, ODD, st.binary(max_size=4)), max_size=10).map(b"".join)))
 @example(b"*1\r\n+PING\r\n")
+@example(b"*1\r\n%1\r\n*1\r\n")
 @example(b"*1\r\n\n\r\n")
 @example(b"*1\r\n\xe9\r\n")
 @example(b"*2\r\n$2\r\nGET\r\n$1\r\na\r\n")
