@@ -43,6 +43,7 @@ class LineFile:
         self._worker = worker
         self._lines: list[bytes] = []
         self._lost = 0
+        self._is_torn = False
         self._is_announced = False
         try:
             self._fd = os.dup(sys.stdout.fileno()) if path == "-" else _open(path)
@@ -71,9 +72,12 @@ class LineFile:
                 if not self._is_file and not self._poller.poll(0):
                     self._lose(len(lines) - written, "nobody reads it")
                     return
-                rest = memoryview(piece)
+                rest = memoryview(b"\n" + piece if self._is_torn else piece)
                 while rest:
-                    rest = rest[os.write(self._fd, rest) :]
+                    size = os.write(self._fd, rest)
+                    # A full disk takes half a line; what is written later must not look like its end.
+                    self._is_torn = rest[size - 1] != ord("\n")
+                    rest = rest[size:]
                 written += count
         except OSError as error:
             self._lose(len(lines) - written, str(error))
@@ -93,6 +97,7 @@ class LineFile:
             log.error("log file %s can't be reopened: %s", self._path, error)  # noqa: TRY400  # the reason says it all
             return
         os.dup2(fd, self._fd, inheritable=False)
+        self._is_torn = False
         os.close(fd)
         self._examine()
 

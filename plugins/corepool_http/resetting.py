@@ -50,7 +50,7 @@ def _undelivered(fd: int) -> int:
     count = array.array("i", [0])
     try:
         fcntl.ioctl(fd, termios.TIOCOUTQ, count)
-    except OSError:
+    except (OSError, ValueError):  # a stream without a descriptor of its own
         return 0
     return count[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 from itertools import pairwise
@@ -126,3 +127,29 @@ def test_pieces_are_whole_lines_that_a_pipe_takes_at_once(lines: list[bytes]) ->
     assert b"".join(piece for _, piece in pieces) == b"".join(lines)
     assert all(len(piece) <= select.PIPE_BUF and piece.count(b"\n") == count for count, piece in pieces)
     assert all(len(one) + len(other) > select.PIPE_BUF for (_, one), (_, other) in pairwise(pieces))
+
+
+def test_half_a_line_is_not_the_beginning_of_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = Batches()
+    file = LineFile(str(tmp_path / "log"), cast("Worker", batches))
+    write, room = os.write, [7]
+
+    def with_little_room(fd: int, data: Any) -> int:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        size = write(fd, data[: room[0]])
+        room[0] -= size
+        return size
+
+    monkeypatch.setattr(os, "write", with_little_room)
+    file.write("one\n")
+    file.write("two\n")
+    batches.end()
+    file.write("lost\n")
+    batches.end()
+    room[0] = 1000
+    file.write("three\n")
+    file.write("four\n")
+    batches.end()
+    file.close()
+    assert (tmp_path / "log").read_text() == "one\ntwo\nthree\nfour\n"
