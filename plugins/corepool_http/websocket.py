@@ -306,9 +306,14 @@ class WebSocket(Waiting):
                 self._conn.pause()
         self._unread = data[parsed:]
         self._flush()
-        if self._protocol.state is State.CLOSED or self._protocol.close_expected():
+        protocol = self._protocol
+        if protocol.state is State.CLOSED or protocol.close_rcvd is not None:
             self._end()
             self._conn.close()
+        elif protocol.close_expected():
+            # Messages that were on their way when we closed are dropped. Closing the stream under them would have the
+            # kernel reset it, and the client might never see our close frame.
+            self._end()
 
     def _take(self, frame: Frame) -> None:
         if frame.opcode in _DATA and not self.is_over:
