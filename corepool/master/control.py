@@ -156,6 +156,12 @@ class ControlSocket:
         if len(self._clients) >= MAX_CLIENTS:
             release(sock.detach())
             return
+        try:
+            sock.setblocking(False)
+        except OSError as error:
+            self._complaint.warn("control socket: a client is dropped: %s", error)
+            release(sock.detach())
+            return
         self._clients.add(_Client(sock, self._loop, self.answer, self._clients.discard))
 
 
@@ -169,7 +175,6 @@ class _Client:
         answer: Callable[[bytes], bytes],
         on_close: Callable[[_Client], None],
     ) -> None:
-        sock.setblocking(False)
         self._socket = sock
         self._loop = loop
         self._answer = answer
