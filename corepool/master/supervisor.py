@@ -239,6 +239,9 @@ class Supervisor:
         release(entry.pidfd)
         entry.channel.close()
         self._workers.remove(entry)
+        # It may have died before it counted what it has handed back, and would seem to have held that until its end.
+        cells = entry.row.cells
+        cells[Cell.MOVED_OUT] = max(cells[Cell.MOVED_OUT], cells[Cell.TAKEN_BACK])
         code = os.waitstatus_to_exitcode(entry.status)
         cause = entry.cause(code, out_of_memory=self._oom.has_grown() and code == -signal.SIGKILL)
         entry.happened(Event.EXITED)

@@ -240,4 +240,8 @@ def test_kills_at_any_moment(pool: Pools, dispatcher: str, kept: str, seed: int)
             and open_descriptors(running.pid) <= descriptors
         )
 
-    wait_until(is_settled, what=f"settled after {killer.given}")
+    try:
+        wait_until(is_settled, what=f"settled after {killer.given}")
+    except AssertionError as error:
+        error.add_note(f"{open_descriptors(running.pid)} descriptors, {descriptors} before; {running.status()}")
+        raise
