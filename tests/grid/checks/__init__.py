@@ -1,0 +1,1 @@
+"""The checks: each public function of a module here is one, and each module is a group of the table."""

@@ -1,0 +1,46 @@
+"""Every check of the grid, by group."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from grid.checks import connections, content, errors, files, life, responses, routing, websockets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from grid.client import Site
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question that every framework's application is asked."""
+
+    group: str
+    title: str
+    run: Callable[[Site], None]
+
+    @property
+    def name(self) -> str:
+        """How columns.py and pytest call it: `websockets-ping-is-answered`."""
+        return f"{self.group}-{self.run.__name__.replace('_', '-')}"
+
+
+def checks() -> list[Check]:
+    """List the checks, in the order in which their modules have them."""
+    groups = (routing, content, responses, files, errors, life, connections, websockets)
+    return [check for group in groups for check in _checks_of(group)]
+
+
+def _checks_of(module: ModuleType) -> list[Check]:
+    """List the public functions that a module defines."""
+    group = module.__name__.rpartition(".")[2]
+    title = (module.__doc__ or "").strip().rstrip(".")
+    return [
+        Check(group, title, value)
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
+    ]
