@@ -105,6 +105,12 @@ class Connection(Protocol[SessionT]):
         A file that turns out shorter aborts the connection: the peer was promised more.
         """
 
+    def send_now(self) -> None:
+        """Hand the kernel what is buffered, as much as the peer takes, before the hook ends.
+
+        For output whose next part may take its time. Calls no hook but `on_writable`.
+        """
+
     def send_eof(self) -> None:
         """Send what is buffered, then end this side; the peer may go on sending. Nothing may be sent after it.
 

@@ -141,6 +141,9 @@ class MemoryConnection:
         if len(data) < count:
             self.break_off(CloseReason.RESET)
 
+    def send_now(self) -> None:
+        """Do nothing: everything that is sent can be read at once."""
+
     def send_eof(self) -> None:
         """End this side; the client's may go on."""
         self.has_sent_eof = True

@@ -197,6 +197,12 @@ class Connection:
         if self._reads_left < 0:
             self._service.unsent.append(self)
 
+    def send_now(self) -> None:
+        if self._out and self._mask != _GONE:
+            self._flush()
+            if self._reason is not None and self._reads_left < 0:
+                self._service.unsent.append(self)  # it is settled with the batch
+
     def close(self) -> None:
         self._end(CloseReason.CLOSED)
 

@@ -68,9 +68,8 @@ class Asgi:
         scope = {
             **base,
             **line.prepared,
-            "asgi": VERSION.copy(),  # applications may change theirs
             "http_version": exchange.request.version,
-            "headers": exchange.request.section.headers.copy(),
+            "headers": exchange.request.section.headers.copy(),  # applications may change theirs
             "extensions": {"http.response.pathsend": {}, "http.response.zerocopysend": {}},
         }
         if self._state is not None:
@@ -106,7 +105,7 @@ class Asgi:
     def _scope_of(self, client: Client) -> dict[str, Any]:
         return {
             "type": "http",
-            "asgi": VERSION.copy(),
+            "asgi": VERSION,
             "scheme": client.scheme,
             "root_path": self._root_path,
             "client": (client.host, client.port) if client.host else None,

@@ -37,9 +37,7 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.fixture(autouse=True)
-def _in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    # In memory no loop runs while a WSGI application is called, so none has to be hidden from it.
-    monkeypatch.setattr("corepool_http.wsgi._set_running_loop", lambda _: None)
+def _in_memory() -> None:
     mirror.Handshakes.go = asyncio.Event()
 
 
@@ -301,9 +299,9 @@ def test_names_of_WSGI_s_environment(connection: Conversations) -> None:  # noqa
     for first in range(0, 2_000, 100):
         client.send(request("/", *(f"X-{number}: b" for number in range(first, first + 100)), close=False))
     client.send(request("/", *(f"X{'y' * 70}-{number}: b" for number in range(100)), close=False))
-    application = client.conn.session.service._application  # type: ignore[attr-defined]  # noqa: SLF001
-    assert len(application._names) == 1_000  # noqa: SLF001
-    assert max(map(len, application._names)) <= 64  # noqa: SLF001
+    environments = client.conn.session.service._application._environments  # type: ignore[attr-defined]  # noqa: SLF001
+    assert len(environments._names) == 1_000  # noqa: SLF001
+    assert max(map(len, environments._names)) <= 64  # noqa: SLF001
 
 
 def test_heads_of_responses() -> None:

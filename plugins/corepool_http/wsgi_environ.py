@@ -1,0 +1,113 @@
+"""environ (PEP 3333): a request as a WSGI application sees it."""
+
+from __future__ import annotations
+
+import sys
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, Any
+
+from corepool_http.wsgi_files import FileWrapper
+
+if TYPE_CHECKING:
+    import io
+
+    from corepool import Worker
+    from corepool_http.exchange import Exchange
+    from corepool_http.options import HttpOptions
+    from corepool_http.proxies import Client
+    from corepool_http.requests import RequestLine
+    from corepool_http.sections import Section
+
+_MAX_NAMES = 1000
+_MAX_NAME_BYTES = 64
+
+
+class Environments:
+    """Makes the environ of each request out of parts that many requests share."""
+
+    def __init__(self, options: HttpOptions, worker: Worker) -> None:
+        self._names: dict[bytes, str] = {}
+        # PEP 3333, "Unicode Issues": strings hold the bytes of a request, as latin-1.
+        self._mount = options.root_path.encode().decode("latin-1")
+        self._base: dict[str, Any] = {
+            "wsgi.version": (1, 0),
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": options.threads > 1,
+            "wsgi.multiprocess": worker.workers > 1,
+            "wsgi.run_once": False,
+            "wsgi.file_wrapper": FileWrapper,
+            "wsgi.input_terminated": True,
+            "corepool.worker": worker,
+            "SCRIPT_NAME": self._mount,
+            "SERVER_SOFTWARE": options.server or "corepool",
+        }
+
+    def of(self, exchange: Exchange, content: io.IOBase) -> dict[str, Any]:
+        """Return the environ of a request, whose content is read from `content`."""
+        request, session = exchange.request, exchange.session
+        base = session.prepared
+        if base is None or exchange.client is not session.client:
+            base = self._environ_of(exchange.client)
+            if exchange.client is session.client:
+                session.prepared = base
+        line, section = request.line, request.section
+        if line.prepared is None:
+            line.prepared = self._environ_of_line(line)
+        if section.prepared is None:
+            section.prepared = self._environ_of_section(section)
+        environ = {**base, **line.prepared, **section.prepared, "wsgi.input": content}
+        if request.version == "1.0":
+            environ["SERVER_PROTOCOL"] = "HTTP/1.0"
+        if request.body is not None and "CONTENT_LENGTH" not in environ and isinstance(content, SpooledTemporaryFile):
+            # It was chunked, and is complete: applications that know nothing of chunks can read it by its length.
+            environ["CONTENT_LENGTH"] = str(request.body.received)
+            environ.pop("HTTP_TRANSFER_ENCODING", None)
+        return environ
+
+    def _environ_of_line(self, line: RequestLine) -> dict[str, object]:
+        target = line.target.decode("latin-1")
+        path = line.path.decode("latin-1")
+        mount = self._mount
+        # A proxy may have taken the prefix off, or not. "/apix" is not under "/api".
+        if mount and path.startswith(mount) and path[len(mount) : len(mount) + 1] in {"", "/"}:
+            path = path[len(mount) :]
+        return {
+            "REQUEST_METHOD": line.method,
+            "PATH_INFO": path,
+            "RAW_URI": target,
+            "REQUEST_URI": target,
+            "QUERY_STRING": line.query.decode("latin-1"),
+        }
+
+    def _environ_of_section(self, section: Section) -> dict[str, object]:
+        environ: dict[str, object] = {}
+        names = self._names
+        for name, value in section.headers:
+            key = names.get(name) or self._key(name)
+            if not key:
+                continue
+            if key in environ:
+                separator = "; " if key == "HTTP_COOKIE" else ","
+                environ[key] = f"{environ[key]}{separator}{value.decode('latin-1')}"
+            else:
+                environ[key] = value.decode("latin-1")
+        return environ
+
+    def _environ_of(self, client: Client) -> dict[str, Any]:
+        environ = self._base.copy()
+        environ["SERVER_PROTOCOL"] = "HTTP/1.1"
+        environ["SERVER_NAME"], environ["SERVER_PORT"] = client.server_name
+        environ["REMOTE_ADDR"] = client.host
+        environ["REMOTE_PORT"] = str(client.port)
+        environ["wsgi.url_scheme"] = client.scheme
+        return environ
+
+    def _key(self, name: bytes) -> str:
+        if b"_" in name:
+            # HTTP_X_Y could be X-Y or X_Y: an old way past a proxy's rules. nginx drops it, too.
+            return ""
+        text = name.decode("latin-1").upper().replace("-", "_")
+        key = text if text in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{text}"
+        if len(self._names) < _MAX_NAMES and len(name) <= _MAX_NAME_BYTES:  # clients choose them
+            self._names[name] = key
+        return key
