@@ -92,6 +92,7 @@ class Exchange:
             body = self.request.body
             if not self.started and body is not None and not body.received:
                 self.conn.send(_CONTINUE)
+                self.session.body_was_taken()
 
     def send_whole(self, head: Head, content: bytes) -> None:
         """Send a response whose content is at hand.

@@ -324,9 +324,10 @@ class RequestParser:
         if length != b"0" and (length is not None or b"transfer-encoding" in section):
             request.body = self.body = Body()
         if request.version == "1.1" and b"expect" in section:
-            if set(section.tokens(b"expect")) != {b"100-continue"}:
+            expected = set(section.tokens(b"expect"))
+            if expected - {b"100-continue"}:
                 raise RefusedError(417, "unsupported expectation")
-            request.expects_continue = request.body is not None
+            request.expects_continue = bool(expected) and request.body is not None
 
     def _judge_upgrade(self, request: Request) -> None:
         """Let this request be the last of HTTP, or ignore its wish to upgrade (RFC 9110, 7.8)."""

@@ -128,11 +128,11 @@ class Session:
         ready = self.parser.ready
         self._is_serving = True
         for _ in range(_REQUESTS_PER_TURN):
-            if not ready or self.current is not None or self.conn.closed:
+            if not ready or self.current is not None or self.conn.closed or self.conn.congested:
                 break
             self._serve(ready.popleft())
         self._is_serving = False
-        if ready and self.current is None:
+        if ready and self.current is None and not self.conn.congested:  # else room() goes on
             self.service.worker.at_batch_end(self._go_on)
 
     def _serve(self, request: Request) -> None:
@@ -156,11 +156,14 @@ class Session:
             self._refuse()
             return
         body = parser.body
-        if (body is not None and body.size > _MOST_BUFFERED) or (current is not None and parser.ready):
-            self._due = math.inf  # it is the application that is waited for
+        waits_for_us = current is not None or self.conn.congested
+        if (body is not None and body.size > _MOST_BUFFERED) or (parser.ready and waits_for_us):
+            self._due = math.inf  # not the client is late: the application is, or responses have to be read first
             self.conn.pause()
         elif body is not None:
-            if body.received // _PROGRESS != self._body_mark or self._due == math.inf:
+            if current is not None and current.request.expects_continue and not body.received:
+                self._due = math.inf  # the client waits for the application, too
+            elif body.received // _PROGRESS != self._body_mark or self._due == math.inf:
                 self._body_mark = body.received // _PROGRESS
                 self._be_due(self.service.options.body_timeout)
         elif parser.in_head and current is None and not self._is_head_due:
@@ -168,7 +171,7 @@ class Session:
             self._be_due(self.service.options.header_timeout)
 
     def body_was_taken(self) -> None:
-        """Read on: the application has taken what there was of the body."""
+        """Read on: the application has taken what there was of the body, or has asked for the first of it."""
         if not self.parser.ready:
             self.conn.resume()
             if self.parser.body is not None and self._due == math.inf:
@@ -223,6 +226,7 @@ class Session:
             conn.pause()
             self.parser.drop()
             self.leaving = True
+            self._due = math.inf  # a deadline would close without the reset
             Reset(conn, self.service.worker.loop)
             return
         if exchange.closes or (conn.eof and not self.parser.ready):
@@ -250,6 +254,7 @@ class Session:
             return
         parser.drop()
         self.leaving = True
+        conn.busy = True  # a worker that leaves must not close it
         conn.send_eof()
         conn.resume()
         self._lingers_until = time.monotonic() + _MAX_LINGER_S
@@ -282,11 +287,13 @@ class Session:
             current.call(current.on_gone)
 
     def room(self) -> None:
-        """Tell the application that the client has read."""
+        """Go on with what had to wait until the client has read."""
         if self.current is not None and self.current.on_room is not None:
             self.current.call(self.current.on_room)
         elif self.websocket is not None:
             self.websocket.room()
+        elif self.parser.ready:
+            self._go_on()
 
     def leave(self) -> None:
         """Let the response that is being made be the last."""

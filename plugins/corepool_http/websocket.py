@@ -48,6 +48,20 @@ _MOST_EARLY = 65_536
 _PIECE = 4096
 """Bytes that are parsed before the limits are looked at: deflate makes up to a thousand times as many of them."""
 
+_OF_HANDSHAKE = frozenset(
+    (
+        "connection",
+        "content-length",
+        "date",
+        "keep-alive",
+        "sec-websocket-accept",
+        "sec-websocket-extensions",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+"""Headers of a 101 that the handshake decides: the application's would contradict them."""
+
 _DATA = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 
 _NORMAL, _GOING_AWAY, _ABNORMAL, _INTERNAL = 1000, 1001, 1006, 1011
@@ -79,6 +93,7 @@ class WebSocket(Waiting):
         parser.after_upgrade.clear()
         self._is_paused = False
         self._is_accepted = False
+        self._is_leaving = False
         self._response: Response | None = None
         """What accepts the handshake."""
         self._denial: Head | None = None
@@ -228,12 +243,14 @@ class WebSocket(Waiting):
     def _accept(self, message: Message) -> None:
         response = self._response
         assert response is not None
-        if message.get("subprotocol"):
-            response.headers["Sec-WebSocket-Protocol"] = message["subprotocol"]
         extra = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ())]
         self._exchange.session.service.heads.of_text("101 Switching Protocols", extra)  # refuses what is no header
         for name, value in extra:
-            response.headers[name] = value
+            if name.lower() not in _OF_HANDSHAKE:
+                response.headers[name] = value
+        if message.get("subprotocol"):
+            response.headers.pop("Sec-WebSocket-Protocol", None)
+            response.headers["Sec-WebSocket-Protocol"] = message["subprotocol"]
         self._is_accepted = True
         self._exchange.started = True
         self._exchange.status = 101
@@ -245,6 +262,8 @@ class WebSocket(Waiting):
             self._conn.deadline(None)
             self._conn.resume()
         self._read_on()
+        if self._is_leaving:
+            self.leave()
 
     def _deny(self, kind: str, message: Message, head: Head) -> None:
         """Send a response in the place of the handshake's."""
@@ -348,7 +367,8 @@ class WebSocket(Waiting):
         self._end()
 
     def leave(self) -> None:
-        """Close: the worker leaves."""
+        """Close, or do so as soon as the application has accepted: the worker leaves."""
+        self._is_leaving = True
         if self._is_accepted:
             self._close(_GOING_AWAY, "")
             if self._is_paused:
