@@ -19,6 +19,8 @@ import time
 from typing import Literal
 
 from corepool.errors import ConfigError
+from corepool.foreign_handlers import contain_handlers
+from corepool.guards import HOOK_ERRORS
 from corepool.unhandled import log_unhandled
 
 log = logging.getLogger(__name__)
@@ -86,6 +88,12 @@ class LogHandler(logging.Handler):
         """
         self._owner = (uid, gid)
         self._give()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        try:
+            return super().filter(record)
+        except HOOK_ERRORS:  # of an application's filter: the line is written all the same
+            return True
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -186,6 +194,7 @@ def start_log(level: str, style: Literal["auto", "text", "json"] = "auto", path:
     root.setLevel(level.upper())
     logging.raiseExceptions = False
     log_unhandled()
+    contain_handlers()
     return handler
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from corepool.complaint import Complaint
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator
+    from collections.abc import Awaitable, Callable, Generator
 
     from corepool.worker.reactor import Reactor
 
@@ -31,6 +31,9 @@ replaces the worker."""
 
 _MARK = "_corepool_has_logged"
 """An attribute of exceptions: asyncio reports that of a task once more when the task is collected."""
+
+_attributes: Callable[[BaseException], dict[str, Any]] = BaseException.__dict__["__dict__"].__get__
+"""Not getattr and setattr, which the class of an exception may have redefined, and which may raise."""
 
 
 class WorkerLoop(asyncio.SelectorEventLoop):
@@ -86,7 +89,8 @@ class WorkerLoop(asyncio.SelectorEventLoop):
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Report a failure, as asyncio does, unless it was logged already."""
-        if not hasattr(context.get("exception"), _MARK):
+        error = context.get("exception")
+        if error is None or _MARK not in _attributes(error):
             super().call_exception_handler(context)
 
     def _bear(self) -> None:
@@ -102,13 +106,11 @@ class WorkerLoop(asyncio.SelectorEventLoop):
         self._failures = 0
 
     def _log(self, error: BaseException) -> None:
-        if hasattr(error, _MARK):  # of a task that another one has waited for
+        attributes = _attributes(error)
+        if _MARK in attributes:  # of a task that another one has waited for
             return
-        log.error("a task or a callback has raised %s; the worker goes on", type(error).__name__, exc_info=error)
-        try:
-            setattr(error, _MARK, True)
-        except (AttributeError, TypeError):
-            pass  # it takes no attributes: its task's failure is logged twice
+        attributes[_MARK] = True
+        log.exception("a task or a callback has raised %s; the worker goes on", type(error).__name__)
 
 
 def _runs_in_this_thread() -> bool:

@@ -1,0 +1,37 @@
+"""Handlers and filters that an application adds to the log, and that raise.
+
+A filter that asks for the current request raises outside of one, in lines of the server's own, say; `logging` lets that
+out into the code that logs, which may be where nothing is left to catch it.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from corepool.complaint import Complaint
+from corepool.guards import HOOK_ERRORS
+
+log = logging.getLogger(__name__)
+
+
+def contain_handlers() -> None:
+    """Log what handlers and filters raise for a line of the server or of asyncio; an application's own lines raise it.
+
+    For a process that is the server's. Patched, as by Sentry's client, since these loggers exist already, and have no
+    parent in common but the root, which is the application's as well. Idempotent.
+    """
+    if getattr(logging.Logger.handle, "_contains", False):
+        return
+    handle = logging.Logger.handle
+    complaint = Complaint(log)  # its own line is held back when it fails in turn
+
+    def handle_and_contain(self: logging.Logger, record: logging.LogRecord) -> None:
+        try:
+            handle(self, record)
+        except HOOK_ERRORS:
+            if not record.name.startswith(("corepool", "asyncio")):
+                raise
+            complaint.exception("a log handler or filter of the application has failed")
+
+    handle_and_contain._contains = True  # type: ignore[attr-defined]  # noqa: SLF001
+    logging.Logger.handle = handle_and_contain  # type: ignore[method-assign]
