@@ -315,16 +315,14 @@ def test_plugins_that_do_not_stop_are_killed(pool: Pools) -> None:
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGQUIT])
 def test_int_and_quit_stop_at_once(pool: Pools, signum: signal.Signals) -> None:
-    running = pool(probe.config(), files=probe.files())
+    running = pool(probe.config(pool='drain_timeout = "10m"'), files=probe.files())
     busy = running.connect()
     assert ask(busy, "hello") == "hello"
     busy.sendall(b"work 1000\n")
     assert ask(running.connect(), "hello") == "hello"
-    started = time.monotonic()
     os.killpg(running.pid, signum)  # as a terminal does: to every process of the group
 
     assert running.wait() == 0
-    assert time.monotonic() - started < 5
     assert "KeyboardInterrupt" not in running.stderr
 
 
