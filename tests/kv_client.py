@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hiredis
@@ -66,3 +68,11 @@ def kv_toml(workers: int = 2, **options: object) -> str:
         f"{name} = {value!r}" if isinstance(value, str) else f"{name} = {value}" for name, value in options.items()
     ]
     return KV.format(workers=workers, options="\n".join(lines))
+
+
+def compile_preload(name: str, folder: Path) -> Path:
+    """Compile a library to be loaded before all others."""
+    source = Path(__file__).parent / "kv" / "preload" / f"{name}.c"
+    library = folder / f"{name}.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, source], check=True)  # noqa: S603, S607
+    return library

@@ -68,8 +68,9 @@ class Asgi:
         scope = {
             **base,
             **line.prepared,
+            "asgi": VERSION.copy(),  # applications may change theirs
             "http_version": exchange.request.version,
-            "headers": exchange.request.section.headers.copy(),  # applications may change theirs
+            "headers": exchange.request.section.headers.copy(),
             "extensions": {"http.response.pathsend": {}, "http.response.zerocopysend": {}},
         }
         if self._state is not None:
@@ -105,7 +106,7 @@ class Asgi:
     def _scope_of(self, client: Client) -> dict[str, Any]:
         return {
             "type": "http",
-            "asgi": VERSION,
+            "asgi": VERSION.copy(),
             "scheme": client.scheme,
             "root_path": self._root_path,
             "client": (client.host, client.port) if client.host else None,

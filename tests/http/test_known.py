@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from http_client import Response, parse, request
@@ -11,12 +12,14 @@ from hypothesis import strategies as st
 from test_requests import CHUNKED, GET, POST, REFUSED, VALID, told
 
 from corepool.testing.sockets import connect, receive_all
+from corepool_http import Http
 from corepool_http.known import Generations, KnownHeads
 from corepool_http.options import HttpOptions
 from corepool_http.proxies import Client, Proxies
 from corepool_http.requests import Names, RequestParser
 
 if TYPE_CHECKING:
+    from corepool.testing.conversation import Conversations
     from corepool.testing.pool import PoolProcess
 
 OPTIONS = HttpOptions(target="a:b")
@@ -54,6 +57,16 @@ SECTIONS = [
     b"\r\nHost: a\r\nContent-Length: 37\r\n\r\n",
     b"\r\nHost: a\r\n\r\nGET /behind HTTP/1.1\r\nHost: a\r\n\r\n",
     b"\r\n\r\n",
+    b"\r\nHost: a\r\nConnection: keep-alive, upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket\r\n\r\n",
+    b"\r\nHost: a\r\nConnection: close, upgrade\r\nUpgrade: h2c\r\n\r\n",
+    b"\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
+    b"\r\nHost: a\r\nExpect: 100-continue\r\n\r\n",
+    b"\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n",
+    b"\r\nHost: a\r\nContent-Length: 00\r\n\r\n",
+    b"\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"\r\nHost: a\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"\r\nHost: a\r\nContent-Type: a/b\r\nContent-Type: c/d\r\n\r\n",
+    b"\r\nHost: a\r\nX-Forwarded-Host: b\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n",
 ]
 HEADS = st.builds(bytes.__add__, st.sampled_from(LINES), st.sampled_from(SECTIONS))
 OTHERS = st.sampled_from([data for data, _ in VALID] + [data[:2_000] for data, _ in REFUSED.values()])
@@ -148,6 +161,17 @@ def test_an_application_can_spoil_only_its_own_headers(asgi: PoolProcess) -> Non
     known = request("/greedy", "Accept: x", close=False)
     responses = converse(asgi, [known, known, known, request("/greedy")])
     assert [each.body for each in responses] == [b"2"] * 4
+
+
+def test_whatever_an_application_spoils_is_its_own(connection: Conversations) -> None:
+    client = connection(Http(HttpOptions(target="mirror:asgi", directory=str(Path(__file__).parent))))
+    answers = set()
+    for _ in range(3):
+        client.send(request("/spoil", "A: b", close=False))
+        answers.add(client.receive().partition(b"\r\n\r\n")[2])
+    [answer] = answers
+    assert json.loads(answer)["asgi"] == {"version": "3.0", "spec_version": "2.4"}
+    assert ["a", "b"] in json.loads(answer)["headers"]
 
 
 def test_what_a_trusted_proxy_says_stays_with_its_request() -> None:

@@ -8,11 +8,10 @@ import socket
 import subprocess
 import sys
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from kv_client import Client, kv_toml
+from kv_client import Client, compile_preload, kv_toml
 
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect, receive_all
@@ -20,6 +19,7 @@ from corepool.testing.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from corepool.testing.pools import Pools
 
@@ -71,14 +71,6 @@ class Clock:
         """Move it, in one step."""
         self._now_ns += int(seconds * 10**9)
         self._shared[:] = self._now_ns.to_bytes(8, sys.byteorder)
-
-
-def compile_preload(name: str, folder: Path) -> Path:
-    """Compile a library to be loaded before all others."""
-    source = Path(__file__).parent / "preload" / f"{name}.c"
-    library = folder / f"{name}.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, source], check=True)  # noqa: S603, S607
-    return library
 
 
 @pytest.fixture

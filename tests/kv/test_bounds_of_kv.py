@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import compile_preload
-from kv_client import Client, encode, kv_toml
+from kv_client import Client, compile_preload, encode, kv_toml
 
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect, receive_all

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 import hiredis
 import lmdb
 import pytest
-from conftest import compile_preload
-from kv_client import Client, encode, kv_toml
+from kv_client import Client, compile_preload, encode, kv_toml
 
 from corepool.testing.sockets import connect
 from corepool.testing.waiting import wait_until
