@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from corepool_http.asgi_cycle import Cycle
-from corepool_http.asgi_messages import VERSION
+from corepool_http.asgi_messages import HTTP_VERSION, WEBSOCKET_VERSION
 from corepool_http.asgi_tasks import Tasks
 from corepool_http.lifespan import Lifespan
 from corepool_http.websocket import WebSocket
@@ -68,7 +68,7 @@ class Asgi:
         scope = {
             **base,
             **line.prepared,
-            "asgi": VERSION.copy(),  # applications may change theirs
+            "asgi": HTTP_VERSION.copy(),  # applications may change theirs
             "http_version": exchange.request.version,
             "headers": exchange.request.section.headers.copy(),
             "extensions": {"http.response.pathsend": {}, "http.response.zerocopysend": {}},
@@ -93,6 +93,7 @@ class Asgi:
             **self._scope_of(exchange.client),
             **self._scope_of_line(exchange.request.line),
             "type": "websocket",
+            "asgi": WEBSOCKET_VERSION.copy(),
             "http_version": exchange.request.version,
             "scheme": "wss" if exchange.client.scheme == "https" else "ws",
             "headers": exchange.request.section.headers.copy(),
@@ -106,7 +107,6 @@ class Asgi:
     def _scope_of(self, client: Client) -> dict[str, Any]:
         return {
             "type": "http",
-            "asgi": VERSION.copy(),
             "scheme": client.scheme,
             "root_path": self._root_path,
             "client": (client.host, client.port) if client.host else None,

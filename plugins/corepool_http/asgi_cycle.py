@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from corepool_http.asgi_messages import (
     ClientDisconnectedError,
@@ -28,11 +28,29 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_MOST_IGNORED = 64
+"""Messages to a client that has left, before send() raises.
+
+ASGI before 2.4 ignores them, and applications that are told by receive() end their response meanwhile. One that is
+paced by send() alone has no other way to learn it, and would produce for ever. 64 are enough for the end of a
+response, and for a task that waits in receive() to cancel the one that sends.
+"""
+
 
 class Cycle(Waiting):
     """Calls the application for one request."""
 
-    __slots__ = ("_body_is_over", "_exchange", "_head", "_heads", "_is_complete", "_tasks", "_was_told", "task")
+    __slots__ = (
+        "_body_is_over",
+        "_exchange",
+        "_head",
+        "_heads",
+        "_ignored",
+        "_is_complete",
+        "_tasks",
+        "_was_told",
+        "task",
+    )
 
     def __init__(self, exchange: Exchange, heads: Heads, loop: asyncio.AbstractEventLoop, tasks: Tasks) -> None:
         self._calls = 0
@@ -46,6 +64,7 @@ class Cycle(Waiting):
         self._heads = heads
         self._head: Head | None = None
         self._body_is_over = False
+        self._ignored = 0
         self._is_complete = False
         """The application has ended its response. The exchange's end may have come from elsewhere."""
         self._was_told = False
@@ -120,9 +139,9 @@ class Cycle(Waiting):
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """Take a part of the response; waits while the client doesn't read.
+        """Take a part of the response; waits while the client doesn't read, and ignores it when the client has left.
 
-        :raises ClientDisconnectedError: the client has gone.
+        :raises ClientDisconnectedError: too many have been ignored.
         :raises ResponseError: the message can't be sent.
         :raises RuntimeError: it is not this message's turn.
         """
@@ -137,7 +156,8 @@ class Cycle(Waiting):
         while self._waiter is not None and exchange.conn.congested and not exchange.ended:
             await self._wait()  # as another task of the application does
         if exchange.ended:
-            self._refuse(kind)
+            await self._ignore(kind)
+            return
         if kind == "http.response.body":
             data = message.get("body", b"")
             self._send_body(data if type(data) is bytes else bytes_of(message, "body"), more=message.get("more_body"))
@@ -153,11 +173,15 @@ class Cycle(Waiting):
         while exchange.conn.congested and not exchange.ended:
             await self._wait()
 
-    def _refuse(self, kind: str) -> NoReturn:
+    async def _ignore(self, kind: str) -> None:
+        """Let the others have their turn each time: an application may catch what is raised, and go on."""
         if self._is_complete:
             raise RuntimeError(f"{kind} was sent after the response was complete")
-        self._was_told = True
-        raise ClientDisconnectedError("the client has disconnected")
+        await asyncio.sleep(0)
+        self._ignored += 1
+        if self._ignored > _MOST_IGNORED:
+            self._was_told = True
+            raise ClientDisconnectedError("the client has disconnected")
 
     def _send_body(self, data: bytes, *, more: object) -> None:
         exchange = self._exchange

@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 
 Pairs = list[tuple[bytes, bytes]]
 
-VERSION = {"version": "3.0", "spec_version": "2.4"}
-"""`asgi` of every scope. Since 2.4, send() raises an OSError when the client has gone."""
+HTTP_VERSION = {"version": "3.0", "spec_version": "2.3"}
+"""`asgi` of http's scopes. With 2.4, Starlette relies on send() alone to learn that the client has left, and a stream
+that has fallen silent would never end. Below, it waits for http.disconnect beside the stream."""
+
+WEBSOCKET_VERSION = {"version": "3.0", "spec_version": "2.4"}
+"""`asgi` of a WebSocket's scope. Since 2.4, send() raises an OSError when the client has left."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 

@@ -56,7 +56,6 @@ _FIRST_COOKIES = "it takes the first line alone"
 _NO_DENIAL = "it refuses a WebSocket with 403 alone"
 
 _SILENT = "responses-silent-stream-whose-client-leaves"
-_SENDS_TO_LEARN = "for a server of ASGI 2.4 it learns from its next send, not before, that the client has left"
 
 _WSGI = {
     "websockets-*": _NO_WEBSOCKETS,
@@ -93,7 +92,7 @@ def _wsgi(
 
 
 COLUMNS = [
-    Column("starlette", "Starlette", "ASGI", "with_starlette:app", failing={_SILENT: _SENDS_TO_LEARN}),
+    Column("starlette", "Starlette", "ASGI", "with_starlette:app"),
     Column(
         "fastapi",
         "FastAPI",
@@ -101,7 +100,6 @@ COLUMNS = [
         "with_fastapi:app",
         absent={"responses-session": _NO_SESSION},
         failing={
-            _SILENT: _SENDS_TO_LEARN,
             "errors-exception-half-way-through-a-stream": "its middlewares end the stream as if it were complete",
             "life-client-that-leaves-a-long-poll": "its middlewares hide from a handler that the client has left",
         },
