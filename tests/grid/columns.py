@@ -70,23 +70,14 @@ _IN_THE_LOOP = {
 }
 
 
-_LATE_IN_THE_LOOP = {
-    "responses-chunks-that-arrive-one-by-one": "corepool: in the loop, chunks leave when the application gives up its "
-    "turn, so one that waits between two of them needs threads",
-    "life-background-task": "corepool: in the loop, the response leaves after close(), so a task there delays it; "
-    "threads do not",
-}
-
-
 def _wsgi(
     name: str, framework: str, target: str, absent: Mapping[str, str], failing: Mapping[str, str] | None = None
 ) -> list[Column]:
     """Return a framework's columns: in the loop, and in threads."""
     failing = failing or {}
-    failing_in_loop = {**failing, **_LATE_IN_THE_LOOP}
     in_loop, in_threads = {**_IN_THE_LOOP, **absent}, {**_WSGI, **absent}
     return [
-        Column(name, framework, "WSGI", target, absent=in_loop, failing=failing_in_loop),
+        Column(name, framework, "WSGI", target, absent=in_loop, failing=failing),
         Column(f"{name}-threads", framework, "WSGI, threads", target, {"threads": 4}, "http", in_threads, failing),
     ]
 

@@ -30,8 +30,8 @@ the number of checks that pass, of those that apply. The versions are the newest
 EXPLAINED = """
 ## Failures, explained
 
-Each was tried under another server too: uvicorn, gunicorn, or the framework's own. Where the reason does not begin
-with "corepool", and does not speak of ASGI 2.4, it fails there as well. These checks are not run.
+Each was tried under another server too: uvicorn, gunicorn, or the framework's own. It fails there as well, so these
+checks are not run.
 
 """
 
