@@ -87,7 +87,7 @@ class Cycle(Waiting):
         else:
             body = exchange.request.body
             if body is not None and body.failed:
-                exchange.fail(400)  # the client has ended, or sent what is no content
+                exchange.refuse_content()
             elif self._was_told and not exchange.ended:
                 exchange.status = exchange.status or CLIENT_GONE
                 exchange.abandon()  # nobody waits for the rest
@@ -110,7 +110,10 @@ class Cycle(Waiting):
         else:
             log.error("%s failed", exchange.describe(), exc_info=error)
         body = exchange.request.body
-        exchange.fail(400 if body is not None and body.failed and is_departure(error) else 500)
+        if body is not None and body.failed and is_departure(error):
+            exchange.refuse_content()
+        else:
+            exchange.fail()
 
     async def receive(self) -> Message:
         """Return the next part of the content, then http.disconnect when the client has gone."""

@@ -217,6 +217,12 @@ class Exchange:
             heads.of_text(text, [("Content-Type", "text/plain"), *headers]), content.encode("latin-1", "replace")
         )
 
+    def refuse_content(self) -> None:
+        """Answer a request whose content will never be whole: with the status of its refusal, if it was refused."""
+        refusal = self.session.parser.refusal
+        self.closes = True
+        self.fail(400 if refusal is None else refusal.status)
+
     def fail_badly(self, error: ResponseError) -> None:
         """Answer for an application whose response can't be sent."""
         log.error("%s: invalid response from the application: %s", self.describe(), error)

@@ -191,7 +191,7 @@ class Session:
             if body.on_change is not None:
                 current.call(body.on_change)
             else:
-                self.conn.abort()
+                current.refuse_content()
         elif current.on_gone is not None:
             current.call(current.on_gone)
 
@@ -323,9 +323,12 @@ class Session:
             return
         parser, current = self.parser, self.current
         if current is not None and parser.body is not None:
+            body = parser.body
             parser.fail_body()
             current.closes = True
             current.fail(408)
+            if body.on_change is not None:
+                current.call(body.on_change)  # a thread may still wait for more of it
         elif current is None and parser.in_head:
             self.refuse(408, "the header section took too long")
         elif current is None and self.conn.idle_s < _LINGER_S and time.monotonic() < self._lingers_until:

@@ -32,13 +32,6 @@ class ClientGoneError(ConnectionResetError):
     """The client has left, or sent what can't be read, before the request or its response was whole."""
 
 
-def refuse_content(exchange: Exchange) -> None:
-    """Answer a request whose content will never be whole."""
-    refusal = exchange.session.parser.refusal
-    exchange.closes = True
-    exchange.fail(400 if refusal is None else refusal.status)
-
-
 class Reception:
     """Receives the content of one request, then has it served."""
 
@@ -69,7 +62,7 @@ class Reception:
         if body.failed or exchange.ended:
             self._end()
             if not exchange.ended:
-                refuse_content(exchange)
+                exchange.refuse_content()
         elif body.complete:
             body.on_change = None
             try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from corepool_http.framing import ResponseError
 from corepool_http.values import as_bytes, shown
 from corepool_http.wsgi_files import plain_segment
-from corepool_http.wsgi_input import ClientGoneError, refuse_content
+from corepool_http.wsgi_input import ClientGoneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -321,7 +321,7 @@ def _answer_failure(exchange: Exchange, error: BaseException) -> None:
     if isinstance(error, ClientGoneError):
         log.debug("%s: %s", exchange.describe(), error)
         if not exchange.ended:
-            refuse_content(exchange)
+            exchange.refuse_content()
     elif isinstance(error, ResponseError):
         exchange.fail_badly(error)
     else:

@@ -8,7 +8,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from http_client import http_toml, parse, request
+from http_client import get, http_toml, parse, request
 from websockets.sync.client import connect as connect_websocket
 
 from corepool.testing.pools import Pools
@@ -47,6 +47,10 @@ async def app(scope, receive, send):
         except Exception:
             await send({"type": "websocket.accept", "subprotocol": "a", "headers": headers})
         return
+    while path == "/content":
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
     if path == "/asks-late":
         await asyncio.sleep(0.5)
         while (await receive()).get("more_body"):
@@ -56,6 +60,11 @@ async def app(scope, receive, send):
         await send({"type": "http.response.body", "body": b"x" * 200_000, "more_body": True})
         raise RuntimeError("raised on purpose")
     await send({"type": "http.response.body", "body": b"x" * 8_000_000 if path == "/large" else b"ok"})
+
+def wsgi(environ, start_response):
+    size = len(environ["wsgi.input"].read())
+    start_response("200 OK", [])
+    return [b"%d" % size]
 """
 
 LIMITS = "output_high_water = 65536\noutput_limit = 1048576"
@@ -68,6 +77,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PoolProcess]:
     options = {"body_timeout": 0.1, "keep_alive": 1.0}
     with Pools() as pools:
         yield pools(http_toml(target="waits:app", directory=str(folder), listener=LIMITS, **options), traceback=True)
+
+
+@pytest.fixture(scope="module")
+def threads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PoolProcess]:
+    """Serve with a single thread: whatever keeps it keeps everyone."""
+    folder: Path = tmp_path_factory.mktemp("threads")
+    folder.joinpath("waits.py").write_text(APPLICATION)
+    with Pools() as pools:
+        yield pools(http_toml(target="waits:wsgi", directory=str(folder), threads=1, body_timeout=0.1))
 
 
 def test_a_client_is_not_late_with_content_that_it_was_not_asked_for(running: PoolProcess) -> None:
@@ -95,6 +113,43 @@ def test_no_deadline_ends_a_broken_response_as_if_it_were_whole(running: PoolPro
         assert idle.recv(1) == b""  # keep_alive has passed: for both, since the other one came first
         with pytest.raises(ConnectionResetError):
             receive_all(sock)
+
+
+def test_a_thread_does_not_wait_for_content_that_never_came(threads: PoolProcess) -> None:
+    asked = request("/", "Content-Length: 5", "Expect: 100-continue", method="POST", close=False)
+    with connect(threads.urls()[0]) as sock:
+        sock.sendall(asked)
+        interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert receive_exactly(sock, len(interim)) == interim
+        [response] = parse(receive_all(sock), ["POST"])
+        assert response.status == 408
+    assert get(threads, "/").body == b"0"
+
+
+def test_a_client_that_ends_before_it_was_asked_for_its_content_has_an_answer(threads: PoolProcess) -> None:
+    asked = request("/", "Content-Length: 5", "Expect: 100-continue", method="POST", close=False)
+    with connect(threads.urls()[0]) as sock:
+        sock.sendall(asked)
+        sock.shutdown(socket.SHUT_WR)
+        # The interim response comes if the thread has asked before the end was seen.
+        final = receive_all(sock).removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
+    [response] = parse(final, ["POST"])
+    assert response.status in {400, 408}  # 408: a busy machine saw the end after body_timeout
+    assert get(threads, "/").body == b"0"
+
+
+def test_content_that_is_refused_while_an_application_reads_it(pool: Pools, tmp_path: Path) -> None:
+    tmp_path.joinpath("waits.py").write_text(APPLICATION)
+    one = pool(http_toml(target="waits:app", directory=str(tmp_path), max_body=1_000_000))
+    for content, status in (
+        (b"f4241\r\n" + b"x" * 1_000_001, 413),
+        (b"0\r\n" + b"Trailer: x\r\n" * 10_000, 431),
+        (b"5\r\nabcdefgh", 400),
+    ):
+        with connect(one.urls()[0]) as sock:
+            sock.sendall(b"POST /content HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + content)
+            [response] = parse(receive_all(sock), ["POST"])
+        assert response.status == status
 
 
 def test_an_empty_list_of_expectations_is_none(running: PoolProcess) -> None:
