@@ -168,6 +168,7 @@ class Session:
                 self._be_due(self.service.options.body_timeout)
         elif parser.in_head and current is None and not self._is_head_due:
             self._is_head_due = True
+            self.conn.busy = True  # what has begun to come is served, whoever leaves meanwhile
             self._be_due(self.service.options.header_timeout)
 
     def body_was_taken(self) -> None:
@@ -241,7 +242,7 @@ class Session:
         elif not parser.in_head and self._armed < math.inf:
             self._due = time.monotonic() + self.service.options.keep_alive
         else:
-            self._is_head_due = parser.in_head
+            self._is_head_due = conn.busy = parser.in_head
             self._be_due(self.service.options.header_timeout if parser.in_head else self.service.options.keep_alive)
 
     def _end(self) -> None:

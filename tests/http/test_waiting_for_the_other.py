@@ -198,6 +198,15 @@ def test_a_client_that_is_still_sending_holds_its_worker_until_it_has_read_the_r
     assert not client.conn.closed
 
 
+def test_a_request_that_has_begun_to_come_holds_its_worker(connection: Conversations, tmp_path: Path) -> None:
+    client = connection(Http(HttpOptions(root=str(tmp_path))))
+    for first, second in ((b"GET / HTTP/1.1\r\nHo", b"st: a\r\n\r\nGET /"), (b" HTTP/1.1\r\n", b"Host: a\r\n\r\n")):
+        client.send(first)
+        assert client.conn.busy
+        client.send(second)
+    assert not client.conn.busy
+
+
 def _slow_client(running: PoolProcess) -> socket.socket:
     host, _, port = running.urls()[0].removeprefix("tcp://").rpartition(":")
     sock = socket.socket()
