@@ -25,6 +25,7 @@ _TIMEOUT_S = 5.0
 _REPLY_LIMIT = 16 * 1024 * 1024
 
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
+_TIMEVAL = struct.Struct("2l")
 
 
 def ask(path: Path, command: str, **arguments: object) -> dict[str, object]:
@@ -53,15 +54,19 @@ def pid_of_master(path: Path) -> int:
 def _connected(path: Path) -> Iterator[socket.socket]:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(_TIMEOUT_S)
+            # connect(2): a socket that doesn't block would fail at once while the backlog is full.
+            sock.setsockopt(
+                socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL.pack(*divmod(int(_TIMEOUT_S * 1_000_000), 1_000_000))
+            )
             sock.connect(str(path))
+            sock.settimeout(_TIMEOUT_S)
             _, uid = _peer_of(sock)
             if uid not in (os.geteuid(), 0) and os.geteuid() != 0:
                 raise ControlError(f"what answers at {path} is user {uid}'s, and neither ours nor root's")
             yield sock
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         raise ControlError(f"no pool answers at {path}; is it running? (--control PATH chooses another)") from None
-    except TimeoutError:
+    except (TimeoutError, BlockingIOError):
         raise ControlError(f"the pool at {path} did not answer within {_TIMEOUT_S:g} s") from None
     except OSError as error:  # includes a path that is too long for a socket, which has no strerror
         raise ControlError(f"can't query the pool at {path}: {error.strerror or error}") from None

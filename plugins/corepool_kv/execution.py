@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import threading
 import time
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
@@ -70,11 +71,24 @@ class Outcome(NamedTuple):
     replies: bytes
 
 
+def _started_thread() -> ThreadPoolExecutor:
+    """Start the thread of commits: at the first write, the system may have none left, and the write would be lost."""
+    thread = ThreadPoolExecutor(1, "kv-commit")
+    try:
+        thread.submit(threading.get_ident).result()
+    except RuntimeError as error:
+        raise StoreError(f"no thread for its commits: {error}") from None
+    return thread
+
+
 class Execution:
     """One worker's access to the store."""
 
     def __init__(self, store: Store, options: KvOptions, worker: Worker) -> None:
-        """Run commands on an open store."""
+        """Run commands on an open store.
+
+        :raises StoreError: it needs a thread, and the system has none.
+        """
         self._store = store
         self._limits = Limits(store.max_key_bytes, options.max_request, options.max_reply)
         self._worker = worker
@@ -82,7 +96,7 @@ class Execution:
         self._next: dict[Client, None] = {}
         """Clients with commands for the next transaction, in the order of their first ones."""
         self._batches: deque[list[Client]] = deque()
-        self._thread = ThreadPoolExecutor(1, "kv-commit") if store.commits_are_slow else None
+        self._thread = _started_thread() if store.commits_are_slow else None
         self._in_flight: Future[list[Outcome] | StoreError] | None = None
         self._failure_logged_s = -1.0
         self._is_closed = False
