@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from corepool_http.asgi_messages import (
@@ -81,7 +82,7 @@ class Cycle(Waiting):
         try:
             await application(scope, self.receive, self.send)
         except BaseException as error:  # one request is all that it costs
-            self._on_error(error)
+            exchange.call(partial(self._on_error, error))  # it may not let itself be looked at
             if isinstance(error, asyncio.CancelledError) and self._tasks.is_closing:
                 raise
         else:

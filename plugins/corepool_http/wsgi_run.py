@@ -6,6 +6,7 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from asyncio import _get_running_loop, _set_running_loop
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from corepool_http.framing import ResponseError
@@ -209,7 +210,8 @@ class ThreadRun(Run):
             result = application(environ, self._start_response)
             self._answer(result)
         except BaseException as error:  # noqa: BLE001  # it is logged, in the loop
-            self._mailbox.post(lambda error=error: _answer_failure(self._exchange, error))  # type: ignore[misc]
+            answer = partial(_answer_failure, self._exchange, error)
+            self._mailbox.post(lambda: self._exchange.call(answer))
         finally:
             if result is not None:
                 self._close(result)
