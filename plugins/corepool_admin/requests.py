@@ -63,5 +63,7 @@ class RequestReader:
 
     def on_message_complete(self) -> None:
         self._since_last = 0
-        path = self._target.partition(b"?")[0].decode("latin-1")
+        target = self._target.partition(b"?")[0].decode("latin-1")
+        # RFC 9112, 3.2.2: a server accepts the absolute form, whoever sends it.
+        path = target if target[:1] == "/" else "/" + target.partition("://")[2].partition("/")[2]
         self._waiting.append((self._parser.get_method().decode(), path, self._parser.should_keep_alive()))

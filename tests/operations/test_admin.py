@@ -160,6 +160,7 @@ def test_requests_that_are_none_of_its_own(pool: Pools) -> None:
     assert get(admin, "/other").status == 404
     assert get(admin, "/livez", method="DELETE").status == 405
     assert get(admin, "/livez", method="HEAD").body == b""
+    assert get(admin, "http://any.example/livez?x=/other").status == 200
     both = request("/livez", close=False) + request("/readyz?x=y")
     assert [each.status for each in parse(ask(admin, both), ["GET", "GET"])] == [200, 200]
     wrong = (
