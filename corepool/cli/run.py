@@ -2,7 +2,6 @@
 
 import logging
 import os
-import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ from corepool.cli.announce import announce
 from corepool.cli.arguments import DEFAULT_CONFIG, Config, Control, Dispatcher, LogLevel, Reload, Workers
 from corepool.cli.output import write
 from corepool.cli.resolve import draft_of_demo, draft_of_file, draft_of_flags, settle
+from corepool.cli.stop_signals import StopSignals
 from corepool.cli.watch import Watcher, folders_of
 from corepool.config.load import Overrides
 from corepool.config.plugin_options import Untyped
@@ -108,11 +108,13 @@ def _run(read: "Callable[[], Draft]", config: "Path | None", *, reload: bool) ->
     draft, registry = read(), Registry()
     settings = settle(draft, registry)
     watcher = Watcher(folders_of(settings), config) if reload else None
+    stopping = StopSignals()
     try:
         log = start_log(settings.log.level, settings.log.format, settings.log.file)
         if watcher is not None:
             watcher.start()
-        status = Pool(settings, registry, announce, [log.fd], read_again, inheritance).run()
+        status = Pool(settings, registry, stopping.after(announce), [log.fd], read_again, inheritance).run()
+        stopping.are_void = True  # if it was stopped before it was ready
     except ConfigError as error:  # what only opening and binding can tell: say it as `check` says the rest
         draft.add_error(error)
         draft.finish()
@@ -124,9 +126,6 @@ def _run(read: "Callable[[], Draft]", config: "Path | None", *, reload: bool) ->
     finally:
         if watcher is not None:
             watcher.stop()
-    # The pool has stopped as asked; asking again must not turn the exit status into "killed by SIGTERM".
-    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
-        signal.signal(signum, signal.SIG_IGN)
     raise typer.Exit(status)
 
 

@@ -536,13 +536,15 @@ def test_last_words_arrive_although_the_client_is_still_sending(pool: Pools) -> 
 
 
 def test_connections_wait_while_the_only_worker_is_replaced(pool: Pools) -> None:
-    toml = probe.config(workers=1).replace('respawn_delay = "1ms"', 'respawn_delay = "300ms"')
-    running = pool(toml, files=probe.files())
+    running = pool(probe.config(workers=1), files=probe.files())
+    waits = running.directory / "wait-to-boot"
+    waits.touch()
     os.kill(running.workers()[0], signal.SIGKILL)
-    wait_until(lambda: not running.workers())
+    wait_until(lambda: any(running.directory.glob("waits-*")))
     clients = [running.connect() for _ in range(50)]
     for client in clients:
         client.sendall(b"hello\n")
+    waits.unlink()
 
     assert [read_line(client) for client in clients] == ["hello"] * 50
     for client in clients:

@@ -1,0 +1,50 @@
+"""The signals that stop a pool, around the time when the master handles them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import FrameType
+
+    from corepool.listener import ListenerLine
+
+_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+
+
+class StopSignals:
+    """Have them end this process as usual until the pool is ready, and mean nothing once it has stopped.
+
+    A signal that is sent again while the interpreter ends would turn the exit status into "killed by SIGTERM". The
+    master gives the handlers back that it found, so these have to be there before it begins.
+    """
+
+    def __init__(self) -> None:
+        """Install the handlers, but where a signal is ignored, as under nohup. Main thread only."""
+        self.are_void = False
+        self._usual = {signum: signal.getsignal(signum) for signum in _STOPPING}
+        for signum, handler in self._usual.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(signum, self._on_signal)
+
+    def after(self, announce: Callable[[Sequence[ListenerLine]], None]) -> Callable[[Sequence[ListenerLine]], None]:
+        """Return an `announce` that notes that the pool is ready."""
+
+        def note(lines: Sequence[ListenerLine]) -> None:
+            self.are_void = True
+            announce(lines)
+
+        return note
+
+    def _on_signal(self, signum: int, frame: FrameType | None) -> None:
+        if self.are_void:
+            return
+        usual = self._usual[signal.Signals(signum)]
+        if callable(usual):
+            usual(signum, frame)
+            return
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)
