@@ -114,7 +114,7 @@ def _run(read: "Callable[[], Draft]", config: "Path | None", *, reload: bool) ->
         if watcher is not None:
             watcher.start()
         status = Pool(settings, registry, stopping.after(announce), [log.fd], read_again, inheritance).run()
-        stopping.are_void = True  # if it was stopped before it was ready
+        stopping.ignore()
     except ConfigError as error:  # what only opening and binding can tell: say it as `check` says the rest
         draft.add_error(error)
         draft.finish()

@@ -24,7 +24,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         """Install the handlers, but where a signal is ignored, as under nohup. Main thread only."""
-        self.are_void = False
+        self._was_ready = False
         self._usual = {signum: signal.getsignal(signum) for signum in _STOPPING}
         for signum, handler in self._usual.items():
             if handler is not signal.SIG_IGN:
@@ -34,13 +34,18 @@ class StopSignals:
         """Return an `announce` that notes that the pool is ready."""
 
         def note(lines: Sequence[ListenerLine]) -> None:
-            self.are_void = True
+            self._was_ready = True
             announce(lines)
 
         return note
 
+    def ignore(self) -> None:
+        """Have the kernel ignore them until the process has ended: the interpreter takes handlers back before."""
+        for signum in _STOPPING:
+            signal.signal(signum, signal.SIG_IGN)
+
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
-        if self.are_void:
+        if self._was_ready:
             return
         usual = self._usual[signal.Signals(signum)]
         if callable(usual):
