@@ -252,7 +252,7 @@ def test_what_stands_beside_a_body_is_bounded(asgi: PoolProcess, tail: bytes) ->
             answer = receive_all(sock)
         except OSError:
             return  # it was closed before it had taken everything
-    assert b" 400 " in answer.partition(b"\r\n")[0]
+    assert b" 431 " in answer.partition(b"\r\n")[0]
 
 
 def test_no_bytes_break_the_parser() -> None:
