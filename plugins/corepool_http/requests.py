@@ -3,6 +3,9 @@
 llhttp is strict (no lenient flag is set): it refuses what two parsers could read in two ways. What it leaves to
 its user is refused here: versions, transfer codings, Host, the forms of a target, sizes. After the first
 refusal nothing more is read, so nothing that follows can be taken for a request.
+
+llhttp reads heads, and content with a length; chunks are decoded by ChunkedDecoder. llhttp does not say where a
+head has ended, so it is fed up to each place where one may end, and never a byte of chunks.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
+from corepool_http.chunked import ChunkedDecoder
 from corepool_http.sections import RefusedError, Section
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]+)([^#]*)", re.IGNORECASE)
 _OF_CONTENT = frozenset((b"content-length", b"transfer-encoding", b"expect"))
+_END_OF_HEAD = b"\r\n\r\n"
 _PIECE_COST = 64
 """Bytes that a piece of content costs beside its own: a client may send it in chunks of one byte."""
 
@@ -151,6 +156,12 @@ class RequestParser:
         self._fed = 0
         """Bytes of the segments behind the one in which a head began, or ended, or content came: llhttp keeps them,
         or drops them, and would do so for ever."""
+        self._tail = b""
+        """The last bytes of a head that is not complete: they may be the first of _END_OF_HEAD."""
+        self._left = 0
+        """Of content with a length: what is still to come."""
+        self._chunks: ChunkedDecoder | None = None
+        """What reads on, if the content is chunked."""
         self._upgrading = False
         self._is_resuming = False
         self._last: Request | None = None
@@ -159,9 +170,9 @@ class RequestParser:
         """Take what was received. `ready`, `body` and `refusal` tell what it was."""
         was_between, was_ready = self.is_between, len(self.ready)
         self.is_between = False
-        left = self._feed(data)
-        while left:  # each wish to upgrade ends what llhttp takes, and there may be a thousand
-            left = self._feed(left)
+        at, size = 0, len(data)
+        while at < size:
+            at = self._feed(data, at)
         # A segment that began within a message, or behind an empty line, is never learned.
         if was_between and not self.in_head and self.refusal is None and len(self.ready) == was_ready + 1:
             request = self.ready[-1]
@@ -202,25 +213,31 @@ class RequestParser:
         self._is_over = True
         self.is_between = False
         self._http = None  # it knows its callbacks, which know it: a cycle that would wait for the garbage collector
+        self._chunks = None
         self.fail_body()
 
-    def _feed(self, data: bytes | memoryview) -> bytes | memoryview:
-        """Feed what llhttp takes at once; what is left is to be fed next."""
-        left: bytes | memoryview = b""
+    def _feed(self, data: bytes, at: int) -> int:
+        """Feed what has one reader from `at` on, and return where the next begins."""
+        size = len(data)
         if self._upgrading:
-            self.after_upgrade += data
-            return left
+            self.after_upgrade += memoryview(data)[at:]
+            return size
         if self.refusal is not None or self._is_over:
-            return left
+            return size
+        chunks = self._chunks
+        if chunks is not None:
+            return self._decode(chunks, data, at)
+        end = min(at + self._left, size) if self._left else self._find_end(data, at)
         http = self._http
         if http is None:
             http = self._http = httptools.HttpRequestParser(self)
-        self._chunk = len(data)
-        self._fed += len(data)
+        self._chunk = end - at
+        self._fed += end - at
+        piece = data[at:end]
         try:
-            http.feed_data(data)
+            http.feed_data(piece)
         except httptools.HttpParserUpgrade as upgrade:
-            left = memoryview(data)[upgrade.args[0] :]
+            end = at + upgrade.args[0]
             if not self._upgrading:
                 self._resume()
         except httptools.HttpParserCallbackError as error:
@@ -231,12 +248,39 @@ class RequestParser:
         except httptools.HttpParserError as error:
             # After "Connection: close" there is nothing that could be a request, and the response says so.
             if self.in_head or self.body is not None or self._last is None or self._last.keep_alive:
-                self._refuse(_refusal_of(error, data))
+                self._refuse(_refusal_of(error, piece))
         if self._chunk + self._fed > self._small:
             excess = self._find_excess() if self.in_head else self._find_excess_of_nothing()
             if excess is not None:
                 self._refuse(excess)
-        return left
+        if self._chunks is not None and (self._tail + data[max(at, end - 4) : end])[-4:] != _END_OF_HEAD:
+            self._refuse(_ambiguous())
+        if self.in_head or self._tail:
+            self._tail = (self._tail + piece[-3:])[-3:] if self.in_head else b""
+        return end
+
+    def _find_end(self, data: bytes, at: int) -> int:
+        """Return the place behind the first empty line from `at` on, or the end of `data`."""
+        tail = self._tail
+        if tail:
+            place = (tail + data[at : at + 3]).find(_END_OF_HEAD)
+            if place >= 0:
+                return at + place - len(tail) + 4
+        place = data.find(_END_OF_HEAD, at)
+        return len(data) if place < 0 else place + 4
+
+    def _decode(self, chunks: ChunkedDecoder, data: bytes, at: int) -> int:
+        try:
+            at = chunks.feed(data, at, self.take_content)
+        except RefusedError as refusal:
+            self._refuse(refusal)
+            return len(data)
+        if chunks.is_complete:
+            self.on_message_complete()
+            self._chunks = self._http = None  # llhttp still waits for the first chunk
+            assert self._last is not None
+            self._is_over = not self._last.keep_alive
+        return at
 
     def fail_body(self) -> None:
         """Say that the body that is arriving will never be complete."""
@@ -264,6 +308,7 @@ class RequestParser:
         assert http is not None
         if self._is_resuming:
             self._is_resuming = False
+            self._headers, self._target = [], b""
             return
         if self._chunk + self._fed > self._small:
             excess = self._find_excess()
@@ -295,17 +340,15 @@ class RequestParser:
         self._target = b""
         self.ready.append(request)
 
+    def on_chunk_header(self) -> None:
+        raise _ambiguous()
+
     def on_body(self, data: bytes) -> None:
-        body = self.body
-        if body is None:
-            return
+        if self._chunks is not None:
+            raise _ambiguous()
         self._fed = 0
-        body.received += len(data)
-        if body.received > self._options.max_body:
-            body.failed = True
-            raise RefusedError(413, f"content of more than {self._options.max_body} bytes")
-        body.pieces.append(data)
-        body.size += len(data) + _PIECE_COST
+        self._left -= len(data)
+        self.take_content(data)
 
     def on_message_complete(self) -> None:
         if self.body is not None:
@@ -313,6 +356,16 @@ class RequestParser:
             self.body = None
 
     # --- judgement
+
+    def take_content(self, data: bytes) -> None:
+        body = self.body
+        assert body is not None
+        body.received += len(data)
+        if body.received > self._options.max_body:
+            body.failed = True
+            raise RefusedError(413, f"content of more than {self._options.max_body} bytes")
+        body.pieces.append(data)
+        body.size += len(data) + _PIECE_COST
 
     def _judge_content(self, request: Request) -> None:
         section = request.section
@@ -323,6 +376,10 @@ class RequestParser:
             raise RefusedError(413, f"content of more than {self._options.max_body} bytes")
         if length != b"0" and (length is not None or b"transfer-encoding" in section):
             request.body = self.body = Body()
+            if length is None:
+                self._chunks = ChunkedDecoder(self._options.max_head)
+            else:
+                self._left = int(length)
         if request.version == "1.1" and b"expect" in section:
             expected = set(section.tokens(b"expect"))
             if expected - {b"100-continue"}:
@@ -342,7 +399,7 @@ class RequestParser:
         ):
             request.upgrade = self._upgrading = True
             request.keep_alive = False  # what follows is no HTTP, whatever the answer
-        # llhttp takes this head for a whole message, also if there is content.
+        # llhttp takes this head for a whole message, even if there is content.
         self.body = None
 
     def _resume(self) -> None:
@@ -353,13 +410,14 @@ class RequestParser:
         if request.body is None:
             self._is_over = not request.keep_alive
             return
-        length = request.section.single(b"content-length")
-        framing = b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %b" % length
-        connection = b"keep-alive" if request.keep_alive else b"close"
-        self._is_resuming = True
-        self._http = httptools.HttpRequestParser(self)
-        self._http.feed_data(b"POST / HTTP/1.1\r\n%b\r\nConnection: %b\r\n\r\n" % (framing, connection))
         self.body = request.body
+        if self._chunks is None:
+            connection = b"keep-alive" if request.keep_alive else b"close"
+            self._is_resuming = True
+            self._http = httptools.HttpRequestParser(self)
+            self._http.feed_data(
+                b"POST / HTTP/1.1\r\nContent-Length: %d\r\nConnection: %b\r\n\r\n" % (self._left, connection)
+            )
 
     def _unusual_target(self, method: bytes, target: bytes, section: Section) -> tuple[bytes, Section]:
         """Return the origin-form of a target (RFC 9112, 3.2), and the section with the Host that it names."""
@@ -389,11 +447,7 @@ class RequestParser:
 
     def _find_excess_of_nothing(self) -> RefusedError | None:
         most = self._options.max_head
-        if self._fed <= most:
-            return None
-        if self.body is None:
-            return RefusedError(400, f"more than {most} bytes of empty lines")
-        return RefusedError(431, f"more than {most} bytes of chunk extensions, or of trailers")
+        return RefusedError(400, f"more than {most} bytes of empty lines") if self._fed > most else None
 
     def _refuse(self, refusal: RefusedError) -> None:
         if self.refusal is None:
@@ -401,6 +455,11 @@ class RequestParser:
             self._is_partial = self.in_head
             self.in_head = False
             self.fail_body()
+
+
+def _ambiguous() -> RefusedError:
+    """Return the refusal of a head whose end llhttp sees elsewhere."""
+    return RefusedError(400, "a header section without a clear end")
 
 
 def _judge_codings(section: Section, version: str) -> None:
@@ -414,10 +473,10 @@ def _judge_codings(section: Section, version: str) -> None:
     raise RefusedError(400, "invalid transfer coding")
 
 
-def _refusal_of(error: httptools.HttpParserError, data: bytes | memoryview) -> RefusedError:
+def _refusal_of(error: httptools.HttpParserError, data: bytes) -> RefusedError:
     """Return the refusal of bytes that llhttp does not take.
 
-    :param data: the segment at which it stopped.
+    :param data: the bytes at which it stopped.
     """
     if str(error) in _VERSION_ERRORS:
         return RefusedError(505, "the version of HTTP is neither 1.0 nor 1.1")
