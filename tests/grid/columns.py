@@ -137,7 +137,6 @@ COLUMNS = [
             "routing-cookies-in-several-lines": "it joins lines with a comma",
             "content-file-of-3-mb-in-chunks": "it reads no form without a Content-Length",
             "*client-that-ends-its-side*": "it cancels a view when the client ends its side",
-            "websockets-behind-a-prefix": "Channels routes by the whole path, with the prefix",
         },
     ),
     *_wsgi(

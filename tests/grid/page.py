@@ -30,7 +30,7 @@ the number of checks that pass, of those that apply. The versions are the newest
 EXPLAINED = """
 ## Failures, explained
 
-Each was tried under another server too: uvicorn, gunicorn, or the framework's own. It fails there as well, so these
+Each fails under another server as well: ASGI's under uvicorn, WSGI's under gunicorn, aiohttp's under its own. These
 checks are not run.
 
 """
