@@ -36,6 +36,10 @@ checks are not run.
 """
 
 ABSENT = """
+Sanic is not in the table: the checks ask each application at two listeners of a pool, each with a lifespan of its own,
+and an application of Sanic can be started only once ("Cannot finalize router more than once"). At one listener it is
+served.
+
 ## What does not apply
 
 """
