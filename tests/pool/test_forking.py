@@ -65,11 +65,12 @@ def test_a_worker_that_cannot_be_watched_is_ended(step: str, monkeypatch: pytest
     else:
         monkeypatch.setattr(loop, "watch", watch_once)
     before = descriptors()
+    children = set(psutil.Process().children())  # fixtures of other tests may have some
     with pytest.raises(OSError, match="Too many open files"):
         supervisor.spawn(0, 0, cast("Any", Configuration()))
 
     assert descriptors() == before
-    assert psutil.Process().children() == []
+    assert set(psutil.Process().children()) <= children
     assert len(workers) == 0
     board.retire(board.claim(0))
     loop.close()
