@@ -75,7 +75,7 @@ class LineFile:
                 rest = memoryview(b"\n" + piece if self._is_torn else piece)
                 while rest:
                     size = os.write(self._fd, rest)
-                    # A full disk takes half a line; what is written later must not look like its end.
+                    # A full disk takes half a line; the next line must not look like its end.
                     self._is_torn = rest[size - 1] != ord("\n")
                     rest = rest[size:]
                 written += count

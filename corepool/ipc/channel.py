@@ -24,7 +24,7 @@ _GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ECONNREF
 
 _ANCILLARY_SIZE = socket.CMSG_SPACE(MAX_FDS * array.array("i").itemsize)
 _MOST_ANCILLARY_SIZE = socket.CMSG_SPACE(253 * array.array("i").itemsize)
-"""For as many as the kernel lets anything send (SCM_MAX_FD): what is cut then is cut for want of descriptors."""
+"""For as many as the kernel lets anything send (SCM_MAX_FD): beyond that, only a lack of descriptors cuts a message."""
 _RECORD_SIZE = HEADER_SIZE + MAX_PAYLOAD
 
 
@@ -66,7 +66,7 @@ class Channel:
         :raises ChannelFullError: not now, for whatever reason; nothing was sent. EAGAIN: the queue is full
             (net.unix.max_dgram_qlen, or the send buffer). ETOOMANYREFS: an unprivileged process may have RLIMIT_NOFILE
             descriptors in flight (unix(7)). ENOBUFS, ENOMEM: the kernel has no memory for the record. What else a
-            security policy may say (EPERM, EACCES) is no different: what is to be sent is kept, and tried again.
+            security policy may say (EPERM, EACCES) is no different: the message is kept, and sent again later.
         :raises PeerGoneError: never again; nothing was sent.
         """
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
@@ -95,7 +95,7 @@ class Channel:
         return None if received is None else _decode(received.record, received.fds)
 
     def receive_whole(self) -> tuple[Message, list[int]] | None:
-        """Receive one message if there is room for all of its descriptors: for what nobody has a copy of.
+        """Receive one message if there is room for all of its descriptors: for descriptors without a copy.
 
         As `receive`, for one system call more.
         :raises OSError: EMFILE: there is no room now; the message stays in the channel.

@@ -97,7 +97,7 @@ class Loop:
             self._epoll.modify(fd, mask)
 
     def rest(self, fd: int, mask: int) -> None:
-        """Leave `fd` alone for a moment: what is ready, and can't be served now, would be reported again at once."""
+        """Leave `fd` alone for a moment: epoll would report it again at once."""
         if fd in self._handlers and fd not in self._unregistered:
             self._epoll.unregister(fd)
             self._register_later(fd, mask)
@@ -175,5 +175,5 @@ class Loop:
     def _guarded(self, call: Callable[..., None], *values: int) -> None:
         try:
             call(*values)
-        except HOOK_ERRORS:  # logged; not each time, since what is ready is called again at once
+        except HOOK_ERRORS:  # logged; not each time: a ready descriptor is called again at once
             self._complaint.exception("unexpected error in the master; it goes on")

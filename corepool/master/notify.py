@@ -66,7 +66,7 @@ class ServiceManager:
             self._send_now("WATCHDOG=1")  # a late one is worth nothing
 
     def retry(self) -> None:
-        """Send what could not be sent before: a start that nobody was told of would be taken for a failure."""
+        """Send what could not be sent before: an unreported start would be taken for a failure."""
         while self._unsent and self._send_now(self._unsent[0]):
             self._unsent.popleft()
         if self._is_over and not self._unsent:

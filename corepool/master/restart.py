@@ -9,7 +9,7 @@ STEADY_S = 1.0
 
 
 class Life(NamedTuple):
-    """What is known of a worker that has ended; None: nothing, for it was never ready."""
+    """The history of a worker that has ended; None: it was never ready."""
 
     boot_s: float
     """From its fork until it was ready."""

@@ -220,7 +220,7 @@ class Supervisor:
             try:
                 pid, status = os.waitpid(entry.pid, os.WNOHANG)
             except ChildProcessError:
-                pid, status = entry.pid, 0  # somebody else in this process reaped it; its status is lost
+                pid, status = entry.pid, 0  # other code in this process reaped it; its status is lost
             if pid == 0:
                 return
             entry.status = status

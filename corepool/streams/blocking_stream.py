@@ -61,7 +61,7 @@ class BlockingStream:
         """It has taken input since its last output, and `answers`."""
         self._gone: CloseReason | None = None
         self.job: Job | None = None
-        """What has it served by a thread."""
+        """The job that has a thread serve it."""
         self._timeout_s: float | None = None
         # Asked now: the kernel forgets the peer of a connection that was reset, and by the time that a thread asked,
         # the descriptor could be another connection's.

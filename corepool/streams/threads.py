@@ -78,7 +78,7 @@ class Job:
         return bool(self._calls)
 
     def take(self) -> Callable[[], None] | None:
-        """Return the call to whoever is first, and None to all others."""
+        """Return the call to the first caller, and None to all others."""
         try:
             return self._calls.pop()  # one step for the interpreter: of two threads, one gets it
         except IndexError:

@@ -272,7 +272,7 @@ class BacklogReader:
         """Accept nothing any more, and give up our share of the listening socket."""
         self._stopped = True
         self._unwatch()
-        release(self._socket.detach())  # or the kernel would go on filling a backlog that nobody empties
+        release(self._socket.detach())  # or the kernel would go on filling a backlog without a reader
 
     def on_event(self, mask: int) -> None:  # noqa: ARG002
         self._accept()

@@ -17,8 +17,8 @@ from corepool_http.asgi_messages import (
     is_departure,
     type_of,
 )
+from corepool_http.exchange import CLIENT_GONE
 from corepool_http.responses import ResponseError
-from corepool_http.session import CLIENT_GONE
 from corepool_http.waiting import CALLS_PER_ROUND, Waiting
 
 if TYPE_CHECKING:

@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
+CLIENT_GONE = 499
+"""The status, in the access log, of a request whose client left before its response began; nginx's."""
+
 
 class Exchange:
     """Serves one request; an application sees the connection only through it. Used in the loop's thread only."""

@@ -10,7 +10,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from corepool_http.exchange import Exchange
+from corepool_http.exchange import CLIENT_GONE, Exchange
 from corepool_http.requests import RequestParser
 from corepool_http.resetting import Reset
 
@@ -31,10 +31,7 @@ _LINGER_S = 2.0
 """How long a client may be silent that was still sending when its response ended (nginx's lingering_timeout: 5 s)."""
 
 _MAX_LINGER_S = 30.0
-"""How long it may go on sending to nobody in all (nginx's lingering_time)."""
-
-CLIENT_GONE = 499
-"""The status, in the access log, of a request whose client left before its response began; nginx's."""
+"""How long it may go on sending in all (nginx's lingering_time)."""
 
 _PROGRESS = 65_536
 """Bytes of a body that have to arrive in each `body_timeout`."""

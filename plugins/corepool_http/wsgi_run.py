@@ -113,7 +113,7 @@ class InlineRun(Run):
             self._fail(error)
             self._end()
             return
-        self._exchange.on_gone = self._turn
+        self._exchange.on_gone = self._on_gone
         self._go_on()
 
     def _go_on(self) -> None:
@@ -141,6 +141,11 @@ class InlineRun(Run):
             self._end()
         else:
             exchange.session.service.worker.loop.call_soon(self._turn)
+
+    def _on_gone(self) -> None:
+        """End the call; but a client that has ended its side alone still reads, and the turns go on as they were."""
+        if self._exchange.ended or self._exchange.gone:
+            self._turn()
 
     def _turn(self) -> None:
         """Go on, from the loop; which is hidden from the application, as in `Wsgi`."""
