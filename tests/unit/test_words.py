@@ -1,0 +1,154 @@
+"""Docstrings, comments and pages are plain English: a few patterns, counted per room. The counts only ever shrink."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from documents import HOUSE
+from prose import passages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from prose import Passage
+
+ROOMS = ("corepool", "plugins", "transports", "docs", "benchmarks", "deploy", "examples", "tests")
+PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+
+
+@dataclass(frozen=True)
+class Habit:
+    """A way of writing that is not wanted. `allowed`: how many a room still has; a room that is not named has none."""
+
+    pattern: str
+    reason: str
+    allowed: dict[str, int] = field(default_factory=dict)
+    begins_docstrings: bool = False
+
+    def places(self, passage: Passage) -> Iterator[int]:
+        if not self.begins_docstrings:
+            yield from (match.start() for match in re.finditer(self.pattern, passage.text, re.IGNORECASE))
+        elif passage.is_docstring and re.match(self.pattern, passage.text):
+            yield 0
+
+
+HABITS = {
+    "relatives": Habit(
+        r"\bwhat\s+(?:is|are|was|were|has|had)\b"
+        r"|\bwho\s+(?:is|are|was|were|has|have|had)\b"
+        r"|\b(?:that|which|what|as|than)\s+there\s+(?:is|are|was|were)\b",
+        "a clause in the place of a noun: write 'buffered output' for 'what is buffered', 'no such slot' for 'a slot"
+        " that there is not'",
+        {
+            "benchmarks": 16,
+            "corepool": 184,
+            "docs": 79,
+            "examples": 31,
+            "pages": 15,
+            "plugins": 95,
+            "tests": 74,
+            "transports": 5,
+        },
+    ),
+    "persons": Habit(
+        r"\b(?:nobody|somebody|whoever|anybody|everybody)\b",
+        "an actor without a role: name the client, the master, the caller, or use the passive",
+        {
+            "benchmarks": 4,
+            "corepool": 114,
+            "docs": 44,
+            "examples": 24,
+            "pages": 14,
+            "plugins": 25,
+            "tests": 71,
+            "transports": 6,
+        },
+    ),
+    "Give, Tell, Say": Habit(
+        r"\s*(?:Gives?|Tells?|Says?)\b",
+        "a docstring begins with what a function does for its caller: Return, Yield, Report, Log, Send",
+        {"benchmarks": 9, "corepool": 154, "docs": 4, "examples": 10, "plugins": 39, "tests": 33, "transports": 6},
+        begins_docstrings=True,
+    ),
+    "metaphors": Habit(
+        r"\b(?:berths?|heirs?|deadman|mourn\w*|goodbyes?|farewells?|complaints?|tall(?:y|ies))\b",
+        "a word of our own: the glossary in docs/ARCHITECTURE.md has the term",
+        {"corepool": 43, "docs": 9, "examples": 2, "pages": 1, "plugins": 1, "tests": 8},
+    ),
+}
+
+
+def written() -> list[Path]:
+    found = [path for room in ROOMS for path in (HOUSE / room).rglob("*") if path.suffix in {".py", ".md"}]
+    return [*sorted(found), *(HOUSE / page for page in PAGES)]
+
+
+def room_of(path: Path) -> str:
+    return "pages" if path.parent == HOUSE else path.relative_to(HOUSE).parts[0]
+
+
+@pytest.fixture(scope="module")
+def prose() -> list[Passage]:
+    return [passage for path in written() for passage in passages(path)]
+
+
+def findings(habit: Habit, prose: list[Passage]) -> dict[str, list[str]]:
+    """List, for each room, file:line and sentence of everything that the pattern matches."""
+    found: dict[str, list[str]] = {}
+    for passage in prose:
+        for place in habit.places(passage):
+            where = f"{passage.path.relative_to(HOUSE)}:{passage.line_at(place)}"
+            found.setdefault(room_of(passage.path), []).append(f"{where}: {passage.sentence_at(place)}")
+    return found
+
+
+@pytest.mark.parametrize("name", HABITS)
+def test_prose_has_no_more_of_a_habit_than_is_allowed(name: str, prose: list[Passage]) -> None:
+    habit = HABITS[name]
+    excess = {room: found for room, found in findings(habit, prose).items() if len(found) > habit.allowed.get(room, 0)}
+
+    assert not excess, f"{name} ({habit.reason}):\n" + "\n".join(
+        f"{room} has {len(found)}, {habit.allowed.get(room, 0)} allowed:\n  " + "\n  ".join(found)
+        for room, found in excess.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("relatives", "x = 1  # sends what\n# is buffered"),
+        ("relatives", '"""Name a slot that there is not."""'),
+        ("persons", "# for whoever asks"),
+        ("Give, Tell, Say", 'def f():\n    """Give the number."""'),
+        ("metaphors", '"""A berth."""'),
+    ],
+)  # fmt: skip
+def test_a_habit_is_found_with_its_line_and_sentence(name: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "example.py"
+    path.write_text(f'"""Begins."""\n\n{text}\n')
+
+    found = [
+        (passage.line_at(place), passage.sentence_at(place))
+        for passage in passages(path)
+        for place in HABITS[name].places(passage)
+    ]
+
+    assert len(found) == 1
+    line, sentence = found[0]
+    assert line >= 3
+    assert sentence
+
+
+def test_code_in_prose_is_no_prose(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text("# Page\n\n```python\nnobody = what is this\n```\n\nCall `nobody`. And whoever\nreads.\n")
+
+    assert [
+        (passage.line_at(place), passage.sentence_at(place))
+        for passage in passages(path)
+        for place in HABITS["persons"].places(passage)
+    ] == [(7, "And whoever reads.")]
