@@ -7,9 +7,9 @@ import signal
 from typing import TYPE_CHECKING
 
 from corepool import TimeoutKind, hookimpl
+from corepool_http.http1.driver import Session
 from corepool_http.options import HttpOptions
 from corepool_http.service import Service
-from corepool_http.session import Session
 
 if TYPE_CHECKING:
     from typing import Any
@@ -95,17 +95,17 @@ def _make_application(service: Service) -> Application:
     # Each is imported by those who use it: an ASGI worker needs no WSGI, and files need neither.
     options = service.options
     if options.root:
-        from corepool_http.files import Files  # noqa: PLC0415
+        from corepool_http.apps.files import Files  # noqa: PLC0415
 
         return Files(service)
-    from corepool_http.loading import is_asgi, load  # noqa: PLC0415
+    from corepool_http.apps.loading import is_asgi, load  # noqa: PLC0415
 
     application: Any = load(options)
     interface = options.interface
     if interface == "asgi" or (interface == "auto" and is_asgi(application)):
-        from corepool_http.asgi import Asgi  # noqa: PLC0415
+        from corepool_http.apps.asgi import Asgi  # noqa: PLC0415
 
         return Asgi(service, application)
-    from corepool_http.wsgi import Wsgi  # noqa: PLC0415
+    from corepool_http.apps.wsgi import Wsgi  # noqa: PLC0415
 
     return Wsgi(service, application)

@@ -11,8 +11,8 @@ from corepool.lines import LineFile, moment
 if TYPE_CHECKING:
     from corepool import Worker
     from corepool_http.exchange import Exchange
+    from corepool_http.message import Request
     from corepool_http.options import HttpOptions
-    from corepool_http.requests import Request
 
 
 class AccessLog:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from corepool_http.framing import CHUNKED, CLOSE, LENGTH, NONE, frame
+from corepool_http.http1.framing import CHUNKED, CLOSE, LENGTH, NONE, frame
 from corepool_http.responses import ResponseError, reason_of
 from corepool_http.values import as_bytes
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from _typeshed import FileDescriptorLike
 
-    from corepool_http.framing import Framing
+    from corepool_http.http1.driver import Session
+    from corepool_http.http1.framing import Framing
+    from corepool_http.message import Request
     from corepool_http.proxies import Client
-    from corepool_http.requests import Request
     from corepool_http.responses import Head
-    from corepool_http.session import Session
 
 log = logging.getLogger(__name__)
 

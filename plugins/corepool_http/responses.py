@@ -9,8 +9,7 @@ from email.utils import formatdate
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from corepool_http.framing import ResponseError, announced, has_content
-from corepool_http.values import as_integer, as_text, bytes_pair, listed, shown, text_pair
+from corepool_http.values import ResponseError, as_integer, as_text, bytes_pair, listed, shown, text_pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -262,6 +261,24 @@ class Heads:
                 self._status_lines.clear()
             self._status_lines[status] = made
         return made
+
+
+def has_content(status: int) -> bool:
+    """Report whether responses of this status have content, if their request lets them."""
+    return status >= 200 and status not in {204, 205, 304}
+
+
+def announced(status: int, length: int | None) -> int | None:
+    """Return the Content-Length to send with a status.
+
+    :param length: the application's.
+    """
+    if status == 205:
+        return 0
+    if status == 304:
+        # It would be that of the 200, but frameworks write 0 for the content that they have left out.
+        return length or None
+    return length if has_content(status) else None
 
 
 def reason_of(status: int) -> str:

@@ -6,9 +6,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from corepool_http.access_log import AccessLog
-from corepool_http.known import KnownHeads
+from corepool_http.http1.codec import Names
+from corepool_http.http1.known import KnownHeads
 from corepool_http.proxies import Proxies
-from corepool_http.requests import Names
 from corepool_http.responses import Heads
 
 if TYPE_CHECKING:

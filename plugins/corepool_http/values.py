@@ -10,9 +10,11 @@ import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from corepool_http.framing import ResponseError
-
 _MAX_SHOWN = 80
+
+
+class ResponseError(Exception):
+    """The application's response can't be sent; `str()` says what is wrong with it."""
 
 
 def shown(value: object) -> str:

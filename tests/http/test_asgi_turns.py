@@ -15,7 +15,7 @@ from websockets.sync.client import connect as connect_websocket
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect
 from corepool.testing.waiting import wait_until
-from corepool_http.waiting import CALLS_PER_ROUND, Waiting
+from corepool_http.apps.waiting import CALLS_PER_ROUND, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

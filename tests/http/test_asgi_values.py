@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corepool.testing.pool import PoolProcess
-from corepool_http.asgi_messages import (
+from corepool_http.apps.asgi_messages import (
     ClientDisconnectedError,
     bytes_of,
     file_of,

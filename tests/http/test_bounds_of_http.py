@@ -17,11 +17,11 @@ from http_client import request
 from corepool.spec.types import CloseReason, TimeoutKind
 from corepool.testing.waiting import wait_until
 from corepool_http import Http, HttpOptions
-from corepool_http.known import KnownHeads
+from corepool_http.http1.codec import Names, RequestParser
+from corepool_http.http1.known import KnownHeads
+from corepool_http.message import Request, RequestLine, Section
 from corepool_http.proxies import Client, Proxies
-from corepool_http.requests import Names, Request, RequestLine, RequestParser
 from corepool_http.responses import Heads
-from corepool_http.sections import Section
 
 if TYPE_CHECKING:
     from corepool.testing.conversation import Conversation, Conversations

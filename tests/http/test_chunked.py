@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from corepool_http.chunked import ChunkedDecoder
-from corepool_http.known import KnownHeads
+from corepool_http.http1.chunked import ChunkedDecoder
+from corepool_http.http1.codec import Names, RequestParser
+from corepool_http.http1.known import KnownHeads
+from corepool_http.message import RefusedError
 from corepool_http.options import HttpOptions
-from corepool_http.requests import Names, RequestParser
-from corepool_http.sections import RefusedError
 
 MOST = 1_000
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from corepool_http.exchange import Exchange
-from corepool_http.requests import Body, Request, RequestLine
+from corepool_http.http1.driver import Session
+from corepool_http.message import Body, Request, RequestLine, Section
 from corepool_http.responses import Heads
-from corepool_http.sections import Section
-from corepool_http.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corepool_http.codings import preferred
-from corepool_http.conditions import judge, parse_date, range_holds
-from corepool_http.ranges import Parts, parse_ranges
-from corepool_http.sections import Section
+from corepool_http.apps.codings import preferred
+from corepool_http.apps.conditions import judge, parse_date, range_holds
+from corepool_http.apps.ranges import Parts, parse_ranges
+from corepool_http.message import Section
 
 ETAG = '"a-1"'
 MODIFIED = 784_111_777  # Sun, 06 Nov 1994 08:49:37 GMT, the date of RFC 9110

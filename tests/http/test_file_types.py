@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from corepool_http.file_types import type_of
+from corepool_http.apps.file_types import type_of
 
 _OTHERS_THAN_NGINX = {
     "js": "text/javascript",  # RFC 9239

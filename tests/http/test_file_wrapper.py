@@ -19,7 +19,7 @@ from http_client import Response, get, http_toml, request
 from corepool.testing.pools import Pools
 from corepool.testing.sockets import connect, receive_all
 from corepool.testing.waiting import wait_until
-from corepool_http.wsgi_files import FileWrapper, plain_segment
+from corepool_http.apps.wsgi_files import FileWrapper, plain_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect
 from corepool_http import Http, HttpOptions
-from corepool_http.files import Files
-from corepool_http.ranges import parse_ranges
+from corepool_http.apps.files import Files
+from corepool_http.apps.ranges import parse_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from corepool_http.loading import is_asgi
+from corepool_http.apps.loading import is_asgi
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -13,10 +13,10 @@ from test_requests import CHUNKED, GET, POST, REFUSED, VALID, told
 
 from corepool.testing.sockets import connect, receive_all
 from corepool_http import Http
-from corepool_http.known import Generations, KnownHeads
+from corepool_http.http1.codec import Names, RequestParser
+from corepool_http.http1.known import Generations, KnownHeads
 from corepool_http.options import HttpOptions
 from corepool_http.proxies import Client, Proxies
-from corepool_http.requests import Names, RequestParser
 
 if TYPE_CHECKING:
     from corepool.testing.conversation import Conversations

@@ -11,7 +11,7 @@ from http_client import get, http_toml
 
 from corepool.testing.pool import PoolProcess
 from corepool.testing.waiting import wait_until
-from corepool_http.lifespan import Lifespan, LifespanError
+from corepool_http.apps.lifespan import Lifespan, LifespanError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, MutableMapping

@@ -15,9 +15,9 @@ from http_client import http_toml, parse, request
 
 from corepool.testing.pools import Pools
 from corepool.testing.sockets import connect, receive_all
-from corepool_http.known import KnownHeads
+from corepool_http.http1.codec import Names, RequestParser
+from corepool_http.http1.known import KnownHeads
 from corepool_http.options import HttpOptions
-from corepool_http.requests import Names, RequestParser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

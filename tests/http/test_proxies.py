@@ -13,9 +13,8 @@ from http_client import get, http_toml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corepool_http.message import Request, RequestLine, Section
 from corepool_http.proxies import Client, Proxies
-from corepool_http.requests import Request, RequestLine
-from corepool_http.sections import Section
 
 if TYPE_CHECKING:
     from corepool.testing.pools import Pools

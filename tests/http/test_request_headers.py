@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from corepool.testing.pools import Pools
 from corepool.testing.sockets import connect, receive_all
-from corepool_http.sections import ONCE, RefusedError, Section
+from corepool_http.message import ONCE, RefusedError, Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

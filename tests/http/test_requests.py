@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corepool.testing.sockets import connect, receive_all
-from corepool_http.known import KnownHeads
+from corepool_http.http1.codec import Names, RequestParser
+from corepool_http.http1.known import KnownHeads
 from corepool_http.options import HttpOptions
-from corepool_http.requests import Names, Request, RequestParser
 
 if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
+    from corepool_http.message import Request
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"

@@ -11,15 +11,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from corepool_http.exchange import CLIENT_GONE, Exchange
-from corepool_http.requests import RequestParser
-from corepool_http.resetting import Reset
+from corepool_http.http1.codec import RequestParser
+from corepool_http.http1.resetting import Reset
 
 if TYPE_CHECKING:
     from corepool import Connection
+    from corepool_http.apps.websocket import WebSocket
+    from corepool_http.message import Request
     from corepool_http.proxies import Client
-    from corepool_http.requests import Request
     from corepool_http.service import Service
-    from corepool_http.websocket import WebSocket
 
 _MOST_BUFFERED = 65_536
 """Bytes of a body that wait for their application before the client is no longer read."""

@@ -14,19 +14,16 @@ import re
 from collections import deque
 from http import HTTPMethod
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
 
 import httptools
 
-from corepool_http.chunked import ChunkedDecoder
-from corepool_http.sections import RefusedError, Section
+from corepool_http.http1.chunked import ChunkedDecoder
+from corepool_http.message import Body, RefusedError, Request, RequestLine, Section
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from corepool_http.known import KnownHeads
+    from corepool_http.http1.known import KnownHeads
+    from corepool_http.message import Fields
     from corepool_http.options import HttpOptions
-    from corepool_http.sections import Fields
 
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]+)([^#]*)", re.IGNORECASE)
@@ -42,61 +39,6 @@ _METHOD = re.compile(rb"(?:\A|\n)([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?: |\Z)")
 _METHODS = frozenset(method.encode() for method in HTTPMethod)
 _VERSION_ERRORS = frozenset(("Invalid HTTP version", "Pause on PRI/Upgrade"))
 """How llhttp words that a version is one, but none that it reads."""
-
-
-class Body:
-    """The content of a request, as far as it has arrived and has not been taken."""
-
-    __slots__ = ("complete", "failed", "on_change", "pieces", "received", "size")
-
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-        self.size = 0
-        self.received = 0
-        self.complete = False
-        self.failed = False
-        """It will never be complete."""
-        self.on_change: Callable[[], None] | None = None
-
-    def take(self) -> bytes:
-        """Take what is there."""
-        data = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
-        self.pieces.clear()
-        self.size = 0
-        return data
-
-
-class RequestLine:
-    """What is asked for. Many requests may share one: it is never changed."""
-
-    __slots__ = ("method", "path", "prepared", "query", "raw_path", "target")
-
-    def __init__(self, method: str, target: bytes) -> None:
-        self.method = method
-        self.target = target
-        if b"?" in target:
-            self.raw_path, _, self.query = target.partition(b"?")
-        else:
-            self.raw_path, self.query = target, b""
-        self.path = unquote_to_bytes(self.raw_path) if b"%" in self.raw_path else self.raw_path
-        self.prepared: dict[str, object] | None = None
-        """What the application makes of it, for the next request with the same line."""
-
-
-class Request:
-    """The head of a request, and its body if it has one."""
-
-    __slots__ = ("body", "expects_continue", "keep_alive", "line", "section", "upgrade", "version")
-
-    def __init__(self, line: RequestLine, version: str, section: Section) -> None:
-        self.line = line
-        self.version = version
-        self.section = section
-        self.keep_alive = section.keep_alive
-        self.body: Body | None = None
-        self.expects_continue = False
-        self.upgrade = False
-        """To a WebSocket."""
 
 
 class Names:

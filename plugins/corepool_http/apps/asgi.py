@@ -9,17 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from corepool_http.asgi_cycle import Cycle
-from corepool_http.asgi_messages import HTTP_VERSION, WEBSOCKET_VERSION
-from corepool_http.asgi_tasks import Tasks
-from corepool_http.lifespan import Lifespan
-from corepool_http.websocket import WebSocket
+from corepool_http.apps.asgi_cycle import Cycle
+from corepool_http.apps.asgi_messages import HTTP_VERSION, WEBSOCKET_VERSION
+from corepool_http.apps.asgi_tasks import Tasks
+from corepool_http.apps.lifespan import Lifespan
+from corepool_http.apps.websocket import WebSocket
 
 if TYPE_CHECKING:
-    from corepool_http.asgi_messages import Application
+    from corepool_http.apps.asgi_messages import Application
     from corepool_http.exchange import Exchange
+    from corepool_http.message import RequestLine
     from corepool_http.proxies import Client
-    from corepool_http.requests import RequestLine
     from corepool_http.service import Service
 
 _SAFE = "/!$&'()*+,;=:@"

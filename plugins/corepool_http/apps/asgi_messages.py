@@ -12,8 +12,7 @@ import re
 import stat
 from typing import TYPE_CHECKING, Any
 
-from corepool_http.responses import ResponseError
-from corepool_http.values import as_bytes, bytes_pair, listed, shown
+from corepool_http.values import ResponseError, as_bytes, bytes_pair, listed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, MutableMapping

@@ -10,7 +10,7 @@ from websockets.frames import Opcode
 if TYPE_CHECKING:
     from websockets.frames import Frame
 
-    from corepool_http.asgi_messages import Message
+    from corepool_http.apps.asgi_messages import Message
 
 _MOST_WAITING = 64
 """How many messages may wait for the application; then the client is not read. In bytes the limit is `max_message`."""

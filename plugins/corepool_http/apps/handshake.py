@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from websockets.http11 import Response
     from websockets.server import ServerProtocol
 
-    from corepool_http.sections import Section
+    from corepool_http.message import Section
 
 
 class HandshakeError(Exception):

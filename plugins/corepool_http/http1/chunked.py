@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from corepool_http.sections import RefusedError
+from corepool_http.message import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,11 +14,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeVar
 
-from corepool_http.requests import Request, RequestLine
+from corepool_http.message import Request, RequestLine
 
 if TYPE_CHECKING:
+    from corepool_http.message import Section
     from corepool_http.options import HttpOptions
-    from corepool_http.sections import Section
 
 _Value = TypeVar("_Value")
 

@@ -6,17 +6,16 @@ import sys
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from corepool_http.wsgi_files import FileWrapper
+from corepool_http.apps.wsgi_files import FileWrapper
 
 if TYPE_CHECKING:
     import io
 
     from corepool import Worker
     from corepool_http.exchange import Exchange
+    from corepool_http.message import RequestLine, Section
     from corepool_http.options import HttpOptions
     from corepool_http.proxies import Client
-    from corepool_http.requests import RequestLine
-    from corepool_http.sections import Section
 
 _MAX_NAMES = 1000
 _MAX_NAME_BYTES = 64

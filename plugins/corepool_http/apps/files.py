@@ -19,18 +19,18 @@ from urllib.parse import quote
 from corepool import SetupError
 from corepool.complaint import Complaint
 from corepool.descriptors import release
-from corepool_http.codings import preferred
-from corepool_http.conditions import CONDITIONS, judge, range_holds
-from corepool_http.file_types import type_of
-from corepool_http.listing import page_of
-from corepool_http.ranges import Parts, parse_ranges
+from corepool_http.apps.codings import preferred
+from corepool_http.apps.conditions import CONDITIONS, judge, range_holds
+from corepool_http.apps.file_types import type_of
+from corepool_http.apps.listing import page_of
+from corepool_http.apps.ranges import Parts, parse_ranges
 from corepool_http.responses import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from corepool_http.apps.ranges import Range
     from corepool_http.exchange import Exchange
-    from corepool_http.ranges import Range
     from corepool_http.service import Service
 
 log = logging.getLogger(__name__)

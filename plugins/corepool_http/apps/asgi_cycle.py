@@ -8,7 +8,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING
 
-from corepool_http.asgi_messages import (
+from corepool_http.apps.asgi_messages import (
     ClientDisconnectedError,
     bytes_of,
     file_of,
@@ -17,13 +17,13 @@ from corepool_http.asgi_messages import (
     is_departure,
     type_of,
 )
+from corepool_http.apps.waiting import CALLS_PER_ROUND, Waiting
 from corepool_http.exchange import CLIENT_GONE
-from corepool_http.responses import ResponseError
-from corepool_http.waiting import CALLS_PER_ROUND, Waiting
+from corepool_http.values import ResponseError
 
 if TYPE_CHECKING:
-    from corepool_http.asgi_messages import Application, Message
-    from corepool_http.asgi_tasks import Tasks
+    from corepool_http.apps.asgi_messages import Application, Message
+    from corepool_http.apps.asgi_tasks import Tasks
     from corepool_http.exchange import Exchange
     from corepool_http.responses import Head, Heads
 

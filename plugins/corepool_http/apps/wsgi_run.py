@@ -9,19 +9,18 @@ from asyncio import _get_running_loop, _set_running_loop
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from corepool_http.framing import ResponseError
-from corepool_http.values import as_bytes, shown
-from corepool_http.wsgi_files import plain_segment
-from corepool_http.wsgi_input import ClientGoneError
+from corepool_http.apps.wsgi_files import plain_segment
+from corepool_http.apps.wsgi_input import ClientGoneError
+from corepool_http.values import ResponseError, as_bytes, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
     from corepool.streams import Mailbox
+    from corepool_http.apps.wsgi_files import Segment
     from corepool_http.exchange import Exchange
     from corepool_http.responses import Head, Heads
-    from corepool_http.wsgi_files import Segment
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
     Application = Callable[[dict[str, Any], Callable[..., Callable[[bytes], None]]], Iterable[bytes]]

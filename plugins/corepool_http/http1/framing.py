@@ -20,12 +20,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from corepool_http.values import ResponseError
+
 if TYPE_CHECKING:
     from corepool_http.responses import Head
-
-
-class ResponseError(Exception):
-    """The application's response can't be sent; `str()` says what is wrong with it."""
 
 
 class Framing(Enum):
@@ -44,24 +42,6 @@ _NO_LINE = (b"", NONE)
 _GIVEN = (b"", LENGTH)
 _IN_CHUNKS = (b"Transfer-Encoding: chunked\r\n", CHUNKED)
 _UNTIL_CLOSE = (b"", CLOSE)
-
-
-def has_content(status: int) -> bool:
-    """Report whether responses of this status have content, if their request lets them."""
-    return status >= 200 and status not in {204, 205, 304}
-
-
-def announced(status: int, length: int | None) -> int | None:
-    """Return the Content-Length to send with a status.
-
-    :param length: the application's.
-    """
-    if status == 205:
-        return 0
-    if status == 304:
-        # It would be that of the 200, but frameworks write 0 for the content that they have left out.
-        return length or None
-    return length if has_content(status) else None
 
 
 def frame(head: Head, size: int | None, *, is_head: bool, version: str) -> tuple[bytes, Framing]:

@@ -12,7 +12,7 @@ from websockets.frames import EXTERNAL_CLOSE_CODES, Close, Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from corepool_http.asgi_messages import (
+from corepool_http.apps.asgi_messages import (
     ClientDisconnectedError,
     bytes_of,
     head_of,
@@ -23,17 +23,16 @@ from corepool_http.asgi_messages import (
     text_of,
     type_of,
 )
-from corepool_http.handshake import HandshakeError, negotiate
-from corepool_http.responses import ResponseError
-from corepool_http.values import as_bytes
-from corepool_http.waiting import CALLS_PER_ROUND, Waiting
-from corepool_http.websocket_inbox import Inbox
+from corepool_http.apps.handshake import HandshakeError, negotiate
+from corepool_http.apps.waiting import CALLS_PER_ROUND, Waiting
+from corepool_http.apps.websocket_inbox import Inbox
+from corepool_http.values import ResponseError, as_bytes
 
 if TYPE_CHECKING:
     from websockets.http11 import Response
 
-    from corepool_http.asgi_messages import Application, Message
-    from corepool_http.asgi_tasks import Tasks
+    from corepool_http.apps.asgi_messages import Application, Message
+    from corepool_http.apps.asgi_tasks import Tasks
     from corepool_http.exchange import Exchange
     from corepool_http.options import HttpOptions
     from corepool_http.responses import Head

@@ -13,14 +13,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from corepool.streams import Mailbox, Threads
-from corepool_http.wsgi_environ import Environments
-from corepool_http.wsgi_input import Reception, streamed
-from corepool_http.wsgi_run import InlineRun, ThreadRun
+from corepool_http.apps.wsgi_environ import Environments
+from corepool_http.apps.wsgi_input import Reception, streamed
+from corepool_http.apps.wsgi_run import InlineRun, ThreadRun
 
 if TYPE_CHECKING:
+    from corepool_http.apps.wsgi_run import Application
     from corepool_http.exchange import Exchange
     from corepool_http.service import Service
-    from corepool_http.wsgi_run import Application
 
 
 class Wsgi:

@@ -1,12 +1,16 @@
-"""Header sections: the field lines as they came, and their values, which are asked for by the kind of a header."""
+"""A request, whatever version of HTTP it came in: its line, its header section, its content.
+
+Field lines are kept as they came, and a value is asked for by the kind of its header: single, list or cookie.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
 
 Fields = list[tuple[bytes, bytes]]
@@ -113,3 +117,58 @@ class Section:
                 raise RefusedError(400, f"more than one {name.decode().title()} header")
             del self._once[name]
         return repeated
+
+
+class Body:
+    """The content of a request, as far as it has arrived and has not been taken."""
+
+    __slots__ = ("complete", "failed", "on_change", "pieces", "received", "size")
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.size = 0
+        self.received = 0
+        self.complete = False
+        self.failed = False
+        """It will never be complete."""
+        self.on_change: Callable[[], None] | None = None
+
+    def take(self) -> bytes:
+        """Take what is there."""
+        data = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
+        self.pieces.clear()
+        self.size = 0
+        return data
+
+
+class RequestLine:
+    """What is asked for. Many requests may share one: it is never changed."""
+
+    __slots__ = ("method", "path", "prepared", "query", "raw_path", "target")
+
+    def __init__(self, method: str, target: bytes) -> None:
+        self.method = method
+        self.target = target
+        if b"?" in target:
+            self.raw_path, _, self.query = target.partition(b"?")
+        else:
+            self.raw_path, self.query = target, b""
+        self.path = unquote_to_bytes(self.raw_path) if b"%" in self.raw_path else self.raw_path
+        self.prepared: dict[str, object] | None = None
+        """What the application makes of it, for the next request with the same line."""
+
+
+class Request:
+    """The head of a request, and its body if it has one."""
+
+    __slots__ = ("body", "expects_continue", "keep_alive", "line", "section", "upgrade", "version")
+
+    def __init__(self, line: RequestLine, version: str, section: Section) -> None:
+        self.line = line
+        self.version = version
+        self.section = section
+        self.keep_alive = section.keep_alive
+        self.body: Body | None = None
+        self.expects_continue = False
+        self.upgrade = False
+        """To a WebSocket."""

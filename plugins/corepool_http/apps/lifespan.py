@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from corepool import SetupError
 from corepool.tracebacks import spell_place, spell_traceback
-from corepool_http.asgi_messages import type_of
+from corepool_http.apps.asgi_messages import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from corepool_http.asgi_messages import Application, Message
+    from corepool_http.apps.asgi_messages import Application, Message
 
 log = logging.getLogger(__name__)
 

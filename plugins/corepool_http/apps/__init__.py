@@ -1,0 +1,1 @@
+"""The applications behind the server: WSGI, ASGI with WebSockets, and files."""
