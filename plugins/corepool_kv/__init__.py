@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corepool import hookimpl
-from corepool_kv.options import KvOptions
-from corepool_kv.server import Server
-from corepool_kv.stores import Store, StoreError, make_store
+from corepool_kv.redis.options import KvOptions
+from corepool_kv.redis.server import Server
+from corepool_kv.stores import Store, StoreError
+from corepool_kv.stores.options import make_store
 
 if TYPE_CHECKING:
     from corepool import CloseReason, Connection, PoolInfo, Worker
-    from corepool_kv.session import Session
+    from corepool_kv.redis.session import Session
 
 __all__ = ["Kv", "KvOptions", "Store", "StoreError"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from corepool_kv.table import COMMANDS
+from corepool_kv.redis.table import COMMANDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "kv.md"
-MARK = "<!-- made from plugins/corepool_kv/table.py; tests/kv/test_docs.py says how -->\n"
+MARK = "<!-- made from plugins/corepool_kv/redis/table.py; tests/kv/test_docs.py says how -->\n"
 
 
 def made() -> str:

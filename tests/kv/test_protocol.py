@@ -18,9 +18,9 @@ from operated import reload_by_signal
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect, receive_all, receive_exactly
 from corepool.testing.waiting import wait_until
-from corepool_kv.glob import Glob
-from corepool_kv.options import KvOptions
-from corepool_kv.requests import CarefulReader, ProtocolError, RequestLimits, RequestReader
+from corepool_kv.redis.glob import Glob
+from corepool_kv.redis.options import KvOptions
+from corepool_kv.redis.requests import CarefulReader, ProtocolError, RequestLimits, RequestReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from kv_client import encode
 from test_inline_same_as_redis import ODD, STREAM, WORDS
 
 from corepool.testing.sockets import connect, receive_all
-from corepool_kv.options import KvOptions
-from corepool_kv.requests import ProtocolError, RequestReader
+from corepool_kv.redis.options import KvOptions
+from corepool_kv.redis.requests import ProtocolError, RequestReader
 
 if TYPE_CHECKING:
     from conftest import Pair

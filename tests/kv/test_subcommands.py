@@ -12,7 +12,7 @@ import pytest
 from kv_client import Client, encode
 
 from corepool.testing.sockets import connect
-from corepool_kv.table import COMMANDS
+from corepool_kv.redis.table import COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kv_client import encode
 
-from corepool_kv.table import COMMANDS
+from corepool_kv.redis.table import COMMANDS
 
 if TYPE_CHECKING:
     from conftest import Pair

@@ -1,23 +1,10 @@
-"""What commands know of a store: consistent views, and one write transaction at a time.
-
-A store is chosen by `store = "NAME:WHERE"`; NAME is an entry point of the group `corepool.kv_stores`, whose
-class is called with WHERE and the protocol's options.
-"""
+"""The contract of a store, as the engine uses it: consistent views, and one write transaction at a time."""
 
 from __future__ import annotations
 
-import difflib
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from corepool import SetupError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from corepool_kv.options import KvOptions
-
-_GROUP = "corepool.kv_stores"
 
 
 class StoreError(SetupError):
@@ -165,27 +152,3 @@ class Store(Protocol):
 
     def maintain(self) -> None:
         """Do what is due about once a second; may take its time in a thread of its own."""
-
-
-def find_store(chosen: str) -> tuple[Callable[[str, KvOptions], Store], str]:
-    """Find the class and the place that "NAME:WHERE" means.
-
-    :raises ValueError: it means none.
-    """
-    name, colon, where = chosen.partition(":")
-    found = {f"{entry.name}:": entry for entry in entry_points(group=_GROUP)}
-    if not colon or f"{name}:" not in found:
-        near = difflib.get_close_matches(f"{name}:", found, n=1)
-        meant = f" (did you mean {near[0]!r}?)" if near else ""
-        raise ValueError(f"expected NAME:PLACE with one of {', '.join(sorted(found))}{meant}")
-    make: Callable[[str, KvOptions], Store] = found[f"{name}:"].load()
-    return make, where
-
-
-def make_store(options: KvOptions) -> Store:
-    """Make the store of the options; nothing is opened yet.
-
-    :raises StoreError: it can't be where it should be.
-    """
-    make, where = find_store(options.store)
-    return make(where, options)

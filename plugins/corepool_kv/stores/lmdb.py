@@ -1,8 +1,5 @@
 """Data in an LMDB environment: shared by every worker, kept on disk.
 
-Three tables. `data`: crc32 of the key, then the key -> expiry, version, value; the hash in front gives SCAN a
-numeric cursor that needs no memory, and RANDOMKEY a fair start. `expiry`: time, then the key -> nothing.
-
 Opened after the fork, never before (LMDB's own rule). A write transaction holds a lock between processes, so
 it lasts for one batch of events. The lock of a killed worker is recovered by LMDB (a robust mutex); its reader
 slot by `maintain` and by the worker that takes its place: a slot left behind pins every page freed since.
@@ -24,31 +21,22 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from struct import Struct
-from typing import TYPE_CHECKING, cast
-from zlib import crc32
+from typing import TYPE_CHECKING
 
 import lmdb
 
-from corepool_kv.stores import BrokenError, NoRoomError, Record, StoreError
+from corepool_kv.stores import BrokenError, StoreError
+from corepool_kv.stores.lmdb_transaction import LmdbTransaction, translated
 
 if TYPE_CHECKING:
     from lmdb import _Database
 
-    from corepool_kv.options import KvOptions
     from corepool_kv.stores import Transaction, View
+    from corepool_kv.stores.options import StoreOptions
 
 log = logging.getLogger(__name__)
 
-_HEADER = Struct(">QQ")
-_unpack_header = _HEADER.unpack_from
-_TIME = Struct(">Q")
-_NEVER = bytes(8)
-_HASH = Struct(">I")
-
 _FIRST_MAP_BYTES = 64 * 1024 * 1024
-_WRITES_PER_TRANSACTION = 1 << 20  # of a version, the part below LMDB's transaction number
-
 _REOPENED_LOG_INTERVAL_S = 1.0
 
 _MAX_READERS = 1024  # one a worker, and those of workers that died and were not cleared yet
@@ -62,7 +50,7 @@ class LmdbStore:
     max_key_bytes = 503
     max_workers = None
 
-    def __init__(self, where: str, options: KvOptions) -> None:
+    def __init__(self, where: str, options: StoreOptions) -> None:
         """Take the folder of the data; none means a temporary one."""
         self._options = options
         self.commits_are_slow = options.durability == "always"
@@ -151,7 +139,7 @@ class LmdbStore:
         try:
             transaction.txn.commit()
         except lmdb.Error as error:
-            raise _translated(error) from None
+            raise translated(error) from None
         self._is_dirty = True
 
     def abort(self, transaction: Transaction) -> None:
@@ -207,7 +195,7 @@ class LmdbStore:
         except lmdb.ReadersFullError:
             return self._begin_in_a_stale_slot()
         except lmdb.Error as error:
-            raise _translated(error) if self._is_open else BrokenError from None
+            raise translated(error) if self._is_open else BrokenError from None
 
     def _begin_in_a_stale_slot(self) -> LmdbTransaction:
         """Begin a view in a slot of LMDB's table of readers that a killed process has left.
@@ -218,7 +206,7 @@ class LmdbStore:
             self._env.reader_check()
             return LmdbTransaction(self._env.begin(), self._data, self._expiry)
         except lmdb.Error as error:
-            raise _translated(error) from None
+            raise translated(error) from None
 
     def _map(self, size: int) -> None:
         """Map the file anew.
@@ -254,108 +242,6 @@ class LmdbStore:
         self._was_full_at = self._env.info()["last_txnid"]
 
 
-class LmdbTransaction:
-    """Implements `View` and `Transaction` over one transaction of LMDB."""
-
-    def __init__(self, txn: lmdb.Transaction, data: _Database, expiry: _Database) -> None:
-        self.txn = txn
-        self._find = txn.get
-        self._data = data
-        self._expiry = expiry
-        self._writes = 0
-        self._first_version = 0
-
-    def get(self, key: bytes) -> Record | None:
-        try:
-            stored = cast("bytes | None", self._find(_place(key), None, self._data))
-        except lmdb.BadValsizeError:
-            return None
-        if stored is None:
-            return None
-        expires_ms, version = _unpack_header(stored)
-        return Record(stored[16:], expires_ms, version)
-
-    def get_value(self, key: bytes, now_ms: int) -> bytes | None:
-        try:
-            stored = cast("bytes | None", self._find(crc32(key).to_bytes(4) + key, None, self._data))
-        except lmdb.BadValsizeError:
-            return None
-        if stored is None or (stored[:8] != _NEVER and int.from_bytes(stored[:8]) < now_ms):
-            return None
-        return stored[16:]
-
-    def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
-        keys: list[bytes] = []
-        if cursor > 0xFFFFFFFF:
-            return 0, keys
-        with self.txn.cursor(db=self._data) as at:
-            last = b""
-            found = at.set_range(_HASH.pack(cursor))
-            while found:
-                place = bytes(at.key())
-                if len(keys) >= count and place[:4] != last:
-                    return _HASH.unpack(place[:4])[0], keys
-                last = place[:4]
-                keys.append(place[4:])
-                found = at.next()
-        return 0, keys
-
-    def count(self) -> int:
-        entries: int = self.txn.stat(self._data)["entries"]
-        return entries
-
-    def count_expiring(self) -> int:
-        entries: int = self.txn.stat(self._expiry)["entries"]
-        return entries
-
-    def random(self, chance: float) -> bytes | None:
-        with self.txn.cursor(db=self._data) as at:
-            if at.set_range(_HASH.pack(int(chance * 0xFFFFFFFF))) or at.first():
-                return bytes(at.key())[4:]
-        return None
-
-    def put(self, key: bytes, value: bytes, expires_ms: int) -> None:
-        self._writes += 1
-        if self._first_version == 0:
-            self._first_version = self.txn.id() * _WRITES_PER_TRANSACTION
-        header = _HEADER.pack(expires_ms, self._first_version + self._writes)
-        try:
-            before = cast("bytes | None", self.txn.replace(crc32(key).to_bytes(4) + key, header + value, self._data))
-            if before is not None and before[:8] != _NEVER:
-                self.txn.delete(before[:8] + key, db=self._expiry)
-            if expires_ms:
-                self.txn.put(_TIME.pack(expires_ms) + key, b"", db=self._expiry)
-        except lmdb.Error as error:
-            raise _translated(error) from None
-
-    def delete(self, key: bytes) -> bool:
-        try:
-            before = cast("bytes | None", self.txn.pop(_place(key), db=self._data))
-            if before is not None and before[:8] != _NEVER:
-                self.txn.delete(before[:8] + key, db=self._expiry)
-        except lmdb.BadValsizeError:
-            return False
-        except lmdb.Error as error:
-            raise _translated(error) from None
-        return before is not None
-
-    def clear(self) -> None:
-        try:
-            self.txn.drop(self._data, delete=False)
-            self.txn.drop(self._expiry, delete=False)
-        except lmdb.Error as error:
-            raise _translated(error) from None
-
-    def due(self, now_ms: int, limit: int) -> list[bytes]:
-        keys: list[bytes] = []
-        with self.txn.cursor(db=self._expiry) as at:
-            found = at.first()
-            while found and len(keys) < limit and _TIME.unpack_from(at.key())[0] < now_ms:
-                keys.append(bytes(at.key())[8:])
-                found = at.next()
-        return keys
-
-
 def _allocate(path: Path) -> None:
     """Make the file of locks and readers, and have the disk's room for it.
 
@@ -368,15 +254,3 @@ def _allocate(path: Path) -> None:
             os.posix_fallocate(descriptor, 0, _LOCK_FILE_BYTES)
     finally:
         os.close(descriptor)
-
-
-def _translated(error: lmdb.Error) -> StoreError:
-    if isinstance(error, lmdb.MapFullError | lmdb.MapResizedError):
-        return NoRoomError()
-    if isinstance(error, lmdb.PanicError):
-        return BrokenError(str(error))
-    return StoreError(str(error))
-
-
-def _place(key: bytes) -> bytes:
-    return crc32(key).to_bytes(4) + key

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from corepool_kv.stores import NoRoomError, Record, StoreError
 
 if TYPE_CHECKING:
-    from corepool_kv.options import KvOptions
     from corepool_kv.stores import Transaction, View
+    from corepool_kv.stores.options import StoreOptions
 
 _STALE_ENTRIES = 1000
 
@@ -23,7 +23,7 @@ class MemoryStore:
     max_workers = 1
     commits_are_slow = False
 
-    def __init__(self, where: str, options: KvOptions) -> None:
+    def __init__(self, where: str, options: StoreOptions) -> None:
         """Take nothing after the colon.
 
         :raises StoreError: there is something.

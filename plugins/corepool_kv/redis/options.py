@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
 
-from corepool import Options, Size
-from corepool_kv.secret_file import read_secret
-from corepool_kv.stores import StoreError, find_store, make_store
+from corepool import Size
+from corepool_kv.redis.secret_file import read_secret
+from corepool_kv.stores.options import StoreOptions
 
 _LONGEST_PASSWORD = 8192  # more would not fit into the AUTH of a client that has not sent it yet
 
@@ -18,19 +18,8 @@ def _readable(path: str) -> str:
     return path
 
 
-class KvOptions(Options):
+class KvOptions(StoreOptions):
     """[listener.options] of protocol = "kv"."""
-
-    store: str = "lmdb:"
-    """Where the data are: "lmdb:PATH" (a folder, shared by all workers), "lmdb:" (a temporary one, gone when
-    the pool stops), "memory:" (one worker only)."""
-
-    durability: Literal["always", "everysec", "never"] = "everysec"
-    """When what was written reaches the disk: before its reply, within a second, or when the system likes. With
-    any of them, a killed worker or pool loses nothing that was acknowledged; a power failure may."""
-
-    max_bytes: Annotated[Size, Field(ge=1 << 20)] = 1 << 40
-    """How large the store may grow, in bytes."""
 
     password: SecretStr = SecretStr("")
     """What clients must send with AUTH before anything else; empty: no AUTH is needed."""
@@ -56,21 +45,6 @@ class KvOptions(Options):
     def expected(self) -> bytes:
         """The password, wherever it comes from. Read once, when these options are made, and so at each reload."""
         return self._expected.get_secret_value().encode(errors="surrogateescape")
-
-    @field_validator("store")
-    @classmethod
-    def _is_known(cls, store: str) -> str:
-        find_store(store)
-        return store
-
-    @model_validator(mode="after")
-    def _can_be_made(self) -> Self:
-        if "store" in self.model_fields_set:
-            try:
-                make_store(self)
-            except StoreError as error:
-                raise ValueError(str(error)) from None
-        return self
 
     @model_validator(mode="after")
     def _one_password(self) -> Self:

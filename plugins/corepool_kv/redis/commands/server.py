@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from corepool_kv.replies import Reply
-    from corepool_kv.server import Server
-    from corepool_kv.session import Session
+    from corepool_kv.redis.replies import Reply
+    from corepool_kv.redis.server import Server
+    from corepool_kv.redis.session import Session
 
 
 def time_(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001

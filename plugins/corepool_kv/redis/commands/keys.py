@@ -5,15 +5,15 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from corepool_kv.glob import Glob
-from corepool_kv.numbers import parse_int32, parse_integer
-from corepool_kv.replies import OK, Error
+from corepool_kv.redis.glob import Glob
+from corepool_kv.redis.numbers import parse_int32, parse_integer
+from corepool_kv.redis.replies import OK, Error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from corepool_kv.keyspace import Keyspace
-    from corepool_kv.replies import Reply
+    from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.redis.replies import Reply
 
 SYNTAX = "ERR syntax error"
 

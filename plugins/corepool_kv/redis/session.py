@@ -6,17 +6,17 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from corepool_kv.replies import Error
-from corepool_kv.requests import RequestReader
+from corepool_kv.redis.replies import Error
+from corepool_kv.redis.requests import RequestReader
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from corepool import Connection
-    from corepool_kv.entry import Command
-    from corepool_kv.execution import Waiting
-    from corepool_kv.keyspace import Keyspace
-    from corepool_kv.server import Server
+    from corepool_kv.engine.execution import Waiting
+    from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.redis.entry import Command
+    from corepool_kv.redis.server import Server
 
 _PART_BYTES = 64
 """What a command, and each part of it, costs in memory besides its bytes, at least."""

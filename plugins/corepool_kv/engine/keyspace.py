@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from corepool_kv.replies import Error, size_of
+from corepool_kv.redis.replies import Error, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from corepool_kv.replies import Reply
+    from corepool_kv.redis.replies import Reply
     from corepool_kv.stores import Record, Transaction, View
 
 

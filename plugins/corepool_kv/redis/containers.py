@@ -5,14 +5,14 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from corepool_kv.commands import about, clients, config, connection, empty
-from corepool_kv.entry import Command
+from corepool_kv.redis.commands import about, clients, config, connection, empty
+from corepool_kv.redis.entry import Command
 
 if TYPE_CHECKING:
-    from corepool_kv.entry import OnSession
-    from corepool_kv.replies import Reply
-    from corepool_kv.server import Server
-    from corepool_kv.session import Session
+    from corepool_kv.redis.entry import OnSession
+    from corepool_kv.redis.replies import Reply
+    from corepool_kv.redis.server import Server
+    from corepool_kv.redis.session import Session
 
     Row = tuple[str, str, OnSession, int, str, str]
     """Name and syntax, handler, arity with the container's name, since, summary."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool_kv.glob import Glob
-from corepool_kv.replies import Error, Set
+from corepool_kv.redis.glob import Glob
+from corepool_kv.redis.replies import Error, Set
 
 if TYPE_CHECKING:
-    from corepool_kv.entry import Command
-    from corepool_kv.replies import Reply
-    from corepool_kv.server import Server
-    from corepool_kv.session import Session
+    from corepool_kv.redis.entry import Command
+    from corepool_kv.redis.replies import Reply
+    from corepool_kv.redis.server import Server
+    from corepool_kv.redis.session import Session
 
 
 def every(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001

@@ -22,8 +22,8 @@ from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from corepool_kv.keyspace import Keyspace, Limits
-from corepool_kv.replies import Error, encode
+from corepool_kv.engine.keyspace import Keyspace, Limits
+from corepool_kv.redis.replies import Error, encode
 from corepool_kv.stores import BrokenError, NoRoomError, StoreError
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
     from corepool import Worker
-    from corepool_kv.options import KvOptions
-    from corepool_kv.replies import Reply
+    from corepool_kv.redis.options import KvOptions
+    from corepool_kv.redis.replies import Reply
     from corepool_kv.stores import Store, View
 
     Work = Callable[[Keyspace, list[bytes]], Reply]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from corepool_kv.keyspace import Keyspace
-    from corepool_kv.replies import Reply
-    from corepool_kv.server import Server
-    from corepool_kv.session import Session
+    from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.redis.replies import Reply
+    from corepool_kv.redis.server import Server
+    from corepool_kv.redis.session import Session
 
     OnData = Callable[[Keyspace, list[bytes]], Reply]
     OnSession = Callable[[Server, Session, list[bytes]], Reply]

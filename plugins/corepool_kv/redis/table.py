@@ -5,14 +5,14 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from corepool_kv.commands import connection, info, keys, server, strings, times
-from corepool_kv.containers import CONTAINERS
-from corepool_kv.entry import Command
+from corepool_kv.redis.commands import connection, info, keys, server, strings, times
+from corepool_kv.redis.containers import CONTAINERS
+from corepool_kv.redis.entry import Command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from corepool_kv.entry import OnData, OnSession
+    from corepool_kv.redis.entry import OnData, OnSession
 
 
 def _data(name: str, handler: OnData, arity: int, flags: str, last: int, since: str, summary: str) -> Command:

@@ -2,7 +2,7 @@ r"""Redis's glob patterns: * ? [abc] [^a-z] and \ to take one literally (util.c,
 
 from __future__ import annotations
 
-from corepool_kv.replies import Error
+from corepool_kv.redis.replies import Error
 
 _LONGEST = 65_536
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool_kv.numbers import LARGEST, SMALLEST, parse_integer
-from corepool_kv.replies import Error, text_of
+from corepool_kv.redis.numbers import LARGEST, SMALLEST, parse_integer
+from corepool_kv.redis.replies import Error, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from corepool_kv.keyspace import Keyspace
-    from corepool_kv.replies import Reply
+    from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.redis.replies import Reply
 
 UNITS: Mapping[bytes, tuple[int, bool]] = {
     b"EX": (1000, True),

@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from corepool_kv.inline import UnbalancedQuotesError, split_line
+from corepool_kv.redis.inline import UnbalancedQuotesError, split_line
 
 if TYPE_CHECKING:
-    from corepool_kv.options import KvOptions
+    from corepool_kv.redis.options import KvOptions
 
 _STRANGERS_WORDS = 10
 _STRANGERS_BYTES = 16_384

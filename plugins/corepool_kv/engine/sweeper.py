@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncio
 
-    from corepool_kv.execution import Execution, Waiting
-    from corepool_kv.keyspace import Keyspace
-    from corepool_kv.replies import Reply
+    from corepool_kv.engine.execution import Execution, Waiting
+    from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.redis.replies import Reply
 
 _INTERVAL_S = 0.1
 

@@ -13,15 +13,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corepool_kv.replies import Verbatim
+from corepool_kv.redis.replies import Verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from corepool_kv.keyspace import Keyspace
-    from corepool_kv.replies import Reply
-    from corepool_kv.server import Server
-    from corepool_kv.session import Session
+    from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.redis.replies import Reply
+    from corepool_kv.redis.server import Server
+    from corepool_kv.redis.session import Session
 
     Fields = Mapping[str, object]
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool_kv.replies import OK, Error, text_of
+from corepool_kv.redis.replies import OK, Error, text_of
 
 if TYPE_CHECKING:
-    from corepool_kv.replies import Reply
-    from corepool_kv.server import Server
-    from corepool_kv.session import Session
+    from corepool_kv.redis.replies import Reply
+    from corepool_kv.redis.server import Server
+    from corepool_kv.redis.session import Session
 
 
 def nothing(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool_kv.numbers import parse_integer
-from corepool_kv.replies import OK, Error, Set, Verbatim, text_of
+from corepool_kv.redis.numbers import parse_integer
+from corepool_kv.redis.replies import OK, Error, Set, Verbatim, text_of
 
 if TYPE_CHECKING:
-    from corepool_kv.replies import Reply
-    from corepool_kv.server import Server
-    from corepool_kv.session import Session
+    from corepool_kv.redis.replies import Reply
+    from corepool_kv.redis.server import Server
+    from corepool_kv.redis.session import Session
 
 _MAX_NAME_BYTES = 256
 _TYPES = (b"normal", b"master", b"replica", b"slave", b"pubsub")

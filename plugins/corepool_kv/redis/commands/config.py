@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool_kv.glob import Glob
-from corepool_kv.replies import OK, Error
+from corepool_kv.redis.glob import Glob
+from corepool_kv.redis.replies import OK, Error
 
 if TYPE_CHECKING:
-    from corepool_kv.replies import Reply
-    from corepool_kv.server import Server
-    from corepool_kv.session import Session
+    from corepool_kv.redis.replies import Reply
+    from corepool_kv.redis.server import Server
+    from corepool_kv.redis.session import Session
 
 _MAX_PATTERNS = 100
 

@@ -9,23 +9,23 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from corepool_kv.execution import AbandonedError, Execution
-from corepool_kv.lookup import find_command, is_http
-from corepool_kv.replies import OK, Error, NullArray, encode, size_of
-from corepool_kv.requests import ProtocolError
-from corepool_kv.session import Session, Watched, size_in_memory
-from corepool_kv.sweeper import Sweeper
-from corepool_kv.table import BY_SPELLING, COMMANDS
+from corepool_kv.engine.execution import AbandonedError, Execution
+from corepool_kv.engine.sweeper import Sweeper
+from corepool_kv.redis.lookup import find_command, is_http
+from corepool_kv.redis.replies import OK, Error, NullArray, encode, size_of
+from corepool_kv.redis.requests import ProtocolError
+from corepool_kv.redis.session import Session, Watched, size_in_memory
+from corepool_kv.redis.table import BY_SPELLING, COMMANDS
 
 if TYPE_CHECKING:
     from collections import Counter
 
     from corepool import Connection, Worker
-    from corepool_kv.entry import Command
-    from corepool_kv.execution import Work
-    from corepool_kv.keyspace import Keyspace
-    from corepool_kv.options import KvOptions
-    from corepool_kv.replies import Reply
+    from corepool_kv.engine.execution import Work
+    from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.redis.entry import Command
+    from corepool_kv.redis.options import KvOptions
+    from corepool_kv.redis.replies import Reply
     from corepool_kv.stores import Store
 
 log = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import hiredis
 
-from corepool_kv.parser import CarefulReader, ProtocolError, RequestLimits
+from corepool_kv.redis.parser import CarefulReader, ProtocolError, RequestLimits
 
 if TYPE_CHECKING:
-    from corepool_kv.options import KvOptions
+    from corepool_kv.redis.options import KvOptions
 
 __all__ = ["CarefulReader", "ProtocolError", "RequestLimits", "RequestReader"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool_kv.replies import Error, text_of
-from corepool_kv.table import COMMANDS
+from corepool_kv.redis.replies import Error, text_of
+from corepool_kv.redis.table import COMMANDS
 
 if TYPE_CHECKING:
-    from corepool_kv.entry import Command
+    from corepool_kv.redis.entry import Command
 
 _SHOWN_BYTES = 128
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING
 
-from corepool_kv.commands.clients import check_name
-from corepool_kv.numbers import parse_int32, parse_integer
-from corepool_kv.replies import OK, Error, text_of
+from corepool_kv.redis.commands.clients import check_name
+from corepool_kv.redis.numbers import parse_int32, parse_integer
+from corepool_kv.redis.replies import OK, Error, text_of
 
 if TYPE_CHECKING:
-    from corepool_kv.replies import Reply
-    from corepool_kv.server import Server
-    from corepool_kv.session import Session
+    from corepool_kv.redis.replies import Reply
+    from corepool_kv.redis.server import Server
+    from corepool_kv.redis.session import Session
 
 _NOT_CONFIGURED = (
     "ERR AUTH <password> called without any password configured for the default user. "

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool_kv.commands.times import UNITS, moment
-from corepool_kv.numbers import LARGEST, SMALLEST, add_floats, parse_float, parse_integer
-from corepool_kv.replies import OK, Error
+from corepool_kv.redis.commands.times import UNITS, moment
+from corepool_kv.redis.numbers import LARGEST, SMALLEST, add_floats, parse_float, parse_integer
+from corepool_kv.redis.replies import OK, Error
 
 if TYPE_CHECKING:
-    from corepool_kv.keyspace import Keyspace
-    from corepool_kv.replies import Reply
+    from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.redis.replies import Reply
 
 SYNTAX = "ERR syntax error"
 

@@ -1,0 +1,1 @@
+"""The dialect of Redis: requests, replies, commands and sessions, over the engine."""

@@ -1,0 +1,76 @@
+"""The choice of a store, among the options of each protocol that serves one.
+
+`store = "NAME:PLACE"`: NAME is an entry point of the group `corepool.kv_stores`, whose class is called with PLACE and
+these options.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import Field, field_validator, model_validator
+
+from corepool import Options, Size
+from corepool_kv.stores import Store, StoreError
+
+_GROUP = "corepool.kv_stores"
+
+
+class StoreOptions(Options):
+    """The store, and how it is kept."""
+
+    store: str = "lmdb:"
+    """Where the data are: "lmdb:PATH" (a folder, shared by all workers), "lmdb:" (a temporary one, gone when
+    the pool stops), "memory:" (one worker only)."""
+
+    durability: Literal["always", "everysec", "never"] = "everysec"
+    """When what was written reaches the disk: before its reply, within a second, or when the system likes. With
+    any of them, a killed worker or pool loses nothing that was acknowledged; a power failure may."""
+
+    max_bytes: Annotated[Size, Field(ge=1 << 20)] = 1 << 40
+    """How large the store may grow, in bytes."""
+
+    @field_validator("store")
+    @classmethod
+    def _is_known(cls, store: str) -> str:
+        find_store(store)
+        return store
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> Self:
+        if "store" in self.model_fields_set:
+            try:
+                make_store(self)
+            except StoreError as error:
+                raise ValueError(str(error)) from None
+        return self
+
+
+MakeStore: TypeAlias = Callable[[str, StoreOptions], Store]
+
+
+def find_store(chosen: str) -> tuple[MakeStore, str]:
+    """Find the class and the place that "NAME:PLACE" means.
+
+    :raises ValueError: it means none.
+    """
+    name, colon, place = chosen.partition(":")
+    found = {f"{entry.name}:": entry for entry in entry_points(group=_GROUP)}
+    if not colon or f"{name}:" not in found:
+        near = difflib.get_close_matches(f"{name}:", found, n=1)
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ValueError(f"expected NAME:PLACE with one of {', '.join(sorted(found))}{meant}")
+    make: MakeStore = found[f"{name}:"].load()
+    return make, place
+
+
+def make_store(options: StoreOptions) -> Store:
+    """Make the store of the options; nothing is opened yet.
+
+    :raises StoreError: it can't be where it should be.
+    """
+    make, place = find_store(options.store)
+    return make(place, options)
