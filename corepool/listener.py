@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from corepool.chain import Chain
     from corepool.config.settings import ListenerSettings, PoolSettings
     from corepool.identity import Identity
+    from corepool.ipc.messages import SocketIndex
+    from corepool.ipc.scoreboard import ListenerPlace
     from corepool.spec.dispatcher import Dispatcher
     from corepool.spec.options import Options
     from corepool.spec.scaler import Scaler
@@ -33,9 +35,9 @@ MAX_LISTENERS = 64
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One [[listener]]: `index` is its place on the scoreboard, `pool` that of its pool in the configuration."""
+    """One [[listener]]: `place` is that of its counters on the scoreboard, `pool` its pool's in the configuration."""
 
-    index: int
+    place: ListenerPlace
     pool: int
     settings: ListenerSettings
     dispatcher_name: str
@@ -59,7 +61,7 @@ class BoundSocket:
     `index` is its number in messages: the socket keeps it over reloads, and no other has it meanwhile.
     """
 
-    index: int
+    index: SocketIndex
     listener: Listener
     endpoint: Endpoint
     transport: Transport

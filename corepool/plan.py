@@ -18,6 +18,8 @@ from corepool.config.settings import WorkersRange
 from corepool.errors import ConfigError, CorepoolError, PluginError
 from corepool.guards import HOOK_ERRORS
 from corepool.identity import file_rights
+from corepool.ipc.messages import SocketIndex
+from corepool.ipc.scoreboard import ListenerPlace
 from corepool.listener import MAX_LISTENERS, BoundSocket, Configuration, Listener
 from corepool.reuse import match
 from corepool.spec.dispatcher import Dispatcher
@@ -44,11 +46,11 @@ class Places:
     """Numbers that listeners and sockets keep over reloads: workers of two configurations use them side by side."""
 
     def __init__(self) -> None:
-        self._cells: dict[str, int] = {}
+        self._cells: dict[str, ListenerPlace] = {}
         self._sockets = itertools.count()
 
-    def of_listeners(self, names: Sequence[str]) -> dict[str, int]:
-        """Give each listener its place on the scoreboard: the one it had, or one that no other has.
+    def of_listeners(self, names: Sequence[str]) -> dict[str, ListenerPlace]:
+        """Return for each listener its place on the scoreboard: the one it had, or one that no other has.
 
         When none is left, the place of a listener that is gone is given away, with what it has counted.
         """
@@ -59,12 +61,12 @@ class Places:
                 gone = next(each for each in self._cells if each not in names)
                 self._cells[name] = self._cells.pop(gone)
             else:
-                self._cells[name] = len(self._cells)
+                self._cells[name] = ListenerPlace(len(self._cells))
         return {name: self._cells[name] for name in names}
 
-    def next_socket(self) -> int:
+    def next_socket(self) -> SocketIndex:
         """Number a socket; a message has 16 bits for it."""
-        return next(self._sockets) % 65_536
+        return SocketIndex(next(self._sockets) % 65_536)
 
 
 class Plan:
@@ -184,7 +186,7 @@ class Plan:
             return None
         return scaler
 
-    def _make_listener(self, index: int, where: str, settings: ListenerSettings) -> Listener | None:
+    def _make_listener(self, place: ListenerPlace, where: str, settings: ListenerSettings) -> Listener | None:
         pool_index = self._settings.pool_of(settings) or 0  # without a pool: a mistake that is known already
         pool, its_place = self._settings.pools[pool_index], self._settings.where_is_pool(pool_index)
         if settings.dispatcher is None:
@@ -247,7 +249,7 @@ class Plan:
             for obstacle in _obstacles(settings, dispatcher_name, dispatcher, chain):
                 self._add(f"{where}.keep_on_crash = true: {obstacle}")
         return Listener(
-            index, pool_index, settings, dispatcher_name, dispatcher, protocol, chain, made_with, str(example)
+            place, pool_index, settings, dispatcher_name, dispatcher, protocol, chain, made_with, str(example)
         )
 
     def _add_endpoint(self, where: str, index: int, url: str) -> None:

@@ -38,10 +38,10 @@ class _Received(NamedTuple):
 def _decode(record: bytes, fds: list[int]) -> tuple[Message, list[int]]:
     try:
         return decode(record), fds
-    except ValueError as error:
+    except GarbageError:
         for fd in fds:
             release(fd)
-        raise GarbageError(str(error)) from None
+        raise
 
 
 class Channel:
@@ -88,8 +88,8 @@ class Channel:
             has written to the descriptor. Nothing received is left open.
         :raises OSError: ENOMEM and the like: not now.
 
-        A process at its descriptor limit receives fewer than were sent (MSG_CTRUNC); so a HANDOFF says
-        how many there should be.
+        A process at its descriptor limit receives fewer than were sent (MSG_CTRUNC); so a message with
+        connections says how many there should be.
         """
         received = self._receive(_ANCILLARY_SIZE, 0)
         return None if received is None else _decode(received.record, received.fds)

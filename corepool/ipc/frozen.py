@@ -1,6 +1,6 @@
 """A connection on its way between two processes: what a worker knows of it, as bytes that go with its descriptor.
 
-    u32  berth           where it stands in shared memory; 0: nowhere. Written by the master
+    u32  crash_slot           where it stands in shared memory; 0: nowhere. Written by the master
     f64  active_at       monotonic seconds, as Connection keeps it; one clock for all processes of a host
     f64  read_deadline   monotonic seconds; 0: none
     f64  moved_at        when it was moved before; 0: never
@@ -24,10 +24,10 @@ MAX_FROZEN = 16_384
 MAX_VERSION = 65_535
 """Of a plugin's `frozen_version`: it has 16 bits."""
 
-_BERTH = struct.Struct("=I")
+_CRASH_SLOT = struct.Struct("=I")
+CRASH_SLOT_BYTES = _CRASH_SLOT.size
 _HEAD = struct.Struct("=IdddQQBBB")
 _STATE = struct.Struct("=BHI")
-_LENGTH = struct.Struct("=I")
 
 
 class State(NamedTuple):
@@ -41,7 +41,7 @@ class State(NamedTuple):
 class Frozen(NamedTuple):
     """A connection on its way to another worker."""
 
-    berth: int
+    crash_slot: int
     active_at: float
     read_deadline: float
     moved_at: float
@@ -93,20 +93,20 @@ class Frozen(NamedTuple):
         return Frozen._make((*figures, bool(half_open), bool(is_lost), tuple(states)))
 
 
-def berth_of(record: bytes) -> int:
-    """Read the berth of an encoded connection.
+def crash_slot_of(record: bytes) -> int:
+    """Read the crash_slot of an encoded connection.
 
     :raises ValueError: it is none.
     """
-    if len(record) < _BERTH.size:
+    if len(record) < _CRASH_SLOT.size:
         raise ValueError(f"no frozen connection: {len(record)} bytes")
-    (berth,) = _BERTH.unpack_from(record)
-    return int(berth)
+    (crash_slot,) = _CRASH_SLOT.unpack_from(record)
+    return int(crash_slot)
 
 
-def with_berth(record: bytes, berth: int) -> bytes:
-    """Write the berth of an encoded connection."""
-    return record if berth_of(record) == berth else _BERTH.pack(berth) + record[_BERTH.size :]
+def with_crash_slot(record: bytes, crash_slot: int) -> bytes:
+    """Write the crash_slot of an encoded connection."""
+    return record if crash_slot_of(record) == crash_slot else _CRASH_SLOT.pack(crash_slot) + record[_CRASH_SLOT.size :]
 
 
 def restamped(record: bytes, now: float, bytes_out: int) -> bytes:
@@ -121,33 +121,3 @@ def restamped(record: bytes, now: float, bytes_out: int) -> bytes:
 def lost() -> bytes:
     """Write a connection of which nothing is known, except that it was busy when its worker died."""
     return Frozen(0, 0.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=True, states=()).encode()
-
-
-def pack(records: list[bytes]) -> bytes:
-    """Join records to one payload."""
-    return b"".join(_LENGTH.pack(len(record)) + record for record in records)
-
-
-def unpack(payload: bytes) -> list[bytes]:
-    """Take a payload apart.
-
-    :raises ValueError: it is cut short.
-    """
-    records: list[bytes] = []
-    offset = 0
-    while offset < len(payload):
-        if offset + _LENGTH.size > len(payload):
-            raise ValueError("frozen connections: cut short")
-        (length,) = _LENGTH.unpack_from(payload, offset)
-        offset += _LENGTH.size
-        record = payload[offset : offset + length]
-        if len(record) != length:
-            raise ValueError("frozen connections: cut short")
-        records.append(record)
-        offset += length
-    return records
-
-
-def fits(records: list[bytes], size: int, most: int) -> bool:
-    """Tell whether one more record of `size` bytes fits a payload of `most`."""
-    return sum(_LENGTH.size + len(record) for record in records) + _LENGTH.size + size <= most

@@ -13,11 +13,15 @@ from __future__ import annotations
 import ctypes
 import mmap
 from enum import IntEnum
+from typing import NewType
 
 ROWS = 1024
 """Processes alive at once: 512 workers (the configuration's limit), each beside its successor. Untouched rows
 cost no memory."""
 
+
+ListenerPlace = NewType("ListenerPlace", int)
+"""Where the counters of a configured listener stand in each row; kept over reloads."""
 
 _MAP_FIXED = 0x10
 
@@ -151,6 +155,6 @@ def held(cells: memoryview[int]) -> int:
     return max(0, begun - cells[Cell.CLOSED] - cells[Cell.MOVED_OUT])
 
 
-def listener_cell(listener: int) -> int:
+def listener_cell(place: ListenerPlace) -> int:
     """Index of the cell that counts what was accepted by a configured listener; the other three follow."""
-    return Cell.COUNT + PER_LISTENER * listener
+    return Cell.COUNT + PER_LISTENER * place

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 import resource
-from array import array
 from collections import deque
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -21,8 +20,8 @@ from corepool.complaint import Complaint
 from corepool.descriptors import release
 from corepool.errors import ChannelFullError, PeerGoneError
 from corepool.guards import HOOK_ERRORS
-from corepool.ipc.frozen import fits, pack, with_berth
-from corepool.ipc.messages import MAX_FDS, MAX_PAYLOAD, Kind, Message
+from corepool.ipc.frozen import with_crash_slot
+from corepool.ipc.messages import MAX_FDS, NewConnections, SocketIndex, Thaw, fit
 from corepool.ipc.scoreboard import Cell
 from corepool.master.borrowing import peer_of
 from corepool.master.ledger import FaultyCountError, Handoff
@@ -87,24 +86,22 @@ def _least_loaded(workers: Sequence[WorkerView], _: Incoming) -> WorkerView:
 
 
 def _without_berth(handoff: Handoff) -> Handoff:
-    return handoff._replace(berth=0, frozen=None if handoff.frozen is None else with_berth(handoff.frozen, 0))
+    return handoff._replace(berth=0, frozen=None if handoff.frozen is None else with_crash_slot(handoff.frozen, 0))
 
 
-def _message_of(handoffs: list[Handoff]) -> tuple[list[Handoff], Message]:
+def _message_of(handoffs: list[Handoff]) -> tuple[list[Handoff], NewConnections | Thaw]:
     """Make one message of as many as fit; all are new, or all are frozen."""
-    listener = handoffs[0].listener
+    socket = handoffs[0].socket
     if handoffs[0].frozen is None:
-        payload = bytes((len(handoffs),))
-        if any(handoff.berth for handoff in handoffs):
-            payload += array("I", [handoff.berth for handoff in handoffs]).tobytes()
-        return handoffs, Message(Kind.HANDOFF, listener, payload)
+        slots = [handoff.berth for handoff in handoffs]
+        return handoffs, NewConnections(socket, len(slots), slots if any(slots) else ())
     records: list[bytes] = []
     for handoff in handoffs:
         assert handoff.frozen is not None
-        if records and not fits(records, len(handoff.frozen), MAX_PAYLOAD):
+        if records and not fit(records, len(handoff.frozen)):
             break
-        records.append(with_berth(handoff.frozen, handoff.berth))
-    return handoffs[: len(records)], Message(Kind.THAW, listener, pack(records))
+        records.append(with_crash_slot(handoff.frozen, handoff.berth))
+    return handoffs[: len(records)], Thaw(socket, records)
 
 
 class Dispatch:
@@ -124,7 +121,7 @@ class Dispatch:
         """
         self._loop = loop
         self._workers = workers
-        self._bound: dict[int, BoundSocket] = {}
+        self._bound: dict[SocketIndex, BoundSocket] = {}
         self.use(bound)
         self._entries: dict[WorkerView, WorkerEntry] = {}
         self._candidates: list[WorkerView] = []
@@ -243,13 +240,13 @@ class Dispatch:
         self._homeless.clear()
 
     def _place(self, handoff: Handoff) -> None:
-        bound = self._bound.get(handoff.listener)
+        bound = self._bound.get(handoff.socket)
         if bound is None:
             self._on_stray(handoff)
             return
         candidates = self._candidates
         if self.is_mixed:
-            candidates = [view for view in candidates if self._entries[view].serves(handoff.listener)]
+            candidates = [view for view in candidates if self._entries[view].serves(handoff.socket)]
         if not candidates:
             self._homeless.append(handoff)
             return
@@ -288,7 +285,7 @@ class Dispatch:
         outbox, entry.outbox = entry.outbox, []
         now = self._loop.time()
         while outbox:
-            _, same = next(groupby(outbox, key=lambda handoff: (handoff.listener, handoff.frozen is None)))
+            _, same = next(groupby(outbox, key=lambda handoff: (handoff.socket, handoff.frozen is None)))
             batch, message = _message_of(list(same)[:MAX_FDS])
             try:
                 entry.channel.send(message, [handoff.fd for handoff in batch])

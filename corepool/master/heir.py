@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from corepool.complaint import Complaint
 from corepool.descriptors import release
 from corepool.errors import ChannelFullError, PeerGoneError
-from corepool.ipc.frozen import pack
-from corepool.ipc.messages import Kind, Message
+from corepool.ipc.messages import NewConnections, Thaw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from corepool.ipc.channel import Channel
+    from corepool.ipc.messages import SocketIndex
     from corepool.master.ledger import Handoff
     from corepool.master.loop import Loop, Timer
 
@@ -37,7 +37,9 @@ _RETRY_S = 0.01
 class Heir:
     """The new master, once it is ready. Owns the channel to it."""
 
-    def __init__(self, loop: Loop, channel: Channel, places: Mapping[int, int], on_room: Callable[[], None]) -> None:
+    def __init__(
+        self, loop: Loop, channel: Channel, places: Mapping[SocketIndex, SocketIndex], on_room: Callable[[], None]
+    ) -> None:
         """Begin with nothing that waits.
 
         :param places: by the indices of our bound sockets, what the new master calls them.
@@ -47,13 +49,13 @@ class Heir:
         self._channel: Channel | None = channel
         self._places = places
         self._on_room = on_room
-        self._waiting: deque[tuple[Message, int]] = deque()
+        self._waiting: deque[tuple[NewConnections | Thaw, int]] = deque()
         self._retry: Timer | None = None
         self._moved_at = 0.0
         self._complaint = Complaint(log)
 
     @property
-    def sockets(self) -> Collection[int]:
+    def sockets(self) -> Collection[SocketIndex]:
         """The sockets that it was given."""
         return self._places.keys()
 
@@ -64,15 +66,15 @@ class Heir:
 
     def give(self, handoff: Handoff) -> None:
         """Give it a connection, at once or as soon as it has room, and own it; what it does not take is lost."""
-        place = self._places.get(handoff.listener)
+        place = self._places.get(handoff.socket)
         if place is None:
             self._complaint.warn("connections lost: they came in by a socket that the new master does not know")
             release(handoff.fd)
             return
         if handoff.frozen is None:
-            message = Message(Kind.HANDOFF, place, b"\1")
+            message: NewConnections | Thaw = NewConnections(place, 1)
         else:
-            message = Message(Kind.THAW, place, pack([handoff.frozen]))
+            message = Thaw(place, (handoff.frozen,))
         self._waiting.append((message, handoff.fd))
         if self._retry is None:
             self._moved_at = self._loop.time()

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 from corepool.descriptors import release
 from corepool.errors import PeerGoneError
 from corepool.ipc.channel import Channel
-from corepool.ipc.frozen import unpack
-from corepool.ipc.messages import Kind, Message
+from corepool.ipc.messages import NewConnections, Ready, Thaw
 from corepool.spec.transport import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
     from corepool.master.loop import Loop
 
@@ -125,7 +124,7 @@ class Inheritance:
         if channel is None:
             return
         try:
-            channel.send(Message(Kind.READY))
+            channel.send(Ready())
         except PeerGoneError:
             pass  # which is read as well
         self._loop = loop
@@ -145,8 +144,12 @@ class Inheritance:
         if received is None:
             return
         message, fds = received
-        frozen = unpack(message.payload) if message.kind is Kind.THAW else [None]
+        frozen: Sequence[bytes | None] = ()
+        listening_fd = -1
+        if isinstance(message, NewConnections | Thaw) and message.socket < len(self._fds):
+            frozen = message.records if isinstance(message, Thaw) else (None,) * message.connections
+            listening_fd = self._fds[message.socket]
         for fd in fds[len(frozen) :]:
             release(fd)
         for fd, record in zip(fds, frozen, strict=False):
-            adopt(self._fds[message.listener], fd, record)
+            adopt(listening_fd, fd, record)

@@ -22,6 +22,7 @@ from corepool.master.ledger import Handoff
 
 if TYPE_CHECKING:
     from corepool.ipc.berths import Berths
+    from corepool.ipc.messages import SocketIndex
     from corepool.master.loop import Loop, Timer
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ _BYTES_ACKED_AT = 120
 
 class _Copy(NamedTuple):
     fd: int
-    listener: int
+    socket: SocketIndex
     pid: int
 
 
@@ -88,7 +89,7 @@ class Keeper:
 
     def keep(self, handoff: Handoff, pid: int) -> None:
         """Own the descriptor of a connection that worker `pid` has taken."""
-        self._copies[handoff.berth] = _Copy(handoff.fd, handoff.listener, pid)
+        self._copies[handoff.berth] = _Copy(handoff.fd, handoff.socket, pid)
         if self._sweeping is None:
             self._sweeping = self._loop.call_later(_SWEEP_S, self._on_timer)
 
@@ -145,12 +146,12 @@ class Keeper:
         if status == Status.IDLE:
             self.survived += 1
             record = restamped(self._berths.read(berth), self._loop.time(), sent or 0)
-            return Handoff(copy.fd, copy.listener, None, record, 0, berth)
+            return Handoff(copy.fd, copy.socket, None, record, 0, berth)
         if status == Status.BUSY:
             self._crashes[berth] = self._crashes.get(berth, 0) + 1
             if self._crashes[berth] < _MOST_CRASHES:
                 self.interrupted += 1
-                return Handoff(copy.fd, copy.listener, None, lost(), 0, berth)
+                return Handoff(copy.fd, copy.socket, None, lost(), 0, berth)
             log.error(
                 "connection closed: it was in progress during %d worker crashes peer=%s",
                 _MOST_CRASHES,

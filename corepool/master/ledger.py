@@ -11,7 +11,10 @@ closes a descriptor; whoever takes a handoff out owns it.
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from corepool.ipc.messages import SocketIndex
 
 
 class FaultyCountError(Exception):
@@ -22,8 +25,8 @@ class Handoff(NamedTuple):
     """An accepted connection on its way to a worker."""
 
     fd: int
-    listener: int
-    """Index of the bound socket that it came in by."""
+    socket: SocketIndex
+    """The bound socket that it came in by."""
     peer: object
     """The peer's address as accept(2) gave it; None: nobody has asked for it."""
     frozen: bytes | None = None

@@ -18,7 +18,7 @@ from corepool.descriptors import release
 from corepool.errors import BootError, ControlError
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.berths import Berths
-from corepool.ipc.messages import Kind, Message
+from corepool.ipc.messages import LogLevel, Pause, Resume, SocketIndex
 from corepool.ipc.scoreboard import Scoreboard
 from corepool.listener import MAX_LISTENERS, sockets_of
 from corepool.log import reopen_logs
@@ -57,6 +57,9 @@ _ORDERS = {
     signal.SIGTTOU: "one worker fewer",
 }
 """What signals ask for that may be refused."""
+
+_UNKNOWN = SocketIndex(-1)
+"""Of a socket that is not ours any more."""
 
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -263,7 +266,7 @@ class Master:
         :raises ControlError: there is none of that name, or an upgrade is under way.
         """
         self._upgrade.refuse_orders()
-        self._tell_listener(name, Kind.PAUSE)
+        self._tell_listener(name, Pause)
         self._paused.add(name)
         self._resume_fronts()
         log.info("listener paused name=%s", name)
@@ -274,7 +277,7 @@ class Master:
         :raises ControlError: there is none of that name, or an upgrade is under way.
         """
         self._upgrade.refuse_orders()
-        self._tell_listener(name, Kind.RESUME)
+        self._tell_listener(name, Resume)
         self._paused.discard(name)
         self._resume_fronts()
         log.info("listener resumed name=%s", name)
@@ -289,7 +292,7 @@ class Master:
             raise ControlError(f"no log level {level!r}; there are: {', '.join(_LOG_LEVELS)}")
         logging.getLogger().setLevel(level.upper())
         for pool in self._pools:
-            pool.tell(Message(Kind.LOG_LEVEL, 0, level.upper().encode()))
+            pool.tell(LogLevel(logging.getLogger().level))
 
     def status(self) -> PoolStatus:
         """Describe the pools."""
@@ -348,14 +351,14 @@ class Master:
     def _state(self) -> Literal["starting", "ready", "stopping"]:
         return "stopping" if self._stopping else "ready" if self._was_ready else "starting"
 
-    def _tell_listener(self, name: str, kind: Kind) -> None:
+    def _tell_listener(self, name: str, order: type[Pause | Resume]) -> None:
         """Tell the workers that accept from a listener's sockets."""
         known: set[str] = set()
         for pool in self._pools.serving.values():
             for bound in pool.serving.bound:
                 known.add(bound.listener.name)
                 if bound.listener.name == name:
-                    pool.tell(Message(kind, bound.index))
+                    pool.tell(order(bound.index))
         if name not in known:
             raise ControlError(f"no listener named {name!r}; there are: {', '.join(sorted(known))}")
 
@@ -380,7 +383,7 @@ class Master:
         if self._inheritance.is_upgrade:
             for name in self._paused - self._inheritance.orders.paused:
                 self._paused.discard(name)
-                self._tell_listener(name, Kind.RESUME)
+                self._tell_listener(name, Resume)
             self._resume_fronts()
 
     def on_pool_failed(self, pool: WorkerPool, worker: str, report: str) -> None:
@@ -401,7 +404,7 @@ class Master:
         """End the reload for all."""
         self._reload.fail(error)
 
-    def lasting_sockets(self) -> Collection[int]:
+    def lasting_sockets(self) -> Collection[SocketIndex]:
         """List the sockets that will be served when what is under way is over."""
         if self._upgrade.heir is not None:
             return self._upgrade.heir.sockets
@@ -414,7 +417,7 @@ class Master:
             self._upgrade.heir.give(handoff)
             return
         for pool in self._pools.serving.values():
-            if any(bound.index == handoff.listener for bound in pool.serving.bound):
+            if any(bound.index == handoff.socket for bound in pool.serving.bound):
                 pool.dispatch.adopt([handoff])
                 return
         self._complaint.warn("connections lost: nothing serves the listeners any more by which they came")
@@ -439,7 +442,7 @@ class Master:
         :param frozen: what its worker knew; None: it has met none.
         """
         # Not by who owns the descriptor now: the socket may be the heir's, or gone, and its number another's.
-        self.on_stray(Handoff(fd, self._inherited.get(listening_fd, -1), None, frozen))
+        self.on_stray(Handoff(fd, self._inherited.get(listening_fd, _UNKNOWN), None, frozen))
 
     @property
     def loop(self) -> Loop:

@@ -111,10 +111,10 @@ def listeners_status(
     by_index: dict[int, ListenerStatus] = {}
     for each in configuration.bound:
         listener = each.listener
-        if listener.index not in by_index:
-            cell = listener_cell(listener.index)
+        if listener.place not in by_index:
+            cell = listener_cell(listener.place)
             accepted, closed, moved_in, moved_out = (scoreboard.total(cell + place) for place in range(4))
-            by_index[listener.index] = ListenerStatus(
+            by_index[listener.place] = ListenerStatus(
                 name=listener.name,
                 pool=configuration.name,
                 bind=[],
@@ -124,7 +124,7 @@ def listeners_status(
                 active=max(0, accepted + moved_in - closed - moved_out),
                 paused=listener.name in paused,
             )
-        by_index[listener.index]["bind"].append(each.url)
+        by_index[listener.place]["bind"].append(each.url)
     return list(by_index.values())
 
 

@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sys
-from array import array
 from contextlib import ExitStack, closing
 from select import EPOLLIN
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from corepool.complaint import Complaint
 from corepool.descriptors import release
 from corepool.errors import ChannelFullError, GarbageError, PeerGoneError
 from corepool.ipc.channel import Channel
-from corepool.ipc.messages import Kind, Message
+from corepool.ipc.messages import Drain, Message, SocketIndex, Status, Stop
 from corepool.ipc.scoreboard import Cell
 from corepool.ipc.seat import Seat
 from corepool.master.states import Event, State
@@ -139,7 +138,7 @@ class Supervisor:
         )
         return entry
 
-    def retire(self, entry: WorkerEntry, cause: ExitCause, timeout_s: float, lasting: Iterable[int]) -> None:
+    def retire(self, entry: WorkerEntry, cause: ExitCause, timeout_s: float, lasting: Iterable[SocketIndex]) -> None:
         """Have a worker finish what it has begun, within `timeout_s`.
 
         :param lasting: the sockets whose idle connections it is to hand back, since other workers serve them.
@@ -153,7 +152,7 @@ class Supervisor:
             # It has nothing to finish, and reads no orders yet: TERM has its default effect while it boots.
             self._signal(entry, signal.SIGTERM)
         else:
-            self._order(entry, Message(Kind.DRAIN, 0, array("H", lasting).tobytes()))
+            self._order(entry, Drain(frozenset(lasting)))
         if not was_draining:  # told again, it has no more time than before
             self._expect_exit(entry, timeout_s + _OVERTIME_S)
 
@@ -179,7 +178,7 @@ class Supervisor:
         if was_starting:
             self._signal(entry, signal.SIGTERM)
         else:
-            self._order(entry, Message(Kind.STOP))
+            self._order(entry, Stop())
         self._expect_exit(entry, _FAST_STOP_S)
 
     def kill(self, entry: WorkerEntry, cause: ExitCause) -> None:
@@ -353,17 +352,17 @@ class Supervisor:
         try:
             entry.channel.send(message)
         except ChannelFullError:
-            self._complaint.warn("order not delivered slot=%s pid=%d kind=%s", entry.name, entry.pid, message.kind.name)
+            self._complaint.warn("order not delivered slot=%s pid=%d kind=%s", entry.name, entry.pid, _kind(message))
         except PeerGoneError:
             pass  # it is dead already; its pidfd tells
 
-    def send_file(self, entry: WorkerEntry, kind: Kind, content: bytes) -> None:
-        """Send what may be too large for a message, in memory that the worker reads; lost if its channel is full."""
+    def send_status(self, entry: WorkerEntry, status: bytes) -> None:
+        """Answer `AskStatus`, in memory that the worker reads; the answer is lost if the channel is full."""
         try:
-            with os.fdopen(os.memfd_create(kind.name), "wb") as file:
-                file.write(content)
+            with os.fdopen(os.memfd_create("status"), "wb") as file:
+                file.write(status)
                 file.seek(0)
-                entry.channel.send(Message(kind), [file.fileno()])
+                entry.channel.send(Status(), [file.fileno()])
         except (ChannelFullError, PeerGoneError):
             pass
         except OSError as error:  # out of descriptors or memory
@@ -409,6 +408,10 @@ class Supervisor:
         if entry.deadline is not None:
             entry.deadline.cancel()
         entry.deadline = self._loop.call_later(timeout_s, call)
+
+
+def _kind(message: Message) -> str:
+    return type(message).__name__
 
 
 def _end_at_once(pid: int) -> None:

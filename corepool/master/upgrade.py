@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING
 from corepool.descriptors import release
 from corepool.errors import ControlError, PeerGoneError
 from corepool.ipc.channel import Channel
-from corepool.ipc.messages import Kind
+from corepool.ipc.messages import Ready, SocketIndex
 from corepool.master.heir import Heir
 from corepool.master.inheritance import VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from corepool.listener import BoundSocket
     from corepool.master.inheritance import Orders
@@ -139,7 +139,7 @@ class Successor:
         self.channel, theirs = Channel.pair()
         """Our end; the heir's once it is ready."""
         bound = list(bound)
-        self.places: Mapping[int, int] = {each.index: place for place, each in enumerate(bound)}
+        self.places = {each.index: SocketIndex(place) for place, each in enumerate(bound)}
         """By the indices of our bound sockets, their places in the list that it was given."""
         sockets = [(each.endpoint.url, each.socket.fileno(), each.listener.name) for each in bound]
         told = {"channel": theirs.fd, "sockets": sockets, "orders": orders.tell()}
@@ -186,7 +186,7 @@ class Successor:
             self._timer.cancel()
             self._timer = self._loop.call_later(_LAST_S, self._process.kill)
             return
-        if received is not None and received[0].kind is Kind.READY:
+        if received is not None and isinstance(received[0], Ready):
             self._forget()
             self._on_ready(self._process.pid)
 

@@ -15,8 +15,21 @@ from typing import TYPE_CHECKING, Protocol
 
 from corepool.descriptors import release
 from corepool.errors import ControlError, GarbageError
-from corepool.ipc.frozen import berth_of, unpack
-from corepool.ipc.messages import MOVE_ORDER, Kind, Message
+from corepool.ipc.messages import (
+    AskStatus,
+    Drained,
+    Failed,
+    FrozenConnections,
+    Leaving,
+    LogLevel,
+    Message,
+    Move,
+    Pause,
+    Ready,
+    Resume,
+    Room,
+    SocketIndex,
+)
 from corepool.ipc.scoreboard import Cell, held, listener_cell
 from corepool.master.balance import Balance, excess
 from corepool.master.dispatch import Dispatch
@@ -80,7 +93,7 @@ class Owner(Protocol):
     def on_roll_failed(self, error: str) -> None:
         """Note that a worker of the coming generation can't start; the caller waits for `abandon_roll`."""
 
-    def lasting_sockets(self) -> Collection[int]:
+    def lasting_sockets(self) -> Collection[SocketIndex]:
         """List the sockets whose connections go on being served, whichever worker leaves."""
 
     def on_stray(self, handoff: Handoff) -> None:
@@ -295,7 +308,7 @@ class WorkerPool:
         for pid, count in counts.items():
             entry = self.workers.by_pid(pid)
             if entry is not None:
-                self._supervisor.tell(entry, Message(Kind.MOVE, 0, MOVE_ORDER.pack(count, rest_s)))
+                self._supervisor.tell(entry, Move(count, rest_s))
         return sum(counts.values())
 
     def tell(self, message: Message) -> None:
@@ -400,14 +413,14 @@ class WorkerPool:
     # --- what happens
 
     def _on_message(self, entry: WorkerEntry, message: Message, fds: list[int]) -> None:
-        if message.kind is not Kind.FROZEN:
+        if not isinstance(message, FrozenConnections):
             for fd in fds:
                 release(fd)
-        if message.kind is Kind.READY:
+        if isinstance(message, Ready):
             self._on_booted(entry)
-        elif message.kind is Kind.ROOM:
+        elif isinstance(message, Room):
             self.dispatch.retry()
-        elif message.kind is Kind.LEAVING:
+        elif isinstance(message, Leaving):
             if entry.state is State.STARTING:
                 raise GarbageError("it leaves before it was ready")
             self._supervisor.note_leaving(entry, self.serving.pool.drain_timeout)
@@ -416,37 +429,31 @@ class WorkerPool:
                 self._failed(entry)
             else:
                 self._fill()
-        elif message.kind is Kind.DRAINED:
+        elif isinstance(message, Drained):
             self._supervisor.note_drained(entry)
-        elif message.kind is Kind.FROZEN:
+        elif isinstance(message, FrozenConnections):
             self._on_frozen(entry, message, fds)
-        elif message.kind is Kind.ASK_STATUS:
-            self._supervisor.send_file(entry, Kind.STATUS, json.dumps(self._shared.owner.status()).encode())
-        elif message.kind is Kind.FAILED:
+        elif isinstance(message, AskStatus):
+            self._supervisor.send_status(entry, json.dumps(self._shared.owner.status()).encode())
+        elif isinstance(message, Failed):
             # Only a first generation that can't boot ends the pool.
-            entry.report = message.payload.decode(errors="replace").rstrip()
+            entry.report = message.report
             if not self.is_ready and self._boot_report is None:
                 self._boot_report = entry.report
         else:
-            raise GarbageError(f"{message.kind!r} is not for the master")
+            raise GarbageError(f"{type(message).__name__} is not for the master")
 
-    def _on_frozen(self, entry: WorkerEntry, message: Message, fds: list[int]) -> None:
+    def _on_frozen(self, entry: WorkerEntry, message: FrozenConnections, fds: list[int]) -> None:
         """Give connections of one worker to others."""
-        try:
-            records = unpack(message.payload)
-            berths = [berth_of(record) for record in records]
-        except ValueError as error:
-            for fd in fds:
-                release(fd)
-            raise GarbageError(str(error)) from None
+        records = message.records
         for fd in fds[len(records) :]:
             release(fd)
         entry.row.cells[Cell.TAKEN_BACK] += len(records)
         if len(fds) < len(records):
             log.error("out of descriptors: %d connections lost while being moved", len(records) - len(fds))
         handoffs = [
-            Handoff(fd, message.listener, None, record, entry.pid, berth)
-            for fd, record, berth in zip(fds, records, berths, strict=False)
+            Handoff(fd, message.socket, None, record, entry.pid, slot)
+            for fd, record, slot in zip(fds, records, message.crash_slots, strict=False)
         ]
         self.dispatch.take_over(entry, handoffs)
 
@@ -472,9 +479,9 @@ class WorkerPool:
         log.info("worker ready slot=%s pid=%d generation=%d", entry.name, entry.pid, entry.generation)
         # What was ordered while it booted.
         for bound in entry.configuration.bound:
-            order = Kind.PAUSE if bound.listener.name in self._shared.paused else Kind.RESUME
-            self._supervisor.tell(entry, Message(order, bound.index))
-        self._supervisor.tell(entry, Message(Kind.LOG_LEVEL, 0, logging.getLevelName(logging.root.level).encode()))
+            order = Pause if bound.listener.name in self._shared.paused else Resume
+            self._supervisor.tell(entry, order(bound.index))
+        self._supervisor.tell(entry, LogLevel(logging.root.level))
         entry.limits = Limits(entry.configuration.pool, random.random())  # noqa: S311  # jitter, not a secret
         self.dispatch.retry()
         if self.is_ready:
@@ -562,9 +569,9 @@ class WorkerPool:
         # They are not closed: they have moved.
         entry.row.cells[Cell.MOVED_OUT] += len(left)
         for handoff in left:
-            bound = next((each for each in self.serving.bound if each.index == handoff.listener), None)
+            bound = next((each for each in self.serving.bound if each.index == handoff.socket), None)
             if bound is not None:
-                entry.row.cells[listener_cell(bound.listener.index) + 3] += 1
+                entry.row.cells[listener_cell(bound.listener.place) + 3] += 1
         if not self.is_stopping:
             log.warning("connections rescued worker=%s pid=%d count=%d", entry.name, entry.pid, len(left))
         self.dispatch.adopt(left)

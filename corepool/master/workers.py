@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from corepool.ipc.channel import Channel
+    from corepool.ipc.messages import SocketIndex
     from corepool.ipc.scoreboard import Row
     from corepool.listener import Configuration
     from corepool.master.loop import Timer
@@ -66,9 +67,9 @@ class WorkerEntry:
         """What the log calls it: its slot, and its pool's name if there are several."""
         return self.configuration.worker_name(self.slot)
 
-    def serves(self, listener: int) -> bool:
+    def serves(self, socket: SocketIndex) -> bool:
         """Tell whether it can serve the connections of a bound socket."""
-        return any(bound.index == listener for bound in self.configuration.bound)
+        return any(bound.index == socket for bound in self.configuration.bound)
 
     def happened(self, event: Event) -> None:
         """Make a step in its life."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from _typeshed import FileDescriptorLike, ReadableBuffer
 
+    from corepool.ipc.messages import SocketIndex
     from corepool.worker.deadlines import Entry
     from corepool.worker.service import Service
     from corepool.worker.wire import Handle
@@ -333,7 +334,7 @@ class Connection:
         return self._fd
 
     @property
-    def bound_index(self) -> int:
+    def bound_index(self) -> SocketIndex:
         """What messages call the socket that it came in by."""
         return self._service.bound_index
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from array import array
 from collections import deque
 from select import EPOLLEXCLUSIVE, EPOLLIN
 from typing import TYPE_CHECKING
@@ -13,8 +12,15 @@ from corepool.accepting import RETRY_DELAY_S, ExhaustedError, accept_one
 from corepool.complaint import Complaint
 from corepool.descriptors import release
 from corepool.errors import ChannelFullError, PeerGoneError
-from corepool.ipc.frozen import pack, unpack
-from corepool.ipc.messages import Kind, Message
+from corepool.ipc.messages import (
+    FrozenConnections,
+    Leaving,
+    Message,
+    NewConnections,
+    Room,
+    SocketIndex,
+    Thaw,
+)
 
 if TYPE_CHECKING:
     import asyncio
@@ -47,7 +53,7 @@ class Intake:
     def __init__(
         self,
         channel: Channel,
-        services: Mapping[int, Service],
+        services: Mapping[SocketIndex, Service],
         tally: Tally,
         loop: asyncio.AbstractEventLoop,
         on_order: Callable[[Message, list[int]], None],
@@ -105,48 +111,45 @@ class Intake:
         if received is None:
             return
         message, fds = received
-        if message.kind not in (Kind.HANDOFF, Kind.THAW):
+        if not isinstance(message, NewConnections | Thaw):
             self._on_order(message, fds)
             return
         if not self._open:
-            for fd in fds:  # sent before the master heard LEAVING; never acknowledged, so still the master's
+            for fd in fds:  # sent before the master heard `Leaving`; never acknowledged, so still the master's
                 release(fd)
             return
         arrived = deque(fds)
         try:
-            count = self._take(message, arrived)
+            self._take(message, arrived)
         finally:
             if arrived:
                 # Whatever has failed: the master takes what comes next for the acknowledgement of these.
                 for fd in arrived:
                     release(fd)
                 self._on_exhausted()
-        if len(fds) < count:
+        if len(fds) < message.connections:
             self._complaint.error(
                 "out of descriptors: received %d of %d connections handed over; draining, the others go elsewhere",
                 len(fds),
-                count,
+                message.connections,
             )
             self._on_exhausted()
 
-    def _take(self, message: Message, arrived: deque[int]) -> int:
-        """Take what a message brings out of `arrived`, and return how many there should be."""
-        service = self._services[message.listener]
+    def _take(self, message: NewConnections | Thaw, arrived: deque[int]) -> None:
+        """Take the descriptors of a message out of `arrived`, one by one."""
+        service = self._services[message.socket]
         # Acknowledged one by one, each before its first hook: if that hook kills this process, the rest of
         # the batch is dispatched again, and the connection that did it is not.
         take = arrived.popleft
-        if message.kind is Kind.THAW:
-            frozen = unpack(message.payload)
-            for record in frozen[: len(arrived)]:
+        if isinstance(message, Thaw):
+            for record in message.records[: len(arrived)]:
                 service.take_frozen(take(), record)
-            return len(frozen)
-        if len(message.payload) == 1:
+        elif message.crash_slots:
+            for crash_slot in message.crash_slots[: len(arrived)]:
+                service.take_handed_over(take(), crash_slot)
+        else:
             for _ in range(len(arrived)):
                 service.take_handed_over(take())
-        else:
-            for berth in array("I", message.payload[1:])[: len(arrived)]:
-                service.take_handed_over(take(), berth)
-        return message.payload[0]
 
     def on_failure(self) -> None:
         """Log what the system, or a bug of ours, has done; the channel is level-triggered, so nothing is lost."""
@@ -162,36 +165,36 @@ class Intake:
     def flush(self) -> None:
         """Do nothing: messages leave when they are sent."""
 
-    def say(self, kind: Kind, payload: bytes = b"") -> bool:
+    def say(self, message: Message) -> bool:
         """Send a message to the master; False when it can't be sent now. A master that is gone counts as told."""
         try:
-            self._channel.send(Message(kind, 0, payload))
+            self._channel.send(message)
         except ChannelFullError:
             return False
         except PeerGoneError:
             pass  # on_event meets it too, and acts on it
         return True
 
-    def hand_back(self, listener: int, records: list[bytes], fds: list[int]) -> bool:
+    def hand_back(self, socket: SocketIndex, records: list[bytes], fds: list[int]) -> bool:
         """Send connections to the master, for another worker; False when they can't be sent now."""
         try:
-            self._channel.send(Message(Kind.FROZEN, listener, pack(records)), fds)
+            self._channel.send(FrozenConnections(socket, records), fds)
         except (ChannelFullError, PeerGoneError):
             return False
         return True
 
-    def say_surely(self, kind: Kind) -> None:
+    def say_surely(self, message: Message) -> None:
         """Send a message to the master, as soon as it can be sent."""
-        if not self.say(kind):
-            self._loop.call_later(_SAY_RETRY_S, self.say_surely, kind)
+        if not self.say(message):
+            self._loop.call_later(_SAY_RETRY_S, self.say_surely, message)
 
     def leave(self) -> None:
         """Take nothing more: what is not acknowledged goes back to the master."""
         self._open = False
-        self.say_surely(Kind.LEAVING)
+        self.say_surely(Leaving())
 
     def _say_room(self) -> None:
-        if not self._tally.full and not self.say(Kind.ROOM):
+        if not self._tally.full and not self.say(Room()):
             self._loop.call_later(_SAY_RETRY_S, self._say_room)
 
 

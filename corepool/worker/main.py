@@ -7,13 +7,27 @@ import gc
 import logging
 import os
 import signal
-from array import array
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from corepool.errors import ChannelFullError, CorepoolError, PeerGoneError, SetupError
 from corepool.guards import HOOK_ERRORS
-from corepool.ipc.messages import MAX_PAYLOAD, MOVE_ORDER, Kind, Message
+from corepool.ipc.messages import (
+    Drain as DrainOrder,
+)
+from corepool.ipc.messages import (
+    Drained,
+    Failed,
+    LogLevel,
+    Message,
+    Move,
+    Pause,
+    Ready,
+    Resume,
+    SocketIndex,
+    Status,
+    Stop,
+)
 from corepool.ipc.scoreboard import Cell, held
 from corepool.log import reopen_logs
 from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
@@ -173,7 +187,7 @@ class WorkerProcess:
         self._row.cells[Cell.PID] = self.pid
         self._heartbeat_due = self.loop.time()
         self._beat()
-        self.intake.say_surely(Kind.READY)
+        self.intake.say_surely(Ready())
         self._serves = True
 
     def run(self) -> int:
@@ -188,7 +202,7 @@ class WorkerProcess:
         self._stops_by = self.loop.time() + self._stop_s
         self._reactor.flush_unsent()
         self._publish()
-        self.intake.say(Kind.DRAINED)
+        self.intake.say(Drained())
         for chain in self._chains:
             if chain.on_worker_stop is not None:
                 _guarded("on_worker_stop", chain.on_worker_stop, self)
@@ -290,29 +304,26 @@ class WorkerProcess:
                 self._on_orphaned()
 
     def _on_order(self, order: Message, fds: list[int]) -> None:
-        backlog = self._backlogs.get(order.listener)
-        match order.kind:
-            case Kind.DRAIN:
-                lasting = array("H", order.payload)
+        match order:
+            case DrainOrder(lasting=lasting):
                 for service in self._services:
                     service.can_move = service.can_move and service.bound_index in lasting
                 ending = {each.index for each in self._bound if not (each.index in lasting or each.transport.outlives)}
                 self._leave(self._pool.drain_timeout, moves=len(lasting) > 0, ending=ending)
-            case Kind.STOP:
+            case Stop():
                 self._stop_s = min(self._stop_s, _FAST_STOP_S)
                 self._leave(0)
-            case Kind.PAUSE | Kind.RESUME:
-                if backlog is not None:
-                    (backlog.pause if order.kind is Kind.PAUSE else backlog.resume)()
-            case Kind.MOVE:
-                count, rest_s = MOVE_ORDER.unpack(order.payload)
+            case Pause(socket=socket) | Resume(socket=socket):
+                if (backlog := self._backlogs.get(socket)) is not None:
+                    (backlog.pause if isinstance(order, Pause) else backlog.resume)()
+            case Move(count=count, rest_s=rest_s):
                 self._move(count, self.loop.time() - rest_s)
-            case Kind.STATUS:
+            case Status():
                 self._question.answered(fds)
-            case Kind.LOG_LEVEL:
-                logging.getLogger().setLevel(order.payload.decode())
-            case kind:
-                raise RuntimeError(f"the master sent {kind!r}, which is not for workers")
+            case LogLevel(level=level):
+                logging.getLogger().setLevel(level)
+            case _:
+                raise RuntimeError(f"the master sent {order!r}, which is not for workers")
 
     def _move(self, count: int, not_since: float) -> None:
         """Hand back `count` idle connections that were not moved after `not_since`."""
@@ -345,7 +356,7 @@ class WorkerProcess:
         # Which sockets will still be served is not known here; the master closes what it can't place.
         self._leave(self._pool.drain_timeout, moves=True)
 
-    def _leave(self, timeout_s: float, *, moves: bool = False, ending: Container[int] = ()) -> None:
+    def _leave(self, timeout_s: float, *, moves: bool = False, ending: Container[SocketIndex] = ()) -> None:
         """Begin to end, or end sooner than was said before.
 
         :param ending: the sockets that nobody will serve any more, by index.
@@ -369,7 +380,7 @@ def _report(channel: Channel, error: BaseException) -> str:
     """Tell the master why this worker is of no use, and return what it was told."""
     report = str(error) if isinstance(error, CorepoolError) else spell_traceback(error)
     try:
-        channel.send(Message(Kind.FAILED, 0, report.encode(errors="replace")[-MAX_PAYLOAD:]))
+        channel.send(Failed(report))
     except (ChannelFullError, PeerGoneError):
         pass  # its exit status says the rest
     return report

@@ -7,8 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from corepool.complaint import Complaint
-from corepool.ipc.frozen import fits
-from corepool.ipc.messages import MAX_FDS, MAX_PAYLOAD
+from corepool.ipc.messages import MAX_FDS, SocketIndex, fit
 from corepool.ipc.scoreboard import Cell
 
 if TYPE_CHECKING:
@@ -54,15 +53,15 @@ class Mover:
         most = min(most, _MOST_ON_THEIR_WAY - self.on_their_way)
         if most <= 0:
             return 0, True
-        able = sorted((conn for conn in connections if conn.can_move and conn.is_idle), key=_listener)
-        for _, group in groupby(able, key=_listener):
-            count, is_over = self._move_of_listener(group, most - moved)
+        able = sorted((conn for conn in connections if conn.can_move and conn.is_idle), key=_socket)
+        for _, group in groupby(able, key=_socket):
+            count, is_over = self._move_of_socket(group, most - moved)
             moved += count
             if is_over:
                 return moved, True
         return moved, False
 
-    def _move_of_listener(self, connections: Iterable[Connection], most: int) -> tuple[int, bool]:
+    def _move_of_socket(self, connections: Iterable[Connection], most: int) -> tuple[int, bool]:
         batch: list[Connection] = []
         records: list[bytes] = []
         moved = 0
@@ -71,7 +70,7 @@ class Mover:
             record = b"" if is_over else self._record(conn)
             if record is None:
                 continue
-            if is_over or len(batch) == MAX_FDS or not fits(records, len(record), MAX_PAYLOAD):
+            if is_over or len(batch) == MAX_FDS or not fit(records, len(record)):
                 if not self._send(batch, records):
                     return moved, True
                 moved += len(batch)
@@ -104,5 +103,5 @@ class Mover:
         return True
 
 
-def _listener(conn: Connection) -> int:
+def _socket(conn: Connection) -> SocketIndex:
     return conn.bound_index

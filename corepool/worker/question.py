@@ -7,7 +7,7 @@ import json
 import os
 from typing import TYPE_CHECKING, cast
 
-from corepool.ipc.messages import Kind
+from corepool.ipc.messages import AskStatus
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,7 +21,9 @@ _AGAIN_S = 1.0
 class StatusQuestion:
     """The question that is under way, if there is one, and who waits for the answer."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[Kind], bool], again_s: float = _AGAIN_S) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, say: Callable[[AskStatus], bool], again_s: float = _AGAIN_S
+    ) -> None:
         """Prepare.
 
         :param say: sends a message to the master; False: it can't be sent now.
@@ -39,7 +41,7 @@ class StatusQuestion:
         :raises OSError: EAGAIN: the master has not read its messages for a while.
         """
         if not self._waiting:
-            if not self._say(Kind.ASK_STATUS):
+            if not self._say(AskStatus()):
                 raise BlockingIOError(errno.EAGAIN, "it does not read its messages")
             self._ask_again_later()
         future: asyncio.Future[Mapping[str, object]] = self._loop.create_future()
@@ -58,7 +60,7 @@ class StatusQuestion:
     def _ask_again(self) -> None:
         self._again = None
         if self._waiting:
-            self._say(Kind.ASK_STATUS)
+            self._say(AskStatus())
             self._ask_again_later()
 
     def answered(self, fds: list[int]) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from corepool.ipc.berths import Berths
     from corepool.ipc.frozen import State
-    from corepool.ipc.scoreboard import Row
+    from corepool.ipc.scoreboard import ListenerPlace, Row
     from corepool.listener import BoundSocket
     from corepool.worker.deadlines import Deadlines
     from corepool.worker.reactor import Reactor
@@ -82,27 +82,27 @@ class Tally:
         """True while the master may still hold its copy of connection `number`."""
         return number > self._cells[_SETTLED]
 
-    def began(self, listener: int) -> None:
+    def began(self, place: ListenerPlace) -> None:
         """Count a connection that begins."""
         self._accepted += 1
-        self._per_listener[PER_LISTENER * listener] += 1
+        self._per_listener[PER_LISTENER * place] += 1
         self._publish_later()
 
-    def moved_in(self, listener: int) -> None:
+    def moved_in(self, place: ListenerPlace) -> None:
         """Count a connection that began in another process."""
         self._moved_in += 1
-        self._per_listener[PER_LISTENER * listener + 2] += 1
+        self._per_listener[PER_LISTENER * place + 2] += 1
         self._publish_later()
 
     def refused(self) -> None:
         """Count a connection from another process that could not go on here."""
         self._cells[Cell.REFUSED] += 1
 
-    def moved_out(self, listener: int) -> None:
+    def moved_out(self, place: ListenerPlace) -> None:
         """Count a connection that goes on in another process."""
         was_full = self.full
         self._moved_out += 1
-        self._per_listener[PER_LISTENER * listener + 3] += 1
+        self._per_listener[PER_LISTENER * place + 3] += 1
         self._publish_later()
         self._tell_of_room(was_full)
 
@@ -113,11 +113,11 @@ class Tally:
         """
         return -self._accepted - 1
 
-    def ended(self, listener: int) -> None:
+    def ended(self, place: ListenerPlace) -> None:
         """Count a connection that has ended."""
         was_full = self.full
         self._closed += 1
-        self._per_listener[PER_LISTENER * listener + 1] += 1
+        self._per_listener[PER_LISTENER * place + 1] += 1
         self._publish_later()
         self._tell_of_room(was_full)
 
@@ -243,7 +243,7 @@ class Service:
             self._take_moved()
             self._lose(fd, 0, None, error)
             return
-        berth = frozen.berth
+        berth = frozen.crash_slot
         # Before it is acknowledged: if this process is killed after that, it is still idle, until its first hook runs.
         if berth and not frozen.is_lost and self.berths.write(berth, record):
             self.berths.statuses[berth] = Status.IDLE
@@ -264,7 +264,7 @@ class Service:
 
     def _take_moved(self) -> int:
         number = self._tally.received()
-        self._tally.moved_in(self.listener.index)
+        self._tally.moved_in(self.listener.place)
         return number
 
     def _lose(self, fd: int, berth: int, conn: Connection | None, error: Exception) -> None:
@@ -290,11 +290,11 @@ class Service:
         if conn.entry is not None:
             self.deadlines.forget(conn)
         self.reactor.close_later(self.wire.close, handle)
-        self._tally.moved_out(self.listener.index)
+        self._tally.moved_out(self.listener.place)
         self._tell_the_end(conn, CloseReason.MOVED)
 
     def _begin(self, fd: int, number: int, berth: int) -> None:
-        self._tally.began(self.listener.index)
+        self._tally.began(self.listener.place)
         conn: Connection | None = None
         try:
             conn = self._make(fd, number, berth)
@@ -321,7 +321,7 @@ class Service:
             self.reactor.close_later(self.wire.close, handle)
         if conn.berth:
             self.berths.statuses[conn.berth] = Status.CLOSED
-        self._tally.ended(self.listener.index)
+        self._tally.ended(self.listener.place)
         self._tell_the_end(conn, reason)
 
     def _tell_the_end(self, conn: Connection, reason: CloseReason) -> None:
@@ -371,7 +371,7 @@ class Service:
             return Address("unknown")
 
     def _drop(self, fd: int, berth: int, conn: Connection | None) -> None:
-        self._tally.ended(self.listener.index)
+        self._tally.ended(self.listener.place)
         if berth:
             self.berths.statuses[berth] = Status.CLOSED
         if conn is None:

@@ -13,8 +13,21 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from corepool.ipc.frozen import Frozen, pack
-from corepool.ipc.messages import MAX_FDS, MAX_PAYLOAD, VERSION, Kind, Message, encode
+from corepool.ipc.frozen import Frozen
+from corepool.ipc.messages import (
+    MAX_FDS,
+    MAX_PAYLOAD,
+    VERSION,
+    AskStatus,
+    Drained,
+    FrozenConnections,
+    Leaving,
+    NewConnections,
+    Ready,
+    Room,
+    SocketIndex,
+    encode,
+)
 from corepool.master.control import MAX_CLIENTS, MAX_REQUEST_BYTES
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect, receive_all
@@ -93,8 +106,8 @@ protocol = "mouth"
 FROZEN = Frozen(0, 0.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=False, states=())
 
 
-def frozen(*records: bytes, listener: int = 0) -> bytes:
-    return encode(Message(Kind.FROZEN, listener, pack(list(records))))
+def frozen(*records: bytes, index: int = 0) -> bytes:
+    return encode(FrozenConnections(SocketIndex(index), records))
 
 
 class Stage:
@@ -154,15 +167,15 @@ RECORDS = st.one_of(
 @given(RECORDS, st.integers(0, 3))
 @example(frozen(b""), 1)
 @example(frozen(b"abc"), 2)
-@example(frozen(FROZEN._replace(berth=7).encode()), 1)
-@example(frozen(FROZEN._replace(berth=2**32 - 1).encode()), 3)
-@example(frozen(FROZEN.encode(), listener=99), 1)
+@example(frozen(FROZEN._replace(crash_slot=7).encode()), 1)
+@example(frozen(FROZEN._replace(crash_slot=2**32 - 1).encode()), 3)
+@example(frozen(FROZEN.encode(), index=99), 1)
 @example(frozen(*[b"x" * 900] * MAX_FDS), MAX_FDS)
-@example(encode(Message(Kind.FAILED, 0, b"\xff" * MAX_PAYLOAD)), 2)
-@example(encode(Message(Kind.LEAVING)), 2)
-@example(encode(Message(Kind.DRAINED)), 0)
-@example(encode(Message(Kind.ROOM)), 1)
-@example(encode(Message(Kind.ASK_STATUS)), 1)
+@example(struct.pack("=BBHI", VERSION, 19, 0, MAX_PAYLOAD) + b"\xff" * MAX_PAYLOAD, 2)
+@example(encode(Leaving()), 2)
+@example(encode(Drained()), 0)
+@example(encode(Room()), 1)
+@example(encode(AskStatus()), 1)
 @example(bytes(MAX_PAYLOAD), 0)
 def test_a_record_costs_its_worker_at_most(stage: Stage, record: bytes, fds: int) -> None:
     stage.tell(b"say %b %d" % (record.hex().encode(), fds))
@@ -170,7 +183,7 @@ def test_a_record_costs_its_worker_at_most(stage: Stage, record: bytes, fds: int
 
 
 @pytest.mark.parametrize(
-    "record", [b"garbage", encode(Message(Kind.READY)), encode(Message(Kind.HANDOFF, 0, b"\1")), frozen(b"abc")]
+    "record", [b"garbage", encode(Ready()), encode(NewConnections(SocketIndex(0), 1)), frozen(b"abc")]
 )
 def test_a_worker_that_says_what_none_says_is_replaced(stage: Stage, record: bytes) -> None:
     began = len(stage.running.stderr)

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from corepool.errors import ChannelFullError, PeerGoneError
 from corepool.ipc.berths import Berths
+from corepool.ipc.messages import NewConnections, SocketIndex
 from corepool.ipc.scoreboard import Cell, Scoreboard
 from corepool.master.dispatch import Dispatch
 from corepool.master.keeper import Keeper
@@ -42,7 +43,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(count=st.integers(1, 70))
     def send(self, count: int) -> None:
-        batch = [Handoff(self.next + index, 0, None) for index in range(count)]
+        batch = [Handoff(self.next + index, SocketIndex(0), None) for index in range(count)]
         self.next += count
         self.ledger.sent(batch, 0.0)
         self.inside += [handoff.fd for handoff in batch]
@@ -78,7 +79,8 @@ class FakeChannel:
             raise PeerGoneError
         if self.full:
             raise ChannelFullError
-        assert message.payload[0] == len(fds)
+        assert isinstance(message, NewConnections)
+        assert message.connections == len(fds)
         self.queue += [os.fstat(fd).st_ino for fd in fds]
 
 

@@ -21,8 +21,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from corepool.errors import ChannelFullError, PeerGoneError
 from corepool.ipc.berths import Berths, Status
-from corepool.ipc.frozen import Frozen, berth_of, unpack
-from corepool.ipc.messages import Kind
+from corepool.ipc.frozen import Frozen, crash_slot_of
+from corepool.ipc.messages import NewConnections, SocketIndex, Thaw
 from corepool.ipc.scoreboard import Cell, Scoreboard
 from corepool.master.dispatch import Dispatch
 from corepool.master.keeper import Keeper
@@ -67,15 +67,15 @@ class FakeWorker:
             raise PeerGoneError
         if self.full:
             raise ChannelFullError
-        if message.kind is Kind.THAW:
-            records = [Frozen.decode(record) for record in unpack(message.payload)]
-            told = [(each.berth, each.is_lost) for each in records]
+        if isinstance(message, Thaw):
+            records = [Frozen.decode(record) for record in message.records]
+            told = [(each.crash_slot, each.is_lost) for each in records]
         else:
-            assert message.payload[0] == len(fds)
-            berths = memoryview(message.payload[1:]).cast("I").tolist() or [0] * len(fds)
-            told = [(berth, False) for berth in berths]
+            assert isinstance(message, NewConnections)
+            assert message.connections == len(fds)
+            told = [(slot, False) for slot in message.crash_slots or [0] * len(fds)]
         assert len(told) == len(fds)
-        is_new = message.kind is Kind.HANDOFF
+        is_new = isinstance(message, NewConnections)
         self.queue += [Arrived(os.dup(fd), berth, lost, is_new) for fd, (berth, lost) in zip(fds, told, strict=True)]
 
 
@@ -177,7 +177,7 @@ class MovingMachine(RuleBasedStateMachine):
             fake.held[each.inode] = each
             if each.berth:
                 assert self.berths.statuses[each.berth] == Status.BUSY
-                self.berths.write(each.berth, RECORD._replace(berth=each.berth).encode())
+                self.berths.write(each.berth, RECORD._replace(crash_slot=each.berth).encode())
                 self.berths.statuses[each.berth] = Status.IDLE
 
     def end(self, entry: WorkerEntry, each: Arrived) -> None:
@@ -213,11 +213,11 @@ class MovingMachine(RuleBasedStateMachine):
         if each.berth and self.berths.statuses[each.berth] != Status.IDLE:
             return
         del self.fake(entry).held[each.inode]
-        record = RECORD._replace(berth=each.berth).encode()
+        record = RECORD._replace(crash_slot=each.berth).encode()
         fd = os.dup(each.fd)
         os.close(each.fd)
         entry.row.cells[Cell.MOVED_OUT] += 1
-        self.dispatch.take_over(entry, [Handoff(fd, 0, None, record, entry.pid, berth_of(record))])
+        self.dispatch.take_over(entry, [Handoff(fd, SocketIndex(0), None, record, entry.pid, crash_slot_of(record))])
 
     @precondition(lambda self: len(self.workers))
     @rule(data=st.data(), full=st.booleans())

@@ -9,7 +9,7 @@ import pytest
 
 from corepool.errors import PeerGoneError
 from corepool.ipc.channel import Channel
-from corepool.ipc.messages import Kind
+from corepool.ipc.messages import NewConnections, SocketIndex
 from corepool.master.heir import Heir
 from corepool.master.ledger import Handoff
 from corepool.master.loop import Loop
@@ -29,15 +29,15 @@ class Old:
         self.loop = Loop(lambda: self.now)
         ours, self.theirs = Channel.pair()
         self.rooms: list[float] = []
-        self.heir = Heir(self.loop, ours, {7: 0}, lambda: self.rooms.append(self.now))
+        self.heir = Heir(self.loop, ours, {SocketIndex(7): SocketIndex(0)}, lambda: self.rooms.append(self.now))
         self.clients: list[socket.socket] = []
 
-    def give(self, count: int, listener: int = 7) -> None:
+    def give(self, count: int, index: int = 7) -> None:
         for _ in range(count):
             client, served = socket.socketpair()
             client.setblocking(False)
             self.clients.append(client)
-            self.heir.give(Handoff(served.detach(), listener, None))
+            self.heir.give(Handoff(served.detach(), SocketIndex(index), None))
 
     def turn(self, seconds: float) -> None:
         self.now += seconds
@@ -75,7 +75,7 @@ def test_what_has_no_room_waits_for_it(old: Old) -> None:
         if message is None:
             old.turn(0.1)
             continue
-        assert (message[0].kind, message[0].listener) == (Kind.HANDOFF, 0)
+        assert message[0] == NewConnections(SocketIndex(0), 1)
         received += [socket.socket(fileno=fd) for fd in message[1]]
     assert old.lost == 0
     assert len(old.rooms) == 1
@@ -104,7 +104,7 @@ def test_one_that_has_gone_costs_what_it_was_to_have(old: Old) -> None:
 
 
 def test_a_socket_that_it_does_not_know_costs_its_connection_alone(old: Old) -> None:
-    old.give(1, listener=8)
+    old.give(1, index=8)
     assert old.lost == 1
     old.give(1)
     message = old.theirs.receive()

@@ -10,6 +10,7 @@ import pytest
 
 from corepool.ipc.berths import LENGTH_BITS, Berths, Status
 from corepool.ipc.frozen import Frozen
+from corepool.ipc.messages import SocketIndex
 from corepool.master.keeper import Keeper
 from corepool.master.ledger import Handoff
 from corepool.master.loop import Loop
@@ -44,7 +45,7 @@ def keeper(berths: Berths) -> Iterator[Keeper]:
 
 
 def keep(keeper: Keeper, berths: Berths, server: socket.socket) -> int:
-    handoff = keeper.admit(Handoff(os.dup(server.fileno()), 0, None, RECORD.encode()))
+    handoff = keeper.admit(Handoff(os.dup(server.fileno()), SocketIndex(0), None, RECORD.encode()))
     keeper.keep(handoff, PID)
     assert handoff.frozen is not None
     berths.write(handoff.berth, handoff.frozen)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from corepool.ipc.messages import Kind
+from corepool.ipc.messages import AskStatus
 from corepool.worker.question import StatusQuestion
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ def answer(directory: Path) -> list[int]:
 
 
 def test_those_who_wait_share_one_question(tmp_path: Path) -> None:
-    said: list[Kind] = []
+    said: list[AskStatus] = []
 
     async def scenario() -> list[object]:
-        question = StatusQuestion(asyncio.get_running_loop(), lambda kind: said.append(kind) or True, again_s=3600)
+        question = StatusQuestion(asyncio.get_running_loop(), lambda each: said.append(each) or True, again_s=3600)
         waiting = [asyncio.ensure_future(question.ask()) for _ in range(100)]
         await asyncio.sleep(0)
         question.answered(answer(tmp_path))
@@ -39,15 +39,15 @@ def test_those_who_wait_share_one_question(tmp_path: Path) -> None:
         return [*first, await last]
 
     assert asyncio.run(scenario()) == [STATUS] * 101
-    assert said == [Kind.ASK_STATUS] * 2
+    assert said == [AskStatus()] * 2
 
 
 def test_a_question_whose_answer_is_lost_is_asked_again(tmp_path: Path) -> None:
-    said: list[Kind] = []
+    said: list[AskStatus] = []
 
     async def scenario() -> object:
-        def say(kind: Kind) -> bool:
-            said.append(kind)
+        def say(message: AskStatus) -> bool:
+            said.append(message)
             if len(said) == 2:
                 question.answered([])  # out of descriptors
             if len(said) == 4:
