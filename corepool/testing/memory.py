@@ -1,6 +1,6 @@
 """A connection in memory: what hooks see, without a socket under it.
 
-It keeps the promises of `corepool.Connection` as the worker's does (tests/testing/ compares the two): order, the
+It keeps the promises of `corepool.Connection` as the worker's does (tests/process/testing/ compares them): order, the
 budget of reads, what `close` and `abort` leave, when output is congested. Time does not pass in it.
 """
 

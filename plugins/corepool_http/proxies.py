@@ -1,6 +1,6 @@
 """Who the client is: the peer, or the one that a trusted proxy says it forwards for (RFC 7239, X-Forwarded-*).
 
-The tests have a table of what popular proxies send: tests/http/test_proxies.py.
+The tests have a table of what popular proxies send: tests/process/http/test_proxies.py.
 """
 
 from __future__ import annotations

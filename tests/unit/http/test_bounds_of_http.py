@@ -1,0 +1,342 @@
+"""What a client makes the http protocol keep, in each state: the rows of docs/explanation/bounds.md, a test each."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import re
+import sys
+from ipaddress import ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mirror
+import pytest
+from http_client import APPLICATIONS, request
+
+from corepool.spec.types import CloseReason, TimeoutKind
+from corepool.testing.waiting import wait_until
+from corepool_http import Http, HttpOptions
+from corepool_http.http1.codec import Names, RequestParser
+from corepool_http.http1.known import KnownHeads
+from corepool_http.message import Request, RequestLine, Section
+from corepool_http.proxies import Client, Proxies
+from corepool_http.responses import Heads
+
+if TYPE_CHECKING:
+    from corepool.testing.conversation import Conversation, Conversations
+
+PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "bounds.md"
+SEGMENTS = 5 * 65_536  # what one event may read, and a little
+MEGABYTE = 1_000_000
+HIGH_WATER = 262_144
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture(autouse=True)
+def _in_memory() -> None:
+    mirror.Handshakes.go = asyncio.Event()
+
+
+def serve(connection: Conversations, target: str = "asgi", **options: object) -> Conversation:
+    settings = {"target": f"mirror:{target}", "directory": str(APPLICATIONS), **options}
+    return connection(Http(HttpOptions.model_validate(settings)))
+
+
+def let_go(client: Conversation) -> None:
+    mirror.Handshakes.go.set()
+    for _ in range(50):  # what a turn leaves for the next one
+        client.read_on()
+
+
+def ends(client: Conversation) -> bool:
+    """Report whether the connection has ended, or ends as soon as the client does: until then all is dropped."""
+    if not client.conn.closed and client.conn.has_sent_eof:
+        client.send(b"x" * MEGABYTE)
+        assert client.conn.incoming == b""
+        client.end()
+    return client.conn.closed
+
+
+def run_out(client: Conversation) -> None:
+    """Let deadlines pass until the connection ends."""
+
+    def has_ended() -> bool:
+        if not (client.conn.closed or client.conn.has_sent_eof):
+            client.time_out(TimeoutKind.READ)
+        return client.conn.closed or client.conn.has_sent_eof
+
+    wait_until(has_ended)
+
+
+def status(client: Conversation) -> int:
+    client.read_on()
+    answer = client.receive()
+    assert answer, "nothing was answered"
+    return int(answer.split(b" ")[1])
+
+
+def test_between_requests(connection: Conversations) -> None:
+    for before in (b"", GET + b"\r\n"):
+        client = serve(connection, max_head=1024)
+        client.send(before)
+        client.receive()
+        for _ in range(8):
+            client.send(b"\r\n" * 100)
+        assert status(client) == 400
+        assert ends(client)
+    client = serve(connection, keep_alive=0.01)
+    client.send(b"\r\n")
+    run_out(client)
+    assert client.conn.closed
+    assert client.receive() == b""
+
+
+@pytest.mark.parametrize("size", [1, 100, 5_000])
+def test_request_line(connection: Conversations, size: int) -> None:
+    client = serve(connection, max_request_line=256, header_timeout=0.01)
+    client.send(b"GET /")
+    for _ in range(5_000 // size):
+        client.send(b"a" * size)
+    assert status(client) == 414
+    client = serve(connection, header_timeout=0.01)
+    client.send(b"GET /")
+    run_out(client)
+    assert status(client) == 408
+
+
+@pytest.mark.parametrize("piece", [b"a", b"a" * 100, b": b\r\n", b"A: b\r\n", b"A" * 5_000])
+def test_header_section(connection: Conversations, piece: bytes) -> None:
+    client = serve(connection, max_head=1024, max_request_line=256)
+    client.send(GET + b"A")
+    for _ in range(5_000 // len(piece)):
+        client.send(piece)
+    assert status(client) in ({400} if piece.startswith(b":") else {431})
+    client = serve(connection, header_timeout=0.01)
+    client.send(GET)
+    run_out(client)
+    assert status(client) == 408
+
+
+def test_content_waiting_for_the_application(connection: Conversations) -> None:
+    chunks = b"1\r\nx\r\n" * 50_000
+    for head, content in (
+        (request("/hold", f"Content-Length: {MEGABYTE}", method="POST"), b"x" * MEGABYTE),
+        (
+            CHUNKED.replace(b" / ", b" /hold ").replace(b"Host: a", b"Host: a\r\nConnection: close"),
+            chunks + b"0\r\n\r\n",
+        ),
+    ):
+        mirror.Handshakes.go = asyncio.Event()
+        client = serve(connection)
+        client.send(head)
+        client.send(content)
+        assert client.conn.paused
+        assert len(client.conn.incoming) > len(content) - SEGMENTS
+        body = client.conn.session.current.request.body  # type: ignore[attr-defined]
+        assert len(body.pieces) < 15_000  # of those chunks: one segment
+        let_go(client)
+        assert status(client) == 200
+        assert ends(client)
+    mirror.Handshakes.go = asyncio.Event()
+    client = serve(connection)
+    client.send(request("/hold", f"Content-Length: {MEGABYTE}", method="POST") + b"x" * MEGABYTE)
+    client.reset()
+    assert client.reason is CloseReason.RESET
+
+
+def test_content_waiting_for_the_client(connection: Conversations) -> None:
+    client = serve(connection, max_body=1_000)
+    client.send(request("/", "Content-Length: 1001", method="POST"))
+    assert status(client) == 413
+    client = serve(connection, "wsgi", max_body=1_000)
+    client.send(CHUNKED + b"64\r\n" + b"x" * 100 + b"\r\n")
+    for _ in range(10):
+        client.send(b"64\r\n" + b"x" * 100 + b"\r\n")
+    assert status(client) == 413
+    client = serve(connection, body_timeout=0.01)
+    client.send(request("/", "Content-Length: 2", method="POST") + b"x")
+    run_out(client)
+    assert status(client) == 408
+
+
+def test_content_of_a_WSGI_request(connection: Conversations) -> None:  # noqa: N802
+    client = serve(connection, "wsgi", max_body=MEGABYTE * 2)
+    client.send(request("/", f"Content-Length: {MEGABYTE}", method="POST"))
+    for _ in range(9):
+        client.send(b"x" * (MEGABYTE // 10))
+    gc.collect()
+    kept = sum(len(each) for each in gc.get_objects() if isinstance(each, bytes | bytearray))
+    assert kept < 600_000  # the rest is in a file
+    assert not client.conn.incoming
+    client.reset()
+
+
+@pytest.mark.parametrize("piece", [b"0", b";a", b";a=b", b"0" * 700])
+def test_chunk_sizes_and_extensions(connection: Conversations, piece: bytes) -> None:
+    client = serve(connection, "wsgi", max_head=1024, max_request_line=256)
+    client.send(CHUNKED + b"1\r\nx\r\n0")
+    for _ in range(5_000 // len(piece)):
+        client.send(piece)
+    assert status(client) == 431
+    client = serve(connection, body_timeout=0.01)
+    client.send(CHUNKED + b"1\r\nx\r\n0")
+    run_out(client)
+    assert status(client) == 408
+
+
+@pytest.mark.parametrize("piece", [b"a", b": b\r\na", b"a" * 700])
+def test_trailers(connection: Conversations, piece: bytes) -> None:
+    client = serve(connection, "wsgi", max_head=1024, max_request_line=256)
+    client.send(CHUNKED + b"1\r\nx\r\n0\r\na")
+    for _ in range(5_000 // len(piece)):
+        client.send(piece)
+    assert status(client) == 431
+    client = serve(connection, body_timeout=0.01)
+    client.send(CHUNKED + b"1\r\nx\r\n0\r\na")
+    run_out(client)
+    assert status(client) == 408
+
+
+def test_pipelined_requests(connection: Conversations) -> None:
+    client = serve(connection)
+    one = request("/", close=False)
+    client.send(request("/hold", close=False))
+    client.send(one * 10_000)
+    assert client.conn.paused
+    assert len(client.conn.incoming) > len(one) * 10_000 - SEGMENTS
+    let_go(client)
+    assert client.receive().count(b"HTTP/1.1 200") > 1
+    assert not client.conn.closed
+
+
+@pytest.mark.parametrize("behind", [b"nothing that is a request\r\n", GET + b"Host: b\r\n\r\n"])
+def test_behind_a_refused_request(connection: Conversations, behind: bytes) -> None:
+    client = serve(connection)
+    client.send(request("/hold", close=False))
+    client.send(behind)
+    client.send(b"x" * MEGABYTE)
+    assert client.conn.incoming == b""
+    let_go(client)
+    answer = client.receive()
+    assert [each[:3] for each in answer.split(b"HTTP/1.1 ")[1:]] in ([b"200", b"400"], [b"200", b"501"])
+    assert ends(client)
+
+
+def test_behind_Connection_close_(connection: Conversations) -> None:  # noqa: N802
+    client = serve(connection)
+    client.send(request("/hold"))
+    client.send(request("/") + b"x" * MEGABYTE)
+    assert client.conn.incoming == b""
+    let_go(client)
+    assert client.receive().count(b"HTTP/1.1 200") == 1
+    assert ends(client)
+
+
+@pytest.mark.parametrize("target", ["wsgi", "asgi"])
+def test_behind_an_ignored_wish_to_upgrade(connection: Conversations, target: str) -> None:
+    client = serve(connection, target, keep_alive=0.01)
+    wish = request("/", "Connection: Upgrade", "Upgrade: h2c", close=False)
+    client.send(wish + wish)
+    client.read_on()
+    assert client.receive().count(b"HTTP/1.1 200") == 2
+    run_out(client)
+    assert client.conn.closed
+    client = serve(connection, target)
+    client.send(request("/", "Connection: Upgrade", "Upgrade: h2c", close=False))
+    client.receive()
+    client.send(b"\r\n" * 50_000)
+    assert status(client) == 400
+
+
+def test_response(connection: Conversations) -> None:
+    client = serve(connection)
+    client.stop_reading()
+    client.send(request("/stream"))
+    assert client.conn.buffered < HIGH_WATER + 2 * 65_536
+    client.time_out(TimeoutKind.WRITE)
+    assert client.reason is CloseReason.TIMEOUT
+
+
+def test_known_header_sections() -> None:
+    options = HttpOptions(target="a:b")
+    known = KnownHeads(options)
+    heads = [GET + b"A: %d\r\n\r\n" % number for number in range(2_000)]
+    for head in heads:
+        RequestParser(options, Names(), known).feed(head)
+    assert 256 <= sum(known.recall(head) is not None for head in heads[::-1]) <= 512
+    for head in (GET + b"A: " + b"b" * 4_096 + b"\r\n\r\n", GET + b"A: b\r\n" * 41 + b"\r\n"):
+        RequestParser(options, Names(), known).feed(head)
+        assert known.recall(head) is None
+
+
+def test_known_request_lines() -> None:
+    options = HttpOptions(target="a:b")
+    known = KnownHeads(options)
+    RequestParser(options, Names(), known).feed(GET + b"\r\n")
+    for number in range(2_000):
+        assert known.recall(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number) is not None
+    gc.collect()
+    assert sum(isinstance(each, RequestLine) for each in gc.get_objects()) <= 600
+    assert known.recall(b"GET /" + b"a" * 4_096 + b" HTTP/1.1\r\nHost: a\r\n\r\n") is None
+
+
+def test_header_names() -> None:
+    names = Names()
+    for number in range(2_000):
+        assert names.lower(b"X-%d" % number) == b"x-%d" % number
+    assert sum(names.find(b"X-%d" % number) is not None for number in range(2_000)) == 1_000
+    names = Names()
+    assert names.lower(b"X" * 65) == b"x" * 65
+    assert names.find(b"X" * 65) is None
+
+
+def test_names_of_WSGI_s_environment(connection: Conversations) -> None:  # noqa: N802
+    client = serve(connection, "wsgi", max_head="1MiB")
+    for first in range(0, 2_000, 100):
+        client.send(request("/", *(f"X-{number}: b" for number in range(first, first + 100)), close=False))
+    client.send(request("/", *(f"X{'y' * 70}-{number}: b" for number in range(100)), close=False))
+    environments = client.conn.session.service._application._environments  # type: ignore[attr-defined]  # noqa: SLF001
+    assert len(environments._names) == 1_000  # noqa: SLF001
+    assert max(map(len, environments._names)) <= 64  # noqa: SLF001
+
+
+def test_heads_of_responses() -> None:
+    heads = Heads("x")
+    made = [heads.of_text("200 OK", [("A", str(number))]) for number in range(3_000)]
+    again = [heads.of_text("200 OK", [("A", str(number))]) for number in range(3_000)]
+    assert sum(one is other for one, other in zip(made, again, strict=True)) <= 1_000
+    long = [("A", "b" * 4_096)]
+    assert heads.of_text("200 OK", long) is not heads.of_text("200 OK", long)
+
+
+def test_what_is_known_of_files(connection: Conversations, tmp_path: Path) -> None:
+    for number in range(1_100):
+        (tmp_path / f"{number}.txt").touch()
+    client = connection(Http(HttpOptions(root=str(tmp_path))))
+    for number in range(1_100):
+        client.send(request(f"/{number}.txt", close=False))
+    files = client.conn.session.service._application  # type: ignore[attr-defined]  # noqa: SLF001
+    assert len(files._recent) <= 1_000  # noqa: SLF001
+
+
+def test_proxies_of_one_request() -> None:
+    proxies = Proxies([ip_network("10.0.0.0/8")])
+    client = Client("10.0.0.1", 1, "127.0.0.1", 2, "http", is_trusted=True, proxies=proxies)
+    hops = b"203.0.113.7," + b",".join(b"10.0.1.%d" % number for number in range(40))
+    section = Section([(b"host", b"a"), (b"x-forwarded-for", hops)], keep_alive=True)
+    assert client.forwarding(Request(RequestLine("GET", b"/"), "1.1", section)).host == "10.0.1.8"
+
+
+def test_each_row_has_a_test() -> None:
+    text = PAGE.read_text()
+    rows = []
+    for title in ("HTTP", "What the connections of a worker share"):
+        section = text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+        rows += re.findall(r"^\| ([^|]*) \| [^-]", section, re.MULTILINE)
+    names = [re.sub(r"\W+", "_", row) for row in rows if row not in {"state", "table"}]
+    assert len(names) == 20
+    for name in names:
+        assert callable(getattr(sys.modules[__name__], f"test_{name}"))
