@@ -25,8 +25,8 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> int:
     """Run the cases asked for, print their tables, write JSON and page.
 
-    :returns: 1 if something that is installed could not be run, or lost something on the way. What is not installed is
-        named and left out, and a missed target is a result: neither is an error.
+    :returns: 1 if an installed server could not be run, or lost something on the way. Servers that are not installed
+        are named and left out, and a missed target is a result: neither is an error.
     """
     arguments = _parse()
     out, err = Console(), Console(stderr=True)
@@ -44,7 +44,7 @@ def main() -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
         tempfile.TemporaryDirectory(prefix="corepool-bench-") as scratch,
-        # On a terminal only: elsewhere nobody watches, and the tables come one by one.
+        # On a terminal only: elsewhere progress is noise, and the tables come one by one.
         Progress(*columns, TimeRemainingColumn(), console=err, disable=not err.is_terminal, transient=True) as progress,
     ):
         only = frozenset(arguments.server)

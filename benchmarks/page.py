@@ -49,8 +49,8 @@ def publish(run: Run, folder: Path = IMAGES) -> None:
         processor, python = run["machine"]["processor"], str(run["machine"]["python"]).partition(" ")[0]
         title = f"corepool beside its peers, {run['date'][:10]}, {processor}, Python {python}"
         (folder / "speed.svg").write_text(plots.summary(chosen, title))
-    if picture := measured.get("nobody-hangs-up"):
-        (folder / "nobody-hangs-up.svg").write_text(picture["picture"])
+    if picture := measured.get("reload-and-crash"):
+        (folder / "reload-and-crash.svg").write_text(picture["picture"])
 
 
 def page(run: Run) -> str:

@@ -117,7 +117,7 @@ def _value(comparison: ComparisonOfRun, figure: FigureOfRun, x: float, y: float)
 
 
 def _bounds(comparison: ComparisonOfRun, server: str) -> dict[str, float]:
-    """Say how far a server's bar may reach, by the target in words."""
+    """Return how far a server's bar may reach, read from the target's wording."""
     medians = {figure["server"]: figure["median"] for figure in comparison["figures"]}
     bounds = {}
     for target in comparison["targets"]:

@@ -7,7 +7,7 @@ from statistics import median
 
 
 class BenchError(Exception):
-    """A benchmark can't be run as asked; `str()` says what is missing or what went wrong."""
+    """A benchmark can't be run as asked; `str()` names the missing program or the failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Figure:
         return sum(sample.lost for sample in self.samples)
 
     def ratio(self, peer: Figure) -> float:
-        """Give the median over the rounds of this cost over the peer's in the same round.
+        """Return the median, over the rounds, of this cost divided by the peer's in the same round.
 
         A round's turns follow each other closely, so what slows the machine for a while slows both
         and cancels out; it would not in a ratio of two medians from different rounds.
@@ -60,20 +60,20 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A target, and what was measured for it."""
+    """A target, and the value measured for it."""
 
     target: Target
     measured: float
 
     @property
     def reached(self) -> bool:
-        """Tell whether the measured value keeps the bound."""
+        """Return whether the measured value keeps the bound."""
         return self.measured <= self.target.at_most
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The same work done by several servers in turn, and what is asked of them."""
+    """The same work done by several servers in turn, and its targets."""
 
     name: str
     """What it is called where there is little room; no other comparison has it."""

@@ -21,7 +21,7 @@ class FigureOfRun(TypedDict):
 
 
 class TargetOfRun(TypedDict):
-    """What was wanted and what was measured: a ratio, or without a peer the cost itself."""
+    """The wanted and the measured value: a ratio, or without a peer the cost itself."""
 
     server: str
     peer: str | None
@@ -42,7 +42,7 @@ class ComparisonOfRun(TypedDict):
 
 
 class Run(TypedDict):
-    """All of it; `missing` has what was left out, and how to get it."""
+    """A whole run; `missing` names the programs left out, with the command that installs each."""
 
     date: str
     machine: dict[str, str | int]
@@ -59,7 +59,7 @@ def run_of(
     *,
     quick: bool,
 ) -> Run:
-    """Give the run as what JSON can hold; costs round by round, so that other statistics can be made."""
+    """Return the run in types that JSON can hold; costs round by round, so that other statistics can be made."""
     return {
         "date": date,
         "machine": dict(machine),

@@ -30,7 +30,7 @@ CHECKOUT = Path(__file__).parent.parent
 
 START_TIMEOUT_S = 20.0  # a machine busy with other things imports pydantic in seconds, not tens of them
 STOP_TIMEOUT_S = 10.0  # every connection is closed by then: nothing is left to drain
-LOG_TAIL_BYTES = 2000  # a traceback's end; enough to see what was wrong
+LOG_TAIL_BYTES = 2000  # the end of a traceback, which names the error
 
 
 @dataclass(frozen=True, slots=True)

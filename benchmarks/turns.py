@@ -28,9 +28,9 @@ class Bench:
     scratch: Path  # a folder for what a case makes; removed at the end
     quick: bool
     only: Collection[str]  # names of servers; empty: all
-    on_turn: Callable[[str], None]  # called before each turn, with what it is
+    on_turn: Callable[[str], None]  # called before each turn, with its name
     missing: dict[str, str] = field(default_factory=dict)
-    """What was missing, so that something was left out: its name, and how to get it."""
+    """Programs that are not installed, by name, and how to install them."""
 
     def take_turns(
         self, servers: Sequence[Server], rounds: int, measure: Callable[[Running], MeasuredT]
@@ -50,7 +50,7 @@ class Bench:
         return measured
 
     def wanted(self, servers: Sequence[Server]) -> list[Server]:
-        """Give those that were asked for and are installed."""
+        """Return the servers that were asked for and are installed."""
         asked_for = [server for server in servers if not self.only or server.name in self.only]
         lacking = {server.name: need for server in asked_for for need in server.needs if not is_there(need)}
         self.missing.update({name: HOW[need] for name, need in lacking.items()})
@@ -65,7 +65,7 @@ class Bench:
 
 
 class Plan(Bench):
-    """Takes no turn: it only tells of each, so that whoever waits knows how many there will be."""
+    """Takes no turn, only reports each: the progress bar needs their number beforehand."""
 
     def take_turns(
         self,

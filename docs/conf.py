@@ -31,7 +31,7 @@ autodoc_typehints_description_target = "documented"
 autodoc_class_signature = "separated"
 add_module_names = False
 autodoc_preserve_defaults = True
-# What the types of others are called is theirs to document; what is ours has to be found.
+# The types of other projects are documented there; every reference to one of ours has to resolve.
 nitpick_ignore_regex = [("py:.*", r"(?!corepool\.).*|corepool\.spec\.(connection\.SessionT|durations\..*|sizes\..*)")]
 
 _LABEL = re.compile(r"^(Runs in|May|Must not|If it raises|If a protocol)\b")

@@ -1,4 +1,4 @@
-"""What is measured: one file per case. A case runs its servers and gives comparisons."""
+"""The measurements, one file per case. A case runs its servers and returns comparisons."""
 
 from __future__ import annotations
 

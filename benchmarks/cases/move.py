@@ -34,7 +34,7 @@ PATIENCE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What was seen of one reload; times in seconds."""
+    """The observations of one reload; times in seconds."""
 
     took_s: float
     slowest_before_s: float
@@ -86,7 +86,7 @@ class _Answers:
     latencies: list[float] = field(default_factory=list)
 
     def slowest(self, since: float, until: float) -> float:
-        """Give the longest latency of what was asked in a time."""
+        """Return the longest latency among the requests sent within a period."""
         return max(each for at, each in zip(self.moments, self.latencies, strict=True) if since <= at < until)
 
 

@@ -56,7 +56,7 @@ def run(bench: Bench) -> list[Comparison]:
         return []
     return [
         Comparison(
-            name="nobody-hangs-up",
+            name="reload-and-crash",
             title=f"A reload, then kill -9 of a worker, {CONNECTIONS} connections that stay open: requests that failed",
             unit="requests",
             figures=tuple(Figure(name, (Sample(len(each.failed)),)) for name, each in seen.items()),
@@ -67,7 +67,7 @@ def run(bench: Bench) -> list[Comparison]:
 
 
 def servers() -> list[Server]:
-    """Give those that are drawn."""
+    """Return the servers in the picture."""
     python = sys.executable
     toml = (
         'pool = {{ workers = 2, respawn_delay = "50ms" }}\n'
@@ -130,7 +130,7 @@ async def watch(running: Running) -> Seen:
 
 
 def reload(pid: int) -> None:
-    """Tell a server to reload."""
+    """Send a server the signal to reload."""
     os.kill(pid, signal.SIGHUP)
 
 

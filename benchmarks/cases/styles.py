@@ -1,4 +1,4 @@
-"""The one-line ping again, written in every way that there is: what each costs beside what it replaces."""
+"""The one-line ping in every style that corepool supports: the cost of each beside that of its counterpart."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ START_SERVER, THREADING_SERVER = "asyncio.start_server", "socketserver, threadin
 
 
 def run(bench: Bench) -> list[Comparison]:
-    """Compare callbacks, coroutines, threads and what is hosted with asyncio and socketserver by themselves."""
+    """Compare callbacks, coroutines, threads and hosted servers with asyncio and socketserver by themselves."""
     requests, rounds = (QUICK_REQUESTS, QUICK_ROUNDS) if bench.quick else (REQUESTS, ROUNDS)
     metadata = bench.scratch / "styles_plugin"
     metadata.mkdir()

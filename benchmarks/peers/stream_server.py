@@ -36,7 +36,7 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 def say_ready() -> None:
-    """Tell whoever has started this."""
+    """Notify the process that has started this one."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
 

@@ -1,4 +1,4 @@
-"""Write every page and picture that is made from the code. A test insists that what is committed is what this makes."""
+"""Write every page and picture that is made from the code. A test compares the committed files with new ones."""
 
 from docs.making.pages import FOLDER, made
 

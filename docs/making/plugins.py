@@ -46,6 +46,6 @@ def _section(name: str, plugin: object) -> str:
 
 
 def _first(plugin: object) -> str:
-    """Give the first paragraph of a class's docstring, or else of its module's."""
+    """Return the first paragraph of a class's docstring, or else of its module's."""
     said = getattr(plugin, "__doc__", None) or sys.modules[getattr(plugin, "__module__", "")].__doc__ or ""
     return str(said).partition("\n\n")[0]

@@ -28,6 +28,6 @@ def page() -> str:
     rows = [
         (signum.name.removeprefix("SIG"), meaning, of_workers[signum])
         for signum, meaning in HANDLED.items()
-        if signum != SIGCHLD  # nobody's to send
+        if signum != SIGCHLD  # sent by the kernel, not by an operator
     ]
     return f"{_HEAD}\n{table(['signal', 'to the master', 'to a worker'], rows)}{_TAIL}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _WORKERS = 4
 _CONNECTIONS = 80
 _CLIENTS = 6
-_LENGTH = 60.0  # of the time that is drawn; its unit is nobody's
+_LENGTH = 60.0  # of the time axis, in no particular unit
 _LONG = 4  # every fourth stays long, as when each page brings two pictures and then a WebSocket
 _SERVICE = 0.2  # how long a worker that accepts for itself is busy with one, before it waits for the next
 
@@ -132,7 +132,7 @@ def _box(x: float, y: float, width: float, height: float, look: str) -> str:
 
 
 def _in_rows(arrivals: list[_Arrival]) -> Iterator[tuple[_Arrival, int]]:
-    """Give each the lowest row that is free when it comes."""
+    """Place each arrival in the lowest row that is free when it comes."""
     ends: list[float] = []
     for arrival in arrivals:
         row = next((row for row, end in enumerate(ends) if end <= arrival.begin), len(ends))

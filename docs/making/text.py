@@ -33,7 +33,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def paragraph(docstring: str | None) -> str:
-    """Give a docstring's lines without their indentation."""
+    """Return a docstring's lines without their indentation."""
     lines = (docstring or "").strip().splitlines()
     return "\n".join(line.strip() for line in lines)
 
@@ -69,7 +69,7 @@ def _written(default: object, words: str) -> str:
 
 
 def _words(schema: Schema, definitions: Mapping[str, Schema]) -> str:
-    """Say in words what a value may be."""
+    """Describe in words which values are allowed."""
     match schema:
         case {"$ref": str(reference)}:
             return _words(definitions[reference.rpartition("/")[2]], definitions)

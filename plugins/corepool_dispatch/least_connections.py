@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class LeastConnections(Dispatcher):
-    """Give each connection to the worker that holds the fewest; among equals, to the one given fewest so far.
+    """Send each connection to the worker that holds the fewest; among equals, to the one sent fewest so far.
 
     The second rule matters when connections are short: all workers then hold none most of the time, and
     without it the first one would do all the work. A worker that was just started is behind in that

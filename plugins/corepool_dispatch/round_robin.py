@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class RoundRobin(Dispatcher):
-    """Give each connection to the next worker, whatever the others do.
+    """Send each connection to the next worker, whatever the load.
 
-    For connections of equal cost. What is remembered is a slot, not a place in the list: a worker that is
+    For connections of equal cost. It remembers a slot, not a place in the list: a worker that is
     full or gone is passed over, and the turn of the others neither comes twice nor is lost.
     """
 

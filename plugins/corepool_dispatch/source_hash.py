@@ -17,7 +17,7 @@ _SCORES = blake2b.MAX_DIGEST_SIZE // _SCORE_BYTES  # that one digest holds
 
 
 class SourceHash(Dispatcher):
-    """Give every connection of one client host to the same worker, by rendezvous hashing.
+    """Send every connection of one client host to the same worker, by rendezvous hashing.
 
     Each pair of host and slot has a score, and the slot with the highest wins. So when a worker goes,
     only its own clients move, each to its second best; when one comes, it takes its share from all the

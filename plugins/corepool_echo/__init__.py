@@ -8,7 +8,7 @@ __all__ = ["Echo"]
 
 
 class Echo:
-    """Send back what was received, byte for byte."""
+    """Send every received byte back."""
 
     try_it = "printf 'hello\\n' | nc -N {host} {port}"
 

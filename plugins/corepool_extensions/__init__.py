@@ -4,5 +4,5 @@ Each is one class in a file of its own, found by its entry point like a stranger
 before the protocol knows of the connection: what they refuse costs no protocol anything.
 
 `peers` and `networks` are pure: what a peer's address means, and which of many networks hold it. `buckets` is
-the pure policy behind a rate. `refusals` and `lines` write: the log about what was refused, and files of lines.
+the pure policy behind a rate. `refusals` writes refused connections to the log, `lines` writes files of lines.
 """

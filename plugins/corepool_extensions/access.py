@@ -26,7 +26,7 @@ class AccessOptions(Options):
     """[listener.extension_options.access]."""
 
     allow: Annotated[tuple[Rule, ...], Field(min_length=1)] | None = None
-    """Networks whose clients may connect, and "unix"; everybody else is refused. Unset: everybody may."""
+    """Networks whose clients may connect, and "unix"; all others are refused. Unset: no client is."""
 
     deny: tuple[Rule, ...] = ()
     """Networks whose clients are refused, even those of `allow`."""

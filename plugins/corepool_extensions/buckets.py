@@ -4,7 +4,7 @@ A bucket is one number: when it will be full again (the "theoretical arrival tim
 as tokens and a refill, without arithmetic on tokens). In whole nanoseconds, so that nothing is rounded away.
 
 A full bucket says nothing that a new one would not: full ones are forgotten as others come. When all of
-`most` are in use, the one that gave a token longest ago is forgotten, full or not. Whoever has more addresses
+`most` are in use, the one that gave a token longest ago is forgotten, full or not. A client with more addresses
 than that could exceed the rate anyway.
 """
 

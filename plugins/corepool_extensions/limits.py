@@ -149,7 +149,7 @@ class Limits:
 
 
 def key_of(peer: Peer, ipv6_prefix: int) -> Key | None:
-    """Give what connections of one client have in common; None for UNIX clients, who can't be told apart."""
+    """Return the key that connections of one client share; None for UNIX clients, which can't be told apart."""
     if peer is None:
         return _NOBODY
     if peer == "unix":

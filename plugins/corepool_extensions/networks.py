@@ -21,7 +21,7 @@ _MAPPED_NUMBER = 0xFFFF
 def parse_rule(value: object) -> IPv4Network | IPv6Network | Literal["unix"]:
     """Read "10.0.0.0/8", "2001:db8::1" or "unix".
 
-    :raises ValueError: with what is wrong, for an operator.
+    :raises ValueError: with the mistake in words, for an operator.
     """
     if isinstance(value, IPv4Network | IPv6Network):
         return value
@@ -71,7 +71,7 @@ class Networks:
             self._prefixes[bits].append((shift, numbers))
 
     def __contains__(self, peer: Peer) -> bool:
-        """Tell whether a rule covers the peer; no rule covers an unknown one."""
+        """Return whether a rule covers the peer; no rule covers an unknown one."""
         if isinstance(peer, IpPeer):
             number = peer.number
             return any(number >> shift in numbers for shift, numbers in self._prefixes[peer.bits])

@@ -41,7 +41,7 @@ def peer_of(address: Address) -> Peer:
             return IpPeer(32, int.from_bytes(socket.inet_pton(socket.AF_INET, host)))
         # A link-local address comes with its interface: fe80::1%eth0.
         packed = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
-    except (OSError, ValueError):  # ValueError: a NUL, or what is not ASCII
+    except (OSError, ValueError):  # ValueError: a NUL, or a character beyond ASCII
         return None
     if packed.startswith(_MAPPED):
         return IpPeer(32, int.from_bytes(packed[12:]))

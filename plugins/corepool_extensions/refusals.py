@@ -1,4 +1,4 @@
-"""What was refused, in the log: counted, with one line at once and then one per period, however many there are.
+"""Refused connections in the log: counted, with one line at once and then at most one per period.
 
 A line for each would put the log into the attacker's hands: it costs the worker more than the refusal itself,
 and could fill the disk.
@@ -51,7 +51,7 @@ class Refusals:
             self._timer = self._loop.call_later(self._period_s, self._on_period)
 
     def close(self) -> None:
-        """Log what is not logged yet."""
+        """Log the refusals that are not logged yet."""
         if self._timer is not None:
             self._timer.cancel()
         if self._unsaid:

@@ -40,7 +40,7 @@ class AsyncioOptions(Options):
 
 
 class AsyncioProtocols:
-    """Serve what was written for asyncio, in the worker's loop."""
+    """Serve code written for asyncio, in the worker's loop."""
 
     Options = AsyncioOptions
 
@@ -137,7 +137,7 @@ class AsyncioProtocols:
 
 
 def kind_of(target: object) -> Literal["factory", "handler", "main"]:
-    """Tell what a target is: a "factory" of protocols, a "handler" of reader and writer, or a "main" with a server.
+    """Return a target's kind: a "factory" of protocols, a "handler" of reader and writer, or a "main" with a server.
 
     :raises TypeError: it is none of them, so every connection would fail; the message says what to do.
     """

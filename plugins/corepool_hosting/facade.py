@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from corepool import Address, Connection
 
 _ENDS = frozenset({CloseReason.EOF, CloseReason.CLOSED, CloseReason.DRAIN, CloseReason.ABORTED, CloseReason.REFUSED})
-"""Ends for which connection_lost gets no exception: as in asyncio, those that somebody asked for."""
+"""Ends for which connection_lost gets no exception: as in asyncio, those that the client or the protocol asked for."""
 
 _HIGH_WATER = 64 * 1024  # asyncio's own default
 _MOST_AT_ONCE = 256 * 1024  # asyncio's own number of bytes for one recv
@@ -66,7 +66,7 @@ class ConnectionTransport(_FlowControlMixin):
     # --- what the plugin calls
 
     def receive(self) -> None:
-        """Give the protocol what has arrived."""
+        """Pass the bytes that have arrived to the protocol."""
         conn = self._conn
         if self._is_paused:  # and resumed by an extension, which had paused it, too
             conn.pause()
@@ -86,13 +86,13 @@ class ConnectionTransport(_FlowControlMixin):
             raise
 
     def resume_writing(self) -> None:
-        """Tell the protocol that the peer has read."""
+        """Call the protocol's resume_writing, if it was paused: the peer has read."""
         if self._protocol_paused:
             self._protocol_paused = False
             self._steer("resume_writing", lambda: self._context.run(self._protocol.resume_writing))
 
     def lost(self, reason: CloseReason) -> None:
-        """Tell the protocol of the end, in a turn of its own, as asyncio does."""
+        """Schedule the protocol's connection_lost, in a turn of its own, as asyncio does."""
         if self._socket is not None:
             self._socket.detach()  # the descriptor is the core's to close
         error = self._error
@@ -101,7 +101,7 @@ class ConnectionTransport(_FlowControlMixin):
         self._loop.call_soon(self._protocol.connection_lost, error, context=self._context)
 
     def idle_s(self) -> float:
-        """Give the seconds since anything came or was written."""
+        """Return the seconds since bytes last came or were written."""
         return min(self._conn.idle_s, self._loop.time() - self._wrote_at)
 
     # --- asyncio.Transport
@@ -113,11 +113,11 @@ class ConnectionTransport(_FlowControlMixin):
         return self._facts.get(name, default)
 
     def is_closing(self) -> bool:
-        """Tell whether nothing more can be written."""
+        """Return whether writes are dropped from now on."""
         return self._conn.closed
 
     def close(self) -> None:
-        """Send what is buffered, then close."""
+        """Send buffered output, then close."""
         self._conn.close()
 
     def abort(self) -> None:
@@ -135,12 +135,12 @@ class ConnectionTransport(_FlowControlMixin):
         self._buffered = protocol if isinstance(protocol, asyncio.BufferedProtocol) else None
 
     def get_protocol(self) -> asyncio.BaseProtocol:
-        """Give the protocol."""
+        """Return the protocol."""
         protocol: asyncio.BaseProtocol = self._protocol
         return protocol
 
     def is_reading(self) -> bool:
-        """Tell whether data_received may be called."""
+        """Return whether data_received may be called."""
         return not (self._is_paused or self._conn.closed)
 
     def pause_reading(self) -> None:
@@ -172,11 +172,11 @@ class ConnectionTransport(_FlowControlMixin):
         self._see_whether_peer_reads()
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
-        """Give (low, high)."""
+        """Return (low, high)."""
         return self._low, self._high
 
     def get_write_buffer_size(self) -> int:
-        """Give the bytes that are buffered."""
+        """Return the number of buffered bytes."""
         return self._conn.buffered
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -196,11 +196,11 @@ class ConnectionTransport(_FlowControlMixin):
         self.write(b"".join(list_of_data))
 
     def can_write_eof(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def write_eof(self) -> None:
-        """End this side when what was written has left."""
+        """End this side once all written bytes have left."""
         if not self._has_ended_output:
             self._has_ended_output = True
             self._conn.send_eof()

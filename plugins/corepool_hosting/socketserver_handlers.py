@@ -37,7 +37,7 @@ class SocketserverOptions(BlockingOptions):
 
 
 class SocketserverHandlers(BlockingProtocol):
-    """Serve what was written for socketserver, each connection in a thread."""
+    """Serve handlers written for socketserver, each connection in a thread."""
 
     Options = SocketserverOptions
 
@@ -147,30 +147,30 @@ class RequestSocket:
         self.settimeout(None if flag else 0)
 
     def getblocking(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def gettimeout(self) -> float | None:
-        """Give what settimeout has set."""
+        """Return the time-out set by settimeout."""
         return self._stream.gettimeout()
 
     def getpeername(self) -> tuple[Any, ...] | str:
-        """Give the client's address."""
+        """Return the client's address."""
         return spell(self._stream.peer)
 
     def getsockname(self) -> tuple[Any, ...] | str:
-        """Give ours."""
+        """Return our address."""
         return spell(self._stream.local)
 
     def setsockopt(self, *_: object) -> None:
         """Do nothing: options of sockets are the transport's business (TCP_NODELAY is set)."""
 
     def getsockopt(self, level: int, optname: int, buflen: int = 0) -> int | bytes:  # noqa: ARG002
-        """Give 0: see setsockopt."""
+        """Return 0: see setsockopt."""
         return bytes(buflen) if buflen else 0
 
     def shutdown(self, how: int) -> None:
-        """End our side, when what was sent has left; or the connection."""
+        """End our side once its output has left, or the whole connection."""
         if how == socket.SHUT_WR:
             self._stream.write_eof()
         elif how == socket.SHUT_RDWR:
@@ -183,7 +183,7 @@ class RequestSocket:
 
 
 class DuplexFile(ReadFile):
-    """Both directions in one file; what is written is sent at once."""
+    """Both directions in one file; writes are sent at once."""
 
     def writable(self) -> bool:
         return True

@@ -68,11 +68,11 @@ class HostedServer(asyncio.AbstractServer):
         """Do nothing: connections are the pool's."""
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
-        """Give the worker's loop."""
+        """Return the worker's loop."""
         return self._loop
 
     def is_serving(self) -> bool:
-        """Tell whether it is still open."""
+        """Return whether it is still open."""
         return not self._closed.done()
 
     async def start_serving(self) -> None:
@@ -140,7 +140,7 @@ class Starter:
         return self._captured.result()
 
     def leave(self) -> None:
-        """Cancel it: the worker leaves. One in `async with server` then says goodbye to the connections."""
+        """Cancel it: the worker leaves. `async with server` in it then closes the connections."""
         if not self._is_leaving:
             self._is_leaving = True
             self._task.cancel("the worker is leaving")

@@ -1,4 +1,4 @@
-"""The fixtures of `corepool.testing`, for whoever has corepool and pytest in one environment.
+"""The fixtures of `corepool.testing`, in every environment that has corepool and pytest.
 
 A package of its own, since pytest imports it at each start, whatever it tests: it imports nothing of corepool before
 a test asks for a fixture. (As a module of corepool it would bring pydantic with it.) No part of a running pool

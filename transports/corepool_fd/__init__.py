@@ -1,4 +1,4 @@
-"""The transports fd and systemd: sockets that somebody else has bound, and has been listening on.
+"""The transports fd and systemd: listening sockets that another process has bound.
 
 `fd://3` is a descriptor that was inherited by its number. `systemd://web` is the socket to which a socket unit
 gives that name (`FileDescriptorName=web`); `systemd://` is the only one there is. Both are TCP or UNIX, as they come,

@@ -1,11 +1,11 @@
 """Taking over a descriptor that is a listening socket already, and giving it back as it came.
 
 Whether a descriptor is ours to take is told by its close-on-exec flag. One that was inherited can't have it, since
-execve(2) would have closed it; everything that this process has opened has it, and so has what was taken before. So
+execve(2) would have closed it; everything that this process has opened has it, and so has a socket taken before. So
 `fd://7` never takes the log for a socket, two listeners never take the same one, and nothing has to be remembered.
 
-Closing only takes that mark away again. The descriptor stays open: it belongs to whoever passed it, a later reload may
-name it again, and connections that come meanwhile wait in its backlog for the next server. Nothing is shut down either,
+Closing only takes that mark away again. The descriptor stays open: it belongs to the process that passed it, a later
+reload may name it again, and connections that come meanwhile wait in its backlog for the next server. Nothing is shut down either,
 for that would end the socket for all who hold it; no socket file is removed.
 """
 
@@ -41,7 +41,7 @@ class _Inherited(Transport):
     outlives: ClassVar[bool] = True
 
     def url(self, endpoint: Endpoint, listening: socket.socket) -> str:  # noqa: ARG002
-        """Give what a client connects to, in the form of the transports tcp and unix."""
+        """Return the URL that a client connects to, in the form of the transports tcp and unix."""
         return self.address(listening.getsockname()).url
 
     def address(self, sockaddr: object) -> Address:
@@ -59,7 +59,7 @@ class _Inherited(Transport):
         """Do nothing: the backlog is the choice of who bound the socket."""
 
     def close(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: ARG002
-        """Give the descriptor back."""
+        """Release the descriptor without closing it."""
         if (descriptor := listening.detach()) >= 0:
             os.set_inheritable(descriptor, True)
 
@@ -68,7 +68,7 @@ class Fd(_Inherited):
     """Listen on an inherited descriptor, by its number."""
 
     def check(self, endpoint: Endpoint) -> None:
-        """Refuse what is no number of a descriptor that could be inherited."""
+        """Refuse anything but the number of a descriptor that could be inherited."""
         number = _name_in(endpoint)
         if not re.fullmatch("[0-9]{1,10}", number) or not _FIRST <= int(number) <= _LAST or endpoint.path:
             raise ValueError(f"expected fd://N, where N is the number of a descriptor, {_FIRST} or more")
@@ -118,7 +118,7 @@ class Systemd(_Inherited):
 
 
 def _name_in(endpoint: Endpoint) -> str:
-    """Give what stands in the host's place; unlike hosts, names are case-sensitive."""
+    """Return the part in the host's place; unlike hosts, names are case-sensitive."""
     return urlsplit(endpoint.url).netloc
 
 
@@ -165,7 +165,7 @@ def _take(descriptor: int, what: str) -> socket.socket:
         _refuse_unfit(listening, what)
         listening.setblocking(False)
         if listening.family != socket.AF_UNIX:
-            # As the transport tcp does, and for its reasons: what is accepted inherits them.
+            # As the transport tcp does, and for its reasons: accepted sockets inherit them.
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     except BaseException:

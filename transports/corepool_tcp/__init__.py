@@ -48,12 +48,12 @@ class Tcp(Transport):
         family, kind, proto, _, address = found[0]
         listening = socket.socket(family, kind, proto)
         try:
-            # A restart must not wait out the TIME_WAIT of old connections. (On Linux this lets nobody
-            # take a port that somebody listens on.)
+            # A restart must not wait out the TIME_WAIT of old connections. (On Linux no process can
+            # take a port this way while another listens on it.)
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            # On Linux what is accepted inherits these two: one call each instead of one per connection.
+            # On Linux accepted sockets inherit these two: one call each instead of one per connection.
             # Without TCP_NODELAY an answer in two pieces waits 40 ms for the peer's delayed ACK; with
             # SO_KEEPALIVE a peer that vanished without a word is noticed at last.
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -67,7 +67,7 @@ class Tcp(Transport):
         return listening
 
     def url(self, endpoint: Endpoint, listening: socket.socket) -> str:  # noqa: ARG002
-        """Give the address and port as bound."""
+        """Return the URL of the bound address and port."""
         return self.address(listening.getsockname()).url
 
     def address(self, sockaddr: object) -> Address:

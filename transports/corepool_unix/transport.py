@@ -49,7 +49,7 @@ class Unix(Transport):
         self._ours: tuple[int, int] | None = None  # device and inode of the file that we made
 
     def check(self, endpoint: Endpoint) -> None:
-        """Refuse what is neither an absolute path nor an @name, is too long, or gives an @name a mode."""
+        """Refuse anything but an absolute path or an @name, one that is too long, and an @name with a mode."""
         path = endpoint.path
         if endpoint.host or endpoint.port is not None:
             raise ValueError(f"the path must begin with '/'; did you mean unix:///{endpoint.host}{path}?")
@@ -67,7 +67,7 @@ class Unix(Transport):
             raise ValueError(f"the path has {length} bytes; the system allows {socketfile.MAX_PATH_BYTES}")
 
     def listen(self, endpoint: Endpoint, backlog: int) -> socket.socket:
-        """Bind the abstract name, or make the socket file in place of one that nobody listens on."""
+        """Bind the abstract name, or make the socket file in place of one without a listening process."""
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listening.setblocking(False)
@@ -86,7 +86,7 @@ class Unix(Transport):
         return listening
 
     def url(self, endpoint: Endpoint, listening: socket.socket) -> str:  # noqa: ARG002
-        """Give the path or name, without the mode."""
+        """Return the URL of the path or name, without the mode."""
         return Address(endpoint.path).url
 
     def address(self, sockaddr: object) -> Address:
@@ -124,7 +124,7 @@ class Unix(Transport):
 
 
 def _mode_of(mode: int | None, rights: FileRights) -> int:
-    """Say what permissions the file gets: an umask that was only inherited opens it to nobody."""
+    """Return the permissions of the file: an umask that was only inherited opens it to no other user."""
     if mode is not None:
         return mode
     return 0o600 if rights.umask is None else 0o666 & ~rights.umask

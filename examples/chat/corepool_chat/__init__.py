@@ -1,1 +1,1 @@
-"""A chat server: `chat` talks with people, in many workers, and `chat-rooms` knows who is where, in one."""
+"""A chat server: `chat` talks with people, in many workers; `chat-rooms` keeps the rooms, in one."""

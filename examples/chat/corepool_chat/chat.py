@@ -1,7 +1,7 @@
 """The protocol for people: a line is said to the room, `/who`, `/join ROOM` and `/quit` are done.
 
-Everybody here writes to everybody else's stream, and nobody waits for one: `Stream.write` never does. What a chatter
-does not read is kept up to the listener's `output_limit`, and then that chatter is cut off.
+Chatters write to each other's streams without waiting: `Stream.write` never does. Lines that a chatter does not read
+are kept up to the listener's `output_limit`, and then that chatter is cut off.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HELP = "/who: who is here. /join ROOM: go there. /quit: leave. Anything else is
 
 @dataclass(slots=True)
 class Chatter:
-    """Somebody who has a name."""
+    """A person with a name."""
 
     name: str
     room: str
@@ -41,7 +41,7 @@ class Chatter:
 
 
 class Chat(StreamProtocol):
-    """Talk with people. They are known by their names, in all workers; the rooms decide who has a name."""
+    """Talk with people, who are known by their names in all workers; the rooms decide who gets a name."""
 
     class Options(corepool.Options):
         """[listener.options] of protocol = "chat"."""
@@ -73,7 +73,7 @@ class Chat(StreamProtocol):
 
     @hookimpl
     def on_drain(self, conn: Connection[Stream]) -> None:
-        """Say goodbye: the connection can't go on in another worker."""
+        """Ask the person to connect again: the connection can't go on in another worker."""
         super().on_drain(conn)
         conn.send(b"* the server is replaced: please connect again\n")
 
@@ -85,7 +85,7 @@ class Chat(StreamProtocol):
         try:
             await self._converse(chatter)
         finally:
-            if self._chatters.get(chatter.name) is chatter:  # whose name nobody else has taken
+            if self._chatters.get(chatter.name) is chatter:  # its name has not been taken by another
                 del self._chatters[chatter.name]
                 self._hub.leave(chatter.name)
 
@@ -131,7 +131,7 @@ class Chat(StreamProtocol):
                 chatter.tell(heard.text)
 
     def _enter_anew(self) -> None:
-        """Tell rooms that have just begun who is here."""
+        """Enter the people of this worker again, in rooms that have just begun."""
         for chatter in self._chatters.values():
             answer = self._hub.post(Verb.ENTER, chatter.name, chatter.room)
             answer.add_done_callback(partial(self._on_entered_anew, chatter))
@@ -139,12 +139,12 @@ class Chat(StreamProtocol):
     def _on_entered_anew(self, chatter: Chatter, answer: asyncio.Future[Answer]) -> None:
         if answer.exception() is not None or answer.result().granted:
             return
-        if self._chatters.get(chatter.name) is chatter:  # who has not left meanwhile
+        if self._chatters.get(chatter.name) is chatter:  # and has not left meanwhile
             del self._chatters[chatter.name]
             chatter.tell("* meanwhile somebody else has taken your name: please connect again")
             chatter.stream.close()
 
 
 def _clean(line: bytes) -> str:
-    """Give a line's text without what would play tricks on somebody's terminal."""
+    """Return a line's text without the control characters that would play tricks on a terminal."""
     return "".join(character for character in line.decode(errors="replace") if character.isprintable()).strip()

@@ -24,7 +24,7 @@ _RETRY_S = 1.0
 
 
 class Hub:
-    """Asks the rooms, and hears what is said in them."""
+    """Asks the rooms, and receives the lines said in them."""
 
     def __init__(self, path: str, on_connect: Callable[[], None], on_heard: Callable[[Heard], None]) -> None:
         """Prepare; `run` connects.
@@ -55,7 +55,7 @@ class Hub:
             self._connected.set()
             try:
                 await self._read(reader)
-            except (ConnectionError, ValueError) as error:  # ValueError: what has come is no message
+            except (ConnectionError, ValueError) as error:  # ValueError: not a message
                 log.warning("the rooms are gone: %s", error)
             finally:
                 self._lost(writer)
@@ -81,7 +81,7 @@ class Hub:
         return answer
 
     def leave(self, name: str) -> None:
-        """Tell that somebody has left. Rooms that have just died have forgotten them with everybody else."""
+        """Remove a person. Rooms that have just died have forgotten all of them anyway."""
         if self._writer is not None:
             self.post(Verb.LEAVE, name)
 
@@ -92,7 +92,7 @@ class Hub:
                     asked = self._answers.pop(answer.number)
                     if not asked.done():
                         asked.set_result(answer)
-                        # Whoever asked goes on first: the next line may be for the room that they have just entered.
+                        # The asking chatter goes on first: the next line may be for the room that it has just entered.
                         await asyncio.sleep(0)
                 case Heard() as heard:
                     self._on_heard(heard)
@@ -105,4 +105,4 @@ class Hub:
         for answer in unanswered.values():
             if not answer.done():
                 answer.set_exception(ConnectionError("the rooms are gone"))
-                answer.exception()  # it may be that nobody waits any more
+                answer.exception()  # or asyncio logs it as never retrieved, if the asking chatter is gone

@@ -41,7 +41,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A line for everybody in `room`, except for `sender`."""
+    """A line for all people in `room` except `sender`."""
 
     room: str
     sender: str

@@ -1,8 +1,8 @@
-"""The protocol between workers: who is in which room, and everything that is said there in one order.
+"""The protocol between workers: the people in each room, and all lines said there in one order.
 
 Its pool has one worker, so a dictionary is all it needs to give each name to one person only. Its clients are the
 workers that talk with people, a connection each. If this worker dies, they come to its successor and enter their
-chatters anew: what they know is all that there is to be known.
+chatters again: the rooms keep nothing that the workers don't know.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from corepool_chat.messages import MAX_MESSAGE, Answer, Heard, Request, Verb, de
 
 
 class Rooms(StreamProtocol):
-    """Answer requests, and pass on what is said. It never waits for a worker that does not read: see output_limit."""
+    """Answer requests, and pass on lines. It never waits for a worker that does not read: see output_limit."""
 
     input_limit: ClassVar[int] = MAX_MESSAGE
 
@@ -74,7 +74,7 @@ class Rooms(StreamProtocol):
             del self._rooms[room]
 
     def _tell(self, room: str, sender: str, text: str) -> None:
-        """Send a line to each worker that has somebody in the room; once, however many there are."""
+        """Send a line to each worker with people in the room; once, whatever their number."""
         message = encode(Heard(room, sender, text))
         for worker in set(self._rooms[room].values()):
             worker.write(message)

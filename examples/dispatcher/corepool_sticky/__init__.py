@@ -63,5 +63,5 @@ class Sticky(Dispatcher):
 
 
 def _score(host: bytes, slot: int) -> bytes:
-    """Give a number, as bytes, that looks random and is the same in each process: hash() is not."""
+    """Return a number, as bytes, that looks random and is the same in each process: hash() is not."""
     return blake2b(host, digest_size=8, salt=slot.to_bytes(blake2b.SALT_SIZE)).digest()

@@ -58,7 +58,7 @@ def place(dispatcher: Sticky, workers: Sequence[WorkerView], host: str, port: in
 
 
 def favourites(workers: Sequence[WorkerView]) -> dict[str, int]:
-    """Tell where each host goes when everybody has room: with a new dispatcher, as after a restart."""
+    """Return each host's slot when all workers have room: with a new dispatcher, as after a restart."""
     return {host: make().pick(workers, Incoming("web", Address(host, 1))).slot for host in HOSTS}
 
 

@@ -1,1 +1,1 @@
-"""A guest book: whoever comes leaves a line."""
+"""A guest book: each visitor leaves a line."""

@@ -19,5 +19,5 @@ def guestbook(request: HttpRequest) -> HttpResponse:
 
 
 async def latest(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
-    """Give the latest lines to a program."""
+    """Return the latest lines to a program."""
     return JsonResponse({"entries": [str(entry) async for entry in Entry.objects.all()[:_ENTRIES]]})

@@ -9,7 +9,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 def _secret_key() -> str:
-    """Give the key that signs sessions. `migrate` makes it, before there are workers that need the same one."""
+    """Return the key that signs sessions. `migrate` makes it, before workers start that need the same one."""
     path = BASE_DIR / "secret.key"
     if not path.exists():
         path.touch(mode=0o600)

@@ -1,4 +1,4 @@
-"""What is where."""
+"""The addresses of the site."""
 
 from django.contrib import admin
 from django.urls import path

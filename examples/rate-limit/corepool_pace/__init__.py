@@ -1,7 +1,7 @@
 """The extension pace: a client that sends faster than it may is not refused. It is read more slowly.
 
-What is not read waits in the kernel, then in the client's kernel, and then the client waits: TCP's own way to slow
-somebody down, without a word in any protocol, and without a byte lost. So it goes in front of every protocol.
+Unread bytes wait in the kernel, then in the client's kernel, and then the client waits: TCP's own way to slow a sender
+down, which needs no word in any protocol and loses no byte. So it goes in front of every protocol.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class PaceOptions(corepool.Options):
 
 
 class Pacer:
-    """What is known of a connection."""
+    """The state of one connection."""
 
     __slots__ = ("charged", "client", "resumption")
 
@@ -47,7 +47,7 @@ class Pacer:
         self.resumption: asyncio.TimerHandle | None = None
 
     def owes(self, conn: Connection) -> int:
-        """Give the bytes that were received since this was asked last."""
+        """Return the number of bytes received since the last call."""
         received, charged = conn.bytes_in, self.charged
         self.charged = received
         return received - charged
@@ -59,10 +59,10 @@ class Pacer:
 
 
 class Pace:
-    """Pause connections of clients that have sent too much, until that is made up for.
+    """Pause connections of clients that have sent too much, until their buckets are no longer overdrawn.
 
-    One instance per listener; each worker has a copy. `conn.session` and `conn.deadline` are the protocol's, so what is
-    known of a connection is kept by its id, and time is the loop's.
+    One instance per listener; each worker has a copy. `conn.session` and `conn.deadline` are the protocol's, so the
+    state of a connection is kept by its id, and the timers are the loop's.
     """
 
     Options: ClassVar[type[PaceOptions]] = PaceOptions
@@ -109,7 +109,7 @@ class Pace:
 
     @hookimpl
     def on_close(self, conn: Connection) -> None:
-        """Forget the connection. Its client's bucket stays, or whoever hangs up would be free of debt."""
+        """Forget the connection. Its client's bucket stays, or a client could clear its debt by connecting again."""
         pacer = self._pacers.pop(conn.id)
         pacer.stop_waiting()
         self._charge(conn, pacer)
@@ -125,5 +125,5 @@ class Pace:
         self._pacers[conn.id] = Pacer(conn)
 
     def _charge(self, conn: Connection, pacer: Pacer) -> float:
-        """Take from the bucket what was received, and give the seconds to wait."""
+        """Charge the bucket for the received bytes, and return the seconds to wait."""
         return self._buckets.spend(pacer.client, pacer.owes(conn), self._loop.time())

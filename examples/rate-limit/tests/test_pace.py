@@ -33,7 +33,7 @@ ELSEWHERE = Address("198.51.100.7", 50_000)
 
 
 class TestContract(ExtensionContract):
-    """What every extension must do: bytes as they are, the session left alone, nobody harmed by who breaks off."""
+    """The rules for every extension: bytes unchanged, the session untouched, no harm done by clients that break off."""
 
     name = "pace"
     options: ClassVar[Mapping[str, object]] = {"rate": 1_000_000}

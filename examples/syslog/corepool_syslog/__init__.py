@@ -1,7 +1,7 @@
 """A syslog collector: messages over TCP go to SQLite.
 
-What was read is stored before more is read. So a database that is slow makes its senders wait, and nothing piles up;
-and a worker that leaves has stored what it has read.
+Each chunk is stored before another is read. So a slow database makes its senders wait, and nothing piles up; and a
+worker that leaves has stored everything that it has read.
 """
 
 from __future__ import annotations
@@ -66,5 +66,5 @@ class Syslog(BlockingProtocol):
             while chunk := stream.recv(_CHUNK, begun=frames.begun):
                 self._store.write(peer, frames.feed(chunk))
         finally:
-            # What has come without its end is kept, too: it may be the last thing that the sender said.
+            # A message without its end is kept, too: it may be the sender's last.
             self._store.write(peer, [rest] if (rest := frames.end()) else [])

@@ -16,7 +16,7 @@ _TRAILER = re.compile(rb"[\n\0]")
 
 
 class Frames:
-    """Takes a stream apart. What is not taken apart yet has at most `most` bytes, plus one chunk."""
+    """Splits a stream into messages. Keeps at most `most` bytes of an unfinished one, plus one chunk."""
 
     def __init__(self, most: int) -> None:
         """Begin.
@@ -35,7 +35,7 @@ class Frames:
         return bool(self._data or self._skip or self._skips_line)
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Take what has arrived, and give the messages that are whole now."""
+        """Add a chunk, and return the messages that it completes."""
         self._data += chunk
         messages: list[bytes] = []
         while self._data and (message := self._next()) is not None:
@@ -44,7 +44,7 @@ class Frames:
         return messages
 
     def end(self) -> bytes:
-        """Give what was left when the stream ended: a last line without its line feed, or a piece."""
+        """Return the rest at the end of the stream: a last line without its line feed, or part of a message."""
         return b"" if self._skip or self._skips_line else bytes(self._data)
 
     def _next(self) -> bytes | None:
