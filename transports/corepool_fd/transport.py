@@ -5,8 +5,8 @@ execve(2) would have closed it; everything that this process has opened has it, 
 `fd://7` never takes the log for a socket, two listeners never take the same one, and nothing has to be remembered.
 
 Closing only takes that mark away again. The descriptor stays open: it belongs to the process that passed it, a later
-reload may name it again, and connections that come meanwhile wait in its backlog for the next server. Nothing is shut down either,
-for that would end the socket for all who hold it; no socket file is removed.
+reload may name it again, and connections that come meanwhile wait in its backlog for the next server. Nothing is shut
+down either, for that would end the socket for all who hold it; no socket file is removed.
 """
 
 from __future__ import annotations
