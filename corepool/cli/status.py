@@ -15,6 +15,7 @@ from corepool.config.load import ENVIRONMENT, Overrides, control_socket_path, re
 from corepool.config.mistakes import describe_mistakes
 from corepool.config.settings import ControlSettings
 from corepool.errors import ConfigError
+from corepool.spec.counters import OF_SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,9 +92,12 @@ def _print(answer: "Mapping[str, Any]") -> None:
         f"generation {answer.get('generation')}, up {_span(answer.get('uptime'))}"
     )
     pool = ("pool",) if len(answer.get("pools", ())) > 1 else ()
+    # Of a master of another version, there may be fewer.
+    spare = [each.name for each in OF_SERVICES if all(each.name in one for one in answer.get("listeners", ()))]
     print_table(
-        ("listener", *pool, "bound to", "protocol", "dispatcher", "accepted", "active"),
-        _rows(answer, "listeners", ("name", *pool, "bind", "protocol", "dispatcher", "accepted", "active")),
+        ("listener", *pool, "bound to", "protocol", "dispatcher", "accepted", "active", *spare),
+        _rows(answer, "listeners", ("name", *pool, "bind", "protocol", "dispatcher", "accepted", "active", *spare)),
+        spare=len(spare),
     )
     columns: tuple[str, ...] = (
         *pool,
@@ -112,7 +116,7 @@ def _print(answer: "Mapping[str, Any]") -> None:
         columns += ("threads", "threads_busy", "threads_waiting")
     print_table(columns, _rows(answer, "workers", columns))
     totals = answer.get("totals", {})
-    print_table(tuple(totals), [tuple(totals.values())], title="totals")
+    print_table(tuple(totals), [[_cell(key, count) for key, count in totals.items()]], title="totals")
 
 
 def _rows(answer: "Mapping[str, Any]", part: str, keys: "Sequence[str]") -> list[list[object]]:
@@ -125,12 +129,22 @@ def _cell(key: str, value: object) -> object:
             return _span(value)
         case "rss", int():
             return f"{value / 2**20:.1f} MiB"
+        case "bytes_in" | "bytes_out", int():
+            return _bytes(value)
         case "lag_ms", float():
             return round(value, 1)
         case _, list():
             return "\n".join(map(str, value))
         case _:
             return value
+
+
+def _bytes(size: int) -> str:
+    """Write a number of bytes: 12 B, 3.4 KiB, 5.6 GiB."""
+    for power, unit in ((4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if size >= 1024**power:
+            return f"{size / 1024**power:.1f} {unit}"
+    return f"{size} B"
 
 
 def _span(seconds: object) -> str:

@@ -4,8 +4,8 @@ Every cell has one writer, so nothing is locked: an aligned 8-byte store is whol
 Linux runs Python on. A row belongs to one process from its fork until it is reaped; then its counters
 are folded into the retired row, so that no total ever goes backwards.
 
-A row is `Cell.COUNT` fixed cells, then four for each configured listener: what it has accepted, closed, taken over
-from another process and handed to one. A connection is accepted once and closed once, whatever happens in between.
+A row is `Cell.COUNT` fixed cells, then for each configured listener one for each counter of its (spec/counters.py).
+A connection is accepted once and closed once, whatever happens in between.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import ctypes
 import mmap
 from enum import IntEnum
 from typing import NewType
+
+from corepool.spec.counters import OF_LISTENERS
 
 ROWS = 1024
 """Processes alive at once: 512 workers (the configuration's limit), each beside its successor. Untouched rows
@@ -37,43 +39,50 @@ class Cell(IntEnum):
     ACCEPTED = 1  # connections that began in this worker
     CLOSED = 2  # connections that ended
     REQUESTS = 3  # as protocols count them; for those that don't, readable events that brought data
-    BYTES_IN = 4
-    BYTES_OUT = 5
-    ERRORS = 6  # hooks that raised
-    HEARTBEAT_NS = 7  # monotonic clock at the last heartbeat
-    LAG_NS = 8  # how late that heartbeat was
-    BUSY_NS = 9  # time spent outside of epoll_wait
-    SETTLED = 10  # written by the master: handed-over connections whose copy it has closed
-    PID = 11  # 0: the row is free, or its process has not booted yet
-    SLOT = 12
-    POOL = 13  # a number that the processes of one pool share
-    MOVED_IN = 14  # connections that began elsewhere
-    MOVED_OUT = 15  # connections that go on elsewhere
-    REFUSED = 16  # connections that began elsewhere, and could not be gone on with
-    THREADS = 17  # that plugins have to serve connections with
-    THREADS_BUSY = 18
-    THREADS_WAITING = 19  # connections or requests that wait for one
-    TAKEN_BACK = 20  # written by the master: connections handed back that it has received
-    COUNT = 21
+    HEARTBEAT_NS = 4  # monotonic clock at the last heartbeat
+    LAG_NS = 5  # how late that heartbeat was
+    BUSY_NS = 6  # time spent outside of epoll_wait
+    SETTLED = 7  # written by the master: handed-over connections whose copy it has closed
+    PID = 8  # 0: the row is free, or its process has not booted yet
+    SLOT = 9
+    POOL = 10  # a number that the processes of one pool share
+    MOVED_IN = 11  # connections that began elsewhere
+    MOVED_OUT = 12  # connections that go on elsewhere
+    REFUSED = 13  # connections that began elsewhere, and could not be gone on with
+    THREADS = 14  # that plugins have to serve connections with
+    THREADS_BUSY = 15
+    THREADS_WAITING = 16  # connections or requests that wait for one
+    TAKEN_BACK = 17  # written by the master: connections handed back that it has received
+    COUNT = 18
 
 
-PER_LISTENER = 4
-"""Cells of a listener: accepted, closed, moved in, moved out."""
+PER_LISTENER = len(OF_LISTENERS)
+"""Cells of a listener."""
 
+COLUMNS = {each.name: column for column, each in enumerate(OF_LISTENERS)}
+"""Which of them a counter is."""
 
-# What is summed up over workers; the others describe a moment of one process.
+_ACCEPTED, _CLOSED, _MOVED_IN, _MOVED_OUT = (COLUMNS[name] for name in ("accepted", "closed", "moved", "moved_out"))
+
+# Sums over workers; the others describe a moment of one process.
 _TOTALS = (
     Cell.ACCEPTED,
     Cell.CLOSED,
     Cell.REQUESTS,
-    Cell.BYTES_IN,
-    Cell.BYTES_OUT,
-    Cell.ERRORS,
     Cell.BUSY_NS,
     Cell.MOVED_IN,
     Cell.MOVED_OUT,
     Cell.REFUSED,
 )
+
+_CELLS = {
+    "accepted": Cell.ACCEPTED,
+    "closed": Cell.CLOSED,
+    "moved": Cell.MOVED_IN,
+    "requests": Cell.REQUESTS,
+    "refused": Cell.REFUSED,
+}
+"""Cells that have the total of a counter. That of any other counter is the sum over the listeners."""
 
 
 class Scoreboard:
@@ -109,17 +118,33 @@ class Scoreboard:
         # It may have died before it counted all that it took in its last batch.
         cells[Cell.ACCEPTED] += max(0, cells[Cell.RECEIVED] - cells[Cell.ACCEPTED] - cells[Cell.MOVED_IN])
         cells[Cell.CLOSED] += held(cells)
-        for accepted in range(Cell.COUNT, self._width, PER_LISTENER):
-            cells[accepted + 1] = max(0, cells[accepted] + cells[accepted + 2] - cells[accepted + 3])
+        for first in range(Cell.COUNT, self._width, PER_LISTENER):
+            begun = cells[first + _ACCEPTED] + cells[first + _MOVED_IN]
+            cells[first + _CLOSED] = max(0, begun - cells[first + _MOVED_OUT])
         for cell in (*_TOTALS, *range(Cell.COUNT, self._width)):
             retired[cell] += cells[cell]
         for cell in range(self._width):
             cells[cell] = 0
         self._used.remove(row.index)
 
-    def total(self, cell: int) -> int:
-        """Sum a cell over every process there ever was."""
-        return sum(self._row(index)[cell] for index in (0, *self._used))
+    def total(self, counter: str) -> int:
+        """Sum a counter of listeners or workers over every process since the start."""
+        if (cell := _CELLS.get(counter)) is not None:
+            return self._sum(cell)
+        column = Cell.COUNT + COLUMNS[counter]
+        # Also of listeners that a reload has removed.
+        return sum(sum(self._row(index)[column::PER_LISTENER]) for index in (0, *self._used))
+
+    def total_of(self, place: ListenerPlace, counter: str) -> int:
+        """Sum a counter of one listener over every process since the start."""
+        return self._sum(listener_cell(place, counter))
+
+    def active(self, place: ListenerPlace) -> int:
+        """Return the number of open connections of a listener. Read while workers count, this may be off by some."""
+        accepted, closed, moved_in, moved_out = (
+            self.total_of(place, name) for name in ("accepted", "closed", "moved", "moved_out")
+        )
+        return max(0, accepted + moved_in - closed - moved_out)
 
     def rows(self) -> list[memoryview[int]]:
         """List the rows of the processes that have booted; for workers, which don't know which rows are used."""
@@ -134,6 +159,9 @@ class Scoreboard:
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED
         _mmap(start, len(self._map), mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
+
+    def _sum(self, cell: int) -> int:
+        return sum(self._row(index)[cell] for index in (0, *self._used))
 
     def _row(self, index: int) -> memoryview[int]:
         return self._cells[index * self._width : (index + 1) * self._width]
@@ -155,6 +183,6 @@ def held(cells: memoryview[int]) -> int:
     return max(0, begun - cells[Cell.CLOSED] - cells[Cell.MOVED_OUT])
 
 
-def listener_cell(place: ListenerPlace) -> int:
-    """Index of the cell that counts what was accepted by a configured listener; the other three follow."""
-    return Cell.COUNT + PER_LISTENER * place
+def listener_cell(place: ListenerPlace, counter: str) -> int:
+    """Return the index of the cell of a listener's counter."""
+    return Cell.COUNT + PER_LISTENER * place + COLUMNS[counter]

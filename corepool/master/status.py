@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
-from corepool.ipc.scoreboard import Cell, Scoreboard, held, listener_cell
+from corepool.ipc.scoreboard import Cell, Scoreboard, held
+from corepool.spec.counters import OF_WORKERS, SHOWN_OF_LISTENERS
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -17,16 +18,21 @@ _PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 
 
 class ListenerStatus(TypedDict):
-    """One configured listener, and the pool that serves it."""
+    """One configured listener, and the pool that serves it; with the counters of spec/counters.py."""
 
     name: str
     pool: str
     bind: list[str]
     protocol: str
     dispatcher: str
-    accepted: int
     active: int
     paused: bool
+    accepted: int
+    closed: int
+    moved: int
+    bytes_in: int
+    bytes_out: int
+    hook_errors: int
 
 
 class WorkerStatus(TypedDict):
@@ -56,18 +62,8 @@ class WorkersOfPool(TypedDict):
     wanted: int
 
 
-class Totals(TypedDict):
-    """Since the master started, over every process there was."""
-
-    accepted: int
-    closed: int
-    requests: int
-    restarts: int
-    redispatched: int
-    moved: int
-    survived: int
-    interrupted: int
-    refused: int
+Totals = dict[str, int]
+"""The counters of spec/counters.py since the master started, over every process there was."""
 
 
 class ReloadStatus(TypedDict):
@@ -108,24 +104,23 @@ def listeners_status(
     configuration: Configuration, scoreboard: Scoreboard, paused: Container[str]
 ) -> list[ListenerStatus]:
     """Describe the listeners, each with all its addresses as bound."""
-    by_index: dict[int, ListenerStatus] = {}
+    by_place: dict[int, ListenerStatus] = {}
     for each in configuration.bound:
         listener = each.listener
-        if listener.place not in by_index:
-            cell = listener_cell(listener.place)
-            accepted, closed, moved_in, moved_out = (scoreboard.total(cell + place) for place in range(4))
-            by_index[listener.place] = ListenerStatus(
-                name=listener.name,
-                pool=configuration.name,
-                bind=[],
-                protocol=listener.settings.protocol,
-                dispatcher=listener.dispatcher_name,
-                accepted=accepted,
-                active=max(0, accepted + moved_in - closed - moved_out),
-                paused=listener.name in paused,
-            )
-        by_index[listener.place]["bind"].append(each.url)
-    return list(by_index.values())
+        if listener.place not in by_place:
+            status = {
+                "name": listener.name,
+                "pool": configuration.name,
+                "bind": [],
+                "protocol": listener.settings.protocol,
+                "dispatcher": listener.dispatcher_name,
+                "active": scoreboard.active(listener.place),
+                "paused": listener.name in paused,
+            }
+            counts = {each.name: scoreboard.total_of(listener.place, each.name) for each in SHOWN_OF_LISTENERS}
+            by_place[listener.place] = cast("ListenerStatus", status | counts)
+        by_place[listener.place]["bind"].append(each.url)
+    return list(by_place.values())
 
 
 def workers_status(pool: str, workers: Workers, now: float) -> list[WorkerStatus]:
@@ -153,17 +148,13 @@ def workers_status(pool: str, workers: Workers, now: float) -> list[WorkerStatus
 
 def totals(scoreboard: Scoreboard, *, restarts: int, redispatched: int, survived: int, interrupted: int) -> Totals:
     """Sum up."""
-    return Totals(
-        accepted=scoreboard.total(Cell.ACCEPTED),
-        closed=scoreboard.total(Cell.CLOSED),
-        requests=scoreboard.total(Cell.REQUESTS),
-        restarts=restarts,
-        redispatched=redispatched,
-        moved=scoreboard.total(Cell.MOVED_IN),
-        survived=survived,
-        interrupted=interrupted,
-        refused=scoreboard.total(Cell.REFUSED),
-    )
+    return {
+        **{each.name: scoreboard.total(each.name) for each in SHOWN_OF_LISTENERS + OF_WORKERS},
+        "restarts": restarts,
+        "redispatched": redispatched,
+        "survived": survived,
+        "interrupted": interrupted,
+    }
 
 
 def resident_bytes(pid: int) -> int:

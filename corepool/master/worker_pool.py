@@ -571,7 +571,7 @@ class WorkerPool:
         for handoff in left:
             bound = next((each for each in self.serving.bound if each.index == handoff.socket), None)
             if bound is not None:
-                entry.row.cells[listener_cell(bound.listener.place) + 3] += 1
+                entry.row.cells[listener_cell(bound.listener.place, "moved_out")] += 1
         if not self.is_stopping:
             log.warning("connections rescued worker=%s pid=%d count=%d", entry.name, entry.pid, len(left))
         self.dispatch.adopt(left)

@@ -130,6 +130,7 @@ class WorkerProcess:
         asyncio.set_event_loop(self.loop)
         deadlines = Deadlines(self.loop)
         tally = Tally(seat.row, pool.max_connections, self._reactor)
+        self._tally = tally
         self._services = [Service(each, self.loop, self._reactor, deadlines, tally, seat.berths) for each in bound]
         by_index = {each.index: service for each, service in zip(bound, self._services, strict=True)}
         self.intake = Intake(
@@ -280,11 +281,9 @@ class WorkerProcess:
 
     def _publish(self) -> None:
         """Write the counters that connections keep as plain attributes."""
-        cells, services = self._row.cells, self._services
+        cells = self._row.cells
         cells[Cell.REQUESTS] = self.requests + sum(service.events for service in self._guessing)
-        cells[Cell.BYTES_IN] = sum(service.bytes_in for service in services)
-        cells[Cell.BYTES_OUT] = sum(service.bytes_out for service in services)
-        cells[Cell.ERRORS] = sum(service.errors for service in services)
+        self._tally.publish(self._services)
         cells[Cell.BUSY_NS] = int(self._reactor.busy_s * 1e9)
         if self._gauges:
             cells[Cell.THREADS] = sum(gauge.most for gauge in self._gauges)

@@ -13,7 +13,8 @@ from corepool.errors import ThawRefusedError
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.berths import Status
 from corepool.ipc.frozen import Frozen
-from corepool.ipc.scoreboard import PER_LISTENER, Cell
+from corepool.ipc.scoreboard import COLUMNS, PER_LISTENER, Cell
+from corepool.spec.counters import OF_SERVICES
 from corepool.spec.types import Address, CloseReason
 from corepool.worker.connection import Connection
 from corepool.worker.counted import CountedConnection
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 _RECEIVED, _ACCEPTED, _CLOSED, _SETTLED = (
     int(cell) for cell in (Cell.RECEIVED, Cell.ACCEPTED, Cell.CLOSED, Cell.SETTLED)
 )  # plain numbers: looking up a member of an enumeration takes twice as long as writing the counter
+
+_BEGAN, _ENDED, _CAME, _LEFT = (COLUMNS[name] for name in ("accepted", "closed", "moved", "moved_out"))
 
 _GRACEFUL = frozenset({CloseReason.CLOSED, CloseReason.TIMEOUT, CloseReason.DRAIN})
 
@@ -85,13 +88,13 @@ class Tally:
     def began(self, place: ListenerPlace) -> None:
         """Count a connection that begins."""
         self._accepted += 1
-        self._per_listener[PER_LISTENER * place] += 1
+        self._per_listener[PER_LISTENER * place + _BEGAN] += 1
         self._publish_later()
 
     def moved_in(self, place: ListenerPlace) -> None:
         """Count a connection that began in another process."""
         self._moved_in += 1
-        self._per_listener[PER_LISTENER * place + 2] += 1
+        self._per_listener[PER_LISTENER * place + _CAME] += 1
         self._publish_later()
 
     def refused(self) -> None:
@@ -102,7 +105,7 @@ class Tally:
         """Count a connection that goes on in another process."""
         was_full = self.full
         self._moved_out += 1
-        self._per_listener[PER_LISTENER * place + 3] += 1
+        self._per_listener[PER_LISTENER * place + _LEFT] += 1
         self._publish_later()
         self._tell_of_room(was_full)
 
@@ -117,9 +120,19 @@ class Tally:
         """Count a connection that has ended."""
         was_full = self.full
         self._closed += 1
-        self._per_listener[PER_LISTENER * place + 1] += 1
+        self._per_listener[PER_LISTENER * place + _ENDED] += 1
         self._publish_later()
         self._tell_of_room(was_full)
+
+    def publish(self, services: Sequence[Service]) -> None:
+        """Write the counters of services, with those of connections. To be called at each heartbeat."""
+        for counter in OF_SERVICES:
+            column, sums = COLUMNS[counter.name], dict.fromkeys((each.listener.place for each in services), 0)
+            for each in services:
+                sums[each.listener.place] += getattr(each, counter.name)
+            for place, count in sums.items():
+                self._per_listener[PER_LISTENER * place + column] = count
+        self._publish()
 
     def _tell_of_room(self, was_full: bool) -> None:  # noqa: FBT001
         if was_full and not self.full:
@@ -173,7 +186,7 @@ class Service:
         """Events that brought data, or the peer's end."""
         self.bytes_in = 0
         self.bytes_out = 0
-        self.errors = 0
+        self.hook_errors = 0
         self.wire = wire_of(bound.transport, bound.socket.family)
         self.can_move = bound.listener.chain.freezer.can_freeze and self.wire.can_move
         self._unmet: set[int] = set()
@@ -338,7 +351,7 @@ class Service:
 
     def failed(self, conn: Connection) -> None:
         """Log the exception of a hook that is being handled."""
-        self.errors += 1
+        self.hook_errors += 1
         log.exception("hook failed listener=%s conn=%d peer=%s", self.listener.name, conn.id, conn.peer)
 
     def cannot_watch(self, conn: Connection, error: OSError) -> None:

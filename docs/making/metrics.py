@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from corepool_admin.metrics import exposition
+from corepool.spec.counters import SHOWN_OF_LISTENERS, TOTALS
+from corepool_admin.metrics import OF_WORKERS, exposition
 from docs.making.text import MADE, table
 
-_COUNTS = ("accepted", "closed", "requests", "restarts", "redispatched", "moved", "survived", "interrupted", "refused")
-_OF_A_WORKER = ("connections", "lag_ms", "rss", "threads", "threads_busy", "threads_waiting", "uptime", "generation")
 # A pool as small as one can be, so that each metric has a sample.
 _STATUS = {
-    "totals": dict.fromkeys(_COUNTS, 0),
+    "totals": dict.fromkeys((each.name for each in TOTALS), 0),
     "uptime": 0.0,
     "generation": 0,
     "pools": [{"name": "main", "wanted": 1}],
     "reload": {"state": "none"},
-    "listeners": [{"name": "web", "accepted": 0, "active": 0}],
-    "workers": [{"pool": "main", "slot": 0, "state": "ready", **dict.fromkeys(_OF_A_WORKER, 0)}],
+    "listeners": [{"name": "web", "active": 0, **dict.fromkeys((each.name for each in SHOWN_OF_LISTENERS), 0)}],
+    "workers": [{"pool": "main", "slot": 0, "state": "ready", **dict.fromkeys(OF_WORKERS, 0)}],
 }
 
 

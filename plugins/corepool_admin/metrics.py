@@ -9,23 +9,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from corepool.spec.counters import SHOWN_OF_LISTENERS, TOTALS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from prometheus_client.core import Metric
 
-_TOTALS = {
-    "accepted": "Connections that workers have taken.",
-    "closed": "Connections that have ended.",
-    "requests": "Requests, as their protocol counts them; of one that does not, events that brought data.",
-    "restarts": "Workers that ended by themselves and were replaced.",
-    "redispatched": "Connections that were handed to another worker, for theirs had not taken them.",
-    "moved": "Connections that went on in another worker.",
-    "survived": "Connections that outlived a crash of their worker.",
-    "interrupted": "Connections that were sent an error after a crash of their worker.",
-    "refused": "Connections that came from another worker, which theirs could not go on with.",
-}
-_OF_WORKERS = {
+OF_WORKERS = {
     "connections": ("corepool_worker_connections", "Connections that a worker has.", 1.0),
     "lag_ms": ("corepool_worker_lag_seconds", "How late a worker's loop was at its last heartbeat.", 0.001),
     "rss": ("corepool_worker_resident_bytes", "Memory of a worker.", 1.0),
@@ -53,8 +44,9 @@ class _Status(Collector):
 
     def collect(self) -> Iterator[Metric]:
         told = self._told
-        for name, meaning in _TOTALS.items():
-            yield CounterMetricFamily(f"corepool_{name}", meaning, value=told["totals"][name])
+        for counter in TOTALS:
+            value = told["totals"][counter.name]
+            yield CounterMetricFamily(f"corepool_{counter.name}", counter.meaning, value=value)
         yield GaugeMetricFamily("corepool_uptime_seconds", "How long the master has run.", value=told["uptime"])
         yield GaugeMetricFamily("corepool_generation", "Reloads so far.", value=told["generation"])
         wanted = GaugeMetricFamily("corepool_workers_wanted", "Workers that there should be.", labels=["pool"])
@@ -67,16 +59,19 @@ class _Status(Collector):
         yield ready
         failed = told["reload"]["state"] == "failed"
         yield GaugeMetricFamily("corepool_reload_failed", "1 if the last reload has failed.", value=int(failed))
-        accepted = CounterMetricFamily("corepool_listener_accepted", "Connections of a listener.", labels=["listener"])
-        active = GaugeMetricFamily("corepool_listener_active", "Those that are open.", labels=["listener"])
+        active = GaugeMetricFamily("corepool_listener_active", "Open connections of a listener.", labels=["listener"])
         for listener in told["listeners"]:
-            accepted.add_metric([listener["name"]], listener["accepted"])
             active.add_metric([listener["name"]], listener["active"])
-        yield accepted
         yield active
-        for key, (name, meaning, factor) in _OF_WORKERS.items():
-            # One a slot: by pid there would be new series with each reload, for ever.
-            family = GaugeMetricFamily(name, meaning, labels=["pool", "slot"])
-            for (pool_name, slot), worker in {(each["pool"], each["slot"]): each for each in serving}.items():
-                family.add_metric([pool_name, str(slot)], worker[key] * factor)
+        for counter in SHOWN_OF_LISTENERS:
+            meaning = f"Of a listener: {counter.meaning[:1].lower()}{counter.meaning[1:]}"
+            family = CounterMetricFamily(f"corepool_listener_{counter.name}", meaning, labels=["listener"])
+            for listener in told["listeners"]:
+                family.add_metric([listener["name"]], listener[counter.name])
             yield family
+        for key, (name, meaning, factor) in OF_WORKERS.items():
+            # One a slot: by pid there would be new series with each reload, for ever.
+            gauge = GaugeMetricFamily(name, meaning, labels=["pool", "slot"])
+            for (pool_name, slot), worker in {(each["pool"], each["slot"]): each for each in serving}.items():
+                gauge.add_metric([pool_name, str(slot)], worker[key] * factor)
+            yield gauge

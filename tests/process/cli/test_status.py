@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from corepool.cli.client import pid_of_master
+from corepool.cli.tables import print_table
 from corepool.errors import ControlError
 from corepool.testing.waiting import DEADLINE_S
 
@@ -37,6 +38,9 @@ STATUS: dict[str, Any] = {
             "dispatcher": "kernel",
             "accepted": 5,
             "active": 2,
+            "bytes_in": 1023,
+            "bytes_out": 5 * 2**30,
+            "hook_errors": 3,
         }
     ],
     "workers": [
@@ -128,10 +132,34 @@ def test_the_tables_show_listeners_workers_and_totals(corepool: Corepool, tmp_pa
     assert (done.returncode, done.stderr) == (0, "")
     rows = [line.split() for line in done.stdout.splitlines()]
     assert "corepool 0.1.0, pid 41, generation 0, up 2 h" in done.stdout
-    assert ["echo", "tcp://127.0.0.1:7007", "echo", "kernel", "5", "2"] in rows
+    assert ["echo", "tcp://127.0.0.1:7007", "echo", "kernel", "5", "2", "1023", "B", "5.0", "GiB", "3"] in rows
     assert ["unix:@[bold]x"] in rows, "names are text, never markup"
     assert ["0", "42", "ready", "0", "2", "5", "9", "12", "s", "0.2", "3.0", "MiB"] in rows
     assert ["5", "3", "9", "0", "0", "0"] in rows
+
+
+@pytest.mark.parametrize("columns", [130, 80])
+def test_columns_that_a_terminal_has_no_room_for_are_left_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    for name, value in (("COLUMNS", str(columns)), ("FORCE_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+
+    print_table(("listener", "bound to", "bytes_in", "bytes_out"), [["a" * 20, "b" * 50, "1 B", "2 B"]], spare=2)
+
+    shown = capsys.readouterr().out
+    assert ("bytes_in" in shown, "bytes_out" in shown) == (columns == 130, columns == 130)
+    assert "b" * 50 in shown, "what is shown isn't wrapped"
+
+
+def test_a_master_of_another_version_has_fewer_counters(corepool: Corepool, tmp_path: Path) -> None:
+    known = {name: value for name, value in STATUS["listeners"][0].items() if name != "hook_errors"}
+    with pool_that_answers(tmp_path / "c.sock", reply(ok=True, result={**STATUS, "listeners": [known]})):
+        done = corepool("status", "--control", "c.sock")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "bytes_in" in done.stdout
+    assert "hook_errors" not in done.stdout
 
 
 def test_the_socket_is_that_of_the_configuration_even_while_that_is_being_edited(

@@ -91,6 +91,9 @@ def test_what_it_tells_is_what_is(pool: Pools) -> None:
     seen = metrics(admin)
     assert seen["corepool_workers_ready", "main"] == seen["corepool_workers_wanted", "main"] == 2
     assert seen["corepool_worker_resident_bytes", "main/1"] > 1_000_000
+    wait_until(lambda: metrics(admin)["corepool_listener_bytes_in_total", "http"] > 0)
+    wait_until(lambda: metrics(admin)["corepool_bytes_out_total", ""] > 0)
+    assert metrics(admin)["corepool_listener_hook_errors_total", "http"] == 0
 
     reload_by_signal(running)
     os.kill(running.workers()[0], signal.SIGKILL)

@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 
 from corepool.config.load import MAX_CONTROL_PATH_BYTES, refuse_others_folder
 from corepool.errors import ControlError
-from corepool.ipc.scoreboard import Cell, Scoreboard, listener_cell
+from corepool.ipc.scoreboard import Cell, ListenerPlace, Scoreboard, listener_cell
 from corepool.master.control import MAX_CLIENTS, ControlSocket
 from corepool.master.loop import Loop
 from corepool.master.notify import ServiceManager
 from corepool.master.restart import Backoff, Life
 from corepool.master.signals import HANDLED, Signals
 from corepool.master.states import TRANSITIONS, Event, State, step
+from corepool.spec.counters import OF_SERVICES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,15 +77,18 @@ def test_workers_that_die_young_are_replaced_later_each_time() -> None:
 
 
 def test_totals_never_go_backwards_when_a_worker_dies() -> None:
-    board = Scoreboard(listeners=2)
+    board, place = Scoreboard(listeners=2), ListenerPlace(1)
     row = board.claim(0)
-    cell = listener_cell(1)
     row.cells[Cell.ACCEPTED], row.cells[Cell.CLOSED], row.cells[Cell.REQUESTS] = 10, 4, 7
-    row.cells[cell], row.cells[cell + 1] = 10, 4
+    row.cells[listener_cell(place, "accepted")], row.cells[listener_cell(place, "closed")] = 10, 4
+    for counter in OF_SERVICES:
+        row.cells[listener_cell(place, counter.name)] = 5
     board.retire(row)
 
-    assert [board.total(each) for each in (Cell.ACCEPTED, Cell.CLOSED, Cell.REQUESTS)] == [10, 10, 7]
-    assert [board.total(cell), board.total(cell + 1)] == [10, 10]
+    assert [board.total(each) for each in ("accepted", "closed", "requests")] == [10, 10, 7]
+    assert [board.total_of(place, each) for each in ("accepted", "closed")] == [10, 10]
+    assert [board.total_of(place, each.name) for each in OF_SERVICES] == [5] * len(OF_SERVICES)
+    assert [board.total(each.name) for each in OF_SERVICES] == [5] * len(OF_SERVICES)
     assert set(board.claim(0).cells) == {0}
 
 

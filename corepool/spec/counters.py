@@ -1,0 +1,51 @@
+"""The counters of a pool: the one table of which scoreboard, `corepool status`, /metrics and the reference are made.
+
+None of them ever goes backwards while the master runs. A counter more of a listener is a line in `OF_SERVICES`, and an
+attribute of that name in the worker's `Service`, which publishes it with its heartbeat.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Counter(NamedTuple):
+    """One counter: its key in the status, and its meaning in the words of /metrics and the reference."""
+
+    name: str
+    meaning: str
+
+
+OF_CONNECTIONS = (
+    Counter("accepted", "Connections that workers have taken."),
+    Counter("closed", "Connections that have ended."),
+    Counter("moved", "Connections that went on in another worker."),
+    Counter("moved_out", ""),
+)
+"""Of each listener, published with each batch of events. One without a meaning isn't shown."""
+
+OF_SERVICES = (
+    Counter("bytes_in", "Bytes that workers have received from clients."),
+    Counter("bytes_out", "Bytes that workers have sent to clients."),
+    Counter("hook_errors", "Exceptions that hooks of plugins have raised for a connection."),
+)
+"""Of each listener, published with each heartbeat: attributes of the worker's services."""
+
+OF_LISTENERS = OF_CONNECTIONS + OF_SERVICES
+
+OF_WORKERS = (
+    Counter("requests", "Requests, as their protocol counts them; of one that does not, events that brought data."),
+    Counter("refused", "Connections that came from another worker, which theirs could not go on with."),
+)
+
+OF_THE_MASTER = (
+    Counter("restarts", "Workers that ended by themselves and were replaced."),
+    Counter("redispatched", "Connections that were handed to another worker, for theirs had not taken them."),
+    Counter("survived", "Connections that outlived a crash of their worker."),
+    Counter("interrupted", "Connections that were sent an error after a crash of their worker."),
+)
+
+SHOWN_OF_LISTENERS = tuple(each for each in OF_LISTENERS if each.meaning)
+
+TOTALS = SHOWN_OF_LISTENERS + OF_WORKERS + OF_THE_MASTER
+"""Of the whole pool."""
