@@ -8,9 +8,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from corepool.logs.event import EventMessage
+
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
+
+    from corepool.logs.event import ExcInfo
 
 _INTERVAL_S = 1.0
 
@@ -26,6 +30,18 @@ class Complaint:
         self._clock = clock
         self._quiet_until: dict[str, float] = {}
         self._suppressed: dict[str, int] = {}
+
+    def isEnabledFor(self, level: int, /) -> bool:  # noqa: N802  # the name of logging
+        """Report whether records of a level are logged."""
+        return self._log.isEnabledFor(level)
+
+    def log(self, level: int, message: object, /, *, exc_info: ExcInfo | None, stacklevel: int) -> None:
+        """Log an event, if it is time."""
+        assert isinstance(message, EventMessage)
+        name = message.event.name
+        if self._is_due(name):
+            message = message.with_field("suppressed", self._suppressed.pop(name, 0))
+            self._log.log(level, message, exc_info=exc_info, stacklevel=stacklevel + 1)
 
     def warn(self, message: str, *values: object) -> None:
         """Log a warning, if it is time."""

@@ -10,6 +10,7 @@ import logging
 
 from corepool.complaint import Complaint
 from corepool.guards import HOOK_ERRORS
+from corepool.logs import events
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +29,10 @@ def contain_handlers() -> None:
     def handle_and_contain(self: logging.Logger, record: logging.LogRecord) -> None:
         try:
             handle(self, record)
-        except HOOK_ERRORS:
+        except HOOK_ERRORS as error:
             if not record.name.startswith(("corepool", "asyncio")):
                 raise
-            complaint.exception("a log handler or filter of the application has failed")
+            events.log_handler_failed.exception(complaint, error)
 
     handle_and_contain._contains = True  # type: ignore[attr-defined]  # noqa: SLF001
     logging.Logger.handle = handle_and_contain  # type: ignore[method-assign]

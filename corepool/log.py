@@ -9,18 +9,19 @@ written is dropped, and the number of dropped lines is written when there is roo
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import select
 import socket
 import stat
-import time
 from typing import Literal
 
 from corepool.errors import ConfigError
 from corepool.foreign_handlers import contain_handlers
 from corepool.guards import HOOK_ERRORS
+from corepool.logs import events
+from corepool.logs.event import EventMessage
+from corepool.logs.formatters import JsonFormatter, TextFormatter
 from corepool.unhandled import log_unhandled
 
 log = logging.getLogger(__name__)
@@ -103,15 +104,8 @@ class LogHandler(logging.Handler):
         except BaseException:  # noqa: BLE001  # a value's own __str__: it must not end the caller
             line = self._format_bare(record)
         if self._dropped:
-            lost = logging.LogRecord(
-                __name__,
-                logging.WARNING,
-                __file__,
-                0,
-                "%d log lines dropped: the reader is not keeping up",
-                (self._dropped,),
-                None,
-            )
+            dropped = EventMessage(events.log_lines_dropped, {"count": self._dropped})
+            lost = logging.LogRecord(__name__, logging.WARNING, __file__, 0, dropped, (), None)
             line = f"{self.format(lost)}\n{line}"
         data = line.encode(errors="backslashreplace") + b"\n"
         if self._is_torn:  # what was written of the line before must not become the head of this one
@@ -135,45 +129,6 @@ class LogHandler(logging.Handler):
     def _give(self) -> None:
         if self._is_ours and self._owner != (-1, -1):
             os.fchown(self.fd, *self._owner)
-
-
-_TAMED = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))} | {0x0A: "\n    ", 0x09: "\t"}
-"""Control characters as text, and further lines of a record indented.
-
-What clients send gets into messages and tracebacks: it must not look like a line of its own, nor be obeyed by a
-terminal.
-"""
-
-
-class TextFormatter(logging.Formatter):
-    """For people: 2026-01-31T12:00:00.123Z INFO [pid] message. Further lines, such as a traceback's, are indented."""
-
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)s [%(process)d] %(message)s", "%Y-%m-%dT%H:%M:%S")
-
-    converter = staticmethod(time.gmtime)
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
-        return super().format(record).translate(_TAMED)
-
-
-class JsonFormatter(logging.Formatter):
-    """For programs: one object, one line, whatever is in it."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        told: dict[str, object] = {
-            "time": f"{moment}.{record.msecs:03.0f}Z",
-            "level": record.levelname.lower(),
-            "pid": record.process,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            told["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(told)
 
 
 def start_log(level: str, style: Literal["auto", "text", "json"] = "auto", path: str | None = None) -> LogHandler:
@@ -210,7 +165,7 @@ def reopen_logs() -> None:
             try:
                 handler.reopen()
             except OSError as error:
-                log.warning("log file not reopened: %s", error)
+                events.log_file_not_reopened(log, reason=error)
 
 
 def entrust_logs(uid: int, gid: int) -> None:

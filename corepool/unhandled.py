@@ -10,9 +10,10 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from corepool.logs import events
+
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
-    from types import TracebackType
 
 log = logging.getLogger(__name__)
 
@@ -25,19 +26,15 @@ def log_unhandled() -> None:
 
 def _log_unraisable(args: UnraisableHookArgs) -> None:
     where = getattr(args.object, "__qualname__", None) or type(args.object).__qualname__  # its repr may raise again
-    log.error("%s: %s", args.err_msg or "exception ignored in", where, exc_info=_exc_info(args))
+    events.exception_ignored.exception(log, _error(args), where=where, reason=args.err_msg)
 
 
 def _log_of_thread(args: threading.ExceptHookArgs) -> None:
     if args.exc_type is SystemExit:  # how a thread may end itself
         return
     name = "?" if args.thread is None else args.thread.name
-    log.error("thread %s has ended with an exception", name, exc_info=_exc_info(args))
+    events.thread_failed.exception(log, _error(args), thread=name)
 
 
-def _exc_info(
-    args: UnraisableHookArgs | threading.ExceptHookArgs,
-) -> tuple[type[BaseException], BaseException, TracebackType | None]:
-    """Return what logging takes; given the exception alone, it would read an attribute that its class may redefine."""
-    error = args.exc_value if args.exc_value is not None else args.exc_type()
-    return args.exc_type, error, args.exc_traceback
+def _error(args: UnraisableHookArgs | threading.ExceptHookArgs) -> BaseException:
+    return args.exc_value if args.exc_value is not None else args.exc_type()

@@ -6,6 +6,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import signal
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ import pytest
 from http_client import get
 from operated import start
 
-from corepool.log import JsonFormatter, LogHandler, TextFormatter
+from corepool.log import LogHandler
+from corepool.logs.formatters import JsonFormatter, TextFormatter
 from corepool.master.oom import OomCounter
 from corepool.master.workers import WorkerEntry
 from corepool.spec.types import ExitCause
@@ -30,7 +32,7 @@ RAISES = """
 import logging
 
 def app(environ, start_response):
-    logging.getLogger("app").warning("two\\nlines and a \\x00")
+    logging.getLogger("app").warning("two\\nlines and a \\x00", extra={"user": 7, "level": "mine"})
     raise RuntimeError("on purpose")
 """
 LOGS = """
@@ -56,13 +58,15 @@ def test_one_record_is_one_object_on_one_line(pool: Pools, log: str) -> None:
     assert get(running, "/").status == 500
     wait_until(lambda: "on purpose" in running.stderr)
     records = [json.loads(line) for line in running.stderr.splitlines()]
-    assert all(set(record) >= {"time", "level", "pid", "logger", "message"} for record in records)
+    assert all(set(record) >= {"time", "level", "process", "logger"} for record in records)
+    assert all(("message" in record) != ("event" in record) for record in records)
     [failed] = [record for record in records if "traceback" in record]
     assert failed["message"] == "GET / failed"
     assert failed["traceback"].endswith("RuntimeError: on purpose")
-    assert failed["pid"] in running.workers()
+    assert failed["process"] in running.workers()
     [warned] = [record for record in records if record["logger"] == "app"]
     assert warned["message"] == "two\nlines and a \0"
+    assert (warned["user"], warned["level"], warned["level_"]) == (7, "warning", "mine")
 
 
 @pytest.mark.parametrize("level", ["debug", "warning"])
@@ -153,7 +157,7 @@ def test_a_pipe_that_is_not_ours_to_be_opened_blocks_nobody(monkeypatch: pytest.
     finally:
         for fd in (handler.fd, reader, writer):
             os.close(fd)
-    assert b"log lines dropped" in last
+    assert re.search(rb"log_lines_dropped count=\d+\n", last)
     assert last.endswith(b"after\n")
 
 
@@ -212,10 +216,9 @@ def test_a_line_that_was_cut_short_spoils_no_other(tmp_path: Path) -> None:
         os.close(handler.fd)
         os.close(reader)
     assert rest == cut
-    assert [json.loads(line)["message"] for line in lines] == [
-        "2 log lines dropped: the reader is not keeping up",
-        "after",
-    ]
+    dropped, after = map(json.loads, lines)
+    assert (dropped["event"], dropped["count"]) == ("log_lines_dropped", 2)
+    assert after["message"] == "after"
 
 
 def test_a_client_can_neither_forge_a_line_nor_command_a_terminal() -> None:

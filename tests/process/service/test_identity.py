@@ -17,7 +17,8 @@ from insider import config, evaluate, files
 from corepool.config.load import make_draft
 from corepool.config.settings import ProcessSettings
 from corepool.identity import Identity
-from corepool.log import JsonFormatter, LogHandler
+from corepool.log import LogHandler
+from corepool.logs.formatters import JsonFormatter
 from corepool.testing.pool import PoolProcess
 from corepool.testing.waiting import wait_until
 
@@ -124,7 +125,7 @@ def test_workers_open_a_log_file_anew(pool: Pools) -> None:
     wait_until(lambda: str(path) in evaluate(running, links))
 
     assert (path.stat().st_uid, path.stat().st_gid) == (NOBODY.pw_uid, NOBODY.pw_gid)
-    assert "not reopened" not in path.read_text()
+    assert "log_file_not_reopened" not in path.read_text()
 
 
 @for_root
@@ -135,7 +136,7 @@ def test_root_gives_no_file_away_that_was_put_in_the_place_of_the_log(pool: Pool
     path.rename(running.directory / "old.txt")
     path.symlink_to(precious)
     running.send_signal(signal.SIGUSR1)
-    wait_until(lambda: "log file not reopened" in (running.directory / "old.txt").read_text())
+    wait_until(lambda: "log_file_not_reopened" in (running.directory / "old.txt").read_text())
 
     assert precious.stat().st_uid == 0
     assert precious.read_text() == "secret"
