@@ -6,31 +6,12 @@ import socket
 import uuid
 from urllib.parse import urlsplit
 
+from sources import source
+
 from corepool.testing.sockets import connect, receive_exactly
 from corepool.testing.waiting import DEADLINE_S
 
-WITNESS = """
-from corepool import hookimpl
-
-class Witness:
-    def write(self, *words):
-        with open("seen.txt", "a") as file:
-            print(*words, file=file)
-
-    @hookimpl
-    def on_accept(self, conn):
-        self.write("accept", conn.peer.host)
-
-    @hookimpl
-    def on_readable(self, conn):
-        data = conn.recv()
-        self.write("read", data)
-        conn.send(data)
-
-    @hookimpl
-    def on_close(self, conn, reason):
-        self.write("close", reason)
-"""
+WITNESS = source("plugins/witness.py")
 
 
 def witness_files() -> dict[str, str]:

@@ -8,35 +8,12 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
+from sources import source
+
 if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
 
-SOURCE = """
-import ast, os, resource, signal, stat, time
-from corepool import hookimpl
-
-def attempt(call, *arguments):
-    try:
-        call(*arguments)
-    except OSError as error:
-        return error.errno
-    return 0
-
-def make(path):
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o666))
-    return stat.S_IMODE(os.stat(path).st_mode)
-
-def spin():
-    while True:
-        pass
-
-class Insider:
-    @hookimpl
-    def on_readable(self, conn):
-        expression = conn.recv().decode()
-        if expression:
-            conn.send(repr(eval(expression)).encode() + b"\\n")
-"""
+SOURCE = source("plugins/insider.py")
 
 
 def files() -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from sources import source
 
 from corepool.testing.sockets import receive_all
 from corepool.testing.waiting import wait_until
@@ -226,32 +227,7 @@ def test_a_batch_that_cannot_be_stored_cuts_its_sender_off_and_leaves_nothing_ha
     assert texts(collector) == ["it failed"] * 4
 
 
-OPEN_LOCKED = """
-import fcntl, multiprocessing, os, pathlib
-from corepool.testing.waiting import wait_until
-from corepool_syslog.store import Store
-
-path = pathlib.Path("syslog.db")
-fork = multiprocessing.get_context("fork")
-
-def waits():
-    # proc_locks(5): "1: -> FLOCK ADVISORY WRITE PID ..." is somebody who waits for the lock of that number.
-    locks = [line.split() for line in open("/proc/locks")]
-    return any(words[1:3] == ["->", "FLOCK"] and str(second.pid) in words for words in locks)
-
-with path.with_name("syslog.db.lock").open("w") as first:
-    fcntl.flock(first, fcntl.LOCK_EX)
-    second = fork.Process(target=lambda: Store(path).close())
-    second.start()
-    wait_until(lambda: waits() or not second.is_alive())
-    assert second.is_alive(), f"it has not waited, and ended with {second.exitcode}"
-    assert not path.exists(), "it has begun"
-    # That of the child is a copy of ours: closing would not be enough.
-    fcntl.flock(first, fcntl.LOCK_UN)
-second.join(20)
-assert second.exitcode == 0
-assert path.exists()
-"""
+OPEN_LOCKED = source("programs/open_locked.py")
 
 
 def test_a_process_waits_until_another_one_has_made_the_database(run: Run) -> None:

@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from sources import source
 
 from corepool.testing.waiting import wait_until
 
@@ -14,49 +15,7 @@ if TYPE_CHECKING:
     from corepool.testing.pools import Pools
 
 BIND = ("-b", "tcp://127.0.0.1:0", "-w", "1")
-SOURCE = """
-import corepool
-from corepool import SetupError, hookimpl
-from corepool.streams import BlockingProtocol
-
-
-class Base:
-    @hookimpl
-    def on_readable(self, conn):
-        conn.send(conn.recv())
-
-
-class Raises(Base):
-    def __init__(self):
-        self.prepare()
-
-    def prepare(self):
-        raise RuntimeError("boom in init")
-
-
-class OptsNoInit(Base):
-    Options = corepool.Options
-
-
-class InitWithoutOptions(Base):
-    def __init__(self, options): ...
-
-
-class ForgetsInherited(BlockingProtocol):
-    def __init__(self): ...
-    def handle(self, stream): ...
-
-
-class Abstract(BlockingProtocol): ...
-
-
-class Refuses(Base):
-    def __init__(self):
-        try:
-            open("/nowhere/at/all")
-        except OSError as error:
-            raise SetupError("the file is missing: /nowhere/at/all") from error
-"""
+SOURCE = source("plugins/badprotos.py")
 METADATA = "Metadata-Version: 2.1\nName: badprotos\nVersion: 1.0\n"
 
 
@@ -89,9 +48,9 @@ def test_a_constructor_that_raises_is_told_with_its_place_and_traceback(pool: Po
     said = refused(pool, SOURCE, "raises", "badprotos:Raises").stderr.splitlines()
 
     assert said[0] == "corepool: 1 mistake in the command line:"
-    assert said[1] == ("  PROTOCOL: 'raises' can't be made: RuntimeError: boom in init (badprotos.py:18, in prepare)")
+    assert said[1] == ("  PROTOCOL: 'raises' can't be made: RuntimeError: boom in init (badprotos.py:17, in prepare)")
     assert said[2] == "Traceback (most recent call last):"
-    assert 'badprotos.py", line 15, in __init__' in said[3]
+    assert 'badprotos.py", line 14, in __init__' in said[3]
     assert said[-1] == "RuntimeError: boom in init"
 
 
@@ -163,5 +122,5 @@ def test_a_reload_logs_the_traceback_of_a_plugin(pool: Pools) -> None:
     (running.directory / "broken").touch()
     running.send_signal(signal.SIGHUP)
 
-    wait_until(lambda: "boom in init (badprotos.py:18, in prepare)" in running.stderr)
-    assert 'badprotos.py", line 15, in __init__' in running.stderr
+    wait_until(lambda: "boom in init (badprotos.py:17, in prepare)" in running.stderr)
+    assert 'badprotos.py", line 14, in __init__' in running.stderr

@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from http_client import get, http_toml, request
+from sources import source
 
 from corepool.testing.sockets import connect
 from corepool.testing.waiting import wait_until
@@ -14,50 +15,7 @@ if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
     from corepool.testing.pools import Pools
 
-APPLICATION = """
-import asyncio, os
-
-def note(*words):
-    print(*words, flush=True)
-
-async def app(scope, receive, send):
-    if scope["type"] == "lifespan":
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        if os.environ.get("TEST_HANGS"):
-            try:
-                await asyncio.sleep(3600)
-            finally:
-                note("lifespan cancelled")
-        note("lifespan shut down")
-        await send({"type": "lifespan.shutdown.complete"})
-        return
-    path = scope["path"]
-    note("begun", path)
-    if path == "/poll":
-        await receive()
-        note("told", (await receive())["type"])
-        await asyncio.sleep(0)
-        note("cleaned up")
-        return
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"served"})
-    if path == "/background":
-        for _ in range(50):
-            await asyncio.sleep(0.01)
-        note("background done")
-    while path == "/refuses":
-        try:
-            await asyncio.sleep(3600)
-        except asyncio.CancelledError:
-            note("refused")
-    while path == "/spins":
-        try:
-            await receive()
-        except BaseException:
-            pass
-"""
+APPLICATION = source("served/stopping.py")
 
 
 def start(pool: Pools, *, stop: str = "10s", drain: str = "30s", **environment: str) -> PoolProcess:

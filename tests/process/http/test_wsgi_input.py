@@ -13,6 +13,7 @@ import pytest
 from http_client import http_toml, receive_response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sources import source
 
 from corepool.testing.pools import Pools
 from corepool.testing.sockets import connect, receive_all
@@ -24,34 +25,7 @@ if TYPE_CHECKING:
 
     from corepool.testing.pool import PoolProcess
 
-APPLICATION = """
-import json
-
-errors = []
-
-def application(environ, start_response):
-    content = environ["wsgi.input"]
-    results = []
-    try:
-        for name, *values in json.loads(environ["HTTP_X_CALLS"]):
-            if name == "iterate":
-                result = list(content)
-            else:
-                result = getattr(content, name)(*values)
-            if isinstance(result, list):
-                results.append([line.decode("latin-1") for line in result])
-            else:
-                results.append(result.decode("latin-1"))
-    except BaseException as error:
-        errors.append([type(error).__name__, isinstance(error, OSError), str(error)])
-        raise
-    if environ["PATH_INFO"] == "/errors":
-        results = errors
-    elif environ["PATH_INFO"] == "/sizes":
-        results = [len(result) for result in results]
-    start_response("200 OK", [("Content-Type", "application/json")])
-    return [json.dumps([results, environ.get("CONTENT_LENGTH"), environ["wsgi.input_terminated"]]).encode()]
-"""
+APPLICATION = source("served/reading.py")
 
 Calls = list[tuple[Any, ...]]
 

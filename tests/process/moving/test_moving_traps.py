@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from operated import corepool, reload_by_signal
+from sources import source
 from steady import APPLICATION, TOML
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as connect_websocket
@@ -126,31 +127,7 @@ def test_clients_that_leave_meanwhile_leave_nothing_behind(pool: Pools) -> None:
     wait_until(lambda: len(list(Path(f"/proc/{running.pid}/fd").iterdir())) < 40)
 
 
-COUNTER = """
-from corepool import hookimpl
-
-class Counter:
-    frozen_version = {version}
-
-    @hookimpl
-    def on_accept(self, conn):
-        conn.session = 0
-
-    @hookimpl
-    def on_readable(self, conn):
-        conn.session += conn.recv().count(b"\\n")
-        conn.send(b"%d\\n" % conn.session)
-
-    @hookimpl
-    def on_freeze(self, conn):
-        return b"%d" % conn.session
-
-    @hookimpl
-    def on_thaw(self, conn, state):
-        if state == b"13":
-            raise ValueError("an unlucky number")
-        conn.session = int(state)
-"""
+COUNTER = source("plugins/counter.py")
 ENTRY_POINT = {
     "counter-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: counter\nVersion: 1\n",
     "counter-1.dist-info/entry_points.txt": "[corepool.protocols]\ncounter = counter:Counter\n",
@@ -173,7 +150,7 @@ def start_counter(pool: Pools, folder: Path, source: str, more: str = "", **keyw
 
 
 def test_a_state_that_cannot_be_read_is_refused_politely(pool: Pools, tmp_path: Path) -> None:
-    running = start_counter(pool, tmp_path, COUNTER.format(version=1))
+    running = start_counter(pool, tmp_path, COUNTER)
     url = f"unix://{tmp_path}/counter.sock"
     with connect(url) as lucky, connect(url) as unlucky:
         lucky.sendall(b"\n" * 12)
@@ -189,11 +166,11 @@ def test_a_state_that_cannot_be_read_is_refused_politely(pool: Pools, tmp_path: 
 
 
 def test_a_state_of_another_version_is_refused_politely(pool: Pools, tmp_path: Path) -> None:
-    running = start_counter(pool, tmp_path, COUNTER.format(version=1))
+    running = start_counter(pool, tmp_path, COUNTER)
     with connect(f"unix://{tmp_path}/counter.sock") as client:
         client.sendall(b"\n")
         assert client.recv(10) == b"1\n"
-        (running.directory / "counter.py").write_text(COUNTER.format(version=2))
+        (running.directory / "counter.py").write_text(COUNTER.replace("frozen_version = 1", "frozen_version = 2"))
         assert corepool(running, "upgrade").returncode == 0
         assert receive_all(client) == b""
     assert running.status()["totals"]["refused"] == 1
@@ -207,7 +184,7 @@ def test_extensions_go_with_it(pool: Pools, tmp_path: Path) -> None:
         f'extension_options = {{ accesslog = {{ file = "{tmp_path}/access.log", format = "json" }}, '
         "limits = { total = 2 } }\n"
     )
-    running = start_counter(pool, tmp_path, COUNTER.format(version=1), more)
+    running = start_counter(pool, tmp_path, COUNTER, more)
     url = f"unix://{tmp_path}/counter.sock"
     with connect(url) as one, connect(url) as two:
         for client in (one, two):
@@ -230,7 +207,7 @@ def test_extensions_go_with_it(pool: Pools, tmp_path: Path) -> None:
 
 
 def test_a_protocol_that_cannot_freeze_drains(pool: Pools, tmp_path: Path) -> None:
-    source = re.sub(r"    @hookimpl\n    def on_freeze.*", "", COUNTER.format(version=1), flags=re.DOTALL)
+    source = re.sub(r"    @hookimpl\n    def on_freeze.*", "", COUNTER, flags=re.DOTALL)
     running = start_counter(pool, tmp_path, source)
     with connect(f"unix://{tmp_path}/counter.sock") as client:
         client.sendall(b"\n")
@@ -242,7 +219,7 @@ def test_a_protocol_that_cannot_freeze_drains(pool: Pools, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("more", ["", "keep_on_crash = true"])
 def test_a_state_that_is_not_bytes_costs_nobody(pool: Pools, tmp_path: Path, more: str) -> None:
-    source = COUNTER.format(version=1).replace('return b"%d" % conn.session', "return str(conn.session)")
+    source = COUNTER.replace('return b"%d" % conn.session', "return str(conn.session)")
     running = start_counter(pool, tmp_path, source, more, traceback=True)
     url = f"unix://{tmp_path}/counter.sock"
     with connect(url) as one, connect(url) as two:
@@ -260,13 +237,15 @@ def test_a_state_that_is_not_bytes_costs_nobody(pool: Pools, tmp_path: Path, mor
 
 
 def test_a_version_that_cannot_be_sent_is_a_mistake(pool: Pools, tmp_path: Path) -> None:
-    running = start_counter(pool, tmp_path, COUNTER.format(version=70_000), wait=False, exit_status=2)
+    running = start_counter(
+        pool, tmp_path, COUNTER.replace("frozen_version = 1", "frozen_version = 70_000"), wait=False, exit_status=2
+    )
     running.wait()
     assert "counter.Counter.frozen_version is 70000; expected 0 to 65535" in running.stderr
 
 
 def test_half_of_the_two_hooks_is_a_mistake(pool: Pools, tmp_path: Path) -> None:
-    source = re.sub(r"    @hookimpl\n    def on_thaw.*", "", COUNTER.format(version=1), flags=re.DOTALL)
+    source = re.sub(r"    @hookimpl\n    def on_thaw.*", "", COUNTER, flags=re.DOTALL)
     running = start_counter(pool, tmp_path, source, wait=False, exit_status=2)
     running.wait()
     assert "counter.Counter has only one of on_freeze and on_thaw" in running.stderr
@@ -290,7 +269,7 @@ def test_the_example_of_the_documentation(pool: Pools, tmp_path: Path) -> None:
 
 def test_what_was_busy_in_two_crashes_is_not_served_a_third_time(pool: Pools, tmp_path: Path) -> None:
     source = (
-        COUNTER.format(version=1).replace("from corepool", "import os, signal\nfrom corepool")
+        COUNTER.replace("from corepool", "import os, signal\nfrom corepool")
         + """
     @hookimpl
     def on_lost(self, conn):

@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from sources import source
 
 from corepool.testing.sockets import receive_all, receive_exactly
 from corepool.testing.waiting import wait_until
@@ -16,105 +17,9 @@ if TYPE_CHECKING:
 
     from corepool.testing.pools import Pools
 
-RAISES = """
-import asyncio, os, sys
-from corepool import hookimpl
+RAISES = source("plugins/raises_in_hooks.py")
 
-class Raises:
-    @hookimpl
-    def on_worker_start(self, worker):
-        self.worker = worker
-
-    @hookimpl
-    def on_readable(self, conn):
-        for word in conn.recv().decode().split():
-            getattr(self, word)(conn)
-
-    @hookimpl
-    def on_close(self, conn, reason):
-        if conn.session:
-            conn.session()
-
-    @hookimpl
-    def on_timeout(self, conn, kind):
-        self.failure(conn)
-
-    def pid(self, conn):
-        conn.send(b"%07d" % os.getpid())
-
-    def exit(self, conn):
-        self.failure = lambda conn: sys.exit("as asked")
-
-    def cancel(self, conn):
-        future = self.worker.loop.create_future()
-        future.cancel()
-        self.failure = lambda conn: future.result()
-
-    def quit(self, conn):
-        def fail(conn):
-            raise GeneratorExit
-        self.failure = fail
-
-    def group(self, conn):
-        def fail(conn):
-            raise BaseExceptionGroup("as asked", [GeneratorExit()])
-        self.failure = fail
-
-    def now(self, conn):
-        self.failure(conn)
-
-    def at_the_end(self, conn):
-        conn.session = lambda: self.failure(conn)
-        conn.close()
-
-    def later(self, conn):
-        conn.deadline(0.01)
-
-    def after_the_batch(self, conn):
-        self.worker.at_batch_end(lambda: self.failure(conn))
-        conn.close()
-
-    def send_later(self, conn):
-        self.worker.loop.call_soon(conn.send, b"poison")
-
-class Counts:
-    @hookimpl
-    def on_close(self, conn, reason):
-        with open("reasons", "a") as file:
-            print(reason, file=file)
-"""
-
-BRITTLE = """
-from corepool_tcp import Tcp
-
-class Stream:
-    def __init__(self, sock):
-        self.sock = sock
-
-    def __getattr__(self, name):
-        return getattr(self.sock, name)
-
-    def send(self, data):
-        if data == b"poison":
-            raise ValueError("as asked")
-        return self.sock.send(data)
-
-    def close(self):
-        with open("closed", "a") as file:
-            print("closed", file=file)
-        self.sock.close()
-        raise ValueError("as asked")
-
-class Brittle(Tcp):
-    wraps = True
-    count = 0
-
-    def wrap(self, sock):
-        self.count += 1
-        if self.count == 2:
-            sock.close()
-        return Stream(sock)
-"""
+BRITTLE = source("plugins/brittle.py")
 
 FILES = {
     "brittle.py": BRITTLE,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from extension_client import plugin_files
 from operated import reload_by_signal
+from sources import source
 
 from corepool.testing.sockets import receive_all, receive_exactly
 from corepool.testing.waiting import wait_until
@@ -14,33 +15,7 @@ from corepool.testing.waiting import wait_until
 if TYPE_CHECKING:
     from corepool.testing.pools import Pools
 
-SOURCE = """
-from pathlib import Path
-from corepool import hookimpl
-
-class Failing:
-    @hookimpl
-    def on_worker_start(self, worker):
-        self.worker = worker
-        if Path("at start").exists():
-            worker.fail(ValueError("not there at the start"))
-
-    @hookimpl
-    def on_readable(self, conn):
-        match conn.recv():
-            case b"fail":
-                conn.busy = True
-                conn.send(b"failing")
-                self.worker.fail(ValueError("not there any more"))
-                self.worker.fail(ValueError("told twice"))
-            case b"go on":
-                conn.send(b"goes on")
-                conn.busy = False
-
-    @hookimpl
-    def on_worker_stop(self):
-        Path("stopped").touch()
-"""
+SOURCE = source("plugins/failing_worker.py")
 TOML = """
 [pool]
 workers = 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from extension_client import plugin_files
+from sources import source
 
 from corepool import Address, CloseReason, TimeoutKind, hookimpl
 from corepool.errors import PluginError
@@ -23,73 +24,7 @@ if TYPE_CHECKING:
     from corepool.testing.pools import Pools
 
 # Of each line a word: what is told in "story.txt" is what the protocol has seen.
-STORYTELLER = """
-from corepool import hookimpl
-
-class Storyteller:
-    def tell(self, *words):
-        with open("story.txt", "a") as file:
-            print(*words, file=file)
-
-    @hookimpl
-    def on_accept(self, conn):
-        self.tell("accept", conn.listener, conn.closed)
-        conn.send(b"hello\\n")
-
-    @hookimpl
-    def on_readable(self, conn):
-        if conn.session == "sips":
-            sips = 0
-            while conn.recv(1):
-                sips += 1
-            conn.send(b"%d\\n" % sips)
-            return
-        data = conn.recv()
-        if not data:
-            self.tell("nothing", conn.eof)
-        for word in data.decode().split():
-            self.tell("word", word)
-            match word:
-                case "close":
-                    conn.send(b"bye\\n")
-                    conn.close()
-                    conn.send(b"never\\n")
-                case "abort":
-                    conn.send(b"never\\n")
-                    conn.abort()
-                case "sip":
-                    conn.session = "sips"
-                    conn.send(b"cheers\\n")
-                case "eof":
-                    conn.send(b"no more\\n")
-                    conn.send_eof()
-                case "half":
-                    conn.half_open = True
-                case "big":
-                    conn.send(b"x" * 100_000 + b"\\n")
-                case "mistakes":
-                    for mistake in ("text", 5, [1, 2], None):
-                        try:
-                            conn.send(mistake)
-                        except TypeError as error:
-                            self.tell("mistake", error)
-                    conn.send(memoryview(b"-m-v-")[1::2])
-                    conn.close()
-                    conn.send("text")
-                case "file":
-                    with open(__file__, "rb") as file:
-                        conn.sendfile(file, 1, 4)
-                    conn.send(b"\\n")
-                case _:
-                    conn.send(word.encode() + b"\\n")
-        if conn.eof and conn.half_open:
-            conn.send(b"last\\n")
-            conn.close()
-
-    @hookimpl
-    def on_close(self, conn, reason):
-        self.tell("close", reason, conn.closed, conn.session)
-"""
+STORYTELLER = source("plugins/storyteller.py")
 
 Step = tuple[str, bytes]
 STORIES = {
@@ -119,7 +54,7 @@ STORIES = {
     "the protocol sends what is no buffer": [("send", b"mistakes\n"), ("expect", b"hello\nmv")],
     "much output, and a file": [
         ("send", b"big file\n"),
-        ("expect", b"hello\n" + b"x" * 100_000 + b"\nfrom\n"),
+        ("expect", b"hello\n" + b"x" * 100_000 + b"\ncorepool\n"),
         ("end", b""),
     ],
 }

@@ -90,7 +90,7 @@ def wsgi(environ, start_response):
         case ["exc-info"]:
             try:
                 start_response("200 OK", plain)
-                raise ValueError("found out late")  # noqa: TRY301
+                raise ValueError("found out late")
             except ValueError as error:
                 start_response("503 Service Unavailable", plain, (type(error), error, error.__traceback__))
             return [b"sorry"]
@@ -256,7 +256,7 @@ async def _lifespan(scope, receive, send):
     await send({"type": "lifespan.startup.complete"})
     assert (await receive())["type"] == "lifespan.shutdown"
     if mark := os.environ.get("TEST_SHUTDOWN_MARK"):
-        Path(mark).touch()  # noqa: ASYNC240
+        Path(mark).touch()
     await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -104,7 +104,7 @@ def application(environ, start_response):
     if path == "/exc-info":
         start_response("200 OK", [])
         try:
-            raise RuntimeError("on purpose")  # noqa: TRY301
+            raise RuntimeError("on purpose")
         except RuntimeError:
             start_response("503 Sorry", [], sys.exc_info())
         return [b"sorry"]

@@ -1,0 +1,27 @@
+from pathlib import Path
+
+from corepool import hookimpl
+
+
+class Failing:
+    @hookimpl
+    def on_worker_start(self, worker):
+        self.worker = worker
+        if Path("at start").exists():
+            worker.fail(ValueError("not there at the start"))
+
+    @hookimpl
+    def on_readable(self, conn):
+        match conn.recv():
+            case b"fail":
+                conn.busy = True
+                conn.send(b"failing")
+                self.worker.fail(ValueError("not there any more"))
+                self.worker.fail(ValueError("told twice"))
+            case b"go on":
+                conn.send(b"goes on")
+                conn.busy = False
+
+    @hookimpl
+    def on_worker_stop(self):
+        Path("stopped").touch()
