@@ -25,12 +25,12 @@ def run(command: Sequence[str], core: int) -> str:
         )
     with process:
         try:
-            output, complaint = process.communicate(timeout=TIMEOUT_S)
+            output, rate_limited = process.communicate(timeout=TIMEOUT_S)
         except BaseException as error:
             process.kill()
             if isinstance(error, subprocess.TimeoutExpired):
                 raise BenchError(f"{' '.join(command)}: not done after {TIMEOUT_S:.0f} s") from None
             raise
     if process.returncode != 0:
-        raise BenchError(f"{' '.join(command)}: exit status {process.returncode}: {complaint.strip()}")
+        raise BenchError(f"{' '.join(command)}: exit status {process.returncode}: {rate_limited.strip()}")
     return output

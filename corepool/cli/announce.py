@@ -10,7 +10,7 @@ from corepool.cli.output import write
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from corepool.listener import ListenerLine
+    from corepool.plugins.listener import ListenerLine
 
 
 def announce(lines: Sequence[ListenerLine]) -> None:

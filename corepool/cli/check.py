@@ -11,7 +11,7 @@ from corepool.cli.arguments import DEFAULT_CONFIG, AsJson, Config
 from corepool.cli.resolve import draft_of_file, settle, starter
 from corepool.config.load import Overrides
 from corepool.errors import ConfigError
-from corepool.registry import Registry
+from corepool.plugins.registry import Registry
 
 
 def check(config: Config = None) -> None:

@@ -8,10 +8,10 @@ import typer
 
 from corepool.cli.scaffold import check_name, write_package
 from corepool.config.suggest import did_you_mean
-from corepool.registry import KINDS, Registry
+from corepool.plugins.registry import KINDS, Registry
 
 if TYPE_CHECKING:
-    from corepool.registry import Kind
+    from corepool.plugins.registry import Kind
 
 
 class PluginKind(StrEnum):

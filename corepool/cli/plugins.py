@@ -8,7 +8,7 @@ import typer
 
 from corepool.cli.arguments import AsJson
 from corepool.config.suggest import nearest
-from corepool.registry import KINDS, Registry
+from corepool.plugins.registry import KINDS, Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

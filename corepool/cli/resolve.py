@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from corepool.config.load import Draft
     from corepool.config.settings import Settings
-    from corepool.registry import Registry
+    from corepool.plugins.registry import Registry
 
 
 def starter() -> str:
@@ -60,7 +60,7 @@ def settle(draft: Draft, registry: Registry) -> Settings:
 
     :raises ConfigError: with every mistake, if there are any.
     """
-    from corepool.pool import Pool  # noqa: PLC0415 - all of the pool, which a syntax error need not wait for
+    from corepool.launch.pool import Pool  # noqa: PLC0415 - all of the pool, which a syntax error need not wait for
 
     if draft.settings is not None:
         try:

@@ -16,8 +16,8 @@ from corepool.cli.watch import Watcher, folders_of
 from corepool.config.load import Overrides
 from corepool.config.plugin_options import Untyped
 from corepool.errors import BootError, ConfigError, PluginError
-from corepool.log import start_log
-from corepool.registry import Registry
+from corepool.logs.log import start_log
+from corepool.plugins.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,8 +97,8 @@ def serve(
 
 
 def _run(read: "Callable[[], Draft]", config: "Path | None", *, reload: bool) -> None:
+    from corepool.launch.pool import Pool  # noqa: PLC0415
     from corepool.master.inheritance import Inheritance  # noqa: PLC0415 - see settle()
-    from corepool.pool import Pool  # noqa: PLC0415
 
     def read_again() -> "tuple[Settings, Registry]":
         registry = Registry()  # plugins may have been installed meanwhile

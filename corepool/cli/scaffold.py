@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
-    from corepool.registry import Kind, Registry
+    from corepool.plugins.registry import Kind, Registry
 
 # The same word is the folder, the distribution, the name in the configuration and, for a transport, the scheme of URLs:
 # what all of them allow (RFC 3986, PEP 508), and that makes a module's name with "_" for "-".

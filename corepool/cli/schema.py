@@ -10,7 +10,7 @@ from corepool.errors import PluginError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from corepool.registry import Kind, Registry
+    from corepool.plugins.registry import Kind, Registry
 
 Schema = dict[str, Any]
 

@@ -8,7 +8,7 @@ from corepool.config.annotations import without_secrets
 
 if TYPE_CHECKING:
     from corepool.config.settings import Settings
-    from corepool.registry import Kind, Registry
+    from corepool.plugins.registry import Kind, Registry
 
 Table = dict[str, object]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from corepool.config.settings import Settings
-    from corepool.registry import Registry
+    from corepool.plugins.registry import Registry
 
 
 def resolved(settings: Settings, registry: Registry) -> str:

@@ -28,7 +28,7 @@ from corepool.config.salvage import salvage
 from corepool.config.settings import Settings, WorkersRange
 from corepool.config.suggest import did_you_mean
 from corepool.errors import ConfigError, ControlError
-from corepool.socketfile import MAX_PATH_BYTES
+from corepool.files.socketfile import MAX_PATH_BYTES
 from corepool.spec.transport import Endpoint
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import os
 import socket
 from typing import TYPE_CHECKING, NamedTuple
 
-from corepool.descriptors import release
 from corepool.errors import ChannelFullError, GarbageError, PeerGoneError
+from corepool.files.descriptors import release
 from corepool.ipc.messages import HEADER_SIZE, MAX_FDS, MAX_PAYLOAD, Message, decode, encode
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import logging
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.accepting import RETRY_DELAY_S, ExhaustedError, accept_one
-from corepool.complaint import Complaint
+from corepool.logs.rate_limited import RateLimitedLog
+from corepool.system.accepting import RETRY_DELAY_S, ExhaustedError, accept_one
 
 if TYPE_CHECKING:
-    from corepool.listener import BoundSocket
     from corepool.master.dispatch import Dispatch
     from corepool.master.loop import Loop, Timer
+    from corepool.plugins.listener import BoundSocket
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Acceptor:
         self._bound = bound
         self._loop = loop
         self._dispatch = dispatch
-        self._complaint = Complaint(log)
+        self._rate_limited = RateLimitedLog(log)
         self._watching = False
         self._paused = False
         self._retry: Timer | None = None
@@ -76,11 +76,13 @@ class Acceptor:
             try:
                 accepted = accept_one(self._bound.socket)
             except ExhaustedError as error:
-                self._complaint.warn("accept paused url=%s reason=%s retry_s=%g", self._bound.url, error, RETRY_DELAY_S)
+                self._rate_limited.warn(
+                    "accept paused url=%s reason=%s retry_s=%g", self._bound.url, error, RETRY_DELAY_S
+                )
                 self._rest()
                 break
             except OSError:
-                self._complaint.exception("accept failed url=%s retry_s=%g", self._bound.url, RETRY_DELAY_S)
+                self._rate_limited.exception("accept failed url=%s retry_s=%g", self._bound.url, RETRY_DELAY_S)
                 self._rest()
                 break
             if accepted is None:

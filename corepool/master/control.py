@@ -14,13 +14,13 @@ import socket
 from select import EPOLLIN, EPOLLOUT
 from typing import TYPE_CHECKING
 
-from corepool import socketfile
-from corepool.accepting import ExhaustedError, accept_one
-from corepool.complaint import Complaint
 from corepool.config.load import MAX_CONTROL_PATH_BYTES, refuse_others_folder
-from corepool.descriptors import release
 from corepool.errors import ControlError
+from corepool.files import socketfile
+from corepool.files.descriptors import release
 from corepool.guards import HOOK_ERRORS
+from corepool.logs.rate_limited import RateLimitedLog
+from corepool.system.accepting import ExhaustedError, accept_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,7 +61,7 @@ class ControlSocket:
         self._socket: socket.socket | None = None
         self._identity: tuple[int, int] | None = None
         self._clients: set[_Client] = set()
-        self._complaint = Complaint(log)
+        self._rate_limited = RateLimitedLog(log)
 
     def listen(self, *, beside: bool = False) -> None:
         """Bind and listen; a stale socket file is replaced.
@@ -146,7 +146,7 @@ class ControlSocket:
             accepted = accept_one(self._socket)
         except (ExhaustedError, OSError) as error:
             # The client waits; the loop must not spin meanwhile.
-            self._complaint.warn("control socket paused reason=%s retry_s=%g", error, _REST_S)
+            self._rate_limited.warn("control socket paused reason=%s retry_s=%g", error, _REST_S)
             self._loop.unwatch(self._socket.fileno())
             self._loop.call_later(_REST_S, lambda: self.serve(self._loop) if self._socket and self._loop else None)
             return
@@ -159,7 +159,7 @@ class ControlSocket:
         try:
             sock.setblocking(False)
         except OSError as error:
-            self._complaint.warn("control socket: a client is dropped: %s", error)
+            self._rate_limited.warn("control socket: a client is dropped: %s", error)
             release(sock.detach())
             return
         self._clients.add(_Client(sock, self._loop, self.answer, self._clients.discard))

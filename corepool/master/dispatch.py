@@ -16,13 +16,13 @@ from collections import deque
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from corepool.complaint import Complaint
-from corepool.descriptors import release
 from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.files.descriptors import release
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.frozen import with_crash_slot
 from corepool.ipc.messages import MAX_FDS, NewConnections, SocketIndex, Thaw, fit
 from corepool.ipc.scoreboard import Cell
+from corepool.logs.rate_limited import RateLimitedLog
 from corepool.master.borrowing import peer_of
 from corepool.master.ledger import FaultyCountError, Handoff
 from corepool.spec.dispatcher import Incoming, WorkerView
@@ -30,10 +30,10 @@ from corepool.spec.dispatcher import Incoming, WorkerView
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from corepool.listener import BoundSocket
-    from corepool.master.keeper import Keeper
     from corepool.master.loop import Loop, Timer
+    from corepool.master.recovery import Recovery
     from corepool.master.workers import WorkerEntry, Workers
+    from corepool.plugins.listener import BoundSocket
     from corepool.spec.transport import Transport
     from corepool.spec.types import Address
 
@@ -85,22 +85,22 @@ def _least_loaded(workers: Sequence[WorkerView], _: Incoming) -> WorkerView:
     return min(workers, key=lambda worker: worker.connections)
 
 
-def _without_berth(handoff: Handoff) -> Handoff:
-    return handoff._replace(berth=0, frozen=None if handoff.frozen is None else with_crash_slot(handoff.frozen, 0))
+def _without_crash_slot(handoff: Handoff) -> Handoff:
+    return handoff._replace(crash_slot=0, frozen=None if handoff.frozen is None else with_crash_slot(handoff.frozen, 0))
 
 
 def _message_of(handoffs: list[Handoff]) -> tuple[list[Handoff], NewConnections | Thaw]:
     """Make one message of as many as fit; all are new, or all are frozen."""
     socket = handoffs[0].socket
     if handoffs[0].frozen is None:
-        slots = [handoff.berth for handoff in handoffs]
+        slots = [handoff.crash_slot for handoff in handoffs]
         return handoffs, NewConnections(socket, len(slots), slots if any(slots) else ())
     records: list[bytes] = []
     for handoff in handoffs:
         assert handoff.frozen is not None
         if records and not fit(records, len(handoff.frozen)):
             break
-        records.append(with_crash_slot(handoff.frozen, handoff.berth))
+        records.append(with_crash_slot(handoff.frozen, handoff.crash_slot))
     return handoffs[: len(records)], Thaw(socket, records)
 
 
@@ -112,7 +112,7 @@ class Dispatch:
         loop: Loop,
         workers: Workers,
         bound: Sequence[BoundSocket],
-        keeper: Keeper,
+        recovery: Recovery,
         on_stray: Callable[[Handoff], None],
     ) -> None:
         """Dispatch to `workers` what is accepted from `bound`.
@@ -130,9 +130,9 @@ class Dispatch:
         self._in_transit = 0
         self._settle_timer: Timer | None = None
         self._settle_delay_s = _SETTLE_FIRST_S
-        self._complaint = Complaint(log)
+        self._rate_limited = RateLimitedLog(log)
         self.redispatched = 0
-        self._keeper = keeper
+        self._recovery = recovery
         self._on_stray = on_stray
         self.on_full: Callable[[], None] = lambda: None
         self.on_room: Callable[[], None] = lambda: None
@@ -182,15 +182,15 @@ class Dispatch:
 
     def place(self, bound: BoundSocket, fd: int, sockaddr: object) -> None:
         """Choose a worker for an accepted connection. Owns `fd` from now on."""
-        berth = self._keeper.take() if bound.listener.settings.keep_on_crash else 0
-        self._place(Handoff(fd, bound.index, sockaddr, None, 0, berth))
+        crash_slot = self._recovery.take() if bound.listener.settings.keep_on_crash else 0
+        self._place(Handoff(fd, bound.index, sockaddr, None, 0, crash_slot))
 
     def take_over(self, entry: WorkerEntry, handoffs: Sequence[Handoff]) -> None:
         """Place connections that `entry` has handed back, and own them."""
         # The worker had taken them: after this no older copy of them can come out of its ledger any more.
         self._settle(entry, self._loop.time())
         self.adopt(
-            handoff if self._keeper.let_go(handoff.berth, entry.pid) else _without_berth(handoff)
+            handoff if self._recovery.let_go(handoff.crash_slot, entry.pid) else _without_crash_slot(handoff)
             for handoff in handoffs
         )
 
@@ -235,7 +235,7 @@ class Dispatch:
         if self._settle_timer is not None:
             self._settle_timer.cancel()
         for handoff in self._homeless:
-            self._keeper.free(handoff.berth)
+            self._recovery.free(handoff.crash_slot)
             release(handoff.fd)
         self._homeless.clear()
 
@@ -263,7 +263,7 @@ class Dispatch:
                 raise LookupError(f"{view!r} is none of the workers that it was offered")
             entry = None if view is None else self._entries[view]
         except HOOK_ERRORS as error:  # a strategy's bug must not cost a connection
-            self._complaint.warn(
+            self._rate_limited.warn(
                 "dispatcher %s failed: %r; using the least loaded worker", listener.dispatcher_name, error
             )
             view = _least_loaded(candidates, arrived)
@@ -271,8 +271,8 @@ class Dispatch:
         if view is None or entry is None:
             self._homeless.append(handoff)
             return
-        if not handoff.berth and listener.settings.keep_on_crash:
-            handoff = self._keeper.admit(handoff)
+        if not handoff.crash_slot and listener.settings.keep_on_crash:
+            handoff = self._recovery.admit(handoff)
         entry.outbox.append(handoff)
         self._in_transit += 1
         view.connections += 1
@@ -314,8 +314,8 @@ class Dispatch:
             return False
         if settled:
             for handoff in settled:
-                if handoff.berth:
-                    self._keeper.keep(handoff, entry.pid)
+                if handoff.crash_slot:
+                    self._recovery.keep(handoff, entry.pid)
                 else:
                     release(handoff.fd)
             cells[Cell.SETTLED] = received
@@ -332,7 +332,7 @@ class Dispatch:
         if handoffs:
             log.error("connections lost worker=%s pid=%d count=%d", entry.name, entry.pid, len(handoffs))
         for handoff in handoffs:
-            self._keeper.free(handoff.berth)
+            self._recovery.free(handoff.crash_slot)
             release(handoff.fd)
 
     def _pace(self) -> None:

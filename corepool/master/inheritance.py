@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from select import EPOLLIN
 from typing import TYPE_CHECKING, Any
 
-from corepool.descriptors import release
 from corepool.errors import PeerGoneError
+from corepool.files.descriptors import release
 from corepool.ipc.channel import Channel
 from corepool.ipc.messages import NewConnections, Ready, Thaw
 from corepool.spec.transport import Endpoint

@@ -33,7 +33,7 @@ class Handoff(NamedTuple):
     """What the worker that had it before knew of it; None: it is new."""
     origin: int = 0
     """The pid of that worker."""
-    berth: int = 0
+    crash_slot: int = 0
     """Where it stands in shared memory, if it is to outlive a crash; 0: nowhere."""
 
 

@@ -10,8 +10,8 @@ import time
 from select import epoll
 from typing import TYPE_CHECKING
 
-from corepool.complaint import Complaint
 from corepool.guards import HOOK_ERRORS
+from corepool.logs.rate_limited import RateLimitedLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,8 +74,8 @@ class Loop:
         self._order = itertools.count()
         self._unregistered: dict[int, int] = {}
         """Descriptors that epoll has no room for now, or that rest, and their masks."""
-        self._complaint = Complaint(log, clock)
-        self._lack = Complaint(log, clock)
+        self._rate_limited = RateLimitedLog(log, clock)
+        self._lack = RateLimitedLog(log, clock)
 
     def time(self) -> float:
         """Give the loop's clock, in seconds."""
@@ -176,4 +176,4 @@ class Loop:
         try:
             call(*values)
         except HOOK_ERRORS:  # logged; not each time: a ready descriptor is called again at once
-            self._complaint.exception("unexpected error in the master; it goes on")
+            self._rate_limited.exception("unexpected error in the master; it goes on")

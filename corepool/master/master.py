@@ -13,37 +13,37 @@ import signal
 from select import EPOLLIN
 from typing import TYPE_CHECKING, Literal
 
-from corepool.complaint import Complaint
-from corepool.descriptors import release
 from corepool.errors import BootError, ControlError
+from corepool.files.descriptors import release
 from corepool.guards import HOOK_ERRORS
-from corepool.ipc.berths import Berths
+from corepool.ipc.crash_slots import CrashSlots
 from corepool.ipc.messages import LogLevel, Pause, Resume, SocketIndex
 from corepool.ipc.scoreboard import Scoreboard
-from corepool.listener import MAX_LISTENERS, sockets_of
-from corepool.log import reopen_logs
+from corepool.logs.log import reopen_logs
+from corepool.logs.rate_limited import RateLimitedLog
 from corepool.master.inheritance import Inheritance, Orders
-from corepool.master.keeper import Keeper
 from corepool.master.ledger import Handoff
 from corepool.master.loop import Loop
 from corepool.master.oom import OomCounter
 from corepool.master.orphans import reap_all
 from corepool.master.pools import Pools
+from corepool.master.recovery import Recovery
 from corepool.master.reload import Reload
 from corepool.master.status import PoolStatus, WorkersOfPool, listeners_status, totals, workers_status
 from corepool.master.upgrade import Upgrade
 from corepool.master.worker_pool import MAX_WORKERS, Surroundings
-from corepool.title import Title, count
+from corepool.plugins.listener import MAX_LISTENERS, sockets_of
+from corepool.system.title import Title, count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from corepool.ipc.seat import Seat
-    from corepool.listener import BoundSocket, Configuration
+    from corepool.ipc.worker_spawn import WorkerSpawn
     from corepool.master.control import ControlSocket
     from corepool.master.notify import ServiceManager
     from corepool.master.signals import Signals
     from corepool.master.worker_pool import WorkerPool
+    from corepool.plugins.listener import BoundSocket, Configuration
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Master:
         title: str | None,
         version: str,
         service_manager: ServiceManager,
-        run_worker: Callable[[Seat, Configuration], int],
+        run_worker: Callable[[WorkerSpawn, Configuration], int],
         read_again: Callable[[Sequence[BoundSocket]], list[Configuration]],
         on_ready: Callable[[], None],
         inheritance: Inheritance,
@@ -91,7 +91,7 @@ class Master:
         """
         self._name = title
         self._title = Title()
-        self._complaint = Complaint(log)
+        self._rate_limited = RateLimitedLog(log)
         self._version = version
         self._service_manager = service_manager
         self._announce = on_ready
@@ -103,14 +103,14 @@ class Master:
         """Listeners from which nothing is accepted, by name: an operator has paused them, or an old master serves."""
         self._inherited = {each.socket.fileno(): each.index for each in bound}
         """The indices of the bound sockets that may be the old master's, by the descriptors that it knows them by."""
-        berths = Berths()
-        self._keeper = Keeper(berths, self._loop)
+        crash_slots = CrashSlots()
+        self._recovery = Recovery(crash_slots, self._loop)
         self._pools = Pools(
             Surroundings(
                 self._loop,
                 self._scoreboard,
-                berths,
-                self._keeper,
+                crash_slots,
+                self._recovery,
                 OomCounter(),
                 self._paused,
                 version,
@@ -140,9 +140,9 @@ class Master:
 
     @property
     def finished(self) -> bool:
-        """True when the master was told to stop, every worker is gone, and so is what it passes on to an heir."""
-        heir = self._upgrade.heir
-        passes_on = heir is not None and (heir.is_holding or self._inheritance.is_open)
+        """True when the master was told to stop, every worker is gone, and so is what it passes on to an new_master."""
+        new_master = self._upgrade.new_master
+        passes_on = new_master is not None and (new_master.is_holding or self._inheritance.is_open)
         return self._stopping and not self._pools.workers and not passes_on
 
     def run(self, control: ControlSocket, signals: Signals) -> None:
@@ -195,7 +195,7 @@ class Master:
             self._service_manager.stopping()
             log.info("pool stopping workers=%d fast=%s", self._pools.workers, fast)
         else:
-            self._inheritance.close()  # it was kept open, to pass on to the heir what comes by it
+            self._inheritance.close()  # it was kept open, to pass on to the new master what comes by it
         for pool in self._pools:
             if fast and not begins:
                 pool.kill()
@@ -315,8 +315,8 @@ class Master:
             workers=[worker for pool in pools for worker in workers_status(pool.name, pool.workers, now)],
             totals=totals(
                 self._scoreboard,
-                survived=self._keeper.survived,
-                interrupted=self._keeper.interrupted,
+                survived=self._recovery.survived,
+                interrupted=self._recovery.interrupted,
                 restarts=pools.restarts,
                 redispatched=pools.redispatched,
             ),
@@ -333,7 +333,7 @@ class Master:
             self._loop.turn()
         for pool in pools:
             pool.close()
-        self._keeper.close()
+        self._recovery.close()
         for bound in self._reload.every_socket():
             bound.close()
         if self._control is not None:
@@ -364,7 +364,7 @@ class Master:
 
     def _resume_fronts(self) -> None:
         for pool in self._pools.serving.values():
-            pool.front.resume()
+            pool.acceptors.resume()
 
     # --- what pools tell (worker_pool.Owner)
 
@@ -406,28 +406,28 @@ class Master:
 
     def lasting_sockets(self) -> Collection[SocketIndex]:
         """List the sockets that will be served when what is under way is over."""
-        if self._upgrade.heir is not None:
-            return self._upgrade.heir.sockets
+        if self._upgrade.new_master is not None:
+            return self._upgrade.new_master.sockets
         return [bound.index for bound in self._reload.lasting_sockets()]
 
     def on_stray(self, handoff: Handoff) -> None:
-        """Give a connection to the heir, or to the pool that serves its listener now; if none does, it is lost."""
-        if self._upgrade.heir is not None:
-            self._keeper.free(handoff.berth)
-            self._upgrade.heir.give(handoff)
+        """Pass a connection to the new master, or to the pool that serves its listener now; without one it is lost."""
+        if self._upgrade.new_master is not None:
+            self._recovery.free(handoff.crash_slot)
+            self._upgrade.new_master.give(handoff)
             return
         for pool in self._pools.serving.values():
             if any(bound.index == handoff.socket for bound in pool.serving.bound):
                 pool.dispatch.adopt([handoff])
                 return
-        self._complaint.warn("connections lost: nothing serves the listeners any more by which they came")
-        self._keeper.free(handoff.berth)
+        self._rate_limited.warn("connections lost: nothing serves the listeners any more by which they came")
+        self._recovery.free(handoff.crash_slot)
         release(handoff.fd)
 
     @property
     def is_holding(self) -> bool:
-        """True while connections wait until the heir has room."""
-        return self._upgrade.heir is not None and self._upgrade.heir.is_holding
+        """True while connections wait until the new master has room."""
+        return self._upgrade.new_master is not None and self._upgrade.new_master.is_holding
 
     def on_empty(self, pool: WorkerPool) -> None:
         """Forget a pool that a reload has taken away."""
@@ -441,7 +441,7 @@ class Master:
         :param listening_fd: the socket by which it came in. If that is not ours any more, the connection is lost.
         :param frozen: what its worker knew; None: it has met none.
         """
-        # Not by who owns the descriptor now: the socket may be the heir's, or gone, and its number another's.
+        # Not by who owns the descriptor now: the socket may be the new master's, or gone, and its number another's.
         self.on_stray(Handoff(fd, self._inherited.get(listening_fd, _UNKNOWN), None, frozen))
 
     @property
@@ -452,7 +452,7 @@ class Master:
     def _on_upgraded(self, pid: int) -> None:
         self._service_manager.main_process(pid)
         for pool in self._pools:
-            pool.front.pause()
+            pool.acceptors.pause()
         for bound in self._reload.every_socket():
             # Not its transport's close: what belongs to it, such as a file, is the other's now.
             release(bound.socket.detach())

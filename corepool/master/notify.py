@@ -8,7 +8,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from corepool.descriptors import release
+from corepool.files.descriptors import release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from corepool.guards import HOOK_ERRORS
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from corepool.chain import Chain
+    from corepool.plugins.chain import Chain
     from corepool.spec.types import PoolInfo
 
 log = logging.getLogger(__name__)

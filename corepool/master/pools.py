@@ -7,14 +7,14 @@ import logging
 from typing import TYPE_CHECKING
 
 from corepool.errors import ControlError
-from corepool.listener import sockets_of
 from corepool.master.worker_pool import WorkerPool
+from corepool.plugins.listener import sockets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from corepool.listener import BoundSocket, Configuration
     from corepool.master.worker_pool import Surroundings
+    from corepool.plugins.listener import BoundSocket, Configuration
 
 log = logging.getLogger(__name__)
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Literal
 
 from corepool.errors import ConfigError, ControlError
 from corepool.guards import HOOK_ERRORS
-from corepool.listener import sockets_of, without
 from corepool.master.status import ReloadStatus
-from corepool.title import count
+from corepool.plugins.listener import sockets_of, without
+from corepool.system.title import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from corepool.listener import BoundSocket, Configuration
     from corepool.master.notify import ServiceManager
     from corepool.master.pools import Pools
     from corepool.master.worker_pool import WorkerPool
+    from corepool.plugins.listener import BoundSocket, Configuration
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ class Reload:
         leaving = [pool for name, pool in pools.serving.items() if name not in coming]
         # Each step for all before the next: a socket may change its pool.
         for pool in pools.serving.values():
-            pool.front.use(())
+            pool.acceptors.use(())
         pools.serving = {name: pools.serving.get(name) or pools.arriving[name] for name in coming}
         pools.arriving = {}
         for name, pool in pools.serving.items():
@@ -164,7 +164,7 @@ class Reload:
         for bound in without(old, pools.sockets()):
             bound.close()
         for pool in pools.serving.values():
-            pool.front.use(pool.serving.bound)
+            pool.acceptors.use(pool.serving.bound)
         for pool in pools.serving.values():
             pool.dispatch.retry()
         pools.dismiss(leaving, fast=False)

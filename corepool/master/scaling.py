@@ -10,8 +10,8 @@ from corepool.ipc.scoreboard import Cell, held
 from corepool.spec.scaler import PoolLoad
 
 if TYPE_CHECKING:
-    from corepool.listener import Configuration
     from corepool.master.workers import Workers
+    from corepool.plugins.listener import Configuration
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from corepool.spec.counters import OF_WORKERS, SHOWN_OF_LISTENERS
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from corepool.listener import Configuration
     from corepool.master.workers import Workers
+    from corepool.plugins.listener import Configuration
 
 _PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 

@@ -11,13 +11,13 @@ from contextlib import ExitStack, closing
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.complaint import Complaint
-from corepool.descriptors import release
 from corepool.errors import ChannelFullError, GarbageError, PeerGoneError
+from corepool.files.descriptors import release
 from corepool.ipc.channel import Channel
 from corepool.ipc.messages import Drain, Message, SocketIndex, Status, Stop
 from corepool.ipc.scoreboard import Cell
-from corepool.ipc.seat import Seat
+from corepool.ipc.worker_spawn import WorkerSpawn
+from corepool.logs.rate_limited import RateLimitedLog
 from corepool.master.states import Event, State
 from corepool.master.workers import WorkerEntry
 from corepool.spec.dispatcher import WorkerView
@@ -26,12 +26,12 @@ from corepool.spec.types import ExitCause, ExitStatus
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from corepool.ipc.berths import Berths
+    from corepool.ipc.crash_slots import CrashSlots
     from corepool.ipc.scoreboard import Scoreboard
-    from corepool.listener import Configuration
     from corepool.master.loop import Loop
     from corepool.master.oom import OomCounter
     from corepool.master.workers import Workers
+    from corepool.plugins.listener import Configuration
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +57,9 @@ class Supervisor:
         loop: Loop,
         workers: Workers,
         scoreboard: Scoreboard,
-        berths: Berths,
+        crash_slots: CrashSlots,
         oom: OomCounter,
-        run_worker: Callable[[Seat, Configuration], int],
+        run_worker: Callable[[WorkerSpawn, Configuration], int],
         on_message: Callable[[WorkerEntry, Message, list[int]], None],
         on_exit: Callable[[WorkerEntry, ExitStatus], None],
         paused: Collection[str],
@@ -80,9 +80,9 @@ class Supervisor:
         self._on_message = on_message
         self._on_exit = on_exit
         self._paused = paused
-        self._berths = berths
+        self._crash_slots = crash_slots
         self._oom = oom
-        self._complaint = Complaint(log)
+        self._rate_limited = RateLimitedLog(log)
         self._unheard: list[WorkerEntry] = []
         self.may_speak: Callable[[WorkerEntry], bool] = lambda _: True
         """Whether what a worker says is received now; what it sends meanwhile waits in its channel, until `listen`."""
@@ -101,7 +101,7 @@ class Supervisor:
                 row = self._scoreboard.claim(self._pool)
                 undo.callback(self._scoreboard.retire, row)
                 pid = self._fork(
-                    Seat(
+                    WorkerSpawn(
                         slot,
                         generation,
                         self._workers.target,
@@ -109,7 +109,7 @@ class Supervisor:
                         theirs,
                         row,
                         self._scoreboard,
-                        self._berths,
+                        self._crash_slots,
                         frozenset(self._paused),
                     ),
                     configuration,
@@ -230,7 +230,7 @@ class Supervisor:
             self._drain_channel(entry)
         except OSError as error:  # the pidfd stays ready
             self._loop.rest(entry.pidfd, EPOLLIN)
-            self._complaint.warn("last words not received slot=%s pid=%d: %s", entry.name, entry.pid, error)
+            self._rate_limited.warn("last words not received slot=%s pid=%d: %s", entry.name, entry.pid, error)
             return
         if entry.deadline is not None:
             entry.deadline.cancel()
@@ -250,7 +250,7 @@ class Supervisor:
         finally:
             self._scoreboard.retire(entry.row)
 
-    def _fork(self, seat: Seat, configuration: Configuration) -> int:
+    def _fork(self, spawn: WorkerSpawn, configuration: Configuration) -> int:
         # Output that is buffered now would be written by both processes.
         _flush_standard_streams()
         # No signal may reach the child before it has handlers of its own.
@@ -258,19 +258,19 @@ class Supervisor:
         try:
             pid = os.fork()
             if pid == 0:
-                self._be_worker(seat, configuration)
+                self._be_worker(spawn, configuration)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
         return pid
 
-    def _be_worker(self, seat: Seat, configuration: Configuration) -> None:
+    def _be_worker(self, spawn: WorkerSpawn, configuration: Configuration) -> None:
         """Be the child. Never returns: the master's frames must not be unwound here."""
         status = EXIT_UNEXPECTED
         # Clients of tracing and error reporting send their last records from atexit, which os._exit omits. The
         # functions that the master registered stay the master's, as in multiprocessing.
         atexit._clear()  # noqa: SLF001
         try:
-            status = self._run_worker(seat, configuration)
+            status = self._run_worker(spawn, configuration)
         except BaseException:
             log.exception("worker failed")
         finally:
@@ -290,7 +290,7 @@ class Supervisor:
             received = entry.channel.receive_whole()
         except OSError as error:  # EMFILE, ENOMEM
             self._loop.rest(entry.channel.fd, EPOLLIN)
-            self._complaint.warn("nothing received from worker slot=%s pid=%d: %s", entry.name, entry.pid, error)
+            self._rate_limited.warn("nothing received from worker slot=%s pid=%d: %s", entry.name, entry.pid, error)
             return
         except PeerGoneError:
             # It has died, or will be killed at its deadline; the pidfd tells. EOF would be reported for ever.
@@ -352,7 +352,7 @@ class Supervisor:
         try:
             entry.channel.send(message)
         except ChannelFullError:
-            self._complaint.warn("order not delivered slot=%s pid=%d kind=%s", entry.name, entry.pid, _kind(message))
+            self._rate_limited.warn("order not delivered slot=%s pid=%d kind=%s", entry.name, entry.pid, _kind(message))
         except PeerGoneError:
             pass  # it is dead already; its pidfd tells
 
@@ -366,7 +366,7 @@ class Supervisor:
         except (ChannelFullError, PeerGoneError):
             pass
         except OSError as error:  # out of descriptors or memory
-            self._complaint.warn("worker not answered slot=%s pid=%d reason=%s", entry.name, entry.pid, error)
+            self._rate_limited.warn("worker not answered slot=%s pid=%d reason=%s", entry.name, entry.pid, error)
 
     def listen(self) -> None:
         """Hear again the workers that had to wait."""

@@ -18,20 +18,20 @@ import sys
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.descriptors import release
 from corepool.errors import ControlError, PeerGoneError
+from corepool.files.descriptors import release
 from corepool.ipc.channel import Channel
 from corepool.ipc.messages import Ready, SocketIndex
-from corepool.master.heir import Heir
 from corepool.master.inheritance import VARIABLE
+from corepool.master.new_master import NewMaster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from corepool.listener import BoundSocket
     from corepool.master.inheritance import Orders
     from corepool.master.loop import Loop, Timer
     from corepool.master.status import UpgradeStatus
+    from corepool.plugins.listener import BoundSocket
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Upgrade:
         self._on_failed = on_failed
         self._successor: Successor | None = None
         """The new master that was executed last."""
-        self.heir: Heir | None = None
+        self.new_master: NewMaster | None = None
         """The one that serves in our place."""
         self._status: UpgradeStatus = {"state": "none", "pid": 0, "error": ""}
 
@@ -97,14 +97,14 @@ class Upgrade:
             self._status["state"], self._status["error"] = "failed", "the pool was told to stop"
 
     def release(self) -> None:
-        """Tell the heir that nothing more comes."""
-        if self.heir is not None:
-            self.heir.release()
+        """Tell the new master that nothing more comes."""
+        if self.new_master is not None:
+            self.new_master.release()
 
     def _done(self, pid: int) -> None:
         log.info("upgrade done: another master serves now pid=%d", pid)
         assert self._successor is not None
-        self.heir = Heir(self._loop, self._successor.channel, self._successor.places, self._on_room)
+        self.new_master = NewMaster(self._loop, self._successor.channel, self._successor.places, self._on_room)
         self._status["state"] = "done"
         self._on_done(pid)
 
@@ -137,7 +137,7 @@ class Successor:
         self._on_ready = on_ready
         self._on_failed = on_failed
         self.channel, theirs = Channel.pair()
-        """Our end; the heir's once it is ready."""
+        """Our end; the new master's once it is ready."""
         bound = list(bound)
         self.places = {each.index: SocketIndex(place) for place, each in enumerate(bound)}
         """By the indices of our bound sockets, their places in the list that it was given."""

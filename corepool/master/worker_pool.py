@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from signal import SIGTERM
 from typing import TYPE_CHECKING, Protocol
 
-from corepool.descriptors import release
 from corepool.errors import ControlError, GarbageError
+from corepool.files.descriptors import release
 from corepool.ipc.messages import (
     AskStatus,
     Drained,
@@ -31,9 +31,9 @@ from corepool.ipc.messages import (
     SocketIndex,
 )
 from corepool.ipc.scoreboard import Cell, held, listener_cell
+from corepool.master.acceptors import Acceptors
 from corepool.master.balance import Balance, excess
 from corepool.master.dispatch import Dispatch
-from corepool.master.front import Front
 from corepool.master.ledger import Handoff
 from corepool.master.plugins import Plugins, call_hooks
 from corepool.master.recycling import Limits, Usage
@@ -51,14 +51,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from collections.abc import Set as AbstractSet
 
-    from corepool.ipc.berths import Berths
+    from corepool.ipc.crash_slots import CrashSlots
     from corepool.ipc.scoreboard import Scoreboard
-    from corepool.ipc.seat import Seat
-    from corepool.listener import Configuration
-    from corepool.master.keeper import Keeper
+    from corepool.ipc.worker_spawn import WorkerSpawn
     from corepool.master.loop import Loop, Repetition
     from corepool.master.oom import OomCounter
+    from corepool.master.recovery import Recovery
     from corepool.master.status import PoolStatus
+    from corepool.plugins.listener import Configuration
 
 log = logging.getLogger(__name__)
 
@@ -116,13 +116,13 @@ class Surroundings:
 
     loop: Loop
     scoreboard: Scoreboard
-    berths: Berths
-    keeper: Keeper
+    crash_slots: CrashSlots
+    recovery: Recovery
     oom: OomCounter
     paused: AbstractSet[str]
     """The listeners that are paused now, by name."""
     version: str
-    run_worker: Callable[[Seat, Configuration], int]
+    run_worker: Callable[[WorkerSpawn, Configuration], int]
     """What a forked child does; gives its exit status."""
     owner: Owner
 
@@ -146,7 +146,7 @@ class WorkerPool:
             shared.loop,
             self.workers,
             shared.scoreboard,
-            shared.berths,
+            shared.crash_slots,
             shared.oom,
             shared.run_worker,
             self._on_message,
@@ -157,11 +157,11 @@ class WorkerPool:
             shared.loop,
             self.workers,
             configuration.bound,
-            shared.keeper,
+            shared.recovery,
             shared.owner.on_stray,
         )
-        self.front = Front(shared.loop, self.dispatch, shared.paused)
-        self.dispatch.on_full = self.front.pause
+        self.acceptors = Acceptors(shared.loop, self.dispatch, shared.paused)
+        self.dispatch.on_full = self.acceptors.pause
         self.dispatch.on_room = self._on_room
         self.dispatch.on_faulty = self._on_faulty
         # A worker that has served may have connections to hand back, and nothing else that can't wait for room.
@@ -198,7 +198,7 @@ class WorkerPool:
 
     def open(self) -> None:
         """Accept from its sockets, and from nothing else."""
-        self.front.use(self.serving.bound)
+        self.acceptors.use(self.serving.bound)
         self.dispatch.retry()
 
     def start(self) -> None:
@@ -217,7 +217,7 @@ class WorkerPool:
         if not self.is_stopping:
             self.is_stopping = True
             self._is_rolling = False
-            self.front.stop()
+            self.acceptors.stop()
         for entry in self.workers:
             if fast:
                 self._supervisor.stop(entry, cause)
@@ -458,7 +458,7 @@ class WorkerPool:
         self.dispatch.take_over(entry, handoffs)
 
     def _on_room(self) -> None:
-        self.front.resume()
+        self.acceptors.resume()
         self.listen()
 
     def _on_faulty(self, entry: WorkerEntry, what: str) -> None:
@@ -538,7 +538,7 @@ class WorkerPool:
             self._fill()
             self._start_heirs()
         elif heir_of is not None:
-            self._heir_failed(entry, heir_of, entry.report or _how_it_ended(exit_status))
+            self._replacement_failed(entry, heir_of, entry.report or _how_it_ended(exit_status))
         elif not entry.has_failed:  # else that was done already
             is_of_roll = not entry.was_ready and entry.configuration is self._coming
             if not is_of_roll and entry.report and entry.report != self._boot_report:
@@ -563,7 +563,7 @@ class WorkerPool:
 
     def _rescue(self, entry: WorkerEntry) -> None:
         """Go on with the connections that a worker has left, where that is wanted."""
-        left = self._shared.keeper.recover(entry.pid)
+        left = self._shared.recovery.recover(entry.pid)
         if not left:
             return
         # They are not closed: they have moved.
@@ -589,7 +589,7 @@ class WorkerPool:
                 self._succession.drop(slot)  # it crashed or left meanwhile: what is forked for it is new anyway
                 continue
             try:
-                heir = self._supervisor.spawn(slot, self._generation, self._coming or self.serving)
+                replacement = self._supervisor.spawn(slot, self._generation, self._coming or self.serving)
             except (OSError, RuntimeError) as error:
                 name = self.serving.worker_name(slot)
                 if self._succession.drop(slot) is ExitCause.REPLACED:
@@ -599,20 +599,20 @@ class WorkerPool:
                 if (stays := self.workers.in_slot(slot)) is not None:
                     stays.kept_until = self._loop.time() + self.serving.pool.respawn_delay_max
                 continue
-            cause = self._succession.started(slot, heir.pid)
+            cause = self._succession.started(slot, replacement.pid)
             if self.workers.target - len(self.workers.ready()) < self.serving.pool.max_unavailable:
-                for each in self.workers.predecessors(heir):
+                for each in self.workers.predecessors(replacement):
                     self._retire(each, cause)
 
-    def _heir_failed(self, heir: WorkerEntry, cause: ExitCause, report: str) -> None:
+    def _replacement_failed(self, replacement: WorkerEntry, cause: ExitCause, report: str) -> None:
         """Keep the one that serves: the application, or what it needs, is broken now."""
-        if heir.slot in self.workers.vacant():
-            self._respawn_later(heir.slot, None)  # it has left already (`max_unavailable`)
+        if replacement.slot in self.workers.vacant():
+            self._respawn_later(replacement.slot, None)  # it has left already (`max_unavailable`)
         if cause is ExitCause.REPLACED:
-            self._fail_roll(f"worker {heir.name} could not boot: {report}")
+            self._fail_roll(f"worker {replacement.name} could not boot: {report}")
         else:
-            log.error("worker stays slot=%s: its successor could not boot: %s", heir.name, report)
-            for entry in self.workers.predecessors(heir):
+            log.error("worker stays slot=%s: its successor could not boot: %s", replacement.name, report)
+            for entry in self.workers.predecessors(replacement):
                 entry.kept_until = self._loop.time() + self.serving.pool.respawn_delay_max
         self._start_heirs()
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from corepool.ipc.channel import Channel
     from corepool.ipc.messages import SocketIndex
     from corepool.ipc.scoreboard import Row
-    from corepool.listener import Configuration
     from corepool.master.loop import Timer
     from corepool.master.recycling import Limits
+    from corepool.plugins.listener import Configuration
     from corepool.spec.dispatcher import WorkerView
 
 
@@ -137,12 +137,14 @@ class Workers:
         held = {entry.slot for entry in self._by_pid.values() if entry.state in (State.STARTING, State.READY)}
         return [slot for slot in range(self.target) if slot not in held]
 
-    def predecessors(self, heir: WorkerEntry) -> list[WorkerEntry]:
-        """List the others in the slot of `heir` that are not leaving yet."""
+    def predecessors(self, replacement: WorkerEntry) -> list[WorkerEntry]:
+        """List the others in the slot of `replacement` that are not leaving yet."""
         return [
             entry
             for entry in self._by_pid.values()
-            if entry.slot == heir.slot and entry is not heir and entry.state in (State.STARTING, State.READY)
+            if entry.slot == replacement.slot
+            and entry is not replacement
+            and entry.state in (State.STARTING, State.READY)
         ]
 
     def in_slot(self, slot: int) -> WorkerEntry | None:

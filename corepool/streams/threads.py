@@ -15,9 +15,9 @@ from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from corepool.complaint import Complaint
 from corepool.forked import end_fork
 from corepool.guards import HOOK_ERRORS
+from corepool.logs.rate_limited import RateLimitedLog
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,7 +39,7 @@ class Mailbox:
         self._calls: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()
         self._is_woken = False
-        self._complaint = Complaint(log)
+        self._rate_limited = RateLimitedLog(log)
 
     def post(self, call: Callable[[], None]) -> None:
         """Have `call` made in the loop, after those that were posted before. From any thread."""
@@ -61,7 +61,7 @@ class Mailbox:
             try:
                 call()
             except HOOK_ERRORS:
-                self._complaint.exception("what a thread has asked for failed")
+                self._rate_limited.exception("what a thread has asked for failed")
 
 
 class Job:
@@ -102,7 +102,7 @@ class Threads:
         self._threads: list[threading.Thread] = []
         self._unfinished = 0  # counted in the loop's thread alone
         self._why = ""
-        self._complaint = Complaint(log)
+        self._rate_limited = RateLimitedLog(log)
 
     def submit(self, call: Callable[[], None]) -> Job:
         """Have `call` run in a thread, in a context of its own; what it raises is logged. From the loop's thread.
@@ -114,7 +114,7 @@ class Threads:
             self._start_one()
         self._count(1)
         if self._gauge.waiting:
-            self._complaint.warn(
+            self._rate_limited.warn(
                 "every thread is busy protocol=%s threads=%d waiting=%d%s",
                 self._name,
                 len(self._threads),

@@ -18,7 +18,7 @@ import itertools
 import os
 from typing import TYPE_CHECKING, Self
 
-from corepool.chain import Chain
+from corepool.plugins.chain import Chain
 from corepool.spec.types import Address, CloseReason, ListenerInfo, ThreadGauge, TimeoutKind, WorkerLoad
 from corepool.testing.memory import MemoryConnection
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from corepool import Address, Connection, hookimpl
-from corepool.registry import Registry
+from corepool.plugins.registry import Registry
 from corepool.testing.conversation import Conversations
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect, receive_exactly, reset

@@ -290,7 +290,7 @@ class Connection:
         if self._service.idle_timeout:
             self._service.deadlines.watch(self)
 
-    def say_goodbye(self) -> None:
+    def notify_drain(self) -> None:
         """Tell the protocol that the worker is leaving."""
         on_drain = self._service.chain.on_drain
         if on_drain is not None and self._reason is None:
@@ -311,7 +311,7 @@ class Connection:
         if service.idle_timeout or self._read_deadline is not None:
             service.deadlines.watch(self)
 
-    def mourn(self) -> None:
+    def notify_lost(self) -> None:
         """Tell the peer that the worker which served it has died, and close.
 
         :raises OSError: it can't be watched; it still has to be closed.
@@ -324,7 +324,7 @@ class Connection:
         self._end(CloseReason.CLOSED)
 
     @property
-    def berth(self) -> int:
+    def crash_slot(self) -> int:
         """Where it stands in shared memory; 0: nowhere. See kept.py."""
         return 0
 
@@ -364,7 +364,7 @@ class Connection:
             return None
         deadline = self._read_deadline or 0.0
         return Frozen(
-            self.berth,
+            self.crash_slot,
             self._active_at,
             deadline,
             self.moved_at,

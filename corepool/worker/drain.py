@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from corepool.complaint import Complaint
 from corepool.guards import HOOK_ERRORS
+from corepool.logs.rate_limited import RateLimitedLog
 from corepool.worker.connection import Connection
 from corepool.worker.lingering import Lingering
 
@@ -62,7 +62,7 @@ class Drain:
         self._deadline: float | None = None
         self._began = 0.0
         self._grace_s = _GRACE_S
-        self._complaint = Complaint(log)
+        self._rate_limited = RateLimitedLog(log)
 
     def begin(self, timeout_s: float, *, moves: bool) -> None:
         """Move or close what is idle, wait for the rest until `timeout_s` from now, then close that too.
@@ -91,14 +91,14 @@ class Drain:
     def _say_goodbye(self, conn: Connection) -> None:
         if conn.id not in self._told:
             self._told.add(conn.id)
-            conn.say_goodbye()
+            conn.notify_drain()
 
     def _step(self) -> None:
         next_s: float | None = _STEP_S
         try:
             next_s = self._advance(self._loop.time())
         except HOOK_ERRORS:
-            self._complaint.exception("the drain has met an error; it goes on")
+            self._rate_limited.exception("the drain has met an error; it goes on")
         if next_s is None:
             self._on_done()
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from corepool.descriptors import release
+from corepool.files.descriptors import release
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike

@@ -8,10 +8,8 @@ from collections import deque
 from select import EPOLLEXCLUSIVE, EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.accepting import RETRY_DELAY_S, ExhaustedError, accept_one
-from corepool.complaint import Complaint
-from corepool.descriptors import release
 from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.files.descriptors import release
 from corepool.ipc.messages import (
     FrozenConnections,
     Leaving,
@@ -21,15 +19,17 @@ from corepool.ipc.messages import (
     SocketIndex,
     Thaw,
 )
+from corepool.logs.rate_limited import RateLimitedLog
+from corepool.system.accepting import RETRY_DELAY_S, ExhaustedError, accept_one
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
 
     from corepool.ipc.channel import Channel
-    from corepool.listener import BoundSocket
+    from corepool.plugins.listener import BoundSocket
     from corepool.worker.reactor import Reactor
-    from corepool.worker.service import Service, Tally
+    from corepool.worker.service import ConnectionCounts, Service
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Intake:
         self,
         channel: Channel,
         services: Mapping[SocketIndex, Service],
-        tally: Tally,
+        counts: ConnectionCounts,
         loop: asyncio.AbstractEventLoop,
         on_order: Callable[[Message, list[int]], None],
         on_exhausted: Callable[[], None],
@@ -69,7 +69,7 @@ class Intake:
         """
         self._channel = channel
         self._services = services
-        self._tally = tally
+        self._counts = counts
         self._loop = loop
         self._on_order = on_order
         self._on_exhausted = on_exhausted
@@ -77,8 +77,8 @@ class Intake:
         self._reactor: Reactor | None = None
         """None: nothing is heard, not yet or no more."""
         self._open = True
-        self._complaint = Complaint(log)
-        tally.on_room.append(self._say_room)
+        self._rate_limited = RateLimitedLog(log)
+        counts.on_room.append(self._say_room)
 
     def watch(self, reactor: Reactor) -> None:
         """Hear the master from now on.
@@ -128,7 +128,7 @@ class Intake:
                     release(fd)
                 self._on_exhausted()
         if len(fds) < message.connections:
-            self._complaint.error(
+            self._rate_limited.error(
                 "out of descriptors: received %d of %d connections handed over; draining, the others go elsewhere",
                 len(fds),
                 message.connections,
@@ -155,12 +155,12 @@ class Intake:
         """Log what the system, or a bug of ours, has done; the channel is level-triggered, so nothing is lost."""
         error = sys.exception()
         if isinstance(error, OSError) and self._reactor is not None:
-            self._complaint.warn("channel to the master: %s", error)
+            self._rate_limited.warn("channel to the master: %s", error)
             # It would be reported again at once.
             self._reactor.remove(self._channel.fd)
             self._loop.call_later(_HEAR_AGAIN_S, self._hear, self._reactor)
         else:
-            self._complaint.exception("channel to the master: unexpected error")
+            self._rate_limited.exception("channel to the master: unexpected error")
 
     def flush(self) -> None:
         """Do nothing: messages leave when they are sent."""
@@ -194,7 +194,7 @@ class Intake:
         self.say_surely(Leaving())
 
     def _say_room(self) -> None:
-        if not self._tally.full and not self.say(Room()):
+        if not self._counts.full and not self.say(Room()):
             self._loop.call_later(_SAY_RETRY_S, self._say_room)
 
 
@@ -205,7 +205,7 @@ class BacklogReader:
         self,
         bound: BoundSocket,
         service: Service,
-        tally: Tally,
+        counts: ConnectionCounts,
         reactor: Reactor,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -213,19 +213,19 @@ class BacklogReader:
         self._fd = bound.socket.fileno()
         self._url = bound.url
         self._service = service
-        self._tally = tally
+        self._counts = counts
         self._reactor = reactor
         self._loop = loop
-        self._complaint = Complaint(log)
+        self._rate_limited = RateLimitedLog(log)
         self._watching = False
         self._stopped = False
         self._paused = False
         self._is_finishing = False
-        tally.on_room.append(self.watch)
+        counts.on_room.append(self.watch)
 
     def watch(self) -> None:
         """Accept from now on, as long as there is room."""
-        if not (self._watching or self._stopped or self._is_finishing or self._paused or self._tally.full):
+        if not (self._watching or self._stopped or self._is_finishing or self._paused or self._counts.full):
             # EXCLUSIVE: one connection wakes one worker or a few, not all. It refuses EPOLL_CTL_MOD, so pausing
             # means taking it out.
             try:
@@ -264,7 +264,7 @@ class BacklogReader:
         try:
             there_are_more = not self._paused and self._accept() == ACCEPTS_PER_EVENT
         except OSError:
-            self._complaint.exception("accept failed url=%s", self._url)
+            self._rate_limited.exception("accept failed url=%s", self._url)
             there_are_more = False
         if there_are_more and turns > 1:
             self._loop.call_soon(self._take_rest, turns - 1)
@@ -283,7 +283,7 @@ class BacklogReader:
     def _accept(self) -> int:
         """Take a few connections from the backlog, and give how many there were."""
         for taken in range(ACCEPTS_PER_EVENT):
-            if self._tally.full:
+            if self._counts.full:
                 self._unwatch()
                 return taken
             try:
@@ -297,7 +297,7 @@ class BacklogReader:
         return ACCEPTS_PER_EVENT
 
     def on_failure(self) -> None:
-        self._complaint.exception("accept failed url=%s retry_s=%g", self._url, RETRY_DELAY_S)
+        self._rate_limited.exception("accept failed url=%s retry_s=%g", self._url, RETRY_DELAY_S)
         self._unwatch()
         self._loop.call_later(RETRY_DELAY_S, self.watch)
 
@@ -306,7 +306,7 @@ class BacklogReader:
 
     def _rest(self, reason: Exception) -> None:
         """Leave connections in the backlog for a moment."""
-        self._complaint.warn("accept paused url=%s reason=%s retry_s=%g", self._url, reason, RETRY_DELAY_S)
+        self._rate_limited.warn("accept paused url=%s reason=%s retry_s=%g", self._url, reason, RETRY_DELAY_S)
         self._unwatch()
         self._loop.call_later(RETRY_DELAY_S, self.watch)
 

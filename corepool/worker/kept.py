@@ -13,7 +13,7 @@ from select import EPOLLIN
 from typing import TYPE_CHECKING
 
 from corepool.guards import HOOK_ERRORS
-from corepool.ipc.berths import LENGTH_BITS, MOST_IN_ONE_GO, Status
+from corepool.ipc.crash_slots import LENGTH_BITS, MOST_IN_ONE_GO, Status
 from corepool.spec.types import CloseReason
 from corepool.worker.connection import NOT_SERVING, READS_PER_EVENT, Connection
 
@@ -29,22 +29,22 @@ _BUSY, _IDLE, _SENDING, _SPEAKING = (
 
 
 class KeptConnection(Connection):
-    """A Connection with a berth. Counts what it sends: that tells after a crash whether a reply has left."""
+    """A Connection with a crash_slot. Counts what it sends: that tells after a crash whether a reply has left."""
 
-    __slots__ = ("_ask", "_berth", "_published", "_sending", "_sent", "_statuses")
+    __slots__ = ("_ask", "_crash_slot", "_published", "_sending", "_sent", "_statuses")
 
-    def __init__(self, service: Service, handle: Handle, fd: int, number: int, berth: int) -> None:
+    def __init__(self, service: Service, handle: Handle, fd: int, number: int, crash_slot: int) -> None:
         super().__init__(service, handle, fd, number)
-        self._berth = berth
-        self._statuses = service.berths.statuses
-        self._sending = service.berths.sending
+        self._crash_slot = crash_slot
+        self._statuses = service.crash_slots.statuses
+        self._sending = service.crash_slots.sending
         self._ask = service.ask
         self._sent = 0
         self._published: object = None
 
     @property
-    def berth(self) -> int:
-        return self._berth
+    def crash_slot(self) -> int:
+        return self._crash_slot
 
     @property
     def bytes_out(self) -> int:
@@ -56,14 +56,14 @@ class KeptConnection(Connection):
 
     def thaw(self, frozen: Frozen) -> None:
         self._sent = frozen.bytes_out
-        self._statuses[self._berth] = _BUSY  # it was idle on its way; a hook that kills its worker runs once
+        self._statuses[self._crash_slot] = _BUSY  # it was idle on its way; a hook that kills its worker runs once
         super().thaw(frozen)
         self._note()
 
     def on_event(self, mask: int) -> None:
-        statuses, berth = self._statuses, self._berth
-        if statuses[berth] == _IDLE:
-            statuses[berth] = _BUSY
+        statuses, crash_slot = self._statuses, self._crash_slot
+        if statuses[crash_slot] == _IDLE:
+            statuses[crash_slot] = _BUSY
         if mask != EPOLLIN and not self._serve_unusual(mask):
             self._note()
             return
@@ -77,12 +77,12 @@ class KeptConnection(Connection):
             self._flush()
         if self.eof or self._reason is not None:
             self._settle()
-        if statuses[berth] != _IDLE:
+        if statuses[crash_slot] != _IDLE:
             self._note()
 
     def _recv_outside(self, limit: int) -> bytes:
-        if self._statuses[self._berth] == _IDLE:
-            self._statuses[self._berth] = _BUSY
+        if self._statuses[self._crash_slot] == _IDLE:
+            self._statuses[self._crash_slot] = _BUSY
         self._service.unsent.append(self)  # `flush` notes where it stands then
         return super()._recv_outside(limit)
 
@@ -91,14 +91,14 @@ class KeptConnection(Connection):
         self._note()
 
     def _flush(self) -> None:
-        statuses, berth, out = self._statuses, self._berth, self._out
+        statuses, crash_slot, out = self._statuses, self._crash_slot, self._out
         service = self._service
-        if statuses[berth] == _SPEAKING or type(out) is not bytes or not self._is_whole_reply(out):
-            statuses[berth] = _SPEAKING
+        if statuses[crash_slot] == _SPEAKING or type(out) is not bytes or not self._is_whole_reply(out):
+            statuses[crash_slot] = _SPEAKING
             self._flush_queue()
             return
-        self._sending[berth] = self._sent << LENGTH_BITS | len(out)
-        statuses[berth] = _SENDING
+        self._sending[crash_slot] = self._sent << LENGTH_BITS | len(out)
+        statuses[crash_slot] = _SENDING
         try:
             sent = service.write(self._handle, out)
         except BlockingIOError:
@@ -110,9 +110,9 @@ class KeptConnection(Connection):
         self._sent += sent
         if sent == len(out):
             self._out = b""
-            statuses[berth] = _IDLE
+            statuses[crash_slot] = _IDLE
         else:
-            statuses[berth] = _SPEAKING
+            statuses[crash_slot] = _SPEAKING
             self._out = memoryview(out)[sent:]
             self._flush_queue()
 
@@ -135,7 +135,7 @@ class KeptConnection(Connection):
     def _note(self) -> None:
         """Say where it stands, now that something was done."""
         if self.is_idle and self._publish():
-            self._statuses[self._berth] = _IDLE
+            self._statuses[self._crash_slot] = _IDLE
 
     def _publish(self) -> bool:
         """Write what another worker has to know, if it has changed; False: it can't be told now."""
@@ -148,7 +148,7 @@ class KeptConnection(Connection):
             return False
         if told != self._published:
             record = self._service.record_of(self, told)
-            if record is None or not self._service.berths.write(self._berth, record):
+            if record is None or not self._service.crash_slots.write(self._crash_slot, record):
                 return False
             self._published = told
         return True
@@ -159,8 +159,8 @@ class CountedKeptConnection(KeptConnection):
 
     __slots__ = ("_received",)
 
-    def __init__(self, service: Service, handle: Handle, fd: int, number: int, berth: int) -> None:
-        super().__init__(service, handle, fd, number, berth)
+    def __init__(self, service: Service, handle: Handle, fd: int, number: int, crash_slot: int) -> None:
+        super().__init__(service, handle, fd, number, crash_slot)
         self._received = 0
 
     @property

@@ -10,7 +10,7 @@ import logging
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.complaint import Complaint
+from corepool.logs.rate_limited import RateLimitedLog
 
 if TYPE_CHECKING:
     import asyncio
@@ -38,7 +38,7 @@ class Lingerings:
         self.wire = wire
         self.reactor = reactor
         self.loop = loop
-        self.complaint = Complaint(log)
+        self.rate_limited = RateLimitedLog(log)
         self.open: dict[Lingering, None] = {}
         """In the order of their age."""
 
@@ -77,7 +77,7 @@ class Lingering:
         self.finish()
 
     def on_failure(self) -> None:
-        self._all.complaint.exception("lingering close failed")
+        self._all.rate_limited.exception("lingering close failed")
         self.finish()
 
     def flush(self) -> None:

@@ -13,7 +13,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from corepool.complaint import Complaint
+from corepool.logs.rate_limited import RateLimitedLog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -42,7 +42,7 @@ class WorkerLoop(asyncio.SelectorEventLoop):
     def __init__(self, reactor: Reactor) -> None:
         """Poll with `reactor`."""
         super().__init__(reactor)
-        self._complaint = Complaint(log)
+        self._rate_limited = RateLimitedLog(log)
         self._failures = 0
         """Polls that have failed since one has succeeded."""
         self._has_served = False
@@ -63,7 +63,7 @@ class WorkerLoop(asyncio.SelectorEventLoop):
                 self._bear()
             else:
                 if not self._is_over:
-                    self._complaint.warn("something has called loop.stop(); the worker goes on")
+                    self._rate_limited.warn("something has called loop.stop(); the worker goes on")
 
     def end(self) -> None:
         """Let `serve` return when this turn of the loop is over."""
@@ -98,7 +98,7 @@ class WorkerLoop(asyncio.SelectorEventLoop):
         self._failures += 1
         if self._failures > _MAX_FAILURES:
             raise  # noqa: PLE0704  # what the caller handles
-        self._complaint.exception("the loop has failed; it goes on")
+        self._rate_limited.exception("the loop has failed; it goes on")
         self.call_soon(self._forget_failures)
         time.sleep(_FAILURE_DELAY_S)
 

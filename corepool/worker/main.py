@@ -29,12 +29,11 @@ from corepool.ipc.messages import (
     Stop,
 )
 from corepool.ipc.scoreboard import Cell, held
-from corepool.log import reopen_logs
+from corepool.logs.log import reopen_logs
+from corepool.logs.tracebacks import spell_traceback
 from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
-from corepool.title import Title, count
-from corepool.tracebacks import spell_traceback
+from corepool.system.title import Title, count
 from corepool.worker.deadlines import Deadlines
-from corepool.worker.deadman import Deadman
 from corepool.worker.drain import Drain
 from corepool.worker.intake import BacklogReader, Intake
 from corepool.worker.loop import WorkerLoop
@@ -51,14 +50,15 @@ from corepool.worker.process import (
 )
 from corepool.worker.question import StatusQuestion
 from corepool.worker.reactor import Reactor
-from corepool.worker.service import Service, Tally
+from corepool.worker.service import ConnectionCounts, Service
+from corepool.worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     from corepool.ipc.channel import Channel
-    from corepool.ipc.seat import Seat
-    from corepool.listener import Configuration
+    from corepool.ipc.worker_spawn import WorkerSpawn
+    from corepool.plugins.listener import Configuration
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ _NEXT_MOVE_S = 0.001
 """Between two rounds of handing connections back: the others have their turn."""
 
 
-def run_worker(seat: Seat, configuration: Configuration, keep: Iterable[int]) -> int:
+def run_worker(spawn: WorkerSpawn, configuration: Configuration, keep: Iterable[int]) -> int:
     """Be a worker.
 
     Runs in: the forked child, with all signals blocked; the caller ends the process with what this returns.
@@ -89,20 +89,20 @@ def run_worker(seat: Seat, configuration: Configuration, keep: Iterable[int]) ->
     :returns: the exit status.
     """
     own = [each.socket.fileno() for each in configuration.bound if each.listener.dispatcher.worker_accepts]
-    detach_from_master([*keep, seat.channel.fd, *own], seat.master_pid)
+    detach_from_master([*keep, spawn.channel.fd, *own], spawn.master_pid)
     os.environ.pop("NOTIFY_SOCKET", None)  # systemd listens to the master only
     try:
         with _system_may_refuse():
-            worker = WorkerProcess(seat, configuration)
-        configuration.identity.assume(seat.slot)
-        die_with_master(seat.master_pid)
+            worker = WorkerProcess(spawn, configuration)
+        configuration.identity.assume(spawn.slot)
+        die_with_master(spawn.master_pid)
         worker.start_plugins()
         # What the plugins loaded stays: the collector need not look at it again and again.
         gc.freeze()
         with _system_may_refuse():
             worker.join()
     except BaseException as error:  # noqa: BLE001  # SystemExit of an application is a boot failure as well
-        _report(seat.channel, error)  # the master logs it: once, and not once per worker
+        _report(spawn.channel, error)  # the master logs it: once, and not once per worker
         return EXIT_BOOT_FAILED
     return worker.run()
 
@@ -110,40 +110,42 @@ def run_worker(seat: Seat, configuration: Configuration, keep: Iterable[int]) ->
 class WorkerProcess:
     """A worker: wires the reactor, the intake and the drain to one event loop. Implements `corepool.Worker`."""
 
-    def __init__(self, seat: Seat, configuration: Configuration) -> None:
+    def __init__(self, spawn: WorkerSpawn, configuration: Configuration) -> None:
         bound, pool = configuration.bound, configuration.pool
-        self.slot = seat.slot
-        self._name = configuration.worker_name(seat.slot)
+        self.slot = spawn.slot
+        self._name = configuration.worker_name(spawn.slot)
         self._pool_name = configuration.name
-        self.generation = seat.generation
-        self.workers = seat.workers
+        self.generation = spawn.generation
+        self.workers = spawn.workers
         self.pid = os.getpid()
-        self._master_pid = seat.master_pid
-        self._row = seat.row
-        self._scoreboard = seat.scoreboard
+        self._master_pid = spawn.master_pid
+        self._row = spawn.row
+        self._scoreboard = spawn.scoreboard
         self._bound = bound
         self._pool = pool
-        self._paused = {each.index for each in bound if each.listener.name in seat.paused}
-        self._channel = seat.channel
+        self._paused = {each.index for each in bound if each.listener.name in spawn.paused}
+        self._channel = spawn.channel
         self._reactor = Reactor()
         self.loop = WorkerLoop(self._reactor)
         asyncio.set_event_loop(self.loop)
         deadlines = Deadlines(self.loop)
-        tally = Tally(seat.row, pool.max_connections, self._reactor)
-        self._tally = tally
-        self._services = [Service(each, self.loop, self._reactor, deadlines, tally, seat.berths) for each in bound]
+        counts = ConnectionCounts(spawn.row, pool.max_connections, self._reactor)
+        self._counts = counts
+        self._services = [
+            Service(each, self.loop, self._reactor, deadlines, counts, spawn.crash_slots) for each in bound
+        ]
         by_index = {each.index: service for each, service in zip(bound, self._services, strict=True)}
         self.intake = Intake(
-            seat.channel, by_index, tally, self.loop, self._on_order, self._leave_unasked, self._on_orphaned
+            spawn.channel, by_index, counts, self.loop, self._on_order, self._leave_unasked, self._on_orphaned
         )
         self._question = StatusQuestion(self.loop, self.intake.say)
         self._backlogs = {
-            each.index: BacklogReader(each, service, tally, self._reactor, self.loop)
+            each.index: BacklogReader(each, service, counts, self._reactor, self.loop)
             for each, service in zip(bound, self._services, strict=True)
             if each.listener.dispatcher.worker_accepts
         }
         self._chains = configuration.chains
-        self._mover = Mover(self.intake, seat.row)
+        self._mover = Mover(self.intake, spawn.row)
         self._drain = Drain(
             self._reactor, self._services, self._backlogs.values(), self._mover, self.loop, self.loop.end
         )
@@ -196,9 +198,9 @@ class WorkerProcess:
 
         :returns: the exit status.
         """
-        deadman = Deadman(self.loop, self._heartbeat_interval_s, self._pool.heartbeat_timeout)
+        watchdog = Watchdog(self.loop, self._heartbeat_interval_s, self._pool.heartbeat_timeout)
         self.loop.serve()
-        deadman.disarm()
+        watchdog.disarm()
         self._ends_at = self.loop.time() + _LAST_WORDS_S
         self._stops_by = self.loop.time() + self._stop_s
         self._reactor.flush_unsent()
@@ -283,7 +285,7 @@ class WorkerProcess:
         """Write the counters that connections keep as plain attributes."""
         cells = self._row.cells
         cells[Cell.REQUESTS] = self.requests + sum(service.events for service in self._guessing)
-        self._tally.publish(self._services)
+        self._counts.publish(self._services)
         cells[Cell.BUSY_NS] = int(self._reactor.busy_s * 1e9)
         if self._gauges:
             cells[Cell.THREADS] = sum(gauge.most for gauge in self._gauges)

@@ -6,9 +6,9 @@ import logging
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from corepool.complaint import Complaint
 from corepool.ipc.messages import MAX_FDS, SocketIndex, fit
 from corepool.ipc.scoreboard import Cell
+from corepool.logs.rate_limited import RateLimitedLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +37,7 @@ class Mover:
         self._intake = intake
         self._cells = row.cells
         self._handed_back = 0
-        self._complaint = Complaint(log)
+        self._rate_limited = RateLimitedLog(log)
 
     @property
     def on_their_way(self) -> int:
@@ -90,7 +90,7 @@ class Mover:
         try:
             return frozen.encode()
         except ValueError as error:  # a worker that drains asks again and again
-            self._complaint.warn("connection not moved conn=%d: %s", conn.id, error)
+            self._rate_limited.warn("connection not moved conn=%d: %s", conn.id, error)
             return None
 
     def _send(self, batch: list[Connection], records: list[bytes]) -> bool:

@@ -10,7 +10,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
-from corepool.log import log_fd, reopen_logs
+from corepool.logs.log import log_fd, reopen_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -22,9 +22,9 @@ import time
 from select import EPOLLIN, EPOLLOUT, epoll
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
-from corepool.complaint import Complaint
 from corepool.forked import end_fork
 from corepool.guards import HOOK_ERRORS
+from corepool.logs.rate_limited import RateLimitedLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -81,7 +81,7 @@ class Reactor(selectors.BaseSelector):
         self._keys: dict[int, selectors.SelectorKey] = {}
         self._to_close: list[tuple[Callable[[Any], None], object]] = []
         self._at_batch_end: list[Callable[[], None]] = []
-        self._complaint = Complaint(log)
+        self._rate_limited = RateLimitedLog(log)
         self.unsent: list[Source] = []
         """Sources with output that was made outside of their own event; sent before the next poll."""
         self.now = time.monotonic()
@@ -242,7 +242,7 @@ class Reactor(selectors.BaseSelector):
             except OSError:
                 pass  # close(2) has released the number whatever it says, EINTR and EIO included
             except HOOK_ERRORS:
-                self._complaint.exception("a transport's stream can't be closed")
+                self._rate_limited.exception("a transport's stream can't be closed")
         self._to_close.clear()
 
 

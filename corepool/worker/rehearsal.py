@@ -12,18 +12,18 @@ import signal
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from corepool.ipc.berths import Berths
 from corepool.ipc.channel import Channel
+from corepool.ipc.crash_slots import CrashSlots
 from corepool.ipc.scoreboard import Scoreboard
-from corepool.ipc.seat import Seat
-from corepool.listener import MAX_LISTENERS
+from corepool.ipc.worker_spawn import WorkerSpawn
+from corepool.plugins.listener import MAX_LISTENERS
 from corepool.worker.main import WorkerProcess
 from corepool.worker.process import EVENT_SIGNALS, TERMINAL_SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from corepool.listener import Configuration
+    from corepool.plugins.listener import Configuration
 
 _TIMES = 10
 """Specialisation begins after 8 runs."""
@@ -40,7 +40,7 @@ def rehearse(configuration: Configuration) -> None:
         for _ in range(_TIMES):
             ours, theirs = Channel.pair()
             with closing(ours), closing(theirs):
-                seat = Seat(
+                spawn = WorkerSpawn(
                     slot=0,
                     generation=0,
                     workers=1,
@@ -48,15 +48,15 @@ def rehearse(configuration: Configuration) -> None:
                     channel=theirs,
                     row=scoreboard.claim(pool=0),
                     scoreboard=scoreboard,
-                    berths=Berths(),
+                    crash_slots=CrashSlots(),
                     paused=everything,  # or it would accept
                 )
-                worker = WorkerProcess(seat, configuration)
+                worker = WorkerProcess(spawn, configuration)
                 worker.join()
                 worker.loop.call_soon(worker.loop.stop)
                 worker.loop.run_forever()
                 worker.loop.close()
-                scoreboard.retire(seat.row)
+                scoreboard.retire(spawn.row)
         asyncio.set_event_loop(None)
 
 

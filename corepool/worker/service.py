@@ -7,13 +7,13 @@ import socket
 from array import array
 from typing import TYPE_CHECKING
 
-from corepool.complaint import Complaint
-from corepool.descriptors import release
 from corepool.errors import ThawRefusedError
+from corepool.files.descriptors import release
 from corepool.guards import HOOK_ERRORS
-from corepool.ipc.berths import Status
+from corepool.ipc.crash_slots import Status
 from corepool.ipc.frozen import Frozen
 from corepool.ipc.scoreboard import COLUMNS, PER_LISTENER, Cell
+from corepool.logs.rate_limited import RateLimitedLog
 from corepool.spec.counters import OF_SERVICES
 from corepool.spec.types import Address, CloseReason
 from corepool.worker.connection import Connection
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
-    from corepool.ipc.berths import Berths
+    from corepool.ipc.crash_slots import CrashSlots
     from corepool.ipc.frozen import State
     from corepool.ipc.scoreboard import ListenerPlace, Row
-    from corepool.listener import BoundSocket
+    from corepool.plugins.listener import BoundSocket
     from corepool.worker.deadlines import Deadlines
     from corepool.worker.reactor import Reactor
     from corepool.worker.wire import Handle
@@ -52,7 +52,7 @@ and go without a word cause (each takes 30 us or more, besides the client's own 
 causes."""
 
 
-class Tally:
+class ConnectionCounts:
     """How many connections the worker has, and whom to tell when one has gone."""
 
     def __init__(self, row: Row, limit: int, reactor: Reactor) -> None:
@@ -164,10 +164,10 @@ class Service:
         loop: asyncio.AbstractEventLoop,
         reactor: Reactor,
         deadlines: Deadlines,
-        tally: Tally,
-        berths: Berths,
+        counts: ConnectionCounts,
+        crash_slots: CrashSlots,
     ) -> None:
-        self.berths = berths
+        self.crash_slots = crash_slots
         settings = bound.listener.settings
         assert bound.listener.chain.on_readable is not None
         self.listener = bound.listener
@@ -202,11 +202,11 @@ class Service:
         # Saves two system calls per connection, where a socket is not bound to every address of the machine.
         self._local = None if bound.address.host in _WILDCARDS else bound.address
         self._loop = loop
-        self._complaint = Complaint(log)
+        self._rate_limited = RateLimitedLog(log)
         self._lingering = Lingerings(self.wire, reactor, loop)
         self._looked_at = (0, 0)
         self._has_spun = False
-        self._tally = tally
+        self._counts = counts
 
     def look_for_spin(self) -> None:
         """Warn, once, of a protocol that is called and called and never reads. To be called at each heartbeat."""
@@ -221,13 +221,13 @@ class Service:
                 self.events - events,
             )
 
-    def take_handed_over(self, fd: int, berth: int = 0) -> None:
+    def take_handed_over(self, fd: int, crash_slot: int = 0) -> None:
         """Begin a connection that the master has handed over, and own it."""
-        self._begin(fd, self._tally.received(), berth)
+        self._begin(fd, self._counts.received(), crash_slot)
 
     def take_accepted(self, fd: int) -> None:
         """Begin a connection that this worker has accepted by itself, and own it."""
-        self._begin(fd, self._tally.own_number(), 0)
+        self._begin(fd, self._counts.own_number(), 0)
 
     def record_of(self, conn: Connection, told: object) -> bytes | None:
         """Write what another worker has to know of a connection whose plugins have said `told`; None: it is too much.
@@ -243,9 +243,9 @@ class Service:
             self._last_told = (told, conn.half_open)
         return self._last_record
 
-    def _make(self, fd: int, number: int, berth: int) -> Connection:
-        if berth:
-            return self._kept_connection(self, self.wire.open(fd), fd, number, berth)
+    def _make(self, fd: int, number: int, crash_slot: int) -> Connection:
+        if crash_slot:
+            return self._kept_connection(self, self.wire.open(fd), fd, number, crash_slot)
         return self._connection(self, self.wire.open(fd), fd, number)
 
     def take_frozen(self, fd: int, record: bytes) -> None:
@@ -256,45 +256,45 @@ class Service:
             self._take_moved()
             self._lose(fd, 0, None, error)
             return
-        berth = frozen.crash_slot
+        crash_slot = frozen.crash_slot
         # Before it is acknowledged: if this process is killed after that, it is still idle, until its first hook runs.
-        if berth and not frozen.is_lost and self.berths.write(berth, record):
-            self.berths.statuses[berth] = Status.IDLE
+        if crash_slot and not frozen.is_lost and self.crash_slots.write(crash_slot, record):
+            self.crash_slots.statuses[crash_slot] = Status.IDLE
         number = self._take_moved()
         conn: Connection | None = None
         try:
-            conn = self._make(fd, number, berth)
+            conn = self._make(fd, number, crash_slot)
             if frozen.is_lost:
                 self._unmet.add(conn.id)
-                conn.mourn()
+                conn.notify_lost()
             else:
                 conn.thaw(frozen)
         except OSError as error:
-            self._lose(fd, berth, conn, error)
+            self._lose(fd, crash_slot, conn, error)
         except HOOK_ERRORS:
-            self._complaint.exception("connection lost listener=%s: its transport failed", self.listener.name)
-            self._drop(fd, berth, conn)
+            self._rate_limited.exception("connection lost listener=%s: its transport failed", self.listener.name)
+            self._drop(fd, crash_slot, conn)
 
     def _take_moved(self) -> int:
-        number = self._tally.received()
-        self._tally.moved_in(self.listener.place)
+        number = self._counts.received()
+        self._counts.moved_in(self.listener.place)
         return number
 
-    def _lose(self, fd: int, berth: int, conn: Connection | None, error: Exception) -> None:
-        self._complaint.warn("connection lost listener=%s: it can't be restored: %s", self.listener.name, error)
-        self._drop(fd, berth, conn)
+    def _lose(self, fd: int, crash_slot: int, conn: Connection | None, error: Exception) -> None:
+        self._rate_limited.warn("connection lost listener=%s: it can't be restored: %s", self.listener.name, error)
+        self._drop(fd, crash_slot, conn)
 
     def thaw(self, conn: Connection, states: Sequence[State]) -> None:
         """Have its plugins go on with a connection, or close it if they can't."""
         try:
             self.chain.freezer.thaw(conn, states)
         except ThawRefusedError as error:
-            self._complaint.warn("connection refused listener=%s peer=%s: %s", self.listener.name, conn.peer, error)
+            self._rate_limited.warn("connection refused listener=%s peer=%s: %s", self.listener.name, conn.peer, error)
         except HOOK_ERRORS:  # a hook's bug costs this connection alone
             self.failed(conn)
         else:
             return
-        self._tally.refused()
+        self._counts.refused()
         self._unmet.add(conn.id)
         conn.close()
 
@@ -303,22 +303,22 @@ class Service:
         if conn.entry is not None:
             self.deadlines.forget(conn)
         self.reactor.close_later(self.wire.close, handle)
-        self._tally.moved_out(self.listener.place)
+        self._counts.moved_out(self.listener.place)
         self._tell_the_end(conn, CloseReason.MOVED)
 
-    def _begin(self, fd: int, number: int, berth: int) -> None:
-        self._tally.began(self.listener.place)
+    def _begin(self, fd: int, number: int, crash_slot: int) -> None:
+        self._counts.began(self.listener.place)
         conn: Connection | None = None
         try:
-            conn = self._make(fd, number, berth)
+            conn = self._make(fd, number, crash_slot)
             conn.begin()
         except OSError as error:
             # The peer is gone already, or epoll's watches are used up.
-            self._complaint.warn("connection refused listener=%s reason=%s", self.listener.name, error)
-            self._drop(fd, berth, conn)
+            self._rate_limited.warn("connection refused listener=%s reason=%s", self.listener.name, error)
+            self._drop(fd, crash_slot, conn)
         except HOOK_ERRORS:
-            self._complaint.exception("connection refused listener=%s: its transport failed", self.listener.name)
-            self._drop(fd, berth, conn)
+            self._rate_limited.exception("connection refused listener=%s: its transport failed", self.listener.name)
+            self._drop(fd, crash_slot, conn)
 
     def release(self, conn: Connection, handle: Handle, reason: CloseReason, *, ended: bool) -> None:
         """Deal with a connection that has just left epoll: tell its hooks, count it, close its handle.
@@ -328,13 +328,13 @@ class Service:
         if conn.entry is not None:
             self.deadlines.forget(conn)
         if ended or reason not in _GRACEFUL or not self._linger(handle):
-            if conn.berth or self._tally.is_shared(conn.id):
+            if conn.crash_slot or self._counts.is_shared(conn.id):
                 # close(2) alone would keep the FIN back until the master's copy goes as well.
                 self._shutdown(handle, socket.SHUT_RDWR)
             self.reactor.close_later(self.wire.close, handle)
-        if conn.berth:
-            self.berths.statuses[conn.berth] = Status.CLOSED
-        self._tally.ended(self.listener.place)
+        if conn.crash_slot:
+            self.crash_slots.statuses[conn.crash_slot] = Status.CLOSED
+        self._counts.ended(self.listener.place)
         self._tell_the_end(conn, reason)
 
     def _tell_the_end(self, conn: Connection, reason: CloseReason) -> None:
@@ -356,11 +356,11 @@ class Service:
 
     def cannot_watch(self, conn: Connection, error: OSError) -> None:
         """Log that a connection is closed since epoll has no room for it."""
-        self._complaint.warn("connection closed listener=%s peer=%s reason=%s", self.listener.name, conn.peer, error)
+        self._rate_limited.warn("connection closed listener=%s peer=%s reason=%s", self.listener.name, conn.peer, error)
 
     def overflowed(self, conn: Connection) -> None:
         """Log that a peer let too much output pile up."""
-        self._complaint.warn(
+        self._rate_limited.warn(
             "connection aborted listener=%s conn=%d peer=%s reason=output_limit buffered=%d limit=%d",
             self.listener.name,
             conn.id,
@@ -380,13 +380,13 @@ class Service:
         except OSError:
             return Address("unknown")
         except HOOK_ERRORS:  # of a transport: an address is asked for in log lines, too, where nothing may fail
-            self._complaint.exception("listener=%s: its transport can't tell an address", self.listener.name)
+            self._rate_limited.exception("listener=%s: its transport can't tell an address", self.listener.name)
             return Address("unknown")
 
-    def _drop(self, fd: int, berth: int, conn: Connection | None) -> None:
-        self._tally.ended(self.listener.place)
-        if berth:
-            self.berths.statuses[berth] = Status.CLOSED
+    def _drop(self, fd: int, crash_slot: int, conn: Connection | None) -> None:
+        self._counts.ended(self.listener.place)
+        if crash_slot:
+            self.crash_slots.statuses[crash_slot] = Status.CLOSED
         if conn is None:
             release(fd)
         else:
@@ -402,7 +402,9 @@ class Service:
         except OSError:
             pass  # the peer was faster
         except HOOK_ERRORS:  # of a transport's stream, which is closed all the same
-            self._complaint.exception("listener=%s: a stream of its transport can't be shut down", self.listener.name)
+            self._rate_limited.exception(
+                "listener=%s: a stream of its transport can't be shut down", self.listener.name
+            )
 
     def _linger(self, handle: Handle) -> bool:
         """Keep a connection whose peer is still sending; False when it isn't.
@@ -415,7 +417,7 @@ class Service:
         except OSError:  # nothing there, or gone
             return False
         except HOOK_ERRORS:
-            self._complaint.exception("listener=%s: a stream of its transport can't be read", self.listener.name)
+            self._rate_limited.exception("listener=%s: a stream of its transport can't be read", self.listener.name)
             return False
         self._shutdown(handle, socket.SHUT_WR)
         return self._lingering.add(handle)

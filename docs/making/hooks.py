@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from inspect import getdoc
 
-from corepool.signatures import expected, hook_names
+from corepool.plugins.signatures import expected, hook_names
 from corepool.spec import hookspecs
 from docs.making.text import MADE, table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from corepool.registry import Registry
+from corepool.plugins.registry import Registry
 from docs.making import commands, hooks, metrics, plugins, settings, signals, strategies
 
 FOLDER = Path(__file__).parents[1]

@@ -10,7 +10,7 @@ from docs.making.text import MADE, UNITS, keys_of, paragraph
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from corepool.registry import Kind, Registry
+    from corepool.plugins.registry import Kind, Registry
 
 _WHERE: Mapping[Kind, str] = {
     "protocols": "`protocol = NAME` of a listener; options: `[listener.options]`, `-o key=value` of `corepool serve`.",

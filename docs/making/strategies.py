@@ -9,7 +9,7 @@ import random
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from corepool import Address, Dispatcher, Incoming, WorkerView
-from corepool.registry import Registry
+from corepool.plugins.registry import Registry
 from corepool_dispatch.power_of_two import PowerOfTwo
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 from pydantic import Field
 
 from corepool import CloseReason, Options, hookimpl
-from corepool.lines import LineFile, moment
+from corepool.files.lines import LineFile, moment
 from corepool_extensions.peers import spell
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from corepool import DurationOrOff, Options, Size, hookimpl
-from corepool.loading import LoadError, load_target
+from corepool.plugins.loading import LoadError, load_target
 from corepool_hosting.facade import ConnectionTransport
 from corepool_hosting.starters import Starter
 

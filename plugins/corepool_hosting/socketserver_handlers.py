@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import Field
 
 from corepool import Size, hookimpl
-from corepool.loading import LoadError, load_target
+from corepool.plugins.loading import LoadError, load_target
 from corepool.streams import BlockingOptions, BlockingProtocol, ReadFile
 from corepool_hosting.facade import spell
 

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 from corepool import Endpoint
-from corepool.loading import LoadError
+from corepool.plugins.loading import LoadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence

@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from corepool.lines import LineFile, moment
+from corepool.files.lines import LineFile, moment
 
 if TYPE_CHECKING:
     from corepool import Worker

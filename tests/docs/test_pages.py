@@ -10,7 +10,7 @@ from documents import DOCS, HOUSE
 
 from corepool import Dispatcher, Scaler, Transport
 from corepool.config.settings import ControlSettings, ListenerSettings, LogSettings, PoolSettings, ProcessSettings
-from corepool.registry import Registry
+from corepool.plugins.registry import Registry
 
 if TYPE_CHECKING:
     from pathlib import Path

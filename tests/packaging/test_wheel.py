@@ -54,7 +54,7 @@ def test_a_plugin_can_be_made_with_it(installed: Path, tmp_path: Path) -> None:
 def test_every_plugin_of_ours_is_in_it(installed: Path, tmp_path: Path) -> None:
     program = (
         "import sys\n"
-        "from corepool.registry import KINDS, Registry\n"
+        "from corepool.plugins.registry import KINDS, Registry\n"
         "registry = Registry()\n"
         "for kind in KINDS:\n"
         "    for name in registry.names(kind):\n"

@@ -1,6 +1,6 @@
 """The file of a UNIX socket, or its abstract name: what they may be called, and whose they are.
 
-How a file is bound where there may be one already is in `corepool.socketfile`.
+How a file is bound where there may be one already is in `corepool.files.socketfile`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BeforeValidator
 
 import corepool
-from corepool import Address, Transport, socketfile
+from corepool import Address, Transport
+from corepool.files import socketfile
 
 if TYPE_CHECKING:
     from corepool import Endpoint, FileRights

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from corepool import SetupError
-from corepool.complaint import Complaint
-from corepool.descriptors import release
+from corepool.files.descriptors import release
+from corepool.logs.rate_limited import RateLimitedLog
 from corepool_http.apps.codings import preferred
 from corepool_http.apps.conditions import CONDITIONS, judge, range_holds
 from corepool_http.apps.file_types import type_of
@@ -109,7 +109,7 @@ class Files:
         self._mount_point = quote(options.root_path)
         self._prefix = str(self._root).rstrip("/")
         self._dates: dict[int, str] = {}
-        self._complaint = Complaint(log)
+        self._rate_limited = RateLimitedLog(log)
         self._second = -1
         self._recent: dict[bytes, Recent] = {}
         """Files that were served whole within this second, by the path that was asked for."""
@@ -129,7 +129,7 @@ class Files:
             exchange.fail(refusal.status)
         except OSError as error:
             # It may be there: whoever keeps a 404 would go without it.
-            self._complaint.warn("%s: can't open or read the file: %s", exchange.describe(), error)
+            self._rate_limited.warn("%s: can't open or read the file: %s", exchange.describe(), error)
             exchange.fail(500)
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Literal
 
 from corepool import SetupError
-from corepool.tracebacks import spell_place, spell_traceback
+from corepool.logs.tracebacks import spell_place, spell_traceback
 from corepool_http.apps.asgi_messages import type_of
 
 if TYPE_CHECKING:

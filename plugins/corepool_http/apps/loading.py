@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
-from corepool.loading import LoadError, load_target
+from corepool.plugins.loading import LoadError, load_target
 
 if TYPE_CHECKING:
     from corepool_http.options import HttpOptions

@@ -107,12 +107,12 @@ def test_the_page_is_styled_by_a_static_file(site: Site) -> None:
 
 def test_the_keeper_sees_the_lines_in_the_admin(site: Site) -> None:
     write(site.visit(), "What a nice place!")
-    account = ("--noinput", "--username", "keeper", "--email", "keeper@example.org")
+    account = ("--noinput", "--username", "recovery", "--email", "recovery@example.org")
     site.manage("createsuperuser", *account, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
     browser = site.visit()
 
     browser.get("/admin/").raise_for_status()
-    login = {"username": "keeper", "password": PASSWORD, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+    login = {"username": "recovery", "password": PASSWORD, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
     browser.post("/admin/login/?next=/admin/", data=login).raise_for_status()
 
     assert "What a nice place!" in browser.get("/admin/guestbook/entry/").text

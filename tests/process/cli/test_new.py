@@ -14,7 +14,7 @@ import pytest
 from scratch import install, make_environment
 
 from corepool.cli.new import PluginKind
-from corepool.registry import KINDS
+from corepool.plugins.registry import KINDS
 
 if TYPE_CHECKING:
     from conftest import Corepool

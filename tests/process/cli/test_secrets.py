@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 import corepool as public
 from corepool.cli.shown import shown
 from corepool.config.settings import Settings
-from corepool.registry import Registry
+from corepool.plugins.registry import Registry
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -113,7 +113,7 @@ def app(environ, start_response):
 
 
 def test_what_is_busy_during_two_upgrades_goes_to_the_last_master(pool: Pools) -> None:
-    """The first master gives it to the second, which has nothing left to serve it with but an heir."""
+    """The first master gives it to the second, which has nothing left to serve it with but an new_master."""
     toml = TOML.format(workers=1, pool="", listener="", http="")
     running = pool(toml, files={"application.py": BUSY})
     os.mkfifo(running.directory / "gate")

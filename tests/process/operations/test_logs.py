@@ -15,8 +15,8 @@ import pytest
 from http_client import get
 from operated import start
 
-from corepool.log import LogHandler
 from corepool.logs.formatters import JsonFormatter, TextFormatter
+from corepool.logs.log import LogHandler
 from corepool.master.oom import OomCounter
 from corepool.master.workers import WorkerEntry
 from corepool.spec.types import ExitCause
@@ -144,7 +144,7 @@ def test_a_pipe_that_is_not_ours_to_be_opened_blocks_nobody(monkeypatch: pytest.
 
     reader, writer = os.pipe()  # nobody reads
     fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
-    monkeypatch.setattr("corepool.log._STDERR", writer)
+    monkeypatch.setattr("corepool.logs.log._STDERR", writer)
     with monkeypatch.context() as patched:
         patched.setattr(os, "open", refuse)  # a pipe of another user
         handler = LogHandler(None, TextFormatter())

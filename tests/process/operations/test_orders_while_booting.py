@@ -117,11 +117,11 @@ def test_no_worker_of_a_failed_reload_stays(pool: Pools) -> None:
     tell(running, "one-by-one")
     running.send_signal(signal.SIGHUP)
     wait_until(lambda: len(starting(running)) == 1)
-    [heir] = starting(running)
+    [replacement] = starting(running)
     assert corepool(running, "scale", "3").returncode == 0
     wait_until(lambda: len(starting(running)) == 2)
 
-    os.kill(heir, signal.SIGKILL)
+    os.kill(replacement, signal.SIGKILL)
     wait_until(lambda: running.status()["reload"]["state"] == "failed")
     tell_no_more(running, "one-by-one")
 

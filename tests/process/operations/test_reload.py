@@ -120,7 +120,7 @@ def test_a_pool_that_is_stopped_during_a_reload_does_not_finish_it(pool: Pools) 
         wait_until(lambda: any(worker["state"] == "starting" for worker in running.status()["workers"]))
 
         running.send_signal(signal.SIGTERM)
-        # The heir has left, and the worker that it was to follow still answers.
+        # The new master has left, and the worker that it was to follow still answers.
         wait_until(lambda: [worker["state"] for worker in running.status()["workers"]] == ["draining"])
         status = running.status()
         (running.directory / "go on").touch()
@@ -132,14 +132,14 @@ def test_a_pool_that_is_stopped_during_a_reload_does_not_finish_it(pool: Pools) 
     assert "reload done" not in running.stderr
 
 
-def test_an_heir_that_is_killed_ends_the_reload(pool: Pools) -> None:
+def test_a_replacement_that_is_killed_ends_the_reload(pool: Pools) -> None:
     running = start(pool)
     pids = running.workers()
     write(running, "import time\ntime.sleep(60)\n")
     running.send_signal(signal.SIGHUP)
     wait_until(lambda: any(worker["state"] == "starting" for worker in running.status()["workers"]))
-    [heir] = [worker["pid"] for worker in running.status()["workers"] if worker["state"] == "starting"]
-    os.kill(heir, signal.SIGKILL)
+    [replacement] = [worker["pid"] for worker in running.status()["workers"] if worker["state"] == "starting"]
+    os.kill(replacement, signal.SIGKILL)
     wait_until(lambda: running.status()["reload"]["state"] == "failed")
     assert "SIGKILL" in running.status()["reload"]["error"]
     assert running.workers() == pids

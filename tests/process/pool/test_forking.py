@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import psutil
 import pytest
 
-from corepool.ipc.berths import Berths
+from corepool.ipc.crash_slots import CrashSlots
 from corepool.ipc.scoreboard import Scoreboard
 from corepool.master.loop import Loop
 from corepool.master.oom import OomCounter
@@ -50,7 +50,7 @@ def test_a_worker_that_cannot_be_watched_is_ended(step: str, monkeypatch: pytest
     loop, board = Loop(), Scoreboard(1)
     workers = Workers(1)
     supervisor = Supervisor(
-        0, loop, workers, board, Berths(), OomCounter(), wait_for_a_signal, nothing, nothing, frozenset()
+        0, loop, workers, board, CrashSlots(), OomCounter(), wait_for_a_signal, nothing, nothing, frozenset()
     )
     watch, calls = loop.watch, [0]
 

@@ -16,9 +16,9 @@ from insider import config, evaluate, files
 
 from corepool.config.load import make_draft
 from corepool.config.settings import ProcessSettings
-from corepool.identity import Identity
-from corepool.log import LogHandler
 from corepool.logs.formatters import JsonFormatter
+from corepool.logs.log import LogHandler
+from corepool.system.identity import Identity
 from corepool.testing.pool import PoolProcess
 from corepool.testing.waiting import wait_until
 

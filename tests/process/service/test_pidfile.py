@@ -16,7 +16,7 @@ import pytest
 from insider import config, files
 
 from corepool.errors import ConfigError
-from corepool.pidfile import PidFile
+from corepool.system.pidfile import PidFile
 from corepool.testing.pool import PoolProcess
 from corepool.testing.waiting import wait_until
 

@@ -276,7 +276,7 @@ def test_the_fixtures_are_described_by_pytest(tmp_path: Path) -> None:
 
 def test_a_running_pool_imports_no_pytest() -> None:
     source = (
-        "import sys, corepool.cli.app, corepool.pool, corepool.streams, corepool_echo\n"
+        "import sys, corepool.cli.app, corepool.launch.pool, corepool.streams, corepool_echo\n"
         "corepool.cli.app.make_app()\n"
         "assert not [name for name in sys.modules if 'pytest' in name or name.startswith('corepool.testing')]\n"
     )

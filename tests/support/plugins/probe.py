@@ -48,9 +48,9 @@ class Probe:
 
     def do_lie(self, conn, line):
         # As a C extension does that writes where it shouldn't: into the counters that the master reads.
-        tally = conn._service._tally
-        tally._received += 1000
-        tally._cells[0] = tally._received
+        counts = conn._service._counts
+        counts._received += 1000
+        counts._cells[0] = counts._received
         conn.send(b"lied\n")
 
     def do_spin(self, conn, line):

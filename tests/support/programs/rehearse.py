@@ -5,8 +5,8 @@ import threading
 from asyncio import events
 
 from corepool.config.load import make_draft
-from corepool.pool import Pool
-from corepool.registry import Registry
+from corepool.launch.pool import Pool
+from corepool.plugins.registry import Registry
 from corepool.worker.rehearsal import rehearse
 
 

@@ -2,8 +2,8 @@ import socket
 import threading
 
 from corepool.config.load import make_draft
-from corepool.pool import Pool
-from corepool.registry import Registry
+from corepool.launch.pool import Pool
+from corepool.plugins.registry import Registry
 
 lines = []
 masters = []

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corepool import Address, Endpoint
-from corepool.pool import _fill
+from corepool.launch.pool import _fill
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from corepool.config.load import parse_draft
-from corepool.identity import Identity
-from corepool.plan import Places, Plan
-from corepool.registry import Registry
+from corepool.launch.plan import Places, Plan
+from corepool.plugins.registry import Registry
+from corepool.system.identity import Identity
 from corepool_tcp import Tcp
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from corepool.errors import PluginError
-from corepool.registry import Registry
+from corepool.plugins.registry import Registry
 from corepool_tcp import Tcp
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from corepool import Endpoint
-from corepool.reuse import match
+from corepool.launch.reuse import match
 
 FREE = "tcp://127.0.0.1:0"
 FILE = "unix:///run/x.sock"

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 import corepool
 from corepool.cli.schema import build_schema
-from corepool.registry import Registry
+from corepool.plugins.registry import Registry
 
 
 class Backend(BaseModel):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from corepool import CloseReason, hookimpl
-from corepool.chain import Chain
+from corepool.plugins.chain import Chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,9 @@ from extension_client import plugin_files
 
 import corepool
 from corepool import hookimpl
-from corepool.chain import Chain
 from corepool.errors import PluginError
-from corepool.signatures import expected, hook_names
+from corepool.plugins.chain import Chain
+from corepool.plugins.signatures import expected, hook_names
 from corepool.spec import hookspecs
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Misspelt(Protocol):
 
 class MisspeltByOption(Protocol):
     @hookimpl(specname="on_clsoe")
-    def say_goodbye(self, conn: Any) -> None: ...
+    def notify_drain(self, conn: Any) -> None: ...
 
 
 class WrongArgument(Protocol):
@@ -104,7 +104,7 @@ CLOSE = "expected def on_close(self, conn: Connection, reason: CloseReason) -> N
 ACCEPT = "expected def on_accept(self, conn: Connection) -> object | None"
 WRONG = {
     Misspelt: ["Misspelt.on_acept: no such hook (did you mean 'on_accept'?)", "hooks: on_start, "],
-    MisspeltByOption: ["MisspeltByOption.say_goodbye: no such hook (did you mean 'on_close'?)"],
+    MisspeltByOption: ["MisspeltByOption.notify_drain: no such hook (did you mean 'on_close'?)"],
     WrongArgument: ["WrongArgument.on_close takes 'raeson' (did you mean 'reason'?)", "passes: conn, reason", CLOSE],
     OneTooMany: ["OneTooMany.on_drain takes 'worker', which this hook does not pass; it passes: conn"],
     Coroutine: ["Coroutine.on_accept is an async def", "plain functions", "StreamProtocol", ACCEPT],

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corepool.lines import LineFile, _packed, moment
+from corepool.files.lines import LineFile, _packed, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable

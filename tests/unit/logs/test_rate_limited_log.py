@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corepool.complaint import Complaint
+from corepool.logs.rate_limited import RateLimitedLog
 
 if TYPE_CHECKING:
     import pytest
@@ -17,28 +17,28 @@ ROOT = Path(__file__).parents[3]
 
 def test_a_message_is_held_back_for_a_second_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     now = 10.0
-    complaint = Complaint(logging.getLogger("corepool.test"), lambda: now)
+    rate_limited = RateLimitedLog(logging.getLogger("corepool.test"), lambda: now)
     for each in range(3):
-        complaint.warn("late by %d", each)
+        rate_limited.warn("late by %d", each)
     now += 0.999
-    complaint.warn("late by %d", 3)
+    rate_limited.warn("late by %d", 3)
     now += 0.001
-    complaint.warn("late by %d", 4)
+    rate_limited.warn("late by %d", 4)
     now += 1
-    complaint.warn("late by %d", 5)
+    rate_limited.warn("late by %d", 5)
 
     assert caplog.messages == ["late by 0 suppressed=0", "late by 4 suppressed=3", "late by 5 suppressed=0"]
 
 
 def test_one_message_does_not_hold_back_another(caplog: pytest.LogCaptureFixture) -> None:
-    complaint = Complaint(logging.getLogger("corepool.test"), lambda: 10.0)
-    complaint.warn("first")
-    complaint.error("second")
+    rate_limited = RateLimitedLog(logging.getLogger("corepool.test"), lambda: 10.0)
+    rate_limited.warn("first")
+    rate_limited.error("second")
     try:
         int("none")
     except ValueError:
-        complaint.exception("third of %s", "three")
-        complaint.exception("third of %s", "three")
+        rate_limited.exception("third of %s", "three")
+        rate_limited.exception("third of %s", "three")
 
     assert caplog.messages == ["first suppressed=0", "second suppressed=0", "third of three suppressed=0"]
     assert caplog.text.count("ValueError: invalid") == 1
@@ -64,4 +64,4 @@ def test_what_clients_and_the_system_cause_is_limited() -> None:
         if (count := len(re.findall(r"\blog\.(?:warning|error|exception|critical)\(", path.read_text())))
     }
 
-    assert found == UNLIMITED, "a new line: may a client cause it at any rate? Then use corepool.complaint"
+    assert found == UNLIMITED, "a new line: may a client cause it at any rate? Then use corepool.logs.rate_limited"

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from corepool.errors import ChannelFullError, PeerGoneError
-from corepool.ipc.berths import Berths
+from corepool.ipc.crash_slots import CrashSlots
 from corepool.ipc.messages import NewConnections, SocketIndex
 from corepool.ipc.scoreboard import Cell, Scoreboard
 from corepool.master.dispatch import Dispatch
-from corepool.master.keeper import Keeper
 from corepool.master.ledger import Handoff, Ledger
 from corepool.master.loop import Loop
+from corepool.master.recovery import Recovery
 from corepool.master.states import Event
 from corepool.master.workers import WorkerEntry, Workers
 from corepool.spec.dispatcher import WorkerView
@@ -106,7 +106,7 @@ class DispatchMachine(RuleBasedStateMachine):
         self.loop = Loop(lambda: self.now)
         self.workers = Workers(3)
         self.board = Scoreboard(1)
-        self.keeper = Keeper(Berths(), self.loop)
+        self.recovery = Recovery(CrashSlots(), self.loop)
         self.strategy = FirstFree()
         listener = SimpleNamespace(
             name="l",
@@ -120,7 +120,7 @@ class DispatchMachine(RuleBasedStateMachine):
             "Any",
             SimpleNamespace(worker_name=str, bound=[self.bound], pool=SimpleNamespace(max_connections=8)),
         )
-        self.dispatch = Dispatch(self.loop, self.workers, [self.bound], self.keeper, lambda _: None)
+        self.dispatch = Dispatch(self.loop, self.workers, [self.bound], self.recovery, lambda _: None)
         self.peers: dict[int, socket.socket] = {}
         self.taken: list[int] = []
         self.pid = 0

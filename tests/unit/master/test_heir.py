@@ -10,9 +10,9 @@ import pytest
 from corepool.errors import PeerGoneError
 from corepool.ipc.channel import Channel
 from corepool.ipc.messages import NewConnections, SocketIndex
-from corepool.master.heir import Heir
 from corepool.master.ledger import Handoff
 from corepool.master.loop import Loop
+from corepool.master.new_master import NewMaster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +22,16 @@ MANY = 400
 
 
 class Old:
-    """A master that has an heir, and a clock."""
+    """A master that has an new master, and a clock."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.loop = Loop(lambda: self.now)
         ours, self.theirs = Channel.pair()
         self.rooms: list[float] = []
-        self.heir = Heir(self.loop, ours, {SocketIndex(7): SocketIndex(0)}, lambda: self.rooms.append(self.now))
+        self.new_master = NewMaster(
+            self.loop, ours, {SocketIndex(7): SocketIndex(0)}, lambda: self.rooms.append(self.now)
+        )
         self.clients: list[socket.socket] = []
 
     def give(self, count: int, index: int = 7) -> None:
@@ -37,7 +39,7 @@ class Old:
             client, served = socket.socketpair()
             client.setblocking(False)
             self.clients.append(client)
-            self.heir.give(Handoff(served.detach(), SocketIndex(index), None))
+            self.new_master.give(Handoff(served.detach(), SocketIndex(index), None))
 
     def turn(self, seconds: float) -> None:
         self.now += seconds
@@ -59,7 +61,7 @@ class Old:
 def old() -> Iterator[Old]:
     it = Old()
     yield it
-    it.heir.release()
+    it.new_master.release()
     it.theirs.close()
     it.loop.close()
     for client in it.clients:
@@ -68,9 +70,9 @@ def old() -> Iterator[Old]:
 
 def test_what_has_no_room_waits_for_it(old: Old) -> None:
     old.give(MANY)
-    assert old.heir.is_holding
+    assert old.new_master.is_holding
     received: list[socket.socket] = []
-    while old.heir.is_holding or len(received) < MANY:
+    while old.new_master.is_holding or len(received) < MANY:
         message = old.theirs.receive()
         if message is None:
             old.turn(0.1)
@@ -86,12 +88,12 @@ def test_what_has_no_room_waits_for_it(old: Old) -> None:
 def test_one_that_takes_nothing_is_given_up(old: Old) -> None:
     old.give(MANY)
     old.turn(1.0)
-    assert old.heir.is_holding
+    assert old.new_master.is_holding
     old.turn(1.5)
-    assert not old.heir.is_holding
+    assert not old.new_master.is_holding
     assert len(old.rooms) == 1
     old.give(5)
-    assert not old.heir.is_holding
+    assert not old.new_master.is_holding
     old.theirs.close()
     assert old.lost == MANY + 5
 
@@ -99,7 +101,7 @@ def test_one_that_takes_nothing_is_given_up(old: Old) -> None:
 def test_one_that_has_gone_costs_what_it_was_to_have(old: Old) -> None:
     old.theirs.close()
     old.give(2)
-    assert not old.heir.is_holding
+    assert not old.new_master.is_holding
     assert old.lost == 2
 
 
@@ -110,7 +112,7 @@ def test_a_socket_that_it_does_not_know_costs_its_connection_alone(old: Old) -> 
     message = old.theirs.receive()
     assert message is not None
     socket.socket(fileno=message[1][0]).close()
-    old.heir.release()
-    old.heir.release()
+    old.new_master.release()
+    old.new_master.release()
     with pytest.raises(PeerGoneError):
         old.theirs.receive()

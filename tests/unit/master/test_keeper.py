@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from corepool.ipc.berths import LENGTH_BITS, Berths, Status
+from corepool.ipc.crash_slots import LENGTH_BITS, CrashSlots, Status
 from corepool.ipc.frozen import Frozen
 from corepool.ipc.messages import SocketIndex
-from corepool.master.keeper import Keeper
 from corepool.master.ledger import Handoff
 from corepool.master.loop import Loop
+from corepool.master.recovery import Recovery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,25 +31,25 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 @pytest.fixture
-def berths() -> Berths:
-    return Berths()
+def crash_slots() -> CrashSlots:
+    return CrashSlots()
 
 
 @pytest.fixture
-def keeper(berths: Berths) -> Iterator[Keeper]:
+def recovery(crash_slots: CrashSlots) -> Iterator[Recovery]:
     loop = Loop()
-    keeper = Keeper(berths, loop)
-    yield keeper
-    keeper.close()
+    recovery = Recovery(crash_slots, loop)
+    yield recovery
+    recovery.close()
     loop.close()
 
 
-def keep(keeper: Keeper, berths: Berths, server: socket.socket) -> int:
-    handoff = keeper.admit(Handoff(os.dup(server.fileno()), SocketIndex(0), None, RECORD.encode()))
-    keeper.keep(handoff, PID)
+def keep(recovery: Recovery, crash_slots: CrashSlots, server: socket.socket) -> int:
+    handoff = recovery.admit(Handoff(os.dup(server.fileno()), SocketIndex(0), None, RECORD.encode()))
+    recovery.keep(handoff, PID)
     assert handoff.frozen is not None
-    berths.write(handoff.berth, handoff.frozen)
-    return handoff.berth
+    crash_slots.write(handoff.crash_slot, handoff.frozen)
+    return handoff.crash_slot
 
 
 @pytest.mark.parametrize(
@@ -58,51 +58,51 @@ def keep(keeper: Keeper, berths: Berths, server: socket.socket) -> int:
     ids=["nothing of the reply has left", "all of it has left", "a part has left"],
 )
 def test_the_kernel_tells_whether_a_reply_has_left(
-    keeper: Keeper,
-    berths: Berths,
+    recovery: Recovery,
+    crash_slots: CrashSlots,
     pair: tuple[socket.socket, socket.socket],
     left: int,
     is_lost: bool | None,  # noqa: FBT001
 ) -> None:
     server, _ = pair
     server.sendall(b"x" * 1000)
-    berth = keep(keeper, berths, server)
-    berths.sending[berth] = 1000 << LENGTH_BITS | 10
-    berths.statuses[berth] = Status.SENDING
+    crash_slot = keep(recovery, crash_slots, server)
+    crash_slots.sending[crash_slot] = 1000 << LENGTH_BITS | 10
+    crash_slots.statuses[crash_slot] = Status.SENDING
     server.sendall(b"y" * left)
 
-    handoffs = keeper.recover(PID)
+    handoffs = recovery.recover(PID)
 
     if is_lost is None:
         assert handoffs == []
-        assert keeper.broken == 1
+        assert recovery.broken == 1
         return
     (handoff,) = handoffs
     assert handoff.frozen is not None
     assert Frozen.decode(handoff.frozen).is_lost == is_lost
-    assert handoff.berth == berth
+    assert handoff.crash_slot == crash_slot
     os.close(handoff.fd)
 
 
 def test_one_that_was_not_kept_before_is_counted_from_where_it_is(
-    keeper: Keeper, pair: tuple[socket.socket, socket.socket]
+    recovery: Recovery, pair: tuple[socket.socket, socket.socket]
 ) -> None:
     server, _ = pair
     server.sendall(b"x" * 1234)
 
-    handoff = keeper.admit(Handoff(server.fileno(), 0, None, RECORD.encode()))
+    handoff = recovery.admit(Handoff(server.fileno(), 0, None, RECORD.encode()))
 
     assert handoff.frozen is not None
     assert Frozen.decode(handoff.frozen).bytes_out == 1234
 
 
 def test_connections_of_other_workers_are_left_alone(
-    keeper: Keeper, berths: Berths, pair: tuple[socket.socket, socket.socket]
+    recovery: Recovery, crash_slots: CrashSlots, pair: tuple[socket.socket, socket.socket]
 ) -> None:
-    berth = keep(keeper, berths, pair[0])
-    berths.statuses[berth] = Status.IDLE
+    crash_slot = keep(recovery, crash_slots, pair[0])
+    crash_slots.statuses[crash_slot] = Status.IDLE
 
-    assert keeper.recover(PID + 1) == []
-    (handoff,) = keeper.recover(PID)
-    assert handoff.berth == berth
+    assert recovery.recover(PID + 1) == []
+    (handoff,) = recovery.recover(PID)
+    assert handoff.crash_slot == crash_slot
     os.close(handoff.fd)

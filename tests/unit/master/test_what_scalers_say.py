@@ -10,9 +10,9 @@ import pytest
 
 from corepool.config.settings import PoolSettings
 from corepool.ipc.scoreboard import Scoreboard
-from corepool.listener import Configuration
 from corepool.master.scaling import Scaling
 from corepool.master.states import State
+from corepool.plugins.listener import Configuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable

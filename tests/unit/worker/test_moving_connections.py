@@ -20,14 +20,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from corepool.errors import ChannelFullError, PeerGoneError
-from corepool.ipc.berths import Berths, Status
+from corepool.ipc.crash_slots import CrashSlots, Status
 from corepool.ipc.frozen import Frozen, crash_slot_of
 from corepool.ipc.messages import NewConnections, SocketIndex, Thaw
 from corepool.ipc.scoreboard import Cell, Scoreboard
 from corepool.master.dispatch import Dispatch
-from corepool.master.keeper import Keeper
 from corepool.master.ledger import Handoff
 from corepool.master.loop import Loop
+from corepool.master.recovery import Recovery
 from corepool.master.states import Event
 from corepool.master.workers import WorkerEntry, Workers
 from corepool.spec.dispatcher import WorkerView
@@ -44,7 +44,7 @@ class Arrived:
     """A descriptor of a worker's own, as SCM_RIGHTS makes one."""
 
     fd: int
-    berth: int
+    crash_slot: int
     is_lost: bool
     is_new: bool
 
@@ -76,7 +76,9 @@ class FakeWorker:
             told = [(slot, False) for slot in message.crash_slots or [0] * len(fds)]
         assert len(told) == len(fds)
         is_new = isinstance(message, NewConnections)
-        self.queue += [Arrived(os.dup(fd), berth, lost, is_new) for fd, (berth, lost) in zip(fds, told, strict=True)]
+        self.queue += [
+            Arrived(os.dup(fd), crash_slot, lost, is_new) for fd, (crash_slot, lost) in zip(fds, told, strict=True)
+        ]
 
 
 class MovingMachine(RuleBasedStateMachine):
@@ -89,8 +91,8 @@ class MovingMachine(RuleBasedStateMachine):
         self.loop = Loop(lambda: self.now)
         self.workers = Workers(3)
         self.board = Scoreboard(1)
-        self.berths = Berths()
-        self.keeper = Keeper(self.berths, self.loop)
+        self.crash_slots = CrashSlots()
+        self.recovery = Recovery(self.crash_slots, self.loop)
         self.peers: dict[int, socket.socket] = {}
         self.over: set[int] = set()
         """Connections that have ended: closed, told farewell, or gone with a worker that was not to be outlived."""
@@ -111,7 +113,7 @@ class MovingMachine(RuleBasedStateMachine):
             "Any",
             SimpleNamespace(worker_name=str, bound=[self.bound], pool=SimpleNamespace(max_connections=50)),
         )
-        self.dispatch = Dispatch(self.loop, self.workers, [self.bound], self.keeper, self.stray)
+        self.dispatch = Dispatch(self.loop, self.workers, [self.bound], self.recovery, self.stray)
 
     def stray(self, handoff: Handoff) -> None:
         raise AssertionError(handoff)
@@ -175,16 +177,16 @@ class MovingMachine(RuleBasedStateMachine):
                 self.end(entry, each)
                 continue
             fake.held[each.inode] = each
-            if each.berth:
-                assert self.berths.statuses[each.berth] == Status.BUSY
-                self.berths.write(each.berth, RECORD._replace(crash_slot=each.berth).encode())
-                self.berths.statuses[each.berth] = Status.IDLE
+            if each.crash_slot:
+                assert self.crash_slots.statuses[each.crash_slot] == Status.BUSY
+                self.crash_slots.write(each.crash_slot, RECORD._replace(crash_slot=each.crash_slot).encode())
+                self.crash_slots.statuses[each.crash_slot] = Status.IDLE
 
     def end(self, entry: WorkerEntry, each: Arrived) -> None:
         self.over.add(each.inode)
         self.fake(entry).held.pop(each.inode, None)
-        if each.berth:
-            self.berths.statuses[each.berth] = Status.CLOSED
+        if each.crash_slot:
+            self.crash_slots.statuses[each.crash_slot] = Status.CLOSED
         os.close(each.fd)
         entry.row.cells[Cell.CLOSED] += 1
 
@@ -192,8 +194,8 @@ class MovingMachine(RuleBasedStateMachine):
     @rule(data=st.data(), status=st.sampled_from([Status.BUSY, Status.IDLE, Status.SPEAKING, Status.SENDING]))
     def a_worker_goes_on(self, data: st.DataObject, status: Status) -> None:
         found = self.pick_held(data)
-        if found and found[1].berth:
-            self.berths.statuses[found[1].berth] = status
+        if found and found[1].crash_slot:
+            self.crash_slots.statuses[found[1].crash_slot] = status
 
     @precondition(lambda self: len(self.workers))
     @rule(data=st.data())
@@ -210,10 +212,10 @@ class MovingMachine(RuleBasedStateMachine):
         if not found:
             return
         entry, each = found
-        if each.berth and self.berths.statuses[each.berth] != Status.IDLE:
+        if each.crash_slot and self.crash_slots.statuses[each.crash_slot] != Status.IDLE:
             return
         del self.fake(entry).held[each.inode]
-        record = RECORD._replace(crash_slot=each.berth).encode()
+        record = RECORD._replace(crash_slot=each.crash_slot).encode()
         fd = os.dup(each.fd)
         os.close(each.fd)
         entry.row.cells[Cell.MOVED_OUT] += 1
@@ -233,13 +235,17 @@ class MovingMachine(RuleBasedStateMachine):
         fake = self.fake(entry)
         fake.gone = True
         taken = dict(fake.held)
-        statuses = {inode: Status(self.berths.statuses[each.berth]) for inode, each in taken.items() if each.berth}
+        statuses = {
+            inode: Status(self.crash_slots.statuses[each.crash_slot])
+            for inode, each in taken.items()
+            if each.crash_slot
+        }
         for each in (*fake.queue, *taken.values()):
             os.close(each.fd)
         fake.queue, fake.held = [], {}
         self.workers.remove(entry)
         self.dispatch.take_back(entry)
-        left = self.keeper.recover(entry.pid)
+        left = self.recovery.recover(entry.pid)
         entry.row.cells[Cell.MOVED_OUT] += len(left)
         rescued = {os.fstat(handoff.fd).st_ino: handoff for handoff in left}
         for inode in taken:
@@ -290,7 +296,7 @@ class MovingMachine(RuleBasedStateMachine):
                 os.close(each.fd)
             self.workers.remove(entry)
             self.dispatch.take_back(entry)
-        self.keeper.close()
+        self.recovery.close()
         self.dispatch.close()
         self.loop.close()
         for peer in self.peers.values():

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from corepool import hookimpl
-from corepool.chain import Chain
-from corepool.ipc.berths import Berths, Status
+from corepool.ipc.crash_slots import CrashSlots, Status
 from corepool.ipc.frozen import Frozen, State
 from corepool.ipc.scoreboard import Scoreboard
+from corepool.plugins.chain import Chain
 from corepool.spec.types import Address
 from corepool.worker.deadlines import Deadlines
 from corepool.worker.reactor import Reactor
-from corepool.worker.service import Service, Tally
+from corepool.worker.service import ConnectionCounts, Service
 from corepool_tcp import Tcp
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Protocol:
         self.call()
 
 
-class Watched(Tally):
+class Watched(ConnectionCounts):
     """Calls when a connection is acknowledged."""
 
     def __init__(self, row: Any, reactor: Reactor, call: Callable[[], object]) -> None:
@@ -62,7 +62,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.seen: list[object] = []
-        self.berths = Berths()
+        self.crash_slots = CrashSlots()
         self.reactor = Reactor()
         self.loop = asyncio.SelectorEventLoop(self.reactor)
         self.deadlines = Deadlines(self.loop)
@@ -77,12 +77,12 @@ class Worker:
             socket=SimpleNamespace(family=socket.AF_UNIX),
             address=Address("192.0.2.1", 7),
         )
-        tally = Watched(Scoreboard(1).claim(pool=0), self.reactor, self.look)
-        self.service = Service(cast("Any", bound), self.loop, self.reactor, self.deadlines, tally, self.berths)
+        counts = Watched(Scoreboard(1).claim(pool=0), self.reactor, self.look)
+        self.service = Service(cast("Any", bound), self.loop, self.reactor, self.deadlines, counts, self.crash_slots)
 
     @property
     def status(self) -> Status:
-        return Status(self.berths.statuses[BERTH])
+        return Status(self.crash_slots.statuses[BERTH])
 
     def look(self) -> None:
         self.seen.append(self.status)
@@ -110,7 +110,7 @@ def test_a_kept_connection_that_moves_is_idle_until_its_first_hook(
     worker: Worker, pair: tuple[socket.socket, socket.socket]
 ) -> None:
     record = frozen(worker.state)
-    worker.berths.statuses[BERTH] = Status.BUSY  # as the master leaves it
+    worker.crash_slots.statuses[BERTH] = Status.BUSY  # as the master leaves it
     worker.service.take_frozen(pair[0].detach(), record)
 
     # Killed at the acknowledgement, it goes on elsewhere; killed by its own hook, it is not served again and again.
@@ -119,7 +119,7 @@ def test_a_kept_connection_that_moves_is_idle_until_its_first_hook(
 
 
 def test_what_was_to_be_told_farewell_is_not_idle(worker: Worker, pair: tuple[socket.socket, socket.socket]) -> None:
-    worker.berths.statuses[BERTH] = Status.BUSY
+    worker.crash_slots.statuses[BERTH] = Status.BUSY
     record = Frozen.decode(frozen(worker.state))._replace(is_lost=True, states=()).encode()
     worker.service.take_frozen(pair[0].detach(), record)
 

@@ -1,7 +1,7 @@
 """The master's copies of connections that are to outlive a crash of their workers.
 
-Invariant: a berth is free, or belongs to one connection: that of a handoff on its way, which owns the descriptor, or
-that of a copy kept here. Whoever gives up the connection gives up the berth.
+Invariant: a crash slot is free, or belongs to one connection: that of a handoff in transit, which owns the descriptor,
+or that of a copy kept here. The owner that lets the connection go frees its crash slot.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import struct
 import termios
 from typing import TYPE_CHECKING, NamedTuple
 
-from corepool.descriptors import release
-from corepool.ipc.berths import BERTHS, Status
+from corepool.files.descriptors import release
+from corepool.ipc.crash_slots import CRASH_SLOTS, Status
 from corepool.ipc.frozen import Frozen, lost, restamped
 from corepool.master.borrowing import borrowed, peer_of
 from corepool.master.ledger import Handoff
 
 if TYPE_CHECKING:
-    from corepool.ipc.berths import Berths
+    from corepool.ipc.crash_slots import CrashSlots
     from corepool.ipc.messages import SocketIndex
     from corepool.master.loop import Loop, Timer
 
@@ -46,15 +46,19 @@ class _Copy(NamedTuple):
     pid: int
 
 
-class Keeper:
+class Recovery:
     """Keeps them, and finds out what a crash has left."""
 
-    def __init__(self, berths: Berths, loop: Loop) -> None:
+    def __init__(self, crash_slots: CrashSlots, loop: Loop) -> None:
         """Keep none yet."""
-        self._berths = berths
+        self._crash_slots = crash_slots
         self._loop = loop
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        most = BERTHS - 1 if soft == resource.RLIM_INFINITY else min(BERTHS - 1, max(0, soft - _RESERVED_DESCRIPTORS))
+        most = (
+            CRASH_SLOTS - 1
+            if soft == resource.RLIM_INFINITY
+            else min(CRASH_SLOTS - 1, max(0, soft - _RESERVED_DESCRIPTORS))
+        )
         self._free = list(range(most, 0, -1))
         self._copies: dict[int, _Copy] = {}
         self._crashes: dict[int, int] = {}
@@ -65,17 +69,17 @@ class Keeper:
         """Connections that ended in the middle of a reply."""
 
     def take(self) -> int:
-        """Give a berth to a connection that is about to be handed over; 0: there is none, so it can't be kept."""
+        """Give a crash slot to a connection that is about to be handed over; 0: there is none, so it can't be kept."""
         if not self._free:
             self.sweep()
         if not self._free:
             return 0
-        berth = self._free.pop()
-        self._berths.statuses[berth] = Status.BUSY
-        return berth
+        crash_slot = self._free.pop()
+        self._crash_slots.statuses[crash_slot] = Status.BUSY
+        return crash_slot
 
     def admit(self, handoff: Handoff) -> Handoff:
-        """Give a berth to a connection that has none, if there is one.
+        """Give a crash slot to a connection that has none, if there is one.
 
         What a connection that was not kept has sent was not counted: it is found out, and counted on from there.
         """
@@ -85,48 +89,48 @@ class Keeper:
                 record = Frozen.decode(record)._replace(bytes_out=_sent_bytes(handoff.fd) or 0).encode()
             except ValueError:
                 return handoff  # the worker that gets it says so, and closes it
-        return handoff._replace(frozen=record, berth=self.take())
+        return handoff._replace(frozen=record, crash_slot=self.take())
 
     def keep(self, handoff: Handoff, pid: int) -> None:
         """Own the descriptor of a connection that worker `pid` has taken."""
-        self._copies[handoff.berth] = _Copy(handoff.fd, handoff.socket, pid)
+        self._copies[handoff.crash_slot] = _Copy(handoff.fd, handoff.socket, pid)
         if self._sweeping is None:
             self._sweeping = self._loop.call_later(_SWEEP_S, self._on_timer)
 
-    def let_go(self, berth: int, pid: int) -> bool:
-        """Close the copy of a connection that comes back from its worker; its berth stays its own.
+    def let_go(self, crash_slot: int, pid: int) -> bool:
+        """Close the copy of a connection that comes back from its worker; its crash slot stays its own.
 
-        :returns: False: the berth is not that of a connection which worker `pid` has.
+        :returns: False: the crash slot is not that of a connection which worker `pid` has.
         """
-        copy = self._copies.get(berth)
+        copy = self._copies.get(crash_slot)
         if copy is None or copy.pid != pid:
-            return not berth
-        del self._copies[berth]
+            return not crash_slot
+        del self._copies[crash_slot]
         release(copy.fd)
-        self._berths.statuses[berth] = Status.BUSY
+        self._crash_slots.statuses[crash_slot] = Status.BUSY
         return True
 
-    def free(self, berth: int) -> None:
-        """Take back the berth of a connection that is gone. 0 is none."""
-        if berth:
+    def free(self, crash_slot: int) -> None:
+        """Take back the crash slot of a connection that is gone. 0 is none."""
+        if crash_slot:
             if self._crashes:
-                self._crashes.pop(berth, None)
-            self._berths.statuses[berth] = Status.FREE
-            self._free.append(berth)
+                self._crashes.pop(crash_slot, None)
+            self._crash_slots.statuses[crash_slot] = Status.FREE
+            self._free.append(crash_slot)
 
     def sweep(self) -> None:
         """Close what workers have closed."""
-        for berth in self._berths.closed():
-            copy = self._copies.pop(berth, None)
+        for crash_slot in self._crash_slots.closed():
+            copy = self._copies.pop(crash_slot, None)
             if copy is not None:  # else it is on its way: the ledger will hear of it
                 release(copy.fd)
-                self.free(berth)
+                self.free(crash_slot)
 
     def recover(self, pid: int) -> list[Handoff]:
         """Say what becomes of the connections of a worker that has ended: who goes on, and who is told farewell."""
         self.sweep()
-        left = [(berth, copy) for berth, copy in self._copies.items() if copy.pid == pid]
-        return [handoff for berth, copy in left if (handoff := self._recover(berth, copy)) is not None]
+        left = [(crash_slot, copy) for crash_slot, copy in self._copies.items() if copy.pid == pid]
+        return [handoff for crash_slot, copy in left if (handoff := self._recover(crash_slot, copy)) is not None]
 
     def close(self) -> None:
         """Close every copy. Idempotent."""
@@ -136,22 +140,22 @@ class Keeper:
         if self._sweeping is not None:
             self._sweeping.cancel()
 
-    def _recover(self, berth: int, copy: _Copy) -> Handoff | None:
-        del self._copies[berth]
-        status = self._berths.statuses[berth]
+    def _recover(self, crash_slot: int, copy: _Copy) -> Handoff | None:
+        del self._copies[crash_slot]
+        status = self._crash_slots.statuses[crash_slot]
         sent = _sent_bytes(copy.fd) if status in (Status.SENDING, Status.IDLE) else None
         if status == Status.SENDING:
-            status = self._after_sending(berth, sent)
-        self._berths.statuses[berth] = Status.BUSY
+            status = self._after_sending(crash_slot, sent)
+        self._crash_slots.statuses[crash_slot] = Status.BUSY
         if status == Status.IDLE:
             self.survived += 1
-            record = restamped(self._berths.read(berth), self._loop.time(), sent or 0)
-            return Handoff(copy.fd, copy.socket, None, record, 0, berth)
+            record = restamped(self._crash_slots.read(crash_slot), self._loop.time(), sent or 0)
+            return Handoff(copy.fd, copy.socket, None, record, 0, crash_slot)
         if status == Status.BUSY:
-            self._crashes[berth] = self._crashes.get(berth, 0) + 1
-            if self._crashes[berth] < _MOST_CRASHES:
+            self._crashes[crash_slot] = self._crashes.get(crash_slot, 0) + 1
+            if self._crashes[crash_slot] < _MOST_CRASHES:
                 self.interrupted += 1
-                return Handoff(copy.fd, copy.socket, None, lost(), 0, berth)
+                return Handoff(copy.fd, copy.socket, None, lost(), 0, crash_slot)
             log.error(
                 "connection closed: it was in progress during %d worker crashes peer=%s",
                 _MOST_CRASHES,
@@ -160,12 +164,12 @@ class Keeper:
         if status == Status.SPEAKING:
             self.broken += 1
         release(copy.fd)
-        self.free(berth)
+        self.free(crash_slot)
         return None
 
-    def _after_sending(self, berth: int, sent: int | None) -> Status:
+    def _after_sending(self, crash_slot: int, sent: int | None) -> Status:
         """Tell whether a reply that was about to leave has left."""
-        before, length = self._berths.announced(berth)
+        before, length = self._crash_slots.announced(crash_slot)
         if sent is None or sent == before:
             # Where nobody can tell (a UNIX socket), a farewell to one that has got its reply is better than silence
             # for one that has not.

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 
-from corepool.complaint import Complaint
 from corepool.guards import HOOK_ERRORS
 from corepool.logs import events
+from corepool.logs.rate_limited import RateLimitedLog
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def contain_handlers() -> None:
     if getattr(logging.Logger.handle, "_contains", False):
         return
     handle = logging.Logger.handle
-    complaint = Complaint(log)  # its own line is held back when it fails in turn
+    rate_limited = RateLimitedLog(log)  # its own line is held back when it fails in turn
 
     def handle_and_contain(self: logging.Logger, record: logging.LogRecord) -> None:
         try:
@@ -32,7 +32,7 @@ def contain_handlers() -> None:
         except HOOK_ERRORS as error:
             if not record.name.startswith(("corepool", "asyncio")):
                 raise
-            events.log_handler_failed.exception(complaint, error)
+            events.log_handler_failed.exception(rate_limited, error)
 
     handle_and_contain._contains = True  # type: ignore[attr-defined]  # noqa: SLF001
     logging.Logger.handle = handle_and_contain  # type: ignore[method-assign]

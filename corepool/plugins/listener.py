@@ -9,23 +9,23 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from corepool.descriptors import release
+from corepool.files.descriptors import release
 from corepool.guards import HOOK_ERRORS
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable
 
-    from corepool.chain import Chain
     from corepool.config.settings import ListenerSettings, PoolSettings
-    from corepool.identity import Identity
     from corepool.ipc.messages import SocketIndex
     from corepool.ipc.scoreboard import ListenerPlace
+    from corepool.plugins.chain import Chain
     from corepool.spec.dispatcher import Dispatcher
     from corepool.spec.options import Options
     from corepool.spec.scaler import Scaler
     from corepool.spec.transport import Endpoint, Transport
     from corepool.spec.types import Address
+    from corepool.system.identity import Identity
 
 log = logging.getLogger(__name__)
 

@@ -1,8 +1,8 @@
-"""Where each connection stands that is to outlive a crash of its worker, in memory that master and workers share.
+"""Crash slots: the state of each connection that is to outlive a crash of its worker, in shared memory.
 
-A berth is a byte of status, a word about a reply that is being sent, and room for what another worker has to know. The
-master gives berths out and takes them back; in between, the worker that has the connection writes, from just before it
-acknowledges it. So no two processes ever write the same cell, and nothing is locked.
+A crash slot is a byte of status, a word about a reply that is being sent, and room for the state that another worker
+needs. The master allocates and frees crash slots; in between, the connection's worker writes, from just before it
+acknowledges the connection. So no two processes ever write the same cell, and nothing is locked.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BERTHS = 65_536
+CRASH_SLOTS = 65_536
 """Connections that can be kept at once in all pools. Untouched memory costs nothing."""
 
 STATE_BYTES = 512
@@ -35,42 +35,42 @@ class Status(IntEnum):
     IDLE = 2  # between requests: another worker may go on
     SENDING = 3  # a whole reply is being sent in one go, after which it is idle: all of it has left, or nothing
     SPEAKING = 4  # some of a reply has left, and more is to come
-    CLOSED = 5  # its worker has closed it: the berth is the master's again
+    CLOSED = 5  # its worker has closed it: the crash slot is the master's again
 
 
-class Berths:
-    """All of them. Made by the master before the first fork; workers inherit the mapping. Berth 0 means none."""
+class CrashSlots:
+    """All of them. Made by the master before the first fork; workers inherit the mapping. Crash slot 0 means none."""
 
     def __init__(self) -> None:
-        self._map = mmap.mmap(-1, BERTHS)
+        self._map = mmap.mmap(-1, CRASH_SLOTS)
         self.statuses = memoryview(self._map)
         """A `Status` each, as bytes."""
-        self.sending = memoryview(mmap.mmap(-1, BERTHS * 8)).cast("Q")
+        self.sending = memoryview(mmap.mmap(-1, CRASH_SLOTS * 8)).cast("Q")
         """Of a reply that is being sent in one go: bytes sent before it << LENGTH_BITS | bytes that it has."""
-        self._states = memoryview(mmap.mmap(-1, BERTHS * STATE_BYTES))
+        self._states = memoryview(mmap.mmap(-1, CRASH_SLOTS * STATE_BYTES))
 
-    def write(self, berth: int, state: bytes) -> bool:
+    def write(self, crash_slot: int, state: bytes) -> bool:
         """Write what another worker has to know; False: it is too long."""
         length = len(state)
         if length > STATE_BYTES - _LENGTH_BYTES:
             return False
-        start = berth * STATE_BYTES
+        start = crash_slot * STATE_BYTES
         self._states[start : start + _LENGTH_BYTES] = length.to_bytes(_LENGTH_BYTES, "little")
         self._states[start + _LENGTH_BYTES : start + _LENGTH_BYTES + length] = state
         return True
 
-    def read(self, berth: int) -> bytes:
+    def read(self, crash_slot: int) -> bytes:
         """Read what was written last."""
-        start = berth * STATE_BYTES
+        start = crash_slot * STATE_BYTES
         length = int.from_bytes(self._states[start : start + _LENGTH_BYTES], "little")
         return bytes(self._states[start + _LENGTH_BYTES : start + _LENGTH_BYTES + length])
 
-    def announced(self, berth: int) -> tuple[int, int]:
+    def announced(self, crash_slot: int) -> tuple[int, int]:
         """Give what was announced last: the bytes sent before, and those of the reply."""
-        return self.sending[berth] >> LENGTH_BITS, self.sending[berth] & MOST_IN_ONE_GO
+        return self.sending[crash_slot] >> LENGTH_BITS, self.sending[crash_slot] & MOST_IN_ONE_GO
 
     def closed(self) -> Iterator[int]:
-        """List the berths whose connections were closed."""
-        find, wanted, berth = self._map.find, bytes((Status.CLOSED,)), 0
-        while (berth := find(wanted, berth + 1)) > 0:
-            yield berth
+        """List the crash slots whose connections were closed."""
+        find, wanted, crash_slot = self._map.find, bytes((Status.CLOSED,)), 0
+        while (crash_slot := find(wanted, crash_slot + 1)) > 0:
+            yield crash_slot

@@ -9,12 +9,12 @@ from corepool.master.acceptor import Acceptor
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from corepool.listener import BoundSocket
     from corepool.master.dispatch import Dispatch
     from corepool.master.loop import Loop
+    from corepool.plugins.listener import BoundSocket
 
 
-class Front:
+class Acceptors:
     """Accepts while the dispatch has room, except from listeners that an operator has paused."""
 
     def __init__(self, loop: Loop, dispatch: Dispatch, paused: Collection[str]) -> None:

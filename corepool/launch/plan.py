@@ -10,30 +10,30 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from corepool.chain import Chain
 from corepool.config.cpus import available_cpus
 from corepool.config.mistakes import spell_value
 from corepool.config.plugin_options import Untyped
 from corepool.config.settings import WorkersRange
 from corepool.errors import ConfigError, CorepoolError, PluginError
 from corepool.guards import HOOK_ERRORS
-from corepool.identity import file_rights
 from corepool.ipc.messages import SocketIndex
 from corepool.ipc.scoreboard import ListenerPlace
-from corepool.listener import MAX_LISTENERS, BoundSocket, Configuration, Listener
-from corepool.reuse import match
+from corepool.launch.reuse import match
+from corepool.logs.tracebacks import spell_place, spell_traceback
+from corepool.plugins.chain import Chain
+from corepool.plugins.listener import MAX_LISTENERS, BoundSocket, Configuration, Listener
 from corepool.spec.dispatcher import Dispatcher
 from corepool.spec.scaler import Scaler
 from corepool.spec.transport import Endpoint, Transport
-from corepool.tracebacks import spell_place, spell_traceback
+from corepool.system.identity import file_rights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from corepool.config.settings import ListenerSettings, PoolSettings, Settings
-    from corepool.identity import Identity
     from corepool.master.inheritance import Inheritance
-    from corepool.registry import Kind, Made, Registry
+    from corepool.plugins.registry import Kind, Made, Registry
+    from corepool.system.identity import Identity
 
 log = logging.getLogger(__name__)
 

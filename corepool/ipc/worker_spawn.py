@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from corepool.ipc.berths import Berths
     from corepool.ipc.channel import Channel
+    from corepool.ipc.crash_slots import CrashSlots
     from corepool.ipc.scoreboard import Row, Scoreboard
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class WorkerSpawn:
     """A worker's place in the pool, its counters, and its end of the channel."""
 
     slot: int
@@ -22,6 +22,6 @@ class Seat:
     channel: Channel
     row: Row
     scoreboard: Scoreboard
-    berths: Berths
+    crash_slots: CrashSlots
     paused: frozenset[str]
     """Listeners from which it must not accept until it is told."""

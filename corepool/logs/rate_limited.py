@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _INTERVAL_S = 1.0
 
 
-class Complaint:
+class RateLimitedLog:
     """Writes each message once a second at most, with the number of those that were held back since the last one.
 
     A message is known by its text without values; so there are as many as there are calls in the code.

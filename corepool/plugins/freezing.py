@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_KEEPERS = ("on_readable", "on_writable", "on_timeout", "on_close", "on_drain")
+_STATEFUL_HOOKS = ("on_readable", "on_writable", "on_timeout", "on_close", "on_drain")
 """A plugin that implements one of these hooks is taken to keep something about each connection."""
 
 
-class _Keeper(NamedTuple):
+class _StatefulPlugin(NamedTuple):
     name: str
     version: int
     freeze: Callable[[Connection], bytes | None]
@@ -45,11 +45,13 @@ class Freezer:
         :param manager: knows the hooks of all of them.
         :raises PluginError: a plugin can freeze and not thaw, or the other way round, or has an odd version.
         """
-        self._keepers: list[_Keeper] = []
+        self._stateful: list[_StatefulPlugin] = []
         self.can_freeze = True
         """False: connections of this listener stay where they are."""
         for plugin in (*extensions, protocol):
-            hooks = {name: _implementation(manager, name, plugin) for name in ("on_freeze", "on_thaw", *_KEEPERS)}
+            hooks = {
+                name: _implementation(manager, name, plugin) for name in ("on_freeze", "on_thaw", *_STATEFUL_HOOKS)
+            }
             freeze, thaw, close = hooks["on_freeze"], hooks["on_thaw"], hooks["on_close"]
             name = f"{type(plugin).__module__}.{type(plugin).__qualname__}"
             if (freeze is None) != (thaw is None):
@@ -60,9 +62,11 @@ class Freezer:
                     raise PluginError(f"{name}.frozen_version is {version}; expected 0 to {MAX_VERSION}")
                 closes = None if close is None else _accepting(close, ("conn", "reason"))
                 thaws = _accepting(thaw, ("conn", "state"))
-                keeper = _Keeper(name, version, _accepting(freeze, ("conn",)), thaws, closes, plugin is protocol)
-                self._keepers.append(keeper)
-            elif plugin is protocol or any(hooks[each] for each in _KEEPERS):
+                stateful = _StatefulPlugin(
+                    name, version, _accepting(freeze, ("conn",)), thaws, closes, plugin is protocol
+                )
+                self._stateful.append(stateful)
+            elif plugin is protocol or any(hooks[each] for each in _STATEFUL_HOOKS):
                 self.can_freeze = False
 
     def freeze(self, conn: Connection) -> tuple[State, ...] | None:
@@ -71,19 +75,21 @@ class Freezer:
         :raises TypeError: what a plugin said is not bytes.
         """
         states: list[State] = []
-        for keeper in self._keepers:
-            content = keeper.freeze(conn)
+        for stateful in self._stateful:
+            content = stateful.freeze(conn)
             if content is None:
                 return None
             if not isinstance(content, bytes):
-                raise TypeError(f"{keeper.name}: on_freeze gave {type(content).__name__}; it has to be bytes, or None")
-            states.append(State(keeper.name, keeper.version, content))
+                raise TypeError(
+                    f"{stateful.name}: on_freeze gave {type(content).__name__}; it has to be bytes, or None"
+                )
+            states.append(State(stateful.name, stateful.version, content))
         return tuple(states)
 
     @property
     def ask(self) -> Callable[[Connection], object]:
         """A cheaper `freeze`, for each request; its answer is only fit to be compared with the one before."""
-        return self._keepers[0].freeze if len(self._keepers) == 1 else self.freeze
+        return self._stateful[0].freeze if len(self._stateful) == 1 else self.freeze
 
     def thaw(self, conn: Connection, states: Sequence[State]) -> None:
         """Give each plugin what it has said.
@@ -91,21 +97,21 @@ class Freezer:
         :raises ThawRefusedError: a plugin can't go on with it; no other is to be told of its end any more.
         """
         contents = {(state.plugin, state.version): state.content for state in states}
-        met: list[_Keeper] = []
+        met: list[_StatefulPlugin] = []
         try:
-            for keeper in self._keepers:
-                content = contents.get((keeper.name, keeper.version))
-                if keeper.is_protocol and content is None:
-                    _refuse(f"its state is not of {keeper.name} in version {keeper.version}")
-                keeper.thaw(conn, content)
-                met.append(keeper)
+            for stateful in self._stateful:
+                content = contents.get((stateful.name, stateful.version))
+                if stateful.is_protocol and content is None:
+                    _refuse(f"its state is not of {stateful.name} in version {stateful.version}")
+                stateful.thaw(conn, content)
+                met.append(stateful)
         except HOOK_ERRORS as error:
-            for keeper in met:
-                if keeper.close is not None:
+            for stateful in met:
+                if stateful.close is not None:
                     try:
-                        keeper.close(conn, CloseReason.REFUSED)
+                        stateful.close(conn, CloseReason.REFUSED)
                     except HOOK_ERRORS:  # the others are told all the same
-                        log.exception("hook on_close failed plugin=%s", keeper.name)
+                        log.exception("hook on_close failed plugin=%s", stateful.name)
             if isinstance(error, ValueError):
                 raise ThawRefusedError(str(error)) from None
             raise

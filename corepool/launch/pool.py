@@ -12,17 +12,17 @@ from corepool import __version__
 from corepool.config.load import control_socket_path
 from corepool.errors import ConfigError, ControlError
 from corepool.guards import HOOK_ERRORS
-from corepool.identity import Identity, settle
-from corepool.listener import ListenerLine, sockets_of
-from corepool.log import entrust_logs
+from corepool.launch.plan import Places, Plan
+from corepool.logs.log import entrust_logs
 from corepool.master.commands import commands_of
 from corepool.master.control import ControlSocket
 from corepool.master.inheritance import Inheritance
 from corepool.master.master import Master
 from corepool.master.notify import ServiceManager
 from corepool.master.signals import Signals
-from corepool.pidfile import PidFile, held
-from corepool.plan import Places, Plan
+from corepool.plugins.listener import ListenerLine, sockets_of
+from corepool.system.identity import Identity, settle
+from corepool.system.pidfile import PidFile, held
 from corepool.worker.main import run_worker
 from corepool.worker.rehearsal import rehearse
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from corepool.config.settings import Settings
-    from corepool.ipc.seat import Seat
-    from corepool.listener import BoundSocket, Configuration
+    from corepool.ipc.worker_spawn import WorkerSpawn
     from corepool.master.commands import Command
-    from corepool.registry import Registry
+    from corepool.plugins.listener import BoundSocket, Configuration
+    from corepool.plugins.registry import Registry
     from corepool.spec.types import Address
 
 log = logging.getLogger(__name__)
@@ -121,8 +121,8 @@ class Pool:
         identity, bound = configurations[0].identity, sockets_of(configurations)
         control = self._listen_for_control(commands_of(lambda: master))
 
-        def serve(seat: Seat, configuration: Configuration) -> int:
-            return run_worker(seat, configuration, self._keep_fds)
+        def serve(spawn: WorkerSpawn, configuration: Configuration) -> int:
+            return run_worker(spawn, configuration, self._keep_fds)
 
         master = Master(
             configurations=configurations,

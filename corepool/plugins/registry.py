@@ -15,9 +15,9 @@ from corepool.config.plugin_options import validate_options
 from corepool.config.suggest import did_you_mean
 from corepool.errors import ConfigError, PluginError
 from corepool.guards import HOOK_ERRORS
+from corepool.logs.tracebacks import spell_place
 from corepool.spec.options import Options
 from corepool.spec.transport import Transport
-from corepool.tracebacks import spell_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

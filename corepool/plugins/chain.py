@@ -13,9 +13,9 @@ import pluggy
 from pluggy import PluginValidationError
 
 from corepool.errors import PluginError
-from corepool.freezing import Freezer
 from corepool.guards import HOOK_ERRORS
-from corepool.signatures import check_hooks, expected, hook_names
+from corepool.plugins.freezing import Freezer
+from corepool.plugins.signatures import check_hooks, expected, hook_names
 from corepool.spec import hookspecs
 from corepool.spec.types import CloseReason
 

@@ -44,7 +44,7 @@ class _Setting(ctypes.Structure):
     _fields_ = (("interval", ctypes.c_long * 2), ("first", ctypes.c_long * 2))
 
 
-class Deadman:
+class Watchdog:
     """Ends this process when its loop has not turned for long, and was not waiting. For the loop's own thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, interval_s: float, heartbeat_timeout_s: float) -> None:

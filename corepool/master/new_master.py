@@ -1,9 +1,9 @@
-"""The master that serves in the place of this one, and what it is given: the connections that our workers hand back.
+"""The new master, which serves in the place of this one, and the connections from our workers that are sent to it.
 
 They go by the channel of upgrade.py. The new master takes them between its own events, so for a moment the channel may
-be full: what comes then waits here, our loop goes on, and our workers are asked to wait as well (`Heir.is_holding`).
-A new master that takes nothing for a while counts as stopped or stuck for good. What waits is lost then, all at once,
-and so is what comes later: clients whose connections are closed can connect anew.
+be full: connections that come then wait here, our loop goes on, and our workers are asked to wait as well
+(`NewMaster.is_holding`). A new master that takes nothing for a while counts as stopped or stuck for good. The waiting
+connections are closed then, all at once, and so are later ones: clients whose connections are closed can connect anew.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
-from corepool.complaint import Complaint
-from corepool.descriptors import release
 from corepool.errors import ChannelFullError, PeerGoneError
+from corepool.files.descriptors import release
 from corepool.ipc.messages import NewConnections, Thaw
+from corepool.logs.rate_limited import RateLimitedLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -34,7 +34,7 @@ _RETRY_S = 0.01
 """How soon a full channel is tried again. Not by EPOLLOUT: ETOOMANYREFS comes from a channel that has room."""
 
 
-class Heir:
+class NewMaster:
     """The new master, once it is ready. Owns the channel to it."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Heir:
         self._waiting: deque[tuple[NewConnections | Thaw, int]] = deque()
         self._retry: Timer | None = None
         self._moved_at = 0.0
-        self._complaint = Complaint(log)
+        self._rate_limited = RateLimitedLog(log)
 
     @property
     def sockets(self) -> Collection[SocketIndex]:
@@ -68,7 +68,7 @@ class Heir:
         """Give it a connection, at once or as soon as it has room, and own it; what it does not take is lost."""
         place = self._places.get(handoff.socket)
         if place is None:
-            self._complaint.warn("connections lost: they came in by a socket that the new master does not know")
+            self._rate_limited.warn("connections lost: they came in by a socket that the new master does not know")
             release(handoff.fd)
             return
         if handoff.frozen is None:
@@ -119,5 +119,5 @@ class Heir:
             self._moved_at = self._loop.time()
 
     def _give_up(self) -> None:
-        self._complaint.warn("connections lost: the new master does not take them count=%d", len(self._waiting))
+        self._rate_limited.warn("connections lost: the new master does not take them count=%d", len(self._waiting))
         self.release()

@@ -17,12 +17,12 @@ import stat
 from typing import Literal
 
 from corepool.errors import ConfigError
-from corepool.foreign_handlers import contain_handlers
 from corepool.guards import HOOK_ERRORS
 from corepool.logs import events
 from corepool.logs.event import EventMessage
+from corepool.logs.foreign_handlers import contain_handlers
 from corepool.logs.formatters import JsonFormatter, TextFormatter
-from corepool.unhandled import log_unhandled
+from corepool.logs.unhandled import log_unhandled
 
 log = logging.getLogger(__name__)
 
