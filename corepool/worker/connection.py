@@ -13,15 +13,15 @@ connection out of epoll ("parked"), since EPOLLHUP cannot be masked and would sp
 
 from __future__ import annotations
 
-from collections import deque
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, POLLIN, poll
 from typing import TYPE_CHECKING
 
 from corepool.guards import HOOK_ERRORS
+from corepool.hot.filesegment import FileSegment
+from corepool.hot.outbox import Outbox
 from corepool.ipc.frozen import Frozen
 from corepool.spec.buffers import as_bytes
 from corepool.spec.types import Address, CloseReason, TimeoutKind
-from corepool.worker.filesegment import FileSegment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 READS_PER_EVENT = 4
 """Calls of recv that one event may make: 256 KiB at the default limit, then the others get their turn."""
 
-_GATHER_BYTES = 262_144
-"""Small pieces of output are joined up to this size: more than the kernel takes at once saves no call."""
-
 SENDS_PER_EVENT = 4
 """Calls of send that one event may make, for the same reason."""
 
@@ -47,6 +44,9 @@ _PARKED = -1  # of _mask: out of epoll, but not gone
 _GONE = -2
 
 _NEVER = 0.0
+
+NOTHING = b""
+"""Of `_out`. Compared by identity, which costs less than a test for emptiness; any other empty output is just sent."""
 
 
 class Connection:
@@ -63,9 +63,6 @@ class Connection:
         "_mask",
         "_out",
         "_paused",
-        "_queue",
-        "_queued",
-        "_queued_files",
         "_read_deadline",
         "_reads_left",
         "_reason",
@@ -99,10 +96,8 @@ class Connection:
         self.pinned = False
         self.entry: Entry | None = None
         self.moved_at = _NEVER
-        self._out: bytes | memoryview | FileSegment = b""
-        self._queue: deque[bytes | FileSegment] | None = None
-        self._queued = 0
-        self._queued_files = 0
+        self._out: bytes | Outbox = NOTHING
+        """One piece as it was sent, or an outbox once there is more, or a rest of it."""
         self._mask = EPOLLIN
         self._reason: CloseReason | None = None
         self._reads_left = NOT_SERVING
@@ -139,7 +134,7 @@ class Connection:
 
     @property
     def buffered(self) -> int:
-        return len(self._out) + self._queued
+        return len(self._out)
 
     @property
     def bytes_in(self) -> int:
@@ -151,7 +146,7 @@ class Connection:
 
     @property
     def congested(self) -> bool:
-        return len(self._out) + self._queued > self._high
+        return len(self._out) > self._high
 
     def recv(self, limit: int = 65536) -> bytes:
         left = self._reads_left
@@ -180,7 +175,7 @@ class Connection:
             return
         if type(data) is not bytes:
             data = as_bytes(data)
-        if not self._out:
+        if self._out is NOTHING:
             self._out = data
             if self._reads_left < 0:
                 self._service.unsent.append(self)
@@ -194,7 +189,7 @@ class Connection:
         if self._out:
             self._enqueue(segment)
             return
-        self._out = segment
+        self._out = Outbox(segment)
         if self._reads_left < 0:
             self._service.unsent.append(self)
 
@@ -252,7 +247,7 @@ class Connection:
         service.events += 1
         service.on_readable(self)
         self._reads_left = NOT_SERVING
-        if self._out:
+        if self._out is not NOTHING:
             self._flush()
         if self.eof or self._reason is not None:
             self._settle()
@@ -441,19 +436,17 @@ class Connection:
     # --- output
 
     def _enqueue(self, piece: bytes | FileSegment) -> None:
-        if self._queue is None:
-            self._queue = deque()
-        self._queue.append(piece)
-        self._queued += len(piece)
-        if isinstance(piece, FileSegment):
-            self._queued_files += len(piece)  # not in memory, so the limit doesn't apply to them
-        elif self._queued - self._queued_files > self._service.output_limit:
+        out = self._out
+        if isinstance(out, bytes):
+            out = self._out = Outbox(out)
+        out.append(piece)
+        if out.waiting > self._service.output_limit:
             self._service.overflowed(self)
             self._break_off(CloseReason.OVERFLOW)
 
     def _flush(self) -> None:
         out = self._out
-        if self._queue is not None or type(out) is not bytes:
+        if type(out) is not bytes:
             self._flush_queue()
             return
         service = self._service
@@ -466,10 +459,10 @@ class Connection:
             return
         service.bytes_out += sent
         if sent == len(out) <= self._high:
-            self._out = b""
+            self._out = NOTHING
         else:
             self._was_congested = len(out) > self._high
-            self._out = memoryview(out)[sent:]
+            self._out = Outbox(memoryview(out)[sent:])
             self._flush_queue()
 
     def _flush_queue(self) -> None:
@@ -508,56 +501,29 @@ class Connection:
 
     def _send_piece(self) -> int:
         """Send from the front of the output; 0 when the peer takes no more or is gone."""
-        if self._queue:
-            self._gather()
         out = self._out
+        if isinstance(out, bytes):
+            out = self._out = Outbox(out)
+        front = out.front()
         try:
-            if isinstance(out, FileSegment):
-                sent = self._service.wire.send_file(self._handle, out)
+            if isinstance(front, FileSegment):
+                sent = self._service.wire.send_file(self._handle, front)
             else:
-                sent = self._service.write(self._handle, out)
+                sent = self._service.write(self._handle, front)
         except BlockingIOError:
             return 0
         except (OSError, EOFError):
             self._break_off(CloseReason.RESET)
             return 0
-        if isinstance(out, FileSegment):
-            if not out:
-                out.close()
-        else:
-            self._out = memoryview(out)[sent:]
-        if not self._out:
-            self._out = self._queue.popleft() if self._queue else b""
-            self._queued -= len(self._out)
-            if isinstance(self._out, FileSegment):
-                self._queued_files -= len(self._out)
-        if not self._queue:
-            self._queue = None
+        out.advance(sent)
+        if not out:
+            self._out = NOTHING
         return sent
 
-    def _gather(self) -> None:
-        """Join the small pieces at the front into one."""
-        assert self._queue is not None
-        if isinstance(self._out, FileSegment):
-            return
-        pieces: list[bytes | memoryview] = [self._out]
-        size = len(self._out)
-        while self._queue and size < _GATHER_BYTES and isinstance(self._queue[0], bytes):
-            piece = self._queue.popleft()
-            assert isinstance(piece, bytes)
-            pieces.append(piece)
-            size += len(piece)
-            self._queued -= len(piece)
-        if len(pieces) > 1:
-            self._out = b"".join(pieces)
-
     def _forget_output(self) -> None:
-        for piece in (self._out, *(self._queue or ())):
-            if isinstance(piece, FileSegment):
-                piece.close()
-        self._out = b""
-        self._queue = None
-        self._queued = self._queued_files = 0
+        if isinstance(self._out, Outbox):
+            self._out.clear()
+        self._out = NOTHING
 
     # --- input
 

@@ -13,9 +13,10 @@ from select import EPOLLIN
 from typing import TYPE_CHECKING
 
 from corepool.guards import HOOK_ERRORS
+from corepool.hot.outbox import Outbox
 from corepool.ipc.crash_slots import LENGTH_BITS, MOST_IN_ONE_GO, Status
 from corepool.spec.types import CloseReason
-from corepool.worker.connection import NOT_SERVING, READS_PER_EVENT, Connection
+from corepool.worker.connection import NOT_SERVING, NOTHING, READS_PER_EVENT, Connection
 
 if TYPE_CHECKING:
     from corepool.ipc.frozen import Frozen
@@ -73,7 +74,7 @@ class KeptConnection(Connection):
         service.events += 1
         service.on_readable(self)
         self._reads_left = NOT_SERVING
-        if self._out:
+        if self._out is not NOTHING:
             self._flush()
         if self.eof or self._reason is not None:
             self._settle()
@@ -109,17 +110,16 @@ class KeptConnection(Connection):
         service.bytes_out += sent
         self._sent += sent
         if sent == len(out):
-            self._out = b""
+            self._out = NOTHING
             statuses[crash_slot] = _IDLE
         else:
             statuses[crash_slot] = _SPEAKING
-            self._out = memoryview(out)[sent:]
+            self._out = Outbox(memoryview(out)[sent:])
             self._flush_queue()
 
     def _is_whole_reply(self, out: bytes) -> bool:
         return (
-            self._queue is None
-            and not self.busy
+            not self.busy
             and self._reason is None
             and not self.eof
             and len(out) <= self._high

@@ -12,8 +12,8 @@ import socket
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from corepool.hot.filesegment import FileSegment
     from corepool.spec.transport import ByteStream, Transport
-    from corepool.worker.filesegment import FileSegment
 
 Handle = Any
 """A descriptor or a ByteStream: what `open` of the same wire gave."""
@@ -115,9 +115,7 @@ class StreamWire:
 
     def send_file(self, stream: ByteStream, segment: FileSegment) -> int:
         # sendfile(2) would send it in the clear.
-        sent = stream.send(segment.read())
-        segment.skip(sent)
-        return sent
+        return stream.send(segment.read())
 
     def shutdown(self, stream: ByteStream, how: int) -> None:
         stream.shutdown(how)

@@ -1,4 +1,4 @@
-"""A piece of a file on its way out of a connection: by sendfile(2), so that its bytes never enter this process."""
+"""Part of a file on its way out of a connection: by sendfile(2), so that its bytes never enter this process."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from corepool.files.descriptors import release
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
 
-_CHUNK_BYTES = 262_144
-"""What is read at a time where sendfile can't be used (TLS)."""
+CHUNK_BYTES = 262_144
+"""Bytes read at a time where sendfile(2) can't be used (TLS)."""
 
 
 class FileSegment:
-    """What is left to be sent of a file. Owns a duplicate of its descriptor until `close`."""
+    """The unsent part of a file. Owns a duplicate of its descriptor until `close`."""
 
     __slots__ = ("_count", "_fd", "_offset")
 
@@ -32,25 +32,25 @@ class FileSegment:
         return self._count
 
     def send_to(self, fd: int) -> int:
-        """Send some of it to a socket.
+        """Send some of it to a socket; the caller then calls `skip`.
 
         :returns: bytes sent, more than 0.
         :raises BlockingIOError: the peer takes nothing now.
-        :raises EOFError: the file ended before what was promised.
+        :raises EOFError: the file is shorter than promised.
         :raises OSError: the peer is gone, or the file can't be read.
         """
         sent = os.sendfile(fd, self._fd, self._offset, self._count)
         if sent == 0:
             raise EOFError
-        self.skip(sent)
         return sent
 
     def read(self) -> bytes:
-        """Give the next bytes of it, which stay until they are skipped.
+        """Return its next bytes, which stay until they are skipped.
 
-        :raises EOFError: the file ended before what was promised.
+        :raises EOFError: the file is shorter than promised.
+        :raises OSError: the file can't be read.
         """
-        data = os.pread(self._fd, min(self._count, _CHUNK_BYTES), self._offset)
+        data = os.pread(self._fd, min(self._count, CHUNK_BYTES), self._offset)
         if not data:
             raise EOFError
         return data
