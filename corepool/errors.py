@@ -1,6 +1,6 @@
 """Every error that corepool raises on purpose, and the exit status each one leads to.
 
-A message names what failed, with which value, where it came from, and what is allowed or next.
+A message names the failure, the value, where that came from, and the allowed values or the next step.
 Only the command line turns an error into an exit status; libraries never call `sys.exit`.
 
 ======  ========================================================================
@@ -32,7 +32,7 @@ class CorepoolError(Exception):
 class SetupError(CorepoolError):
     """Something that the pool was told to use is not there, or can't be used as it is.
 
-    For plugins to raise when they are made or started, if whoever runs the pool can put it right: a module, a file,
+    For plugins to raise when they are made or started, if the operator can put it right: a module, a file,
     an address. Its text is shown as it is, once. Any other exception counts as a mistake in the code, and is shown
     with its traceback.
     """

@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. What is said and done is decided elsewhere.
+"""The command line: parse, call, print. Decisions are made elsewhere.
 
 `main` is the only place that turns an error into an exit status. A mistake of the user's is reported on
 standard error, one line each, without a traceback; one in the code of a plugin has the traceback of that code. Any

@@ -11,7 +11,7 @@ DEFAULT_CONFIG = Path("corepool.toml")
 
 
 def whole_number(text: str) -> int:
-    """Read a number, or say what is expected: typer's own words for that differ between its versions."""
+    """Parse a number, or describe the expected one: typer's own words for that differ between its versions."""
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise typer.BadParameter(f"expected a whole number, not {text!r}")
     return int(text)

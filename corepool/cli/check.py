@@ -1,4 +1,4 @@
-"""`corepool check`, `init` and `schema`: write a configuration and find what is wrong with it."""
+"""`corepool check`, `init` and `schema`: write a configuration and find its mistakes."""
 
 import json
 import os

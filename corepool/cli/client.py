@@ -31,7 +31,7 @@ _TIMEVAL = struct.Struct("2l")
 def ask(path: Path, command: str, **arguments: object) -> dict[str, object]:
     """Send `command` to the pool whose control socket is at `path`, and wait for the result.
 
-    :raises ControlError: nobody answers there, the answer is not a pool's, or the pool refuses.
+    :raises ControlError: there is no answer, the answer is not a pool's, or the pool refuses.
     """
     with _connected(path) as sock:
         sock.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
@@ -43,7 +43,7 @@ def pid_of_master(path: Path) -> int:
     """Ask the kernel for the pid of who listens there, in our PID namespace; in its own it may have another.
 
     :returns: 0 if it can't be seen from here (unix(7), SO_PEERCRED).
-    :raises ControlError: nobody listens there.
+    :raises ControlError: no process listens there.
     """
     with _connected(path) as sock:
         pid, _ = _peer_of(sock)
@@ -73,7 +73,7 @@ def _connected(path: Path) -> Iterator[socket.socket]:
 
 
 def _peer_of(sock: socket.socket) -> tuple[int, int]:
-    """Give the pid and the uid of the process at the other end, as they were when it began to listen."""
+    """Return the pid and the uid of the process at the other end, as they were when it began to listen."""
     pid, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
     return pid, uid
 
@@ -97,7 +97,8 @@ def _result(line: bytes, path: Path) -> dict[str, object]:
         case {"ok": True, "result": dict(result)}:
             return result
         case {"ok": False, "error": str(reason)}:
-            shown = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in reason)  # whoever said it
+            # The text may come from a process that is no pool: no control character of it reaches the terminal.
+            shown = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in reason)
             raise ControlError(f"the pool at {path} refused: {shown}")
         case _:
             raise ControlError(f"the process listening at {path} is not corepool; it answered: {line[:60]!r}")

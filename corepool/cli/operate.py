@@ -223,7 +223,7 @@ def _show_progress(process: int | None, path: Path) -> None:
 
 
 def _held(path: Path) -> "Mapping[str, int]":
-    """Ask which workers hold how many connections; nobody, once the pool has closed its socket."""
+    """Return the number of connections that each worker holds; empty once the pool has closed its socket."""
     try:
         status: Mapping[str, Any] = ask(path, "status")
     except ControlError:

@@ -1,6 +1,6 @@
-"""Printing that never waits for long: not for a terminal stopped with ^S, not for a pipe that nobody reads.
+"""Printing that never waits for long: not for a terminal stopped with ^S, not for a pipe that is not read.
 
-The master prints too, and whoever holds it up holds up every client.
+The master prints too, and while it waits, every client does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def write(stream: TextIO, text: str, patience_s: float = 0.0) -> None:
     try:
         stream.flush()
         _write(stream.fileno(), f"{text}\n".encode(errors="backslashreplace"), patience_s)
-    except (OSError, ValueError):  # closed, full, or nobody at the other end: there is no one to tell
+    except (OSError, ValueError):  # closed, full, or without a reader: there is no other place to report it
         return
 
 
@@ -44,8 +44,8 @@ def _write(fileno: int, data: bytes, patience_s: float) -> None:
 def open_standard_streams() -> None:
     """Put /dev/null where a standard stream was closed (`corepool run >&-`).
 
-    Otherwise the next descriptor to be opened, a client's socket say, takes the number, and what is
-    written to "standard output" goes there. Python leaves None in the place of its own objects then,
+    Otherwise the next descriptor to be opened, a client's socket say, takes the number, and text
+    for "standard output" goes there. Python leaves None in the place of its own objects then,
     which no application expects.
     """
     for number in range(3):

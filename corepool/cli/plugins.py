@@ -1,4 +1,4 @@
-"""`corepool plugins`: what is installed, and what of it is broken."""
+"""`corepool plugins`: the installed plugins, and the broken ones among them."""
 
 import json
 from dataclasses import asdict
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def plugins(*, as_json: AsJson = False) -> None:
-    """List what is installed, and what of it is broken.
+    """List the installed plugins, and say which of them are broken.
 
     Kinds that are not corepool's own belong to plugins, such as the stores of kv. Ends with status 1 when
     something is broken.
@@ -43,8 +43,8 @@ def plugins(*, as_json: AsJson = False) -> None:
 
 
 def _misspelt(registry: Registry) -> "Iterator[str]":
-    """Warn about groups that nobody looks into, since their names are nearly those of others."""
-    # What comes with corepool is known to be spelt as it should be.
+    """Warn about groups that corepool doesn't read, and whose names are nearly those of groups it does."""
+    # The plugins that come with corepool are spelt correctly.
     known = {*KINDS, *(each.kind for each in registry.others() if each.distribution == "corepool")}
     for plugin in registry.others():
         near = nearest(plugin.kind, known) if plugin.kind not in known else []

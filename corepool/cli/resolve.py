@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def starter() -> str:
-    """Give the configuration that `init` writes and the demo pool uses."""
+    """Return the configuration that `init` writes and the demo pool uses."""
     return files("corepool.cli").joinpath("starter.toml").read_text(encoding="utf-8")
 
 

@@ -120,7 +120,7 @@ def _run(read: "Callable[[], Draft]", config: "Path | None", *, reload: bool) ->
         draft.finish()
         raise
     except BootError as error:
-        if settings.log.file is not None:  # whoever looks there finds why it ended; standard error has it anyway
+        if settings.log.file is not None:  # the log says why it ended; standard error has it anyway
             logging.getLogger(__name__).error("%s", error)  # noqa: TRY400  # the reason is in it
         raise
     finally:

@@ -48,7 +48,7 @@ _LIKE_DIGITS = frozenset({"I", "O"})
 def check_name(name: str, kind: Kind, registry: Registry) -> None:
     """Refuse a name that can't be a plugin's.
 
-    :raises ConfigError: what is wrong with it, and what is allowed.
+    :raises ConfigError: with the mistake, and the allowed form.
     """
     module, class_name = _module(name), _class(name)
     advice = f"add a word of yours: my-{name}"
@@ -118,7 +118,7 @@ def _a(kind: str) -> str:
 
 
 def _needed() -> set[str]:
-    """Name the packages that are needed to build, use and test what is written."""
+    """Return the packages that the new package needs to be built, used and tested."""
     project = tomli.loads(_templates().joinpath("common", "pyproject.toml").read_text(encoding="utf-8"))
     requirements = [
         *project["build-system"]["requires"],
@@ -175,13 +175,13 @@ def _templates() -> Traversable:
 
 
 def _template(kind: Kind) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Give each file of a kind's template: the parts of its path, and what is in it."""
+    """Yield each file of a kind's template: the parts of its path, and its text."""
     for folder in ("common", kind.removesuffix("s")):
         yield from _texts(_templates().joinpath(folder))
 
 
 def _texts(folder: Traversable, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Give each file below a folder: the parts of its path, and what is in it."""
+    """Yield each file below a folder: the parts of its path, and its text."""
     for each in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if each.name == "__pycache__":  # an installer compiles whatever ends with .py
             continue

@@ -34,12 +34,12 @@ def build_schema(registry: Registry) -> Schema:
 
 
 def _options(registry: Registry, kind: Kind, definitions: Schema) -> Iterator[tuple[str, Schema]]:
-    """Give a reference to each plugin's options by its name, and put what it refers to into `definitions`."""
+    """Yield each plugin's name with a reference to its options, and put those into `definitions`."""
     for name in registry.names(kind):
         try:
             plugin = registry.load(kind, name)
         except PluginError:
-            continue  # `corepool plugins` says what is wrong with it
+            continue  # `corepool plugins` reports it
         place = f"{kind}.{name}"
         model = getattr(plugin, "Options", None)
         if model is None:

@@ -14,7 +14,7 @@ Table = dict[str, object]
 
 
 def shown(settings: Settings, registry: Registry) -> dict[str, Table | list[Table]]:
-    """Give every table of settings that have no mistakes.
+    """Return every table of settings that have no mistakes.
 
     What stands in a URL is shown as it is: a transport that needs a secret takes it from a file.
     """

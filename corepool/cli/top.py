@@ -65,7 +65,7 @@ def top(
 
 
 class View:
-    """What was seen, and how it looks."""
+    """The samples, and their display."""
 
     def __init__(self, bars: str = BARS) -> None:
         """Begin with nothing seen; `bars` are what history is drawn with, from nothing to full."""

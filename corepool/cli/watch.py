@@ -66,7 +66,7 @@ class Watcher:
 
 
 def folders_of(settings: Settings) -> list[Path]:
-    """Say where code is: where the pool was started, and the folders that protocols take it from."""
+    """Return the folders of code: the one in which the pool was started, and those that protocols import from."""
     named = [listener.options.get("directory") for listener in settings.listener]
     folders = {path.resolve() for path in [Path(), *(Path(each) for each in named if isinstance(each, str))]}
     return sorted(path for path in folders if path.is_dir())
@@ -114,7 +114,7 @@ def _names(paths: Sequence[str]) -> str:
 
 
 def _version(path: str) -> tuple[int, ...]:
-    """Tell one state of a file from another; () where there is none."""
+    """Return a value that differs between two states of a file; () for a missing one."""
     try:
         status = os.stat(path)  # noqa: PTH116  # Path("") would be the folder we are in
     except OSError:

@@ -68,7 +68,7 @@ def find_account(user: str | int | None, group: str | int | None) -> Account | N
 
 
 def process_mistakes(settings: ProcessSettings) -> Iterator[str]:
-    """Find what is written correctly, but doesn't exist on this system."""
+    """Yield mistakes that only this system shows, such as an unknown user."""
     try:
         find_account(settings.user, settings.group)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What the annotation of a field says of its value: the members of a union, what is below it, what is secret."""
+"""Facts that a field's annotation has about its value: the members of a union, the types of elements, the secrets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def members_of(annotation: object) -> list[object]:
 
 
 def below(annotation: object, part: str | int) -> object:
-    """Give the annotation of the element or key `part` of a value; None where that can't be known."""
+    """Return the annotation of the element or key `part` of a value; None where that can't be known."""
     arguments = get_args(annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         for name, field in annotation.model_fields.items():
@@ -42,7 +42,7 @@ def below(annotation: object, part: str | int) -> object:
 
 
 def holds_secret(annotation: object) -> bool:
-    """Tell whether a value, or a part of it, must not be shown. Tables in it answer for themselves."""
+    """Return whether a value, or a part of it, must not be shown. Tables in it answer for themselves."""
     return any(
         member in _SECRETS or any(holds_secret(argument) for argument in get_args(member))
         for member in members_of(annotation)
@@ -50,7 +50,7 @@ def holds_secret(annotation: object) -> bool:
 
 
 def without_secrets(value: object, annotation: object) -> object:
-    """Give a value as it may be shown: asterisks for each secret in it, as pydantic shows those."""
+    """Return a value as it may be shown: asterisks for each secret in it, as pydantic shows those."""
     members = members_of(annotation)
     if value and any(secret in members for secret in _SECRETS):
         return str(SecretStr("hidden"))
@@ -62,6 +62,6 @@ def without_secrets(value: object, annotation: object) -> object:
 
 
 def _below_one_of(members: list[object], part: str | int) -> object:
-    """Give what is below the member of a union that has something there; of several, a secret one if there is any."""
+    """Return the annotation that `part` has in a member of the union; of several, a secret one if there is any."""
     found = [each for member in members if (each := below(member, part)) is not None]
     return next(filter(holds_secret, found), found[0] if found else None)

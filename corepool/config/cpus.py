@@ -65,7 +65,7 @@ def _words(path: Path) -> list[str]:
 
 
 def _quota(words: list[str]) -> Iterator[float]:
-    """Give quota / period if both are numbers: "max" (version 2) and -1 (version 1) mean no limit."""
+    """Yield quota / period if both are numbers: "max" (version 2) and -1 (version 1) mean no limit."""
     match words:
         case [quota, period] if quota.isdecimal() and period.isdecimal() and int(period) > 0:
             yield int(quota) / int(period)

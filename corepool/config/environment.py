@@ -32,7 +32,7 @@ _OF_A_SERVICE = re.compile(
 
 
 def values_of(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str, object]]:
-    """Give section, key, variable and value of each variable that stands for a setting."""
+    """Yield section, key, variable and value of each variable that stands for a setting."""
     known = _settings()
     for variable, text in _ours(environment):
         found = known.get(variable.upper())
@@ -42,7 +42,7 @@ def values_of(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str, o
 
 
 def mistakes_in(environment: Mapping[str, str]) -> Iterator[str]:
-    """Say what is wrong with each variable that looks like ours, but stands for no setting."""
+    """Yield the mistake in each variable that looks like ours, but stands for no setting."""
     known = _settings()
     for variable, _ in _ours(environment):
         name = variable.upper()
@@ -70,7 +70,7 @@ def _ours(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _settings() -> dict[str, tuple[str, str]]:
-    """Give the section and key of each setting, by the name of its variable."""
+    """Return the section and key of each setting, by the name of its variable."""
     return {
         f"{PREFIX}{section}_{key}".upper(): (section, key)
         for section, model in _SECTIONS.items()

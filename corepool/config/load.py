@@ -1,8 +1,8 @@
 """From a TOML file and the command line to settings, with every mistake found on the way.
 
-A `Draft` is what reading gives: settings (those of a faulty configuration are good for further checks
-only) and the mistakes so far. Whoever can find more, such as what needs plugins, adds to it;
-`Draft.finish` gives the settings or raises all the mistakes at once.
+Reading returns a `Draft`: settings (those of a faulty configuration are good for further checks
+only) and the mistakes so far. Later checks, such as those that need plugins, add to it;
+`Draft.finish` returns the settings or raises all the mistakes at once.
 
 Flags are put into the table before it is validated, so that a value is judged by the same rules and
 reported in the same words wherever it was written; only the key path gives way to the flag's name.
@@ -88,7 +88,7 @@ class Overrides:
 
 @dataclass(slots=True)
 class Draft:
-    """A configuration as read: what is usable of it, and its mistakes so far.
+    """A configuration as read: its usable part, and its mistakes so far.
 
     :param source: the file it came from, for messages.
     :param flags: what to call a key path that the command line gave.
@@ -104,7 +104,7 @@ class Draft:
     """Of the mistakes that are in a plugin's code."""
 
     def origin(self, path: str) -> str:
-        """Say where the value of a key path comes from."""
+        """Return the place that the value of a key path comes from."""
         name = self.flags.get(path)
         if name is not None:
             return f"{ENVIRONMENT}: {name}" if not name.startswith("--") else f"{COMMAND_LINE}: {name}"
@@ -121,7 +121,7 @@ class Draft:
         self.tracebacks += error.tracebacks
 
     def finish(self) -> Settings:
-        """Give the settings.
+        """Return the settings.
 
         :raises ConfigError: with every mistake, if there are any.
         """
@@ -162,7 +162,7 @@ def read_draft(path: Path, overrides: Overrides | None = None) -> Draft:
 
 
 def parse_draft(content: bytes, source: str, overrides: Overrides | None = None) -> Draft:
-    """Read TOML; as `read_draft`, for what is not in a file."""
+    """Read TOML; as `read_draft`, for a text that is not in a file."""
     try:
         table = tomli.loads(content.decode())
     except UnicodeDecodeError as error:
@@ -196,7 +196,7 @@ def make_draft(table: Mapping[str, object], source: str, flags: Mapping[str, str
 
 
 def control_socket_path(control: ControlSettings) -> Path:
-    """Say where the control socket is: as configured, else a place of the user's own."""
+    """Return the path of the control socket: as configured, else a place of the user's own."""
     if control.socket is not None:
         return Path(control.socket)
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
@@ -208,9 +208,9 @@ def control_socket_path(control: ControlSettings) -> Path:
 
 
 def refuse_others_folder(socket: Path) -> None:
-    """Refuse a control socket at its default place if the folder isn't ours alone: in /tmp anybody may have made it.
+    """Refuse a control socket at its default place if the folder isn't ours alone: in /tmp any user may have made it.
 
-    :raises ControlError: it belongs to somebody else, or others may write to it. If there is none yet, that is fine.
+    :raises ControlError: it belongs to another user, or others may write to it. A missing folder is fine.
     """
     folder = socket.parent
     try:
@@ -263,7 +263,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
 
 
 def _pool_contradictions(settings: Settings) -> Iterator[str]:
-    """Find what is wrong in and between pools, and what listeners say of them."""
+    """Yield mistakes in and between pools, and in the listeners' references to them."""
     names = Counter(pool.name for pool in settings.pools)
     served = {settings.pool_of(listener) for listener in settings.listener}
     for index, pool in enumerate(settings.pools):
@@ -293,11 +293,11 @@ def _pool_contradictions(settings: Settings) -> Iterator[str]:
 
 
 def _tables(table: dict[str, object], section: str) -> Iterator[tuple[str, dict[str, object]]]:
-    """Give the tables of a section with their key paths: one, which is made if it isn't there, or those of [[pool]]."""
+    """Yield the tables of a section with their key paths: one, which is made if it is missing, or those of [[pool]]."""
     value = table.setdefault(section, {})
     if isinstance(value, list):
         yield from ((f"{section}[{number}]", each) for number, each in enumerate(value) if isinstance(each, dict))
-    elif isinstance(value, dict):  # what is not a table is reported as such
+    elif isinstance(value, dict):  # any other value is reported elsewhere
         yield section, value
 
 

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 def parse_mask(value: object) -> object:
     """Turn a written mask into a number.
 
-    A bare 027 is not TOML, and a bare 27 would be decimal: whoever writes one means octal, so it is refused.
+    A bare 027 is not TOML, and a bare 27 would be decimal where octal is meant, so it is refused.
 
     :raises ValueError: it doesn't have the accepted form.
     """

@@ -74,8 +74,8 @@ class Mistake:
 def describe_mistakes(error: ValidationError, model: type[BaseModel], where: str) -> list[str]:
     """Put every mistake in `error` into one sentence.
 
-    :param model: what was validated.
-    :param where: key path of what was validated; "" for the whole configuration.
+    :param model: the model that validated.
+    :param where: key path of the validated value; "" for the whole configuration.
     """
     return [mistake.sentence for mistake in find_mistakes(error, model, where)]
 
@@ -136,7 +136,7 @@ def spell_value(value: object) -> str:
 
 
 def _shape(where: str, details: Sequence[ErrorDetails], place: _Place) -> str | None:
-    """Say how TOML writes an array, also of one, if that is what is wrong."""
+    """Describe how TOML writes an array, also of one element, if that is the mistake."""
     kind, value, key = details[0]["type"], details[0]["input"], place.path[-1] if place.path else None
     if len(details) > 1 or place.table is None or place.is_secret or not isinstance(key, str):
         return None
@@ -167,7 +167,7 @@ def _sentence(where: str, details: Sequence[ErrorDetails], place: _Place, hint: 
 
 
 def _expectation(detail: ErrorDetails) -> str | None:
-    """Say what is allowed, if this error tells."""
+    """Describe the allowed values, if the error names them."""
     template = _EXPECTED.get(detail["type"])
     if template is None:
         plain = _plain(detail)
@@ -178,14 +178,14 @@ def _expectation(detail: ErrorDetails) -> str | None:
 
 
 def _plain(detail: ErrorDetails) -> str:
-    """Give a validator's own words, without what pydantic wraps around them."""
+    """Return a validator's own words, without pydantic's wrapping."""
     raised = detail.get("ctx", {}).get("error")
     message = str(raised) if isinstance(raised, Exception) else detail["msg"]
     return message.replace("Input should be", "expected").replace("Input should", "it should")
 
 
 def _is_echo(detail: ErrorDetails) -> bool:
-    """Tell whether it is a "too few items" that comes only from items which are reported as wrong themselves."""
+    """Return whether it is a "too few items" caused only by items that are reported themselves."""
     value = detail["input"]
     return (
         detail["type"] == "too_short"
@@ -195,7 +195,7 @@ def _is_echo(detail: ErrorDetails) -> bool:
 
 
 def _hint(path: KeyPath, table: type[BaseModel] | None, root: type[BaseModel], where: str) -> str:
-    """Say which key was meant: the same one in another table, else a similar one in the same table."""
+    """Suggest the key that was meant: the same one in another table, else a similar one in the same table."""
     if table is None or not isinstance(path[-1], str):
         return ""
     homes = [home for home, keys in _tables(root, (), ()) if path[-1] in keys] if not where else []
@@ -227,7 +227,7 @@ def _locate(loc: tuple[str | int, ...], model: type[BaseModel]) -> _Place:
     is_secret = False
     for index, part in enumerate(loc):
         members = members_of(here)
-        if len(members) > 1:  # pydantic puts the member's name between the value and what is below it
+        if len(members) > 1:  # pydantic puts the member's name between the value and its parts
             here = _chosen(members, part, loc[index + 1] if index + 1 < len(loc) else None)
         elif part != "[key]":  # pydantic's mark of a wrong key rather than a wrong value
             path.append(part)

@@ -1,4 +1,4 @@
-"""What is usable of a configuration that has mistakes, so that the rest of it can be checked as well.
+"""The usable part of a configuration that has mistakes, so that the rest of it can be checked as well.
 
 A value that was refused gives way to its default, or to a stand-in where there is none. Nothing is ever
 started from the result: it only lets the checks that need whole settings (names, URLs, plugins) run
@@ -24,7 +24,7 @@ _PASSES = 3  # a listener that is not a table first becomes an empty one, then g
 
 
 def salvage(raw: Mapping[str, object]) -> Settings | None:
-    """Make settings of what is right in `raw`; None if nothing can be made of it."""
+    """Make settings of the valid part of `raw`; None if there is too little of it."""
     table = deepcopy(dict(raw))
     for _ in range(_PASSES):
         try:

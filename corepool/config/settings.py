@@ -227,7 +227,7 @@ class Settings(_Table):
         return self.pool if isinstance(self.pool, tuple) else (self.pool,)
 
     def where_is_pool(self, index: int) -> str:
-        """Give the key path of a pool."""
+        """Return the key path of a pool."""
         return f"pool[{index}]" if isinstance(self.pool, tuple) else "pool"
 
     def pool_of(self, listener: ListenerSettings) -> int | None:

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Give " (did you mean ...?)" if a known word is near, else nothing."""
+    """Return " (did you mean ...?)" if a known word is near, else ""."""
     near = nearest(word, known)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def nearest(word: str, known: Iterable[str]) -> list[str]:
-    """Give the nearest known word, if one is near."""
+    """Return the nearest known word, if one is near."""
     return difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)

@@ -2,7 +2,7 @@
 
 A file is opened for appending, so that the lines of several workers stay whole. A pipe gets whole lines too, in
 pieces of PIPE_BUF bytes at most, which are never mixed with what others write (pipe(7)); longer lines are cut.
-Nobody is ever waited for: lines that a slow reader doesn't take are lost, and the log says so.
+Writing never waits: lines that a slow reader doesn't take are lost, and the log says so.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class LineFile:
             self._worker.at_batch_end(self.flush)
 
     def flush(self) -> None:
-        """Write what has gathered."""
+        """Write the gathered lines."""
         self._is_announced = False
         lines, self._lines = self._lines, []
         if not lines:
@@ -87,7 +87,7 @@ class LineFile:
             self._lost = 0
 
     def reopen(self) -> None:
-        """Open the file anew: somebody has moved it away. The old one is kept when that fails."""
+        """Open the file anew, after it was moved away. The old one is kept when that fails."""
         if self._path == "-":
             return
         self.flush()
@@ -102,7 +102,7 @@ class LineFile:
         self._examine()
 
     def close(self) -> None:
-        """Write what is left, and close."""
+        """Write the gathered lines, and close."""
         self.flush()
         os.close(self._fd)
 
@@ -118,7 +118,7 @@ class LineFile:
 
 
 def _open(path: str) -> int:
-    # NONBLOCK: opening a named pipe that nobody reads would wait for its reader, and the worker with it.
+    # NONBLOCK: opening a named pipe without a reader would wait for one, and the worker with it.
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK, _MODE)
 
 

@@ -1,4 +1,4 @@
-"""The hook chain of one listener: pluggy decides who is in it and in which order, once; calls are plain.
+"""The hook chain of one listener: pluggy decides its members and their order, once; calls are plain.
 
 A pluggy call costs 1.4 us, a bound method 0.05: so each hook is resolved at start to the cheapest callable
 that behaves the same. With one implementation that is the plugin's own method; with several, a loop;
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Chain:
-    """The flattened hooks of one listener. A hook that nobody implements is None."""
+    """The flattened hooks of one listener. A hook that no plugin implements is None."""
 
     on_start: Callable[[PoolInfo], object] | None
     on_worker_start: Callable[[Worker], object] | None
@@ -150,7 +150,7 @@ class _Step(NamedTuple):
 
     call: Callable[..., object]
     tell_the_met: Callable[..., object]
-    """Tells the plugins that have met the connection by then of its end."""
+    """Calls `on_close` of the plugins that have met the connection by then."""
     is_extension: bool
 
 

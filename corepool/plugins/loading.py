@@ -1,4 +1,4 @@
-"""Finding what an option names as "module:attribute", for plugins that run somebody else's code."""
+"""Importing the object that an option names as "module:attribute", for plugins that run an application."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from corepool.errors import SetupError
 
 
 class LoadError(SetupError):
-    """The target names nothing; `str()` says what was tried."""
+    """The target names nothing; `str()` lists the attempts."""
 
 
 def load_target(target: str, directory: str = ".") -> object:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def as_bytes(data: ReadableBuffer) -> bytes:
-    """Copy what is not `bytes`: its owner may change it before it is sent.
+    """Copy any buffer but `bytes`: its owner may change it before it is sent.
 
     Not `bytes(data)`, which turns a number into zeros, and accepts a list.
 

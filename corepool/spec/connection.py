@@ -81,7 +81,7 @@ class Connection(Protocol[SessionT]):
         """
 
     def recv(self, limit: int = 65536) -> bytes:
-        """Receive what is there.
+        """Receive the bytes that have arrived.
 
         :param limit: bytes at most.
         :returns: the bytes; b"" when none are there now, the peer has ended (`eof` tells), or this event's
@@ -106,19 +106,19 @@ class Connection(Protocol[SessionT]):
         """
 
     def send_now(self) -> None:
-        """Hand the kernel what is buffered, as much as the peer takes, before the hook ends.
+        """Hand buffered output to the kernel, as much as the peer takes, before the hook ends.
 
         For output whose next part may take its time. Calls no hook but `on_writable`.
         """
 
     def send_eof(self) -> None:
-        """Send what is buffered, then end this side; the peer may go on sending. Nothing may be sent after it.
+        """Send buffered output, then end this side; the peer may go on sending. Nothing may be sent after it.
 
         The protocol has to close the connection later, when the peer has ended its side, too.
         """
 
     def watermarks(self, high: int, low: int) -> None:
-        """Give this connection its own marks, in place of the listener's `output_high_water`.
+        """Set this connection's own marks, in place of the listener's `output_high_water`.
 
         :param high: bytes of output above which it is `congested`; 0: while any is buffered.
         :param low: bytes at or below which `on_writable` is called after that.
@@ -126,16 +126,16 @@ class Connection(Protocol[SessionT]):
         """
 
     def fileno(self) -> int:
-        """Give the descriptor, for getsockopt(2) and its like; -1 once the connection is gone.
+        """Return the descriptor, for getsockopt(2) and its like; -1 once the connection is gone.
 
-        Nobody but corepool may read from it, write to it or close it.
+        Only corepool may read from it, write to it or close it.
         """
 
     def close(self) -> None:
-        """Send what is buffered, then close."""
+        """Send buffered output, then close."""
 
     def abort(self) -> None:
-        """Close at once and forget what is buffered."""
+        """Close at once and drop buffered output."""
 
     def pause(self) -> None:
         """Stop `on_readable` until `resume`. What the peer sends waits in the kernel, and then at the peer."""

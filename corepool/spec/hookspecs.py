@@ -32,7 +32,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def on_start(pool: PoolInfo) -> None:
-    """Tell plugins that the listeners are bound and the first worker is about to be forked.
+    """Called when the listeners are bound and the first worker is about to be forked.
 
     Runs in: master, once; for plugins that a reload brings in, before the first worker that has them. If nothing about
     a listener has changed, a reload keeps its plugins, with what they have opened here.
@@ -43,7 +43,7 @@ def on_start(pool: PoolInfo) -> None:
 
 @hookspec
 def on_worker_start(worker: Worker) -> None:
-    """Tell plugins that a worker process is starting: import the application, open the store.
+    """Called when a worker process is starting: import the application, open the store.
 
     Runs in: worker, once, before it takes connections. `worker.loop` is there but does not run yet, so
     `worker.loop.run_until_complete(...)` is fine.
@@ -53,7 +53,7 @@ def on_worker_start(worker: Worker) -> None:
 
 @hookspec
 def on_ready(pool: PoolInfo) -> None:
-    """Tell plugins that every worker of the first generation takes connections.
+    """Called when every worker of the first generation takes connections.
 
     Runs in: master, once.
     """
@@ -61,7 +61,7 @@ def on_ready(pool: PoolInfo) -> None:
 
 @hookspec
 def on_reload(pool: PoolInfo) -> None:
-    """Tell plugins that a reload has succeeded: every worker is of the new generation.
+    """Called when a reload has succeeded: every worker is of the new generation.
 
     Runs in: master, after each reload.
     """
@@ -85,14 +85,14 @@ def on_readable(conn: Connection) -> object | None:
 
     Runs in: worker, again and again while something waits (level-triggered): a hook that never reads is
     called for ever.
-    After a call that met `conn.eof`, what is buffered is sent and the connection closed, unless `conn.half_open`.
+    After a call that met `conn.eof`, buffered output is sent and the connection closed, unless `conn.half_open`.
     :returns: None to let the next plugin see it too; anything else ends the chain.
     """
 
 
 @hookspec(firstresult=True)
 def on_writable(conn: Connection) -> object | None:
-    """Go on making output: what is buffered has fallen to half of `output_high_water`, or to the `low` of `watermarks`.
+    """Go on making output: the buffer has fallen to half of `output_high_water`, or to the `low` of `watermarks`.
 
     Runs in: worker, once after each time that `conn.congested` was true.
     """
@@ -111,10 +111,10 @@ def on_timeout(conn: Connection, kind: TimeoutKind) -> object | None:
 
 @hookspec
 def on_close(conn: Connection, reason: CloseReason) -> None:
-    """Tell plugins that a connection is gone: nothing can be sent or received any more.
+    """Called when a connection is gone: nothing can be sent or received any more.
 
     Runs in: worker, once per connection that the plugin has met. A connection that an extension refused in `on_accept`
-    was met by that extension and those before it: they are told "refused", and nobody else is told.
+    was met by that extension and those before it: this is called for them, with "refused", and for no other plugin.
     """
 
 
@@ -123,7 +123,7 @@ def on_close(conn: Connection, reason: CloseReason) -> None:
 
 @hookspec
 def on_freeze(conn: Connection) -> bytes | None:
-    """Say what another worker has to know to go on with a connection that is between requests.
+    """Return the state that another worker needs to go on with a connection that is between requests.
 
     Runs in: worker, whenever it could let go of the connection: all output has left, it is not `busy`, not paused, and
     the peer has not ended. If the connection moves, `on_close` is called with the reason "moved".
@@ -147,9 +147,9 @@ def on_thaw(conn: Connection, state: bytes | None) -> None:
 
 @hookspec(firstresult=True)
 def on_lost(conn: Connection) -> object | None:
-    """Say farewell to a client whose worker died while serving its request, with nothing of the reply sent yet.
+    """Send an error to a client whose worker died while serving its request, with nothing of the reply sent yet.
 
-    Runs in: another worker, for listeners with `keep_on_crash`. There is no session: all that is known of the
+    Runs in: another worker, for listeners with `keep_on_crash`. There is no session: the only thing known about the
     connection is that it was busy. The client gets only what is sent here; then the connection is closed. No other
     hook is called.
     """
@@ -160,7 +160,7 @@ def on_lost(conn: Connection) -> object | None:
 
 @hookspec
 def on_drain(conn: Connection) -> None:
-    """Tell plugins that this worker is leaving: finish what is begun, say goodbye, close.
+    """Called when this worker is leaving: finish the request that has begun, send a last message, close.
 
     Runs in: worker, once per open connection that is not moved to another worker. Idle connections are closed right
     after; busy ones when they are no longer busy, or at the drain deadline.
@@ -169,7 +169,7 @@ def on_drain(conn: Connection) -> None:
 
 @hookspec
 def on_worker_stop(worker: Worker) -> None:
-    """Tell plugins that a worker process ends: close what `on_worker_start` opened.
+    """Called when a worker process ends: close what `on_worker_start` opened.
 
     Runs in: worker, once, after its last connection; not when the process is killed.
     May: block, for `stop_timeout` in all (2 s when the pool stops at once); then the process is killed.
@@ -178,7 +178,7 @@ def on_worker_stop(worker: Worker) -> None:
 
 @hookspec
 def on_child_exit(worker: WorkerInfo, exit: ExitStatus) -> None:  # noqa: A002
-    """Tell plugins that a worker process has ended.
+    """Called when a worker process has ended.
 
     Runs in: master, once per ended worker, after it was reaped and before its successor is forked.
     May: log, count. Must not: block, fork, start threads.
@@ -189,7 +189,7 @@ def on_child_exit(worker: WorkerInfo, exit: ExitStatus) -> None:  # noqa: A002
 
 @hookspec
 def on_signal(signum: int) -> None:
-    """Tell plugins that a signal arrived, as an event of the loop: anything may be done here.
+    """Called when a signal has arrived, as an event of the loop: anything may be done here.
 
     Runs in: master and worker, each for the signals it got itself, before corepool acts on it.
     """
@@ -197,7 +197,7 @@ def on_signal(signum: int) -> None:
 
 @hookspec
 def on_stop(pool: PoolInfo) -> None:
-    """Tell plugins that the pool has stopped: every worker is gone and every listener closed.
+    """Called when the pool has stopped: every worker is gone and every listener closed.
 
     Runs in: master, once; for plugins that a reload takes away, when the last worker that has them is gone.
     """

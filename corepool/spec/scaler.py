@@ -38,7 +38,7 @@ class Scaler(ABC):
 
     @abstractmethod
     def decide(self, load: PoolLoad) -> int:
-        """Say how many workers there should be.
+        """Return the wanted number of workers.
 
         Runs in: master, about once a second. Must not: block.
         If it raises: logged; the number stays.

@@ -104,15 +104,15 @@ class Transport(ABC):
     another worker (docs/moving.md), nor outlive a crash of their worker (`keep_on_crash`)."""
 
     outlives: ClassVar[bool] = False
-    """Its listening sockets are somebody else's, and outlive the pool: what waits in their backlogs when the pool stops
-    is left to the next server."""
+    """Its listening sockets belong to another process, and outlive the pool: clients that wait in their backlogs when
+    the pool stops are left to the next server."""
 
     @abstractmethod
     def check(self, endpoint: Endpoint) -> None:
         """Refuse an endpoint that can never work, without touching the system.
 
         Runs in: the command line and the master, before anything is bound.
-        :raises ValueError: what is wrong with it, in words.
+        :raises ValueError: with the mistake in words.
         """
 
     @abstractmethod
@@ -129,7 +129,7 @@ class Transport(ABC):
 
     @abstractmethod
     def url(self, endpoint: Endpoint, listening: socket.socket) -> str:
-        """Give the URL as bound: the real port, not 0."""
+        """Return the URL as bound: the real port, not 0."""
 
     @abstractmethod
     def address(self, sockaddr: object) -> Address:
@@ -152,7 +152,7 @@ class Transport(ABC):
         listening.listen(backlog)
 
     def takes_over(self, endpoint: Endpoint, before: Endpoint) -> bool:  # noqa: ARG002
-        """Tell whether a socket that was bound for `before` can serve `endpoint`: the same address, but another ?query.
+        """Return whether a socket bound for `before` can serve `endpoint`: the same address, but another ?query.
 
         If so, `adopt` is called once the new configuration takes effect. If not, `listen` is tried, which usually fails
         while another socket has the address: then the pool has to be restarted. Runs in: master, at a reload or an

@@ -53,14 +53,14 @@ class CloseReason(StrEnum):
 
     EOF = "eof"  #: the peer ended its side and everything was sent
     CLOSED = "closed"  #: the protocol closed it
-    ABORTED = "aborted"  #: the protocol dropped it without sending what was buffered
+    ABORTED = "aborted"  #: the protocol dropped it, and its buffered output
     REFUSED = "refused"  #: an extension closed it before the protocol saw it
     RESET = "reset"  #: the network or the peer broke it
     TIMEOUT = "timeout"  #: a deadline passed
     OVERFLOW = "overflow"  #: more output was buffered than `output_limit` allows
     ERROR = "error"  #: a hook raised
     DRAIN = "drain"  #: the worker is leaving
-    MOVED = "moved"  #: it goes on in another worker: nobody has hung up
+    MOVED = "moved"  #: it goes on in another worker: neither side has closed it
 
 
 class TimeoutKind(StrEnum):

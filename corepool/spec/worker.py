@@ -66,7 +66,7 @@ class Worker(Protocol):
         """Make a gauge, for status and metrics, for a plugin that serves connections in at most `most` threads."""
 
     def last_words_s(self) -> float:
-        """Give the seconds that `on_worker_stop` may still wait for handlers to clean up.
+        """Return the seconds that `on_worker_stop` may still wait for handlers to clean up.
 
         All plugins share half a second for that; what a plugin does there itself has `stop_timeout`.
         """
@@ -78,7 +78,7 @@ class Worker(Protocol):
         """
 
     def fail(self, error: BaseException) -> None:
-        """Say that this worker is of no use any more: something that a plugin needs, or has started, has failed.
+        """Report that this worker is of no use any more: something that a plugin needs, or has started, has failed.
 
         The error is logged with its traceback. The worker takes no more connections, drains, and exits with status 70:
         a crash, after which another takes its place, with growing back-off if it recurs. From the loop's thread.

@@ -70,7 +70,7 @@ class Stream:
         """How many blocks of `busy` it is in."""
         self.write = conn.send
         self.draining = False
-        """The worker is leaving: what is begun may be finished, within the pool's `drain_timeout`."""
+        """The worker is leaving: a request that has begun may be finished, within the pool's `drain_timeout`."""
 
     @property
     def peer(self) -> Address:
@@ -109,10 +109,10 @@ class Stream:
         return taken
 
     async def readline(self, *, begun: bool = False) -> bytes:
-        """Read a line with its line break; at the end what is left, and then b"".
+        """Read a line with its line break; at the end the rest, and then b"".
 
         :param begun: as for `read`.
-        :raises ValueError: it is longer than the limit; what has arrived of it is dropped.
+        :raises ValueError: it is longer than the limit; the part that has arrived is dropped.
         """
         take_line = self._inbox.take_line
         while (taken := take_line()) is None:
@@ -132,7 +132,7 @@ class Stream:
         left = n
         try:
             while left > len(inbox.data) and not inbox.is_ended:
-                if inbox.full:  # no more than that waits here of what was asked for
+                if inbox.full:  # the inbox takes no more until this part is taken
                     pieces.append(inbox.take(left))
                     left -= len(pieces[-1])
                 await self._arrival(begun=begun or left < n)
@@ -171,7 +171,7 @@ class Stream:
         return line
 
     def at_eof(self) -> bool:
-        """Tell whether the peer has ended and everything was read."""
+        """Return whether the peer has ended and everything was read."""
         return self._inbox.is_ended and not self._inbox.data
 
     def writelines(self, pieces: Iterable[ReadableBuffer]) -> None:
@@ -183,7 +183,7 @@ class Stream:
         self._conn.sendfile(file, offset, count)
 
     async def drain(self) -> None:
-        """Wait until the peer has taken most of what was sent: to be called by whoever sends much.
+        """Wait until the peer has taken most of the output: for handlers that send much.
 
         :raises ConnectionResetError: the connection is closed.
         """
@@ -195,15 +195,15 @@ class Stream:
             await asyncio.shield(self._drained)
 
     def write_eof(self) -> None:
-        """End this side when what was written has left; the peer may go on."""
+        """End this side once all written bytes have left; the peer may go on."""
         self._conn.send_eof()
 
     def close(self) -> None:
-        """Send what is left, then close; the end of `handle` does so too."""
+        """Send buffered output, then close; the end of `handle` does so too."""
         self._conn.close()
 
     def abort(self) -> None:
-        """Close at once, and forget what was not sent yet."""
+        """Close at once, and drop unsent output."""
         self._conn.abort()
 
     def deadline(self, seconds: float | None) -> Deadline:
@@ -228,14 +228,14 @@ class Stream:
     # --- what the protocol calls
 
     def feed(self) -> None:
-        """Take what has arrived."""
+        """Receive into the inbox."""
         conn, inbox = self._conn, self._inbox
         if self._is_paused:  # an extension that had paused it, too, has resumed it
             conn.pause()
             return
         data = conn.recv()
         if data:
-            conn.busy = True  # also while its reader waits for the rest of what has begun
+            conn.busy = True  # also while its reader waits for the rest of a message
             inbox.data += data
             if inbox.full:
                 self._is_paused = True
@@ -253,7 +253,7 @@ class Stream:
             drained.set_result(None)
 
     def lost(self, reason: CloseReason) -> None:
-        """Tell reads and writes that the connection is gone."""
+        """Fail waiting reads and writes: the connection is gone."""
         error = self._error = GoneError(f"the connection is gone: {reason}")
         if is_end(reason, busy=self._conn.busy):
             self._inbox.is_ended = True
@@ -261,10 +261,10 @@ class Stream:
         drained, self._drained = self._drained, None
         if drained is not None and not drained.done():
             drained.set_exception(error)
-            drained.exception()  # it may be that nobody waits any more
+            drained.exception()  # or asyncio logs it as never retrieved, if the waiting task was cancelled
 
     def forget_input(self) -> None:
-        """Drop the input, now and later: nobody reads any more."""
+        """Drop the input, now and later: the handler has returned."""
         self._inbox.forget()
         if self._is_paused:
             self._conn.resume()  # or a peer that hangs up before it has taken everything would not be noticed
@@ -279,7 +279,7 @@ class Stream:
     async def _arrival(self, *, begun: bool = False) -> None:
         """Wait until something has arrived.
 
-        :param begun: a part of what is being read was taken from the inbox already.
+        :param begun: this read has taken a part from the inbox already.
         :raises ConnectionResetError: the connection is gone.
         """
         conn = self._conn
@@ -332,7 +332,7 @@ class StreamProtocol(ABC):
     """Bytes of a line at most; twice as many are read ahead, then the client waits."""
 
     def __init_subclass__(cls) -> None:
-        """Refuse a `handle` that could never run, when it is written rather than when somebody connects."""
+        """Refuse a `handle` that could never run, when the class is made rather than when a client connects."""
         super().__init_subclass__()
         check_handle(cls, is_coroutine=True)
 
@@ -384,7 +384,7 @@ class StreamProtocol(ABC):
 
     @hookimpl
     def on_drain(self, conn: Connection[Stream]) -> None:
-        """Tell the stream."""
+        """Set `draining` of the stream."""
         conn.session.draining = True
 
     @hookimpl
@@ -405,7 +405,7 @@ class StreamProtocol(ABC):
         except BaseException as error:  # SystemExit and KeyboardInterrupt would end the worker
             if isinstance(error, asyncio.CancelledError) and task.cancelling():
                 conn.abort()
-                raise  # if nobody has cancelled it, what it waited for was cancelled: a failure like any other
+                raise  # without `cancelling`, a future that it awaited was cancelled: a failure like any other
             if is_the_peers_doing(error):
                 conn.close()
                 log.debug("connection ended listener=%s conn=%d: %r", listener, number, error)

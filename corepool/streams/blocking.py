@@ -46,15 +46,15 @@ class BlockingProtocol(ABC):
     Options: ClassVar[type[BlockingOptions]] = BlockingOptions
 
     input_limit: ClassVar[int] = 65_536
-    """Bytes of a line at most; and bytes that may wait in each direction (of input, twice as many) before whoever makes
-    more has to wait."""
+    """Bytes of a line at most; and bytes that may wait in each direction (of input, twice as many) before their sender
+    has to wait."""
 
     answers: ClassVar[bool] = False
     """Everything that comes is answered: a connection that has taken input and sent nothing since is in the middle of
     something, and a worker that leaves waits for it. If False, it waits for half a line, and after `begun=True`."""
 
     def __init_subclass__(cls) -> None:
-        """Refuse a `handle` that could never run, when it is written rather than when somebody connects."""
+        """Refuse a `handle` that could never run, when the class is made rather than when a client connects."""
         super().__init_subclass__()
         check_handle(cls, is_coroutine=False)
 
@@ -103,12 +103,12 @@ class BlockingProtocol(ABC):
 
     @hookimpl
     def on_writable(self, conn: Connection[BlockingStream]) -> None:
-        """Send what had to wait."""
+        """Send the output that had to wait."""
         conn.session.send()
 
     @hookimpl
     def on_drain(self, conn: Connection[BlockingStream]) -> None:
-        """Tell the stream."""
+        """Set `draining` of the stream."""
         conn.session.draining = True
 
     @hookimpl

@@ -37,7 +37,7 @@ class BlockingStream:
         """Wrap a connection.
 
         :param limit: bytes of a line at most; and bytes that may wait in each direction (of input, twice as many)
-            before whoever makes more has to wait.
+            before their sender has to wait.
         :param answers: input that was taken, with nothing sent since, counts as something begun.
         """
         self._conn = conn
@@ -72,7 +72,7 @@ class BlockingStream:
         self.listener = conn.listener
         """The name of the listener that it came in by."""
         self.draining = False
-        """The worker is leaving: what is begun may be finished, within the pool's `drain_timeout`."""
+        """The worker is leaving: a request that has begun may be finished, within the pool's `drain_timeout`."""
 
     # --- what the thread calls
 
@@ -98,7 +98,7 @@ class BlockingStream:
         self._timeout_s = seconds
 
     def gettimeout(self) -> float | None:
-        """Give the seconds that `settimeout` has set."""
+        """Return the time-out in seconds that `settimeout` has set."""
         return self._timeout_s
 
     def recv(self, limit: int, *, begun: bool = False) -> bytes:
@@ -114,10 +114,10 @@ class BlockingStream:
         return self.take(lambda inbox: inbox.take_some(limit), begun=begun) if limit else b""
 
     def readline(self, *, begun: bool = False) -> bytes:
-        """Read a line with its line break; at the end what is left, and then b"".
+        """Read a line with its line break; at the end the rest, and then b"".
 
         :param begun: as for `recv`.
-        :raises ValueError: it is longer than the limit; what has arrived of it is dropped.
+        :raises ValueError: it is longer than the limit; the part that has arrived is dropped.
         """
         return self.take(Inbox.take_line, begun=begun)
 
@@ -151,7 +151,7 @@ class BlockingStream:
     def take(self, attempt: Callable[[Inbox], bytes | None], *, begun: bool = False) -> bytes:
         """Try `attempt` on the inbox until it gives something, and wait for more in between.
 
-        :param begun: a part of what is being read was taken already.
+        :param begun: this read has taken a part already.
         """
         with self._lock:
             taken = attempt(self._inbox)
@@ -207,19 +207,19 @@ class BlockingStream:
                 self._ask_to_send()
 
     def write_eof(self) -> None:
-        """End this side when what was sent has left; the peer may go on."""
+        """End this side once all sent bytes have left; the peer may go on."""
         with self._lock:
             self._ends_output = True
             self._ask_to_send()
 
     def close(self) -> None:
-        """Send what is left, then close; the end of `handle` does so too."""
+        """Send buffered output, then close; the end of `handle` does so too."""
         with self._lock:
             self._closes = True
             self._ask_to_send()
 
     def abort(self) -> None:
-        """Close at once, and forget what was not sent yet."""
+        """Close at once, and drop unsent output."""
         with self._lock:
             self._closes = True
         self._mailbox.post(self._abort)
@@ -281,13 +281,13 @@ class BlockingStream:
         return self._gone in CUT_BY_WORKER or (self._gone is not None and not self._inbox.data)
 
     def is_cut(self) -> bool:
-        """Tell whether the end that reads find is not the peer's doing."""
+        """Return whether the worker, not the peer, has caused the end that reads find."""
         return self._gone in CUT_BY_WORKER
 
     # --- what the protocol calls, in the loop
 
     def feed(self) -> None:
-        """Take what has arrived."""
+        """Receive into the inbox."""
         conn, inbox = self._conn, self._inbox
         with self._lock:
             if self._is_paused:  # an extension that had paused it, too, has resumed it
@@ -346,7 +346,7 @@ class BlockingStream:
 
 
 class ReadFile(io.BufferedIOBase):
-    """What arrives, as a binary file. It buffers nothing: what was not read stays in the stream."""
+    """The input as a binary file. It buffers nothing: unread bytes stay in the stream."""
 
     def __init__(self, stream: BlockingStream, longest: int | None = None) -> None:
         """Read from `stream`.
@@ -362,8 +362,8 @@ class ReadFile(io.BufferedIOBase):
     def read(self, size: int | None = -1, /) -> bytes:
         """Read `size` bytes, fewer only at the end; -1: to the end.
 
-        :raises ConnectionResetError: the worker has ended the connection before they came: what is cut short by that
-            must not be taken for complete.
+        :raises ConnectionResetError: the worker has ended the connection before they came: input that is cut short must
+            not be taken for complete.
         """
         stream = self._stream
         if size is None or size < 0:
@@ -374,7 +374,7 @@ class ReadFile(io.BufferedIOBase):
         return taken
 
     def read1(self, size: int = -1, /) -> bytes:
-        """Read what is there, at least a byte; b"" at the end."""
+        """Read the bytes that have arrived, at least one; b"" at the end."""
         return self._stream.recv(size if size >= 0 else _PIECE)
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
@@ -382,11 +382,11 @@ class ReadFile(io.BufferedIOBase):
         return _put(self.read(memoryview(buffer).nbytes), buffer)
 
     def readinto1(self, buffer: WriteableBuffer, /) -> int:
-        """Read into `buffer` what is there."""
+        """Read the bytes that have arrived into `buffer`."""
         return _put(self.read1(memoryview(buffer).nbytes), buffer)
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        """Read a line with its line break, at most `size` bytes of it; at the end what is left, and then b"".
+        """Read a line with its line break, at most `size` bytes of it; at the end the rest, and then b"".
 
         :raises ValueError: no `size` is given, and it is longer than the limit.
         """
@@ -401,7 +401,7 @@ class ReadFile(io.BufferedIOBase):
 
 
 class WriteFile(io.RawIOBase):
-    """What is sent, as a binary file."""
+    """The output as a binary file."""
 
     def __init__(self, stream: BlockingStream) -> None:
         self._stream = stream

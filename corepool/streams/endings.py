@@ -11,7 +11,7 @@ CUT_BY_WORKER = frozenset({CloseReason.DRAIN, CloseReason.TIMEOUT, CloseReason.A
 
 
 def is_end(reason: CloseReason, *, busy: bool) -> bool:
-    """Tell whether reads find the end of the stream; if not, they raise ConnectionResetError.
+    """Return whether reads find the end of the stream; if not, they raise ConnectionResetError.
 
     :param busy: something was begun: cut off by a drain that is over, it must not look complete.
     """

@@ -37,7 +37,7 @@ class DeadlineError(TimeoutError, PeersDoing):
 
 
 def is_the_peers_doing(error: BaseException) -> bool:
-    """Tell whether what a handler raised, or each part of it, shows nothing but a peer's doing."""
+    """Return whether the exception of a handler, or each one in its group, is caused by the peer alone."""
     if isinstance(error, BaseExceptionGroup):
         return all(is_the_peers_doing(part) for part in error.exceptions)
     return isinstance(error, PeersDoing)

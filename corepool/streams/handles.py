@@ -1,4 +1,4 @@
-"""Whether a `handle` could ever run: found out when it is written rather than when somebody connects."""
+"""Checks that a `handle` could run, when its class is made rather than when a client connects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def check_handle(owner: type, *, is_coroutine: bool) -> None:
     """Refuse a class whose `handle` is of the wrong kind.
 
     :param is_coroutine: whether it has to be `async def`.
-    :raises TypeError: what is expected of it.
+    :raises TypeError: with the form that is expected.
     """
     handle = owner.handle  # type: ignore[attr-defined]
     name = f"{owner.__qualname__}.handle"

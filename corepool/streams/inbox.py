@@ -1,7 +1,7 @@
-"""What has arrived on a connection and was not read yet: pure, so that coroutines and threads read by the same rules.
+"""The unread input of a connection: pure, so that coroutines and threads read by the same rules.
 
-An inbox never grows by itself: whoever feeds it stops when it is `full`, so the rest waits in the kernel, and then at
-the peer. Each `take_...` gives what it was asked for, or None when more has to arrive first.
+An inbox never grows by itself: its owner stops feeding it when it is `full`, so the rest waits in the kernel, and then
+at the peer. Each `take_...` returns the requested bytes, or None when more have to arrive first.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Inbox:
         return len(self.data) > 2 * self._limit
 
     def take(self, count: int) -> bytes:
-        """Take `count` bytes from the front, or what there is."""
+        """Take `count` bytes from the front, or all if there are fewer."""
         data = self.data
         taken = bytes(data[:count])
         del data[:count]
@@ -45,16 +45,16 @@ class Inbox:
         return taken
 
     def take_some(self, most: int) -> bytes | None:
-        """Take what is there, `most` bytes at most; b"" at the end."""
+        """Take the bytes that have arrived, `most` at most; b"" at the end."""
         if self.data or self.is_ended:
             return self.take(most)
         return None
 
     def take_line(self) -> bytes | None:
-        r"""Take a line with its \n; at the end what is left, without one.
+        r"""Take a line with its \n; at the end the rest, without one.
 
-        :raises TooLongError: it is longer than the limit. As with asyncio's readline, what was there of it is dropped,
-            so that whoever goes on reads what comes next.
+        :raises TooLongError: it is longer than the limit. As with asyncio's readline, the part that has arrived is
+            dropped, so that the next read goes on behind it.
         """
         data = self.data
         if self._sought != b"\n":
@@ -82,7 +82,7 @@ class Inbox:
         return line
 
     def take_line_of(self, most: int) -> bytes | None:
-        """Take a line, or `most` bytes of one, or what is there of one that is longer than the inbox."""
+        """Take a line, or `most` bytes of one, or the part that has arrived of one that is longer than the inbox."""
         data = self.data
         if self._sought != b"\n":
             self._seek(b"\n")
@@ -99,7 +99,7 @@ class Inbox:
 
         :raises TooLongError: it doesn't come within the limit. Nothing is dropped; its `consumed` says how many bytes
             are before the separator, or before where one may begin.
-        :raises EndedError: the end came before it; what there was is in its `partial`.
+        :raises EndedError: the end came before it; its `partial` has the rest.
         """
         data = self.data
         if self._sought != separator:
@@ -117,12 +117,12 @@ class Inbox:
         return None
 
     def put_back(self, pieces: Iterable[bytes]) -> None:
-        """Give back what was taken from the front, for whoever reads next."""
+        """Put pieces back to the front, for the next read."""
         self.data[:0] = b"".join(pieces)
         self._searched = 0
 
     def forget(self) -> None:
-        """Drop what is there."""
+        """Drop the input."""
         self.data.clear()
         self._searched = 0
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from contextvars import Context
     from types import TracebackType
 
-PEER = Address("192.0.2.1", 50_000)  # RFC 5737: an address for documentation, nobody's
+PEER = Address("192.0.2.1", 50_000)  # RFC 5737: an address for documentation, assigned to no host
 LOCAL = Address("192.0.2.2", 7000)
 
 _HIGH_WATER = 262_144  # the default of `output_high_water`
@@ -49,7 +49,7 @@ class _Loop(asyncio.SelectorEventLoop):
         return super().call_soon(callback, *args, context=context)
 
     def settle(self) -> None:
-        """Run what is ready, and what becomes ready by that."""
+        """Run the ready callbacks, and those that become ready by that."""
         for _ in range(_MOST_TURNS):
             before = self._calls
             super().call_soon(self.stop)
@@ -79,7 +79,7 @@ class MemoryWorker:
         self._failures: list[BaseException] = []
 
     def loads(self) -> list[WorkerLoad]:
-        """Give what there is: one worker, this one."""
+        """Return the load of the only worker, this one."""
         return [WorkerLoad(self.slot, self.pid, self.open, self.accepted, self.accepted, 0.0)]
 
     async def status(self) -> Mapping[str, object]:
@@ -87,11 +87,11 @@ class MemoryWorker:
         raise OSError("a worker in memory has no master; test this with the fixture `pool`")
 
     def gauge_threads(self, most: int) -> ThreadGauge:
-        """Give a gauge that nobody reads."""
+        """Return a gauge that is not shown anywhere."""
         return ThreadGauge(most)
 
     def last_words_s(self) -> float:
-        """Give all the time that a worker has."""
+        """Return all the time that a worker has."""
         return 0.5
 
     def stop_s(self) -> float:
@@ -107,7 +107,7 @@ class MemoryWorker:
         self._at_batch_end.append(call)
 
     def finish_event(self, *, with_loop: bool) -> None:
-        """Do what is left to do at the end of the event."""
+        """Run the calls that wait for the end of the event."""
         while self._at_batch_end:
             calls, self._at_batch_end = self._at_batch_end, []
             for call in calls:
@@ -150,7 +150,7 @@ class _Site:
                 raise
 
     def stop(self) -> None:
-        """End what is open, as a worker that leaves does, then the worker."""
+        """End open connections, as a worker that leaves does, then the worker."""
         try:
             for each in list(self.open):
                 each.drain()
@@ -191,7 +191,7 @@ class Conversation:
         self._event()
 
     def receive(self) -> bytes:
-        """Give what has come since the last time."""
+        """Return the bytes that have come since the last call."""
         data = bytes(self._taken)
         self._taken.clear()
         return data
@@ -202,10 +202,10 @@ class Conversation:
         self._event()
 
     def reset(self) -> None:
-        """Break the connection; what the client has sent and nobody has received is lost."""
+        """Break the connection; bytes that the client has sent and the protocol has not received are lost."""
         self.conn.incoming.clear()
         self.conn.is_broken = True
-        if not self.conn.wants_input:  # nobody would find out by receiving
+        if not self.conn.wants_input:  # or the protocol would not notice, since it doesn't receive
             self.conn.break_off(CloseReason.RESET)
         self._event()
 
@@ -231,7 +231,7 @@ class Conversation:
         self._event()
 
     def drain(self) -> None:
-        """Have the worker leave: the protocol says goodbye, and what it does not close by itself is closed."""
+        """Have the worker leave: `on_drain` is called, and a connection that the protocol leaves open is closed."""
         on_drain = self._site.chain.on_drain
         if on_drain is not None and not self.conn.closed:
             self._call(lambda: on_drain(self.conn))

@@ -5,7 +5,7 @@ class TestMyExtension(ExtensionContract):
     options = {"greeting": ""}
 
 The options have to let clients of this machine in, at least `clients` of them at once, and the extension must send
-nothing by itself: what is behind it is an echo.
+nothing by itself: the protocol behind it is an echo.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class ExtensionContract:
         assert protocol.sessions == [client.conn.id]
 
     def test_instances_and_connections_know_nothing_of_each_other(self, behind: Conversations) -> None:
-        """Two listeners of one pool have an instance each; one that ends concerns nobody else."""
+        """Two listeners of one pool have an instance each; a connection that ends concerns no other."""
         first, second = (_Witness(), self.make()), (_Witness(), self.make())
         clients = [self._connect(behind, plugins) for plugins in (first, second, first)]
 
@@ -126,7 +126,7 @@ class ExtensionContract:
     def test_hears_of_connections_that_moved_here_and_that_move_away(self, behind: Conversations) -> None:
         """If they can be moved at all: with `on_freeze`, or with nothing to remember.
 
-        As many as there is room for move, are served there, and end; then both workers have room for as many again.
+        They move as far as there is room, are served there, and end; then both workers have room for as many again.
         """
         there, here = (_Witness(), self.make()), (_Witness(), self.make())
         clients = [self._connect(behind, there) for _ in range(self.clients)]

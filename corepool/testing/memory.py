@@ -52,7 +52,7 @@ class MemoryConnection:
     )
 
     def __init__(self, number: int, listener: str, peer: Address, local: Address, high_water: int) -> None:
-        """Begin; nobody has been told yet.
+        """Begin; no hook has been called yet.
 
         :param high_water: bytes of output above which it is congested, as the listener's `output_high_water`.
         """
@@ -75,9 +75,9 @@ class MemoryConnection:
         self.deadline_s: float | None = None
         """What `deadline` was called with last."""
         self.incoming = bytearray()
-        """What the client has sent and nobody has received."""
+        """Bytes that the client has sent and the protocol has not received."""
         self.outgoing = bytearray()
-        """What was sent and the client has not taken."""
+        """Bytes that were sent and the client has not taken."""
         self.peer_has_ended = False
         self.is_broken = False
         """The client has broken it: the next to receive finds out."""
@@ -159,11 +159,11 @@ class MemoryConnection:
         self._high, self._low = high, low
 
     def fileno(self) -> int:
-        """Give -1: there is no descriptor."""
+        """Return -1: there is no descriptor."""
         return -1
 
     def close(self) -> None:
-        """End, when the client has taken what is buffered."""
+        """End once the client has taken the buffered output."""
         self.end(CloseReason.CLOSED)
 
     def abort(self) -> None:
@@ -197,7 +197,7 @@ class MemoryConnection:
         self.reason = self.reason or reason
 
     def break_off(self, reason: CloseReason) -> None:
-        """End, and forget what is buffered."""
+        """End, and drop the buffered output."""
         self.outgoing.clear()
         self.was_congested = False
         self.end(reason)

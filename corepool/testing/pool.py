@@ -2,8 +2,8 @@
 
 It gets its own temporary folder (with a short path, since that of a UNIX socket has 107 bytes at most), its
 own control socket and its own $NOTIFY_SOCKET, over which it says when it is ready: nothing sleeps, nothing
-guesses a port. Its output goes to files, so that it never blocks on a pipe that nobody reads. It leads its
-own session: what is left of it can be found and ended whatever happened to the master.
+guesses a port. Its output goes to files, so that it never blocks on a pipe that is not read. It leads its
+own session: processes that are left of it can be found and ended whatever happened to the master.
 
     with PoolProcess.serve("echo", "-b", "tcp://127.0.0.1:0", "-w", "2") as pool:
         client = pool.connect()
@@ -128,7 +128,7 @@ class PoolProcess:
         """End whatever still runs, and add the pool's stderr to the error that ended the test."""
         try:
             if self._process is not None:
-                self._process.kill()  # the master first, or it would replace what is killed next
+                self._process.kill()  # the master first, or it would replace the workers killed next
                 self._process.wait()
                 for pid in self.left_over():
                     with contextlib.suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""A client's side of a socket, in tests: connect by URL, read what is expected, break off rudely."""
+"""A client's side of a socket, in tests: connect by URL, read the expected bytes, break off rudely."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def reserved_port() -> Iterator[int]:
     """Hold a free TCP port of 127.0.0.1, for a server that has to be told its port before it starts.
 
     Better let the server bind port 0, and ask it. The socket stays bound but doesn't listen: the kernel gives the
-    port to nobody who asks for just any, refuses whoever connects, and still lets a server bind it by number with
+    port to no bind that asks for any, refuses clients that connect, and still lets a server bind it by number with
     SO_REUSEADDR, as servers do. Hold it until the server has ended.
     """
     with socket.socket() as reservation:

@@ -51,10 +51,10 @@ class TransportContract(ABC):
 
     @abstractmethod
     def endpoint(self, folder: Path) -> Endpoint:
-        """Give somewhere to listen that nobody else uses: port 0, or a path in `folder`, which is empty."""
+        """Return an endpoint that is free: port 0, or a path in `folder`, which is empty."""
 
     def again(self, endpoint: Endpoint, url: str) -> Endpoint:  # noqa: ARG002
-        """Give an endpoint for listening once more where `endpoint` was bound, as `url` says.
+        """Return an endpoint for listening once more where `endpoint` was bound, as `url` says.
 
         Override it if the URLs as bound are not of your own scheme.
         """
@@ -179,7 +179,7 @@ class TransportContract(ABC):
         """Have a client send `payload` to an echo server of ours; return what the client received.
 
         The client is a thread, since a transport may need both sides at once (a TLS handshake).
-        Connections that others left in the backlog (a probe whether somebody listens) are served on the way.
+        Connections that others left in the backlog (a probe whether a server listens) are served on the way.
 
         :param look: called with each accepted socket.
         """

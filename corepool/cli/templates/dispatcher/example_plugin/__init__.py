@@ -21,7 +21,7 @@ class ExamplePlugin(Dispatcher):
     """
 
     class Options(corepool.Options):
-        """What `dispatcher_options` may hold; `corepool check` tells what is wrong with it."""
+        """The keys of `dispatcher_options`; `corepool check` reports mistakes in them."""
 
         enough: Annotated[int, Field(gt=0)] = 100
         """Connections that a worker gets before the next one has its turn."""

@@ -10,14 +10,14 @@ from pydantic import Field
 
 
 class ExamplePlugin:
-    """Refuse whoever comes while `most` connections are open.
+    """Refuse connections that come while `most` others are open.
 
     One instance per listener, in the master; each worker has a copy of it. `conn.session` is the protocol's: what an
     extension knows of a connection it keeps by `conn.id`.
     """
 
     class Options(corepool.Options):
-        """What [listener.extension_options.example-plugin] may hold; `corepool check` tells what is wrong with it."""
+        """The keys of [listener.extension_options.example-plugin]; `corepool check` reports mistakes in them."""
 
         most: Annotated[int, Field(gt=0)] = 1000
         """Connections that may be open at once, in each worker."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TestContract(ExtensionContract):
-    """What every extension must do: bytes as they are, the session left alone, nobody harmed by who breaks off."""
+    """The rules for every extension: bytes unchanged, the session untouched, no harm done by clients that break off."""
 
     name = "example-plugin"
 

@@ -17,7 +17,7 @@ class ExamplePlugin:
     """
 
     class Options(corepool.Options):
-        """What [listener.options] may hold; `corepool check` tells what is wrong with it."""
+        """The keys of [listener.options]; `corepool check` reports mistakes in them."""
 
         prefix: str = ""
         """Put before each answer."""
@@ -48,7 +48,7 @@ class ExamplePlugin:
 
     @hookimpl
     def on_freeze(self, conn: Connection[bytes]) -> bytes:
-        """Say what another worker has to know, so that a reload hangs up on nobody."""
+        """Return the state that another worker needs, so that connections stay open across a reload."""
         return conn.session
 
     @hookimpl

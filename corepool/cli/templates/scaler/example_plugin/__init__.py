@@ -20,7 +20,7 @@ class ExamplePlugin(Scaler):
     """
 
     class Options(corepool.Options):
-        """What `scaler_options` may hold; `corepool check` tells what is wrong with it."""
+        """The keys of `scaler_options`; `corepool check` reports mistakes in them."""
 
         connections: Annotated[int, Field(gt=0)] = 100
         """Connections that one worker is good for."""
@@ -29,7 +29,7 @@ class ExamplePlugin(Scaler):
         self._connections = options.connections
 
     def decide(self, load: PoolLoad) -> int:
-        """Say how many workers there should be; the pool keeps it within its limits."""
+        """Return the wanted number of workers; the pool keeps it within its limits."""
         needed = -(-load.connections // self._connections)  # rounded up
         # One fewer only when a tenth is to spare: a connection that comes and goes must not move a worker each time.
         if needed < load.workers and load.connections > 0.9 * self._connections * (load.workers - 1):

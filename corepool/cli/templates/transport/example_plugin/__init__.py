@@ -24,7 +24,7 @@ class ExamplePlugin(Transport):
     """
 
     class Options(corepool.Options):
-        """What may stand after the ? of the URL; `corepool check` tells what is wrong with it."""
+        """The keys after the ? of the URL; `corepool check` reports mistakes in them."""
 
         quiet: Annotated[int, Field(gt=0, le=32_767)] = 60
         """Seconds without a byte after which a client is asked."""
@@ -64,7 +64,7 @@ class ExamplePlugin(Transport):
         return listening
 
     def url(self, endpoint: Endpoint, listening: socket.socket) -> str:
-        """Give the URL with the port as bound."""
+        """Return the URL with the bound port."""
         return f"{endpoint.scheme}://{self.address(listening.getsockname())}"
 
     def address(self, sockaddr: object) -> Address:
