@@ -5,7 +5,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sources import source
+
+from corepool.testing.sockets import receive_all
+
+if TYPE_CHECKING:
+    import socket
 
 SOURCE = source("plugins/probe.py")
 
@@ -41,3 +48,29 @@ bind = ["{bind}"]
 protocol = "probe"
 {listener}
 """
+
+
+def ask(sock: socket.socket, line: str) -> str:
+    """Send a line and receive one; "" when the connection ended."""
+    sock.sendall(line.encode() + b"\n")
+    return read_line(sock)
+
+
+def read_line(sock: socket.socket) -> str:
+    received = bytearray()
+    while not received.endswith(b"\n"):
+        try:
+            piece = sock.recv(65536)
+        except ConnectionResetError:
+            break
+        if not piece:
+            break
+        received += piece
+    return received.decode().strip()
+
+
+def receive_all_or_reset(sock: socket.socket) -> bytes:
+    try:
+        return receive_all(sock)
+    except ConnectionResetError:
+        return b""

@@ -18,7 +18,7 @@ import probe
 import psutil
 import pytest
 from failing import ALWAYS, Failing, Fault
-from failing_rows import ROWS, Row
+from failing_rows import ROWS
 
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect
@@ -26,6 +26,8 @@ from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from failing_row import Row
 
 FILE_BYTES = 300_000
 WORKERS = 2

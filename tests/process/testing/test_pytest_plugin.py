@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from sources import source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,61 +95,11 @@ class TestWrong(TransportContract):
         "1 failed, 11 passed",
     ),
     "a transport whose streams break": (
-        """
-import socket
-
-from corepool import Endpoint
-from corepool.testing.transport import TransportContract
-from corepool_tcp import Tcp
-
-class Broken(socket.socket):
-    def recv(self, count):
-        raise ValueError("as asked")
-
-class Wrong(Tcp):
-    wraps = True
-
-    def wrap(self, sock):
-        return Broken(fileno=sock.detach())
-
-class TestWrong(TransportContract):
-    def make(self):
-        return Wrong()
-
-    def endpoint(self, folder):
-        return Endpoint.parse("tcp://127.0.0.1:0")
-""",
+        source("programs/streams_that_break.py"),
         "5 failed, 7 passed",
     ),
     "plugins that can't start or stop": (
-        """
-from corepool import hookimpl
-
-class Starts:
-    @hookimpl
-    def on_readable(self, conn):
-        conn.recv()
-
-    @hookimpl
-    def on_worker_start(self):
-        raise ValueError("as asked")
-
-class Stops:
-    @hookimpl
-    def on_readable(self, conn):
-        conn.recv()
-
-    @hookimpl
-    def on_worker_stop(self):
-        raise ValueError("as asked")
-
-def test_start(connection):
-    connection(Starts())
-
-def test_stop(connection):
-    connection(Stops())
-    connection(Stops())
-""",
+        source("programs/plugins_that_fail.py"),
         "1 failed, 1 passed, 1 error",
     ),
 }
