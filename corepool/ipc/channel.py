@@ -23,9 +23,17 @@ _BUGS = frozenset({errno.EBADF, errno.EFAULT, errno.EINVAL, errno.ENOTSOCK})
 _GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ECONNREFUSED})
 
 _ANCILLARY_SIZE = socket.CMSG_SPACE(MAX_FDS * array.array("i").itemsize)
-_MOST_ANCILLARY_SIZE = socket.CMSG_SPACE(253 * array.array("i").itemsize)
+_MAX_ANCILLARY_SIZE = socket.CMSG_SPACE(253 * array.array("i").itemsize)
 """For as many as the kernel lets anything send (SCM_MAX_FD): beyond that, only a lack of descriptors cuts a message."""
 _RECORD_SIZE = HEADER_SIZE + MAX_PAYLOAD
+
+# Plain numbers: those of `socket` are members of an enumeration, and joining two of them takes a microsecond.
+_SEND_FLAGS = int(socket.MSG_DONTWAIT) | int(socket.MSG_NOSIGNAL)
+_CLOSE_ON_EXEC = int(socket.MSG_CMSG_CLOEXEC)
+_IS_CUT = int(socket.MSG_CTRUNC)
+_PEEK = int(socket.MSG_PEEK)
+_SOCKET_LEVEL = int(socket.SOL_SOCKET)
+_RIGHTS = int(socket.SCM_RIGHTS)
 
 
 class _Received(NamedTuple):
@@ -69,9 +77,9 @@ class Channel:
             security policy may say (EPERM, EACCES) is no different: the message is kept, and sent again later.
         :raises PeerGoneError: never again; nothing was sent.
         """
-        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        ancillary = [(_SOCKET_LEVEL, _RIGHTS, array.array("i", fds))] if fds else []
         try:
-            self._sock.sendmsg([encode(message)], ancillary, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            self._sock.sendmsg([encode(message)], ancillary, _SEND_FLAGS)
         except OSError as error:
             if error.errno in _BUGS:
                 raise
@@ -100,7 +108,7 @@ class Channel:
         As `receive`, for one system call more.
         :raises OSError: EMFILE: there is no room now; the message stays in the channel.
         """
-        received = self._receive(_MOST_ANCILLARY_SIZE, socket.MSG_PEEK)
+        received = self._receive(_MAX_ANCILLARY_SIZE, _PEEK)
         if received is None:
             return None
         if received.is_cut:
@@ -119,9 +127,7 @@ class Channel:
         try:
             # recvmsg and not socket.recv_fds, which ignores its flags: what it receives would be
             # inherited by every program the worker starts.
-            record, ancillary, got, _ = self._sock.recvmsg(
-                _RECORD_SIZE, ancillary_size, socket.MSG_CMSG_CLOEXEC | flags
-            )
+            record, ancillary, got, _ = self._sock.recvmsg(_RECORD_SIZE, ancillary_size, _CLOSE_ON_EXEC | flags)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -130,13 +136,13 @@ class Channel:
             raise
         fds = array.array("i")
         for level, kind, data in ancillary:
-            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            if level == _SOCKET_LEVEL and kind == _RIGHTS:
                 fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
         if not record:
             for fd in fds:
                 release(fd)
             raise PeerGoneError("closed by the peer")
-        return _Received(record, fds.tolist(), is_cut=bool(got & socket.MSG_CTRUNC))
+        return _Received(record, fds.tolist(), is_cut=bool(got & _IS_CUT))
 
     def hang_up(self) -> None:
         """Say that nothing more comes: the peer meets PeerGoneError. What it says is still received."""

@@ -64,6 +64,14 @@ COLUMNS = {each.name: column for column, each in enumerate(OF_LISTENERS)}
 
 _ACCEPTED, _CLOSED, _MOVED_IN, _MOVED_OUT = (COLUMNS[name] for name in ("accepted", "closed", "moved", "moved_out"))
 
+Load = tuple[int, int, int, int, int, int]
+"""Of one process: `LOAD`, in this order."""
+
+LOAD = (Cell.CLOSED, Cell.MOVED_OUT, Cell.RECEIVED, Cell.ACCEPTED, Cell.MOVED_IN, Cell.LAG_NS)
+"""The cells that the dispatch reads at each accept. Those that count an end are read first: if the worker writes
+meanwhile it seems to hold more than it does, never less."""
+
+
 # Sums over workers; the others describe a moment of one process.
 _TOTALS = (
     Cell.ACCEPTED,
@@ -93,7 +101,10 @@ class Scoreboard:
         self._width = Cell.COUNT + PER_LISTENER * listeners
         self._map = mmap.mmap(-1, (ROWS + 1) * self._width * 8)
         self._cells = memoryview(self._map).cast("Q")
+        self._columns = tuple(self._cells[cell :: self._width] for cell in LOAD)
         self._used: set[int] = set()
+        self._end = 1
+        """The first row above all that are used."""
 
     def claim(self, pool: int) -> Row:
         """Give a row to a process about to be forked: zeroed, but for the number of its pool.
@@ -105,6 +116,7 @@ class Scoreboard:
         if index is None:
             raise RuntimeError(f"{ROWS} worker processes are alive; the scoreboard has no row for another")
         self._used.add(index)
+        self._end = max(self._used) + 1
         row = Row(self._row(index), index)
         row.cells[Cell.POOL] = pool
         return row
@@ -126,6 +138,23 @@ class Scoreboard:
         for cell in range(self._width):
             cells[cell] = 0
         self._used.remove(row.index)
+        self._end = max(self._used, default=0) + 1
+
+    def loads(self) -> list[Load]:
+        """Read the load of every row, by its index: in C, 0.15 us a column of 32 rows."""
+        end = self._end
+        closed, moved_out, received, accepted, moved_in, lag_ns = self._columns
+        return list(
+            zip(
+                closed[:end].tolist(),
+                moved_out[:end].tolist(),
+                received[:end].tolist(),
+                accepted[:end].tolist(),
+                moved_in[:end].tolist(),
+                lag_ns[:end].tolist(),
+                strict=True,
+            )
+        )
 
     def total(self, counter: str) -> int:
         """Sum a counter of listeners or workers over every process since the start."""

@@ -10,6 +10,7 @@ closes a descriptor; whoever takes a handoff out owns it.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,8 +43,10 @@ class Ledger:
 
     def __init__(self) -> None:
         self._in_flight: deque[Handoff] = deque()
-        self._acknowledged = 0
-        self._waiting_since = 0.0
+        self.received = 0
+        """How many the worker has acknowledged."""
+        self.waiting_since = math.inf
+        """Since when the worker has taken nothing although something waits; inf: nothing does."""
 
     def __len__(self) -> int:
         return len(self._in_flight)
@@ -51,7 +54,7 @@ class Ledger:
     def sent(self, handoffs: list[Handoff], now: float) -> None:
         """Record a batch that is in the channel."""
         if not self._in_flight:
-            self._waiting_since = now
+            self.waiting_since = now
         self._in_flight.extend(handoffs)
 
     def acknowledged(self, received: int, now: float) -> list[Handoff]:
@@ -60,24 +63,22 @@ class Ledger:
         :param received: how many it has taken since it started, as the scoreboard says.
         :raises FaultyCountError: it claims more than it was sent, or less than before.
         """
-        count = received - self._acknowledged
+        count = received - self.received
         if not count:
             return []
         if count > len(self._in_flight) or count < 0:
             raise FaultyCountError(
-                f"acknowledged {received} handoffs after {self._acknowledged}, with {len(self._in_flight)} in flight"
+                f"acknowledged {received} handoffs after {self.received}, with {len(self._in_flight)} in flight"
             )
-        self._acknowledged = received
-        self._waiting_since = now
+        self.received = received
         take = self._in_flight.popleft
-        return [take() for _ in range(count)]
+        taken = [take() for _ in range(count)]
+        self.waiting_since = now if self._in_flight else math.inf
+        return taken
 
     def unread(self) -> list[Handoff]:
         """Take out everything else: the worker is gone, or will take nothing more."""
         unread = list(self._in_flight)
         self._in_flight.clear()
+        self.waiting_since = math.inf
         return unread
-
-    def waited_s(self, now: float) -> float:
-        """Say how long the worker has taken nothing although something waits; 0 when nothing does."""
-        return now - self._waiting_since if self._in_flight else 0.0

@@ -156,6 +156,7 @@ class WorkerPool:
         self.dispatch = Dispatch(
             shared.loop,
             self.workers,
+            shared.scoreboard,
             configuration.bound,
             shared.recovery,
             shared.owner.on_stray,
@@ -367,7 +368,7 @@ class WorkerPool:
         for entry in self.workers:
             if entry.state is State.STARTING:
                 self._retire(entry, ExitCause.REPLACED)
-        self.dispatch.is_mixed = True
+        self.dispatch.mix(is_mixed=True)
         self._succession.surge = coming.pool.surge
         for entry in self.workers.ready():
             self._succession.want(entry.slot, ExitCause.REPLACED)
@@ -385,7 +386,7 @@ class WorkerPool:
         """Serve what the workers were rolled to: none of them knows anything else. The caller opens the front."""
         old, self.serving, self._coming = self.serving, new, None
         self.dispatch.use(new.bound)
-        self.dispatch.is_mixed = False
+        self.dispatch.mix(is_mixed=False)
         if new.worker_range != old.worker_range:  # else what `scale` or the scaler has chosen stays
             self.scale(new.clamp(self.workers.target))
 
@@ -398,8 +399,9 @@ class WorkerPool:
         coming, self._coming = self._coming, None
         if coming is None or self.is_stopping:
             return
-        self.dispatch.is_mixed = not coming.is_like(self.serving)
-        if self.dispatch.is_mixed:
+        is_mixed = not coming.is_like(self.serving)
+        self.dispatch.mix(is_mixed=is_mixed)
+        if is_mixed:
             for entry in self.workers:
                 if entry.configuration is not coming:
                     continue

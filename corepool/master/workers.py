@@ -11,11 +11,11 @@ from corepool.master.states import Event, State, step
 from corepool.spec.types import ExitCause, WorkerInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from corepool.ipc.channel import Channel
     from corepool.ipc.messages import SocketIndex
-    from corepool.ipc.scoreboard import Row
+    from corepool.ipc.scoreboard import Load, Row
     from corepool.master.loop import Timer
     from corepool.master.recycling import Limits
     from corepool.plugins.listener import Configuration
@@ -61,20 +61,28 @@ class WorkerEntry:
     """What waitpid(2) has said of its end."""
     deadline: Timer | None = None
     """When patience with its leaving ends."""
+    load: Load | None = None
+    """Its counters as the dispatch has read them last."""
+    on_step: Callable[[], None] = lambda: None
+    """Called at each step in its life: by the table that it stands in."""
+    sockets: frozenset[SocketIndex] = field(init=False)
+    """The bound sockets whose connections it can serve."""
+    max_connections: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sockets = frozenset(bound.index for bound in self.configuration.bound)
+        self.max_connections = self.configuration.pool.max_connections
 
     @property
     def name(self) -> str:
         """What the log calls it: its slot, and its pool's name if there are several."""
         return self.configuration.worker_name(self.slot)
 
-    def serves(self, socket: SocketIndex) -> bool:
-        """Tell whether it can serve the connections of a bound socket."""
-        return any(bound.index == socket for bound in self.configuration.bound)
-
     def happened(self, event: Event) -> None:
         """Make a step in its life."""
         self.state = step(self.state, event)
         self.was_ready = self.was_ready or self.state is State.READY
+        self.on_step()
 
     def info(self, now: float) -> WorkerInfo:
         """Give the facts that hooks are told."""
@@ -106,6 +114,8 @@ class Workers:
     def __init__(self, target: int) -> None:
         self.target = target
         self._by_pid: dict[int, WorkerEntry] = {}
+        self._ready: tuple[WorkerEntry, ...] | None = None
+        """The workers that take connections; None: to be found anew."""
 
     def __iter__(self) -> Iterator[WorkerEntry]:
         return iter(list(self._by_pid.values()))
@@ -116,21 +126,27 @@ class Workers:
     def add(self, entry: WorkerEntry) -> None:
         """Put a forked process in the table."""
         self._by_pid[entry.pid] = entry
+        entry.on_step = self._forget_ready
+        self._forget_ready()
 
     def remove(self, entry: WorkerEntry) -> None:
         """Take a reaped process out."""
         del self._by_pid[entry.pid]
+        self._forget_ready()
 
     def by_pid(self, pid: int) -> WorkerEntry | None:
         """Find a process."""
         return self._by_pid.get(pid)
 
-    def ready(self) -> list[WorkerEntry]:
-        """List the workers that take connections, by slot."""
-        return sorted(
-            (entry for entry in self._by_pid.values() if entry.state is State.READY),
-            key=lambda entry: entry.slot,
-        )
+    def ready(self) -> tuple[WorkerEntry, ...]:
+        """List the workers that take connections, by slot: the same tuple as long as they are the same."""
+        if self._ready is None:
+            ready = [entry for entry in self._by_pid.values() if entry.state is State.READY]
+            self._ready = tuple(sorted(ready, key=lambda entry: entry.slot))
+        return self._ready
+
+    def _forget_ready(self) -> None:
+        self._ready = None
 
     def vacant(self) -> list[int]:
         """List the slots that want a process and have none, or only one that is leaving."""

@@ -120,7 +120,7 @@ class DispatchMachine(RuleBasedStateMachine):
             "Any",
             SimpleNamespace(worker_name=str, bound=[self.bound], pool=SimpleNamespace(max_connections=8)),
         )
-        self.dispatch = Dispatch(self.loop, self.workers, [self.bound], self.recovery, lambda _: None)
+        self.dispatch = Dispatch(self.loop, self.workers, self.board, [self.bound], self.recovery, lambda _: None)
         self.peers: dict[int, socket.socket] = {}
         self.taken: list[int] = []
         self.pid = 0

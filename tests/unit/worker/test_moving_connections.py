@@ -113,7 +113,7 @@ class MovingMachine(RuleBasedStateMachine):
             "Any",
             SimpleNamespace(worker_name=str, bound=[self.bound], pool=SimpleNamespace(max_connections=50)),
         )
-        self.dispatch = Dispatch(self.loop, self.workers, [self.bound], self.recovery, self.stray)
+        self.dispatch = Dispatch(self.loop, self.workers, self.board, [self.bound], self.recovery, self.stray)
 
     def stray(self, handoff: Handoff) -> None:
         raise AssertionError(handoff)
