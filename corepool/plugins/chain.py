@@ -49,9 +49,6 @@ class Chain:
     freezer: Freezer
     """Freezes and thaws its connections."""
 
-    counts_bytes: bool
-    """Whether a plugin wants to know the bytes of each connection."""
-
     counts_requests: bool
     """Whether the protocol counts its requests by itself."""
 
@@ -70,7 +67,6 @@ class Chain:
             except PluginValidationError as error:
                 raise PluginError(f"{_name(plugin)}: {' '.join(str(error).split())}") from None
         self.freezer = Freezer(manager, extensions, protocol)
-        self.counts_bytes = any(getattr(plugin, "counts_bytes", False) for plugin in (*extensions, protocol))
         self.counts_requests = getattr(protocol, "counts_requests", False)
         for name in set(hook_names()) - {"on_freeze", "on_thaw"}:
             setattr(self, name, _flatten(getattr(manager.hook, name)))

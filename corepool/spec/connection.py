@@ -67,11 +67,11 @@ class Connection(Protocol[SessionT]):
 
     @property
     def bytes_in(self) -> int:
-        """Bytes received so far. Counted only if a plugin of the listener has `counts_bytes = True`; otherwise 0."""
+        """Bytes received so far, in whichever worker."""
 
     @property
     def bytes_out(self) -> int:
-        """Bytes sent so far, on the same condition."""
+        """Bytes sent so far: those that the kernel has taken."""
 
     @property
     def congested(self) -> bool:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from corepool.ipc.messages import SocketIndex
     from corepool.worker.deadlines import Entry
+    from corepool.worker.journal import Journal
     from corepool.worker.service import Service
     from corepool.worker.wire import Handle
 
@@ -59,6 +60,7 @@ class Connection:
         "_fd",
         "_handle",
         "_high",
+        "_journal",
         "_low",
         "_mask",
         "_out",
@@ -69,6 +71,8 @@ class Connection:
         "_service",
         "_was_congested",
         "busy",
+        "bytes_in",
+        "bytes_out",
         "entry",
         "eof",
         "half_open",
@@ -78,18 +82,22 @@ class Connection:
         "session",
     )
 
-    def __init__(self, service: Service, handle: Handle, fd: int, number: int) -> None:
+    def __init__(self, service: Service, handle: Handle, fd: int, number: int, journal: Journal | None = None) -> None:
         """Take over what the service's wire has opened; it is not watched yet.
 
         :param handle: what the wire's functions take.
         :param fd: the descriptor, for epoll.
-        :param number: what `id` will be.
+        :param number: its `id`.
+        :param journal: of a connection that is to outlive a crash of this worker.
         """
         self._service = service
         self._handle = handle
         self._fd = fd
         self.id = number
         self.session: object = None
+        self._journal = journal
+        self.bytes_in = 0
+        self.bytes_out = 0
         self.eof = False
         self.half_open = False
         self.busy = False
@@ -137,14 +145,6 @@ class Connection:
         return len(self._out)
 
     @property
-    def bytes_in(self) -> int:
-        return 0  # see counted.py
-
-    @property
-    def bytes_out(self) -> int:
-        return 0
-
-    @property
     def congested(self) -> bool:
         return len(self._out) > self._high
 
@@ -164,7 +164,9 @@ class Connection:
             self._break_off(CloseReason.RESET)
             return b""
         if data:
-            self._service.bytes_in += len(data)
+            count = len(data)
+            self.bytes_in += count
+            self._service.bytes_in += count
             return data
         if limit > 0:
             self.eof = True
@@ -239,7 +241,12 @@ class Connection:
     # --- what the reactor calls
 
     def on_event(self, mask: int) -> None:
+        journal = self._journal
+        if journal is not None:
+            journal.wake()
         if mask != EPOLLIN and not self._serve_unusual(mask):
+            if journal is not None:
+                journal.rest(self)
             return
         service = self._service
         self._reads_left = READS_PER_EVENT
@@ -251,6 +258,8 @@ class Connection:
             self._flush()
         if self.eof or self._reason is not None:
             self._settle()
+        if journal is not None:
+            journal.rest(self)
 
     def on_failure(self) -> None:
         """Log the exception of a hook; it costs this connection alone."""
@@ -265,10 +274,12 @@ class Connection:
         """Send what was buffered outside of an event, and act on what was closed there."""
         if self._mask == _GONE:
             return
-        if self._out:
+        if self._out is not NOTHING:
             self._active_at = self._service.reactor.now
             self._flush()
         self._settle()
+        if self._journal is not None:
+            self._journal.rest(self)
 
     # --- what the worker calls
 
@@ -284,6 +295,8 @@ class Connection:
             self._run(on_accept)
         if self._service.idle_timeout:
             self._service.deadlines.watch(self)
+        if self._journal is not None:
+            self._journal.rest(self)
 
     def notify_drain(self) -> None:
         """Tell the protocol that the worker is leaving."""
@@ -302,9 +315,14 @@ class Connection:
         self.moved_at = service.reactor.now
         self.half_open = frozen.half_open
         self._read_deadline = frozen.read_deadline or None
+        self.bytes_in, self.bytes_out = frozen.bytes_in, frozen.bytes_out
+        if self._journal is not None:
+            self._journal.wake()  # it was idle on its way; a hook that kills its worker runs once
         self._run(lambda conn: service.thaw(conn, frozen.states))
         if service.idle_timeout or self._read_deadline is not None:
             service.deadlines.watch(self)
+        if self._journal is not None:
+            self._journal.rest(self)
 
     def notify_lost(self) -> None:
         """Tell the peer that the worker which served it has died, and close.
@@ -320,8 +338,8 @@ class Connection:
 
     @property
     def crash_slot(self) -> int:
-        """Where it stands in shared memory; 0: nowhere. See kept.py."""
-        return 0
+        """Its place in shared memory; 0: none. See journal.py."""
+        return 0 if self._journal is None else self._journal.crash_slot
 
     @property
     def fd(self) -> int:
@@ -446,6 +464,10 @@ class Connection:
 
     def _flush(self) -> None:
         out = self._out
+        journal = self._journal
+        if journal is not None:
+            is_part = self.busy or self.eof or self._reason is not None or type(out) is not bytes
+            journal.sends(self, 0 if is_part or len(out) > self._high else len(out))
         if type(out) is not bytes:
             self._flush_queue()
             return
@@ -457,7 +479,10 @@ class Connection:
         except OSError:
             self._break_off(CloseReason.RESET)
             return
+        self.bytes_out += sent
         service.bytes_out += sent
+        if journal is not None:
+            journal.sent(sent)
         if sent == len(out) <= self._high:
             self._out = NOTHING
         else:
@@ -477,6 +502,7 @@ class Connection:
                 if not sent:
                     break
                 progress = True
+                self.bytes_out += sent
                 service.bytes_out += sent
             if self._was_congested and self.buffered <= self._low and self._reason is None:
                 self._was_congested = False
@@ -531,9 +557,12 @@ class Connection:
         """Receive outside of an event, as tasks and timers do; what it meets (the end, a reset) is settled later."""
         if self._mask == _GONE:
             return b""
+        if self._journal is not None:
+            self._journal.wake()
+            self._service.unsent.append(self)  # `flush` has it written where the connection stands then
         self._reads_left = 1
         try:
-            data = Connection.recv(self, limit)
+            data = self.recv(limit)
         finally:
             self._reads_left = NOT_SERVING
         if data:

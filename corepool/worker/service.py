@@ -17,8 +17,7 @@ from corepool.logs.rate_limited import RateLimitedLog
 from corepool.spec.counters import OF_SERVICES
 from corepool.spec.types import Address, CloseReason
 from corepool.worker.connection import Connection
-from corepool.worker.counted import CountedConnection
-from corepool.worker.kept import CountedKeptConnection, KeptConnection
+from corepool.worker.journal import CrashRecords, Journal
 from corepool.worker.lingering import Lingerings
 from corepool.worker.wire import wire_of
 
@@ -193,11 +192,8 @@ class Service:
         """Connections whose plugins are not to be told of their end: they have refused to go on with them."""
         self.read = self.wire.read
         self.write = self.wire.write
-        self._connection = CountedConnection if bound.listener.chain.counts_bytes else Connection
-        self._kept_connection = CountedKeptConnection if bound.listener.chain.counts_bytes else KeptConnection
-        self.ask = bound.listener.chain.freezer.ask if self.can_move else _never
-        self._last_told: tuple[object, bool] | None = None
-        self._last_record: bytes | None = None
+        ask = bound.listener.chain.freezer.ask if self.can_move else _never
+        self._records = CrashRecords(crash_slots, ask, Connection.freeze, self.failed)
         self._transport = bound.transport
         # Saves two system calls per connection, where a socket is not bound to every address of the machine.
         self._local = None if bound.address.host in _WILDCARDS else bound.address
@@ -229,24 +225,9 @@ class Service:
         """Begin a connection that this worker has accepted by itself, and own it."""
         self._begin(fd, self._counts.own_number(), 0)
 
-    def record_of(self, conn: Connection, told: object) -> bytes | None:
-        """Write what another worker has to know of a connection whose plugins have said `told`; None: it is too much.
-
-        The rest of a record is brought up to date when it is needed, so connections that say the same share one.
-        """
-        if (told, conn.half_open) != self._last_told:
-            frozen = conn.freeze()
-            try:
-                self._last_record = None if frozen is None else frozen.encode()
-            except ValueError:
-                self._last_record = None
-            self._last_told = (told, conn.half_open)
-        return self._last_record
-
     def _make(self, fd: int, number: int, crash_slot: int) -> Connection:
-        if crash_slot:
-            return self._kept_connection(self, self.wire.open(fd), fd, number, crash_slot)
-        return self._connection(self, self.wire.open(fd), fd, number)
+        journal = Journal(self._records, crash_slot) if crash_slot else None
+        return Connection(self, self.wire.open(fd), fd, number, journal)
 
     def take_frozen(self, fd: int, record: bytes) -> None:
         """Go on with a connection of another worker, and own it."""
@@ -424,4 +405,4 @@ class Service:
 
 
 def _never(_: Connection) -> None:
-    """Ask nobody: it can't be moved."""
+    """Return None: it can't be moved."""

@@ -51,8 +51,6 @@ class AccessLog:
 
     Options = AccessLogOptions
 
-    counts_bytes = True
-
     def __init__(self, options: AccessLogOptions) -> None:
         self._options = options
         self._format = as_json if options.format == "json" else as_text

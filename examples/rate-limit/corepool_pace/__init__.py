@@ -67,9 +67,6 @@ class Pace:
 
     Options: ClassVar[type[PaceOptions]] = PaceOptions
 
-    counts_bytes: ClassVar[bool] = True
-    """Has corepool count `conn.bytes_in`."""
-
     def __init__(self, options: PaceOptions) -> None:
         self._buckets = Buckets(options.rate, options.burst, options.max_clients)
         self._pacers: dict[int, Pacer] = {}
