@@ -312,7 +312,7 @@ def test_heads_of_responses() -> None:
     assert heads.of_text("200 OK", long) is not heads.of_text("200 OK", long)
 
 
-def test_what_is_known_of_files(connection: Conversations, tmp_path: Path) -> None:
+def test_facts_about_files(connection: Conversations, tmp_path: Path) -> None:
     for number in range(1_100):
         (tmp_path / f"{number}.txt").touch()
     client = connection(Http(HttpOptions(root=str(tmp_path))))
