@@ -11,6 +11,7 @@ The names below are the public interface; everything else may change between rel
 from importlib.metadata import version
 
 from corepool.errors import SetupError
+from corepool.logs.event import Event, event
 from corepool.spec.connection import Connection
 from corepool.spec.dispatcher import Dispatcher, Incoming, WorkerView
 from corepool.spec.durations import Duration, DurationOrOff
@@ -42,6 +43,7 @@ __all__ = [
     "Duration",
     "DurationOrOff",
     "Endpoint",
+    "Event",
     "ExitCause",
     "ExitStatus",
     "FileRights",
@@ -62,6 +64,7 @@ __all__ = [
     "WorkerLoad",
     "WorkerView",
     "__version__",
+    "event",
     "hookimpl",
 ]
 

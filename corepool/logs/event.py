@@ -121,16 +121,19 @@ def quoted(value: object) -> str:
     """Write a value for a text line: as it is, or as a JSON string if it has white space, quotes, "=" or controls."""
     if value is True or value is False:
         return "true" if value else "false"
-    text = as_text(value)
+    text = " ".join(f"{name}={each}" for name, each in value.items()) if isinstance(value, dict) else as_text(value)
     if _BARE.fullmatch(text):
         return text
     return _UNESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
 def as_text(value: object) -> str:
-    """Return a value as text, whatever its class does."""
+    """Return a value as text, whatever its class does; that of an exception without words is its name."""
     try:
-        return str.__str__(str(value))  # a plain str, where the class of the result has methods of its own
+        text = str(value)
+        if not text and isinstance(value, BaseException):  # TimeoutError()
+            text = repr(value)
+        return str.__str__(text)  # a plain str, where the class of the result has methods of its own
     except KeyboardInterrupt:  # the operator's, where no loop runs yet
         raise
     except HOOK_ERRORS:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from corepool.spec.hookspecs import hookimpl
 from corepool.spec.types import CloseReason
+from corepool.streams import events
 from corepool.streams.endings import is_end
 from corepool.streams.errors import DeadlineError, EndedError, GoneError, is_the_peers_doing
 from corepool.streams.handles import check_handle
@@ -362,7 +363,7 @@ class StreamProtocol(ABC):
             return
         _, unwilling = self._loop.run_until_complete(asyncio.wait(tasks, timeout=self._last_words_s()))
         if unwilling:
-            log.warning("%d handlers of %s go on; they are cancelled", len(unwilling), type(self).__name__)
+            events.handlers_cancelled(log, protocol=type(self).__name__, handlers=len(unwilling))
 
     @hookimpl
     def on_accept(self, conn: Connection[Stream]) -> None:
@@ -408,11 +409,14 @@ class StreamProtocol(ABC):
                 raise  # without `cancelling`, a future that it awaited was cancelled: a failure like any other
             if is_the_peers_doing(error):
                 conn.close()
-                log.debug("connection ended listener=%s conn=%d: %r", listener, number, error)
+                events.handler_ended_by_peer(log, listener=listener, conn=number, peer=conn.peer, error=error)
             else:
-                message = f"handler failed listener={listener} conn={number} peer={conn.peer}"
                 conn.abort()  # first: an application's exception handler may fail as well
-                self._loop.call_exception_handler({"message": message, "exception": error})
+                if self._loop.get_exception_handler() is None:
+                    events.handler_failed.exception(log, error, listener=listener, conn=number, peer=conn.peer)
+                else:
+                    message = f"handler failed listener={listener} conn={number} peer={conn.peer}"
+                    self._loop.call_exception_handler({"message": message, "exception": error})
         else:
             conn.close()
         finally:

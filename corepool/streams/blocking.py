@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from corepool.guards import HOOK_ERRORS
 from corepool.spec.hookspecs import hookimpl
 from corepool.spec.options import Options
+from corepool.streams import events
 from corepool.streams.blocking_stream import BlockingStream
 from corepool.streams.errors import is_the_peers_doing
 from corepool.streams.handles import check_handle
@@ -87,7 +89,7 @@ class BlockingProtocol(ABC):
         """End; handlers that have noticed may still say their last words."""
         left = self._threads.stop(self._last_words_s())
         if left:
-            log.warning("%d threads of %s go on; they end with the worker", left, type(self).__name__)
+            events.threads_abandoned(log, protocol=type(self).__name__, threads=left)
 
     @hookimpl
     def on_accept(self, conn: Connection[BlockingStream]) -> None:
@@ -131,12 +133,12 @@ class BlockingProtocol(ABC):
             if not stream.begin():
                 return
             self.handle(stream)
-        except BaseException as error:  # no caller would end the connection; first of all, should the log fail
+        except HOOK_ERRORS as error:  # no caller would end the connection; first of all, should the log fail
             if is_the_peers_doing(error):
                 stream.close()
-                log.debug("connection ended listener=%s peer=%s: %r", stream.listener, stream.peer, error)
+                events.handler_ended_by_peer(log, listener=stream.listener, peer=stream.peer, error=error)
             else:
                 stream.abort()
-                log.exception("handler failed listener=%s peer=%s", stream.listener, stream.peer)
+                events.handler_failed.exception(log, error, listener=stream.listener, peer=stream.peer)
         else:
             stream.close()

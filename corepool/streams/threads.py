@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from corepool.forked import end_fork
 from corepool.guards import HOOK_ERRORS
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool.streams import events
 
 if TYPE_CHECKING:
     import asyncio
@@ -60,8 +61,8 @@ class Mailbox:
         for call in calls:
             try:
                 call()
-            except HOOK_ERRORS:
-                self._rate_limited.exception("what a thread has asked for failed")
+            except HOOK_ERRORS as error:
+                events.thread_call_failed.exception(self._rate_limited, error)
 
 
 class Job:
@@ -101,7 +102,7 @@ class Threads:
         """Jobs in the queue that are void; an estimate, since threads drop some of them."""
         self._threads: list[threading.Thread] = []
         self._unfinished = 0  # counted in the loop's thread alone
-        self._why = ""
+        self._lack: str | None = None
         self._rate_limited = RateLimitedLog(log)
 
     def submit(self, call: Callable[[], None]) -> Job:
@@ -114,12 +115,12 @@ class Threads:
             self._start_one()
         self._count(1)
         if self._gauge.waiting:
-            self._rate_limited.warn(
-                "every thread is busy protocol=%s threads=%d waiting=%d%s",
-                self._name,
-                len(self._threads),
-                self._gauge.waiting,
-                self._why,
+            events.threads_busy(
+                self._rate_limited,
+                protocol=self._name,
+                threads=len(self._threads),
+                waiting=self._gauge.waiting,
+                reason=self._lack,
             )
         job = Job(call)
         self._jobs.put(job)
@@ -167,9 +168,9 @@ class Threads:
         except RuntimeError as error:
             if not self._threads:
                 raise
-            self._why = f", since no more can be started: {error}"  # those that exist do the jobs in turn
+            self._lack = str(error)  # those that exist do the jobs in turn
         else:
-            self._why = ""
+            self._lack = None
             self._threads.append(thread)
 
     def _work(self) -> None:
@@ -178,8 +179,8 @@ class Threads:
             try:
                 if self._work_once(pid):
                     return
-            except BaseException:  # the thread has to go on; another thread may raise something in it at any moment
-                log.exception("a job of %s failed", self._name)
+            except HOOK_ERRORS as error:  # the thread has to go on; another thread may raise one in it at any moment
+                events.thread_job_failed.exception(log, error, protocol=self._name)
 
     def _work_once(self, pid: int) -> bool:
         """Do the next job; True: there are no more.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from corepool.plugins.registry import Registry
-from docs.making import commands, hooks, metrics, plugins, settings, signals, strategies
+from docs.making import commands, events, hooks, metrics, plugins, settings, signals, strategies
 
 FOLDER = Path(__file__).parents[1]
 
@@ -19,5 +19,6 @@ def made() -> dict[str, str]:
         "reference/commands.md": commands.page(),
         "reference/signals.md": signals.page(),
         "reference/metrics.md": metrics.page(),
+        "reference/events.md": events.page(),
     }
     return pages | {f"images/dispatch-{name}.svg": picture for name, picture in strategies.pictures().items()}

@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from corepool_extensions import events
 from corepool_extensions.peers import spell
 
 if TYPE_CHECKING:
@@ -64,13 +65,12 @@ class Refusals:
             self._timer = self._loop.call_later(self._period_s, self._on_period)
 
     def _say(self) -> None:
-        reasons = " ".join(f"{reason}={count}" for reason, count in sorted(self._unsaid.items()))
-        self._unsaid.clear()
-        log.warning(
-            "connections refused listener=%s extension=%s %s total=%d last_peer=%s",
-            self._listener,
-            self._extension,
-            reasons,
-            self._total,
-            spell(self._peer),
+        events.connections_refused(
+            log,
+            listener=self._listener,
+            extension=self._extension,
+            reasons=dict(sorted(self._unsaid.items())),
+            total=self._total,
+            last_peer=spell(self._peer),
         )
+        self._unsaid.clear()

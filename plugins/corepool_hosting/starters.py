@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from corepool import Endpoint
 from corepool.plugins.loading import LoadError
+from corepool_hosting import events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -175,9 +176,7 @@ class Starter:
         if self._task.done() or self._captured.done():
             return
         left_s -= note_s
-        log.warning(
-            "target = %r has not called loop.create_server yet; boot_timeout ends in %.0f s", self._target, left_s
-        )
+        events.hosted_server_missing(log, target=self._target, left_s=round(left_s, 1))
         self._wait(left_s, self._captured)
         if not (self._task.done() or self._captured.done()):
             self._task.print_stack()
@@ -205,8 +204,7 @@ class Starter:
     def _refuse(self, real: Callable[..., object]) -> Callable[..., object]:
         def handle_signal(signum: int, *rest: object) -> object:
             if self._is_ours.get() and signum in _WORKERS_SIGNALS:
-                name = signal.Signals(signum).name
-                log.warning("target = %r wants %s, which the worker needs; it is cancelled instead", self._target, name)
+                events.hosted_signal_handler_refused(log, target=self._target, signal=signal.Signals(signum).name)
                 return False
             return real(signum, *rest)
 

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator
 import corepool
 from corepool import Address, Transport
 from corepool.files import socketfile
+from corepool_unix import events
 
 if TYPE_CHECKING:
     from corepool import Endpoint, FileRights
@@ -114,7 +115,7 @@ class Unix(Transport):
             try:
                 socketfile.change_mode(path, self._mode)
             except OSError as error:
-                log.warning("socket file keeps its mode path=%s reason=%s", path, error.strerror)
+                events.socket_mode_kept(log, path=path, reason=error.strerror)
 
     def close(self, endpoint: Endpoint, listening: socket.socket) -> None:
         """Remove the socket file if it is still the one that we made, then stop listening."""

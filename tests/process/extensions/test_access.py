@@ -106,9 +106,9 @@ def test_refusals_are_counted_and_said_in_few_lines(pool: Pools) -> None:
         assert not serves(url)
     running.stop()
 
-    lines = [line for line in running.stderr.splitlines() if "connections refused" in line]
+    lines = [line for line in running.stderr.splitlines() if "connections_refused" in line]
     assert len(lines) <= 4  # at once, once a period, at the end
-    assert "not_allowed=1 total=1 last_peer=127.0.0.1:" in lines[0]
+    assert 'reasons="not_allowed=1" total=1 last_peer=127.0.0.1:' in lines[0]
     assert "total=50 " in lines[-1]
     assert "listener=front extension=access" in lines[-1]
 

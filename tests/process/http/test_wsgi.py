@@ -198,7 +198,7 @@ def test_saturated_threads_are_logged(wsgi: PoolProcess) -> None:
             sock.sendall(request("/sleep/0.2", close=False))
         for sock in (first, second, third):
             assert receive_response(sock).body == b"slept"
-    wait_until(lambda: "every thread is busy protocol=http threads=2 waiting=1" in wsgi.stderr)
+    wait_until(lambda: "threads_busy protocol=http threads=2 waiting=1" in wsgi.stderr)
 
 
 CROWDED = """

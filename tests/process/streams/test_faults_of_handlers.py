@@ -86,7 +86,7 @@ def test_whatever_is_raised_costs_one_connection_and_no_thread(
         assert receive_all(client) == b""
     with running.connect() as client:
         ask(client, b"one\n", b"one\n")
-    assert "handler failed listener=a" in running.stderr
+    assert "handler_failed listener=a" in running.stderr
     assert logged in running.stderr
     assert running.workers() == workers
 

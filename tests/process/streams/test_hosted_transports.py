@@ -195,7 +195,7 @@ def test_a_starter_that_takes_its_time_is_told_of(pool: Pools) -> None:
     toml = TOML.format(protocol="asyncio", target="waits", bind="tcp://127.0.0.1:0", more="")
     toml = toml.replace("workers = 1", "workers = 1\nboot_timeout = 10")
     running = pool(toml, files={"application.py": SOURCE}, wait=False)
-    wait_until(lambda: "target = 'application:waits' has not called loop.create_server yet" in running.stderr)
+    wait_until(lambda: "hosted_server_missing target=application:waits left_s=" in running.stderr)
     (running.directory / "go").touch()
     running.wait_notified("READY=1")
     with running.connect() as client:
@@ -212,7 +212,7 @@ def test_the_signals_of_a_worker_stay_its_own(pool: Pools) -> None:
     running = start(pool, "wants_signals")
     (before,) = running.workers()
     wait_until((running.directory / "asked").exists)
-    assert "wants SIGTERM, which the worker needs" in running.stderr
+    assert "hosted_signal_handler_refused" in running.stderr
     os.kill(before, signal.SIGTERM)
     wait_until(lambda: running.workers() and running.workers() != [before])
 

@@ -66,4 +66,4 @@ def test_a_job_that_raises_costs_no_thread(loop: asyncio.AbstractEventLoop, capl
     assert threads.stop(20) == 0
     loop.run_until_complete(asyncio.sleep(0))
     assert gauge.busy == 0
-    assert "a job of Test failed" in caplog.text
+    assert "thread_job_failed protocol=Test" in caplog.text

@@ -1,0 +1,17 @@
+"""Events of hosted servers."""
+
+from __future__ import annotations
+
+import logging
+
+from corepool import event
+
+
+@event(logging.WARNING)
+def hosted_server_missing(*, target: str, left_s: float) -> None:
+    """The target has not called `loop.create_server` yet; the worker fails to boot if it doesn't in `left_s`."""
+
+
+@event(logging.WARNING)
+def hosted_signal_handler_refused(*, target: str, signal: str) -> None:
+    """The target wants a handler for a signal that the worker needs; at that signal the target is cancelled instead."""
