@@ -19,6 +19,7 @@ from corepool.guards import HOOK_ERRORS
 from corepool.ipc.messages import SocketIndex
 from corepool.ipc.scoreboard import ListenerPlace
 from corepool.launch.reuse import match
+from corepool.launch.sharing import find_contradictions
 from corepool.logs.tracebacks import spell_place, spell_traceback
 from corepool.plugins.chain import Chain
 from corepool.plugins.listener import MAX_LISTENERS, BoundSocket, Configuration, Listener
@@ -98,6 +99,11 @@ class Plan:
             self._listeners.append((where, listener, self._make_listener(cells[listener.name], where, listener)))
             for position, url in enumerate(listener.bind):
                 self._add_endpoint(f"{where}.bind[{position}]", index, url)
+        made = [(where, listener) for where, _, listener in self._listeners if listener is not None]
+        for mistake in find_contradictions(
+            (where, each, _workers_of(settings.pools[each.pool])[1]) for where, each in made
+        ):
+            self._add(mistake)
 
     def finish(self) -> None:
         """Raise ConfigError with every mistake, if there are any."""

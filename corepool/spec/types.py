@@ -5,7 +5,10 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """For the addresses that mean every address of the machine."""
@@ -157,3 +160,19 @@ class ExitStatus:
             return signal.Signals(self.signum).name
         except ValueError:  # a real-time signal has no name
             return f"signal {self.signum}"
+
+
+class SharedResource(NamedTuple):
+    """A resource that several listeners may use together, such as a store of data: one of a protocol's `shares`.
+
+    `corepool check` reports listeners that share one and contradict each other.
+    """
+
+    identity: str
+    """Equal for two listeners that use the same resource."""
+
+    name: str
+    """Its name as the configuration has it."""
+
+    settings: Mapping[str, str]
+    """The options that all its listeners have to agree in: their names, and their values as people write them."""

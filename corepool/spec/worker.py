@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
 
     from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
+
+T = TypeVar("T")
 
 
 class Worker(Protocol):
@@ -82,6 +84,13 @@ class Worker(Protocol):
 
         The error is logged with its traceback. The worker takes no more connections, drains, and exits with status 70:
         a crash, after which another takes its place, with growing back-off if it recurs. From the loop's thread.
+        """
+
+    def shared(self, make: Callable[[], T]) -> T:
+        """Return the object that `make` has made for this worker: it is called once, however many plugins ask.
+
+        For a resource of all listeners of a worker: a class, or a function of a module, is the key that they have in
+        common. The plugins agree among themselves which one ends it.
         """
 
     def at_batch_end(self, call: Callable[[], None]) -> None:

@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import itertools
 import os
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 from corepool.plugins.chain import Chain
 from corepool.spec.types import Address, CloseReason, ListenerInfo, ThreadGauge, TimeoutKind, WorkerLoad
@@ -58,6 +58,9 @@ class _Loop(asyncio.SelectorEventLoop):
                 return
 
 
+T = TypeVar("T")
+
+
 class MemoryWorker:
     """The worker that plugins of a conversation see. Implements `corepool.Worker`."""
 
@@ -77,6 +80,7 @@ class MemoryWorker:
         self.accepted = 0
         self._at_batch_end: list[Callable[[], None]] = []
         self._failures: list[BaseException] = []
+        self._shared: dict[Callable[[], object], object] = {}
 
     def loads(self) -> list[WorkerLoad]:
         """Return the load of the only worker, this one."""
@@ -101,6 +105,12 @@ class MemoryWorker:
     def fail(self, error: BaseException) -> None:
         """Have the test fail."""
         self._failures.append(error)
+
+    def shared(self, make: Callable[[], T]) -> T:
+        """Return the object that `make` has made for this worker."""
+        if make not in self._shared:
+            self._shared[make] = make()
+        return cast("T", self._shared[make])
 
     def at_batch_end(self, call: Callable[[], None]) -> None:
         """Have `call` called once, at the end of the event."""

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from corepool.errors import ChannelFullError, CorepoolError, PeerGoneError, SetupError
 from corepool.guards import HOOK_ERRORS
@@ -75,6 +75,8 @@ _FAST_STOP_S = 1.0
 
 _FAREWELL_S = 0.25
 """How long tasks may take after that to be cancelled."""
+
+T = TypeVar("T")
 
 _NEXT_MOVE_S = 0.001
 """Between two rounds of handing connections back: the others have their turn."""
@@ -154,6 +156,7 @@ class WorkerProcess:
         self._heartbeat_due = 0.0
         self._title = Title()
         self._gauges: list[ThreadGauge] = []
+        self._shared: dict[Callable[[], object], object] = {}
         self.requests = 0
         self._guessing = [each for each in self._services if not each.chain.counts_requests]
         self._orphaned = False
@@ -264,6 +267,11 @@ class WorkerProcess:
 
     async def status(self) -> Mapping[str, object]:
         return await self._question.ask()
+
+    def shared(self, make: Callable[[], T]) -> T:
+        if make not in self._shared:
+            self._shared[make] = make()
+        return cast("T", self._shared[make])
 
     def at_batch_end(self, call: Callable[[], None]) -> None:
         self._reactor.at_batch_end(lambda: _guarded("at_batch_end", call))

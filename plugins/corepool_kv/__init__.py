@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool import hookimpl
+from corepool import SharedResource, hookimpl
+from corepool_kv.engine.engine import Engine, Engines
 from corepool_kv.redis.options import KvOptions
 from corepool_kv.redis.server import Server
 from corepool_kv.stores import Store, StoreError
@@ -31,7 +32,17 @@ class Kv:
         self._options = options
         self._store = make_store(options)
         self.max_workers = self._store.max_workers
+        self._engines: Engines
+        self._engine: Engine
         self._server: Server
+
+    @property
+    def shares(self) -> list[SharedResource]:
+        """The store, if other listeners may have the same."""
+        identity = self._store.identity()
+        if identity is None:
+            return []
+        return [SharedResource(identity, f"the store {self._options.store!r}", self._options.of_store())]
 
     @hookimpl
     def on_start(self, pool: PoolInfo) -> None:
@@ -43,11 +54,14 @@ class Kv:
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
-        self._server = Server(self._options, self._store, worker)
+        self._engines = worker.shared(Engines)
+        self._engine = self._engines.join(self._store, worker)
+        self._server = Server(self._options, self._engine, worker)
 
     @hookimpl
     def on_worker_stop(self) -> None:
         self._server.close()
+        self._engines.leave(self._engine)
 
     @hookimpl
     def on_accept(self, conn: Connection[Session]) -> None:
@@ -59,7 +73,7 @@ class Kv:
 
     @hookimpl
     def on_writable(self, conn: Connection[Session]) -> None:
-        self._server.go_on(conn.session)
+        self._server.proceed(conn.session)
 
     @hookimpl
     def on_freeze(self, conn: Connection[Session]) -> bytes | None:
@@ -67,7 +81,7 @@ class Kv:
 
     @hookimpl
     def on_thaw(self, conn: Connection[Session], state: bytes) -> None:
-        self._server.resume(conn, state)
+        self._server.adopt(conn, state)
 
     @hookimpl
     def on_lost(self, conn: Connection[Session]) -> None:

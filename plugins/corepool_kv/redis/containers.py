@@ -1,18 +1,21 @@
-"""Commands that are containers of subcommands. HELP is made from what stands here, so it lists what there is."""
+"""Commands that are containers of subcommands. HELP is made from this table."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from corepool_kv.redis.commands import about, clients, config, connection, empty
+from corepool_kv.redis.commands import clients, config, connection, empty
+from corepool_kv.redis.commands.about import About
 from corepool_kv.redis.entry import Command
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from corepool_kv.redis.entry import OnSession
     from corepool_kv.redis.replies import Reply
-    from corepool_kv.redis.server import Server
     from corepool_kv.redis.session import Session
+    from corepool_kv.redis.state import ServerState
 
     Row = tuple[str, str, OnSession, int, str, str]
     """Name and syntax, handler, arity with the container's name, since, summary."""
@@ -44,7 +47,7 @@ def _container(
         lines += [each.syntax, f"    {each.summary}"]
     lines += ["HELP", "    Prints this help."]
 
-    def help_(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    def help_(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
         return list(lines)
 
     subcommands[b"help"] = Command(
@@ -79,20 +82,6 @@ _CLIENT: tuple[Row, ...] = (
     ("SETNAME", "<name>", clients.setname, 3, "2.6.9", "Assign the name <name> to the current connection."),
     ("TRACKINGINFO", "", clients.trackinginfo, 2, "6.2.0", "Return that there is no tracking."),
 )
-_COMMAND: tuple[Row, ...] = (
-    ("COUNT", "", about.count, 2, "2.8.13", "Return the number of commands in this server."),
-    (
-        "LIST",
-        "[FILTERBY (PATTERN <pattern>|MODULE <name>|ACLCAT <category>)]",
-        about.list_,
-        -2,
-        "7.0.0",
-        "Return the names of the commands.",
-    ),
-    ("INFO", "[<command-name> ...]", about.info, -2, "2.8.13", "Return details about commands, all by default."),
-    ("DOCS", "[<command-name> ...]", about.docs, -2, "7.0.0", "Return documentation of commands, all by default."),
-    ("GETKEYS", "<full-command>", about.getkeys, -4, "2.8.13", "Return the keys of a full command."),
-)
 _CONFIG: tuple[Row, ...] = (
     ("GET", "<pattern> [<pattern> ...]", config.get, -3, "2.0.0", "Return the settings that match the patterns."),
     ("RESETSTAT", "", config.resetstat, 2, "2.0.0", "Reset the statistics of INFO, in this worker."),
@@ -121,14 +110,35 @@ _SLOWLOG: tuple[Row, ...] = (
     ("RESET", "", empty.done, 2, "2.2.12", "Forget the slow commands: none are kept."),
 )
 
-CONTAINERS = (
-    _container("acl", "server", "6.0.0", "Ask about users.", _ACL),
-    _container("client", "connection", "2.4.0", "Ask and tell about clients.", _CLIENT),
-    _container("command", "server", "2.8.13", "Return details about all commands.", _COMMAND, about.every),
-    _container("config", "server", "2.0.0", "Ask about the settings.", _CONFIG),
-    _container("function", "scripting", "7.0.0", "Ask about functions, of which there are none.", _FUNCTION),
-    _container("latency", "server", "2.8.13", "Ask about latencies, which are not sampled.", _LATENCY),
-    _container("module", "server", "4.0.0", "Ask about modules, of which there are none.", _MODULE),
-    _container("script", "scripting", "2.6.0", "Ask about scripts, of which there are none.", _SCRIPT),
-    _container("slowlog", "server", "2.2.12", "Ask about slow commands, which are not kept.", _SLOWLOG),
-)
+
+def make_containers(commands: Mapping[bytes, Command]) -> tuple[Command, ...]:
+    """Return all containers.
+
+    :param commands: the table that COMMAND is answered from; it may be filled later.
+    """
+    about = About(commands)
+    rows: tuple[Row, ...] = (
+        ("COUNT", "", about.count, 2, "2.8.13", "Return the number of commands in this server."),
+        (
+            "LIST",
+            "[FILTERBY (PATTERN <pattern>|MODULE <name>|ACLCAT <category>)]",
+            about.list_,
+            -2,
+            "7.0.0",
+            "Return the names of the commands.",
+        ),
+        ("INFO", "[<command-name> ...]", about.info, -2, "2.8.13", "Return details about commands, all by default."),
+        ("DOCS", "[<command-name> ...]", about.docs, -2, "7.0.0", "Return documentation of commands, all by default."),
+        ("GETKEYS", "<full-command>", about.getkeys, -4, "2.8.13", "Return the keys of a full command."),
+    )
+    return (
+        _container("acl", "server", "6.0.0", "Ask about users.", _ACL),
+        _container("client", "connection", "2.4.0", "Ask and tell about clients.", _CLIENT),
+        _container("command", "server", "2.8.13", "Return details about all commands.", rows, about.every),
+        _container("config", "server", "2.0.0", "Ask about the settings.", _CONFIG),
+        _container("function", "scripting", "7.0.0", "Ask about functions, of which there are none.", _FUNCTION),
+        _container("latency", "server", "2.8.13", "Ask about latencies, which are not sampled.", _LATENCY),
+        _container("module", "server", "4.0.0", "Ask about modules, of which there are none.", _MODULE),
+        _container("script", "scripting", "2.6.0", "Ask about scripts, of which there are none.", _SCRIPT),
+        _container("slowlog", "server", "2.2.12", "Ask about slow commands, which are not kept.", _SLOWLOG),
+    )

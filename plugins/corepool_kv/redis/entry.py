@@ -1,4 +1,4 @@
-"""A command, as COMMAND INFO describes it, and what runs it."""
+"""A command, as COMMAND INFO describes it, and its handler."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
     from corepool_kv.engine.keyspace import Keyspace
     from corepool_kv.redis.replies import Reply
-    from corepool_kv.redis.server import Server
     from corepool_kv.redis.session import Session
+    from corepool_kv.redis.state import ServerState
 
     OnData = Callable[[Keyspace, list[bytes]], Reply]
-    OnSession = Callable[[Server, Session, list[bytes]], Reply]
-    OnBoth = Callable[[Server, Session, Keyspace, list[bytes]], Reply]
+    OnSession = Callable[[ServerState, Session, list[bytes]], Reply]
+    OnBoth = Callable[[ServerState, Session, Keyspace, list[bytes]], Reply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Command:
         object.__setattr__(self, "writes", "write" in self.flags)
         object.__setattr__(self, "before_auth", "no_auth" in self.flags)
         object.__setattr__(self, "words", 2 if b"|" in self.name else 1)
-        # A container never takes a request as it is: `find_command` says who does.
+        # A container never takes a request as it is: `find_command` finds its subcommand.
         at_least = -self.arity if self.arity < 0 and not self.subcommands else sys.maxsize
         object.__setattr__(self, "_at_least", at_least)
 

@@ -1,4 +1,4 @@
-"""Finding the command that a request asks for, and saying in Redis's words why there is none."""
+"""Finding the command of a request, or the error in Redis's words."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """Replies, from Python values to RESP2 or RESP3 (the Redis serialization protocol specification).
 
-bytes are bulk strings, str simple strings, None is null; int, float, list and dict are what they look like.
+bytes are bulk strings, str simple strings, None is null; int, float, list and dict are the types of that name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 Reply: TypeAlias = (
@@ -86,7 +86,7 @@ def _encode_rare(reply: Reply, resp3: bool) -> bytes:  # noqa: FBT001
 
 
 def size_of(reply: Reply) -> int:
-    """Tell about how many bytes a reply takes."""
+    """Return about how many bytes a reply takes."""
     match reply:
         case bytes() | str():
             return _ITEM_BYTES + len(reply)
@@ -101,3 +101,18 @@ def size_of(reply: Reply) -> int:
         case Mapping():
             return _ITEM_BYTES + sum(map(size_of, reply.values()))
     return _ITEM_BYTES
+
+
+def gather(replies: Iterable[Reply], max_bytes: int) -> list[Reply]:
+    """Make one reply of many, in a bounded amount of memory.
+
+    :raises Error: it would be longer than a reply may be.
+    """
+    gathered: list[Reply] = []
+    left = max_bytes
+    for reply in replies:
+        left -= size_of(reply)
+        if left < 0:
+            raise Error(f"ERR a reply of more than {max_bytes} bytes")
+        gathered.append(reply)
+    return gathered

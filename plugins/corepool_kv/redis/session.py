@@ -1,67 +1,90 @@
-"""What the server knows of one client."""
+"""The state of one client's connection."""
 
 from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from corepool_kv.redis.replies import Error
 from corepool_kv.redis.requests import RequestReader
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from corepool import Connection
-    from corepool_kv.engine.execution import Waiting
-    from corepool_kv.engine.keyspace import Keyspace
-    from corepool_kv.redis.entry import Command
-    from corepool_kv.redis.server import Server
+    from corepool_kv.engine.execution import Work
+    from corepool_kv.engine.keyspace import Keyspace, Limits
+    from corepool_kv.redis.options import KvOptions
+    from corepool_kv.redis.replies import Reply
+    from corepool_kv.stores import StoreError
 
 _PART_BYTES = 64
-"""What a command, and each part of it, costs in memory besides its bytes, at least."""
+"""Memory that a command, and each part of it, costs besides its bytes, at least."""
 
-_MOST_WATCHED = 10_000
+MAX_WATCHED = 10_000
 """Keys that one session may watch."""
 
 
 def size_in_memory(parts: Collection[bytes]) -> int:
-    """Tell about how many bytes words or keys take."""
+    """Return about how many bytes words or keys take."""
     return sum(map(len, parts)) + _PART_BYTES * (1 + len(parts))
 
 
 class Watched:
-    """The keys that WATCH was given until now, with the versions they had."""
+    """The keys of WATCH, each with its version at that moment."""
 
     def __init__(self) -> None:
         self.versions: dict[bytes, int | None] = {}
         self._bytes = 0
 
-    def add(self, db: Keyspace, keys: list[bytes], most_bytes: int) -> None:
-        """Watch more keys, all or none; those that are watched already stay as they are.
+    def add(self, db: Keyspace, keys: list[bytes], max_bytes: int) -> None:
+        """Watch more keys, all or none; a watched key keeps its version.
 
-        :raises Error: the store can't have one of them, or they would be too many or too long.
+        :raises RefusedError: the store can't hold one of them.
+        :raises Error: they would be too many or too long.
         """
         for key in keys:
             db.check_key(key)
         new = set(keys) - self.versions.keys()
         size = self._bytes + size_in_memory(new)
-        if len(self.versions) + len(new) > _MOST_WATCHED:
-            raise Error(f"ERR more than {_MOST_WATCHED} watched keys")
-        if size > most_bytes:
-            raise Error(f"ERR more than {most_bytes} bytes of watched keys")
+        if len(self.versions) + len(new) > MAX_WATCHED:
+            raise Error(f"ERR more than {MAX_WATCHED} watched keys")
+        if size > max_bytes:
+            raise Error(f"ERR more than {max_bytes} bytes of watched keys")
         self._bytes = size
         self.versions.update((key, db.version(key)) for key in new)
 
 
-class Session:
-    """One client's state; reset by RESET, gone with its connection."""
+class Queued(NamedTuple):
+    """A command that waits for EXEC."""
 
-    def __init__(self, server: Server, conn: Connection[Session], number: int, *, authenticated: bool) -> None:
-        self._server = server
+    run: Callable[[Keyspace], Reply]
+    writes: bool
+
+
+class Owner(Protocol):
+    """The server of a session, as the session calls it."""
+
+    options: KvOptions
+    limits: Limits
+
+    def answer(self, session: Session, replies: bytes) -> None:
+        """Send replies that have waited for a commit."""
+
+    def explain(self, error: StoreError, commands: int) -> bytes:
+        """Return the replies to commands whose transaction has failed."""
+
+
+class Session:
+    """One client's state; reset by RESET, gone with its connection. Implements `execution.Client`."""
+
+    def __init__(self, owner: Owner, conn: Connection[Session], number: int, *, authenticated: bool) -> None:
+        self._owner = owner
+        self.limits = owner.limits
         self.conn = conn
         self.number = number
-        self.reader = RequestReader(server.options, is_trusted=authenticated)
+        self.reader = RequestReader(owner.options, is_trusted=authenticated)
         self.needs_password = not authenticated
         self.authenticated = authenticated
         self.resp3 = False
@@ -70,31 +93,31 @@ class Session:
         self.library_version = b""
         self.began_s = self.active_s = time.monotonic()
         self.last_command = b"NULL"
-        self.queue: list[tuple[Command, list[bytes]]] | None = None
+        self.queue: list[Queued] | None = None
         self.queue_is_broken = False
         self.watched = Watched()
         self.queued_bytes = 0
-        self.waiting: list[Waiting] = []
+        self.waiting: list[Work] = []
         self.waiting_bytes = 0
-        """What was put into `waiting` since it was empty."""
+        """Of all work that was put into `waiting` since it was empty."""
         self.stalled = False
-        """Requests that were received wait until the client has read, or the commit is done."""
+        """Received requests wait until the client has read, or the commit is done."""
         self._frozen = b""
         self._frozen_as: tuple[object, ...] = ()
-        """What `_frozen` was made of: it is asked for much more often than it changes."""
+        """The facts that `_frozen` was made of: it is asked for much more often than it changes."""
         self.ending = False
         """Close when everything has been sent."""
         self.is_attack = False
         """Close without another reply: the client is a browser that was made to send commands."""
 
     @classmethod
-    def thaw(cls, server: Server, conn: Connection[Session], state: bytes) -> Session:
-        """Make the session that another worker has frozen.
+    def thaw(cls, owner: Owner, conn: Connection[Session], state: bytes) -> Session:
+        """Return the session that another worker has frozen.
 
-        :raises ValueError: it is none.
+        :raises ValueError: the state is none.
         """
         kept = json.loads(state)
-        session = cls(server, conn, kept["number"], authenticated=kept["authenticated"])
+        session = cls(owner, conn, kept["number"], authenticated=kept["authenticated"])
         session.resp3 = kept["resp3"]
         session.name = kept["name"].encode("latin-1")
         session.library = kept["library"].encode("latin-1")
@@ -103,7 +126,7 @@ class Session:
         return session
 
     def freeze(self) -> bytes | None:
-        """Say what `thaw` wants to know; None inside of MULTI, WATCH or a request."""
+        """Return the state that `thaw` needs; None inside of MULTI, WATCH or a request."""
         if self.queue is not None or self.watched.versions or self.waiting or self.ending or not self.reader.is_empty:
             return None
         now = (self.resp3, self.authenticated, self.name, self.library, self.library_version)
@@ -122,16 +145,20 @@ class Session:
         return self._frozen
 
     def answer(self, replies: bytes) -> None:
-        """Send replies that have waited for a commit. Implements `execution.Client`."""
-        self._server.answer(self, replies)
+        """Send replies that have waited for a commit."""
+        self._owner.answer(self, replies)
 
-    def queue_up(self, command: Command, args: list[bytes], most_bytes: int) -> bool:
-        """Keep a command for EXEC; False when there would be too many of them."""
+    def explain(self, error: StoreError, commands: int) -> bytes:
+        """Return the replies to commands whose transaction has failed."""
+        return self._owner.explain(error, commands)
+
+    def queue_up(self, queued: Queued, size: int, max_bytes: int) -> bool:
+        """Keep a command for EXEC; return False if the queue would be too large."""
         assert self.queue is not None
-        self.queued_bytes += size_in_memory(args)
-        if self.queued_bytes > most_bytes:
+        self.queued_bytes += size
+        if self.queued_bytes > max_bytes:
             return False
-        self.queue.append((command, args))
+        self.queue.append(queued)
         return True
 
     def authenticate(self) -> None:
@@ -140,7 +167,7 @@ class Session:
         self.reader.trust()
 
     def reset(self) -> None:
-        """Go back to how it was when the connection was made, except for its number."""
+        """Return to the state of a new connection, except for the number."""
         self.resp3 = False
         self.name = b""
         self.authenticated = not self.needs_password
@@ -149,7 +176,7 @@ class Session:
         self.leave_transaction()
 
     def leave_transaction(self) -> None:
-        """Forget what MULTI and WATCH have begun."""
+        """Forget the queue of MULTI and the keys of WATCH."""
         self.queue = None
         self.queue_is_broken = False
         self.queued_bytes = 0

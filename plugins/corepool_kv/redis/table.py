@@ -1,4 +1,4 @@
-"""Every command: the one place that says what there is. COMMAND is answered from it, and docs are made from it."""
+"""The table of all commands: COMMAND is answered from it, and docs/kv.md is made from it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from corepool_kv.redis.commands import connection, info, keys, server, strings, times
-from corepool_kv.redis.containers import CONTAINERS
+from corepool_kv.redis.containers import make_containers
 from corepool_kv.redis.entry import Command
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _transaction(name: str, arity: int, flags: str, last: int, summary: str) -> 
 _READ, _WRITE = "readonly fast", "write denyoom fast"
 _BEFORE_AUTH = "noscript loading stale fast no_auth"
 
-_ALL = (
+_PLAIN = (
     _data("append", strings.append, 3, _WRITE, 1, "2.0.0", "Append to a value."),
     _data("copy", keys.copy, -3, "write denyoom", 2, "6.2.0", "Copy a value to another key."),
     _data("dbsize", keys.dbsize, 1, _READ, 0, "1.0.0", "Count the keys."),
@@ -115,12 +115,19 @@ _ALL = (
     _transaction("multi", 1, "noscript fast", 0, "Begin to queue commands."),
     _transaction("unwatch", 1, "noscript fast", 0, "Forget the watched keys."),
     _transaction("watch", -2, "noscript fast", -1, "Let EXEC do nothing if one of the keys changes before."),
-    *CONTAINERS,
 )
 
-COMMANDS: Mapping[bytes, Command] = MappingProxyType({command.name: command for command in _ALL})
+
+def _make_table() -> tuple[Mapping[bytes, Command], tuple[Command, ...]]:
+    table: dict[bytes, Command] = {}
+    containers = make_containers(MappingProxyType(table))
+    table.update((command.name, command) for command in (*_PLAIN, *containers))
+    return MappingProxyType(table), containers
+
+
+COMMANDS, CONTAINERS = _make_table()
 
 BY_SPELLING: Mapping[bytes, Command] = MappingProxyType(
-    {spelling: command for command in _ALL for spelling in (command.name, command.name.upper())}
+    {spelling: command for command in COMMANDS.values() for spelling in (command.name, command.name.upper())}
 )
 """The spellings that clients send; any other mixture of cases is turned into the first."""

@@ -80,7 +80,7 @@ class Transaction(View, Protocol):
 
 
 class Store(Protocol):
-    """The data of one listener, as one worker reaches them."""
+    """The data of a place, as one process reaches them."""
 
     max_key_bytes: int
 
@@ -90,6 +90,13 @@ class Store(Protocol):
     commits_are_slow: bool
     """A commit waits for more than memory. Then `begin`, `commit`, `abort` and what is between them run in a
     thread of their own, always the same, and beside `read`."""
+
+    def identity(self) -> str | None:
+        """Return equal strings for two stores of the same data; None if no other store has the same.
+
+        The listeners of a worker share one open store of each identity. May change when the store is opened, and not
+        after that. Runs in: master, worker.
+        """
 
     def prepare(self, uid: int, gid: int) -> None:
         """Make what all workers share. Runs in: master, before the first fork.

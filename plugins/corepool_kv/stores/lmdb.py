@@ -66,6 +66,15 @@ class LmdbStore:
         self._is_open = False
         self._reopened_logged_s = -_REOPENED_LOG_INTERVAL_S
 
+    def identity(self) -> str | None:
+        if self._is_temporary:
+            return None
+        try:
+            status = self._path.stat()
+        except OSError:
+            return f"lmdb:{os.path.realpath(self._path)}"
+        return f"lmdb:{status.st_dev}:{status.st_ino}"  # one folder may be mounted in two places
+
     def prepare(self, uid: int, gid: int) -> None:
         if self._is_temporary:
             self._path = Path(tempfile.mkdtemp(prefix="corepool-kv-"))

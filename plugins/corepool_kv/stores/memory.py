@@ -1,9 +1,13 @@
-"""Data in this process's memory: for one worker, until it ends."""
+"""Data in this process's memory: for one worker, until it ends.
+
+memory: is one listener's own; listeners that name memory:NAME share it.
+"""
 
 from __future__ import annotations
 
 import heapq
 import itertools
+import re
 import zlib
 from typing import TYPE_CHECKING
 
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
 
 _STALE_ENTRIES = 1000
 
+_NAME = re.compile("[A-Za-z0-9_-]+")
+
 
 class MemoryStore:
     """Implements `Store`."""
@@ -24,13 +30,20 @@ class MemoryStore:
     commits_are_slow = False
 
     def __init__(self, where: str, options: StoreOptions) -> None:
-        """Take nothing after the colon.
+        """Take the name by which listeners share it; none: it is one listener's own.
 
-        :raises StoreError: there is something.
+        :raises StoreError: it is no name.
         """
-        if where:
-            raise StoreError(f"store = 'memory:{where}': memory: takes no place")
+        if where and _NAME.fullmatch(where) is None:
+            raise StoreError(
+                f"store = 'memory:{where}': memory: takes no place, but a name by which listeners share it, "
+                "of letters, digits, '-' and '_'"
+            )
+        self._name = where
         self._records = Records(options.max_bytes)
+
+    def identity(self) -> str | None:
+        return f"memory:{self._name}" if self._name else None
 
     def prepare(self, uid: int, gid: int) -> None:
         """Nothing is shared."""
@@ -41,8 +54,8 @@ class MemoryStore:
     def open(self, workers: int) -> None:
         if workers > 1:
             raise StoreError(
-                f"store = 'memory:' can't be shared by {workers} workers, each would have data of its own; "
-                "use 'lmdb:PATH', or workers = 1"
+                f"store = 'memory:{self._name}' can't be shared by {workers} workers, each would have data of its "
+                "own; use 'lmdb:PATH', or workers = 1"
             )
 
     def close(self) -> None:

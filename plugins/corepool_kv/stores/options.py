@@ -23,8 +23,9 @@ class StoreOptions(Options):
     """The store, and how it is kept."""
 
     store: str = "lmdb:"
-    """Where the data are: "lmdb:PATH" (a folder, shared by all workers), "lmdb:" (a temporary one, gone when
-    the pool stops), "memory:" (one worker only)."""
+    """Where the data are: "lmdb:PATH" (a folder, shared by all workers and by every listener that names it), "lmdb:"
+    (a temporary one, of one listener, gone when the pool stops), "memory:" (one worker only, of one listener),
+    "memory:NAME" (one worker only, shared by its listeners that name it)."""
 
     durability: Literal["always", "everysec", "never"] = "everysec"
     """When what was written reaches the disk: before its reply, within a second, or when the system likes. With
@@ -32,6 +33,10 @@ class StoreOptions(Options):
 
     max_bytes: Annotated[Size, Field(ge=1 << 20)] = 1 << 40
     """How large the store may grow, in bytes."""
+
+    def of_store(self) -> dict[str, str]:
+        """Return the options that all listeners of one store have to agree in, as people write them."""
+        return {"durability": f'"{self.durability}"', "max_bytes": str(self.max_bytes)}
 
     @field_validator("store")
     @classmethod

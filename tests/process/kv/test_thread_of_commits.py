@@ -9,7 +9,7 @@ import psutil
 import pytest
 from kv_client import Client, kv_toml
 
-from corepool_kv.engine.execution import _started_thread
+from corepool_kv.engine.execution import start_commit_thread
 from corepool_kv.stores import StoreError
 
 if TYPE_CHECKING:
@@ -32,4 +32,4 @@ def test_a_worker_without_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(StoreError, match="no thread for its commits"):
-        _started_thread()
+        start_commit_thread()

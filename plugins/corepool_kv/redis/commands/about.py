@@ -1,4 +1,4 @@
-"""COMMAND: what commands there are."""
+"""COMMAND: the list of commands, and the facts about each."""
 
 from __future__ import annotations
 
@@ -8,60 +8,63 @@ from corepool_kv.redis.glob import Glob
 from corepool_kv.redis.replies import Error, Set
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from corepool_kv.redis.entry import Command
     from corepool_kv.redis.replies import Reply
-    from corepool_kv.redis.server import Server
     from corepool_kv.redis.session import Session
+    from corepool_kv.redis.state import ServerState
 
 
-def every(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    return [_info(each) for each in server.commands.values()]
+class About:
+    """Answers questions about a table of commands."""
 
+    def __init__(self, commands: Mapping[bytes, Command]) -> None:
+        """Take the table, which may be filled later."""
+        self._commands = commands
 
-def count(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    return len(server.commands)
+    def every(self, server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG002
+        return [_info(each) for each in self._commands.values()]
 
+    def count(self, server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG002
+        return len(self._commands)
 
-def list_(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    match [arg.upper() for arg in args[:2]], args[2:]:
-        case [], []:
-            return list(server.commands)
-        case [b"FILTERBY", b"PATTERN"], [pattern]:
-            glob = Glob(pattern.lower())
-            return [name for name in server.commands if glob.matches(name)]
-        case [b"FILTERBY", b"MODULE" | b"ACLCAT"], [_]:
-            return []
-    raise Error("ERR syntax error")
+    def list_(self, server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG002
+        match [arg.upper() for arg in args[:2]], args[2:]:
+            case [], []:
+                return list(self._commands)
+            case [b"FILTERBY", b"PATTERN"], [pattern]:
+                glob = Glob(pattern.lower())
+                return [name for name in self._commands if glob.matches(name)]
+            case [b"FILTERBY", b"MODULE" | b"ACLCAT"], [_]:
+                return []
+        raise Error("ERR syntax error")
 
+    def info(self, server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG002
+        if len(args) > len(self._commands):
+            raise Error(f"ERR there are only {len(self._commands)} commands")  # each costs more than its name
+        found = [self._find(name) for name in args or self._commands]
+        return [None if each is None else _info(each) for each in found]
 
-def info(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    if len(args) > len(server.commands):
-        raise Error(f"ERR there are only {len(server.commands)} commands")  # each costs more than its name
-    found = [_find(server, name) for name in args or server.commands]
-    return [None if each is None else _info(each) for each in found]
+    def docs(self, server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG002
+        found = [self._find(name) for name in args or self._commands]
+        return {each.name: _docs(each) for each in found if each is not None}
 
+    def getkeys(self, server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG002
+        found = self._commands.get(args[0].lower())
+        if found is None:
+            raise Error("ERR Invalid command specified")
+        first, last, step = found.keys
+        if not first:
+            raise Error("ERR The command has no key arguments")
+        if not found.takes(len(args)):
+            raise Error("ERR Invalid number of arguments specified for command")
+        return list(args[first : last + 1 if last > 0 else len(args) + 1 + last : step])
 
-def docs(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    found = [_find(server, name) for name in args or server.commands]
-    return {each.name: _docs(each) for each in found if each is not None}
-
-
-def getkeys(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    found = server.commands.get(args[0].lower())
-    if found is None:
-        raise Error("ERR Invalid command specified")
-    first, last, step = found.keys
-    if not first:
-        raise Error("ERR The command has no key arguments")
-    if not found.takes(len(args)):
-        raise Error("ERR Invalid number of arguments specified for command")
-    return list(args[first : last + 1 if last > 0 else len(args) + 1 + last : step])
-
-
-def _find(server: Server, name: bytes) -> Command | None:
-    container, _, subcommand = name.lower().partition(b"|")
-    found = server.commands.get(container)
-    return found.subcommands.get(subcommand) if found is not None and subcommand else found
+    def _find(self, name: bytes) -> Command | None:
+        container, _, subcommand = name.lower().partition(b"|")
+        found = self._commands.get(container)
+        return found.subcommands.get(subcommand) if found is not None and subcommand else found
 
 
 def _info(each: Command) -> Reply:

@@ -9,32 +9,32 @@ from corepool_kv.redis.replies import OK, Error, Set, Verbatim, text_of
 
 if TYPE_CHECKING:
     from corepool_kv.redis.replies import Reply
-    from corepool_kv.redis.server import Server
     from corepool_kv.redis.session import Session
+    from corepool_kv.redis.state import ServerState
 
 _MAX_NAME_BYTES = 256
 _TYPES = (b"normal", b"master", b"replica", b"slave", b"pubsub")
 
 
-def id_(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def id_(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     return session.number
 
 
-def getname(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def getname(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     return session.name or None
 
 
-def setname(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def setname(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     check_name(args[0])
     session.name = args[0]
     return OK
 
 
-def info(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def info(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     return Verbatim(f"{session.describe()}\n")
 
 
-def list_(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def list_(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     chosen = list(server.sessions.values())
     match [args[0].upper() if args else b"", *args[1:]]:
         case [b""]:
@@ -52,7 +52,7 @@ def list_(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa
     return Verbatim("".join(f"{each.describe()}\n" for each in chosen))
 
 
-def setinfo(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def setinfo(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     attribute, value = args
     _check_length(value)
     shown = text_of(attribute)
@@ -67,18 +67,18 @@ def setinfo(server: Server, session: Session, args: list[bytes]) -> Reply:  # no
     return OK
 
 
-def switch(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def switch(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     """NO-EVICT and NO-TOUCH: nothing is ever evicted, and no key has an age."""
     if args[0].upper() not in (b"ON", b"OFF"):
         raise Error("ERR syntax error")
     return OK
 
 
-def getredir(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def getredir(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     return -1
 
 
-def trackinginfo(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def trackinginfo(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     return {b"flags": Set([b"off"]), b"redirect": -1, b"prefixes": []}
 
 

@@ -9,13 +9,13 @@ from corepool_kv.redis.replies import OK, Error
 
 if TYPE_CHECKING:
     from corepool_kv.redis.replies import Reply
-    from corepool_kv.redis.server import Server
     from corepool_kv.redis.session import Session
+    from corepool_kv.redis.state import ServerState
 
 _MAX_PATTERNS = 100
 
 
-def get(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def get(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     if len(args) > _MAX_PATTERNS:
         raise Error(f"ERR more than {_MAX_PATTERNS} patterns")
     globs = [Glob(pattern.lower()) for pattern in set(args)]
@@ -26,12 +26,12 @@ def get(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: 
     }
 
 
-def resetstat(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def resetstat(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     server.reset_statistics()
     return OK
 
 
-def _parameters(server: Server) -> dict[str, str]:
+def _parameters(server: ServerState) -> dict[str, str]:
     options = server.options
     return {
         "appendfsync": {"never": "no"}.get(options.durability, options.durability),

@@ -11,8 +11,8 @@ from corepool_kv.redis.replies import OK, Error, text_of
 
 if TYPE_CHECKING:
     from corepool_kv.redis.replies import Reply
-    from corepool_kv.redis.server import Server
     from corepool_kv.redis.session import Session
+    from corepool_kv.redis.state import ServerState
 
 _NOT_CONFIGURED = (
     "ERR AUTH <password> called without any password configured for the default user. "
@@ -21,23 +21,23 @@ _NOT_CONFIGURED = (
 _WRONG = "WRONGPASS invalid username-password pair or user is disabled."
 
 
-def ping(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def ping(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     if len(args) > 1:
         raise Error("ERR wrong number of arguments for 'ping' command")
     return args[0] if args else "PONG"
 
 
-def echo(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def echo(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     return args[0]
 
 
-def select(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def select(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     if parse_int32(args[0]) != 0:
         raise Error("ERR DB index is out of range")
     return OK
 
 
-def auth(server: Server, session: Session, args: list[bytes]) -> Reply:
+def auth(server: ServerState, session: Session, args: list[bytes]) -> Reply:
     if len(args) > 2:
         raise Error("ERR syntax error")
     if len(args) == 1 and not server.password:
@@ -46,7 +46,7 @@ def auth(server: Server, session: Session, args: list[bytes]) -> Reply:
     return OK
 
 
-def hello(server: Server, session: Session, args: list[bytes]) -> Reply:
+def hello(server: ServerState, session: Session, args: list[bytes]) -> Reply:
     resp3 = session.resp3
     if args:
         version = parse_integer(args[0], "ERR Protocol version is not an integer or out of range")
@@ -88,21 +88,21 @@ def hello(server: Server, session: Session, args: list[bytes]) -> Reply:
     }
 
 
-def whoami(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def whoami(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     return b"default"
 
 
-def quit_(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def quit_(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     session.ending = True
     return OK
 
 
-def reset(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def reset(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     session.reset()
     return "RESET"
 
 
-def _authenticate(server: Server, session: Session, user: bytes, password: bytes) -> None:
+def _authenticate(server: ServerState, session: Session, user: bytes, password: bytes) -> None:
     expected = server.password
     if user != b"default" or (expected and not hmac.compare_digest(password, expected)):
         raise Error(_WRONG)

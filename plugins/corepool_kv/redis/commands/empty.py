@@ -11,41 +11,41 @@ from corepool_kv.redis.replies import OK, Error, text_of
 
 if TYPE_CHECKING:
     from corepool_kv.redis.replies import Reply
-    from corepool_kv.redis.server import Server
     from corepool_kv.redis.session import Session
+    from corepool_kv.redis.state import ServerState
 
 
-def nothing(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def nothing(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     return []
 
 
-def zero(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def zero(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     return 0
 
 
-def done(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def done(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     return OK
 
 
-def not_busy(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def not_busy(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     raise Error("NOTBUSY No scripts in execution right now.")
 
 
-def flush_scripts(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def flush_scripts(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     return _flush(args, "ERR SCRIPT FLUSH only support SYNC|ASYNC option")
 
 
-def flush_functions(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def flush_functions(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     if len(args) > 1:
         raise Error("ERR unknown subcommand or wrong number of arguments for 'flush'. Try FUNCTION HELP.")
     return _flush(args, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
 
 
-def scripts_exist(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def scripts_exist(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     return [0] * len(args)
 
 
-def list_functions(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def list_functions(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     words = iter(args)
     for word in words:
         match word.upper():
@@ -59,11 +59,11 @@ def list_functions(server: Server, session: Session, args: list[bytes]) -> Reply
     return []
 
 
-def function_stats(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def function_stats(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     return {b"running_script": None, b"engines": {}}
 
 
-def delete_function(server: Server, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def delete_function(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     raise Error("ERR Library not found")
 
 

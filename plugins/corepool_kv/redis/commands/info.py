@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from corepool_kv.engine.keyspace import Keyspace
     from corepool_kv.redis.replies import Reply
-    from corepool_kv.redis.server import Server
     from corepool_kv.redis.session import Session
+    from corepool_kv.redis.state import ServerState
 
     Fields = Mapping[str, object]
 
@@ -29,7 +29,7 @@ _DAY_S = 86_400
 _UNITS = ((1 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
 
 
-def info(server: Server, session: Session, db: Keyspace, args: list[bytes]) -> Reply:
+def info(server: ServerState, session: Session, db: Keyspace, args: list[bytes]) -> Reply:
     wanted = {arg.decode(errors="replace").lower() for arg in args} or {"default"}
     if wanted & {"all", "default", "everything"}:
         wanted |= {name for name, _ in _SECTIONS}
@@ -41,7 +41,7 @@ def info(server: Server, session: Session, db: Keyspace, args: list[bytes]) -> R
     return Verbatim("\r\n".join(texts))
 
 
-def _server(server: Server, session: Session, db: Keyspace) -> Fields:
+def _server(server: ServerState, session: Session, db: Keyspace) -> Fields:
     system = platform.uname()
     uptime_s = int(time.monotonic() - server.began_s)
     return {
@@ -70,7 +70,7 @@ def _server(server: Server, session: Session, db: Keyspace) -> Fields:
     }
 
 
-def _clients(server: Server, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
+def _clients(server: ServerState, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
     return {
         "connected_clients": len(server.sessions),
         "cluster_connections": 0,
@@ -81,7 +81,7 @@ def _clients(server: Server, session: Session, db: Keyspace) -> Fields:  # noqa:
     }
 
 
-def _memory(server: Server, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
+def _memory(server: ServerState, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
     resident = _resident_bytes()
     peak = max(resident, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
     system = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -107,7 +107,7 @@ def _memory(server: Server, session: Session, db: Keyspace) -> Fields:  # noqa: 
     }
 
 
-def _persistence(server: Server, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
+def _persistence(server: ServerState, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
     return {
         "loading": 0,
         "async_loading": 0,
@@ -122,7 +122,7 @@ def _persistence(server: Server, session: Session, db: Keyspace) -> Fields:  # n
     }
 
 
-def _stats(server: Server, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
+def _stats(server: ServerState, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
     fields: dict[str, object] = {
         "total_connections_received": server.connections,
         "total_commands_processed": server.commands_run,
@@ -138,7 +138,7 @@ def _stats(server: Server, session: Session, db: Keyspace) -> Fields:  # noqa: A
     return fields | dict.fromkeys(never.split(), 0)
 
 
-def _replication(server: Server, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
+def _replication(server: ServerState, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
     return {
         "role": "master",
         "connected_slaves": 0,
@@ -154,7 +154,7 @@ def _replication(server: Server, session: Session, db: Keyspace) -> Fields:  # n
     }
 
 
-def _cpu(server: Server, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
+def _cpu(server: ServerState, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     thread = resource.getrusage(resource.RUSAGE_THREAD)
     return {
@@ -167,24 +167,24 @@ def _cpu(server: Server, session: Session, db: Keyspace) -> Fields:  # noqa: ARG
     }
 
 
-def _modules(server: Server, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
+def _modules(server: ServerState, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
     return {}
 
 
-def _errorstats(server: Server, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
+def _errorstats(server: ServerState, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
     return {f"errorstat_{name}": f"count={count}" for name, count in sorted(server.errors.items())}
 
 
-def _cluster(server: Server, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
+def _cluster(server: ServerState, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
     return {"cluster_enabled": 0}
 
 
-def _keyspace(server: Server, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
+def _keyspace(server: ServerState, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
     count = db.view.count()
     return {"db0": f"keys={count},expires={db.view.count_expiring()},avg_ttl=0"} if count else {}
 
 
-_SECTIONS: tuple[tuple[str, Callable[[Server, Session, Keyspace], Fields]], ...] = (
+_SECTIONS: tuple[tuple[str, Callable[[ServerState, Session, Keyspace], Fields]], ...] = (
     ("Server", _server),
     ("Clients", _clients),
     ("Memory", _memory),

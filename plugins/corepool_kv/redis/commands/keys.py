@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from corepool_kv.redis.glob import Glob
 from corepool_kv.redis.numbers import parse_int32, parse_integer
-from corepool_kv.redis.replies import OK, Error
+from corepool_kv.redis.replies import OK, Error, gather
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,8 @@ def randomkey(db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001
 
 def keys(db: Keyspace, args: list[bytes]) -> Reply:
     glob = Glob(args[0])
-    return db.gather(key for key in _every_key(db) if glob.matches(key) and db.find(key) is not None)
+    found = (key for key in _every_key(db) if glob.matches(key) and db.find(key) is not None)
+    return gather(found, db.limits.reply)
 
 
 def scan(db: Keyspace, args: list[bytes]) -> Reply:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from corepool_kv.redis.commands.times import UNITS, moment
 from corepool_kv.redis.numbers import LARGEST, SMALLEST, add_floats, parse_float, parse_integer
-from corepool_kv.redis.replies import OK, Error
+from corepool_kv.redis.replies import OK, Error, gather
 
 if TYPE_CHECKING:
     from corepool_kv.engine.keyspace import Keyspace
@@ -120,7 +120,7 @@ def getex(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def mget(db: Keyspace, args: list[bytes]) -> Reply:
-    return db.gather(db.get(key) for key in args)
+    return gather((db.get(key) for key in args), db.limits.reply)
 
 
 def mset(db: Keyspace, args: list[bytes]) -> Reply:

@@ -1,0 +1,90 @@
+"""The engine of one store in one worker, and the table of all engines of the worker.
+
+LMDB forbids to have an environment open twice in one process, and expired records need to be removed once only. So the
+listeners that name the same store share one engine: the first one opens it, and the last one closes it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corepool_kv.engine.execution import Execution
+from corepool_kv.engine.sweeper import Sweeper
+
+if TYPE_CHECKING:
+    from corepool import Worker
+    from corepool_kv.stores import Store
+
+_MAINTAIN_INTERVAL_S = 1.0
+
+
+class Engine:
+    """An open store, the execution of work on it, and its periodic maintenance. Owned by `Engines`."""
+
+    def __init__(self, store: Store, worker: Worker) -> None:
+        """Open the store.
+
+        :raises StoreError: it can't be opened.
+        """
+        self.listeners = 1
+        """Those that use it."""
+        self.max_key_bytes = store.max_key_bytes
+        self._store = store
+        self._loop = worker.loop
+        store.open(worker.workers)
+        self.execution = Execution(store, worker)
+        self._maintaining = self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
+        self._sweeper = Sweeper(self.execution, worker.loop)
+        if worker.slot == 0:
+            self._sweeper.rest()
+
+    @property
+    def expired_keys(self) -> int:
+        """Expired keys that this worker has removed."""
+        return self._sweeper.total
+
+    def reset_statistics(self) -> None:
+        """Count from zero again."""
+        self._sweeper.total = 0
+
+    def close(self) -> None:
+        """Finish the commit that is under way, and close the store."""
+        self._maintaining.cancel()
+        self.execution.close()
+        self._sweeper.stop()
+        self._store.close()
+
+    def _maintain(self) -> None:
+        self._store.maintain()
+        self._maintaining = self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
+
+
+class Engines:
+    """The engines of one worker: one for each store, by the identity of its data."""
+
+    def __init__(self) -> None:
+        self._shared: dict[str, Engine] = {}
+
+    def join(self, store: Store, worker: Worker) -> Engine:
+        """Return the engine of a store, which the listener leaves again at its stop.
+
+        :raises StoreError: it can't be opened.
+        """
+        identity = store.identity()
+        engine = None if identity is None else self._shared.get(identity)
+        if engine is not None:
+            engine.listeners += 1
+            return engine
+        engine = Engine(store, worker)
+        # A folder has another identity once it exists; the engines of this worker have made theirs.
+        identity = store.identity()
+        if identity is not None:
+            self._shared[identity] = engine
+        return engine
+
+    def leave(self, engine: Engine) -> None:
+        """Close an engine if no other listener uses it."""
+        engine.listeners -= 1
+        if engine.listeners == 0:
+            self._shared = {identity: each for identity, each in self._shared.items() if each is not engine}
+            engine.close()

@@ -1,0 +1,113 @@
+"""Running the commands of sessions on the engine, and wording its errors as Redis does.
+
+A command that only reads is answered at once, unless earlier commands of its client wait for a commit.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from corepool_kv.engine.errors import AbandonedError, KeyTooLongError, RefusedError, ValueTooLongError
+from corepool_kv.engine.execution import INTERNAL_ERROR
+from corepool_kv.redis.replies import Error, encode, size_of
+from corepool_kv.redis.session import size_in_memory
+from corepool_kv.stores import StoreError
+
+if TYPE_CHECKING:
+    from corepool_kv.engine.execution import Execution
+    from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.redis.entry import OnData
+    from corepool_kv.redis.replies import Reply
+    from corepool_kv.redis.session import Session
+    from corepool_kv.redis.state import ServerState
+
+log = logging.getLogger(__name__)
+
+
+def word(error: Error | RefusedError) -> Error:
+    """Return the error reply for an error that ends one command."""
+    match error:
+        case Error():
+            return error
+        case KeyTooLongError():
+            return Error(f"ERR key is too long: this store takes {error.max_bytes} bytes")
+        case ValueTooLongError():
+            return Error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+    return Error(f"ERR {error}")
+
+
+class Runner:
+    """Runs commands for the sessions of one listener."""
+
+    def __init__(self, state: ServerState, execution: Execution) -> None:
+        self._state = state
+        self._execution = execution
+
+    def run(
+        self, session: Session, on_data: OnData, args: list[bytes], *, writes: bool, held_bytes: int = 0
+    ) -> bytes | None:
+        """Run a command; return None if its reply waits for a commit.
+
+        :param held_bytes: memory that `on_data` itself keeps until then.
+        """
+        if writes or session.waiting:
+            self.submit(session, on_data, args, held_bytes)
+            return None
+        return self.read(session, on_data, args)
+
+    def read(self, session: Session, on_data: OnData, args: list[bytes]) -> bytes:
+        """Run a command that only reads."""
+        reply: Reply
+        try:
+            reply = on_data(self._execution.reading or self._execution.read(session.limits), args)
+        except (Error, RefusedError) as error:
+            reply = self._count(word(error))
+        except StoreError as error:
+            self._execution.log_failure(error)
+            reply = self._count(_failed(error))
+        except Exception:
+            log.exception("command failed")
+            reply = self._count(_failed(INTERNAL_ERROR))
+        return encode(reply, session.resp3)
+
+    def submit(self, session: Session, on_data: OnData, args: list[bytes], held_bytes: int = 0) -> None:
+        """Run a command in the next transaction."""
+        resp3 = session.resp3  # of now: a later HELLO changes only the replies behind it
+
+        def work(db: Keyspace) -> bytes:
+            try:
+                return encode(on_data(db, args), resp3)
+            except (Error, RefusedError) as error:
+                return encode(self._count(word(error)), resp3)
+
+        session.conn.busy = True
+        session.waiting_bytes += size_in_memory(args) + held_bytes
+        self._execution.submit(session, work)
+
+    def reply(self, session: Session, reply: Reply) -> bytes | None:
+        """Encode a reply that needs no data; return None if it has to wait behind others."""
+        if isinstance(reply, Error):
+            self._count(reply)
+        if session.waiting:
+            self.submit(session, lambda *_: reply, [], size_of(reply))
+            return None
+        return encode(reply, session.resp3)
+
+    def explain(self, error: StoreError, commands: int) -> bytes:
+        """Return the replies to commands whose transaction has failed."""
+        if isinstance(error, AbandonedError):
+            self._state.errors[error.reply[1:].partition(b" ")[0].decode(errors="replace")] += commands
+            return error.reply * commands
+        reply = _failed(error)
+        for _ in range(commands):
+            self._count(reply)
+        return encode(reply, False) * commands
+
+    def _count(self, error: Error) -> Error:
+        self._state.errors[str(error).partition(" ")[0]] += 1
+        return error
+
+
+def _failed(reason: StoreError | str) -> Error:
+    return Error(f"ERR the store has failed: {reason}")

@@ -1,0 +1,103 @@
+"""MULTI, EXEC, DISCARD, WATCH and UNWATCH."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from corepool_kv.engine.errors import AbandonedError, RefusedError
+from corepool_kv.redis.replies import OK, Error, NullArray, encode, gather
+from corepool_kv.redis.running import word
+from corepool_kv.redis.session import Queued, Watched, size_in_memory
+
+if TYPE_CHECKING:
+    from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.redis.entry import Command
+    from corepool_kv.redis.replies import Reply
+    from corepool_kv.redis.running import Runner
+    from corepool_kv.redis.session import Session
+    from corepool_kv.redis.state import ServerState
+
+
+class Transactions:
+    """Queues commands after MULTI, and runs them at EXEC."""
+
+    def __init__(self, state: ServerState, runner: Runner) -> None:
+        self._state = state
+        self._runner = runner
+
+    def serve(self, session: Session, command: Command, args: list[bytes]) -> bytes | None:
+        """Serve a command of the group "transactions"; return None if its reply waits for a commit."""
+        reply = self._runner.reply
+        match command.name:
+            case b"multi":
+                if session.queue is not None:
+                    return reply(session, Error("ERR MULTI calls can not be nested"))
+                session.queue = []
+                session.queue_is_broken = False
+                return reply(session, OK)
+            case b"discard":
+                if session.queue is None:
+                    return reply(session, Error("ERR DISCARD without MULTI"))
+                session.leave_transaction()
+                return reply(session, OK)
+            case b"watch":
+                if session.queue is not None:
+                    return reply(session, Error("ERR WATCH inside MULTI is not allowed"))
+                watched = session.watched  # of now: this may run after EXEC, when the session has another
+                return self._runner.run(session, lambda db, keys: self._watch(watched, db, keys), args, writes=False)
+            case b"unwatch":
+                if session.queue is not None:
+                    return self.queue(session, command, args)
+                session.watched = Watched()
+                return reply(session, OK)
+            case _:
+                return self._execute(session)
+
+    def queue(self, session: Session, command: Command, args: list[bytes]) -> bytes | None:
+        """Keep a command for EXEC."""
+        max_bytes = self._state.options.max_request
+        queued = Queued(functools.partial(self.run_now, session, command, args), command.writes)
+        if session.queue_up(queued, size_in_memory(args), max_bytes):
+            return self._runner.reply(session, "QUEUED")
+        session.queue_is_broken = True
+        return self._runner.reply(session, Error(f"ERR more than {max_bytes} bytes in a transaction"))
+
+    def run_now(self, session: Session, command: Command, args: list[bytes], db: Keyspace) -> Reply:
+        """Run a command of any kind; an error that ends this command alone is its reply."""
+        try:
+            if command.on_data is not None:
+                return command.on_data(db, args)
+            if command.on_both is not None:
+                return command.on_both(self._state, session, db, args)
+            if command.on_session is not None:
+                return command.on_session(self._state, session, args)
+        except (Error, RefusedError) as error:
+            return word(error)
+        return OK  # UNWATCH: EXEC has forgotten the keys already
+
+    def _watch(self, watched: Watched, db: Keyspace, keys: list[bytes]) -> Reply:
+        watched.add(db, keys, self._state.options.max_request)
+        return OK
+
+    def _execute(self, session: Session) -> bytes | None:
+        queue, watched, is_broken = session.queue, session.watched, session.queue_is_broken
+        queued_bytes = session.queued_bytes
+        if queue is None:
+            return self._runner.reply(session, Error("ERR EXEC without MULTI"))
+        session.leave_transaction()
+        if is_broken:
+            return self._runner.reply(session, Error("EXECABORT Transaction discarded because of previous errors."))
+        commands = queue
+        resp3 = session.resp3
+
+        def execute(db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001
+            if any(db.version(key) != version for key, version in watched.versions.items()):
+                return NullArray()
+            try:
+                return gather((queued.run(db) for queued in commands), db.limits.reply)
+            except Error as error:
+                raise AbandonedError(encode(error, resp3)) from None  # some of them have run
+
+        writes = any(queued.writes for queued in commands)
+        return self._runner.run(session, execute, [], writes=writes, held_bytes=queued_bytes)
