@@ -75,7 +75,7 @@ class Clock:
 
 @pytest.fixture
 def clock(tmp_path: Path) -> Clock:
-    """Give a clock that the test moves."""
+    """A clock that the test moves."""
     return Clock(tmp_path / "clock", compile_preload("clock", tmp_path))
 
 
@@ -100,7 +100,7 @@ def running_redis(folder: Path, *options: str, environment: Mapping[str, str] | 
 
 @pytest.fixture
 def redis_server(tmp_path: Path, clock: Clock) -> Iterator[Client]:
-    """Give a client of a real redis-server, on a UNIX socket of its own, that lives by the test's clock."""
+    """Yield a client of a real redis-server, on a UNIX socket of its own, that lives by the test's clock."""
     with (
         running_redis(tmp_path, environment=clock.environment) as path,
         closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as sock,

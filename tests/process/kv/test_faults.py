@@ -68,7 +68,7 @@ class Writer(threading.Thread):
 def longest_stall() -> Iterator[list[float]]:
     """Measure for how long this machine lets a process wait that has nothing to do; in seconds.
 
-    On each of its cores: a host that takes one away for a while stalls what runs there, and nobody else.
+    On each of its cores: a host that takes one away for a while stalls the processes there, and no others.
     """
     longest = [0.0]
     over = threading.Event()
@@ -294,7 +294,7 @@ def send_while_it_is_read(sock: socket.socket, data: memoryview, ping: Callable[
 
 @contextmanager
 def release_one(fifo: Path) -> Iterator[Callable[[int], Any]]:
-    """Give a function that lets the disk finish so many times."""
+    """Return a function that lets the disk finish so many times."""
     fd = os.open(fifo, os.O_RDWR)
     try:
         yield lambda count: os.write(fd, bytes(count))

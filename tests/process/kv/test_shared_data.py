@@ -1,4 +1,4 @@
-"""Data that all workers share: what was acknowledged is there, in every worker, whoever dies."""
+"""Data that all workers share: acknowledged writes are there, in every worker, after the death of any process."""
 
 from __future__ import annotations
 

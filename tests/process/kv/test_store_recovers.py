@@ -1,4 +1,4 @@
-"""System calls of the store that fail, once or for a while: what was acknowledged stays, and all of it works again."""
+"""System calls of the store that fail, once or for a while: acknowledged writes stay, and all of it works again."""
 
 from __future__ import annotations
 
