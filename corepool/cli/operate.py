@@ -26,7 +26,7 @@ _LOOK_S = 0.1
 def reload(config: Config = None, control: Control = None, *, as_json: AsJson = False) -> None:
     """Replace the workers, one after the other.
 
-    Each serves until its successor is ready; new application code runs then. Ends with status 1 when a successor
+    Each serves until its replacement is ready; new application code runs then. Ends with status 1 when a replacement
     can't start: the workers that were not replaced go on.
     """
     path = socket_of(config, control)
@@ -115,7 +115,7 @@ def drain(
 ) -> None:
     """Replace one worker.
 
-    When its successor is ready it takes nothing new, and finishes what it has begun.
+    When its replacement is ready it takes nothing new, and finishes what it has begun.
     """
     pool, _, slot = worker.rpartition("/")
     if not slot.isdecimal():

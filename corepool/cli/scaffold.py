@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 # The same word is the folder, the distribution, the name in the configuration and, for a transport, the scheme of URLs:
 # what all of them allow (RFC 3986, PEP 508), and that makes a module's name with "_" for "-".
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_LONGEST_NAME = 40
-_ALLOWED = f"small letters, digits and single dashes, beginning with a letter, {_LONGEST_NAME} at most"
+_MAX_NAME = 40
+_ALLOWED = f"small letters, digits and single dashes, beginning with a letter, {_MAX_NAME} at most"
 
 # Folders of Python projects, which tools take for something other than the package.
 _FOLDERS = frozenset({"build", "dist", "docs", "src", "tests", "venv"})
@@ -53,7 +53,7 @@ def check_name(name: str, kind: Kind, registry: Registry) -> None:
     module, class_name = _module(name), _class(name)
     advice = f"add a word of yours: my-{name}"
     owners = [f"{_a(each.kind)} of {each.distribution}" for each in registry.installed() if each.name == name]
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+    if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
         problem = f"no name for a plugin; allowed are {_ALLOWED}"
     elif keyword.iskeyword(module) or keyword.issoftkeyword(module) or module in sys.stdlib_module_names:
         problem = f"Python itself has that word; {advice}"

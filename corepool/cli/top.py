@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _HISTORY = 60
-_SHORTEST_S, _LONGEST_S = 0.1, 60.0
+_MIN_S, _MAX_S = 0.1, 60.0
 BARS = " ▁▂▃▄▅▆▇█"
 ASCII_BARS = " .:-=+*#@"  # for terminals that don't have the others
 
@@ -28,8 +28,8 @@ def _interval(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not _SHORTEST_S <= seconds <= _LONGEST_S:
-        raise typer.BadParameter(f"expected {_SHORTEST_S:g} to {_LONGEST_S:g} seconds, not {text!r}")
+    if not _MIN_S <= seconds <= _MAX_S:
+        raise typer.BadParameter(f"expected {_MIN_S:g} to {_MAX_S:g} seconds, not {text!r}")
     return seconds
 
 

@@ -30,7 +30,7 @@ _LOOK_MS = 500
 
 _PATIENCE_S = 1.0
 
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 """Of files that change at once, as when switching branches: the line is to be read at a glance."""
 
 
@@ -108,8 +108,8 @@ def main(arguments: Sequence[str]) -> None:
 
 def _names(paths: Sequence[str]) -> str:
     """Name files as seen from here; of many, only the first ones."""
-    shown = ", ".join(os.path.relpath(path) for path in paths[:_MOST_NAMED])
-    more = len(paths) - _MOST_NAMED
+    shown = ", ".join(os.path.relpath(path) for path in paths[:_MAX_NAMED])
+    more = len(paths) - _MAX_NAMED
     return f"{shown} and {more} more" if more > 0 else shown
 
 

@@ -71,10 +71,10 @@ class PoolSettings(_Table):
     """How long plugins may take for `on_worker_stop` after that, before their worker is killed."""
 
     surge: Annotated[int, Field(ge=1, le=512)] = 1
-    """How many successors may start at once at a reload or recycling; each worker serves until its own is ready."""
+    """How many replacements may start at once at a reload or recycling; each worker serves until its own is ready."""
 
     max_unavailable: Annotated[int, Field(ge=0, le=512)] = 0
-    """How many workers may be missing meanwhile: these leave before their successors are ready, which saves memory."""
+    """How many workers may be missing meanwhile: they leave before their replacements are ready, which saves memory."""
 
     recycle_requests: Annotated[int, Field(ge=0)] = 0
     """Replace a worker after this many requests, as `status` counts them; 0 never does (gunicorn: max_requests)."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MOST_WAITING = 10_000
+_MAX_WAITING = 10_000
 """Lines that may wait for the end of a batch: a drain may close every connection in one. More are written earlier."""
 
 _MODE = 0o640
@@ -53,7 +53,7 @@ class LineFile:
 
     def write(self, line: str) -> None:
         """Add a line, which ends in a line break; it is written when the batch is over."""
-        if len(self._lines) >= _MOST_WAITING:
+        if len(self._lines) >= _MAX_WAITING:
             self.flush()
         self._lines.append(line.encode())
         if not self._is_announced:

@@ -3,17 +3,17 @@
 For transports whose sockets have files, and for the control socket.
 
 A file that a killed server left behind must not stop the next start, and a live server's file must
-never be taken away. Whether somebody listens is asked by connecting: ECONNREFUSED means nobody. But
+never be taken away. Connecting shows whether a server listens: ECONNREFUSED means that none does. But
 it also means "bound and about to listen", so two starts could take each other's file:
 
-1. A binds; the file is there, nobody listens yet
+1. A binds; the file is there, A doesn't listen yet
 2. B finds the file, connects, is refused, and removes it
 3. A listens on a socket that no path leads to
 
 So everything between looking and listening, and between looking and removing, happens under a lock on
 the folder itself (flock(2) works on directories and leaves nothing behind). What remains: programs that
-don't take that lock, and a folder whose lock somebody else holds for long: the wait for it is short, since
-the master serves others at a reload.
+don't take that lock, and a folder whose lock another process holds for long: the wait for it is short, since
+the master has clients to serve at a reload.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LOCK_POLL_S = 0.01  # flock(2) has no time-out of its own
 def listen_at(
     listening: socket.socket, path: Path, mode: int, backlog: int, owner: tuple[int, int] = (-1, -1)
 ) -> tuple[int, int] | None:
-    """Bind a UNIX socket to a file and listen, in place of a file that nobody listens on.
+    """Bind a UNIX socket to a file and listen, in place of a file that no process listens on.
 
     Ownership: the caller closes `listening`, after it has had `remove` take the file away. If this raises, no file of
     ours is left.
@@ -50,13 +50,13 @@ def listen_at(
     :param owner: user and group, for chown(2).
     :param backlog: how many connections the kernel may queue.
     :returns: the identity of the file, for `remove`.
-    :raises OSError: in words for an operator. EADDRINUSE: somebody listens there, or it is not a socket.
+    :raises OSError: in words for an operator. EADDRINUSE: a process listens there, or it is not a socket.
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, f"the folder {str(path.parent)!r} doesn't exist")
     with _locked(path.parent):
         _remove_stale(path)
-        # Not chmod(2) afterwards: between the two anybody could connect. The umask belongs to the
+        # Not chmod(2) afterwards: between the two any user could connect. The umask belongs to the
         # whole process, but the master has no other thread to make a file meanwhile.
         umask = os.umask(0o777 & ~mode)
         try:
@@ -66,7 +66,7 @@ def listen_at(
         made = identity(path)
         try:
             if owner != (-1, -1):
-                # Nobody listens yet: whoever could connect between the two would be refused.
+                # Before listen(2): a client that connects between the two is refused.
                 os.chown(path, *owner, follow_symlinks=False)
             listening.listen(backlog)
         except OSError:
@@ -94,7 +94,7 @@ def change_mode(path: Path, mode: int) -> None:
 
     :raises OSError: as the system said, or it is not a socket.
     """
-    # Not chmod(2) on the path: whoever owns the folder could put a link there that leads root anywhere.
+    # Not chmod(2) on the path: the folder's owner could put a link there that leads root anywhere.
     fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         status = os.fstat(fd)
@@ -110,7 +110,7 @@ def remove(path: Path, made: tuple[int, int]) -> None:
     """Remove a socket file if it is still the one with this identity.
 
     Call it while the socket is open: until then its inode number can't be given to another file. Nothing is raised:
-    nobody is left to tell if the folder has gone or can't be written any more.
+    the pool is at its end, and a folder that has gone or can't be written any more must not stop that.
     """
     with contextlib.suppress(OSError), _locked(path.parent):
         if identity(path) == made:
@@ -118,13 +118,13 @@ def remove(path: Path, made: tuple[int, int]) -> None:
 
 
 def remove_stale(path: Path) -> None:
-    """Remove a socket file that nobody listens on; leave anything else, and raise nothing."""
+    """Remove a socket file that no process listens on; leave anything else, and raise nothing."""
     with contextlib.suppress(OSError), _locked(path.parent):
         _remove_stale(path)
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Give the device and the inode of a file; None: there is none."""
+    """Return the device and the inode of a file; None if it is missing."""
     try:
         status = path.lstat()
     except OSError:
@@ -155,9 +155,9 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove the socket file at `path` if nobody listens on it.
+    """Remove the socket file at `path` if no process listens on it.
 
-    :raises OSError: EADDRINUSE, when somebody does or it is not a socket.
+    :raises OSError: EADDRINUSE, when one does or it is not a socket.
     """
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):

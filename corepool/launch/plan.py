@@ -320,7 +320,7 @@ def _spell_failure(error: BaseException) -> str:
 
 
 def _workers_of(pool: PoolSettings) -> tuple[int, int]:
-    """Give the least and the most workers of a pool."""
+    """Return the least and the most workers of a pool."""
     match pool.workers:
         case "auto":
             least = most = available_cpus()
@@ -339,7 +339,7 @@ def _kept(same: BoundSocket, listener: Listener, endpoint: Endpoint, transport: 
 
 
 def _in_use_by(endpoint: Endpoint, ours: Iterable[tuple[str, int | None, Endpoint]]) -> str | None:
-    """Say so if this pool itself has the address: a restart helps then, which it doesn't against another program."""
+    """Report that this pool itself has the address: a restart helps then, which it doesn't against another program."""
     for url, port, its in ours:
         if (endpoint.port and endpoint.port == port) or (endpoint.path and endpoint.path == its.path):
             return f"this pool itself listens on {url}, and can't change that address while it runs; restart it"
@@ -354,7 +354,7 @@ def _are_same_plugins(old: ListenerSettings, new: ListenerSettings) -> bool:
 
 
 def _obstacles(settings: ListenerSettings, dispatcher_name: str, dispatcher: Dispatcher, chain: Chain) -> Iterator[str]:
-    """Say why connections of a listener can't outlive their worker."""
+    """Yield the reasons why connections of a listener can't outlive their worker."""
     if dispatcher.worker_accepts:
         yield f"with the dispatcher {dispatcher_name!r} the master never has the connections; choose another"
     if not chain.freezer.can_freeze:

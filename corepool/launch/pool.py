@@ -114,7 +114,7 @@ class Pool:
         return configurations
 
     def assemble(self, configurations: list[Configuration]) -> tuple[Master, ControlSocket]:
-        """Make what serves; nothing is forked yet. The caller closes what is bound, also if this raises.
+        """Make the master and its control socket; nothing is forked yet. Also if this raises, the caller closes sockets.
 
         Raises as `run`.
         """

@@ -1,7 +1,7 @@
 """Which of the sockets that are open already serve what a new configuration wants. Pure.
 
 First by URL and name of the listener: where several sockets have the same URL (port 0), a listener keeps its port when
-another one is taken away. What is left goes by the URL alone, for a listener may have a new name; then by the address
+another one is taken away. The rest goes by the URL alone, for a listener may have a new name; then by the address
 alone, if the transport can live with another ?query (`Transport.takes_over`).
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def match(
     wanted: Sequence[Place], there: Sequence[Place], takes_over: Callable[[int, Endpoint], bool]
 ) -> dict[int, int]:
-    """Give, by the position of each place in `wanted`, that of the one in `there` that serves it, if any.
+    """Map the position of each place in `wanted` to that of the place in `there` that serves it, if any.
 
     :param takes_over: tells whether a wanted place, by its position, can be served by a socket that was bound for
         another endpoint on the same address.

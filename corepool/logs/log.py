@@ -1,6 +1,6 @@
-"""The log: one event per line on standard error or in a file, written without ever waiting for whoever reads it.
+"""The log: one event per line on standard error or in a file, written without ever waiting for the reader.
 
-A pipe that nobody empties, or a terminal that is stopped, would block the master and with it every client.
+A pipe that is not read, or a terminal that is stopped, would block the master and with it every client.
 So standard error gets an open file description of our own that is non-blocking (setting O_NONBLOCK on the
 one we were given would change it for the shell and every other process that shares it). What can't be
 written is dropped, and the number of dropped lines is written when there is room again.
@@ -80,7 +80,7 @@ class LogHandler(logging.Handler):
         self._give()
 
     def entrust(self, uid: int, gid: int) -> None:
-        """Give the files that are made here to another owner: workers open them, too.
+        """Let files that are made here belong to another user: workers open them, too.
 
         A file that was there before keeps its owner: in a folder that the workers may write to, it may be a hard link
         to anything, which root would give away.
@@ -108,7 +108,7 @@ class LogHandler(logging.Handler):
             lost = logging.LogRecord(__name__, logging.WARNING, __file__, 0, dropped, (), None)
             line = f"{self.format(lost)}\n{line}"
         data = line.encode(errors="backslashreplace") + b"\n"
-        if self._is_torn:  # what was written of the line before must not become the head of this one
+        if self._is_torn:  # the written part of the last line must not become the head of this one
             data = b"\n" + data
         try:
             if self._socket is not None:
@@ -132,7 +132,7 @@ class LogHandler(logging.Handler):
 
 
 def start_log(level: str, style: Literal["auto", "text", "json"] = "auto", path: str | None = None) -> LogHandler:
-    """Send what is logged in this process, and in those it forks, to standard error or a file.
+    """Send the log of this process, and of those it forks, to standard error or a file.
 
     :param level: the least important level that is written.
     :param style: "auto" is text on a terminal, else JSON.
@@ -154,7 +154,7 @@ def start_log(level: str, style: Literal["auto", "text", "json"] = "auto", path:
 
 
 def log_fd() -> int:
-    """Give the descriptor that the log goes to, whose number stays the same."""
+    """Return the log's descriptor, whose number stays the same."""
     return next((each.fd for each in logging.getLogger().handlers if isinstance(each, LogHandler)), _STDERR)
 
 
@@ -169,7 +169,7 @@ def reopen_logs() -> None:
 
 
 def entrust_logs(uid: int, gid: int) -> None:
-    """Give log files to the user and group of the workers."""
+    """Let log files belong to the user and group of the workers."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, LogHandler):
             handler.entrust(uid, gid)
@@ -212,7 +212,7 @@ def _reopen(fd: int) -> tuple[int, bool]:
 def _write_at_once(fd: int, data: bytes) -> int:
     """Write as much as goes without waiting, to a descriptor that may block.
 
-    :raises OSError: nothing goes without waiting, or nobody reads.
+    :raises OSError: nothing goes without waiting, or the reader has gone.
     """
     if _NOWAIT:
         try:

@@ -22,7 +22,7 @@ _INTERVAL_S = 1.0
 class RateLimitedLog:
     """Writes each message once a second at most, with the number of those that were held back since the last one.
 
-    A message is known by its text without values; so there are as many as there are calls in the code.
+    A message is known by its text without values; so their number is that of the calls in the code.
     """
 
     def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:

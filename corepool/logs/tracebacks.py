@@ -1,4 +1,4 @@
-"""Tracebacks for whoever wrote the code that failed: they begin where that code does.
+"""Tracebacks for the author of the code that failed: they begin where that code does.
 
 What leads there, the frames of corepool, of its own plugins and of the import system, tells its author nothing.
 """
@@ -21,7 +21,7 @@ _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
 def spell_traceback(error: BaseException) -> str:
-    """Write the traceback of an exception from the first frame of somebody else's code on.
+    """Write the traceback of an exception, from the first frame outside of corepool on.
 
     If there is none, all of it is written, since the mistake is ours; a SyntaxError has its place in its message.
     """
@@ -35,7 +35,7 @@ def spell_traceback(error: BaseException) -> str:
 
 
 def spell_place(error: BaseException) -> str:
-    """Say which line of somebody else's code was the last: " (badly.py:29, in __init__)", or nothing."""
+    """Return the last line outside of corepool as " (badly.py:29, in __init__)", or ""."""
     if isinstance(error, SyntaxError) and error.filename is not None:
         return f" ({_short(error.filename)}:{error.lineno})"
     is_foreign = _make_judge()
@@ -53,13 +53,13 @@ def spell_place(error: BaseException) -> str:
 
 
 def _short(path: str) -> str:
-    """Give the name of a file; of an __init__.py with its folder."""
+    """Return the name of a file; of an __init__.py with its folder."""
     name = Path(path).name
     return f"{Path(path).parent.name}/{name}" if name == "__init__.py" else name
 
 
 def _make_judge() -> Callable[[FrameType], bool]:
-    """Give what tells a frame of somebody else's code from those of corepool, its plugins, and Python itself."""
+    """Make a function that tells frames of other code from those of corepool, its plugins, and Python itself."""
     packages = {"corepool"}
     try:
         packages |= {entry.module.partition(".")[0] for entry in distribution("corepool").entry_points}

@@ -92,7 +92,7 @@ class Freezer:
         return self._stateful[0].freeze if len(self._stateful) == 1 else self.freeze
 
     def thaw(self, conn: Connection, states: Sequence[State]) -> None:
-        """Give each plugin what it has said.
+        """Call `on_thaw` of each plugin with the state that its `on_freeze` has returned.
 
         :raises ThawRefusedError: a plugin can't go on with it; no other is to be told of its end any more.
         """

@@ -96,7 +96,7 @@ class Configuration:
         return self.pool.name or "main"
 
     def worker_name(self, slot: int) -> str:
-        """Say what the log calls a worker: its slot, and the pool's name if it was given one."""
+        """Return a worker's name in the log: its slot, and the pool's name if it was given one."""
         return f"{slot}" if self.pool.name is None else f"{self.pool.name}/{slot}"
 
     @property
@@ -110,7 +110,7 @@ class Configuration:
         return self.min_workers, self.max_workers
 
     def clamp(self, workers: int) -> int:
-        """Give the number nearest to `workers` that it allows."""
+        """Return the number nearest to `workers` that it allows."""
         return min(max(workers, self.min_workers), self.max_workers)
 
     @property
@@ -119,7 +119,7 @@ class Configuration:
         return list({id(each.listener): each.listener.chain for each in self.bound}.values())
 
     def is_like(self, other: Configuration) -> bool:
-        """Tell whether workers of both serve alike, their application aside."""
+        """Return whether workers of both serve alike, their application aside."""
 
         def say(each: Configuration) -> object:
             return (

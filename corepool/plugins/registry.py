@@ -74,12 +74,12 @@ class Registry:
         return [each for kind in KINDS for each in self._of_kind(kind)]
 
     def others(self) -> list[Plugin]:
-        """List what is in groups that are no kind of ours: kinds that plugins define themselves, or misspelt ones."""
+        """List plugins in groups that corepool doesn't read: kinds that plugins define themselves, or misspelt ones."""
         kinds = dict.fromkeys(sorted(kind for kind, _ in self._entries if kind not in KINDS))
         return [each for kind in kinds for each in self._of_kind(kind)]
 
     def fault(self, plugin: Plugin) -> str | None:
-        """Say what is wrong with a plugin; imports it."""
+        """Import a plugin, and return its mistake, if it has one."""
         try:
             if plugin.kind in KINDS:
                 self.load(plugin.kind, plugin.name)
@@ -105,7 +105,7 @@ class Registry:
     def load(self, kind: Kind, name: str) -> type:
         """Import the class that the plugin `name` points to.
 
-        :raises PluginError: unknown name (with what is installed and the nearest one), a name that two
+        :raises PluginError: unknown name (with the installed ones and the nearest), a name that two
             distributions claim, a failing import, something that is not a class, or a newer contract.
         """
         singular = kind.removesuffix("s")

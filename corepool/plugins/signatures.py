@@ -1,4 +1,4 @@
-"""Whether the hooks of a plugin are what the specifications say: found at start, and reported with what is expected.
+"""Checks that the hooks of a plugin match the specifications: at start, with the expected form in each report.
 
 pluggy itself refuses an argument that no specification has. Refused here, too, is what pluggy accepts silently and then
 never calls, or calls with less than was meant: a hook without @hookimpl, a coroutine, an argument with a default.
@@ -22,14 +22,14 @@ _STREAMS = "for a coroutine for each connection, derive from corepool.streams.St
 
 
 def hook_names() -> list[str]:
-    """List the hooks that there are, in the order of a pool's life."""
+    """List all hooks, in the order of a pool's life."""
     return [name for name in vars(hookspecs) if name.startswith("on_")]
 
 
 def check_hooks(plugin: object) -> None:
     """Refuse a plugin one of whose hooks is not as specified.
 
-    :raises PluginError: which hook of which class, what is wrong with it, and what is expected.
+    :raises PluginError: with the class, the hook, the mistake, and the expected form.
     """
     known = hook_names()
     for name, member in inspect.getmembers_static(type(plugin)):

@@ -180,7 +180,7 @@ def on_worker_stop(worker: Worker) -> None:
 def on_child_exit(worker: WorkerInfo, exit: ExitStatus) -> None:  # noqa: A002
     """Called when a worker process has ended.
 
-    Runs in: master, once per ended worker, after it was reaped and before its successor is forked.
+    Runs in: master, once per ended worker, after it was reaped and before its replacement is forked.
     May: log, count. Must not: block, fork, start threads.
     :param worker: the slot, pid, generation and uptime of the worker that ended.
     :param exit: status or signal, and the cause.

@@ -83,7 +83,7 @@ class ExitCause(StrEnum):
     HUNG = "hung"  #: its loop did not turn for `heartbeat_timeout`, or it was not ready within `boot_timeout`
     SCALED_DOWN = "scaled down"  #: asked to leave: one worker fewer
     STOPPED = "stopped"  #: asked to leave: the pool stops
-    REPLACED = "replaced"  #: asked to leave: at a reload, its successor took over
+    REPLACED = "replaced"  #: asked to leave: at a reload, its replacement took over
     RECYCLED = "recycled"  #: asked to leave: it had served long enough, or held too much memory
     MEMORY = "too much memory"  #: killed: it held more than `recycle_memory_hard`
     ASKED = "asked"  #: drained by `corepool drain`, or by a TERM that was sent to the worker itself

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MOST_DEPARTED = 100
+_MAX_DEPARTED = 100
 """Clients that have gone before a thread was free, and whose input is kept: `max_connections` doesn't count them."""
 
 
@@ -125,7 +125,7 @@ class BlockingProtocol(ABC):
             self._threads.withdraw(job)
             return
         self._departed.append(job)
-        if len(self._departed) > _MOST_DEPARTED:
+        if len(self._departed) > _MAX_DEPARTED:
             self._threads.withdraw(self._departed.popleft())
 
     def _run(self, stream: BlockingStream) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MOST_WITHDRAWN = 100
+_MAX_WITHDRAWN = 100
 """Void jobs in the queue that are not worth a sweep."""
 
 
@@ -135,7 +135,7 @@ class Threads:
             return False
         self._count(-1)
         self._withdrawn += 1
-        if self._withdrawn > _MOST_WITHDRAWN and self._withdrawn > self._gauge.waiting:
+        if self._withdrawn > _MAX_WITHDRAWN and self._withdrawn > self._gauge.waiting:
             self._sweep()
         return True
 

@@ -39,7 +39,7 @@ _ONE_CONNECTION = frozenset(
 )
 
 
-_MOST_IN_A_ROW = 64
+_MAX_ACCEPTS = 64
 """Connections that may fail one after the other, before that says something about the listener: a security policy that
 forbids accept(2) gives EPERM each time, and the backlog never gets shorter."""
 
@@ -57,9 +57,9 @@ def accept_one(listening: socket.socket) -> tuple[int, object] | None:
     :raises OSError: the listener itself is broken.
     """
     reason = ""
-    for _ in range(_MOST_IN_A_ROW):
+    for _ in range(_MAX_ACCEPTS):
         try:
-            # Not accept(): it takes 7.5 us, this 3.5 to 5: the rest is a socket object that nobody needs.
+            # Not accept(): it takes 7.5 us, this 3.5 to 5: the difference is a socket object, which is not needed.
             return listening._accept()  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001
         except BlockingIOError:
             return None

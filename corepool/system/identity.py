@@ -2,7 +2,7 @@
 
 Two moments. `settle` is the master's, before it binds. `Identity.assume` is a worker's, before any code of an
 application runs. Only workers give up root: the master never reads a byte that a client sent, and needs the
-privileges again: to bind what a reload adds, to execute a successor, to remove socket files and the pidfile.
+privileges again: to bind what a reload adds, to execute a new master, to remove socket files and the pidfile.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Identity:
             raise ConfigError(mistakes)
         account = find_account(settings.user, settings.group)
         if account is not None and (account.uid, account.gid) == (os.geteuid(), os.getegid()):
-            account = None  # it is that user already, and not everybody may call setgroups(2)
+            account = None  # it is that user already, and setgroups(2) needs a capability
         if account is not None and os.geteuid() != 0:
             key = "user" if settings.user is not None else "group"
             mistake = (
@@ -93,7 +93,10 @@ class Identity:
 
 
 def file_rights(settings: ProcessSettings) -> FileRights:
-    """Say who owns the files that the master makes for workers and clients; mistakes are reported elsewhere."""
+    """Return the owner and mask of the files that the master makes for workers and clients.
+
+    Mistakes are reported elsewhere.
+    """
     try:
         account = find_account(settings.user, settings.group)
     except ValueError:
@@ -139,7 +142,7 @@ def limit_descriptors(nofile: int | str) -> None:
 
 
 def _has_capability(number: int) -> bool:
-    """Tell whether this process has a capability, as capabilities(7) numbers it."""
+    """Return whether this process has a capability, as capabilities(7) numbers it."""
     status = Path("/proc/self/status").read_text()
     effective = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
     return effective is None or bool(int(effective[1], 16) >> number & 1)

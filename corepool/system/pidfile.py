@@ -1,11 +1,11 @@
 """The pidfile: the master's process id, in a file that is locked for as long as the master lives.
 
-The lock says whether somebody runs, not the number in it: a file that a killed master left behind is taken over, even
+The lock says whether a master runs, not the number in it: a file that a killed master left behind is taken over, even
 if its number belongs to some other process by now. The lock, flock(2), belongs to the open file, which workers inherit
 and close at once; so it ends with the master, whatever ends that.
 
 A file may be removed between our opening and our locking it (its owner leaves just then): we would hold the lock of a
-file that has no name, beside another master that holds one of its own. So what was locked is compared with the path.
+file that has no name, beside another master that holds one of its own. So the locked file is compared with the path.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_MAX_BYTES = 32  # a number and a newline; what is longer is not a pidfile
+_MAX_BYTES = 32  # a number and a newline; a longer file is not a pidfile
 
 
 class PidFile:
@@ -69,7 +69,7 @@ class PidFile:
             if _is_at(fd, self._path):
                 self._path.unlink()
         except OSError:
-            pass  # the folder is gone or read-only by now; a file without a lock hinders nobody
+            pass  # the folder is gone or read-only by now; a file without a lock hinders no start
         os.close(fd)
 
 
@@ -105,7 +105,7 @@ def _lock(path: Path) -> int:
             raise OSError(errno.EAGAIN, f"another master runs (pid {pid}); stop it, or choose another file") from None
         except BaseException:
             if is_new and _is_at(fd, path):
-                path.unlink()  # the disk is full: nobody needs an empty one
+                path.unlink()  # the disk is full: an empty one is useless
             os.close(fd)
             raise
         return fd
@@ -123,7 +123,7 @@ def _open(path: Path) -> tuple[int, bool]:
 
 
 def _refuse_others_data(fd: int) -> None:
-    """Keep a misspelt path from costing somebody's file.
+    """Keep a misspelt path from overwriting another file.
 
     :raises OSError: EEXIST, when it is neither empty nor a pidfile.
     """

@@ -22,5 +22,5 @@ class Title:
 
 
 def count(number: int, thing: str) -> str:
-    """Say "1 worker", "2 workers"."""
+    """Return "1 worker", "2 workers"."""
     return f"{number} {thing}{'' if number == 1 else 's'}"

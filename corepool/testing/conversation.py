@@ -31,8 +31,8 @@ PEER = Address("192.0.2.1", 50_000)  # RFC 5737: an address for documentation, a
 LOCAL = Address("192.0.2.2", 7000)
 
 _HIGH_WATER = 262_144  # the default of `output_high_water`
-_MOST_CALLS = 1000  # of on_readable for one piece of input; a protocol that answers needs a handful
-_MOST_TURNS = 1000  # of the loop, after each event: each takes a coroutine one await further
+_MAX_CALLS = 1000  # of on_readable for one piece of input; a protocol that answers needs a handful
+_MAX_TURNS = 1000  # of the loop, after each event: each takes a coroutine one await further
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -50,7 +50,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
     def settle(self) -> None:
         """Run the ready callbacks, and those that become ready by that."""
-        for _ in range(_MOST_TURNS):
+        for _ in range(_MAX_TURNS):
             before = self._calls
             super().call_soon(self.stop)
             self.run_forever()
@@ -299,7 +299,7 @@ class Conversation:
         chain, conn = self._site.chain, self.conn
         on_readable, on_writable = chain.on_readable, chain.on_writable
         assert on_readable is not None
-        for _ in range(_MOST_CALLS):
+        for _ in range(_MAX_CALLS):
             self._take()
             if conn.has_room:
                 conn.was_congested = False
@@ -314,7 +314,7 @@ class Conversation:
                 return
         conn.break_off(CloseReason.ERROR)
         self._settle()
-        raise AssertionError(f"on_readable has left input for {_MOST_CALLS} calls; a worker would call it for ever")
+        raise AssertionError(f"on_readable has left input for {_MAX_CALLS} calls; a worker would call it for ever")
 
     def _take(self) -> None:
         conn = self.conn

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 
 from corepool import Address, Dispatcher, Incoming, WorkerView
 
-_MOST_WORKERS = 64
+_MAX_WORKERS = 64
 _ROUNDS = 200  # of choices, each among other workers; enough to meet every kind of list, done in milliseconds
 _PEERS = (
     Address("192.0.2.7", 51234),
@@ -50,7 +50,7 @@ class DispatcherContract(ABC):
         dispatcher = self.make()
         chance = random.Random(1)  # noqa: S311 - the same cases every time
 
-        for count in range(1, _MOST_WORKERS + 1):
+        for count in range(1, _MAX_WORKERS + 1):
             _choose(dispatcher, _views(range(count), chance), chance.choice(_PEERS))
 
     def test_copes_with_workers_that_come_and_go(self) -> None:
@@ -59,7 +59,7 @@ class DispatcherContract(ABC):
         chance = random.Random(2)  # noqa: S311 - the same cases every time
 
         for _ in range(_ROUNDS):
-            slots = sorted(chance.sample(range(_MOST_WORKERS), chance.randint(1, _MOST_WORKERS)))
+            slots = sorted(chance.sample(range(_MAX_WORKERS), chance.randint(1, _MAX_WORKERS)))
             _choose(dispatcher, _views(slots, chance), chance.choice(_PEERS))
 
     def test_takes_any_peer_address(self) -> None:

@@ -22,10 +22,10 @@ from corepool.testing.sockets import connect, receive_all, receive_exactly, rese
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_MOST_CUTS = 200  # connections open at once, well inside the 1024 descriptors a process may usually have
+_MAX_CUTS = 200  # connections open at once, well inside the 1024 descriptors a process may usually have
 _PIPELINED = 1000
 _HOSTILE = 32  # connections of each kind: enough to reach both workers, done in a moment
-_MOST_GARBAGE_BYTES = 65536  # one full read of the worker
+_MAX_GARBAGE_BYTES = 65536  # one full read of the worker
 _STUCK_AFTER_S = 0.2  # a worker on the same machine that reads at all reads within microseconds
 _FLOOD_BYTES = 32 << 20  # more than the kernel and the default output_high_water hold; under output_limit
 
@@ -60,7 +60,7 @@ class ProtocolContract:
 
     def test_answers_the_same_when_a_request_comes_in_two_pieces_cut_anywhere(self, pool: PoolProcess) -> None:
         """All first pieces are sent before any second one, so that they are read apart without a pause."""
-        step = max(1, len(self.request) // _MOST_CUTS)
+        step = max(1, len(self.request) // _MAX_CUTS)
         cuts = range(1, len(self.request), step)
         (url,) = pool.urls()
 
@@ -122,7 +122,7 @@ class ProtocolContract:
         chance = random.Random(1)  # noqa: S311 - the same bytes every time
 
         for _ in range(_HOSTILE):
-            garbage = chance.randbytes(chance.randrange(1, _MOST_GARBAGE_BYTES))
+            garbage = chance.randbytes(chance.randrange(1, _MAX_GARBAGE_BYTES))
             with connect(url) as client:
                 try:
                     client.sendall(garbage)

@@ -26,7 +26,7 @@ _ENDS = frozenset({CloseReason.EOF, CloseReason.CLOSED, CloseReason.DRAIN, Close
 """Ends for which connection_lost gets no exception: as in asyncio, those that the client or the protocol asked for."""
 
 _HIGH_WATER = 64 * 1024  # asyncio's own default
-_MOST_AT_ONCE = 256 * 1024  # asyncio's own number of bytes for one recv
+_MAX_RECV_BYTES = 256 * 1024  # asyncio's own number of bytes for one recv
 
 
 class ConnectionTransport(_FlowControlMixin):
@@ -73,7 +73,7 @@ class ConnectionTransport(_FlowControlMixin):
             return
         try:
             if self._buffered is None:
-                data = conn.recv(_MOST_AT_ONCE)
+                data = conn.recv(_MAX_RECV_BYTES)
                 if data:
                     self._context.run(self._protocol.data_received, data)
                     return

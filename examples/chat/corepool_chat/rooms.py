@@ -1,7 +1,7 @@
 """The protocol between workers: the people in each room, and all lines said there in one order.
 
 Its pool has one worker, so a dictionary is all it needs to give each name to one person only. Its clients are the
-workers that talk with people, a connection each. If this worker dies, they come to its successor and enter their
+workers that talk with people, a connection each. If this worker dies, they come to its replacement and enter their
 chatters again: the rooms keep nothing that the workers don't know.
 """
 
@@ -37,7 +37,7 @@ class Rooms(StreamProtocol):
 
     @hookimpl
     def on_drain(self, conn: Connection[Stream]) -> None:
-        """Send every worker to the successor in the same moment, or some would speak here and others there."""
+        """Send every worker to the replacement in the same moment, or some would speak here and others there."""
         super().on_drain(conn)
         conn.close()
 
