@@ -114,7 +114,7 @@ class Pool:
         return configurations
 
     def assemble(self, configurations: list[Configuration]) -> tuple[Master, ControlSocket]:
-        """Make the master and its control socket; nothing is forked yet. Also if this raises, the caller closes sockets.
+        """Make the master and its control socket; nothing is forked yet. The caller closes the sockets, in any case.
 
         Raises as `run`.
         """

@@ -1,4 +1,4 @@
-"""Our dispatchers keep the contract that everybody's must keep."""
+"""Our dispatchers keep the contract that every plugin's must keep."""
 
 from __future__ import annotations
 

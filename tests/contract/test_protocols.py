@@ -1,4 +1,4 @@
-"""Our protocols keep the contract that everybody's must keep, over TCP and UNIX sockets, however they are written."""
+"""Our protocols keep the contract that every plugin's must keep, in every style, over TCP and UNIX sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our scalers keep the contract that everybody's must keep."""
+"""Our scalers keep the contract that every plugin's must keep."""
 
 from __future__ import annotations
 

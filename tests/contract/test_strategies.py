@@ -89,7 +89,7 @@ def test_least_connections_fills_up_the_emptiest_worker_first() -> None:
 
 
 def test_least_connections_spreads_connections_that_are_over_at_once() -> None:
-    """Nobody holds any when the next one comes: all would go to the first worker otherwise."""
+    """No worker holds any when the next one comes: all would go to the first worker otherwise."""
     dispatcher, workers = LeastConnections(), views(range(4))
     served: Counter[int] = Counter()
 

@@ -1,4 +1,4 @@
-"""Our transports keep the contract that everybody's must keep."""
+"""Our transports keep the contract that every plugin's must keep."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class InheritedContract(TransportContract):
     def _passed(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         self.variables = monkeypatch
         self.inherited: list[socket.socket] = []
-        # Not the test's own folder, which must stay empty: the file is somebody else's.
+        # Not the test's own folder, which must stay empty: the file is not the transport's.
         with tempfile.TemporaryDirectory() as self.elsewhere:
             yield
             for sock in self.inherited:

@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def reader() -> Iterator[Walkthrough]:
-    """Give somebody who does what a page says, in a folder whose path is short enough for sockets."""
+    """Return a reader who does what a page says, in a folder whose path is short enough for sockets."""
     with tempfile.TemporaryDirectory(prefix="corepool-") as folder, Walkthrough(Path(folder)) as somebody:
         yield somebody

@@ -36,7 +36,7 @@ class Entry(NamedTuple):
     options: dict[str, str]
 
     def names(self, module: ModuleType, name: str) -> bool:
-        """Tell whether the page has what is called so in a module, by this."""
+        """Return whether the page has this name of a module."""
         thing = getattr(module, name)
         if self.kind != "module":
             where, _, its_name = self.target.rpartition(".")

@@ -1,4 +1,4 @@
-"""docs/extensions.md says what is: its options, its reasons, its lines and its configuration."""
+"""docs/extensions.md is true: its options, its reasons, its lines and its configuration."""
 
 from __future__ import annotations
 

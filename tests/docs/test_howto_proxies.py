@@ -96,7 +96,7 @@ def program(command: list[str], folder: Path, port: int) -> Iterator[None]:
 
 @pytest.fixture(params=["nginx unix", "nginx tcp", "haproxy unix", "haproxy tcp"])
 def proxied(request: pytest.FixtureRequest, pool: Pools) -> Iterator[Proxied]:
-    """Give a pool behind each proxy, each way, configured as the page says: but for ports, folders and who runs it."""
+    """Return a pool behind each proxy, each way, configured as the page says: but for ports, folders and the user."""
     kind, way, *pace = request.param.split()
     with tempfile.TemporaryDirectory(prefix="corepool-") as name, contextlib.ExitStack() as reserved:
         folder = Path(name)
@@ -112,7 +112,7 @@ def proxied(request: pytest.FixtureRequest, pool: Pools) -> Iterator[Proxied]:
 
         for page_name in ("shop.conf", "haproxy.cfg"):
             (folder / page_name).write_text(here(PAGE[page_name]))
-        # One that is root gives its workers to somebody else, who may not use our folder.
+        # One that is root runs its workers as another user, who may not use our folder.
         user = "user root root;" if os.geteuid() == 0 else ""
         (folder / "nginx.conf").write_text(NGINX.format(folder=folder, user=user))
         command = {
@@ -201,7 +201,7 @@ def test_a_reload_of_the_pool_fails_no_request(proxied: Proxied) -> None:
 @pytest.mark.parametrize("proxied", ["haproxy unix hasty", "haproxy tcp hasty"], indirect=True)
 def test_the_proxy_knows_when_the_pool_can_not_answer(proxied: Proxied) -> None:
     def status() -> int:
-        # What was passed on just before waits for a worker.
+        # A request passed on just before waits for a worker.
         with contextlib.closing(proxied.connect(timeout_s=0.5)) as client, contextlib.suppress(TimeoutError):
             client.request("GET", "/")
             return client.getresponse().status

@@ -1,4 +1,4 @@
-"""Pages that show files and commands do what they say; tables of settings name what there is."""
+"""Pages that show files and commands do what they say; tables of settings name existing ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is imported is what is asked for: what another one brings along may be gone with its next release."""
+"""Every imported package is a declared dependency: one that another brings along may be gone with its next release."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(corepool.__file__).parents[1]
 PROJECT = tomli.loads((REPOSITORY / "pyproject.toml").read_text())
-# Of an extra, and of whoever tests with corepool.testing.
+# Of an extra, and of packages that test with corepool.testing.
 OPTIONAL = {"watchfiles", "pytest"}
 
 

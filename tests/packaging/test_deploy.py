@@ -139,7 +139,7 @@ exec setpriv --reuid={uid} --regid={uid} --clear-groups --bounding-set=-all --in
 
 
 def reachable() -> str:
-    """Give the commands that put what an image would contain where everybody can read it, at the same path."""
+    """Return the commands that put the content of an image where every user can read it, at the same path."""
     contents = sorted({Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parents[1], ROOT})
     closed = {
         path: next((above for above in reversed(path.parents) if not above.stat().st_mode & stat.S_IXOTH), None)
@@ -160,7 +160,7 @@ class Container:
 
     def __init__(self, folder: Path) -> None:
         shutil.copy(DEPLOY / "container.toml", folder / "corepool.toml")
-        # Ports are the machine's here, and somebody may listen on this one.
+        # Ports are the machine's here, and another process may listen on this one.
         config = folder / "corepool.toml"
         config.write_text(config.read_text().replace(":7007", ":0"))
         self.log = folder / "log.txt"
@@ -191,7 +191,7 @@ class Container:
         return self._here(json.loads(instruction(name)))
 
     def _here(self, words: list[str]) -> list[str]:
-        """Say where things are in this container, which has no image."""
+        """Replace paths of an image by those of this container, which has none."""
         config = "/run/corepool.toml"
         places = {
             "corepool": [sys.executable, "-m", "corepool"],

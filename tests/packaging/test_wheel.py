@@ -1,4 +1,4 @@
-"""What is installed is all there: types, templates, plugins. A checkout has every file, a wheel may not."""
+"""The wheel is complete: types, templates, plugins. A checkout has every file, a wheel may not."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ def app(environ, start_response):
 def tell(running: PoolProcess, word: str) -> None:
     """Ask for something.
 
-    `hold`: nobody boots; `fail`: whoever boots fails; `one-by-one`: one boots each time that there is `next`, and
-    whoever there is `boot-PID` for.
+    `hold`: no worker boots; `fail`: each one that boots fails; `one-by-one`: one boots each time the file `next` is
+    made, and any one whose file `boot-PID` is.
     """
     path = running.directory / word
     if word == "next":
@@ -46,7 +46,7 @@ def tell_no_more(running: PoolProcess, word: str) -> None:
 
 
 def has_begun(running: PoolProcess, pid: int) -> bool:
-    """Tell whether a worker is at its application."""
+    """Return whether a worker is at its application."""
     return (running.directory / f"booting-{pid}").exists()
 
 

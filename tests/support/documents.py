@@ -28,13 +28,13 @@ class Block(NamedTuple):
 
 
 def pages() -> list[Path]:
-    """List what is written by hand to be read."""
+    """List the pages that are written by hand."""
     written = [page for page in sorted(DOCS.rglob("*.md")) if page.parent != DOCS / "reference"]
     return [HOUSE / "README.md", HOUSE / "CONTRIBUTING.md", *written]
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    """Give the fenced blocks of a page, in order."""
+    """Yield the fenced blocks of a page, in order."""
     name: str | None = None
     for token in MarkdownIt("commonmark").parse(page.read_text()):
         if token.type == "inline":

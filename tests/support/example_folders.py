@@ -21,7 +21,7 @@ _MADE = {"__pycache__", "static", "db.sqlite3", "secret.key", "syslog.db", "dist
 
 
 def files_of(name: str) -> dict[str, Path]:
-    """List what is the example's own, by its path inside of the folder."""
+    """List the example's own files, by their paths inside of the folder."""
     folder = EXAMPLES / name
     paths = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
     return {

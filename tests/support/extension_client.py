@@ -15,12 +15,12 @@ WITNESS = source("plugins/witness.py")
 
 
 def witness_files() -> dict[str, str]:
-    """Give the files of the protocol `witness`, which echoes and writes what it sees to seen.txt."""
+    """Return the files of the protocol `witness`, which echoes and writes what it sees to seen.txt."""
     return plugin_files("witness", "Witness", WITNESS)
 
 
 def plugin_files(name: str, class_name: str, source: str) -> dict[str, str]:
-    """Give the files of a protocol as an installer would lay them."""
+    """Return the files of a protocol as an installer would lay them."""
     return {
         f"{name}.py": source,
         f"{name}-1.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n",
@@ -36,7 +36,7 @@ def config(
     listener: str = "",
     more: str = "",
 ) -> str:
-    """Give a configuration: each of `extensions` is a name and, in lines below it, its options."""
+    """Return a configuration: each of `extensions` is a name and, in lines below it, its options."""
     names = [each.partition("\n")[0] for each in extensions]
     tables = []
     for each in extensions:
@@ -61,7 +61,7 @@ def connect_from(url: str, source: str) -> socket.socket:
 
 
 def is_served(client: socket.socket) -> bool:
-    """Say something and listen for the echo; False when the connection was ended instead."""
+    """Send a line and wait for the echo; return False when the connection was ended instead."""
     try:
         client.sendall(b"hello\n")
         return receive_exactly(client, 6) == b"hello\n"
@@ -75,6 +75,6 @@ def unix_url() -> str:
 
 
 def serves(url: str, source: str = "") -> bool:
-    """Tell whether one more connection is served; it is closed again."""
+    """Return whether one more connection is served; it is closed again."""
     with connect_from(url, source) if source else connect(url) as client:
         return is_served(client)

@@ -72,7 +72,7 @@ class Failing:
     """The faults of one pool; start its processes with `environment`."""
 
     def __init__(self, folder: Path) -> None:
-        """Compile the library, and write the faults, of which there are none yet, beside it."""
+        """Compile the library, and write the file of faults beside it, empty at first."""
         source = Path(__file__).parent / "preload" / "failing.c"
         library, path = folder / "failing.so", folder / "failing"
         command = ["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", str(library), str(source), "-ldl"]

@@ -23,11 +23,11 @@ class Row:
     where: Literal["master", "worker"]
     errors: str
     act: str
-    """What is going on; `Stage` in test_failing_calls.py has a method of this name."""
+    """The activity meanwhile; `Stage` in test_failing_calls.py has a method of this name."""
     costs: str
     back: str = "at once"
     logged: str = ""
-    """What is in the log meanwhile; "": nothing has to be."""
+    """A text that the log must have meanwhile; "": none."""
     outcome: Outcome = "answered"
     """What clients meet while the call fails: they are answered, wait until it no longer fails, or are closed."""
     on: str = ""
@@ -60,6 +60,6 @@ ACTS = {
     "scale": "in `scale`",
     "upgrade": "in an upgrade",
 }
-"""What is going on, in words."""
+"""The activities, in words."""
 
 CLIENT, CHANNEL = "a client's connection", "the channel"

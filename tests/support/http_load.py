@@ -23,7 +23,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 class Load:
-    """Use as a context manager. `failures` are requests that were not answered; `bodies` what was answered."""
+    """Use as a context manager. `failures` are requests without an answer; `bodies` the answers."""
 
     def __init__(self, url: str, clients: int = 4) -> None:
         self._url = url

@@ -17,7 +17,7 @@ SOURCE = source("plugins/insider.py")
 
 
 def files() -> dict[str, str]:
-    """Give the files of the plugin, as an installer would lay them."""
+    """Return the files of the plugin, as an installer would lay them."""
     return {
         "insider.py": SOURCE,
         "insider-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: insider\nVersion: 1\n",
@@ -26,7 +26,7 @@ def files() -> dict[str, str]:
 
 
 def config(process: str = "", pool: str = "", workers: int = 1, bind: str = "tcp://127.0.0.1:0") -> str:
-    """Give a configuration; `process` and `pool` are lines of their tables."""
+    """Return a configuration; `process` and `pool` are lines of their tables."""
     return f"""
 [pool]
 workers = {workers}

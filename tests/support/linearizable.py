@@ -22,10 +22,10 @@ class Operation(NamedTuple):
 
 
 def is_linearizable(history: Sequence[Operation]) -> bool:
-    """Tell whether a register that begins empty can have answered so."""
+    """Return whether a register that begins empty can have answered so."""
     operations = sorted(history)
     visited: set[tuple[int, frozenset[int], str | None]] = set()
-    # What was done: all operations before the first number, and those of the set.
+    # The operations done: all before the first number, and those of the set.
     pending: list[tuple[int, frozenset[int], str | None]] = [(0, frozenset(), None)]
     while pending:
         state = pending.pop()

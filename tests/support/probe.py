@@ -26,7 +26,7 @@ record = probe:Record
 
 
 def files() -> dict[str, str]:
-    """Give the files of the plugin, as an installer would lay them."""
+    """Return the files of the plugin, as an installer would lay them."""
     return {
         "probe.py": SOURCE,
         "probe-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: probe\nVersion: 1\n",
@@ -35,7 +35,7 @@ def files() -> dict[str, str]:
 
 
 def config(listener: str = "", pool: str = "", workers: int = 2, bind: str = "tcp://127.0.0.1:0") -> str:
-    """Give a configuration of the probe; `listener` and `pool` are more lines of their tables."""
+    """Return a configuration of the probe; `listener` and `pool` are more lines of their tables."""
     return f"""
 [pool]
 workers = {workers}

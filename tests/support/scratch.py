@@ -17,7 +17,7 @@ def make_environment(folder: Path) -> str:
     """Make an environment in `folder`, and give its interpreter.
 
     The packages of the environment that runs the tests are visible in it, so nothing is downloaded;
-    what is installed goes into the new one alone.
+    packages are installed into the new one alone.
     """
     venv.create(folder, symlinks=True)
     ours, theirs = sysconfig.get_path("purelib"), sysconfig.get_path("purelib", "venv", {"base": str(folder)})

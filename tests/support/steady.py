@@ -60,7 +60,7 @@ class Client:
     async def run(self, stop: asyncio.Event, pause_s: float) -> str:
         """Go on until told to stop.
 
-        :returns: how it ended: "" as told, "farewell" as a crash should end what was busy, or what went wrong.
+        :returns: how it ended: "" as told, "farewell" as a crash should end a busy client, or the failure.
         """
         try:
             while not stop.is_set():
@@ -105,7 +105,7 @@ class KvClient(Client):
 
 
 class HttpClient(Client):
-    """Asks for what nobody has asked for before."""
+    """Asks for a new name each time."""
 
     def next(self) -> tuple[bytes, bytes]:
         self._count += 1

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _MATCHES = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 _PORT = re.compile(r"""(127\.0\.0\.1(?:[: ]|", )|local://:)(\d{2,5})\b""")
 _COMMAND_S = 60.0
-# What a reader has in their environment, at no cost to anybody's network.
+# The tools in a reader's environment, without any use of the network.
 _TOOLS = {
     "corepool": '"{scratch}" -m corepool "$@"',
     "python": '"{scratch}" "$@"',
@@ -125,7 +125,7 @@ class Walkthrough:
         return _PORT.sub(lambda found: f"{found[1]}{self._port(found[2])}", text)
 
     def run(self, command: str, expected: str) -> None:
-        """Run one command, and insist that it prints what is expected."""
+        """Run one command, and insist on the expected output."""
         if command.startswith("cd "):
             self.folder = self.folder / command.removeprefix("cd ")
             assert self.folder.is_dir(), command
@@ -181,7 +181,7 @@ class Walkthrough:
         wait_until(is_ready, what=f"{command} is ready, and has printed\n{expected}")
 
     def _show(self, terminal: int) -> None:
-        # EIO: nobody has the other side any more.
+        # EIO: no process has the other side any more.
         with self._log.open("ab", buffering=0) as log, contextlib.suppress(OSError):
             while shown := os.read(terminal, 65536):
                 log.write(shown)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def scratch_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give the interpreter of an environment that has corepool and every example that is a package."""
+    """Return the interpreter of an environment that has corepool and every example that is a package."""
     python = make_environment(tmp_path_factory.mktemp("scratch"))
     sources = tmp_path_factory.mktemp("sources")
     install(python, [copy(name, sources / name) for name in PACKAGES])

@@ -1,4 +1,4 @@
-"""The chat: rooms that span workers, through reloads and crashes, and nobody who waits for somebody else."""
+"""The chat: rooms that span workers, through reloads and crashes, in which no person waits for another."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Person:
-    """Somebody with a terminal."""
+    """A person with a terminal."""
 
     def __init__(self, client: socket.socket) -> None:
         self._client = client
@@ -36,7 +36,7 @@ class Person:
         self._client.sendall(line.encode() + b"\n")
 
     def see(self) -> str:
-        """Give the next line; "" when the server has hung up."""
+        """Return the next line; "" when the server has closed."""
         return self._lines.readline().decode().rstrip("\n")
 
     def see_until(self, beginning: str) -> str:
@@ -59,7 +59,7 @@ class Person:
         return self.see_until("* in the ").partition(": ")[2].split(", ")
 
     def see_line_of(self, people: Iterable[Person]) -> str:
-        """Give the next line that one of them has said."""
+        """Return the next line that one of them has said."""
         names = tuple(f"{person.name}: " for person in people)
         while line := self.see():
             if line.startswith(names):
@@ -92,7 +92,7 @@ class Chat:
     def person(self, name: str) -> Person:
         person = self.connect()
         if not person.enter(name).startswith("Welcome"):
-            # Somebody who has just been cut off has not left everywhere at once.
+            # A person who has just been cut off has not left everywhere at once.
             wait_until(lambda: person.try_name(name).startswith("Welcome"))
         return person
 
@@ -154,7 +154,7 @@ def test_everybody_hears_the_same_lines_in_the_same_order(chat: Chat) -> None:
 
 
 def test_who_goes_from_room_to_room_hears_just_what_is_said_where_they_are(chat: Chat) -> None:
-    """Compared with what somebody has heard who was there all the time, down to the line before and the line after."""
+    """Compared with the lines of a person who was there all the time, down to the line before and the line after."""
     ada, bob = chat.two_in_different_workers()
     joe, *speakers = (chat.person(name) for name in ("joe", "speaker1", "speaker2", "speaker3", "speaker4"))
     for person in (bob, joe, *speakers):
@@ -287,7 +287,7 @@ def test_when_the_worker_with_the_rooms_is_killed_nobody_is_cut_off_and_what_is_
 
 
 def test_who_loses_their_name_while_there_are_no_rooms_is_told(chat: Chat) -> None:
-    """New rooms give a name to whoever asks first: here a worker that went on while the other one was stopped."""
+    """New rooms give a name to the first who asks: here a worker that went on while the other one was stopped."""
     ada, bob = chat.two_in_different_workers()
     eve = chat.person("eve")  # so that the next one is served with bob
     of_ada = psutil.Process(chat.workers("chatters")[0]["pid"])
@@ -300,7 +300,7 @@ def test_who_loses_their_name_while_there_are_no_rooms_is_told(chat: Chat) -> No
 
     assert ada.see_until("* meanwhile") == "* meanwhile somebody else has taken your name: please connect again"
     ada.see_the_end()
-    wait_until(lambda: new.who() == ["ada", "bob", "eve"])  # and nobody thinks that she has left
+    wait_until(lambda: new.who() == ["ada", "bob", "eve"])  # and to all others she has not left
     eve.type("which ada?")
     assert new.see_line_of([eve]) == bob.see_line_of([eve]) == "eve: which ada?"
 

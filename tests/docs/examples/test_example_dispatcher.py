@@ -34,7 +34,7 @@ class Client:
         self._http = stack.enter_context(httpx.Client(transport=transport, base_url=url, timeout=DEADLINE_S))
 
     def worker(self) -> str:
-        """Ask for the page, which says who has made it."""
+        """Ask for the page, which names its worker."""
         found = re.search(r"Worker (\d+)", self._http.get("/").text)
         assert found is not None
         return found[1]

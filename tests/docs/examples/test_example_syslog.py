@@ -1,4 +1,4 @@
-"""The syslog collector: every message whole and once, whoever sends, however it is framed, through reloads."""
+"""The syslog collector: every message whole and once, from any sender, however it is framed, through reloads."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_what_has_arrived_is_stored_before_the_pool_stops_and_what_has_begun_may
         wait_until(lambda: texts(collector))
 
         collector.send_signal(15)
-        # A worker that leaves gives whoever was active lately a second, and no more. Who has begun has more.
+        # A worker that leaves waits a second for recently active senders, and longer for unfinished messages.
         active.setblocking(False)
         wait_until(partial(is_cut_off, active), what="the sender that goes on sending is cut off")
         sender.sendall(counted(OF_3164)[20:])

@@ -14,7 +14,7 @@ DISTRIBUTIONS = Path(__file__).parent / "distributions"
 
 @pytest.fixture(scope="session")
 def scratch_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give the interpreter of an environment that has corepool and every folder in distributions/."""
+    """Return the interpreter of an environment that has corepool and every folder in distributions/."""
     python = make_environment(tmp_path_factory.mktemp("scratch"))
     sources = tmp_path_factory.mktemp("sources")
     for source in DISTRIBUTIONS.iterdir():

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: it runs, leaves out what is not there, and its page has all that was measured."""
+"""`python -m benchmarks`: it runs, leaves out missing peers, and its page has every measurement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arithmetic behind the published figures, on numbers that anybody can check by hand."""
+"""The arithmetic behind the published figures, on numbers that can be checked by hand."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Corepool(Protocol):
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Give the variables of a user who runs nothing else: no control socket is at the default path."""
+    """Return the variables of a user who runs nothing else: no control socket is at the default path."""
     return os.environ | {"XDG_RUNTIME_DIR": str(tmp_path), "COLUMNS": "100", "LC_ALL": "C.UTF-8"}
 
 

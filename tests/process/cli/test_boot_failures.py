@@ -1,4 +1,4 @@
-"""What is said when workers can't boot: one sentence for a mistake of the user's, a traceback for one in the code."""
+"""Workers that can't boot: one sentence for a mistake of the user's, a traceback for one in the code."""
 
 from __future__ import annotations
 

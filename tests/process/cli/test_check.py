@@ -1,4 +1,4 @@
-"""`corepool check`: everything that is wrong, at once; or what is right, with all defaults."""
+"""`corepool check`: all mistakes at once; or the whole configuration, with all defaults."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ extensions = ["nothing"]
 
 
 def mistakes(stderr: str) -> list[str]:
-    """Give the lines below the heading, which must count them."""
+    """Return the lines below the heading, which must count them."""
     heading, *lines = stderr.splitlines()
     assert heading == f"corepool: {len(lines)} mistakes in corepool.toml:"
     assert all(line.startswith("  ") for line in lines)
@@ -170,7 +170,7 @@ def test_what_depends_on_the_machine_is_resolved(corepool: Corepool, tmp_path: P
 
 
 def test_options_of_plugins_are_written_as_those_of_listeners(corepool: Corepool, tmp_path: Path) -> None:
-    """From the file and from the command line; what is shown is what was meant."""
+    """From the file and from the command line; they are shown as they were meant."""
     options = 'root = ".", keep_alive = "2m", header_timeout = 5, max_body = "2GiB", max_head = "64KiB"'
     toml = '[[listener]]\nname = "a"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "http"\noptions = { %s }\n'
     (tmp_path / "corepool.toml").write_text(toml % options)

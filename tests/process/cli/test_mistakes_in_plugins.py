@@ -20,7 +20,7 @@ METADATA = "Metadata-Version: 2.1\nName: badprotos\nVersion: 1.0\n"
 
 
 def files(source: str, **classes: str) -> dict[str, str]:
-    """Give the files of an installed distribution, for a folder in PYTHONPATH."""
+    """Return the files of an installed distribution, for a folder in PYTHONPATH."""
     entries = "".join(f"{name} = {target}\n" for name, target in classes.items())
     return {
         "site/badprotos.py": source,

@@ -51,7 +51,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def authors_python(tmp_path_factory: pytest.TempPathFactory, projects: dict[str, Path]) -> str:
-    """Give the interpreter of an environment that has all of them."""
+    """Return the interpreter of an environment that has all of them."""
     python = make_environment(tmp_path_factory.mktemp("author"))
     install(python, projects.values())
     return python

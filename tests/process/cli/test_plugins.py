@@ -1,4 +1,4 @@
-"""`corepool plugins`: what is installed, and what of it does not work."""
+"""`corepool plugins`: the installed plugins, and those that do not work."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def test_a_port_in_use_is_told_with_the_listener_and_nothing_is_started(corepool
 
 
 def test_without_a_configuration_the_demo_pool_says_what_it_is(corepool: Corepool) -> None:
-    """With a mistake in a flag, so that it need not bind the demo's port, which may be somebody's."""
+    """With a mistake in a flag, so that it need not bind the demo's port, which may be in use."""
     done = corepool("run", "-w", "0")
 
     assert done.returncode == 2

@@ -63,7 +63,7 @@ STATUS: dict[str, Any] = {
 
 @contextmanager
 def pool_that_answers(path: Path, *answers: bytes) -> Iterator[list[bytes]]:
-    """Stand in for a master: to each request one of these answers. Yields what was asked."""
+    """Stand in for a master: to each request one of these answers. Yields the requests."""
     asked: list[bytes] = []
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))

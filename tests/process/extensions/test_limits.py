@@ -84,7 +84,7 @@ def test_a_pool_holds_so_many_connections_in_all_its_workers_and_listeners(
     wait_until(lambda: sum(connections(running)) == 4)
     assert max(connections(running)) < 4  # so that no worker reaches the total by itself
 
-    # The workers learn of each other a little later: after that nobody is served.
+    # The workers learn of each other a little later: after that no client is served.
     wait_until(lambda: not any([serves(url), serves(url)]))
     assert [serves(url, "127.0.0.2") for _ in range(6)] == [False] * 6
     last.close()

@@ -119,7 +119,7 @@ def test_connections_beyond_the_limit_wait_in_the_backlog_until_there_is_room(po
     served = Counter[bool]()
     for client in list(clients):
         client.settimeout(20)
-        # Whoever is served leaves, and makes room for one that waits.
+        # A served client leaves, and makes room for one that waits.
         served[receive_exactly(client, 1) == b"x"] += 1
         client.close()
 

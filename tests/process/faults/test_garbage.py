@@ -1,4 +1,4 @@
-"""What comes by a worker's channel or the control socket may be anything: it costs whoever has sent it."""
+"""Garbage on a worker's channel or the control socket costs its sender only."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ class Client(threading.Thread):
 
 
 class Killer:
-    """Gives orders and kills, without waiting for any to be carried out."""
+    """Sends orders and kills, without waiting for any to be carried out."""
 
     def __init__(self, running: PoolProcess, seed: int, kills: Kills) -> None:
         self._running = running

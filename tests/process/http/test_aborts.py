@@ -1,4 +1,4 @@
-"""A client may go at any moment: nothing of it stays behind, and nobody beside it notices."""
+"""A client may go at any moment: nothing of it stays behind, and no other client notices."""
 
 from __future__ import annotations
 

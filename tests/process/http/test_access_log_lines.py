@@ -1,4 +1,4 @@
-"""Every response has one line in the access log, whatever it answers, and nobody can forge one."""
+"""Every response has one line in the access log, whatever it answers, and no client can forge one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ASGI at a worker's end: what is under way has its time, and what refuses to end does not keep its worker."""
+"""ASGI at a worker's end: requests under way have their time, and one that refuses to end does not keep its worker."""
 
 from __future__ import annotations
 

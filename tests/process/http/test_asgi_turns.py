@@ -28,7 +28,7 @@ APPLICATION = source("served/turns.py")
 
 @pytest.fixture(scope="module")
 def turns() -> Iterator[PoolProcess]:
-    """Serve an application that goes on for ever; one worker, so that everybody depends on it."""
+    """Serve an application that goes on for ever; one worker, so that every client depends on it."""
     toml = http_toml(target="application:app").replace("[pool]", '[pool]\nstop_timeout = "1s"')
     with PoolProcess.run(toml, files={"application.py": APPLICATION}) as running:
         [worker] = running.workers()

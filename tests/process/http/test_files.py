@@ -1,4 +1,4 @@
-"""Files: what is served, how much of it, and what never is (RFC 9110, 13 and 14)."""
+"""Files: the served ones, the parts of them, and those that never are (RFC 9110, 13 and 14)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CONTENT = bytes(range(256)) * 1024
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Make a folder with what is to be served, beside what is not."""
+    """Make a folder with files to be served, beside others that must not be."""
     root = tmp_path / "root"
     (root / "sub" / "deep").mkdir(parents=True)
     (root / "data.bin").write_bytes(CONTENT)
@@ -254,7 +254,7 @@ def test_a_file_that_is_asked_for_again_is_looked_at_again(files: PoolProcess, r
 def test_the_folder_that_was_looked_at_is_listed(
     connection: Conversations, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And not what is put in its place after it was found to be inside."""
+    """And not a file that is put in its place after it was found to be inside."""
     is_inside = Files._is_inside  # noqa: SLF001 - the moment between the two
 
     def swap(self: Files, fd: int) -> bool:

@@ -202,7 +202,7 @@ FILES = [
             # Folders.
             "/sub", "/sub?a=b&c=/d", "/sub?", "//sub", "/sub/deep", "/a%20b", "//evil.example", "/.//evil.example",
             "/./sub", "/%73ub",
-            # What is not there.
+            # Missing files.
             "/nothing", "/sub/nothing", "/data.bin/", "/data.bin/.", "/data.bin/a", "/dangling", "/DATA.BIN",
             "/a%2Bb.txt.x", "/only.css", "/fifo", "/evil.example%5C..%5Cdata.bin", "/" + "a" * 300, "/" + "a/" * 2000,
         )

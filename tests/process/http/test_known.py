@@ -134,7 +134,7 @@ def test_it_holds_no_more_than_it_may() -> None:
 
 
 def converse(running: PoolProcess, pieces: list[bytes]) -> list[Response]:
-    """Send each piece when what was asked for before is answered."""
+    """Send each piece when all requests before it are answered."""
     answer = b""
     asked = 0
     with connect(running.urls()[0]) as sock:

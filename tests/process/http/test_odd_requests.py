@@ -1,7 +1,7 @@
 """Requests that servers read differently. Each was tried on nginx, gunicorn and uvicorn as well.
 
-What could be two different requests to two of them is refused, and nothing behind it is read. The tables hold
-what is not in the table of test_requests.py.
+Bytes that could be two different requests to two of them are refused, and nothing behind them is read. The tables add
+to that of test_requests.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What popular proxies send, and what is believed of it: over TCP and UNIX sockets, IPv4, IPv6 and mapped addresses."""
+"""The headers of popular proxies, and the trust in them: over TCP and UNIX sockets, IPv4, IPv6 and mapped addresses."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_what_proxies_send(lines: list[str], expected: tuple[str, int, str, str]
         (['X-Forwarded-For: ", 203.0.113.7'], ("203.0.113.7", "http")),
         (['X-Forwarded-For: "1.1.1.1', "X-Forwarded-For: 203.0.113.7"], ("203.0.113.7", "http")),
         (["X-Forwarded-For: 1.1.1.1, 203.0.113.7"], ("203.0.113.7", "http")),
-        # What can't be read is not believed, and hides what is farther away.
+        # A malformed hop is not believed, and hides those farther away.
         (["X-Forwarded-For: 203.0.113.7, unknown"], ("10.0.0.1", "http")),
         (["X-Forwarded-For: 203.0.113.7, _hidden", "X-Forwarded-Proto: https"], ("10.0.0.1", "https")),
         (["Forwarded: for=203.0.113.7, for=unknown"], ("10.0.0.1", "http")),

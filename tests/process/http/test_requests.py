@@ -1,4 +1,4 @@
-"""What is a request and what is none (RFC 9112), and that no stream of bytes can be read in two ways."""
+"""Requests that are well-formed or not (RFC 9112); no stream of bytes can be read in two ways."""
 
 from __future__ import annotations
 

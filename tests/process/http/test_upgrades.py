@@ -248,7 +248,7 @@ def test_an_invalid_handshake_is_refused_before_the_application_is_asked(
     urls: Urls, lines: list[str], status: int
 ) -> None:
     [response] = ask(urls.asgi, request("/never", *WISH[:2], *lines, close=False) + b"\x88\x80\0\0\0\0")
-    # A 426 names what to upgrade to, and whoever sends Upgrade names it in Connection (RFC 9110, 7.8).
+    # A 426 names the protocol to upgrade to, and the sender of Upgrade names that in Connection (RFC 9110, 7.8).
     options = "close, Upgrade" if status == 426 else "close"
     assert (response.status, response.header("connection")) == (status, options)
     if status == 426:

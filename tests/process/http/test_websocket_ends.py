@@ -221,7 +221,7 @@ def test_after_its_own_close_an_application_is_told_its_own_code(ends: PoolProce
 
 
 def test_what_the_application_does_not_take_is_no_obstacle_to_its_end(ends: PoolProcess) -> None:
-    """The client's answer to the close frame is behind messages that nobody takes: more than may wait."""
+    """The client's answer to the close frame is behind messages that are not taken: more than may wait."""
     key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
     upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", key)
     with connect(ends.urls()[0]) as sock:

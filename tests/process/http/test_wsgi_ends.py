@@ -27,7 +27,7 @@ NUMBERS = itertools.count()
 
 
 class Asked:
-    """A pool, one of its listeners, and what was asked of it."""
+    """A pool, one of its listeners, and the requests sent to it."""
 
     def __init__(self, running: PoolProcess) -> None:
         self.running = running

@@ -1,4 +1,4 @@
-"""What is too large or has no end is refused where Redis refuses it, and however it is cut."""
+"""Commands that are too large or have no end are refused where Redis refuses them, and however they are cut."""
 
 from __future__ import annotations
 

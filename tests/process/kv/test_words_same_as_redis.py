@@ -1,7 +1,7 @@
 """Any words behind any command are answered as by a real redis-server: numbers, options, too many, too few, NULs.
 
-Left out are what has no one answer (time, random keys, what describes the server) and what differs by design: other
-databases, keys that are longer than a store takes.
+Left out are commands without a single answer (time, random keys, facts about the server) and those that differ by
+design: other databases, keys that are longer than a store takes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""keep_on_crash: a worker dies, and its idle connections go on in another; busy ones get their farewell."""
+"""keep_on_crash: a worker dies, and its idle connections go on in another; busy ones get an error."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_an_inline_command_is_told_farewell_too(pool: Pools) -> None:
     running = start(pool, workers=1)
     with running.connect("kv") as client, running.connect("kv") as other:
         client.sendall(b"SET half-a-comm")
-        for _ in range(2):  # when the second is answered, the worker is done with what was there before the first
+        for _ in range(2):  # when the second is answered, the worker is done with all input from before the first
             other.sendall(b"PING\r\n")
             assert other.recv(100) == b"+PONG\r\n"
         kill(running)

@@ -46,7 +46,7 @@ def ask(client: socket.socket, path: bytes) -> None:
 
 
 def test_the_time_it_was_idle_goes_with_it(pool: Pools) -> None:
-    """It moves again and again, each time before it has been idle for long enough with anybody."""
+    """It moves again and again, each time before it has been idle for long enough in any worker."""
     running = start(pool, http="keep_alive = 3")
     with running.connect("http") as client:
         began = time.monotonic()

@@ -54,7 +54,7 @@ def test_reloads(pool: Pools) -> None:
             reload_by_signal(running)
         wait_until(lambda: len(running.workers()) == 2)
         assert_untouched(running, load)
-        # A reload that comes before the last one's moves are over takes what is left of them with it.
+        # A reload that comes before the last one's moves are over takes the rest of them with it.
         assert running.status()["totals"]["moved"] >= CLIENTS * RELOADS * 0.5
         wait_until(lambda: descriptors(running.pid) == before)
 
@@ -152,7 +152,7 @@ def test_what_is_busy_goes_when_it_is_idle(pool: Pools) -> None:
 
 
 def test_slowly_by_itself(pool: Pools) -> None:
-    """What a new worker lacks comes to it, though nobody connects."""
+    """A new worker gets its share, though no client connects."""
     running = start(pool, workers=1)
     with steady(running) as load:
         assert corepool(running, "scale", "2").returncode == 0

@@ -35,7 +35,7 @@ def configuration(workers: int) -> str:
 
 
 class Operator:
-    """Gives orders without waiting for any to be carried out."""
+    """Sends orders without waiting for any to be carried out."""
 
     def __init__(self, running: PoolProcess, seed: int) -> None:
         self._running = running
@@ -57,10 +57,10 @@ class Operator:
         }
 
     def give(self) -> None:
-        """Give any of the orders, and wait for any time but for nothing else."""
+        """Send any of the orders, and wait for any time but for nothing else."""
         order = self._chance.choice(list(self._orders))
         self.given.append(order)
-        # The master may be between two: nobody answers for a moment, or the number is that of the one before.
+        # The master may be between two: there is no answer for a moment, or the number is that of the one before.
         with contextlib.suppress(OSError, ValueError):
             self._orders[order]()
         time.sleep(self._chance.uniform(0, LONGEST_PAUSE_S))

@@ -1,4 +1,4 @@
-"""Addresses over reloads and upgrades: what stays bound, what changes in place, and what is refused."""
+"""Addresses over reloads and upgrades: those that stay bound, those that change in place, and those refused."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_it_answers_while_every_worker_is_blocked(pool: Pools) -> None:
     for sock in blocked:
         sock.settimeout(0.01)
         with pytest.raises(TimeoutError):
-            sock.recv(1)  # still blocked: what was answered was answered meanwhile
+            sock.recv(1)  # still blocked: every answer came meanwhile
     for sock in blocked:
         sock.settimeout(20)
         assert sock.recv(100).startswith(b"HTTP/1.1 200")

@@ -142,7 +142,7 @@ def test_a_pipe_that_is_not_ours_to_be_opened_blocks_nobody(monkeypatch: pytest.
     def refuse(*_: object) -> int:
         raise PermissionError
 
-    reader, writer = os.pipe()  # nobody reads
+    reader, writer = os.pipe()  # never read
     fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
     monkeypatch.setattr("corepool.logs.log._STDERR", writer)
     with monkeypatch.context() as patched:

@@ -1,4 +1,4 @@
-"""What is ordered while workers boot, and what a reload has to wait for."""
+"""Orders that come while workers boot, and the workers that a reload has to wait for."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ def test_the_admin_of_a_master_answers_while_every_other_worker_is_blocked(pool:
     for sock in blocked:
         sock.settimeout(0.01)
         with pytest.raises(TimeoutError):
-            sock.recv(1)  # still blocked: what was answered was answered meanwhile
+            sock.recv(1)  # still blocked: every answer came meanwhile
     for sock in blocked:
         sock.settimeout(20)
         assert sock.recv(100).startswith(b"HTTP/1.1 200")
@@ -281,7 +281,7 @@ def test_a_listener_goes_to_another_pool_while_clients_wait_for_it(pool: Pools, 
     (first,) = workers_of(running, "a")
     rewrite(running, pools(("a", 1), ("b", 2)) + listeners(tmp_path, slow="b", stays="a"))
     running.send_signal(signal.SIGHUP)
-    # Of `a` nobody serves it any more, of `b` nobody yet.
+    # No worker of `a` serves it any more, and none of `b` yet.
     wait_until(lambda: workers_of(running, "a") and first not in workers_of(running, "a"))
 
     clients = [connect(f"unix://{tmp_path}/slow.sock") for _ in range(3)]

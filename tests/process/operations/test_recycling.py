@@ -1,4 +1,4 @@
-"""Workers that have served long enough are replaced, and nobody notices."""
+"""Workers that have served long enough are replaced, and no client notices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reload replaces every worker while nobody notices; one that can't succeed changes nothing."""
+"""A reload replaces every worker while no client notices; one that can't succeed changes nothing."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def test_stop_now(pool: Pools) -> None:
 def test_stop_waits_for_a_pool_that_has_another_number_in_its_own_container(pool: Pools) -> None:
     wrapper = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
     running = pool.serve("echo", "-b", "tcp://127.0.0.1:0", "-w", "1", wrapper=wrapper)
-    assert running.status()["pid"] == 1  # which here is somebody else, and never ends
+    assert running.status()["pid"] == 1  # which is another process here, and never ends
 
     assert corepool(running, "stop").returncode == 0
     assert running.wait() == 0

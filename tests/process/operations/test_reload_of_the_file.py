@@ -1,4 +1,4 @@
-"""The file may change: what is right is served after a reload, and what is wrong changes nothing."""
+"""The file may change: a valid one is served after a reload, and one with a mistake changes nothing."""
 
 from __future__ import annotations
 

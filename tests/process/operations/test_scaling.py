@@ -1,4 +1,4 @@
-"""The number of workers follows the load, slowly, and nobody notices."""
+"""The number of workers follows the load, slowly, and no client notices."""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ def test_it_shows_workers_and_rates_until_it_is_ended(pool: Pools, encoding: str
         process.send_signal(signal.SIGINT)
 
         def has_ended() -> bool:
-            # What it shows last has to go somewhere: a terminal that nobody reads holds it for ever once it is full.
-            with suppress(OSError):  # nothing there, or nobody any more
+            # Its last output has to go somewhere: a terminal that is not read holds it for ever once it is full.
+            with suppress(OSError):  # no output, or the process has gone
                 os.read(ours, 65_536)
             return process.poll() is not None
 

@@ -1,4 +1,4 @@
-"""An upgrade in place: another master takes over the sockets while nobody notices, or nothing happens at all."""
+"""An upgrade in place: another master takes over the sockets while no client notices, or nothing happens at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An exception of any class, wherever the master calls a plugin, costs at most what was asked for."""
+"""An exception of any class, wherever the master calls a plugin, costs at most the operation that was asked for."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ def test_last_words_arrive_although_the_client_is_still_sending(pool: Pools) -> 
 
 
 def test_what_waits_in_the_backlog_at_the_end_is_served(pool: Pools) -> None:
-    """More than is accepted in one turn. Whoever were left there would be reset."""
+    """More than is accepted in one turn. A client left there would be reset."""
     running = pool(probe.config(), files=probe.files())
     url = running.urls()[0]
     running.send_signal(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""What hooks raise, `SystemExit` and `CancelledError` among it, costs their own connection and nobody else's."""
+"""Exceptions of hooks, `SystemExit` and `CancelledError` among them, cost their own connection and no other."""
 
 from __future__ import annotations
 

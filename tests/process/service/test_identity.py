@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NOBODY = pwd.getpwnam("nobody")
 EPERM = 1
 
-# The pool's folder is its owner's alone; workers that are somebody else have to get into it.
+# The pool's folder is its owner's alone; workers that are another user have to get into it.
 OPEN_FOLDER = ("sh", "-c", 'chmod 755 . && exec "$@"', "sh")
 
 for_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start workers as somebody else")
@@ -144,7 +144,7 @@ def test_root_gives_no_file_away_that_was_put_in_the_place_of_the_log(pool: Pool
 
 @for_root
 def test_a_log_file_that_was_there_keeps_its_owner(tmp_path: Path) -> None:
-    """It may be a second name of anything: a link that somebody else has made, where the system lets him."""
+    """It may be a second name of anything: a link that another user has made, where the system allows it."""
     (tmp_path / "found.log").touch()
 
     for name, owner in (("found.log", 0), ("made.log", NOBODY.pw_uid)):
@@ -167,8 +167,8 @@ def test_without_the_capability_the_pool_does_not_start_and_says_why(pool: Pools
 
 @for_root
 def test_a_worker_stays_that_can_not_have_a_successor(pool: Pools) -> None:
-    """The limit counts the user's processes: the master and its worker are all that there may be."""
-    uid = 1_000_000_000 + os.getpid()  # nobody else's, whatever runs beside this
+    """The limit counts the user's processes: it leaves room for the master and its worker only."""
+    uid = 1_000_000_000 + os.getpid()  # no other user's, whatever runs beside this
     user = ("prlimit", "--nproc=2:2", "setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups")
     whole = ("sh", "-c", f'chown -R {uid} . && exec "$@"', "sh", *user)
     running = pool(config(), files=files(), wrapper=whole)

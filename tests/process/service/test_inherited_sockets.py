@@ -1,4 +1,4 @@
-"""Pools on sockets that whoever started them has bound, as systemd does. Real processes."""
+"""Pools on sockets that the process that started them has bound, as systemd does. Real processes."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_reload_can_leave_a_socket_and_come_back_to_it(pool: Pools) -> None:
     path.write_text(on('["systemd://files"]'))
     operate(running, "reload")
     assert running.urls() == ["unix://activated.sock"]
-    with connect(url) as waiting:  # in the backlog of a socket that nobody serves
+    with connect(url) as waiting:  # in the backlog of a socket that no pool serves
         waiting.sendall(b"6 * 7")
         path.write_text(on('["systemd://web", "systemd://files"]'))
         operate(running, "reload")

@@ -216,7 +216,7 @@ def test_reading_that_a_hosted_protocol_has_paused(running: PoolProcess) -> None
         with contextlib.suppress(BlockingIOError):
             while True:
                 client.send(bytes(65_536))
-        with running.connect("asyncio") as other:  # the loop has seen what was sent
+        with running.connect("asyncio") as other:  # the loop has seen those bytes
             other.shutdown(socket.SHUT_WR)
             assert receive_all(other) == b"later"
         assert not (running.directory / "read while paused").exists()

@@ -67,7 +67,7 @@ def test_a_transport_knows_its_facts(pool: Pools, bind: str, length: int) -> Non
 
 
 def test_a_socket_that_was_asked_for_is_closed_once(pool: Pools) -> None:
-    """Closed twice, its number would be somebody else's by then: here a file's that is opened in the same turn."""
+    """Closed twice, its number would be another file's by then: here of one that is opened in the same turn."""
     running = start(pool, "Lab")
     (worker,) = (psutil.Process(pid) for pid in running.workers())
     with running.connect() as asks, running.connect() as opens:

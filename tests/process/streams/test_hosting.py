@@ -1,4 +1,4 @@
-"""What was written for asyncio or socketserver is served without a line changed."""
+"""Code written for asyncio or socketserver is served without a line changed."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def test_clients_that_vanish_leave_nothing_behind(pool: Pools, protocol: str) ->
 
 
 def test_a_client_that_hangs_up_after_its_handler_has_ended_is_noticed(pool: Pools) -> None:
-    """More input waits than the handler would have read, and output that nobody takes: there is nothing to wake up for.
+    """More input waits than the handler would have read, and output that is not taken: there is nothing to wake up for.
 
     Over a UNIX socket, where a hang-up is no error.
     """

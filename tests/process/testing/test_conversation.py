@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from corepool.testing.conversation import Conversation, Conversations
     from corepool.testing.pools import Pools
 
-# Of each line a word: what is told in "story.txt" is what the protocol has seen.
+# Of each line a word: "story.txt" records what the protocol has seen.
 STORYTELLER = source("plugins/storyteller.py")
 
 Step = tuple[str, bytes]

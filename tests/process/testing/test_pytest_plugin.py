@@ -1,4 +1,4 @@
-"""The fixtures are there for whoever has corepool, and cost nothing to whoever does not use them."""
+"""The fixtures are there wherever corepool is installed, and cost nothing to tests that do not use them."""
 
 from __future__ import annotations
 

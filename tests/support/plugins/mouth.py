@@ -6,7 +6,7 @@ from corepool import hookimpl
 
 
 class Mouth:
-    """Says by its worker's channel whatever a client wants: as an extension in C may that writes where it shouldn't."""
+    """Writes a client's bytes into its worker's channel, as an extension in C may that writes where it shouldn't."""
 
     @hookimpl
     def on_accept(self, conn):

@@ -10,7 +10,7 @@ fork = multiprocessing.get_context("fork")
 
 
 def waits():
-    # proc_locks(5): "1: -> FLOCK ADVISORY WRITE PID ..." is somebody who waits for the lock of that number.
+    # proc_locks(5): "1: -> FLOCK ADVISORY WRITE PID ..." is a process that waits for the lock of that number.
     locks = [line.split() for line in open("/proc/locks")]
     return any(words[1:3] == ["->", "FLOCK"] and str(second.pid) in words for words in locks)
 

@@ -17,7 +17,7 @@ REQUEST = contextvars.ContextVar("REQUEST", default="none")
 
 
 def echo(environ, start_response):
-    """Tell what was received: the request line, the headers, a digest of the content."""
+    """Answer with the request line, the headers, and a digest of the content, as received."""
     content = hashlib.sha256()
     size = 0
     while block := environ["wsgi.input"].read(65_536):

@@ -47,7 +47,7 @@ async def app(scope, receive, send):
         await send(START)
         await send(body)
         await send(body)
-    if what == "catch":  # the application may deal with what was refused
+    if what == "catch":  # the application may deal with the refusal
         try:
             await send({"type": "http.response.start", "status": "200"})
         except Exception:

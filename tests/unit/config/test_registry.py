@@ -41,7 +41,7 @@ class Boastful(Tcp):
 def test_a_transport_says_whether_its_streams_keep_something(
     transport: type, words: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If not, its connections could neither move nor outlive a crash, and nobody knew."""
+    """If not, its connections could neither move nor outlive a crash, without any message."""
     monkeypatch.setitem(sys.modules, "acme", sys.modules[transport.__module__])
     registry = Registry([EntryPoint("it", f"acme:{transport.__name__}", "corepool.transports")])
     if words is None:

@@ -162,6 +162,6 @@ def test_wrappers_wrap() -> None:
 def test_hooks_that_tell_reach_everyone_although_one_raises() -> None:
     chain, its = Chain(Protocol(), [First()]), conn()
     assert chain.on_close is not None
-    with pytest.raises(ValueError):  # noqa: PT011  # for whoever called, to be logged
+    with pytest.raises(ValueError):  # noqa: PT011  # for the caller, to be logged
         chain.on_close(its, cast("Any", "eof"))
     assert its.calls == ["first closed eof", "protocol closed"]

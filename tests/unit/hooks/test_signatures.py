@@ -1,4 +1,4 @@
-"""A hook that is not as specified is found at start, and told with what is expected."""
+"""A hook that is not as specified is reported at start, with the expected form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conditions, ranges and codings as RFC 9110 has them: what is judged without a file."""
+"""Conditions, ranges and codings as RFC 9110 has them: the part that needs no file."""
 
 from __future__ import annotations
 

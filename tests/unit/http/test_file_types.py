@@ -1,4 +1,4 @@
-"""Media types: what nginx has for the same suffix, what browsers need, and what is only to be stored."""
+"""Media types: those of nginx for the same suffix, those that browsers need, and those only to be stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log lines that anybody can cause at any rate: once a second, with the number of those held back."""
+"""Log lines that clients can cause at any rate: once a second, with the number of those held back."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 @dataclass
 class FakeChannel:
-    """A worker's end in memory: what was sent to it, and how it answers."""
+    """A worker's end in memory: the messages sent to it, and its answers."""
 
     full: bool = False
     gone: bool = False

@@ -178,7 +178,7 @@ def test_the_service_manager_is_told(tmp_path: Path, abstract: bool) -> None:  #
         with pytest.raises(BlockingIOError):
             receiver.recv(100)
         manager = ServiceManager({"NOTIFY_SOCKET": path}, os.getpid())
-    manager.stopping()  # nobody is there any more: logged, not raised
+    manager.stopping()  # the receiver has gone: logged, not raised
     manager.close()
 
 
@@ -308,7 +308,7 @@ def test_control_refuses_a_path_that_has_no_room_for_a_successors(tmp_path: Path
 
 
 def test_of_many_that_begin_at_once_one_has_the_control_socket(tmp_path: Path) -> None:
-    """Nobody takes a file for stale whose owner is about to listen."""
+    """None takes a file for stale whose owner is about to listen."""
     path = tmp_path / "control.sock"
     barrier = threading.Barrier(STARTS)
 

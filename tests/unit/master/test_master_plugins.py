@@ -1,4 +1,4 @@
-"""Who has begun in the master has to hear of its end: each once, whatever reloads come in between."""
+"""`on_stop` is called once for each plugin that was started in the master, whatever reloads come in between."""
 
 from __future__ import annotations
 

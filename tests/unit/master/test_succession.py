@@ -1,4 +1,4 @@
-"""Who is replaced when: the pure part of reloads and of recycling."""
+"""The order of replacements: the pure part of reloads and of recycling."""
 
 from __future__ import annotations
 

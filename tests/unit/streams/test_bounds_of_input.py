@@ -1,4 +1,4 @@
-"""What waits of a client's input is bounded, whoever else pauses and resumes its connection."""
+"""Waiting input of a client is bounded, also if other plugins pause and resume its connection."""
 
 from __future__ import annotations
 

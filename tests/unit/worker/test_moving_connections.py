@@ -1,7 +1,7 @@
 """Connections that move and outlive crashes, under any order of events: none is leaked, none is served twice.
 
 Connections are real descriptors, known by their inodes; what workers do is played here, with the shared memory that
-they would write. `/proc/self/fd` tells what is left open.
+they would write. `/proc/self/fd` shows the descriptors left open.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class MovingMachine(RuleBasedStateMachine):
         self.recovery = Recovery(self.crash_slots, self.loop)
         self.peers: dict[int, socket.socket] = {}
         self.over: set[int] = set()
-        """Connections that have ended: closed, told farewell, or gone with a worker that was not to be outlived."""
+        """Connections that have ended: closed, sent an error, or gone with a worker that was not to be outlived."""
         self.crashes: Counter[int] = Counter()
         """In how many each connection was busy."""
         self.pid = 0
@@ -250,7 +250,7 @@ class MovingMachine(RuleBasedStateMachine):
         rescued = {os.fstat(handoff.fd).st_ino: handoff for handoff in left}
         for inode in taken:
             status = statuses.get(inode)
-            # A socket pair can't tell how much has left of what was being sent: its client is told farewell.
+            # A socket pair can't tell how much of a reply has left: its client is sent the error.
             was_busy = status in (Status.BUSY, Status.SENDING)
             self.crashes[inode] += was_busy
             is_told = was_busy and self.crashes[inode] == 1

@@ -1,4 +1,4 @@
-"""What a worker asks its master: once for everybody who waits, and again when the answer is lost."""
+"""Questions of a worker to its master: asked once for all waiting callers, and again when the answer is lost."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def reactor() -> Iterator[Reactor]:
 
 
 def readable() -> int:
-    """Give a descriptor that has a byte to be read; the test closes it."""
+    """Return a descriptor that has a byte to be read; the test closes it."""
     reading, writing = os.pipe()
     os.write(writing, b"x")
     os.close(writing)
@@ -64,7 +64,7 @@ def test_a_number_closed_in_a_batch_has_no_new_owner_within_it(reactor: Reactor)
         reactor.add(fd, source, EPOLLIN)
     reactor.select(1)
 
-    assert sum(source.events for source in sources) == 1  # whoever came first took the other out
+    assert sum(source.events for source in sources) == 1  # the first took the other out
     assert opened[0] not in ready
     reused = os.dup(opened[0])
     assert reused in ready  # closed when the batch was over

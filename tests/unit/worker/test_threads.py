@@ -40,7 +40,7 @@ def test_a_thread_that_can_not_be_started_is_not_counted(loop: asyncio.AbstractE
     threads.submit(lambda: (first.wait(20), done[0].set())[0])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_thread)
-        threads.submit(done[1].set)  # waits for the one that there is
+        threads.submit(done[1].set)  # waits for the only one
     assert not done[1].is_set()
     threads.submit(done[2].set)  # and a second one serves both
     assert done[2].wait(20)

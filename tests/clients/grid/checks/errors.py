@@ -42,7 +42,7 @@ def connection_survives_an_exception(site: Site) -> None:
 
 
 def exception_half_way_through_a_stream(site: Site) -> None:
-    # What was sent arrives, and the client can tell that it is not everything.
+    # The sent part arrives, and the client can tell that it is not everything.
     with pytest.raises(http.client.IncompleteRead) as caught:
         site.get("/breaks")
     assert caught.value.partial == b"partial"

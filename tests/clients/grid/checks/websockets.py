@@ -18,7 +18,7 @@ LARGE = bytes(range(256)) * 4096
 """1 MiB."""
 
 UNTOLD = ""
-"""What is left by the application of a framework that does not tell it the code."""
+"""Recorded by the application of a framework that does not tell it the code."""
 
 
 def _closed(socket: Any) -> tuple[int, str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Shout:
-    """Send back in capitals what was received."""
+    """Send the received bytes back in capitals."""
 
     class Options(corepool.Options):
         """How to shout."""
