@@ -7,7 +7,8 @@ import signal
 from typing import TYPE_CHECKING
 
 from corepool import TimeoutKind, hookimpl
-from corepool_http.http1.driver import Session
+from corepool_http.http1.driver import Driver
+from corepool_http.http1.known import KnownHeads
 from corepool_http.options import HttpOptions
 from corepool_http.service import Service
 
@@ -38,6 +39,7 @@ class Http:
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
         self._service = Service(self._options, worker, _make_application)
+        self._known = KnownHeads(self._options)
 
     @hookimpl
     def on_worker_stop(self) -> None:
@@ -50,44 +52,44 @@ class Http:
             service.access_log.reopen()
 
     @hookimpl
-    def on_accept(self, conn: Connection[Session]) -> None:
+    def on_accept(self, conn: Connection[Driver]) -> None:
         conn.half_open = True  # a client may end its side and still wait for its response
-        conn.session = Session(self._service, conn)
+        conn.session = Driver(self._service, self._known, conn)
 
     @hookimpl
-    def on_readable(self, conn: Connection[Session]) -> None:
+    def on_readable(self, conn: Connection[Driver]) -> None:
         conn.session.receive()
 
     @hookimpl
-    def on_writable(self, conn: Connection[Session]) -> None:
+    def on_writable(self, conn: Connection[Driver]) -> None:
         conn.session.room()
 
     @hookimpl
-    def on_timeout(self, conn: Connection[Session], kind: TimeoutKind) -> object | None:
+    def on_timeout(self, conn: Connection[Driver], kind: TimeoutKind) -> object | None:
         if kind is not TimeoutKind.READ:
             return None
         conn.session.on_deadline()
         return True
 
     @hookimpl
-    def on_drain(self, conn: Connection[Session]) -> None:
+    def on_drain(self, conn: Connection[Driver]) -> None:
         conn.session.leave()
 
     @hookimpl
-    def on_freeze(self, conn: Connection[Session]) -> bytes | None:
+    def on_freeze(self, conn: Connection[Driver]) -> bytes | None:
         return b"" if conn.session.is_between_requests else None
 
     @hookimpl
-    def on_thaw(self, conn: Connection[Session]) -> None:
+    def on_thaw(self, conn: Connection[Driver]) -> None:
         conn.half_open = True
-        conn.session = Session(self._service, conn, waited_s=conn.idle_s)
+        conn.session = Driver(self._service, self._known, conn, waited_s=conn.idle_s)
 
     @hookimpl
-    def on_lost(self, conn: Connection[Session]) -> None:
-        Session(self._service, conn).refuse(502, "the worker was lost")
+    def on_lost(self, conn: Connection[Driver]) -> None:
+        Driver(self._service, self._known, conn).refuse(502, "the worker was lost")
 
     @hookimpl
-    def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:  # noqa: ARG002
+    def on_close(self, conn: Connection[Driver], reason: CloseReason) -> None:  # noqa: ARG002
         conn.session.gone()
 
 

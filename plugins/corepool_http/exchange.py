@@ -1,45 +1,160 @@
-"""One request and its response: how it is framed, and that it is no more and no less than was announced."""
+"""One request and its response, as the application sees them, whatever version of HTTP carries them.
+
+The exchange sees to it that the content is no more and no less than was announced, and that a response that fails is
+answered for. How it reaches the client is its stream's business: each version of HTTP has a driver, which makes a
+stream for each request.
+"""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from corepool_http.http1.framing import CHUNKED, CLOSE, LENGTH, NONE, frame
-from corepool_http.responses import ResponseError, reason_of
-from corepool_http.values import as_bytes
+from corepool_http.responses import reason_of
+from corepool_http.values import ResponseError, as_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from _typeshed import FileDescriptorLike
 
-    from corepool_http.http1.driver import Session
-    from corepool_http.http1.framing import Framing
     from corepool_http.message import Request
     from corepool_http.proxies import Client
-    from corepool_http.responses import Head
+    from corepool_http.responses import Head, Heads
 
 log = logging.getLogger(__name__)
 
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
 CLIENT_GONE = 499
 """The status, in the access log, of a request whose client left before its response began; nginx's."""
+
+
+class ClientGoneError(ConnectionResetError):
+    """The client has left, or sent what can't be read, before the request or its response was whole."""
+
+
+class Output(Protocol):
+    """The client's readiness for output."""
+
+    @property
+    def congested(self) -> bool:
+        """True while the client doesn't read enough for more."""
+
+    @property
+    def closed(self) -> bool:
+        """True when nothing can be sent any more."""
+
+    @property
+    def eof(self) -> bool:
+        """True when the client has ended its side. It may still read."""
+
+    def send_now(self) -> None:
+        """Hand the kernel what is buffered, as much as the client takes."""
+
+
+class Tunnel(Output, Protocol):
+    """Bytes in both directions, in the place of a request and its response."""
+
+    def send(self, data: bytes) -> None:
+        """Send bytes."""
+
+    def close(self) -> None:
+        """Send what is buffered, then close."""
+
+    def abort(self) -> None:
+        """Close at once and forget what is buffered."""
+
+    def pause(self) -> None:
+        """Stop receiving until `resume`."""
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+
+    def deadline(self, seconds: float | None) -> None:
+        """Ask for `TunnelUser.on_deadline` in `seconds`, in place of any earlier deadline; None: no deadline."""
+
+
+class TunnelUser(Protocol):
+    """The application's end of a tunnel."""
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes. None, with the tunnel at its `eof`: the client has ended its side."""
+
+    def room(self) -> None:
+        """Go on sending: the client has read."""
+
+    def gone(self) -> None:
+        """End: the client has gone."""
+
+    def leave(self) -> None:
+        """End soon: the worker leaves."""
+
+    def on_deadline(self) -> None:
+        """Act on the deadline that was asked for."""
+
+
+class Stream(Protocol):
+    """One request's way to its client. Each version of HTTP has its own."""
+
+    @property
+    def output(self) -> Output:
+        """The connection, or the request's share of it."""
+
+    @property
+    def heads(self) -> Heads:
+        """The maker of heads, for errors."""
+
+    def begin(self, head: Head, size: int | None, content: bytes) -> None:
+        """Send a head, with all of the content or with none.
+
+        :param size: bytes of content, or None: it follows in pieces. More than `content` has if it must not be sent.
+        """
+
+    def send(self, data: bytes) -> None:
+        """Send a piece of content."""
+
+    def send_file(self, file: FileDescriptorLike, offset: int, count: int) -> None:
+        """Send a part of a file as content."""
+
+    def end(self, exchange: Exchange) -> None:
+        """End a response that is whole."""
+
+    def break_off(self, exchange: Exchange) -> None:
+        """End a response so that its client sees that it is not whole."""
+
+    def want_content(self, *, invites: bool) -> None:
+        """Receive content of the request.
+
+        :param invites: the client waits for 100 (Continue) before it sends any.
+        """
+
+    def open_tunnel(self, user: TunnelUser) -> tuple[Tunnel, bytes]:
+        """Make the connection a tunnel, and return it with the bytes that have arrived already.
+
+        :raises RefusedError: the request does not allow it.
+        """
+
+    def accept_tunnel(self, headers: Sequence[tuple[str, str]]) -> int:
+        """Tell the client that it has a tunnel, and return the status.
+
+        :raises ResponseError: these are no headers.
+        """
+
+    def end_tunnel(self, exchange: Exchange) -> None:
+        """Wait for the client to close the tunnel: the application has."""
 
 
 class Exchange:
     """Serves one request; an application sees the connection only through it. Used in the loop's thread only."""
 
     __slots__ = (
-        "_framing",
         "_head",
         "_is_cut",
+        "_is_empty",
         "_left",
+        "_stream",
         "began_s",
         "client",
         "closes",
-        "conn",
         "ended",
         "is_head",
         "logged",
@@ -47,23 +162,27 @@ class Exchange:
         "on_room",
         "request",
         "sent",
-        "session",
         "started",
         "status",
     )
 
-    def __init__(self, session: Session, request: Request, client: Client) -> None:
-        self.session = session
-        self.conn = session.conn
+    _is_empty: bool
+    """The response has no content, whatever the application sends. Set by `start`."""
+    _left: int | None
+    """Bytes of content that were announced, and not sent yet. Set by `start`."""
+
+    def __init__(self, stream: Stream, request: Request, client: Client, began_s: float) -> None:
+        self._stream = stream
         self.request = request
         self.client = client
-        self.began_s = session.now
+        self.began_s = began_s
         self.status = 0
         self.sent = 0
         """Bytes of content."""
         self.started = False
         self.ended = False
         self.closes: bool = not request.keep_alive
+        """No other request follows on its connection, if that carries one after the other."""
         self.logged = False
         """Its line is in the access log."""
         self.is_head = request.line.method == "HEAD"
@@ -71,33 +190,42 @@ class Exchange:
         """Called when nothing more can be sent: the response has ended, or the client has gone before."""
         self.on_room: Callable[[], None] | None = None
         """Called when the client has read enough for more."""
-        self._framing = NONE
-        self._head = b""
+        self._head: Head | None = None
         """The head of a response that has begun, until it is sent."""
-        self._left = 0
-        """Bytes of content that were announced, and not sent yet."""
         self._is_cut = False
         """Content was left out, and the log says so."""
 
     @property
     def gone(self) -> bool:
         """True when nothing can be sent any more."""
-        return self.conn.closed
+        return self._stream.output.closed
+
+    @property
+    def is_half_closed(self) -> bool:
+        """True when the client has ended its side, or is gone."""
+        return self._stream.output.eof or self._stream.output.closed
+
+    @property
+    def congested(self) -> bool:
+        """True while the client doesn't read enough for more; `on_room` tells of the end of that."""
+        return self._stream.output.congested
 
     def describe(self) -> str:
         """Name the request, for the log."""
         return f"{self.request.line.method} {self.request.line.target.decode('latin-1')}"
 
     def want_body(self) -> None:
-        """Tell the client that its content will be read."""
-        if self.request.expects_continue:
-            self.request.expects_continue = False
-            body = self.request.body
-            if not self.started and body is not None and not body.received:
-                self.conn.send(_CONTINUE)
-                self.session.body_was_taken()
+        """Receive content: the application has taken what there was, or asks for the first of it."""
+        if self.ended:
+            return
+        request = self.request
+        invites = False
+        if request.expects_continue:
+            request.expects_continue = False
+            invites = not self.started and request.body is not None and not request.body.received
+        self._stream.want_content(invites=invites)
 
-    def send_whole(self, head: Head, content: bytes) -> None:
+    def respond(self, head: Head, content: bytes) -> None:
         """Send a response whose content is at hand.
 
         :raises ResponseError: it can't be sent.
@@ -106,21 +234,29 @@ class Exchange:
             return
         if type(content) is not bytes:
             content = as_bytes(content, "the content")
-        if head.length is not None and head.length != len(content) and not (head.bodyless or self.is_head):
+        size = len(content)
+        if head.bodyless or self.is_head:
+            self._judge(head)
+            self.status = head.status
+            if content:
+                self._leave_out()
+                content = b""
+        elif head.length is not None and head.length != size:
             self.closes = True
             self.start(head)
             if content:
                 self.write(content)
             self.finish()
             return
-        line, framing = frame(head, len(content), is_head=self.is_head, version=self.request.version)
-        connection = self._begin(head, framing)
-        if framing is NONE and content:
-            self._leave_out()
-            content = b""
+        self.started = True
+        self.status = head.status
         self.sent = len(content)
-        self.conn.send(b"%b%b%b\r\n%b" % (head.lines, line, connection, content))
-        self.end()
+        stream = self._stream
+        stream.begin(head, size, content)
+        self.ended = True
+        stream.end(self)
+        if self.on_gone is not None:
+            self._release()
 
     def start(self, head: Head) -> None:
         """Begin a response whose content follows in pieces. Its head leaves with the first of them.
@@ -129,13 +265,12 @@ class Exchange:
         """
         if self.ended:
             return
-        line, framing = frame(head, None, is_head=self.is_head, version=self.request.version)
-        if framing is LENGTH and head.length is not None:
-            self._left = head.length
-        if framing is CLOSE:
-            self.closes = True
-        connection = self._begin(head, framing)
-        self._head = b"%b%b%b\r\n" % (head.lines, line, connection)
+        self._judge(head)
+        self.status = head.status
+        self.started = True
+        self._is_empty = head.bodyless or self.is_head
+        self._left = None if self._is_empty else head.length
+        self._head = head
 
     def write(self, data: bytes) -> None:
         """Send a piece of the content, but no more than was announced. An empty one sends the head, if it is due.
@@ -144,36 +279,33 @@ class Exchange:
         """
         if type(data) is not bytes:
             data = as_bytes(data, "the content")
-        if self._head:
+        if self._head is not None:
             self._send_head()
         if not data or self.ended:
             return
-        framing = self._framing
-        if framing is CHUNKED:
-            self.sent += len(data)
-            self.conn.send(b"%x\r\n%b\r\n" % (len(data), data))
-            return
-        if framing is not CLOSE:
+        if self._is_empty or self._left is not None:
             data = data[: self._room_for(len(data))]
+            if not data:
+                return
         self.sent += len(data)
-        self.conn.send(data)
+        self._stream.send(data)
 
     def send_file(self, file: FileDescriptorLike, offset: int, count: int) -> None:
         """Send a part of a file as content, but no more than was announced."""
-        if self._head:
+        if self._head is not None:
             self._send_head()
         if count <= 0 or self.ended:
             return
-        framing = self._framing
-        if framing is CHUNKED:
-            self.conn.send(b"%x\r\n" % count)
-            self.conn.sendfile(file, offset, count)
-            self.conn.send(b"\r\n")
-        else:
-            if framing is not CLOSE:
-                count = self._room_for(count)
-            self.conn.sendfile(file, offset, count)
+        if self._is_empty or self._left is not None:
+            count = self._room_for(count)
+            if not count:
+                return
         self.sent += count
+        self._stream.send_file(file, offset, count)
+
+    def flush(self) -> None:
+        """Hand the kernel what was sent, as much as the client takes: the next piece may take its time."""
+        self._stream.output.send_now()
 
     def finish(self) -> None:
         """End the content."""
@@ -183,23 +315,15 @@ class Exchange:
             log.error("%s: the content is %d bytes shorter than its Content-Length", self.describe(), self._left)
             self.fail()
             return
-        if self._head:
+        if self._head is not None:
             self._send_head()
-        if self._framing is CHUNKED:
-            self.conn.send(b"0\r\n\r\n")
-        self.end()
-
-    def end(self) -> None:
-        """Let the connection go on with its next request."""
-        self.ended = True
-        self.session.ended(self)
-        self._release()
+        self._end()
 
     def abandon(self) -> None:
         """Break a response off: what was handed over is delivered, and the client sees that it is not whole."""
         self.closes = True
         self.ended = True
-        self.session.ended(self, broken=self._framing is CLOSE)
+        self._stream.break_off(self)
         self._release()
 
     def fail(self, status: int = 500, headers: Sequence[tuple[str, str]] = (), reason: str = "") -> None:
@@ -209,20 +333,19 @@ class Exchange:
         """
         if self.ended:
             return
-        if self.started and not self._head:
+        if self.started and self._head is None:
             self.abandon()
             return
-        self._head = b""
+        self._head = None
         text = f"{status} {reason_of(status)}"
         content = f"{text}: {reason}\n" if reason else f"{text}\n"
-        heads = self.session.service.heads
-        self.send_whole(
-            heads.of_text(text, [("Content-Type", "text/plain"), *headers]), content.encode("latin-1", "replace")
-        )
+        head = self._stream.heads.of_text(text, [("Content-Type", "text/plain"), *headers])
+        self.respond(head, content.encode("latin-1", "replace"))
 
     def refuse_content(self) -> None:
         """Answer a request whose content will never be whole: with the status of its refusal, if it was refused."""
-        refusal = self.session.parser.refusal
+        body = self.request.body
+        refusal = None if body is None else body.refusal
         self.closes = True
         self.fail(400 if refusal is None else refusal.status)
 
@@ -232,39 +355,78 @@ class Exchange:
         self.fail()
 
     def call(self, callback: Callable[[], None]) -> None:
-        """Call whoever waits for this exchange. Whatever that raises costs this response alone."""
+        """Call a callback of the application. An exception of any class costs this response alone."""
         try:
             callback()
         except BaseException:
             log.exception("%s failed", self.describe())
             self.fail()
 
-    def _begin(self, head: Head, framing: Framing) -> bytes:
-        """Note what is sent, and return the line of the header Connection."""
-        self.status = head.status
+    # --- tunnels
+
+    def open_tunnel(self, user: TunnelUser) -> tuple[Tunnel, bytes]:
+        """Receive bytes instead of requests from here on, and return the way back, with those that have arrived.
+
+        Until `accept_tunnel` the request may still be answered with a response.
+
+        :raises RefusedError: the request does not allow it.
+        """
+        return self._stream.open_tunnel(user)
+
+    def accept_tunnel(self, headers: Sequence[tuple[str, str]]) -> None:
+        """Tell the client that what follows is for the tunnel.
+
+        :raises ResponseError: these are no headers.
+        """
+        self.status = self._stream.accept_tunnel(headers)
         self.started = True
-        self._framing = framing
+
+    def end_tunnel(self) -> None:
+        """End the application's side of an accepted tunnel; the client closes it."""
+        self.ended = self.closes = True
+        self._stream.end_tunnel(self)
+
+    # --- for drivers
+
+    def lose(self) -> None:
+        """End without a response: the client has gone."""
+        self.ended = True
+        if not self.status:
+            self.status = CLIENT_GONE
+
+    def notify_gone(self) -> None:
+        """Call the application's callbacks for a client that has ended its side, or is gone."""
         body = self.request.body
-        closes = self.closes = (
-            self.closes or head.closes or (body is not None and not body.complete) or self.session.leaving
-        )
-        if head.upgrades:
-            return b"Connection: close, Upgrade\r\n" if closes else b"Connection: Upgrade\r\n"
-        if closes:
-            return b"Connection: close\r\n"
-        return b"Connection: keep-alive\r\n" if self.request.version == "1.0" else b""
+        if body is not None and body.on_change is not None:
+            self.call(body.on_change)
+        if self.on_gone is not None:
+            self.call(self.on_gone)
+
+    def _judge(self, head: Head) -> None:
+        if head.status < 200:
+            raise ResponseError(f"{head.status} is the status of an interim response; the final one is missing")
 
     def _send_head(self) -> None:
-        head, self._head = self._head, b""
-        if not self.ended:
-            self.conn.send(head)
+        head, self._head = self._head, None
+        if head is not None and not self.ended:
+            self._stream.begin(head, None, b"")
+
+    def _end(self) -> None:
+        self.ended = True
+        self._stream.end(self)
+        self._release()
+
+    def _release(self) -> None:
+        on_gone, self.on_gone = self.on_gone, None
+        if on_gone is not None:
+            self.call(on_gone)  # a task of the application may still wait for that
 
     def _room_for(self, size: int) -> int:
-        """Report how many bytes of a piece of content may be sent, and see to it that the rest is known of."""
-        if self._framing is NONE:
+        """Report how many bytes of a piece of content may be sent, and log that there are more."""
+        if self._is_empty:
             self._leave_out()
             return 0
-        left = self._left
+        left = self._left or 0
         if size > left:
             if not self._is_cut:
                 log.error("%s: the content is longer than its Content-Length; cut", self.describe())
@@ -277,8 +439,3 @@ class Exchange:
         if not (self.is_head or self._is_cut):
             self._is_cut = True
             log.warning("%s: a response %d has no content; the application's is left out", self.describe(), self.status)
-
-    def _release(self) -> None:
-        on_gone, self.on_gone = self.on_gone, None
-        if on_gone is not None:
-            self.call(on_gone)  # a task of the application may still wait for that

@@ -122,7 +122,7 @@ class Section:
 class Body:
     """The content of a request, as far as it has arrived and has not been taken."""
 
-    __slots__ = ("complete", "failed", "on_change", "pieces", "received", "size")
+    __slots__ = ("complete", "failed", "on_change", "pieces", "received", "refusal", "size")
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
@@ -131,6 +131,8 @@ class Body:
         self.complete = False
         self.failed = False
         """It will never be complete."""
+        self.refusal: RefusedError | None = None
+        """The reason for that, if it is a fault of the content."""
         self.on_change: Callable[[], None] | None = None
 
     def take(self) -> bytes:

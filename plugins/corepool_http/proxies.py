@@ -6,8 +6,9 @@ The tests have a table of what popular proxies send: tests/process/http/test_pro
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,8 @@ _MOST_HOPS = 32
 _MAPPED = IPv6Network("::ffff:0:0/96")
 
 
-class Client(NamedTuple):
+@dataclass(slots=True)
+class Client:
     """The other end, as applications are told."""
 
     host: str
@@ -38,6 +40,8 @@ class Client(NamedTuple):
     scheme: str
     is_trusted: bool
     proxies: Proxies
+    prepared: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+    """The application's view of both ends, for the next request of the same connection."""
 
     @property
     def server_name(self) -> tuple[str, str]:
@@ -70,7 +74,9 @@ class Client(NamedTuple):
             value = forwarded_host.encode()
             if value != request.section.single(b"host"):
                 request.section = request.section.with_host(value)
-        return self._replace(
+        return replace(
+            self,
+            prepared=None,
             host=host,
             port=port,
             scheme=_SCHEMES.get(hop.get("proto", "").lower(), self.scheme),

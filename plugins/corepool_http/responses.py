@@ -1,4 +1,8 @@
-"""Heads of responses: checked, completed with Date and Server, encoded."""
+"""Heads of responses, whatever version of HTTP carries them: checked, and completed with Date and Server.
+
+All headers of a response are checked by one look at their joined text, and that text is kept: HTTP/1 sends it as it is,
+and joining them twice would cost as much as the check. Other versions ask for `Head.fields`.
+"""
 
 from __future__ import annotations
 
@@ -75,17 +79,27 @@ _NEEDED = {Kind.UPGRADE: 426, Kind.CHALLENGE: 407}
 
 
 class Head(NamedTuple):
-    """The head of a response but for its last lines, and what it says."""
+    """A checked status with its headers, but for those that depend on the wire."""
 
     status: int
+    phrase: bytes
+    """The status with its reason, as in `200 OK`."""
     lines: bytes
+    """The headers, each as `Name: value` with CR LF behind it."""
     length: int | None
     """The Content-Length in `lines`."""
     closes: bool
+    """The application asks for the end of the connection after this response."""
     bodyless: bool
     """No response of this status has content, whatever the request."""
     upgrades: bool
-    """It names other protocols in Upgrade, which Connection then has to name."""
+    """The headers name other protocols in Upgrade, which Connection then has to name."""
+
+    @property
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """Return the headers as pairs."""
+        pairs = (line.partition(b": ") for line in self.lines.split(b"\r\n")[:-1])
+        return [(name, value) for name, _, value in pairs]
 
     def with_length(self, length: int) -> Head:
         """Announce so many bytes of content, unless the status is of a response without content."""
@@ -103,7 +117,7 @@ class Heads:
         self._date = b""
         self._heads: dict[Key, Head] = {}
         self._kinds: dict[str | bytes, Kind] = {}
-        self._status_lines: dict[str | int, tuple[int, bytes]] = {}
+        self._phrases: dict[str | int, tuple[int, bytes]] = {}
 
     def of_text(self, status: str, headers: Iterable[tuple[str, str]]) -> Head:
         """Make a head of WSGI's status and headers.
@@ -155,7 +169,7 @@ class Heads:
         :raises ResponseError: it can't be sent.
         :raises TypeError: this, or another of the _UNSUITABLE: the headers are no tuples of two plain strings each.
         """
-        code, line = self._status_lines.get(status) or self._status_line(status)
+        code, phrase = self._phrases.get(status) or self._phrase(status)
         find = self._kinds.get
         is_plain = has_content(code)
         length: int | None = None
@@ -185,17 +199,17 @@ class Heads:
         # What is left without the allowed bytes has to be our own line breaks.
         if data.translate(None, _VISIBLE) != b"\r\n" * len(headers):
             raise _broken(headers)
-        size = len(line) + len(data)
+        size = len(phrase) + len(data)
         if not is_plain:
-            return self._with_special(code, line, data), size
-        return Head(code, b"%b%b%b%b" % (line, self._date, self._server, data), length, False, False, False), size
+            return self._with_special(code, phrase, data), size
+        return Head(code, phrase, b"%b%b%b" % (self._date, self._server, data), length, False, False, False), size
 
-    def _with_special(self, code: int, line: bytes, data: bytes) -> Head:
+    def _with_special(self, code: int, phrase: bytes, data: bytes) -> Head:
         """Make a head of which some headers are left out, or added."""
         length: int | None = None
         closes = upgrades = False
         seen: set[Kind] = set()
-        kept = [line]
+        kept: list[bytes] = []
         for header in data.split(b"\r\n")[:-1]:
             name, _, value = header.partition(b": ")
             kind = self._kind(name)
@@ -228,7 +242,7 @@ class Heads:
         length = announced(code, length)
         if length is not None:
             kept.append(b"Content-Length: %d\r\n" % length)
-        return Head(code, b"".join(kept), length, closes, not has_content(code), upgrades)
+        return Head(code, phrase, b"".join(kept), length, closes, not has_content(code), upgrades)
 
     def _kind(self, name: str | bytes) -> Kind:
         kind = self._kinds.get(name)
@@ -244,7 +258,7 @@ class Heads:
             self._kinds[name] = kind
         return kind
 
-    def _status_line(self, status: str | int) -> tuple[int, bytes]:
+    def _phrase(self, status: str | int) -> tuple[int, bytes]:
         if isinstance(status, int) and status in _STATUSES:
             text = f"{status} {reason_of(status)}"
         else:
@@ -255,11 +269,11 @@ class Heads:
         code = int(found[1])
         # The space behind the code is due even without a reason (RFC 9112, 4).
         reason = reason_of(code) if found[2] is None else found[2]
-        made = code, f"HTTP/1.1 {code} {reason}\r\n".encode("latin-1")
+        made = code, f"{code} {reason}".encode("latin-1")
         if len(text) <= _MAX_KEPT_NAME:
-            if len(self._status_lines) >= _MAX_NAMES:
-                self._status_lines.clear()
-            self._status_lines[status] = made
+            if len(self._phrases) >= _MAX_NAMES:
+                self._phrases.clear()
+            self._phrases[status] = made
         return made
 
 

@@ -6,8 +6,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from corepool_http.access_log import AccessLog
-from corepool_http.http1.codec import Names
-from corepool_http.http1.known import KnownHeads
 from corepool_http.proxies import Proxies
 from corepool_http.responses import Heads
 
@@ -41,8 +39,6 @@ class Service:
     def __init__(self, options: HttpOptions, worker: Worker, make: Callable[[Service], Application]) -> None:
         self.options = options
         self.worker = worker
-        self.names = Names()
-        self.known = KnownHeads(options)
         self.heads = Heads(options.server)
         self.proxies = Proxies(options.trusted_proxies)
         self.access_log = None if options.access_log == "off" else AccessLog(options, worker)

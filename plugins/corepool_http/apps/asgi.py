@@ -57,12 +57,10 @@ class Asgi:
         if exchange.request.upgrade:
             self._serve_websocket(exchange)
             return
-        session, client, line = exchange.session, exchange.client, exchange.request.line
-        base = session.prepared if client is session.client else None
+        client, line = exchange.client, exchange.request.line
+        base = client.prepared
         if base is None:
-            base = self._scope_of(exchange.client)
-            if client is session.client:
-                session.prepared = base
+            base = client.prepared = self._scope_of(client)
         if line.prepared is None:
             line.prepared = {"method": line.method, **self._scope_of_line(line)}
         scope = {
@@ -85,8 +83,7 @@ class Asgi:
         self._lifespan.shut_down(max(left_s / 2, left_s - _LAST_S))
 
     def _serve_websocket(self, exchange: Exchange) -> None:
-        exchange.session.conn.pinned = True
-        socket = exchange.session.websocket = WebSocket(exchange, self._service.options, self._loop, self._tasks)
+        socket = WebSocket(exchange, self._heads, self._service.options, self._loop, self._tasks)
         if not socket.negotiate():
             return
         scope = {

@@ -54,10 +54,7 @@ class Cycle(Waiting):
     )
 
     def __init__(self, exchange: Exchange, heads: Heads, loop: asyncio.AbstractEventLoop, tasks: Tasks) -> None:
-        self._calls = 0
-        self._rounds = 0
-        self._loop = loop
-        self._waiter = None
+        super().__init__(loop)
         self._tasks = tasks
         self.task: asyncio.Task[None] | None = None
         """None: it has ended before it was known (eager start)."""
@@ -127,16 +124,17 @@ class Cycle(Waiting):
             if body is None:
                 self._body_is_over = True
                 return {"type": "http.request", "body": b"", "more_body": False}
-            exchange.want_body()
+            if not (body.pieces or body.complete):
+                exchange.want_body()
             while not (body.pieces or body.complete or body.failed or exchange.ended):
                 await self._wait()
             if body.pieces or (body.complete and not body.failed):
                 data = body.take()
                 self._body_is_over = body.complete
                 if not body.complete:
-                    exchange.session.body_was_taken()
+                    exchange.want_body()
                 return {"type": "http.request", "body": data, "more_body": not body.complete}
-        while not (exchange.ended or exchange.gone or exchange.conn.eof or (body is not None and body.failed)):
+        while not (exchange.ended or exchange.is_half_closed or (body is not None and body.failed)):
             await self._wait()
         if not self._is_complete:
             self._was_told = True
@@ -157,7 +155,7 @@ class Cycle(Waiting):
             kind = message["type"]
         except (LookupError, TypeError):
             kind = type_of(message)  # which says why not
-        while self._waiter is not None and exchange.conn.congested and not exchange.ended:
+        while self._waiter is not None and exchange.congested and not exchange.ended:
             await self._wait()  # as another task of the application does
         if exchange.ended:
             await self._ignore(kind)
@@ -174,7 +172,7 @@ class Cycle(Waiting):
             self._send_file(message)
         else:
             raise RuntimeError(f"{kind!r} is no message of an HTTP response")
-        while exchange.conn.congested and not exchange.ended:
+        while not exchange.ended and exchange.congested:
             await self._wait()
 
     async def _ignore(self, kind: str) -> None:
@@ -195,7 +193,7 @@ class Cycle(Waiting):
                 raise RuntimeError("http.response.body was sent before http.response.start")
             if not more:
                 self._is_complete = True
-                exchange.send_whole(head, data)
+                exchange.respond(head, data)
                 return
             exchange.start(head)
         exchange.write(data)

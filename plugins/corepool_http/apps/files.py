@@ -330,7 +330,7 @@ class Files:
         exchange.finish()
 
     def _answer(self, exchange: Exchange, status: int, headers: Headers, content: bytes) -> None:
-        exchange.send_whole(self._heads.of_text(f"{status} {reason_of(status)}", headers), content)
+        exchange.respond(self._heads.of_text(f"{status} {reason_of(status)}", headers), content)
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:

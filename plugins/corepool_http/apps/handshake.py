@@ -1,4 +1,7 @@
-"""The handshake of a WebSocket: a request that was judged is answered by the websockets package (RFC 6455, 4.2)."""
+"""The handshake of a WebSocket, as far as every version of HTTP has it: version and extensions (RFC 6455, 4.2 and 9).
+
+The websockets package negotiates them. It would also answer the key, which only HTTP/1 has: that is its driver's part.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from websockets.datastructures import Headers
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 
 if TYPE_CHECKING:
-    from websockets.http11 import Response
     from websockets.server import ServerProtocol
 
     from corepool_http.message import Section
+
+_ANY_KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
+_EXTENSIONS = "Sec-WebSocket-Extensions"
 
 
 class HandshakeError(Exception):
@@ -24,11 +29,11 @@ class HandshakeError(Exception):
         self.headers = headers
 
 
-def negotiate(protocol: ServerProtocol, section: Section) -> Response:
+def negotiate(protocol: ServerProtocol, section: Section) -> list[tuple[str, str]]:
     """Judge a handshake and agree on extensions.
 
-    :param section: of a GET of HTTP/1.1 whose wish to upgrade to a WebSocket was found out already.
-    :return: the response that accepts it, to be sent when the application does.
+    :param section: of a request that asks for a WebSocket.
+    :return: headers of the answer, to be sent when the application accepts.
     :raises HandshakeError: it is invalid.
     """
     version = section.single(b"sec-websocket-version")
@@ -41,16 +46,23 @@ def negotiate(protocol: ServerProtocol, section: Section) -> Response:
     # The package's reader expects a request before frames: by its own limits, which are not those of our options.
     protocol.receive_data(b"GET / HTTP/1.1\r\n\r\n")
     protocol.events_received()
-    return response
+    return [(_EXTENSIONS, value) for value in response.headers.get_all(_EXTENSIONS)]
+
+
+def begin_frames(protocol: ServerProtocol) -> None:
+    """Let the package send and receive frames: the handshake was answered."""
+    protocol.send_response(Response(101, "Switching Protocols", Headers()))
+    protocol.data_to_send()  # the answer as the package would have sent it
 
 
 def _as_package_request(section: Section) -> Request:
-    """Return what the package has to judge, and nothing that was judged before."""
+    """Return the part that the package has to judge."""
     headers = Headers()
     headers["Connection"] = "Upgrade"
     headers["Upgrade"] = "websocket"
-    for name in (b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-extensions"):
-        value = section.joined(name)
-        if value is not None:
-            headers[name.decode()] = value.decode("latin-1")
+    headers["Sec-WebSocket-Key"] = _ANY_KEY
+    headers["Sec-WebSocket-Version"] = "13"
+    extensions = section.joined(_EXTENSIONS.lower().encode())
+    if extensions is not None:
+        headers[_EXTENSIONS] = extensions.decode("latin-1")
     return Request("/", headers)

@@ -8,28 +8,29 @@ CALLS_PER_ROUND = 8
 """How often an application may call receive() and send() without having waited, before it is looked at how long it has
 had the loop to itself. To look at each call would make a stream of pieces of 100 bytes a fifth slower."""
 
-_MOST_ROUNDS = 16
+_MAX_ROUNDS = 16
 """In one turn of the loop. A stream of pieces of 100 bytes becomes 50 % slower with one round, 5 % with these."""
 
-_LONGEST_S = 0.005
+_MAX_TURN_S = 0.005
 """In one turn of the loop, for applications that do more between their calls."""
 
 
 class Waiting:
-    """Waits, whatever for: it is woken when something has happened, and looks for itself.
+    """A base for an application's connection: it is woken when something has happened, and looks for itself.
 
-    A base without an `__init__`, which each request would have to call: derived classes set all but `_asked_at`.
     Each call of the application counts itself in `_calls`, and awaits `_take_turn` at `CALLS_PER_ROUND`.
     """
 
     __slots__ = ("_asked_at", "_calls", "_loop", "_rounds", "_waiter")
 
     _asked_at: float
-    """When the loop was asked to say when it turns; at the end of the first round."""
-    _calls: int
-    _loop: asyncio.AbstractEventLoop
-    _rounds: int
-    _waiter: asyncio.Future[None] | None
+    """When the loop was asked to report its next turn; at the end of the first round."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._calls = 0
+        self._rounds = 0
+        self._loop = loop
+        self._waiter: asyncio.Future[None] | None = None
 
     async def _wait(self) -> None:
         waiter = self._waiter
@@ -55,7 +56,7 @@ class Waiting:
         if self._rounds == 1:
             self._asked_at = self._loop.time()
             self._loop.call_soon(self._on_turn)
-        elif self._rounds >= _MOST_ROUNDS or self._loop.time() - self._asked_at > _LONGEST_S:
+        elif self._rounds >= _MAX_ROUNDS or self._loop.time() - self._asked_at > _MAX_TURN_S:
             await asyncio.sleep(0)
 
     def _on_turn(self) -> None:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from corepool.streams import Mailbox, Threads
 from corepool_http.apps.wsgi_environ import Environments
+from corepool_http.apps.wsgi_inline import InlineCall
 from corepool_http.apps.wsgi_input import Reception, streamed
-from corepool_http.apps.wsgi_run import InlineRun, ThreadRun
+from corepool_http.apps.wsgi_threads import ThreadCall
 
 if TYPE_CHECKING:
-    from corepool_http.apps.wsgi_run import Application
+    from corepool_http.apps.wsgi_call import Application
     from corepool_http.exchange import Exchange
     from corepool_http.service import Service
 
@@ -33,6 +34,7 @@ class Wsgi:
         self._application = application
         self._heads = service.heads
         self._environments = Environments(options, service.worker)
+        self._call_soon = service.worker.loop.call_soon
         self._mailbox = Mailbox(service.worker.loop)
         gauge = service.worker.gauge_threads(options.threads)
         self._threads = Threads("http", self._mailbox, gauge) if options.threads else None
@@ -54,17 +56,17 @@ class Wsgi:
     def _begin(self, exchange: Exchange, content: io.IOBase) -> None:
         environ = self._environments.of(exchange, content)
         if self._threads is None:
-            run = InlineRun(exchange, self._heads)
+            inline = InlineCall(exchange, self._heads, self._call_soon)
             loop = _get_running_loop()
             _set_running_loop(None)
             try:
-                run.call(self._application, environ)
+                inline.call(self._application, environ)
             finally:
                 _set_running_loop(loop)
             return
         threads = self._threads
-        thread_run = ThreadRun(exchange, self._heads, self._mailbox)
-        job = threads.submit(partial(thread_run.call, self._application, environ))
+        threaded = ThreadCall(exchange, self._heads, self._mailbox.post)
+        job = threads.submit(partial(threaded.call, self._application, environ))
 
         def withdraw() -> None:
             # Also called when the client ends its side, and still waits for its response.

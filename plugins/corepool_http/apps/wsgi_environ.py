@@ -43,12 +43,10 @@ class Environments:
 
     def of(self, exchange: Exchange, content: io.IOBase) -> dict[str, Any]:
         """Return the environ of a request, whose content is read from `content`."""
-        request, session = exchange.request, exchange.session
-        base = session.prepared
-        if base is None or exchange.client is not session.client:
-            base = self._environ_of(exchange.client)
-            if exchange.client is session.client:
-                session.prepared = base
+        request, client = exchange.request, exchange.client
+        base = client.prepared
+        if base is None:
+            base = client.prepared = self._environ_of(client)
         line, section = request.line, request.section
         if line.prepared is None:
             line.prepared = self._environ_of_line(line)

@@ -12,6 +12,8 @@ import threading
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, cast
 
+from corepool_http.exchange import ClientGoneError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,10 +28,6 @@ _IN_MEMORY = 512 * 1024
 """Bytes of a request's content that are kept in memory; more goes to a temporary file."""
 
 _READ_BYTES = 65_536
-
-
-class ClientGoneError(ConnectionResetError):
-    """The client has left, or sent what can't be read, before the request or its response was whole."""
 
 
 class Reception:
@@ -58,7 +56,7 @@ class Reception:
             exchange.fail(507)
             return
         if has_more:
-            exchange.session.body_was_taken()
+            exchange.want_body()
         if body.failed or exchange.ended:
             self._end()
             if not exchange.ended:
@@ -146,4 +144,4 @@ class _Stream(io.RawIOBase):
             elif body.failed or exchange.ended:
                 self._is_broken = True
             self._changed.notify_all()
-        exchange.session.body_was_taken()
+        exchange.want_body()

@@ -32,36 +32,16 @@ _END_OF_HEAD = b"\r\n\r\n"
 _PIECE_COST = 64
 """Bytes that a piece of content costs beside its own: a client may send it in chunks of one byte."""
 
-_MOST_NAMES = 1000
-_LONGEST_NAME = 64
-
 _METHOD = re.compile(rb"(?:\A|\n)([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?: |\Z)")
 _METHODS = frozenset(method.encode() for method in HTTPMethod)
 _VERSION_ERRORS = frozenset(("Invalid HTTP version", "Pause on PRI/Upgrade"))
 """How llhttp words that a version is one, but none that it reads."""
 
 
-class Names:
-    """Header names in lower case, one object for each: most of them are the same in every request."""
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, bytes] = {}
-        self.find = self._known.get
-
-    def lower(self, name: bytes) -> bytes:
-        """Return a name in lower case, and keep it, unless it is long or too many are kept."""
-        lower = name.lower()
-        if len(self._known) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
-            self._known[name] = lower
-        return lower
-
-
 class RequestParser:
     """Cuts one connection's input into requests."""
 
-    def __init__(
-        self, options: HttpOptions, names: Names, known: KnownHeads, *, serves_websockets: bool = True
-    ) -> None:
+    def __init__(self, options: HttpOptions, known: KnownHeads, *, serves_websockets: bool = True) -> None:
         """Begin between two requests.
 
         :param serves_websockets: without it every wish to upgrade is ignored.
@@ -79,9 +59,9 @@ class RequestParser:
         self._options = options
         self._small = min(options.max_request_line, options.max_head)
         self._serves_websockets = serves_websockets
-        self._names = names
         self._known = known
-        self._find_name = names.find
+        self._names = known.names
+        self._find_name = known.names.find
         self._http: httptools.HttpRequestParser | None = None
         """Made when it is needed: a connection whose requests are all known needs none."""
         self._is_over = False
@@ -224,10 +204,11 @@ class RequestParser:
             self._is_over = not self._last.keep_alive
         return at
 
-    def fail_body(self) -> None:
-        """Say that the body that is arriving will never be complete."""
+    def fail_body(self, refusal: RefusedError | None = None) -> None:
+        """Mark the body that is arriving as one that will never be complete."""
         if self.body is not None:
             self.body.failed = True
+            self.body.refusal = self.body.refusal or refusal
 
     # --- what llhttp calls
 
@@ -396,7 +377,7 @@ class RequestParser:
             self.refusal = refusal
             self._is_partial = self.in_head
             self.in_head = False
-            self.fail_body()
+            self.fail_body(refusal)
 
 
 def _ambiguous() -> RefusedError:

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from corepool_http.exchange import CLIENT_GONE, Exchange
+from corepool_http.exchange import Exchange
 from corepool_http.http1.codec import RequestParser
+from corepool_http.http1.framing import CHUNKED, CLOSE, CONTINUE, LAST_CHUNK, NONE, encode_head, encode_switch
 from corepool_http.http1.resetting import Reset
+from corepool_http.http1.switching import accept_of, check_key
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from _typeshed import FileDescriptorLike
+
     from corepool import Connection
-    from corepool_http.apps.websocket import WebSocket
+    from corepool_http.exchange import Tunnel, TunnelUser
+    from corepool_http.http1.known import KnownHeads
     from corepool_http.message import Request
     from corepool_http.proxies import Client
+    from corepool_http.responses import Head
     from corepool_http.service import Service
 
 _MOST_BUFFERED = 65_536
@@ -37,44 +45,45 @@ _PROGRESS = 65_536
 """Bytes of a body that have to arrive in each `body_timeout`."""
 
 
-class Session:
+class Driver:
     """The state of one connection."""
 
     __slots__ = (
         "_armed",
         "_body_mark",
         "_due",
+        "_framing",
         "_is_head_due",
         "_is_serving",
         "_lingers_until",
         "client",
         "conn",
         "current",
+        "heads",
         "leaving",
         "now",
+        "output",
         "parser",
-        "prepared",
         "service",
-        "websocket",
+        "tunnel_user",
     )
 
-    def __init__(self, service: Service, conn: Connection[Session], waited_s: float = 0.0) -> None:
+    def __init__(self, service: Service, known: KnownHeads, conn: Connection[Driver], waited_s: float = 0.0) -> None:
         """Wait for the first request, for which `waited_s` seconds were waited already."""
         self.service = service
-        self.conn = conn
-        self.parser = RequestParser(
-            service.options, service.names, service.known, serves_websockets=service.serves_websockets
-        )
+        self.heads = service.heads
+        self.conn = self.output = conn
+        self.parser = RequestParser(service.options, known, serves_websockets=service.serves_websockets)
         self.current: Exchange | None = None
-        self.websocket: WebSocket | None = None
+        self.tunnel_user: TunnelUser | None = None
+        self._framing = NONE
+        """Of the response that is being sent."""
         self.leaving = not service.options.keep_alive
         self._is_serving = False
         self._is_head_due = False
         self._lingers_until = 0.0
         self.now = 0.0
         self.client: Client | None = None
-        self.prepared: dict[str, Any] | None = None
-        """What the application is told of the connection in each of its requests."""
         self._armed = math.inf
         self._due = math.inf
         self._body_mark = 0
@@ -86,7 +95,7 @@ class Session:
         parser = self.parser
         return (
             self.current is None
-            and self.websocket is None
+            and self.tunnel_user is None
             and not (parser.in_head or parser.ready or self.leaving)
             and parser.body is None
             and parser.refusal is None
@@ -98,8 +107,8 @@ class Session:
         """Take what has arrived."""
         conn = self.conn
         data = conn.recv()
-        if self.websocket is not None:
-            self.websocket.receive(data)
+        if self.tunnel_user is not None:
+            self.tunnel_user.receive(data)
             return
         if not data:
             if conn.eof:
@@ -134,7 +143,7 @@ class Session:
 
     def _serve(self, request: Request) -> None:
         self.now = time.monotonic()
-        self.current = exchange = Exchange(self, request, self._client_of(request))
+        self.current = exchange = Exchange(self, request, self._client_of(request), self.now)
         self.conn.busy = True
         self._body_mark = -1
         self._is_head_due = False
@@ -168,8 +177,39 @@ class Session:
             self.conn.busy = True  # what has begun to come is served, whoever leaves meanwhile
             self._be_due(self.service.options.header_timeout)
 
-    def body_was_taken(self) -> None:
-        """Read on: the application has taken what there was of the body, or has asked for the first of it."""
+    # --- the exchange's stream
+
+    def begin(self, head: Head, size: int | None, content: bytes) -> None:
+        """Send a head, and what of the content may go with it."""
+        exchange = self.current
+        assert exchange is not None
+        request = exchange.request
+        body = request.body
+        closes = exchange.closes = (
+            exchange.closes or head.closes or (body is not None and not body.complete) or self.leaving
+        )
+        data, self._framing = encode_head(head, size, content, request, closes)
+        if self._framing is CLOSE:
+            exchange.closes = True
+        self.conn.send(data)
+
+    def send(self, data: bytes) -> None:
+        """Send a piece of content."""
+        self.conn.send(b"%x\r\n%b\r\n" % (len(data), data) if self._framing is CHUNKED else data)
+
+    def send_file(self, file: FileDescriptorLike, offset: int, count: int) -> None:
+        """Send a part of a file."""
+        if self._framing is CHUNKED:
+            self.conn.send(b"%x\r\n" % count)
+            self.conn.sendfile(file, offset, count)
+            self.conn.send(b"\r\n")
+        else:
+            self.conn.sendfile(file, offset, count)
+
+    def want_content(self, *, invites: bool) -> None:
+        """Read on."""
+        if invites:
+            self.conn.send(CONTINUE)
         if not self.parser.ready:
             self.conn.resume()
             if self.parser.body is not None and self._due == math.inf:
@@ -204,29 +244,37 @@ class Session:
         self.now = time.monotonic()
         if self._is_head_due:
             self.now = min(self.now, self._due - self.service.options.header_timeout)
-        exchange = Exchange(self, request, self._client_of(request))
+        self.current = exchange = Exchange(self, request, self._client_of(request), self.now)
         exchange.closes = True
         exchange.fail(status, reason=reason)
 
     # --- what ends
 
-    def ended(self, exchange: Exchange, *, broken: bool = False) -> None:
-        """Go on after a response.
-
-        :param broken: it is not whole, and nothing that was sent says so.
-        """
+    def break_off(self, exchange: Exchange) -> None:
+        """Close after a response that is not whole, which its length or its chunks say; or reset the connection."""
+        framing, self._framing = self._framing, NONE
+        if framing is not CLOSE:
+            self.end(exchange)
+            return
         self.current = None
+        self.service.log_access(exchange)
         conn = self.conn
+        conn.busy = True
+        conn.pause()
+        self.parser.drop()
+        self.leaving = True
+        self._due = math.inf  # a deadline would close without the reset
+        Reset(conn, self.service.worker.loop)
+
+    def end(self, exchange: Exchange) -> None:
+        """Go on after a response."""
+        conn = self.conn
+        if self._framing is CHUNKED:
+            conn.send(LAST_CHUNK)
+            self._framing = NONE
+        self.current = None
         conn.busy = False
         self.service.log_access(exchange)
-        if broken:
-            conn.busy = True
-            conn.pause()
-            self.parser.drop()
-            self.leaving = True
-            self._due = math.inf  # a deadline would close without the reset
-            Reset(conn, self.service.worker.loop)
-            return
         if exchange.closes or (conn.eof and not self.parser.ready):
             self._end()
             return
@@ -268,36 +316,57 @@ class Session:
     def gone(self) -> None:
         """Tell whoever serves a request of this connection that it is gone."""
         self.parser.end()
-        if self.websocket is not None:
-            self.websocket.gone()
+        if self.tunnel_user is not None:
+            self.tunnel_user.gone()
         current = self.current
         if current is None:
             return
         self.current = None
-        current.ended = True
-        if not current.status:
-            current.status = CLIENT_GONE
+        current.lose()
         self.service.log_access(current)
-        body = current.request.body
-        if body is not None and body.on_change is not None:
-            current.call(body.on_change)
-        if current.on_gone is not None:
-            current.call(current.on_gone)
+        current.notify_gone()
 
     def room(self) -> None:
         """Go on with what had to wait until the client has read."""
         if self.current is not None and self.current.on_room is not None:
             self.current.call(self.current.on_room)
-        elif self.websocket is not None:
-            self.websocket.room()
+        elif self.tunnel_user is not None:
+            self.tunnel_user.room()
         elif self.parser.ready:
             self._go_on()
 
     def leave(self) -> None:
         """Let the response that is being made be the last."""
         self.leaving = True
-        if self.websocket is not None:
-            self.websocket.leave()
+        if self.tunnel_user is not None:
+            self.tunnel_user.leave()
+
+    # --- tunnels
+
+    def open_tunnel(self, user: TunnelUser) -> tuple[Tunnel, bytes]:
+        """Hand what arrives from here on to `user`."""
+        exchange = self.current
+        assert exchange is not None
+        check_key(exchange.request.section)
+        self.conn.pinned = True
+        self.tunnel_user = user
+        early = bytes(self.parser.after_upgrade)
+        self.parser.after_upgrade.clear()
+        return self.conn, early
+
+    def accept_tunnel(self, headers: Sequence[tuple[str, str]]) -> int:
+        """Switch protocols."""
+        exchange = self.current
+        assert exchange is not None
+        head = self.heads.of_text("101 Switching Protocols", headers)
+        self.conn.send(encode_switch(head, accept_of(exchange.request.section)))
+        return 101
+
+    def end_tunnel(self, exchange: Exchange) -> None:
+        """Let the client answer the close frame; what it does after that is its own business."""
+        self.service.log_access(exchange)
+        self.conn.busy = False
+        self.conn.deadline(self.service.options.header_timeout)
 
     # --- deadlines
 
@@ -310,8 +379,8 @@ class Session:
     def on_deadline(self) -> None:
         """Look at what is waited for, and end the connection if that is really late."""
         self._armed = math.inf
-        if self.websocket is not None:
-            self.websocket.on_deadline()
+        if self.tunnel_user is not None:
+            self.tunnel_user.on_deadline()
             return
         left = self._due - time.monotonic()
         if left > 0.001:

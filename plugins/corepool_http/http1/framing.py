@@ -1,8 +1,7 @@
-"""How a response is delimited (RFC 9112, 6): decided here, by its status, its request and its announced length.
+"""Responses of HTTP/1: how each is delimited (RFC 9112, 6), by its status, its request and its announced length.
 
 | response | content | framing |
 |---|---|---|
-| 1xx | | refused: an interim response can't be the answer to a request |
 | 204 | never | no Content-Length, no Transfer-Encoding (RFC 9110, 8.6; RFC 9112, 6.1) |
 | 205 | never | Content-Length: 0 (RFC 9110, 15.3.6) |
 | 304 | never | the Content-Length of the 200, if the application gave it |
@@ -12,7 +11,8 @@
 | in pieces, HTTP/1.1 | until it ends | chunked |
 | in pieces, HTTP/1.0 | until it ends | the end of the connection |
 
-CONNECT has its own row in the RFC; such requests are refused before any application sees them.
+CONNECT has its own row in the RFC; such requests are refused before any application sees them. Interim responses are
+no answer to a request: the exchange refuses them.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from corepool_http.values import ResponseError
-
 if TYPE_CHECKING:
+    from corepool_http.message import Request
     from corepool_http.responses import Head
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
 
 
 class Framing(Enum):
@@ -38,30 +40,56 @@ class Framing(Enum):
 # Plain names: looking up a member costs as much as the rest of a decision.
 NONE, LENGTH, CHUNKED, CLOSE = Framing.NONE, Framing.LENGTH, Framing.CHUNKED, Framing.CLOSE
 
-_NO_LINE = (b"", NONE)
-_GIVEN = (b"", LENGTH)
-_IN_CHUNKS = (b"Transfer-Encoding: chunked\r\n", CHUNKED)
-_UNTIL_CLOSE = (b"", CLOSE)
 
-
-def frame(head: Head, size: int | None, *, is_head: bool, version: str) -> tuple[bytes, Framing]:
-    """Choose the header line that delimits a response, and what it means for the content.
+def encode_head(
+    head: Head,
+    size: int | None,
+    content: bytes,
+    request: Request,
+    closes: bool,  # noqa: FBT001  # keywords cost a twentieth of the call
+) -> tuple[bytes, Framing]:
+    """Return a head with content behind it, and what delimits the content of its response.
 
     :param size: bytes of content, if all of it is at hand.
-    :param is_head: the request's method is HEAD.
-    :param version: that of the request.
-    :raises ResponseError: no response may have this status.
+    :param content: as much of it as is sent with the head.
+    :param closes: the connection ends with this response.
     """
+    line, framing = b"", NONE
+    is_head = request.line.method == "HEAD"
     if head.bodyless:
-        if head.status < 200:
-            raise ResponseError(f"{head.status} is the status of an interim response; the final one is missing")
-        return _NO_LINE
-    if head.length is not None:
-        return _NO_LINE if is_head else _GIVEN
-    if is_head:
+        pass
+    elif head.length is not None:
+        if not is_head:
+            framing = LENGTH
+    elif is_head:
         # An application may leave out the content: then its length is unknown. Chunked, which the GET may have been,
         # may be left out as well (RFC 9112, 6.1).
-        return (b"Content-Length: %d\r\n" % size, NONE) if size else _NO_LINE
-    if size is not None:
-        return b"Content-Length: %d\r\n" % size, LENGTH
-    return _IN_CHUNKS if version == "1.1" else _UNTIL_CLOSE
+        if size:
+            line = b"Content-Length: %d\r\n" % size
+    elif size is not None:
+        line, framing = b"Content-Length: %d\r\n" % size, LENGTH
+    elif request.version == "1.1":
+        line, framing = b"Transfer-Encoding: chunked\r\n", CHUNKED
+    else:
+        framing = CLOSE
+        closes = True
+    if head.upgrades:
+        connection = b"Connection: close, Upgrade\r\n" if closes else b"Connection: Upgrade\r\n"
+    elif closes:
+        connection = b"Connection: close\r\n"
+    else:
+        # A client of HTTP/1.0 closes unless it is told otherwise.
+        connection = b"Connection: keep-alive\r\n" if request.version == "1.0" else b""
+    return b"HTTP/1.1 %b\r\n%b%b%b\r\n%b" % (head.phrase, head.lines, line, connection, content), framing
+
+
+def encode_switch(head: Head, accept: bytes) -> bytes:
+    """Return the head that turns a connection into a WebSocket (RFC 6455, 4.2.2).
+
+    :param accept: the answer to the client's key.
+    """
+    return b"HTTP/1.1 %b\r\n%bUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n\r\n" % (
+        head.phrase,
+        head.lines,
+        accept,
+    )

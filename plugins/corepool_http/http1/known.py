@@ -30,6 +30,9 @@ _TO_PARSER = frozenset({b"connection", b"upgrade", b"expect", b"transfer-encodin
 
 _PLAIN_CONNECTIONS = frozenset({b"keep-alive", b"close"})
 
+_MAX_NAMES = 1000
+_MAX_NAME_BYTES = 64
+
 _LONGEST = 4096
 _MOST_FIELDS = 40
 _MOST_PER_GENERATION = 256
@@ -66,6 +69,21 @@ class Generations(dict[bytes, "_Value"]):
         self[key] = value
 
 
+class Names:
+    """Header names in lower case, one object for each: most of them are the same in every request."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, bytes] = {}
+        self.find = self._known.get
+
+    def lower(self, name: bytes) -> bytes:
+        """Return a name in lower case, and keep it, unless it is long or too many are kept."""
+        lower = name.lower()
+        if len(self._known) < _MAX_NAMES and len(name) <= _MAX_NAME_BYTES:
+            self._known[name] = lower
+        return lower
+
+
 class KnownHeads:
     """What the connections of one worker know of heads."""
 
@@ -74,6 +92,7 @@ class KnownHeads:
 
         :param options: no head is known that is longer than they allow.
         """
+        self.names = Names()
         self._longest = min(options.max_request_line, options.max_head, _LONGEST)
         self._sections: Generations[Section] = Generations(_MOST_PER_GENERATION)
         self._lines: Generations[RequestLine] = Generations(_MOST_PER_GENERATION)

@@ -12,7 +12,7 @@ from test_requests import CHUNKED, GET, POST, REFUSED, VALID, told
 
 from corepool.testing.sockets import connect, receive_all
 from corepool_http import Http
-from corepool_http.http1.codec import Names, RequestParser
+from corepool_http.http1.codec import RequestParser
 from corepool_http.http1.known import Generations, KnownHeads
 from corepool_http.options import HttpOptions
 from corepool_http.proxies import Client, Proxies
@@ -76,7 +76,7 @@ def test_what_is_recalled_is_what_would_be_parsed(segments: list[bytes]) -> None
     known = KnownHeads(OPTIONS)
     for segment in segments:
         recalled = known.recall(segment)
-        parser = RequestParser(OPTIONS, Names(), known)
+        parser = RequestParser(OPTIONS, known)
         parser.feed(segment)
         if recalled is not None:
             assert parser.refusal is None
@@ -88,9 +88,9 @@ def test_what_is_recalled_is_what_would_be_parsed(segments: list[bytes]) -> None
 def test_a_connection_understands_the_same_with_and_without_it(segments: list[bytes]) -> None:
     known = KnownHeads(OPTIONS)
     for segment in segments:
-        RequestParser(OPTIONS, Names(), known).feed(segment)
-    warm = RequestParser(OPTIONS, Names(), known)
-    cold = RequestParser(OPTIONS, Names(), KnownHeads(OPTIONS))
+        RequestParser(OPTIONS, known).feed(segment)
+    warm = RequestParser(OPTIONS, known)
+    cold = RequestParser(OPTIONS, KnownHeads(OPTIONS))
     for segment in segments:
         cold.feed(segment)
         recalled = warm.recall(segment) if warm.is_between else None
@@ -105,7 +105,7 @@ def test_a_connection_understands_the_same_with_and_without_it(segments: list[by
 
 def test_the_second_one_is_recalled() -> None:
     known = KnownHeads(OPTIONS)
-    parser = RequestParser(OPTIONS, Names(), known)
+    parser = RequestParser(OPTIONS, known)
     assert known.recall(GET + b"\r\n") is None
     parser.feed(GET + b"\r\n")
     assert parser.is_between
@@ -129,7 +129,7 @@ def test_it_holds_no_more_than_it_may() -> None:
         POST + b"Content-Length: 1\r\n\r\na",
         CHUNKED,
     ):
-        RequestParser(OPTIONS, Names(), known).feed(data)
+        RequestParser(OPTIONS, known).feed(data)
         assert known.recall(data) is None
 
 
@@ -176,7 +176,7 @@ def test_whatever_an_application_spoils_is_its_own(connection: Conversations) ->
 def test_what_a_trusted_proxy_says_stays_with_its_request() -> None:
     known = KnownHeads(OPTIONS)
     data = GET + b"X-Forwarded-Host: outer\r\n\r\n"
-    RequestParser(OPTIONS, Names(), known).feed(data)
+    RequestParser(OPTIONS, known).feed(data)
     client = Client("127.0.0.1", 1, "127.0.0.1", 2, "http", is_trusted=True, proxies=Proxies(["*"]))
     believed, plain = known.recall(data), known.recall(data)
     assert believed is not None

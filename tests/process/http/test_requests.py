@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corepool.testing.sockets import connect, receive_all
-from corepool_http.http1.codec import Names, RequestParser
+from corepool_http.http1.codec import RequestParser
 from corepool_http.http1.known import KnownHeads
 from corepool_http.options import HttpOptions
 
@@ -146,7 +146,7 @@ def told(request: Request) -> tuple[object, ...]:
 
 def new_parser() -> RequestParser:
     options = HttpOptions(target="a:b")
-    return RequestParser(options, Names(), KnownHeads(options))
+    return RequestParser(options, KnownHeads(options))
 
 
 def read(chunks: list[bytes]) -> tuple[list[tuple[str, bytes, bytes | None]], bool]:
@@ -271,7 +271,7 @@ def test_no_bytes_break_the_parser() -> None:
         b"Transfer-Encoding: chunked\r\n",
         b"\xff",
     ]
-    options, names = HttpOptions(target="a:b"), Names()
+    options = HttpOptions(target="a:b")
     known = KnownHeads(options)
     refused = recalled = 0
     for _ in range(100_000):
@@ -282,7 +282,7 @@ def test_no_bytes_break_the_parser() -> None:
                 data[place : place + dice.randrange(4)] = dice.choice(pieces)
             else:
                 data[place : place + 1] = bytes((dice.randrange(256),))
-        parser = RequestParser(options, names, known)
+        parser = RequestParser(options, known)
         middle = dice.choice((0, dice.randrange(len(data) + 1)))
         for chunk in (bytes(data[:middle]), bytes(data[middle:])):
             if chunk:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from corepool.testing.pools import Pools
 from corepool.testing.sockets import connect, receive_all
-from corepool_http.http1.codec import Names, RequestParser
+from corepool_http.http1.codec import RequestParser
 from corepool_http.http1.known import KnownHeads
 from corepool_http.options import HttpOptions
 
@@ -272,12 +272,12 @@ def test_a_wish_is_judged_alike_whatever_came_before(heads: list[bytes], serves:
     """What other connections have sent, what this one has sent, and where it was cut: nothing of that matters."""
     known = KnownHeads(OPTIONS)
     for head in heads:  # as on other connections
-        RequestParser(OPTIONS, Names(), known, serves_websockets=serves).feed(head)
+        RequestParser(OPTIONS, known, serves_websockets=serves).feed(head)
     for head in heads:
-        cold = RequestParser(OPTIONS, Names(), KnownHeads(OPTIONS), serves_websockets=serves)
+        cold = RequestParser(OPTIONS, KnownHeads(OPTIONS), serves_websockets=serves)
         for at in range(len(head)):
             cold.feed(head[at : at + 1])
-        warm = RequestParser(OPTIONS, Names(), known, serves_websockets=serves)
+        warm = RequestParser(OPTIONS, known, serves_websockets=serves)
         found = warm.recall(head)
         if found is None:
             warm.feed(head)

@@ -17,8 +17,8 @@ from http_client import APPLICATIONS, request
 from corepool.spec.types import CloseReason, TimeoutKind
 from corepool.testing.waiting import wait_until
 from corepool_http import Http, HttpOptions
-from corepool_http.http1.codec import Names, RequestParser
-from corepool_http.http1.known import KnownHeads
+from corepool_http.http1.codec import RequestParser
+from corepool_http.http1.known import KnownHeads, Names
 from corepool_http.message import Request, RequestLine, Section
 from corepool_http.proxies import Client, Proxies
 from corepool_http.responses import Heads
@@ -265,17 +265,17 @@ def test_known_header_sections() -> None:
     known = KnownHeads(options)
     heads = [GET + b"A: %d\r\n\r\n" % number for number in range(2_000)]
     for head in heads:
-        RequestParser(options, Names(), known).feed(head)
+        RequestParser(options, known).feed(head)
     assert 256 <= sum(known.recall(head) is not None for head in heads[::-1]) <= 512
     for head in (GET + b"A: " + b"b" * 4_096 + b"\r\n\r\n", GET + b"A: b\r\n" * 41 + b"\r\n"):
-        RequestParser(options, Names(), known).feed(head)
+        RequestParser(options, known).feed(head)
         assert known.recall(head) is None
 
 
 def test_known_request_lines() -> None:
     options = HttpOptions(target="a:b")
     known = KnownHeads(options)
-    RequestParser(options, Names(), known).feed(GET + b"\r\n")
+    RequestParser(options, known).feed(GET + b"\r\n")
     for number in range(2_000):
         assert known.recall(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number) is not None
     gc.collect()

@@ -162,7 +162,7 @@ def test_packed_messages(connection: Conversations) -> None:
     client.send(data)
     assert client.conn.paused
     assert client.conn.incoming
-    inbox = client.conn.session.websocket._inbox  # type: ignore[attr-defined]  # noqa: SLF001
+    inbox = client.conn.session.tunnel_user.inbox  # type: ignore[attr-defined]
     assert sum(len(each["bytes"]) for each, _ in list(inbox._messages)[1:]) < 6 * MEGABYTE  # noqa: SLF001
 
 

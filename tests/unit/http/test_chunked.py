@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from corepool_http.http1.chunked import ChunkedDecoder
-from corepool_http.http1.codec import Names, RequestParser
+from corepool_http.http1.codec import RequestParser
 from corepool_http.http1.known import KnownHeads
 from corepool_http.message import RefusedError
 from corepool_http.options import HttpOptions
@@ -211,7 +211,7 @@ LENIENT = re.compile(rb';[ \t]*=|=\r|=;|";;|[^=" \t;]"')
 
 def parsed(segments: list[bytes]) -> RequestParser:
     options = HttpOptions(target="a:b")
-    parser = RequestParser(options, Names(), KnownHeads(options))
+    parser = RequestParser(options, KnownHeads(options))
     for segment in segments:
         parser.feed(segment)
     return parser

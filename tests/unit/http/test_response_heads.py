@@ -12,7 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corepool_http.http1.framing import encode_head
+from corepool_http.message import Request, RequestLine, Section
 from corepool_http.responses import Head, Heads, ResponseError
+
+REQUEST = Request(RequestLine("GET", b"/"), "1.1", Section([], keep_alive=True))
 
 
 class Shouting(str):
@@ -55,11 +59,17 @@ def fields(head: Head) -> list[tuple[bytes, bytes]]:
     """Read a head as h11 does, without Date."""
     client = h11.Connection(h11.CLIENT)
     client.send(h11.Request(method="GET", target="/", headers=[("Host", "a")]))
-    client.receive_data(head.lines + b"\r\n")
+    data, _ = encode_head(head, 0, b"", REQUEST, closes=False)
+    client.receive_data(data)
     response = client.next_event()
     assert isinstance(response, h11.Response)
     assert response.status_code == head.status
-    return [(name, value) for name, value in response.headers.raw_items() if name != b"Date"]
+    read = [(name, value) for name, value in response.headers.raw_items() if name != b"Date"]
+    given = [(name, value.strip(b" \t")) for name, value in head.fields if name != b"Date"]
+    if not head.bodyless and head.length is None:
+        assert read.pop() == (b"Content-Length", b"0"), "added, since the response is whole"
+    assert read == given, "what other versions of HTTP send"
+    return read
 
 
 SAME: list[tuple[Any, Any]] = [

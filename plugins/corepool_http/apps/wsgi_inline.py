@@ -1,0 +1,136 @@
+"""A call of a WSGI application in the loop."""
+
+from __future__ import annotations
+
+from asyncio import _get_running_loop, _set_running_loop
+from typing import TYPE_CHECKING, Any, Final
+
+from corepool_http.apps.wsgi_call import IN_ONE_PIECE, Call, answer_failure, as_content, pieces_of
+from corepool_http.apps.wsgi_files import plain_segment
+from corepool_http.exchange import ClientGoneError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from corepool_http.apps.wsgi_call import Application
+    from corepool_http.apps.wsgi_files import Segment
+
+_PIECES_PER_TURN = 16
+"""Pieces of a response that are sent before other connections have their turn."""
+
+_END: Final = object()
+
+
+class InlineCall(Call):
+    """A call in the loop. Content that the client does not take waits in the iterable."""
+
+    _pieces: Iterator[object]
+    _result: Any
+
+    def call(self, application: Application, environ: dict[str, Any]) -> None:
+        try:
+            result: Any = application(environ, self._start_response)
+        except BaseException as error:  # noqa: BLE001  # it is logged
+            self._fail(error)
+            return
+        kind = type(result)
+        if (kind is list or kind is tuple) and len(result) == 1 and not self._is_head_sent:
+            try:
+                self._exchange.respond(self._need_head(), result[0])
+            except BaseException as error:  # noqa: BLE001
+                self._fail(error)
+            return
+        self._result = result
+        try:
+            segment = None if self._is_head_sent else plain_segment(result)
+            if segment is not None:
+                self._send_file(result, segment)
+                self._end()
+                return
+            self._pieces = pieces_of(result)
+        except BaseException as error:  # noqa: BLE001
+            self._fail(error)
+            self._end()
+            return
+        self._exchange.on_gone = self._on_gone
+        self._go_on()
+
+    def _go_on(self) -> None:
+        exchange = self._exchange
+        exchange.on_room = None
+        try:
+            for _ in range(_PIECES_PER_TURN):
+                if exchange.ended or exchange.gone:
+                    self._end()
+                    return
+                if exchange.congested:
+                    exchange.on_room = self._turn
+                    return
+                piece = next(self._pieces, _END)
+                if piece is _END:
+                    exchange.on_gone = None
+                    self._finish()
+                    self._end()
+                    return
+                if content := as_content(piece):
+                    self._write(content)
+        except BaseException as error:  # noqa: BLE001
+            exchange.on_gone = None
+            self._fail(error)
+            self._end()
+        else:
+            self._post(self._turn)
+
+    def _on_gone(self) -> None:
+        """End the call; but a client that has ended its side alone still reads, and the turns go on as they were."""
+        if self._exchange.ended or self._exchange.gone:
+            self._turn()
+
+    def _turn(self) -> None:
+        """Go on, from the loop; which is hidden from the application, as in `Wsgi`."""
+        loop = _get_running_loop()
+        _set_running_loop(None)
+        try:
+            self._go_on()
+        finally:
+            _set_running_loop(loop)
+
+    def _write(self, data: bytes) -> None:
+        content = as_content(data)
+        exchange = self._exchange
+        if not self._is_head_sent:
+            self._is_head_sent = True
+            exchange.start(self._need_head())
+        exchange.write(content)
+        # No block may wait for the next one (PEP 3333, "Buffering and Streaming").
+        exchange.flush()
+        if exchange.ended or exchange.gone:
+            raise ClientGoneError("the client has gone")
+
+    def _finish(self) -> None:
+        if self._is_head_sent:
+            self._exchange.finish()
+        else:
+            self._exchange.respond(self._need_head(), b"")
+
+    def _send_file(self, result: Any, segment: Segment) -> None:
+        exchange = self._exchange
+        head = self._need_head()
+        if segment.size <= IN_ONE_PIECE:
+            exchange.respond(head, result.filelike.read(segment.size))
+            return
+        self._is_head_sent = True
+        exchange.start(head if head.length is not None else head.with_length(segment.size))
+        exchange.send_file(segment.fd, segment.offset, segment.size)
+        exchange.finish()
+
+    def _fail(self, error: BaseException) -> None:
+        answer_failure(self._exchange, error)
+
+    def _end(self) -> None:
+        """Close the iterable, once, after the response was handed to the kernel."""
+        result, self._result = self._result, None
+        self._pieces = iter(())
+        if result is not None:
+            self._exchange.flush()
+            self._close(result)
