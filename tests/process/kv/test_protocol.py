@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import signal
 import socket
-import tracemalloc
 from typing import TYPE_CHECKING
 
 import hiredis
@@ -14,13 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kv_client import Client, kv_toml
 from operated import reload_by_signal
+from resp_streams import PIECES
 
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect, receive_all, receive_exactly
 from corepool.testing.waiting import wait_until
-from corepool_kv.redis.glob import Glob
-from corepool_kv.redis.options import KvOptions
-from corepool_kv.redis.requests import CarefulReader, ProtocolError, RequestLimits, RequestReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,114 +77,6 @@ def test_what_is_no_request_is_refused_and_the_connection_closed(kv: PoolProcess
     assert kv.workers() == pids
 
 
-REQUESTS = st.lists(st.lists(st.binary(max_size=20), min_size=1, max_size=4), min_size=1, max_size=6)
-
-
-@given(REQUESTS, st.data())
-def test_requests_are_the_same_however_they_are_cut(requests: list[list[bytes]], data: st.DataObject) -> None:
-    stream = b"".join(
-        b"*%d\r\n%b" % (len(words), b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words))
-        for words in requests
-    )
-    reader = RequestReader(KvOptions())
-    found = []
-    while stream:
-        size = data.draw(st.integers(1, len(stream)))
-        reader.feed(stream[:size])
-        stream = stream[size:]
-        while (request := reader.next()) is not None:
-            found.append(request)
-
-    assert found == requests
-
-
-SOUND = st.one_of(
-    st.sampled_from(
-        [b"*1\r\n$4\r\nPING\r\n", b"*2\r\n$4\r\nECHO\r\n$9\r\n*9999999\n\r\n", b"PING a\r\n", b"\r\n", b"*0\r\n"]
-    ),
-    st.builds(lambda size: b"*1\r\n$%d\r\n%b\r\n" % (size, b"*" * size), st.integers(0, 40_000)),
-)
-UNSOUND = st.one_of(
-    st.sampled_from([b"*10000000\r\n", b"*1\r\n:1\r\n", b"*1\r\n*10000000\r\n", b"'a\n", b"*1\r\n$-1\r\n", b"*x\r\n"]),
-    st.sampled_from([b">10000000\r\n", b"*1\r\n>10000000\r\n", b"*2\r\n$1\r\na\r\n\r\n"]),
-)
-PIECES = st.one_of(
-    SOUND, UNSOUND, st.sampled_from([b"*", b"$", b">", b"1", b"\r\n", b"*1\r\n", b"$4\r\n"]), st.binary(max_size=8)
-)
-
-
-def outcome(reader: RequestReader | CarefulReader, chunks: list[bytes]) -> tuple[list[list[bytes]], str]:
-    found = []
-    try:
-        for chunk in chunks:
-            reader.feed(chunk)
-            while (request := reader.next()) is not None:
-                found.append(request)
-    except ProtocolError as error:
-        return found, str(error)
-    return found, ""
-
-
-def careful() -> CarefulReader:
-    return CarefulReader(RequestLimits.of(KvOptions(), is_trusted=True))
-
-
-def cut(stream: bytes, cuts: list[int]) -> list[bytes]:
-    edges = sorted({0, len(stream), *(place % (len(stream) + 1) for place in cuts)})
-    return [stream[begin:end] for begin, end in itertools.pairwise(edges)]
-
-
-CUTS = st.lists(st.integers(0, 200_000), max_size=5)
-
-
-@given(st.lists(SOUND, max_size=30), st.one_of(st.just(b""), UNSOUND), CUTS)
-def test_hiredis_and_its_careful_stand_in_agree(pieces: list[bytes], end: bytes, cuts: list[int]) -> None:
-    chunks = cut(b"".join(pieces) + end, cuts)
-
-    assert outcome(RequestReader(KvOptions()), chunks) == outcome(careful(), chunks)
-
-
-@given(st.lists(PIECES, max_size=30), CUTS)
-def test_hiredis_makes_no_request_of_what_is_none(pieces: list[bytes], cuts: list[int]) -> None:
-    chunks = cut(b"".join(pieces), cuts)
-    found, _ = outcome(RequestReader(KvOptions()), chunks)
-    expected, _ = outcome(careful(), chunks)
-
-    assert found == expected[: len(found)]
-
-
-def test_a_long_stream_that_is_never_cut_where_requests_end_is_not_kept() -> None:
-    request = b"*2\r\n$4\r\nECHO\r\n$300\r\n" + b"\r\n*" * 100 + b"\r\n"
-    stream = memoryview(request * 20_000)
-    reader = RequestReader(KvOptions())
-    tracemalloc.start()
-    try:
-        found = 0
-        for begin in range(0, len(stream), 65_521):
-            reader.feed(bytes(stream[begin : begin + 65_521]))
-            while reader.next() is not None:
-                found += 1
-        _, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-
-    assert found == 20_000
-    assert most < 4_000_000
-
-
-@given(st.lists(st.binary(max_size=200), max_size=10))
-def test_no_bytes_raise_anything_but_a_protocol_error(chunks: list[bytes]) -> None:
-    reader = RequestReader(KvOptions())
-    try:
-        for chunk in chunks:
-            reader.feed(chunk)
-            while (request := reader.next()) is not None:
-                assert request
-                assert all(type(word) is bytes for word in request)
-    except ProtocolError:
-        return
-
-
 def test_a_request_larger_than_allowed_is_refused(pool: Pools) -> None:
     running = pool(kv_toml(max_request=10_000))
     with connect(running.urls()[0]) as sock:
@@ -235,13 +123,6 @@ def test_the_password_raises_the_limits_for_what_follows_at_once(pool: Pools, cl
     assert [client.receive() for _ in range(3)][1:] == [b"OK", 100_001]
 
 
-@given(st.lists(SOUND.filter(lambda piece: len(piece) < 16_384), max_size=30), CUTS)
-def test_a_stranger_is_read_as_others_are(pieces: list[bytes], cuts: list[int]) -> None:
-    chunks = cut(b"".join(pieces), cuts)
-
-    assert outcome(RequestReader(KvOptions(), is_trusted=False), chunks) == outcome(careful(), chunks)
-
-
 def test_resp3_after_hello(kv: PoolProcess) -> None:
     reply = ask(kv, b"HELLO 3\nGET nothing\nCOMMAND DOCS get\nMULTI\nPING\nEXEC\n")
 
@@ -280,6 +161,8 @@ def test_a_store_in_memory_is_for_one_worker(pool: Pools, clients: Clients) -> N
 
 
 STORE = "listener[0].options.store"
+
+
 ONE_OF = "expected NAME:PLACE with one of lmdb:, memory:"
 
 
@@ -433,19 +316,6 @@ def test_exec_forgets_a_key_whose_watch_had_to_wait(kv: PoolProcess, clients: Cl
     other("SET", "a", "2")
     client.send_all([("MULTI",), ("GET", "a"), ("EXEC",)])
     assert [client.receive() for _ in range(3)][-1] == [b"2"]
-
-
-def test_a_pattern_takes_little_memory() -> None:
-    tracemalloc.start()
-    try:
-        glob = Glob(b"[\x01-\xfe]" * 13_107)
-        _, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-
-    assert most < 10_000_000
-    assert glob.matches(b"a" * 13_107)
-    assert not glob.matches(b"a" * 13_106 + b"\xff")
 
 
 def test_a_scan_lists_so_many_keys_at_most(pool: Pools, clients: Clients) -> None:

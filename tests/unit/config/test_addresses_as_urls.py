@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,18 +11,23 @@ from hypothesis import strategies as st
 
 from corepool import Address, Endpoint
 from corepool.launch.pool import _fill
-from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     import ipaddress
-    from pathlib import Path
 
-    from corepool.testing.pools import Pools
 
 names = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=3, max_size=15)
+
+
 zoned = st.builds(lambda host, name: f"fe80::{host:x}%{name}", st.integers(1, 2**16 - 1), names)
+
+
 ips = st.one_of(st.ip_addresses().map(str), zoned)
+
+
 ports = st.integers(0, 65535)
+
+
 paths = st.binary(min_size=1, max_size=100).filter(lambda path: b"\0" not in path).map(os.fsdecode)
 
 
@@ -101,25 +105,3 @@ def test_an_example_has_brackets_in_urls_only(host: str, shown: str) -> None:
 @given(st.ip_addresses(v=6))
 def test_an_example_is_a_url_whatever_the_address(ip: ipaddress.IPv6Address) -> None:
     assert Endpoint.parse(_fill("http://{host}:{port}/", Address(str(ip), 80))).host == str(ip)
-
-
-@pytest.mark.parametrize("bind", ["[::1]", "[::]", "0.0.0.0"])
-def test_what_a_pool_suggests_works(pool: Pools, bind: str) -> None:
-    running = pool.serve("echo", "-b", f"tcp://{bind}:0", "-w", "1")
-    wait_until(lambda: "\n" in running.stdout.partition("try: ")[2], what="the suggestion is printed")
-    _, _, example = running.stdout.partition("try: ")
-
-    tried = subprocess.run(example.strip(), shell=True, capture_output=True, check=True)  # noqa: S602  # as users do
-    assert tried.stdout == b"hello\n"
-
-
-def test_a_socket_file_of_any_name_is_served(pool: Pools, tmp_path: Path) -> None:
-    path = tmp_path / "a b?#%\udcff.sock"
-    url = Address(str(path)).url
-    running = pool.serve("echo", "-b", url, "-w", "1")
-
-    assert running.urls() == [url]
-    assert path.is_socket()
-    with running.connect() as client:
-        client.sendall(b"hello")
-        assert client.recv(5) == b"hello"

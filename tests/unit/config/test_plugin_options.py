@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from enum import Enum
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import pytest
 import tomli
@@ -15,11 +14,6 @@ from pydantic import BeforeValidator, Field
 from corepool import Options
 from corepool.config.plugin_options import Untyped, validate_options
 from corepool.errors import ConfigError
-from corepool.testing.pool import PoolProcess
-from corepool.testing.sockets import receive_all
-
-if TYPE_CHECKING:
-    from corepool.testing.pools import Pools
 
 
 class Mode(Enum):
@@ -131,21 +125,3 @@ def test_a_date_is_for_the_model_to_judge() -> None:
 def test_a_number_of_thousands_of_digits_is_a_mistake() -> None:
     (sentence,) = mistakes({"ports": 16**5000})
     assert sentence.startswith("o.ports = ")
-
-
-def test_one_option_of_a_list_can_be_given_on_the_command_line(pool: Pools) -> None:
-    arguments = ("-o", "root=.", "-o", "index=home.html", "-o", "threads=1", "-w", "1")
-    running = pool.serve("http", "-b", "tcp://127.0.0.1:0", *arguments, files={"home.html": "home"})
-
-    with running.connect() as client:
-        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        assert receive_all(client).endswith(b"home")
-
-
-def test_check_refuses_text_for_a_number() -> None:
-    options = {"root": ".", "threads": "8"}
-    toml = '[[listener]]\nname = "a"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "http"\n[listener.options]\n'
-    toml += "".join(f"{key} = {json.dumps(value)}\n" for key, value in options.items())
-    with PoolProcess.run(toml, wait=False) as refused:
-        assert refused.wait() == 2
-        assert 'listener[0].options.threads = "8": expected a whole number' in refused.stderr

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from extension_client import plugin_files
 
 import corepool
 from corepool import hookimpl
@@ -14,9 +13,6 @@ from corepool.errors import PluginError
 from corepool.plugins.chain import Chain
 from corepool.plugins.signatures import expected, hook_names
 from corepool.spec import hookspecs
-
-if TYPE_CHECKING:
-    from corepool.testing.pools import Pools
 
 
 class Protocol:
@@ -101,7 +97,11 @@ class NotAWrapper(Protocol):
 
 
 CLOSE = "expected def on_close(self, conn: Connection, reason: CloseReason) -> None"
+
+
 ACCEPT = "expected def on_accept(self, conn: Connection) -> object | None"
+
+
 WRONG = {
     Misspelt: ["Misspelt.on_acept: no such hook (did you mean 'on_accept'?)", "hooks: on_start, "],
     MisspeltByOption: ["MisspeltByOption.notify_drain: no such hook (did you mean 'on_close'?)"],
@@ -179,25 +179,6 @@ def test_an_extension_without_any_hook_is_refused() -> None:
 
     with pytest.raises(PluginError, match="Idle has no hook at all; hooks: on_start, "):
         Chain(Protocol(), [Idle()])
-
-
-SOURCE = """
-from corepool import hookimpl
-
-class Shout:
-    @hookimpl
-    async def on_readable(self, conn):
-        conn.send(conn.recv().upper())
-"""
-
-
-def test_a_pool_with_a_wrong_hook_does_not_start_and_says_why_in_one_line(pool: Pools) -> None:
-    files = plugin_files("shout", "Shout", SOURCE)
-    refused = pool.serve("shout", "-b", "tcp://127.0.0.1:0", files=files, exit_status=2, wait=False)
-
-    assert refused.wait() == 2
-    (line,) = [line for line in refused.stderr.splitlines() if "shout.Shout.on_readable is an async def" in line]
-    assert "expected def on_readable(self, conn: Connection) -> object | None" in line
 
 
 @pytest.mark.parametrize("hook", hook_names())

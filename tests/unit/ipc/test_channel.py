@@ -6,14 +6,11 @@ import array
 import contextlib
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sources import source
 
 from corepool.errors import ChannelFullError, GarbageError, PeerGoneError
 from corepool.ipc.channel import Channel
@@ -95,14 +92,3 @@ def test_descriptors_of_a_garbage_record_are_not_leaked() -> None:
     assert open_fds() == before
     left.close()
     channel.close()
-
-
-# In a process of its own: other threads of this one open files, too.
-CROWDED = source("programs/crowded.py")
-
-
-def test_a_message_waits_until_there_is_room_for_all_of_its_descriptors() -> None:
-    command = [sys.executable, "-c", CROWDED]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603
-
-    assert done.stdout == "Too many open files\ngone\n", done.stderr

@@ -1,0 +1,126 @@
+"""Requests are read the same however they are cut, by hiredis and by its careful stand-in."""
+
+from __future__ import annotations
+
+import itertools
+import tracemalloc
+
+from hypothesis import given
+from hypothesis import strategies as st
+from resp_streams import PIECES, SOUND, UNSOUND
+
+from corepool_kv.redis.glob import Glob
+from corepool_kv.redis.options import KvOptions
+from corepool_kv.redis.requests import CarefulReader, ProtocolError, RequestLimits, RequestReader
+
+REQUESTS = st.lists(st.lists(st.binary(max_size=20), min_size=1, max_size=4), min_size=1, max_size=6)
+
+
+@given(REQUESTS, st.data())
+def test_requests_are_the_same_however_they_are_cut(requests: list[list[bytes]], data: st.DataObject) -> None:
+    stream = b"".join(
+        b"*%d\r\n%b" % (len(words), b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words))
+        for words in requests
+    )
+    reader = RequestReader(KvOptions())
+    found = []
+    while stream:
+        size = data.draw(st.integers(1, len(stream)))
+        reader.feed(stream[:size])
+        stream = stream[size:]
+        while (request := reader.next()) is not None:
+            found.append(request)
+
+    assert found == requests
+
+
+def outcome(reader: RequestReader | CarefulReader, chunks: list[bytes]) -> tuple[list[list[bytes]], str]:
+    found = []
+    try:
+        for chunk in chunks:
+            reader.feed(chunk)
+            while (request := reader.next()) is not None:
+                found.append(request)
+    except ProtocolError as error:
+        return found, str(error)
+    return found, ""
+
+
+def careful() -> CarefulReader:
+    return CarefulReader(RequestLimits.of(KvOptions(), is_trusted=True))
+
+
+def cut(stream: bytes, cuts: list[int]) -> list[bytes]:
+    edges = sorted({0, len(stream), *(place % (len(stream) + 1) for place in cuts)})
+    return [stream[begin:end] for begin, end in itertools.pairwise(edges)]
+
+
+CUTS = st.lists(st.integers(0, 200_000), max_size=5)
+
+
+@given(st.lists(SOUND, max_size=30), st.one_of(st.just(b""), UNSOUND), CUTS)
+def test_hiredis_and_its_careful_stand_in_agree(pieces: list[bytes], end: bytes, cuts: list[int]) -> None:
+    chunks = cut(b"".join(pieces) + end, cuts)
+
+    assert outcome(RequestReader(KvOptions()), chunks) == outcome(careful(), chunks)
+
+
+@given(st.lists(PIECES, max_size=30), CUTS)
+def test_hiredis_makes_no_request_of_what_is_none(pieces: list[bytes], cuts: list[int]) -> None:
+    chunks = cut(b"".join(pieces), cuts)
+    found, _ = outcome(RequestReader(KvOptions()), chunks)
+    expected, _ = outcome(careful(), chunks)
+
+    assert found == expected[: len(found)]
+
+
+def test_a_long_stream_that_is_never_cut_where_requests_end_is_not_kept() -> None:
+    request = b"*2\r\n$4\r\nECHO\r\n$300\r\n" + b"\r\n*" * 100 + b"\r\n"
+    stream = memoryview(request * 20_000)
+    reader = RequestReader(KvOptions())
+    tracemalloc.start()
+    try:
+        found = 0
+        for begin in range(0, len(stream), 65_521):
+            reader.feed(bytes(stream[begin : begin + 65_521]))
+            while reader.next() is not None:
+                found += 1
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert found == 20_000
+    assert most < 4_000_000
+
+
+@given(st.lists(st.binary(max_size=200), max_size=10))
+def test_no_bytes_raise_anything_but_a_protocol_error(chunks: list[bytes]) -> None:
+    reader = RequestReader(KvOptions())
+    try:
+        for chunk in chunks:
+            reader.feed(chunk)
+            while (request := reader.next()) is not None:
+                assert request
+                assert all(type(word) is bytes for word in request)
+    except ProtocolError:
+        return
+
+
+@given(st.lists(SOUND.filter(lambda piece: len(piece) < 16_384), max_size=30), CUTS)
+def test_a_stranger_is_read_as_others_are(pieces: list[bytes], cuts: list[int]) -> None:
+    chunks = cut(b"".join(pieces), cuts)
+
+    assert outcome(RequestReader(KvOptions(), is_trusted=False), chunks) == outcome(careful(), chunks)
+
+
+def test_a_pattern_takes_little_memory() -> None:
+    tracemalloc.start()
+    try:
+        glob = Glob(b"[\x01-\xfe]" * 13_107)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert most < 10_000_000
+    assert glob.matches(b"a" * 13_107)
+    assert not glob.matches(b"a" * 13_106 + b"\xff")
