@@ -92,7 +92,7 @@ class Chat:
     def person(self, name: str) -> Person:
         person = self.connect()
         if not person.enter(name).startswith("Welcome"):
-            # A person who has just been cut off has not left everywhere at once.
+            # A member that has just been cut off has not left everywhere at once.
             wait_until(lambda: person.try_name(name).startswith("Welcome"))
         return person
 
@@ -154,7 +154,7 @@ def test_everybody_hears_the_same_lines_in_the_same_order(chat: Chat) -> None:
 
 
 def test_who_goes_from_room_to_room_hears_just_what_is_said_where_they_are(chat: Chat) -> None:
-    """Compared with the lines of a person who was there all the time, down to the line before and the line after."""
+    """Compared with the lines that a member of the whole time has seen, down to the line before and the line after."""
     ada, bob = chat.two_in_different_workers()
     joe, *speakers = (chat.person(name) for name in ("joe", "speaker1", "speaker2", "speaker3", "speaker4"))
     for person in (bob, joe, *speakers):

@@ -114,7 +114,7 @@ def test_every_acknowledged_write_survives_the_deaths_of_workers(pool: Pools, cl
     assert kills >= 20
     client = clients(running)
     for writer in writers:
-        # What was never acknowledged may be there as well: the last one of each writer.
+        # Unacknowledged values may be there as well: the last one of each writer.
         assert int(client("GET", writer.name)) >= writer.acknowledged
     # Half of them: a busy machine lets one or two wait, a lock that isn't recovered all of them.
     assert max(writer.longest_wait_s for writer in writers) < 8 * LONGEST_WAIT_S + stall[0]
