@@ -1,7 +1,7 @@
-"""The size of files, the direction of imports, and the place of code: what linters do not see.
+"""The size of files, the direction of imports, and the place of code: rules that linters do not have.
 
-The lists below have the files that are too long, and the modules in circles, today. They only shrink: an entry that is no longer needed
-fails its test, too.
+The lists below have the files that are too long, and the modules in circles, today. They only shrink: an entry that is
+no longer needed fails its test, too.
 """
 
 from __future__ import annotations
