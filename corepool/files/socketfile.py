@@ -90,7 +90,7 @@ def bind_to(sock: socket.socket, address: bytes, what: str) -> None:
 
 
 def change_mode(path: Path, mode: int) -> None:
-    """Give a socket file other permissions; a link is not followed, and nothing but a socket touched.
+    """Change the permissions of a socket file; a link is not followed, and nothing but a socket touched.
 
     :raises OSError: as the system said, or it is not a socket.
     """

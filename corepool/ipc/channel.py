@@ -145,7 +145,7 @@ class Channel:
         return _Received(record, fds.tolist(), is_cut=bool(got & _IS_CUT))
 
     def hang_up(self) -> None:
-        """Say that nothing more comes: the peer meets PeerGoneError. What it says is still received."""
+        """End this side: the peer meets PeerGoneError. Its own messages are still received."""
         try:
             self._sock.shutdown(socket.SHUT_WR)
         except OSError:

@@ -60,13 +60,13 @@ class CrashSlots:
         return True
 
     def read(self, crash_slot: int) -> bytes:
-        """Read what was written last."""
+        """Return the state that was written last."""
         start = crash_slot * STATE_BYTES
         length = int.from_bytes(self._states[start : start + _LENGTH_BYTES], "little")
         return bytes(self._states[start + _LENGTH_BYTES : start + _LENGTH_BYTES + length])
 
     def announced(self, crash_slot: int) -> tuple[int, int]:
-        """Give what was announced last: the bytes sent before, and those of the reply."""
+        """Return the last announcement: the bytes sent before, and those of the reply."""
         return self.sending[crash_slot] >> LENGTH_BITS, self.sending[crash_slot] & MOST_IN_ONE_GO
 
     def closed(self) -> Iterator[int]:

@@ -110,7 +110,7 @@ def with_crash_slot(record: bytes, crash_slot: int) -> bytes:
 
 
 def restamped(record: bytes, now: float, bytes_out: int) -> bytes:
-    """Bring up to date what was written a while ago: only what plugins have said is written at each change.
+    """Bring an older record up to date: only the states of plugins are written at each change.
 
     :param bytes_out: how many have been sent.
     """

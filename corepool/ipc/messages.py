@@ -185,7 +185,7 @@ class Thaw(_FrozenRecords):
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """Finish what has begun, then exit 0; hand back the idle connections of some sockets: u16 each."""
+    """Finish the requests that have begun, then exit 0; hand back the idle connections of some sockets: u16 each."""
 
     lasting: frozenset[SocketIndex] = frozenset()
     """The sockets that other workers go on serving."""
@@ -225,7 +225,7 @@ class Resume(_SocketMessage):
 
 @dataclass(frozen=True, slots=True)
 class LogLevel:
-    """Log what is at least as important: u32, a number of `logging`."""
+    """Log records of this level and above: u32, a number of `logging`."""
 
     level: int
 
@@ -408,5 +408,5 @@ def decode(record: bytes) -> Message:
 
 
 def fit(records: Iterable[bytes], size: int) -> bool:
-    """Tell whether one more record of `size` bytes fits a message of frozen connections, beside these."""
+    """Return whether one more record of `size` bytes fits a message of frozen connections, beside these."""
     return sum(_LENGTH.size + len(record) for record in records) + _LENGTH.size + size <= MAX_PAYLOAD

@@ -107,7 +107,7 @@ class Scoreboard:
         """The first row above all that are used."""
 
     def claim(self, pool: int) -> Row:
-        """Give a row to a process about to be forked: zeroed, but for the number of its pool.
+        """Return a row for a process about to be forked: zeroed, but for the number of its pool.
 
         :raises RuntimeError: every row is in use.
         """
@@ -207,7 +207,7 @@ class Row:
 
 
 def held(cells: memoryview[int]) -> int:
-    """Say how many connections a process has. Read while it counts, this may be off by some."""
+    """Return the number of connections of a process. Read while it counts, this may be off by some."""
     begun = cells[Cell.ACCEPTED] + cells[Cell.MOVED_IN]
     return max(0, begun - cells[Cell.CLOSED] - cells[Cell.MOVED_OUT])
 

@@ -52,7 +52,7 @@ class Acceptor:
         self._unwatch()
 
     def stop(self) -> None:
-        """Take what has arrived so far, if there is room and nobody else will serve it; then nothing more."""
+        """Accept the waiting connections, if there is room and no other server will take them; then stop accepting."""
         if not self._bound.transport.outlives:
             self._take_rest()
         self.pause()

@@ -49,7 +49,7 @@ class Acceptors:
                 acceptor.start()
 
     def stop(self) -> None:
-        """Take what has arrived so far, if there is room, and then nothing more."""
+        """Accept the waiting connections, if there is room, and then stop accepting."""
         for acceptor in self._acceptors:
             acceptor.stop()
         self._acceptors = []

@@ -21,11 +21,11 @@ _LOOKS = 3
 """The imbalance has to be seen this many times, a second apart."""
 
 _MOST_AT_ONCE = 256
-"""Connections that one worker hands back between two looks: slow enough to disturb nobody."""
+"""Connections that one worker hands back between two looks: few enough not to delay other clients."""
 
 
 def excess(held: Mapping[int, int]) -> dict[int, int]:
-    """Say how many connections workers have beyond their share, by pid; those that have none are left out."""
+    """Return the number of connections that workers have beyond their share, by pid; only of those that have any."""
     if len(held) < 2:
         return {}
     share = -(-sum(held.values()) // len(held))
@@ -40,7 +40,7 @@ class Balance:
         self._is_moving = False
 
     def look(self, held: Mapping[int, int]) -> dict[int, int]:
-        """Say how many connections workers should hand back now, by pid.
+        """Return the number of connections that workers should hand back now, by pid.
 
         :param held: how many each of them has.
         """

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def borrowed(fd: int) -> Iterator[socket.socket]:
-    """Give a socket object for a descriptor of any family, which stays its owner's.
+    """Yield a socket object for a descriptor of any family, which stays its owner's.
 
     No dup(2): at the limit of descriptors that would fail, though nothing here needs another one.
     """
@@ -24,7 +24,7 @@ def borrowed(fd: int) -> Iterator[socket.socket]:
 
 
 def peer_of(fd: int) -> object:
-    """Give the peer's address as getpeername(2) has it; None: it has gone meanwhile."""
+    """Return the peer's address as getpeername(2) has it; None: it has gone meanwhile."""
     with borrowed(fd) as sock:
         try:
             address: object = sock.getpeername()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def commands_of(master: Callable[[], Master]) -> dict[str, Command]:
-    """Give the commands by their names.
+    """Return the commands by their names.
 
     :param master: gives the master; called when a command comes, since the socket is there before the master.
     """

@@ -2,7 +2,7 @@
 
 A client sends one line, a JSON object {"command": NAME, ...its arguments}, and gets one line back:
 {"ok": true, "result": ...} or {"ok": false, "error": "..."}; then the master closes. Clients are few, short,
-and never waited for: what is slow, huge or garbage is dropped without disturbing the pool.
+and never waited for: slow clients, huge requests and garbage are dropped without disturbing the pool.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ControlSocket:
     ) -> None:
         """Prepare; `listen` opens it.
 
-        :param in_own_folder: refuse a folder that isn't ours alone, since nobody has chosen it.
+        :param in_own_folder: refuse a folder that isn't ours alone, since the operator has not chosen it.
         """
         self._in_own_folder = in_own_folder
         self._path = path
@@ -67,7 +67,7 @@ class ControlSocket:
         """Bind and listen; a stale socket file is replaced.
 
         :param beside: under another name, since the master before us still answers; `take_place` ends that.
-        :raises ControlError: somebody listens there already, or the path can't be made.
+        :raises ControlError: another process listens there already, or the path can't be made.
         """
         if len(os.fsencode(self._path)) > MAX_CONTROL_PATH_BYTES:
             raise ControlError(f"control socket {self._path}: the path has more than {MAX_CONTROL_PATH_BYTES} bytes")

@@ -59,7 +59,7 @@ class Orders:
                 return logging.NOTSET, logging.NOTSET
 
     def tell(self) -> dict[str, object]:
-        """Give what JSON can carry."""
+        """Return them in types that JSON can hold."""
         return {"paused": sorted(self.paused), "scaled": dict(self.scaled), "log_level": self.log_level}
 
 

@@ -1,11 +1,11 @@
 """Where each handed-over descriptor is: pure bookkeeping of one worker's channel.
 
 A descriptor that was sent is the master's as well, until the worker acknowledges it: the scoreboard counts
-what the worker has taken, and the channel keeps order, so the oldest entries are the acknowledged ones. What
-is left when the worker is gone was never taken, and is dispatched again.
+the connections that the worker has taken, and the channel keeps order, so the oldest entries are the acknowledged
+ones. Those left when the worker is gone were never taken, and are dispatched again.
 
 Invariant: every handoff that goes in comes out exactly once, by `acknowledged` or by `unread`. Nothing here
-closes a descriptor; whoever takes a handoff out owns it.
+closes a descriptor; the caller that takes a handoff out owns it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Handoff(NamedTuple):
     socket: SocketIndex
     """The bound socket that it came in by."""
     peer: object
-    """The peer's address as accept(2) gave it; None: nobody has asked for it."""
+    """The peer's address as accept(2) gave it; None: not asked for yet."""
     frozen: bytes | None = None
     """What the worker that had it before knew of it; None: it is new."""
     origin: int = 0
@@ -39,7 +39,7 @@ class Handoff(NamedTuple):
 
 
 class Ledger:
-    """What was sent to one worker and not acknowledged."""
+    """The connections in transit to one worker."""
 
     def __init__(self) -> None:
         self._in_flight: deque[Handoff] = deque()

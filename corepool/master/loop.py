@@ -78,7 +78,7 @@ class Loop:
         self._lack = RateLimitedLog(log, clock)
 
     def time(self) -> float:
-        """Give the loop's clock, in seconds."""
+        """Return the loop's clock, in seconds."""
         return self._clock()
 
     def watch(self, fd: int, mask: int, handler: Callable[[int], None]) -> None:
@@ -121,7 +121,7 @@ class Loop:
         return Repetition(self, interval_s, call)
 
     def turn(self, longest_s: float | None = None) -> None:
-        """Wait for events and timers, `longest_s` at most, and serve what is due once."""
+        """Wait for events and timers, `longest_s` at most, and serve the due ones once."""
         timers = self._timers
         while timers and timers[0].call is None:
             heapq.heappop(timers)

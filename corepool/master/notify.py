@@ -38,15 +38,15 @@ class ServiceManager:
         """How often `watchdog` should be called, in seconds; None: not at all."""
 
     def ready(self, status: str) -> None:
-        """Say that connections are served."""
+        """Report that connections are served."""
         self._send(f"READY=1\nSTATUS={status}")
 
     def reloading(self) -> None:
-        """Say that workers are being replaced; `ready` ends it (sd_notify(3), Type=notify-reload)."""
+        """Report that workers are being replaced; `ready` ends it (sd_notify(3), Type=notify-reload)."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def main_process(self, pid: int) -> None:
-        """Say that another process has taken over and serves, and nothing more from this one.
+        """Report that another process has taken over and serves, and send nothing more from this one.
 
         In one message: the other's own READY=1 came while this one was the main process, and this one's would come
         when it isn't any more. systemd listens to the main process alone, unless it is told otherwise (NotifyAccess=),
@@ -57,11 +57,11 @@ class ServiceManager:
         self.retry()
 
     def stopping(self) -> None:
-        """Say that the pool is going down as asked."""
+        """Report that the pool is going down as asked."""
         self._send("STOPPING=1\nSTATUS=draining")
 
     def watchdog(self) -> None:
-        """Say that the master's loop turns."""
+        """Report that the master's loop turns."""
         if not self._is_over:
             self._send_now("WATCHDOG=1")  # a late one is worth nothing
 
@@ -73,7 +73,7 @@ class ServiceManager:
             self.close()
 
     def close(self) -> None:
-        """Say nothing more. Idempotent."""
+        """Send nothing more. Idempotent."""
         if self._socket is not None:
             release(self._socket.detach())
             self._socket = None

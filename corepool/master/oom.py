@@ -16,7 +16,7 @@ class OomCounter:
         self._seen = self._read()
 
     def has_grown(self) -> bool:
-        """Tell whether there were more since the last time."""
+        """Return whether there were more since the last call."""
         seen, self._seen = self._seen, self._read()
         return self._seen > seen
 

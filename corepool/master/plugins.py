@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def call_hooks(chains: Iterable[Chain], name: str, *values: object) -> None:
-    """Call a hook of every listener, in this process; one that fails costs nobody else."""
+    """Call a hook of every listener, in this process; one that fails costs no other."""
     for chain in chains:
         hook = getattr(chain, name)
         if hook is None:

@@ -44,7 +44,7 @@ class Limits:
         self._high_samples = 0
 
     def reason(self, usage: Usage) -> str:
-        """Say why the worker should be replaced now; "" when it should not. To be asked once per sample."""
+        """Return why the worker should be replaced now; "" when it should not. To be called once per sample."""
         self._high_samples = self._high_samples + 1 if 0 < self._memory < usage.memory else 0
         if 0 < self._requests <= usage.requests:
             return f"{usage.requests} requests"
@@ -57,5 +57,5 @@ class Limits:
         return ""
 
     def is_beyond(self, usage: Usage) -> bool:
-        """Tell whether the worker takes so much memory that it must not go on even for a moment."""
+        """Return whether the worker takes so much memory that it must not go on even for a moment."""
         return 0 < self._memory_hard < usage.memory

@@ -31,10 +31,10 @@ class Respawns:
         return delay_s
 
     def waits(self, slot: int, now: float) -> bool:
-        """Tell whether it is too early to fork for a slot."""
+        """Return whether it is too early to fork for a slot."""
         return self._due.get(slot, now) > now
 
     def forget(self) -> None:
-        """Begin anew, since what is forked now is of another configuration."""
+        """Begin anew, since workers forked from now on have another configuration."""
         self._backoffs.clear()
         self._due.clear()

@@ -15,10 +15,10 @@ class Life(NamedTuple):
     """From its fork until it was ready."""
     served_s: float
     was_last: bool
-    """No other worker of its pool serves or starts: every client waits for its successor."""
+    """No other worker of its pool serves or starts: every client waits for its replacement."""
 
     def is_steady(self, longest_s: float) -> bool:
-        """Tell whether its successor may start at once.
+        """Return whether its replacement may start at once.
 
         A pool that can only serve, or start a worker, may spend half of its time with the one to do the other.
         """

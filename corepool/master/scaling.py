@@ -25,7 +25,7 @@ class Scaling:
         """How long each worker had been busy when the scaler was last asked, by pid."""
 
     def decide(self, serving: Configuration, workers: Workers, now: float) -> int:
-        """Give the number of workers that there should be; for a pool without a choice, the present one.
+        """Return the wanted number of workers; for a pool without a choice, the present one.
 
         :param now: the moment in seconds.
         """

@@ -103,7 +103,7 @@ class Shipping:
         return stalled
 
     def recall(self, entry: WorkerEntry) -> tuple[list[Handoff], list[Handoff]]:
-        """Take out what was sent to a worker and not acknowledged, and what was not sent, in this order."""
+        """Take out the connections in transit to a worker, and those not sent yet, in this order."""
         sent, unsent = entry.ledger.unread(), entry.outbox
         entry.outbox = []
         entry.view.in_flight = 0

@@ -13,7 +13,7 @@ HANDLED = {
     signal.SIGTERM: "stop: accept nothing more, drain, exit 0",
     signal.SIGINT: "stop at once, exit 0; a second one kills",
     signal.SIGQUIT: "the same",
-    signal.SIGHUP: "reload: read the configuration, replace the workers, each when its successor is ready",
+    signal.SIGHUP: "reload: read the configuration, replace the workers, each when its replacement is ready",
     signal.SIGUSR2: "upgrade: a new master takes over the sockets, this one leaves when it is ready",
     signal.SIGUSR1: "reopen log files, here and in every worker",
     signal.SIGTTIN: "one worker more, in each pool",
@@ -45,7 +45,7 @@ class Signals:
         self._previous_mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
 
     def read(self) -> list[int]:
-        """Give the signals that arrived, in order; each once, except those that mean more the second time."""
+        """Return the signals that arrived, in order; each once, except those that mean more the second time."""
         try:
             arrived = os.read(self.fd, 4096)
         except BlockingIOError:
@@ -54,7 +54,7 @@ class Signals:
         return [signum for place, signum in enumerate(arrived) if signum in _COUNTED or first[signum] == place]
 
     def restore(self) -> None:
-        """Give the signals back and close the pipe. Idempotent."""
+        """Restore the former handlers and close the pipe. Idempotent."""
         if self.fd < 0:
             return
         if self._previous:

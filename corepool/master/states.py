@@ -52,7 +52,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 
 
 def step(state: State, event: Event) -> State:
-    """Give the state after `event`.
+    """Return the state after `event`.
 
     :raises RuntimeError: the table has no such step.
     """

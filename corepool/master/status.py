@@ -67,7 +67,7 @@ Totals = dict[str, int]
 
 
 class ReloadStatus(TypedDict):
-    """The last reload; `left`: workers that still wait for their successors."""
+    """The last reload; `left`: workers that still wait for their replacements."""
 
     state: Literal["none", "running", "done", "failed"]
     generation: int

@@ -34,11 +34,11 @@ class Succession:
         return True
 
     def replaces(self, slot: int) -> bool:
-        """Tell whether the worker of `slot` is to be replaced."""
+        """Return whether the worker of `slot` is to be replaced."""
         return slot in self._replacements or slot in self._waiting
 
     def due(self) -> int | None:
-        """Give a slot whose replacement may start now, if there is one; to be answered by `started` or `drop`."""
+        """Return a slot whose replacement may start now, if there is one; to be answered by `started` or `drop`."""
         return next(iter(self._waiting), None) if len(self._replacements) < self.surge else None
 
     def started(self, slot: int, pid: int) -> ExitCause:

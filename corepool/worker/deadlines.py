@@ -1,7 +1,7 @@
 """Deadlines of connections: a heap that activity does not touch.
 
 A connection has at most one live entry, for the earliest moment at which something could be due. Activity
-only moves what is due (an attribute of the connection); when the entry comes up, the connection is asked
+only moves the deadline (an attribute of the connection); when the entry comes up, the connection is asked
 again, and the entry moves with it. So a busy connection costs one heap operation per timeout, not per
 request. Entries of closed connections are blanked, and swept out when they are most of the heap.
 """
@@ -30,10 +30,10 @@ class Timed(Protocol):
     entry: Entry | None
 
     def next_deadline(self) -> tuple[float, TimeoutKind] | None:
-        """Say when something is due, and what."""
+        """Return the next deadline and its kind, if there is one."""
 
     def on_deadline(self, kind: TimeoutKind) -> None:
-        """Act on what is due. Must not raise."""
+        """Act on a deadline that has come. Must not raise."""
 
 
 class Entry:
@@ -76,7 +76,7 @@ class Deadlines:
         self._arm()
 
     def forget(self, connection: Timed) -> None:
-        """Drop what is known of `connection`."""
+        """Drop the entry of `connection`."""
         if connection.entry is None:
             return
         connection.entry.connection = None

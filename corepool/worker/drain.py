@@ -1,4 +1,4 @@
-"""Leaving without dropping anything that has begun: what is idle goes elsewhere or is closed, what is busy has time."""
+"""Leaving without dropping requests that have begun: idle connections move or are closed, busy ones have time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STEP_S = 0.02
 
 _GRACE_S = 1.0
 """For this long a connection that was accepted or active a moment ago may send a request: its client may be about to,
-and would take a close now for a failed request. A protocol that can say goodbye in its response does so meanwhile."""
+and would take a close now for a failed request. A protocol that can announce the close in a response does so then."""
 
 _QUIET_S = 0.25
 """Until the grace is over, a connection is idle when nothing has come for this long; after that, at once."""
@@ -65,14 +65,14 @@ class Drain:
         self._rate_limited = RateLimitedLog(log)
 
     def begin(self, timeout_s: float, *, moves: bool) -> None:
-        """Move or close what is idle, wait for the rest until `timeout_s` from now, then close that too.
+        """Move or close idle connections, wait for the rest until `timeout_s` from now, then close those too.
 
         :param moves: idle connections go to other workers; those that can't are closed.
         """
         now = self._loop.time()
         if self._deadline is not None:
             self._deadline = min(self._deadline, now + timeout_s)
-            if self._moves and not moves:  # there is nobody to go to any more
+            if self._moves and not moves:  # there is no other worker any more
                 self._stay(now, timeout_s)
             return
         self._deadline = now + timeout_s
@@ -81,7 +81,7 @@ class Drain:
         self._step()
 
     def _stay(self, now: float, timeout_s: float) -> None:
-        """Begin the farewell of those that stay until they end."""
+        """Begin to close those that stay until they end."""
         self._began = now
         self._grace_s = min(_GRACE_S, timeout_s / 2)
         for conn in self.connections():
@@ -146,11 +146,11 @@ class Drain:
         return self._deadline is not None
 
     def connections(self) -> list[Connection]:
-        """List the connections that there are."""
+        """List all connections."""
         watched = [source for source in self._reactor.sources() if isinstance(source, Connection)]
         return watched + [conn for service in self._services for conn in service.parked]
 
 
 def _spread(number: int) -> float:
-    """Give the moment of a connection, in seconds after the drain began: any, but always the same (Knuth's hash)."""
+    """Return the moment of a connection, in seconds after the drain began: any, but always the same (Knuth's hash)."""
     return (number * 2_654_435_761 % 2**32) / 2**32 * _SPREAD_S

@@ -2,8 +2,8 @@
 
 asyncio lets SystemExit and KeyboardInterrupt out of `run_forever`. In a program of one user that ends what the user
 wants to end; in a worker it would cost the connections of all clients. Here an exception that leaves `run_forever` is
-logged, and the loop is entered again: asyncio keeps the callbacks that were ready, and epoll reports again what was not
-served.
+logged, and the loop is entered again: asyncio keeps the callbacks that were ready, and epoll reports again the events
+that were not served.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Handing connections back to the master, which gives them to another worker: nobody hangs up."""
+"""Handing connections back to the master, which sends them to another worker: they stay open."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ a worker that has ended it would have to take all at once, and the kernel drops 
 
 
 class Mover:
-    """Moves what is idle."""
+    """Moves idle connections."""
 
     def __init__(self, intake: Intake, row: Row) -> None:
         self._intake = intake

@@ -44,7 +44,7 @@ EVENT_SIGNALS = {
 
 
 def detach_from_master(keep: Iterable[int], master_pid: int) -> None:
-    """Give up everything of the master's, first thing after the fork, with all signals blocked.
+    """Release everything of the master's, first thing after the fork, with all signals blocked.
 
     The master's Python objects must stay referenced (the fork's frame holds them): collected later, a
     socket object would close whatever has its number by then.
@@ -67,7 +67,7 @@ def detach_from_master(keep: Iterable[int], master_pid: int) -> None:
 
 def die_with_master(master_pid: int) -> None:
     """Have the kernel send TERM when the master dies. Call it again after each change of user, which clears that."""
-    # TERM kills while the worker boots; later it is an event. If the master died before prctl, nobody sends it.
+    # TERM kills while the worker boots; later it is an event. If the master died before prctl, it is never sent.
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != master_pid:
         os._exit(0)
@@ -124,7 +124,7 @@ def _close_all_but(keep: set[int]) -> None:
         if low < fd:  # closerange(0, 0) would be close_range(0, UINT_MAX) and close everything
             os.closerange(low, fd)
         low = fd + 1
-    # The hard limit: the soft one may have been lowered below what is open.
+    # The hard limit: the soft one may have been lowered below open descriptors.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     os.closerange(low, max(hard, os.sysconf("SC_OPEN_MAX")))  # RLIM_INFINITY is -1
 

@@ -36,7 +36,7 @@ class StatusQuestion:
         self._waiting: list[asyncio.Future[Mapping[str, object]]] = []
 
     async def ask(self) -> Mapping[str, object]:
-        """Wait for the answer, together with everybody who waits for it already.
+        """Wait for the answer, together with the callers that wait for it already.
 
         :raises OSError: EAGAIN: the master has not read its messages for a while.
         """
@@ -64,7 +64,7 @@ class StatusQuestion:
             self._ask_again_later()
 
     def answered(self, fds: list[int]) -> None:
-        """Give the answer, in a file, to everybody who waits; owns its descriptor."""
+        """Hand the answer, in a file, to all waiting callers; owns its descriptor."""
         if not fds:
             return  # out of descriptors
         with os.fdopen(fds[0], "rb") as file:

@@ -1,4 +1,4 @@
-"""The end of a worker that nobody is left to end: its master was killed, and it is in a call that never returns.
+"""The end of a worker that no master can end: its master was killed, and it is in a call that never returns.
 
 A Python signal handler runs between two bytecodes: in a loop in C, the one for the kernel's SIGTERM (PR_SET_PDEATHSIG)
 never runs, and a worker that accepts by itself keeps the port. Only the kernel can end that: it is given a timer
