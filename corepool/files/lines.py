@@ -70,7 +70,7 @@ class LineFile:
         try:
             for count, piece in [(len(lines), b"".join(lines))] if self._is_file else _packed(lines):
                 if not self._is_file and not self._poller.poll(0):
-                    self._lose(len(lines) - written, "nobody reads it")
+                    self._lose(len(lines) - written, "it is not read")
                     return
                 rest = memoryview(b"\n" + piece if self._is_torn else piece)
                 while rest:

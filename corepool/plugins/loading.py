@@ -31,7 +31,7 @@ def load_target(target: str, directory: str = ".") -> object:
         if error.name is None or not (module_name + ".").startswith(error.name + "."):
             raise
         raise LoadError(
-            f"target = {target!r}: there is no module {error.name!r} in {folder} or among what is installed"
+            f"target = {target!r}: there is no module {error.name!r} in {folder} or among the installed packages"
         ) from None
     for name in attribute.split("."):
         if not hasattr(found, name):

@@ -15,7 +15,7 @@ def check_handle(owner: type, *, is_coroutine: bool) -> None:
     name = f"{owner.__qualname__}.handle"
     wanted = "`async def`" if is_coroutine else "`def`"
     if inspect.isasyncgenfunction(handle) or inspect.isgeneratorfunction(handle):
-        raise TypeError(f"{name} must be {wanted} without `yield`: what it yields, nobody takes")
+        raise TypeError(f"{name} must be {wanted} without `yield`: yielded values are not used")
     if inspect.iscoroutinefunction(handle) != is_coroutine:
         other = "`def` is for a BlockingProtocol" if is_coroutine else "`async def` is for a StreamProtocol"
         raise TypeError(f"{name} must be {wanted}; {other}")

@@ -55,7 +55,7 @@ class Identity:
         if account is not None and os.geteuid() != 0:
             key = "user" if settings.user is not None else "group"
             mistake = (
-                f"process.{key} = {spell_value(getattr(settings, key))}: only root can start workers as somebody else, "
+                f"process.{key} = {spell_value(getattr(settings, key))}: only root can start workers as another user, "
                 f"and this is user {os.geteuid()}; start it as root, or leave the key out"
             )
             raise ConfigError([mistake])

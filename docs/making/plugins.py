@@ -23,7 +23,7 @@ _HEAD = f"""\
 # Plugins and their options
 
 {MADE}
-What is installed with corepool itself. `corepool plugins` lists what is installed where you are.
+The plugins that come with corepool. `corepool plugins` lists all that are installed in your environment.
 
 {UNITS}"""
 

@@ -29,7 +29,7 @@ OF_WORKERS = {
 
 
 def exposition(told: Mapping[str, Any]) -> tuple[str, bytes]:
-    """Give the content type and the text for a status."""
+    """Return the content type and the text for a status."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Status(told))
     return CONTENT_TYPE_LATEST, generate_latest(registry)

@@ -1,4 +1,4 @@
-"""A question to a pool's control socket, without waiting for anybody else meanwhile."""
+"""A question to a pool's control socket, without blocking meanwhile."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _MOST = 16 * 1024 * 1024
 async def ask(path: Path) -> dict[str, Any]:
     """Ask for the status.
 
-    :raises OSError: nobody answers there.
-    :raises ValueError: what answers is no pool.
+    :raises OSError: there is no answer.
+    :raises ValueError: the answer is not a pool's.
     """
     reader, writer = await asyncio.open_unix_connection(path, limit=_MOST)
     try:

@@ -179,4 +179,4 @@ def _refuse_unfit(listening: socket.socket, what: str) -> None:
     if listening.family not in _FAMILIES or listening.type != socket.SOCK_STREAM:
         raise OSError(errno.EPROTOTYPE, f"{what} is neither a TCP nor a UNIX stream socket")
     if not listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        raise OSError(errno.EINVAL, f"{what} does not listen; whoever binds it must call listen(2) as well")
+        raise OSError(errno.EINVAL, f"{what} does not listen; the process that binds it must call listen(2) as well")

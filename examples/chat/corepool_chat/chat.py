@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"\w{1,20}")
 _LOBBY = "lobby"
-_HELP = "/who: who is here. /join ROOM: go there. /quit: leave. Anything else is said."
+_HELP = "/who: the people here. /join ROOM: go there. /quit: leave. Anything else is said."
 
 
 @dataclass(slots=True)
@@ -141,7 +141,7 @@ class Chat(StreamProtocol):
             return
         if self._chatters.get(chatter.name) is chatter:  # and has not left meanwhile
             del self._chatters[chatter.name]
-            chatter.tell("* meanwhile somebody else has taken your name: please connect again")
+            chatter.tell("* meanwhile another person has taken your name: please connect again")
             chatter.stream.close()
 
 

@@ -8,7 +8,7 @@ A store whose commits wait for a disk (`Store.commits_are_slow`) gets a thread f
 that arrive meanwhile run in the next transaction. A commit that only hands pages to the kernel takes some ten
 microseconds, less than a thread costs: it stays in the loop.
 
-A transaction for which there is no room is run again after the store has grown, and one that finds the store broken
+A transaction that finds no room is run again after the store has grown, and one that finds the store broken
 after it was opened again. Work is therefore a function of the data, called once or more.
 """
 

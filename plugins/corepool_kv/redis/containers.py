@@ -80,7 +80,7 @@ _CLIENT: tuple[Row, ...] = (
     ("NO-TOUCH", "(ON|OFF)", clients.switch, 3, "7.2.0", "Accepted: reading a key changes nothing about it."),
     ("SETINFO", "(LIB-NAME|LIB-VER) <value>", clients.setinfo, 4, "7.2.0", "Set the name or version of the library."),
     ("SETNAME", "<name>", clients.setname, 3, "2.6.9", "Assign the name <name> to the current connection."),
-    ("TRACKINGINFO", "", clients.trackinginfo, 2, "6.2.0", "Return that there is no tracking."),
+    ("TRACKINGINFO", "", clients.trackinginfo, 2, "6.2.0", "Report that nothing is tracked."),
 )
 _CONFIG: tuple[Row, ...] = (
     ("GET", "<pattern> [<pattern> ...]", config.get, -3, "2.0.0", "Return the settings that match the patterns."),
@@ -136,9 +136,9 @@ def make_containers(commands: Mapping[bytes, Command]) -> tuple[Command, ...]:
         _container("client", "connection", "2.4.0", "Ask and tell about clients.", _CLIENT),
         _container("command", "server", "2.8.13", "Return details about all commands.", rows, about.every),
         _container("config", "server", "2.0.0", "Ask about the settings.", _CONFIG),
-        _container("function", "scripting", "7.0.0", "Ask about functions, of which there are none.", _FUNCTION),
+        _container("function", "scripting", "7.0.0", "Ask about functions; there are none.", _FUNCTION),
         _container("latency", "server", "2.8.13", "Ask about latencies, which are not sampled.", _LATENCY),
-        _container("module", "server", "4.0.0", "Ask about modules, of which there are none.", _MODULE),
-        _container("script", "scripting", "2.6.0", "Ask about scripts, of which there are none.", _SCRIPT),
+        _container("module", "server", "4.0.0", "Ask about modules; there are none.", _MODULE),
+        _container("script", "scripting", "2.6.0", "Ask about scripts; there are none.", _SCRIPT),
         _container("slowlog", "server", "2.2.12", "Ask about slow commands, which are not kept.", _SLOWLOG),
     )

@@ -29,7 +29,7 @@ class Glob:
         self._tokens = _parse(pattern)
 
     def matches(self, text: bytes) -> bool:
-        """Tell whether the whole text matches."""
+        """Return whether the whole text matches."""
         tokens = self._tokens
         at = token = 0
         star = restart = -1

@@ -25,7 +25,7 @@ class KvOptions(StoreOptions):
     """What clients must send with AUTH before anything else; empty: no AUTH is needed."""
 
     password_file: Annotated[str, AfterValidator(_readable)] | None = None
-    """A file with the password, which not everybody may read; a line break at its end is not part of it."""
+    """A file with the password, which other users may not read; a line break at its end is not part of it."""
 
     max_line: Annotated[Size, Field(ge=64)] = 65_536
     """Bytes of an inline command (redis: 64 KiB)."""

@@ -73,7 +73,7 @@ class RequestLimits(NamedTuple):
 
 
 class CarefulReader:
-    """Cuts input into requests, lines and arrays, and says what is wrong with it in Redis's words."""
+    """Cuts input into requests, lines and arrays, and reports errors in Redis's words."""
 
     def __init__(self, limits: RequestLimits) -> None:
         self.limits = limits
@@ -95,7 +95,7 @@ class CarefulReader:
         return not self._data and not self._missing
 
     def feed(self, data: bytes) -> None:
-        """Take what was received."""
+        """Add received bytes."""
         self._data += data
 
     def take_rest(self) -> bytes:

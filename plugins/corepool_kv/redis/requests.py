@@ -1,4 +1,4 @@
-"""The requests of one connection: hiredis, in C, reads what is plainly sound; `CarefulReader` reads the rest.
+"""The requests of one connection: hiredis, in C, reads plainly sound input; `CarefulReader` reads the rest.
 
 A connection may change between arrays and inline commands whenever a request is complete; `redis-cli --pipe` ends
 with an empty line and an array. hiredis is made for replies: it stops for good at a line, accepts words of other types,
@@ -55,7 +55,7 @@ class RequestReader:
         self._made = 0
         """Requests that were made of it."""
         self._rest = b""
-        """What was received after it."""
+        """The bytes received after it."""
         self._is_new = False
         """The careful reader has input that hiredis may be able to read."""
 
@@ -77,7 +77,7 @@ class RequestReader:
             self._read_carefully()
 
     def feed(self, data: bytes) -> None:
-        """Take what was received."""
+        """Add received bytes."""
         if self._chunk:
             self._rest += data
         elif not self._careful.is_empty or not self._begin(data):

@@ -10,7 +10,7 @@ _MOST_BYTES = 1 << 20
 
 
 def read_secret(path: str) -> str:
-    """Read a secret, less a line break at its end; what is not UTF-8 in it is kept by surrogates.
+    """Read a secret, less a line break at its end; bytes that are not UTF-8 are kept as surrogates.
 
     :raises ValueError: it can't be read, others may read it too, or there is nothing in it.
     """
@@ -21,7 +21,7 @@ def read_secret(path: str) -> str:
                 raise ValueError("is not a file")
             if status.st_mode & stat.S_IROTH:
                 name = Path(path).name
-                raise ValueError(f"everybody may read it: chmod o-r {name}, or mount it with mode 0440")
+                raise ValueError(f"every user may read it: chmod o-r {name}, or mount it with mode 0440")
             content = file.read(_MOST_BYTES)
     except OSError as error:
         raise ValueError(f"can't be read: {error.strerror}") from None
@@ -32,5 +32,5 @@ def read_secret(path: str) -> str:
 
 
 def _open(path: str, flags: int) -> int:
-    # Opening a named pipe would wait for somebody to write to it.
+    # Opening a named pipe would wait for a writer.
     return os.open(path, flags | os.O_NONBLOCK)

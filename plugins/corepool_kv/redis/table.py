@@ -92,7 +92,7 @@ _PLAIN = (
     _data("type", keys.type_, 2, _READ, 1, "1.0.0", "Tell what a key holds."),
     _data("unlink", keys.delete, -2, "write fast", -1, "4.0.0", "Remove keys."),
     _session("auth", connection.auth, -2, _BEFORE_AUTH, "1.0.0", "Authenticate with a password."),
-    _session("echo", connection.echo, 2, "loading stale fast", "1.0.0", "Return what was sent."),
+    _session("echo", connection.echo, 2, "loading stale fast", "1.0.0", "Return the given text."),
     _session("hello", connection.hello, -1, _BEFORE_AUTH, "6.0.0", "Choose the protocol's version."),
     _session("ping", connection.ping, -1, "fast", "1.0.0", "Check that the server answers."),
     _session("quit", connection.quit_, -1, _BEFORE_AUTH, "1.0.0", "Close the connection."),

@@ -298,7 +298,7 @@ def test_who_loses_their_name_while_there_are_no_rooms_is_told(chat: Chat) -> No
     new = chat.person("ada")
     of_ada.resume()
 
-    assert ada.see_until("* meanwhile") == "* meanwhile somebody else has taken your name: please connect again"
+    assert ada.see_until("* meanwhile") == "* meanwhile another person has taken your name: please connect again"
     ada.see_the_end()
     wait_until(lambda: new.who() == ["ada", "bob", "eve"])  # and to all others she has not left
     eve.type("which ada?")

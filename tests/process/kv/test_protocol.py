@@ -190,7 +190,7 @@ def test_options_that_can_not_be_right_are_mistakes(options: dict[str, object], 
 @pytest.mark.parametrize(
     ("content", "mode", "options", "sentence"),
     [
-        (b"sesame\n", 0o644, {}, "everybody may read it: chmod o-r secret, or mount it with mode 0440"),
+        (b"sesame\n", 0o644, {}, "every user may read it: chmod o-r secret, or mount it with mode 0440"),
         (b"\n", 0o600, {}, "there is nothing in it"),
         (b"x", 0o600, {"password": "y"}, "`password` and `password_file`: one of them says it"),
     ],
@@ -227,7 +227,7 @@ def test_a_password_from_a_file_is_read_again_at_a_reload(pool: Pools, clients: 
     secret.chmod(0o644)
     running.send_signal(signal.SIGHUP)
     wait_until(lambda: "reload refused" in running.stderr)
-    assert "everybody may read it" in running.stderr
+    assert "every user may read it" in running.stderr
     assert clients(running)("AUTH", "another") == b"OK"
 
 

@@ -31,7 +31,7 @@ EPERM = 1
 # The pool's folder is its owner's alone; workers that are another user have to get into it.
 OPEN_FOLDER = ("sh", "-c", 'chmod 755 . && exec "$@"', "sh")
 
-for_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start workers as somebody else")
+for_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start workers as another user")
 
 
 def status_of(pid: int, key: str) -> list[int]:
@@ -214,7 +214,7 @@ def test_only_root_starts_workers_as_somebody_else(pool: Pools) -> None:
     )
 
     assert running.wait() == 2
-    assert 'process.user = "daemon": only root can start workers as somebody else' in running.stderr
+    assert 'process.user = "daemon": only root can start workers as another user' in running.stderr
 
 
 def test_whoever_is_the_user_already_needs_no_privileges(pool: Pools) -> None:

@@ -1,4 +1,4 @@
-"""What is asked about things that this server never has: scripts, functions, modules, slow commands, latency events.
+"""Commands about things that this server never has: scripts, functions, modules, slow commands, latency events.
 
 Clients and their test suites empty these before they begin, and monitoring reads them.
 """

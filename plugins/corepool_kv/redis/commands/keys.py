@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SYNTAX = "ERR syntax error"
 
 _SCAN_COUNT = 10
-_MOST_SCANNED = 10_000  # COUNT is a wish: what is listed is in memory, and nobody else is served meanwhile
+_MOST_SCANNED = 10_000  # COUNT is a wish: the list is in memory, and no other client is served meanwhile
 _KEYS_AT_A_TIME = 1000
 _RANDOM_TRIES = 100  # when nearly everything has expired and is not swept yet
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SYNTAX = "ERR syntax error"
 
 _LONGEST_TABLE = 4_000_000
-"""Cells that LCS may fill: a second or so, in which nobody else of this worker is served."""
+"""Cells that LCS may fill: a second or so, in which this worker serves no other client."""
 
 
 def get(db: Keyspace, args: list[bytes]) -> Reply:
