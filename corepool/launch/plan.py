@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
 import logging
 import resource
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,9 +16,9 @@ from corepool.errors import ConfigError, CorepoolError, PluginError
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.messages import SocketIndex
 from corepool.ipc.scoreboard import ListenerPlace
-from corepool.launch.reuse import match
+from corepool.launch.binding import Wanted, bind
+from corepool.launch.mistakes import Mistakes, spell_failure
 from corepool.launch.sharing import find_contradictions
-from corepool.logs.tracebacks import spell_place, spell_traceback
 from corepool.plugins.chain import Chain
 from corepool.plugins.listener import MAX_LISTENERS, BoundSocket, Configuration, Listener
 from corepool.spec.dispatcher import Dispatcher
@@ -82,33 +80,30 @@ class Plan:
             they have opened.
         """
         self._serving = {listener.name: listener for listener in serving}
-        self.mistakes: list[str] = []
-        self._tracebacks: list[str] = []
+        self.mistakes = Mistakes()
         self._settings = settings
         self._places = places
         self._registry = registry
         self._rights = file_rights(settings.process)
-        self._listeners: list[tuple[str, ListenerSettings, Listener | None]] = []
         self._scalers = [
             self._make_scaler(settings.where_is_pool(index), pool) for index, pool in enumerate(settings.pools)
         ]
-        self._endpoints: list[tuple[str, int, Endpoint, Transport]] = []
+        self._wanted: list[Wanted] = []
         cells = places.of_listeners([listener.name for listener in settings.listener])
-        for index, listener in enumerate(settings.listener):
+        made: list[tuple[str, Listener, int]] = []
+        for index, each in enumerate(settings.listener):
             where = f"listener[{index}]"
-            self._listeners.append((where, listener, self._make_listener(cells[listener.name], where, listener)))
-            for position, url in enumerate(listener.bind):
-                self._add_endpoint(f"{where}.bind[{position}]", index, url)
-        made = [(where, listener) for where, _, listener in self._listeners if listener is not None]
-        for mistake in find_contradictions(
-            (where, each, _workers_of(settings.pools[each.pool])[1]) for where, each in made
-        ):
-            self._add(mistake)
+            listener = self._make_listener(cells[each.name], where, each)
+            if listener is not None:
+                made.append((where, listener, _workers_of(settings.pools[listener.pool])[1]))
+            for position, url in enumerate(each.bind):
+                self._add_endpoint(f"{where}.bind[{position}]", url, each, listener)
+        for mistake in find_contradictions(made):
+            self.mistakes.add(mistake)
 
     def finish(self) -> None:
         """Raise ConfigError with every mistake, if there are any."""
-        if self.mistakes:
-            raise ConfigError(self.mistakes, tracebacks=self._tracebacks)
+        self.mistakes.finish()
 
     def bind(
         self,
@@ -124,58 +119,11 @@ class Plan:
         :returns: what each pool serves.
         :raises ConfigError: with every mistake; nothing new is left bound.
         """
-        bound: list[BoundSocket] = []
-        mistakes = list(self.mistakes)
-        there = list(open_already)
-        left = [] if inheritance is None else inheritance.places
-        kept = self._match([(each.listener.name, each.endpoint) for each in there])
-        inherited = self._match(left)
-        ours = [(each.url, each.address.port, each.endpoint) for each in there]
-        ours += [(each.url, each.port, each) for _, each in left]
-        with ExitStack() as undo:
-            for place, (where, index, endpoint, transport) in enumerate(self._endpoints):
-                _, settings, listener = self._listeners[index]
-                try:
-                    if place in kept:
-                        same = there[kept[place]]
-                        transport.relisten(same.socket, settings.backlog)
-                        if listener is not None:
-                            bound.append(_kept(same, listener, endpoint, transport))
-                        continue
-                    if inheritance is not None and place in inherited:
-                        sock = inheritance.take(inherited[place])
-                        undo.callback(sock.close)
-                        transport.relisten(sock, settings.backlog)
-                    else:
-                        sock = transport.listen(endpoint, settings.backlog)
-                except OSError as error:
-                    reason = _in_use_by(endpoint, ours) if error.errno == errno.EADDRINUSE else None
-                    mistakes.append(f"{where}: can't listen on {endpoint.url}: {reason or error.strerror or error}")
-                    continue
-                if listener is None:
-                    transport.close(endpoint, sock)
-                    continue
-                undo.callback(sock.close)
-                url, address = transport.url(endpoint, sock), transport.address(sock.getsockname())
-                number = self._places.next_socket()
-                bound.append(BoundSocket(number, listener, endpoint, transport, sock, url, address))
-                undo.callback(bound[-1].close)
-            if mistakes:
-                raise ConfigError(mistakes, tracebacks=self._tracebacks)
-            undo.pop_all()
+        bound = bind(self._wanted, self._places.next_socket, list(open_already), inheritance, self.mistakes.copy())
         return [
             self._configuration(index, [each for each in bound if each.listener.pool == index], identity)
             for index in range(len(self._settings.pools))
         ]
-
-    def _match(self, there: Sequence[tuple[str, Endpoint]]) -> dict[int, int]:
-        wanted = [(self._settings.listener[index].name, endpoint) for _, index, endpoint, _ in self._endpoints]
-
-        def takes_over(place: int, before: Endpoint) -> bool:
-            _, _, endpoint, transport = self._endpoints[place]
-            return transport.takes_over(endpoint, before)
-
-        return match(wanted, there, takes_over)
 
     def _configuration(self, index: int, bound: Sequence[BoundSocket], identity: Identity) -> Configuration:
         settings, scaler = self._settings.pools[index], self._scalers[index]
@@ -188,7 +136,7 @@ class Plan:
         made = self._create("scalers", pool.scaler, options, f"{where}.scaler", f"{where}.scaler_options")
         scaler = None if made is None else made.plugin
         if scaler is not None and not isinstance(scaler, Scaler):
-            self._add(f"{where}.scaler: {pool.scaler!r} does not derive from corepool.Scaler")
+            self.mistakes.add(f"{where}.scaler: {pool.scaler!r} does not derive from corepool.Scaler")
             return None
         return scaler
 
@@ -224,7 +172,7 @@ class Plan:
         ]
         extensions = [each for each in created if each is not None]
         if dispatcher is not None and not isinstance(dispatcher, Dispatcher):
-            self._add(f"{dispatcher_where}: {dispatcher_name!r} does not derive from corepool.Dispatcher")
+            self.mistakes.add(f"{dispatcher_where}: {dispatcher_name!r} does not derive from corepool.Dispatcher")
             return None
         if made is None or dispatcher is None or len(extensions) < len(created):
             return None
@@ -241,28 +189,28 @@ class Plan:
             try:
                 chain = Chain(protocol, [each.plugin for each in extensions])
             except PluginError as error:
-                self._add(f"{where}: {error}")
+                self.mistakes.add(f"{where}: {error}")
                 return None
         can_share: object = getattr(protocol, "max_workers", None)
         workers = _workers_of(pool)[1]
         if isinstance(can_share, int) and workers > can_share:
-            self._add(
+            self.mistakes.add(
                 f"{its_place}.workers: {where} can't be served by {workers} workers: "
                 f"protocol {settings.protocol!r} with these options is for {can_share}"
             )
         example: object = getattr(protocol, "try_it", "")
         if settings.keep_on_crash:
             for obstacle in _obstacles(settings, dispatcher_name, dispatcher, chain):
-                self._add(f"{where}.keep_on_crash = true: {obstacle}")
+                self.mistakes.add(f"{where}.keep_on_crash = true: {obstacle}")
         return Listener(
             place, pool_index, settings, dispatcher_name, dispatcher, protocol, chain, made_with, str(example)
         )
 
-    def _add_endpoint(self, where: str, index: int, url: str) -> None:
+    def _add_endpoint(self, where: str, url: str, settings: ListenerSettings, listener: Listener | None) -> None:
         try:
             endpoint = replace(Endpoint.parse(url), rights=self._rights)
         except ValueError as error:
-            self._add(f"{where} = {spell_value(url)}: {error}")
+            self.mistakes.add(f"{where} = {spell_value(url)}: {error}")
             return
         query = {key: Untyped(value) for key, value in endpoint.query.items()}
         made = self._create("transports", endpoint.scheme, query, f"{where} = {spell_value(url)}", where)
@@ -270,21 +218,23 @@ class Plan:
             return
         transport = made.plugin
         if not isinstance(transport, Transport):
-            self._add(f"{where}: {endpoint.scheme!r} does not derive from corepool.Transport")
+            self.mistakes.add(f"{where}: {endpoint.scheme!r} does not derive from corepool.Transport")
             return
         try:
             transport.check(endpoint)
         except ValueError as error:
-            self._add(f"{where} = {spell_value(url)}: {error}")
+            self.mistakes.add(f"{where} = {spell_value(url)}: {error}")
             return
         except KeyboardInterrupt:  # the operator's
             raise
         except HOOK_ERRORS as error:
-            self._add(f"{where} = {spell_value(url)}: its transport failed: {_spell_failure(error)}", error)
+            self.mistakes.add(f"{where} = {spell_value(url)}: its transport failed: {spell_failure(error)}", error)
             return
-        if self._settings.listener[index].keep_on_crash and transport.wraps:
-            self._add(f"{where}: keep_on_crash needs a transport that keeps no per-connection state in the worker")
-        self._endpoints.append((where, index, endpoint, transport))
+        if settings.keep_on_crash and transport.wraps:
+            self.mistakes.add(
+                f"{where}: keep_on_crash needs a transport that keeps no per-connection state in the worker"
+            )
+        self._wanted.append(Wanted(where, settings, listener, endpoint, transport))
 
     def _create(
         self, kind: Kind, name: str, options: Mapping[str, object], where: str, options_where: str
@@ -293,30 +243,16 @@ class Plan:
             return self._registry.create(kind, name, options, options_where)
         except ConfigError as error:
             for mistake in error.mistakes:
-                self._add(mistake)
+                self.mistakes.add(mistake)
         except PluginError as error:
-            self._add(f"{where}: {error}", error.__cause__)
+            self.mistakes.add(f"{where}: {error}", error.__cause__)
         except CorepoolError as error:
-            self._add(f"{where}: {error}")
+            self.mistakes.add(f"{where}: {error}")
         except KeyboardInterrupt:  # the operator's
             raise
         except HOOK_ERRORS as error:  # a plugin's constructor: the mistake is its author's
-            self._add(f"{where}: {name!r} can't be made: {_spell_failure(error)}", error)
+            self.mistakes.add(f"{where}: {name!r} can't be made: {spell_failure(error)}", error)
         return None
-
-    def _add(self, mistake: str, cause: BaseException | None = None) -> None:
-        """Note a mistake.
-
-        :param cause: what a plugin's code has raised, if the mistake is in it.
-        """
-        if mistake not in self.mistakes:
-            self.mistakes.append(mistake)
-            if cause is not None:
-                self._tracebacks.append(spell_traceback(cause))
-
-
-def _spell_failure(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}{spell_place(error)}"
 
 
 def _workers_of(pool: PoolSettings) -> tuple[int, int]:
@@ -329,21 +265,6 @@ def _workers_of(pool: PoolSettings) -> tuple[int, int]:
         case int(least):
             most = least
     return least, most
-
-
-def _kept(same: BoundSocket, listener: Listener, endpoint: Endpoint, transport: Transport) -> BoundSocket:
-    if same.endpoint.url == endpoint.url:
-        return replace(same, listener=listener)
-    url = transport.url(endpoint, same.socket)
-    return replace(same, listener=listener, endpoint=endpoint, transport=transport, url=url)
-
-
-def _in_use_by(endpoint: Endpoint, ours: Iterable[tuple[str, int | None, Endpoint]]) -> str | None:
-    """Report that this pool itself has the address: a restart helps then, which it doesn't against another program."""
-    for url, port, its in ours:
-        if (endpoint.port and endpoint.port == port) or (endpoint.path and endpoint.path == its.path):
-            return f"this pool itself listens on {url}, and can't change that address while it runs; restart it"
-    return None
 
 
 def _are_same_plugins(old: ListenerSettings, new: ListenerSettings) -> bool:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.logs.rate_limited import RateLimitedLog
-from corepool.system.accepting import RETRY_DELAY_S, ExhaustedError, accept_one
+from corepool.system.accepting import Accepting
 
 if TYPE_CHECKING:
     from corepool.master.dispatch import Dispatch
-    from corepool.master.loop import Loop, Timer
+    from corepool.master.loop import Loop
     from corepool.plugins.listener import BoundSocket
-
-log = logging.getLogger(__name__)
 
 ACCEPTS_PER_TURN = 64
 """Connections taken from one backlog before signals, exits and the other listeners get their turn."""
@@ -27,88 +23,54 @@ class Acceptor:
     """Takes connections from a backlog to the dispatch, as long as there is room."""
 
     def __init__(self, bound: BoundSocket, loop: Loop, dispatch: Dispatch) -> None:
+        """Begin paused."""
         self._bound = bound
         self._loop = loop
         self._dispatch = dispatch
-        self._rate_limited = RateLimitedLog(log)
-        self._watching = False
-        self._paused = False
-        self._retry: Timer | None = None
-        self.accepted = 0
+        self._accepting = Accepting(bound.socket, bound.url, self, loop.call_later)
+        self.pause = self._accepting.pause
+        """Leaves connections in the backlog, until `resume`."""
+        self.resume = self._accepting.resume
 
     @property
     def listener(self) -> str:
         """The name of the listener it accepts for."""
         return self._bound.listener.name
 
-    def start(self) -> None:
-        """Accept from now on."""
-        self._paused = False
-        self._watch()
+    def stop(self, *, is_paused: bool) -> None:
+        """Take the connections that wait, if there is room and no other server takes them; then nothing more.
 
-    def pause(self) -> None:
-        """Leave connections in the backlog."""
-        self._paused = True
-        self._unwatch()
-
-    def stop(self) -> None:
-        """Accept the waiting connections, if there is room and no other server will take them; then stop accepting."""
-        if not self._bound.transport.outlives:
-            self._take_rest()
+        :param is_paused: an operator has paused the listener: they stay where they are.
+        """
+        if not (is_paused or self._bound.transport.outlives):
+            for _ in range(_LAST_TURNS):
+                if self._accepting.is_resting or self._accept() < ACCEPTS_PER_TURN:
+                    break
         self.pause()
 
-    def _take_rest(self) -> None:
-        for _ in range(_LAST_TURNS):
-            if self._paused or self._retry is not None or self.accept() < ACCEPTS_PER_TURN:
-                break
+    # --- system.accepting.Side
 
-    def accept(self) -> int:
-        """Take a bounded number of connections from the backlog and dispatch them.
+    def watch(self) -> None:
+        """Have the loop tell of connections."""
+        self._loop.watch(self._bound.socket.fileno(), EPOLLIN, self._on_event)
 
-        :returns: how many.
-        """
-        before = self.accepted
-        dispatch = self._dispatch
-        dispatch.refresh()
-        for _ in range(ACCEPTS_PER_TURN):
-            if not dispatch.has_room:
-                break
-            try:
-                accepted = accept_one(self._bound.socket)
-            except ExhaustedError as error:
-                self._rate_limited.warn(
-                    "accept paused url=%s reason=%s retry_s=%g", self._bound.url, error, RETRY_DELAY_S
-                )
-                self._rest()
-                break
-            except OSError:
-                self._rate_limited.exception("accept failed url=%s retry_s=%g", self._bound.url, RETRY_DELAY_S)
-                self._rest()
-                break
-            if accepted is None:
-                break
-            self.accepted += 1
-            dispatch.place(self._bound, *accepted)
-        dispatch.flush()
-        return self.accepted - before
+    def unwatch(self) -> None:
+        """Have it tell no more."""
+        self._loop.unwatch(self._bound.socket.fileno())
+
+    def has_room(self) -> bool:
+        """Return whether a worker can take a connection now."""
+        return self._dispatch.has_room
+
+    def take(self, fd: int, sockaddr: object) -> None:
+        """Choose a worker."""
+        self._dispatch.place(self._bound, fd, sockaddr)
 
     def _on_event(self, mask: int) -> None:  # noqa: ARG002
-        self.accept()
+        self._accept()
 
-    def _rest(self) -> None:
-        self._unwatch()
-        self._retry = self._loop.call_later(RETRY_DELAY_S, self._on_rested)
-
-    def _on_rested(self) -> None:
-        self._retry = None
-        self._watch()
-
-    def _watch(self) -> None:
-        if not (self._watching or self._paused or self._retry):
-            self._loop.watch(self._bound.socket.fileno(), EPOLLIN, self._on_event)
-            self._watching = True
-
-    def _unwatch(self) -> None:
-        if self._watching:
-            self._loop.unwatch(self._bound.socket.fileno())
-            self._watching = False
+    def _accept(self) -> int:
+        self._dispatch.refresh()
+        taken = self._accepting.accept(ACCEPTS_PER_TURN)
+        self._dispatch.flush()
+        return taken

@@ -1,4 +1,4 @@
-"""The front of a pool: acceptors for its bound sockets, some of which may be paused."""
+"""The acceptors of a pool, one for each bound socket; some of them may be paused."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class Acceptors:
             if acceptor.listener in self._paused:
                 acceptor.pause()
             elif not self._dispatch.paused:
-                acceptor.start()
+                acceptor.resume()
 
     def stop(self) -> None:
         """Accept the waiting connections, if there is room, and then stop accepting."""
         for acceptor in self._acceptors:
-            acceptor.stop()
+            acceptor.stop(is_paused=acceptor.listener in self._paused)
         self._acceptors = []

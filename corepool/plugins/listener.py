@@ -125,7 +125,10 @@ class Configuration:
             return (
                 each.pool,
                 each.identity,
-                [(bound.index, bound.listener.settings, bound.listener.made_with) for bound in each.bound],
+                [
+                    (bound.index, bound.transport, bound.listener.settings, bound.listener.made_with)
+                    for bound in each.bound
+                ],
             )
 
         return say(self) == say(other)

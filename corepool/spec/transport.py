@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from corepool.spec.types import Address
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
     from _typeshed import ReadableBuffer
 
-    from corepool.spec.types import Address
 
 _DROPPED = re.compile("[\t\r\n]")
 
@@ -131,9 +132,12 @@ class Transport(ABC):
     def url(self, endpoint: Endpoint, listening: socket.socket) -> str:
         """Return the URL as bound: the real port, not 0."""
 
-    @abstractmethod
     def address(self, sockaddr: object) -> Address:
-        """Turn what accept(2), getpeername(2) or getsockname(2) gave into an `Address`."""
+        """Turn what accept(2), getpeername(2) or getsockname(2) gave into an `Address`.
+
+        To be overridden for address families that `Address.of_sockaddr` does not know.
+        """
+        return Address.of_sockaddr(sockaddr)
 
     def wrap(self, sock: socket.socket) -> ByteStream:
         """Turn an accepted socket into the stream to speak over. Called only where `wraps` is True.
@@ -160,12 +164,25 @@ class Transport(ABC):
         """
         return False
 
+    def renew(self, endpoint: Endpoint) -> Transport:  # noqa: ARG002
+        """Return the transport for a socket that a reload keeps, with the files that `endpoint` names read again.
+
+        For keys and certificates, say. By default nothing is read, and the transport goes on serving. Otherwise return
+        a new one, and leave this one as it is: its workers serve until they are replaced, and for good if the reload
+        fails. `adopt` is called on the new one once the new configuration takes effect. Runs in: the master, at each
+        reload that has not changed the URL. Must not block for long.
+
+        :raises OSError: a file can't be read. Any exception ends the reload, in its words, and nothing changes.
+        :raises ValueError: a file has mistakes; says in words which.
+        """
+        return self
+
     def adopt(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: B027  # few have anything to note
         """Take over a socket that another master or another instance has bound.
 
         Do to it what `listen` would have done, and remember for `close` what it would have remembered, such as a file
         to remove. Until then `close` must leave that alone: the other still serves. Runs in: the master, after an
-        upgrade has succeeded, or a reload with another ?query (`takes_over`).
+        upgrade has succeeded, or a reload with another ?query (`takes_over`) or other files (`renew`).
         """
 
     def close(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: ARG002

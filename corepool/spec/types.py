@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,6 +27,23 @@ class Address(NamedTuple):
 
     host: str
     port: int | None = None
+
+    @classmethod
+    def of_sockaddr(cls, sockaddr: object) -> Address:
+        """Return the address that accept(2), getpeername(2) or getsockname(2) gave, as `socket` has it.
+
+        A pair of host and port, with two more fields for IPv6; or the path of a UNIX socket, `@name` for an abstract
+        one (it begins with a zero byte), `unix` for one without a name. `unknown`: it is none of these, as None.
+        """
+        # Not by `match`: this is done once per connection, and class patterns cost more than all the rest of it.
+        if isinstance(sockaddr, tuple):
+            host, port = sockaddr[:2] if len(sockaddr) >= 2 else (None, None)
+            return cls(host, port) if isinstance(host, str) and isinstance(port, int) else cls("unknown")
+        if not isinstance(sockaddr, str | bytes):
+            return cls("unknown")
+        if isinstance(sockaddr, bytes) and sockaddr.startswith(b"\0"):
+            return cls("@" + os.fsdecode(sockaddr[1:]))
+        return cls(os.fsdecode(sockaddr) or "unix")
 
     def __str__(self) -> str:
         if self.port is None:

@@ -1,4 +1,4 @@
-"""What the errors of accept(2) mean, for the master and for workers that accept by themselves.
+"""Accepting from one listening socket, for the master and for workers that accept by themselves.
 
 accept(2) also reports what happened to the connection while it was queued: those are the fault of one
 connection, and the next one may be fine. Only the lack of descriptors or memory says something about the
@@ -9,11 +9,17 @@ epoll would report it again at once and for ever.
 from __future__ import annotations
 
 import errno
+import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from corepool.logs.rate_limited import RateLimitedLog
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 RETRY_DELAY_S = 0.1
 """How long a listener is left alone when the system is out of descriptors: ten failing calls a second cost nothing."""
@@ -73,3 +79,105 @@ def accept_one(listening: socket.socket) -> tuple[int, object] | None:
                 raise ExhaustedError(os.strerror(error.errno)) from None
             raise
     raise ExhaustedError(reason)
+
+
+class Side(Protocol):
+    """The process that accepts, as `Accepting` needs it."""
+
+    def watch(self) -> None:
+        """Have `Accepting.accept` called when connections wait.
+
+        :raises OSError: ENOSPC, ENOMEM: there is no room to watch the socket now.
+        """
+
+    def unwatch(self) -> None:
+        """Have it called no more."""
+
+    def has_room(self) -> bool:
+        """Tell whether a connection that is accepted now can be taken."""
+
+    def take(self, fd: int, sockaddr: object) -> None:
+        """Take a connection, and own its descriptor."""
+
+
+class Accepting:
+    """One listening socket: watched unless it is paused by its owner, or rests since the system refuses connections."""
+
+    def __init__(
+        self, listening: socket.socket, url: str, side: Side, call_later: Callable[[float, Callable[[], None]], object]
+    ) -> None:
+        """Begin paused."""
+        self._listening = listening
+        self._url = url
+        self._side = side
+        self._call_later = call_later
+        self._rate_limited = RateLimitedLog(log)
+        self._is_paused = True
+        self._is_resting = False
+        self._is_watched = False
+
+    @property
+    def is_resting(self) -> bool:
+        """True while the listener is left alone."""
+        return self._is_resting
+
+    def resume(self) -> None:
+        """Accept from now on. Idempotent."""
+        self._is_paused = False
+        self._update()
+
+    def pause(self) -> None:
+        """Leave connections in the backlog until `resume`. Idempotent."""
+        self._is_paused = True
+        self._update()
+
+    def accept(self, most: int) -> int:
+        """Take connections from the backlog, as long as there is room and `most` at the most; return their number."""
+        side = self._side
+        for taken in range(most):
+            if not side.has_room():
+                return taken
+            try:
+                accepted = accept_one(self._listening)
+            except ExhaustedError as error:
+                self._rest(error)
+                return taken
+            except OSError:
+                self.failed()
+                return taken
+            if accepted is None:
+                return taken
+            side.take(*accepted)
+        return most
+
+    def failed(self) -> None:
+        """Log the exception that is being handled, and leave the listener alone for a moment."""
+        self._rate_limited.exception("accept failed url=%s retry_s=%g", self._url, RETRY_DELAY_S)
+        self._leave_alone()
+
+    def _rest(self, reason: Exception) -> None:
+        self._rate_limited.warn("accept paused url=%s reason=%s retry_s=%g", self._url, reason, RETRY_DELAY_S)
+        self._leave_alone()
+
+    def _leave_alone(self) -> None:
+        if not self._is_resting:
+            self._is_resting = True
+            self._call_later(RETRY_DELAY_S, self._on_rested)
+        self._update()
+
+    def _on_rested(self) -> None:
+        self._is_resting = False
+        self._update()
+
+    def _update(self) -> None:
+        is_wanted = not (self._is_paused or self._is_resting)
+        if is_wanted and not self._is_watched:
+            try:
+                self._side.watch()
+            except OSError as error:
+                self._rest(error)
+            else:
+                self._is_watched = True
+        elif self._is_watched and not is_wanted:
+            self._is_watched = False
+            self._side.unwatch()

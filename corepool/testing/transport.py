@@ -149,6 +149,16 @@ class TransportContract(ABC):
             assert listening.fileno() == -1
             assert list(tmp_path.iterdir()) == []
 
+    def test_goes_on_serving_after_it_was_renewed(self, tmp_path: Path) -> None:
+        endpoint = self.endpoint(tmp_path)
+        with self._listening(tmp_path, endpoint) as (transport, listening, url):
+            renewed = transport.renew(endpoint)
+            assert isinstance(renewed, Transport)
+            assert self._converse(transport, listening, url, b"before") == b"before", "the old one serves meanwhile"
+            if renewed is not transport:
+                renewed.adopt(endpoint, listening)
+            assert self._converse(renewed, listening, url, b"after") == b"after"
+
     def test_can_be_bound_again_at_once_although_connections_were_open(self, tmp_path: Path) -> None:
         first = self.endpoint(tmp_path)
         with self._listening(tmp_path, first) as (transport, listening, url):

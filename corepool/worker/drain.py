@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Collection, Sequence
 
-    from corepool.worker.intake import BacklogReader
+    from corepool.worker.backlog import BacklogReader
     from corepool.worker.mover import Mover
     from corepool.worker.reactor import Reactor
     from corepool.worker.service import Service

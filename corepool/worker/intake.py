@@ -1,11 +1,11 @@
-"""Where connections come into a worker: handed over by the master, or accepted by the worker itself."""
+"""The worker's end of the channel to the master."""
 
 from __future__ import annotations
 
 import logging
 import sys
 from collections import deque
-from select import EPOLLEXCLUSIVE, EPOLLIN
+from select import EPOLLIN
 from typing import TYPE_CHECKING
 
 from corepool.errors import ChannelFullError, PeerGoneError
@@ -20,24 +20,16 @@ from corepool.ipc.messages import (
     Thaw,
 )
 from corepool.logs.rate_limited import RateLimitedLog
-from corepool.system.accepting import RETRY_DELAY_S, ExhaustedError, accept_one
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
 
     from corepool.ipc.channel import Channel
-    from corepool.plugins.listener import BoundSocket
     from corepool.worker.reactor import Reactor
     from corepool.worker.service import ConnectionCounts, Service
 
 log = logging.getLogger(__name__)
-
-ACCEPTS_PER_EVENT = 16
-"""Connections taken from one backlog before the ready ones get their turn."""
-
-_LAST_TURNS = 256
-"""Turns taken at the end, at most: a whole backlog of the usual size (4096), but no flood that goes on and on."""
 
 _SAY_RETRY_S = 0.05
 """When the channel to the master is full (it is not reading), a message is tried again after this long."""
@@ -196,121 +188,3 @@ class Intake:
     def _say_room(self) -> None:
         if not self._counts.full and not self.say(Room()):
             self._loop.call_later(_SAY_RETRY_S, self._say_room)
-
-
-class BacklogReader:
-    """Accepts from one listening socket in this worker (dispatchers with `worker_accepts`)."""
-
-    def __init__(
-        self,
-        bound: BoundSocket,
-        service: Service,
-        counts: ConnectionCounts,
-        reactor: Reactor,
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        self._socket = bound.socket
-        self._fd = bound.socket.fileno()
-        self._url = bound.url
-        self._service = service
-        self._counts = counts
-        self._reactor = reactor
-        self._loop = loop
-        self._rate_limited = RateLimitedLog(log)
-        self._watching = False
-        self._stopped = False
-        self._paused = False
-        self._is_finishing = False
-        counts.on_room.append(self.watch)
-
-    def watch(self) -> None:
-        """Accept from now on, as long as there is room."""
-        if not (self._watching or self._stopped or self._is_finishing or self._paused or self._counts.full):
-            # EXCLUSIVE: one connection wakes one worker or a few, not all. It refuses EPOLL_CTL_MOD, so pausing
-            # means taking it out.
-            try:
-                self._reactor.add(self._fd, self, EPOLLIN | EPOLLEXCLUSIVE)
-            except OSError as error:  # ENOSPC, ENOMEM: no room for it now
-                self._rest(error)
-            else:
-                self._watching = True
-
-    def pause(self) -> None:
-        """Leave connections in the backlog until `resume`."""
-        self._paused = True
-        self._unwatch()
-
-    def resume(self) -> None:
-        """Accept again."""
-        self._paused = False
-        self.watch()
-
-    @property
-    def is_open(self) -> bool:
-        """True as long as connections may come from it."""
-        return not self._stopped
-
-    def finish(self) -> None:
-        """Accept what waits, as long as there is room, and then stop: nobody else will serve it."""
-        if not self._is_finishing:
-            self._is_finishing = True
-            self._unwatch()
-            self._loop.call_soon(self._take_rest, _LAST_TURNS)
-
-    def _take_rest(self, turns: int) -> None:
-        """Take a few connections in each turn of the loop: the requests under way need their turns, too."""
-        if self._stopped:
-            return
-        try:
-            there_are_more = not self._paused and self._accept() == ACCEPTS_PER_EVENT
-        except OSError:
-            self._rate_limited.exception("accept failed url=%s", self._url)
-            there_are_more = False
-        if there_are_more and turns > 1:
-            self._loop.call_soon(self._take_rest, turns - 1)
-        else:
-            self.stop()
-
-    def stop(self) -> None:
-        """Accept nothing any more, and give up our share of the listening socket."""
-        self._stopped = True
-        self._unwatch()
-        release(self._socket.detach())  # or the kernel would go on filling a backlog without a reader
-
-    def on_event(self, mask: int) -> None:  # noqa: ARG002
-        self._accept()
-
-    def _accept(self) -> int:
-        """Take a few connections from the backlog, and give how many there were."""
-        for taken in range(ACCEPTS_PER_EVENT):
-            if self._counts.full:
-                self._unwatch()
-                return taken
-            try:
-                accepted = accept_one(self._socket)
-            except ExhaustedError as error:
-                self._rest(error)
-                return taken
-            if accepted is None:
-                return taken
-            self._service.take_accepted(accepted[0])
-        return ACCEPTS_PER_EVENT
-
-    def on_failure(self) -> None:
-        self._rate_limited.exception("accept failed url=%s retry_s=%g", self._url, RETRY_DELAY_S)
-        self._unwatch()
-        self._loop.call_later(RETRY_DELAY_S, self.watch)
-
-    def flush(self) -> None:
-        """Do nothing: nothing is ever buffered."""
-
-    def _rest(self, reason: Exception) -> None:
-        """Leave connections in the backlog for a moment."""
-        self._rate_limited.warn("accept paused url=%s reason=%s retry_s=%g", self._url, reason, RETRY_DELAY_S)
-        self._unwatch()
-        self._loop.call_later(RETRY_DELAY_S, self.watch)
-
-    def _unwatch(self) -> None:
-        if self._watching:
-            self._watching = False
-            self._reactor.remove(self._fd)

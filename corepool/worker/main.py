@@ -33,9 +33,10 @@ from corepool.logs.log import reopen_logs
 from corepool.logs.tracebacks import spell_traceback
 from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
 from corepool.system.title import Title, count
+from corepool.worker.backlog import BacklogReader
 from corepool.worker.deadlines import Deadlines
 from corepool.worker.drain import Drain
-from corepool.worker.intake import BacklogReader, Intake
+from corepool.worker.intake import Intake
 from corepool.worker.loop import WorkerLoop
 from corepool.worker.mover import MOST_AT_ONCE, Mover
 from corepool.worker.process import (
@@ -188,7 +189,7 @@ class WorkerProcess:
         os.register_at_fork(after_in_child=self._abandon)
         self.intake.watch(self._reactor)
         for index, backlog in self._backlogs.items():
-            (backlog.pause if index in self._paused else backlog.watch)()
+            (backlog.pause if index in self._paused else backlog.resume)()
         self._row.cells[Cell.SLOT] = self.slot
         self._row.cells[Cell.PID] = self.pid
         self._heartbeat_due = self.loop.time()

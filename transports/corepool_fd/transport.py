@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 import corepool
-from corepool import Address, Transport
+from corepool import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,17 +43,6 @@ class _Inherited(Transport):
     def url(self, endpoint: Endpoint, listening: socket.socket) -> str:  # noqa: ARG002
         """Return the URL that a client connects to, in the form of the transports tcp and unix."""
         return self.address(listening.getsockname()).url
-
-    def address(self, sockaddr: object) -> Address:
-        """Take host and port, or the path or @name; a UNIX client seldom has one, and is "unix" then."""
-        if isinstance(sockaddr, tuple) and len(sockaddr) >= 2:
-            host, port = sockaddr[:2]
-            if isinstance(host, str) and isinstance(port, int):
-                return Address(host, port)
-            return Address("unknown")
-        if isinstance(sockaddr, bytes) and sockaddr.startswith(b"\0"):
-            return Address("@" + os.fsdecode(sockaddr[1:]))
-        return Address(os.fsdecode(sockaddr) if isinstance(sockaddr, str | bytes) and sockaddr else "unix")
 
     def relisten(self, listening: socket.socket, backlog: int) -> None:
         """Do nothing: the backlog is the choice of who bound the socket."""

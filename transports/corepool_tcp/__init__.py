@@ -11,7 +11,7 @@ import errno
 import socket
 from typing import TYPE_CHECKING
 
-from corepool import Address, Transport
+from corepool import Transport
 
 if TYPE_CHECKING:
     from corepool import Endpoint
@@ -69,15 +69,6 @@ class Tcp(Transport):
     def url(self, endpoint: Endpoint, listening: socket.socket) -> str:  # noqa: ARG002
         """Return the URL of the bound address and port."""
         return self.address(listening.getsockname()).url
-
-    def address(self, sockaddr: object) -> Address:
-        """Take host and port; an IPv6 address has two more fields, which name no peer."""
-        # Not by `match`: this is done once per connection, and class patterns cost more than all the rest of it.
-        if isinstance(sockaddr, tuple) and len(sockaddr) >= 2:
-            host, port = sockaddr[:2]
-            if isinstance(host, str) and isinstance(port, int):
-                return Address(host, port)
-        return Address("unknown")
 
 
 def _bind(listening: socket.socket, address: tuple[object, ...]) -> None:

@@ -91,16 +91,6 @@ class Unix(Transport):
         """Return the URL of the path or name, without the mode."""
         return Address(endpoint.path).url
 
-    def address(self, sockaddr: object) -> Address:
-        """Take the path or @name; a client seldom has one, and is "unix" then."""
-        match sockaddr:
-            case bytes() if sockaddr.startswith(b"\0"):
-                return Address("@" + os.fsdecode(sockaddr[1:]))
-            case str() | bytes() if sockaddr:
-                return Address(os.fsdecode(sockaddr))
-            case _:
-                return Address("unix")
-
     def takes_over(self, endpoint: Endpoint, before: Endpoint) -> bool:  # noqa: ARG002
         """Take over any socket on the same path: `adopt` changes the mode."""
         return True

@@ -9,7 +9,7 @@ import socket
 from typing import TYPE_CHECKING, Annotated
 
 import corepool
-from corepool import Address, Transport
+from corepool import Transport
 from pydantic import Field
 
 if TYPE_CHECKING:
@@ -66,10 +66,3 @@ class ExamplePlugin(Transport):
     def url(self, endpoint: Endpoint, listening: socket.socket) -> str:
         """Return the URL with the bound port."""
         return f"{endpoint.scheme}://{self.address(listening.getsockname())}"
-
-    def address(self, sockaddr: object) -> Address:
-        """Take host and port of what the socket module gives."""
-        match sockaddr:
-            case (str(host), int(port), *_):
-                return Address(host, port)
-        return Address("unknown")

@@ -1,0 +1,129 @@
+"""Binding the addresses that a plan wants: open and inherited sockets are taken over, and the others are new."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from corepool.guards import HOOK_ERRORS
+from corepool.launch.mistakes import spell_failure
+from corepool.launch.reuse import match
+from corepool.plugins.listener import BoundSocket
+from corepool.spec.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from corepool.config.settings import ListenerSettings
+    from corepool.ipc.messages import SocketIndex
+    from corepool.launch.mistakes import Mistakes
+    from corepool.master.inheritance import Inheritance
+    from corepool.plugins.listener import Listener
+    from corepool.spec.transport import Endpoint
+
+
+class Wanted(NamedTuple):
+    """One address of a configuration."""
+
+    where: str
+    """Its place in the configuration, for mistakes."""
+    settings: ListenerSettings
+    listener: Listener | None
+    """None: it has mistakes."""
+    endpoint: Endpoint
+    transport: Transport
+
+
+def bind(
+    wanted: Sequence[Wanted],
+    next_index: Callable[[], SocketIndex],
+    there: Sequence[BoundSocket],
+    inheritance: Inheritance | None,
+    mistakes: Mistakes,
+) -> list[BoundSocket]:
+    """Bind every address.
+
+    :param next_index: numbers a new socket.
+    :param there: the sockets that are open already.
+    :param inheritance: those that the master before this one has left, if there is one.
+    :param mistakes: those that are known.
+    :raises ConfigError: with every mistake; nothing new is left bound.
+    """
+    bound: list[BoundSocket] = []
+    left = [] if inheritance is None else inheritance.places
+    kept = _match(wanted, [(each.listener.name, each.endpoint) for each in there])
+    inherited = _match(wanted, left)
+    ours = [(each.url, each.address.port, each.endpoint) for each in there]
+    ours += [(each.url, each.port, each) for _, each in left]
+    with ExitStack() as undo:
+        for place, each in enumerate(wanted):
+            where, settings, listener, endpoint, transport = each
+            try:
+                if place in kept:
+                    same = there[kept[place]]
+                    transport.relisten(same.socket, settings.backlog)
+                    if (again := _keep(same, each, mistakes)) is not None:
+                        bound.append(again)
+                    continue
+                if inheritance is not None and place in inherited:
+                    sock = inheritance.take(inherited[place])
+                    undo.callback(sock.close)
+                    transport.relisten(sock, settings.backlog)
+                else:
+                    sock = transport.listen(endpoint, settings.backlog)
+            except OSError as error:
+                reason = _in_use_by(endpoint, ours) if error.errno == errno.EADDRINUSE else None
+                mistakes.add(f"{where}: can't listen on {endpoint.url}: {reason or error.strerror or error}")
+                continue
+            if listener is None:
+                transport.close(endpoint, sock)
+                continue
+            undo.callback(sock.close)
+            url, address = transport.url(endpoint, sock), transport.address(sock.getsockname())
+            bound.append(BoundSocket(next_index(), listener, endpoint, transport, sock, url, address))
+            undo.callback(bound[-1].close)
+        mistakes.finish()
+        undo.pop_all()
+    return bound
+
+
+def _match(wanted: Sequence[Wanted], there: Sequence[tuple[str, Endpoint]]) -> dict[int, int]:
+    def takes_over(place: int, before: Endpoint) -> bool:
+        return wanted[place].transport.takes_over(wanted[place].endpoint, before)
+
+    return match([(each.settings.name, each.endpoint) for each in wanted], there, takes_over)
+
+
+def _keep(same: BoundSocket, wanted: Wanted, mistakes: Mistakes) -> BoundSocket | None:
+    """Return a socket that is open already as the new configuration has it; None: there is a mistake."""
+    where, _, listener, endpoint, transport = wanted
+    url = same.url
+    if same.endpoint.url == endpoint.url:
+        endpoint = same.endpoint
+        try:
+            transport = same.transport.renew(endpoint)
+            if not isinstance(transport, Transport):
+                raise TypeError(f"renew() has returned {transport!r}")
+        except KeyboardInterrupt:  # the operator's
+            raise
+        except (OSError, ValueError) as error:
+            mistakes.add(f"{where}: {endpoint.url} can't be renewed: {error}")
+            return None
+        except HOOK_ERRORS as error:
+            mistakes.add(f"{where}: {endpoint.url} can't be renewed: {spell_failure(error)}", error)
+            return None
+    else:
+        url = transport.url(endpoint, same.socket)
+    return (
+        None if listener is None else replace(same, listener=listener, endpoint=endpoint, transport=transport, url=url)
+    )
+
+
+def _in_use_by(endpoint: Endpoint, ours: Iterable[tuple[str, int | None, Endpoint]]) -> str | None:
+    """Say so if this pool itself has the address: a restart helps then, which it doesn't against another program."""
+    for url, port, its in ours:
+        if (endpoint.port and endpoint.port == port) or (endpoint.path and endpoint.path == its.path):
+            return f"this pool itself listens on {url}, and can't change that address while it runs; restart it"
+    return None
