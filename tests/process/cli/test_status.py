@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from made_up_status import made_up_status
 
 from corepool.cli.client import pid_of_master
 from corepool.cli.tables import print_table
@@ -25,40 +26,7 @@ if TYPE_CHECKING:
 
     from conftest import Corepool
 
-STATUS: dict[str, Any] = {
-    "pid": 41,
-    "version": "0.1.0",
-    "uptime": 7300.0,
-    "generation": 0,
-    "listeners": [
-        {
-            "name": "echo",
-            "bind": ["tcp://127.0.0.1:7007", "unix:@[bold]x"],
-            "protocol": "echo",
-            "dispatcher": "kernel",
-            "accepted": 5,
-            "active": 2,
-            "bytes_in": 1023,
-            "bytes_out": 5 * 2**30,
-            "hook_errors": 3,
-        }
-    ],
-    "workers": [
-        {
-            "slot": 0,
-            "pid": 42,
-            "state": "ready",
-            "generation": 0,
-            "connections": 2,
-            "accepted": 5,
-            "requests": 9,
-            "uptime": 12.0,
-            "lag_ms": 0.25,
-            "rss": 3 * 2**20,
-        }
-    ],
-    "totals": {"accepted": 5, "closed": 3, "requests": 9, "restarts": 0, "redispatched": 0, "moved": 0},
-}
+STATUS: Any = made_up_status()
 
 
 @contextmanager
@@ -135,7 +103,7 @@ def test_the_tables_show_listeners_workers_and_totals(corepool: Corepool, tmp_pa
     assert ["echo", "tcp://127.0.0.1:7007", "echo", "kernel", "5", "2", "1023", "B", "5.0", "GiB", "3"] in rows
     assert ["unix:@[bold]x"] in rows, "names are text, never markup"
     assert ["0", "42", "ready", "0", "2", "5", "9", "12", "s", "0.2", "3.0", "MiB"] in rows
-    assert ["5", "3", "9", "0", "0", "0"] in rows
+    assert ["5", "3", "0", "0", "B", "0", "B", "0", "9", "0", "0", "0", "0", "0"] in rows, "the totals"
 
 
 @pytest.mark.parametrize("columns", [130, 80])
@@ -153,8 +121,11 @@ def test_columns_that_a_terminal_has_no_room_for_are_left_out(
 
 
 def test_a_master_of_another_version_has_fewer_counters(corepool: Corepool, tmp_path: Path) -> None:
-    known = {name: value for name, value in STATUS["listeners"][0].items() if name != "hook_errors"}
-    with pool_that_answers(tmp_path / "c.sock", reply(ok=True, result={**STATUS, "listeners": [known]})):
+    known, totals = dict(STATUS["listeners"][0]), dict(STATUS["totals"])
+    del known["hook_errors"], totals["hook_errors"]
+    with pool_that_answers(
+        tmp_path / "c.sock", reply(ok=True, result={**STATUS, "listeners": [known], "totals": totals})
+    ):
         done = corepool("status", "--control", "c.sock")
 
     assert (done.returncode, done.stderr) == (0, "")

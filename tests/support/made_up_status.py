@@ -1,0 +1,67 @@
+"""A `status` as a master would answer it: of the master's own types, so that it can't fall behind them."""
+
+from __future__ import annotations
+
+from corepool.ipc.scoreboard import Scoreboard
+from corepool.master.status import (
+    ListenerStatus,
+    PoolStatus,
+    ReloadStatus,
+    UpgradeStatus,
+    WorkersOfPool,
+    WorkerStatus,
+    totals,
+)
+
+
+def made_up_status() -> PoolStatus:
+    """Return the status of a pool with one worker and one listener."""
+    listener = ListenerStatus(
+        name="echo",
+        pool="default",
+        bind=["tcp://127.0.0.1:7007", "unix:@[bold]x"],
+        protocol="echo",
+        dispatcher="kernel",
+        active=2,
+        paused=False,
+        accepted=5,
+        closed=3,
+        moved=0,
+        bytes_in=1023,
+        bytes_out=5 * 2**30,
+        hook_errors=3,
+    )
+    worker = WorkerStatus(
+        pool="default",
+        slot=0,
+        pid=42,
+        state="ready",
+        generation=0,
+        connections=2,
+        accepted=5,
+        requests=9,
+        uptime=12.0,
+        lag_ms=0.25,
+        rss=3 * 2**20,
+        threads=0,
+        threads_busy=0,
+        threads_waiting=0,
+    )
+    counted = totals(Scoreboard(1), restarts=0, redispatched=0, survived=0, interrupted=0)
+    status = PoolStatus(
+        pid=41,
+        version="0.1.0",
+        uptime=7300.0,
+        state="ready",
+        wanted=1,
+        generation=0,
+        reload=ReloadStatus(state="none", generation=0, left=0, error=""),
+        upgrade=UpgradeStatus(state="none", pid=0, error=""),
+        pools=[WorkersOfPool(name="default", state="ready", wanted=1)],
+        listeners=[listener],
+        workers=[worker],
+        totals={**counted, "accepted": 5, "closed": 3, "requests": 9},
+    )
+    for kind, made in ((PoolStatus, status), (ListenerStatus, listener), (WorkerStatus, worker)):
+        assert set(made) == set(kind.__annotations__), f"{kind.__name__} has other fields"
+    return status
