@@ -40,8 +40,9 @@ TOO_LONG: set[str] = {
     "corepool/worker/main.py",
     "corepool/worker/service.py",
     "plugins/corepool_http/apps/files.py",
-    "plugins/corepool_http/apps/websocket.py",
+    "plugins/corepool_http/exchange.py",
     "plugins/corepool_http/http1/codec.py",
+    "plugins/corepool_http/http1/driver.py",
 }
 
 IN_CIRCLES: set[str] = {
@@ -50,11 +51,6 @@ IN_CIRCLES: set[str] = {
     "corepool.worker.connection",
     "corepool.worker.journal",
     "corepool.worker.service",
-    "corepool_http.access_log",
-    "corepool_http.apps.websocket",
-    "corepool_http.exchange",
-    "corepool_http.http1.driver",
-    "corepool_http.service",
 }
 
 
