@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-_MOST = 16 * 1024 * 1024
+_MAX_REPLY = 16 * 1024 * 1024
 
 
 async def ask(path: Path) -> dict[str, Any]:
-    """Ask for the status.
+    """Return the status of the pool.
 
     :raises OSError: there is no answer.
     :raises ValueError: the answer is not a pool's.
     """
-    reader, writer = await asyncio.open_unix_connection(path, limit=_MOST)
+    reader, writer = await asyncio.open_unix_connection(path, limit=_MAX_REPLY)
     try:
         writer.write(b'{"command": "status"}\n')
         reply = json.loads(await reader.readline())
     finally:
         writer.close()
     if not isinstance(reply, dict) or not isinstance(reply.get("result"), dict):
-        raise ValueError("what answers is no pool")  # noqa: TRY004  # it is what came that is wrong
+        raise ValueError("the answer is not a pool's")  # noqa: TRY004  # of a foreign process, not of our caller
     result: dict[str, Any] = reply["result"]
     return result

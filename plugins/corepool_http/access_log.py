@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from corepool import Worker
     from corepool_http.exchange import Exchange
     from corepool_http.message import Request
-    from corepool_http.options import HttpOptions
+    from corepool_http.options import ServerOptions
 
 
 class AccessLog:
     """One worker's access log."""
 
-    def __init__(self, options: HttpOptions, worker: Worker) -> None:
+    def __init__(self, options: ServerOptions, worker: Worker) -> None:
         """Open it.
 
         :raises OSError: the file can't be opened.

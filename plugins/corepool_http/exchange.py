@@ -8,7 +8,7 @@ stream for each request.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from corepool_http.responses import reason_of
 from corepool_http.values import ResponseError, as_bytes
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from corepool_http.message import Request
     from corepool_http.proxies import Client
-    from corepool_http.responses import Head, Heads
+    from corepool_http.responses import Head
+    from corepool_http.stream import Stream, Tunnel, TunnelUser
 
 log = logging.getLogger(__name__)
 
@@ -30,117 +31,6 @@ CLIENT_GONE = 499
 
 class ClientGoneError(ConnectionResetError):
     """The client has left, or sent what can't be read, before the request or its response was whole."""
-
-
-class Output(Protocol):
-    """The client's readiness for output."""
-
-    @property
-    def congested(self) -> bool:
-        """True while the client doesn't read enough for more."""
-
-    @property
-    def closed(self) -> bool:
-        """True when nothing can be sent any more."""
-
-    @property
-    def eof(self) -> bool:
-        """True when the client has ended its side. It may still read."""
-
-    def send_now(self) -> None:
-        """Hand the kernel what is buffered, as much as the client takes."""
-
-
-class Tunnel(Output, Protocol):
-    """Bytes in both directions, in the place of a request and its response."""
-
-    def send(self, data: bytes) -> None:
-        """Send bytes."""
-
-    def close(self) -> None:
-        """Send what is buffered, then close."""
-
-    def abort(self) -> None:
-        """Close at once and forget what is buffered."""
-
-    def pause(self) -> None:
-        """Stop receiving until `resume`."""
-
-    def resume(self) -> None:
-        """Undo `pause`."""
-
-    def deadline(self, seconds: float | None) -> None:
-        """Ask for `TunnelUser.on_deadline` in `seconds`, in place of any earlier deadline; None: no deadline."""
-
-
-class TunnelUser(Protocol):
-    """The application's end of a tunnel."""
-
-    def receive(self, data: bytes) -> None:
-        """Take bytes. None, with the tunnel at its `eof`: the client has ended its side."""
-
-    def room(self) -> None:
-        """Go on sending: the client has read."""
-
-    def gone(self) -> None:
-        """End: the client has gone."""
-
-    def leave(self) -> None:
-        """End soon: the worker leaves."""
-
-    def on_deadline(self) -> None:
-        """Act on the deadline that was asked for."""
-
-
-class Stream(Protocol):
-    """One request's way to its client. Each version of HTTP has its own."""
-
-    @property
-    def output(self) -> Output:
-        """The connection, or the request's share of it."""
-
-    @property
-    def heads(self) -> Heads:
-        """The maker of heads, for errors."""
-
-    def begin(self, head: Head, size: int | None, content: bytes) -> None:
-        """Send a head, with all of the content or with none.
-
-        :param size: bytes of content, or None: it follows in pieces. More than `content` has if it must not be sent.
-        """
-
-    def send(self, data: bytes) -> None:
-        """Send a piece of content."""
-
-    def send_file(self, file: FileDescriptorLike, offset: int, count: int) -> None:
-        """Send a part of a file as content."""
-
-    def end(self, exchange: Exchange) -> None:
-        """End a response that is whole."""
-
-    def break_off(self, exchange: Exchange) -> None:
-        """End a response so that its client sees that it is not whole."""
-
-    def want_content(self, *, invites: bool) -> None:
-        """Receive content of the request.
-
-        :param invites: the client waits for 100 (Continue) before it sends any.
-        """
-
-    def open_tunnel(self, user: TunnelUser) -> tuple[Tunnel, bytes]:
-        """Make the connection a tunnel, and return it with the bytes that have arrived already.
-
-        :raises RefusedError: the request does not allow it.
-        """
-
-    def accept_tunnel(self, headers: Sequence[tuple[str, str]]) -> int:
-        """Tell the client that it has a tunnel, and return the status.
-
-        :raises ResponseError: these are no headers.
-        """
-
-    def end_tunnel(self, exchange: Exchange) -> None:
-        """Wait for the client to close the tunnel: the application has."""
 
 
 class Exchange:
@@ -254,7 +144,7 @@ class Exchange:
         stream = self._stream
         stream.begin(head, size, content)
         self.ended = True
-        stream.end(self)
+        stream.end()
         if self.on_gone is not None:
             self._release()
 
@@ -323,7 +213,7 @@ class Exchange:
         """Break a response off: what was handed over is delivered, and the client sees that it is not whole."""
         self.closes = True
         self.ended = True
-        self._stream.break_off(self)
+        self._stream.break_off()
         self._release()
 
     def fail(self, status: int = 500, headers: Sequence[tuple[str, str]] = (), reason: str = "") -> None:
@@ -384,7 +274,7 @@ class Exchange:
     def end_tunnel(self) -> None:
         """End the application's side of an accepted tunnel; the client closes it."""
         self.ended = self.closes = True
-        self._stream.end_tunnel(self)
+        self._stream.end_tunnel()
 
     # --- for drivers
 
@@ -413,7 +303,7 @@ class Exchange:
 
     def _end(self) -> None:
         self.ended = True
-        self._stream.end(self)
+        self._stream.end()
         self._release()
 
     def _release(self) -> None:

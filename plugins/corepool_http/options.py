@@ -37,8 +37,8 @@ def _mount_point(root_path: str) -> str:
     return f"/{stripped}" if stripped else ""
 
 
-class HttpOptions(Options):
-    """[listener.options] of protocol = "http"."""
+class SourceOptions(Options):
+    """The application or the files to serve."""
 
     target: str = ""
     """The application, as "module:attribute"; `serve http TARGET` sets it."""
@@ -69,6 +69,20 @@ class HttpOptions(Options):
 
     follow_links: bool = False
     """Serve files that a symbolic link leads to outside of `root`."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.target and self.root:
+            raise ValueError("`target` and `root` exclude each other: give each a listener")
+        if not self.target and not self.root:
+            raise ValueError("either `target` (an application) or `root` (a folder of files) is needed")
+        if self.target and not all(self.target.partition(":")):
+            raise ValueError(f"target = {self.target!r}: expected MODULE:ATTRIBUTE, such as myapp:app")
+        return self
+
+
+class ServerOptions(Options):
+    """The options that do not depend on the application."""
 
     max_request_line: Annotated[Size, Field(ge=256)] = 8_192
     """Bytes of a request's target; more is answered with 414."""
@@ -113,12 +127,6 @@ class HttpOptions(Options):
     ping_interval: DurationOrOff = 20.0
     """The time between pings on a WebSocket; one that isn't answered before the next ends it. 0: none."""
 
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if self.target and self.root:
-            raise ValueError("`target` and `root` exclude each other: give each a listener")
-        if not self.target and not self.root:
-            raise ValueError("either `target` (an application) or `root` (a folder of files) is needed")
-        if self.target and not all(self.target.partition(":")):
-            raise ValueError(f"target = {self.target!r}: expected MODULE:ATTRIBUTE, such as myapp:app")
-        return self
+
+class HttpOptions(ServerOptions, SourceOptions):
+    """[listener.options] of protocol = "http"."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from corepool_http.access_log import AccessLog
 from corepool_http.proxies import Proxies
@@ -11,23 +11,23 @@ from corepool_http.responses import Heads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
 
     from corepool import Worker
     from corepool_http.exchange import Exchange
-    from corepool_http.options import HttpOptions
+    from corepool_http.options import ServerOptions
 
-    class Application(Protocol):
-        """Whatever answers requests: WSGI, ASGI, files."""
 
-        serves_websockets: bool
-        """Requests with `upgrade` set may come; else their wish is ignored."""
+class Application(Protocol):
+    """The part that answers requests: WSGI, ASGI, files."""
 
-        def serve(self, exchange: Exchange) -> None:
-            """Answer a request, now or later. Whatever it raises is answered with 500."""
+    serves_websockets: bool
+    """Requests with `upgrade` set may come; else the wish is ignored."""
 
-        def close(self) -> None:
-            """End: the worker leaves."""
+    def serve(self, exchange: Exchange) -> None:
+        """Answer a request, now or later. An exception of any class is answered with 500."""
+
+    def close(self) -> None:
+        """End: the worker leaves."""
 
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 class Service:
     """Serves requests with an application."""
 
-    def __init__(self, options: HttpOptions, worker: Worker, make: Callable[[Service], Application]) -> None:
+    def __init__(self, options: ServerOptions, worker: Worker, make: Callable[[Service], Application]) -> None:
         self.options = options
         self.worker = worker
         self.heads = Heads(options.server)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from corepool_http.apps.asgi_messages import Application
     from corepool_http.exchange import Exchange
     from corepool_http.message import RequestLine
+    from corepool_http.options import HttpOptions
     from corepool_http.proxies import Client
     from corepool_http.service import Service
 
@@ -37,19 +38,20 @@ class Asgi:
 
     serves_websockets = True
 
-    def __init__(self, service: Service, application: Application) -> None:
+    def __init__(self, service: Service, options: HttpOptions, application: Application) -> None:
         """Start the application's lifespan, if it has one.
 
         :raises LifespanError: it can't start.
         """
         self._service = service
+        self._options = options
         self._application = application
         self._loop = service.worker.loop
         self._heads = service.heads
-        self._root_path = service.options.root_path
+        self._root_path = options.root_path
         self._raw_root_path = quote(self._root_path, safe=_SAFE).encode()
         self._tasks = Tasks(self._loop)
-        self._lifespan = Lifespan(application, self._loop, service.options.lifespan)
+        self._lifespan = Lifespan(application, self._loop, options.lifespan)
         self._lifespan.start_up(service.worker.boot_timeout)
         self._state = self._lifespan.state
 
@@ -83,7 +85,7 @@ class Asgi:
         self._lifespan.shut_down(max(left_s / 2, left_s - _LAST_S))
 
     def _serve_websocket(self, exchange: Exchange) -> None:
-        socket = WebSocket(exchange, self._heads, self._service.options, self._loop, self._tasks)
+        socket = WebSocket(exchange, self._heads, self._options, self._loop, self._tasks)
         if not socket.negotiate():
             return
         scope = {

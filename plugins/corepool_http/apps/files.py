@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from corepool_http.apps.ranges import Range
     from corepool_http.exchange import Exchange
+    from corepool_http.options import HttpOptions
     from corepool_http.service import Service
 
 log = logging.getLogger(__name__)
@@ -93,12 +94,11 @@ class Files:
 
     serves_websockets = False
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, options: HttpOptions) -> None:
         """Take the folder of the options.
 
         :raises SetupError: there is none of that name any more.
         """
-        options = service.options
         self._heads = service.heads
         self._root = Path(options.root).resolve()
         if not self._root.is_dir():

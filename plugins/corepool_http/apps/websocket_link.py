@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from corepool_http.apps.asgi_messages import Message
-    from corepool_http.exchange import Exchange, Tunnel
+    from corepool_http.exchange import Exchange
     from corepool_http.options import HttpOptions
+    from corepool_http.stream import Tunnel
 
 log = logging.getLogger(__name__)
 _quiet = logging.getLogger(f"{__name__}.protocol")

@@ -21,6 +21,7 @@ from corepool_http.apps.wsgi_threads import ThreadCall
 if TYPE_CHECKING:
     from corepool_http.apps.wsgi_call import Application
     from corepool_http.exchange import Exchange
+    from corepool_http.options import HttpOptions
     from corepool_http.service import Service
 
 
@@ -29,8 +30,7 @@ class Wsgi:
 
     serves_websockets = False
 
-    def __init__(self, service: Service, application: Application) -> None:
-        options = service.options
+    def __init__(self, service: Service, options: HttpOptions, application: Application) -> None:
         self._application = application
         self._heads = service.heads
         self._environments = Environments(options, service.worker)

@@ -53,8 +53,8 @@ class Environments:
         if section.prepared is None:
             section.prepared = self._environ_of_section(section)
         environ = {**base, **line.prepared, **section.prepared, "wsgi.input": content}
-        if request.version == "1.0":
-            environ["SERVER_PROTOCOL"] = "HTTP/1.0"
+        if request.version != "1.1":
+            environ["SERVER_PROTOCOL"] = f"HTTP/{request.version}"
         if request.body is not None and "CONTENT_LENGTH" not in environ and isinstance(content, SpooledTemporaryFile):
             # It was chunked, and is complete: applications that know nothing of chunks can read it by its length.
             environ["CONTENT_LENGTH"] = str(request.body.received)

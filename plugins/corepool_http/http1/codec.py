@@ -23,7 +23,7 @@ from corepool_http.message import Body, RefusedError, Request, RequestLine, Sect
 if TYPE_CHECKING:
     from corepool_http.http1.known import KnownHeads
     from corepool_http.message import Fields
-    from corepool_http.options import HttpOptions
+    from corepool_http.options import ServerOptions
 
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]+)([^#]*)", re.IGNORECASE)
@@ -41,7 +41,7 @@ _VERSION_ERRORS = frozenset(("Invalid HTTP version", "Pause on PRI/Upgrade"))
 class RequestParser:
     """Cuts one connection's input into requests."""
 
-    def __init__(self, options: HttpOptions, known: KnownHeads, *, serves_websockets: bool = True) -> None:
+    def __init__(self, options: ServerOptions, known: KnownHeads, *, serves_websockets: bool = True) -> None:
         """Begin between two requests.
 
         :param serves_websockets: without it every wish to upgrade is ignored.

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
 
     from corepool import Connection
-    from corepool_http.exchange import Tunnel, TunnelUser
     from corepool_http.http1.known import KnownHeads
     from corepool_http.message import Request
     from corepool_http.proxies import Client
     from corepool_http.responses import Head
     from corepool_http.service import Service
+    from corepool_http.stream import Tunnel, TunnelUser
 
 _MOST_BUFFERED = 65_536
 """Bytes of a body that wait for their application before the client is no longer read."""
@@ -250,13 +250,14 @@ class Driver:
 
     # --- what ends
 
-    def break_off(self, exchange: Exchange) -> None:
+    def break_off(self) -> None:
         """Close after a response that is not whole, which its length or its chunks say; or reset the connection."""
         framing, self._framing = self._framing, NONE
         if framing is not CLOSE:
-            self.end(exchange)
+            self.end()
             return
-        self.current = None
+        exchange, self.current = self.current, None
+        assert exchange is not None
         self.service.log_access(exchange)
         conn = self.conn
         conn.busy = True
@@ -266,13 +267,14 @@ class Driver:
         self._due = math.inf  # a deadline would close without the reset
         Reset(conn, self.service.worker.loop)
 
-    def end(self, exchange: Exchange) -> None:
+    def end(self) -> None:
         """Go on after a response."""
         conn = self.conn
         if self._framing is CHUNKED:
             conn.send(LAST_CHUNK)
             self._framing = NONE
-        self.current = None
+        exchange, self.current = self.current, None
+        assert exchange is not None
         conn.busy = False
         self.service.log_access(exchange)
         if exchange.closes or (conn.eof and not self.parser.ready):
@@ -362,8 +364,10 @@ class Driver:
         self.conn.send(encode_switch(head, accept_of(exchange.request.section)))
         return 101
 
-    def end_tunnel(self, exchange: Exchange) -> None:
-        """Let the client answer the close frame; what it does after that is its own business."""
+    def end_tunnel(self) -> None:
+        """Let the client answer the close frame."""
+        exchange = self.current
+        assert exchange is not None
         self.service.log_access(exchange)
         self.conn.busy = False
         self.conn.deadline(self.service.options.header_timeout)

@@ -18,7 +18,7 @@ from corepool_http.message import Request, RequestLine
 
 if TYPE_CHECKING:
     from corepool_http.message import Section
-    from corepool_http.options import HttpOptions
+    from corepool_http.options import ServerOptions
 
 _Value = TypeVar("_Value")
 
@@ -87,7 +87,7 @@ class Names:
 class KnownHeads:
     """What the connections of one worker know of heads."""
 
-    def __init__(self, options: HttpOptions) -> None:
+    def __init__(self, options: ServerOptions) -> None:
         """Begin with nothing.
 
         :param options: no head is known that is longer than they allow.

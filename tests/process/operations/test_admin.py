@@ -161,19 +161,30 @@ def test_requests_that_are_none_of_its_own(pool: Pools) -> None:
     running = start(pool)
     admin = admin_of(pool, running)
     assert get(admin, "/other").status == 404
-    assert get(admin, "/livez", method="DELETE").status == 405
-    assert get(admin, "/livez", method="HEAD").body == b""
+    refused = get(admin, "/livez", method="DELETE")
+    assert (refused.status, refused.header("Allow")) == (405, "GET, HEAD")
+    head = get(admin, "/livez", method="HEAD")
+    assert (head.status, head.header("Content-Length"), head.body) == (200, "3", b"")
     assert get(admin, "http://any.example/livez?x=/other").status == 200
     both = request("/livez", close=False) + request("/readyz?x=y")
     assert [each.status for each in parse(ask(admin, both), ["GET", "GET"])] == [200, 200]
+    many = parse(ask(admin, request("/livez", close=False) * 40 + request("/readyz")), ["GET"] * 41)
+    assert [each.status for each in many] == [200] * 41
+    content = request("/livez", content=b"x", close=False)
+    chunked = request("/livez", "Transfer-Encoding: chunked", close=False) + b"1\r\nx\r\n0\r\n\r\n"
     wrong = (
-        b"nonsense\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx",
-        b"GET /" + b"x" * 10_000,
-        request("/livez", close=False) * 40,
+        (b"nonsense\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", 400),
+        (content + content, 400),
+        (chunked + chunked, 400),
+        (b"GET /" + b"x" * 10_000, 414),
+        (b"GET / HTTP/1.1\r\nA: " + b"x" * 10_000 + b"\r\nB", 431),
     )
-    for data in wrong:
-        assert b"400 Bad Request" in ask(admin, data)
-    with connect(admin.urls()[0]) as gone:
+    for data, status in wrong:
+        [answer] = parse(ask(admin, data), ["GET"])
+        assert (answer.status, answer.header("Connection")) == (status, "close")
+    upgrade = request("/livez", "Connection: Upgrade", "Upgrade: websocket", close=False)
+    assert [each.status for each in parse(ask(admin, upgrade + request("/readyz")), ["GET"] * 2)] == [200, 200]
+    with connect(admin.urls()[0]) as gone:  # before its answer
         gone.sendall(request("/status"))
     assert get(admin, "/livez").status == 200

@@ -1,0 +1,31 @@
+"""The application that options ask for. Each kind is imported by the workers that use it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from corepool_http.options import HttpOptions
+    from corepool_http.service import Application, Service
+
+
+def make_application(service: Service, options: HttpOptions) -> Application:
+    """Return the application of a worker.
+
+    :raises Exception: its module raises this when it is imported, or it can't start.
+    """
+    if options.root:
+        from corepool_http.apps.files import Files  # noqa: PLC0415
+
+        return Files(service, options)
+    from corepool_http.apps.loading import is_asgi, load  # noqa: PLC0415
+
+    application: Any = load(options)
+    interface = options.interface
+    if interface == "asgi" or (interface == "auto" and is_asgi(application)):
+        from corepool_http.apps.asgi import Asgi  # noqa: PLC0415
+
+        return Asgi(service, options, application)
+    from corepool_http.apps.wsgi import Wsgi  # noqa: PLC0415
+
+    return Wsgi(service, options, application)
