@@ -72,7 +72,7 @@ def test_a_client_of_another_protocol_is_refused(running: PoolProcess, listener:
 
 
 @pytest.mark.parametrize("name", [*STREAMS, "http"])
-def test_the_control_socket_refuses_what_is_no_command(running: PoolProcess, name: str) -> None:
+def test_the_control_socket_refuses_garbage(running: PoolProcess, name: str) -> None:
     stream = STREAMS.get(name, b"POST / HTTP/1.1\r\nHost: x\r\n\r\n") if name != "json" else b'{"command": "nothing"}\n'
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(60)

@@ -75,7 +75,7 @@ def test_redis_py(kv: PoolProcess, protocol: int) -> None:
             client.incr("f")
 
 
-def test_redis_py_transactions_retry_until_nobody_interferes(kv: PoolProcess) -> None:
+def test_redis_py_transactions_retry_until_no_other_client_interferes(kv: PoolProcess) -> None:
     def step(pipe: redis.client.Pipeline) -> None:
         value = int(pipe.get("n") or 0)
         pipe.multi()

@@ -141,7 +141,7 @@ class TestFd(InheritedContract):
         assert self.inherited[0].get_inheritable()
         self.connect(transport.url(endpoint, self.inherited[0])).close()
 
-    def test_what_was_not_passed_is_refused_in_words(self, tmp_path: Path) -> None:
+    def test_a_socket_that_was_not_passed_is_refused_in_words(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         file = os.open(tmp_path / "file", os.O_RDONLY)
         os.set_inheritable(file, True)
@@ -183,7 +183,7 @@ class TestFdOfAUnixSocket(TestFd):
             client.close()
         transport.close(endpoint, listening)
 
-    def test_the_file_of_somebody_else_stays(self, tmp_path: Path) -> None:
+    def test_the_file_of_another_process_stays(self, tmp_path: Path) -> None:
         transport, endpoint = self.make(), self.endpoint(tmp_path)
         transport.close(endpoint, transport.listen(endpoint, 16))
 

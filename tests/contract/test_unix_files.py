@@ -79,7 +79,7 @@ def test_mode_that_is_not_octal_is_explained(mode: str) -> None:
         unix(mode=mode)
 
 
-def test_file_that_nobody_listens_on_is_replaced(tmp_path: Path) -> None:
+def test_a_stale_file_is_replaced(tmp_path: Path) -> None:
     leave_stale_file(tmp_path / "x.sock")
     endpoint = endpoint_of(tmp_path / "x.sock")
     transport = unix()
@@ -114,7 +114,7 @@ def test_file_in_use_is_explained(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "symlink to a socket", "dangling symlink"])
-def test_what_is_no_socket_is_never_removed(tmp_path: Path, kind: str) -> None:
+def test_anything_but_a_socket_is_never_removed(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "x.sock"
     match kind:
         case "file":
@@ -181,7 +181,7 @@ def test_folder_that_has_gone_does_not_disturb_closing(tmp_path: Path) -> None:
     assert listening.fileno() == -1
 
 
-def test_folder_whose_lock_is_held_by_somebody_does_not_stop_the_start(tmp_path: Path) -> None:
+def test_a_folder_whose_lock_another_process_holds_does_not_stop_the_start(tmp_path: Path) -> None:
     transport, endpoint = unix(), endpoint_of(tmp_path / "x.sock")
     folder = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)

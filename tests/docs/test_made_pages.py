@@ -13,7 +13,7 @@ MADE = made()
 
 
 @pytest.mark.parametrize("path", MADE)
-def test_what_is_committed_is_what_the_code_makes(path: str) -> None:
+def test_committed_pages_are_those_that_the_code_makes(path: str) -> None:
     assert (FOLDER / path).read_text() == MADE[path], "python -m docs.making"
 
 

@@ -74,7 +74,7 @@ def test_settings_that_a_guide_names_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["[prcess] nofile", "[process] nofiles", "[listener] name", "[pool] threads"])
-def test_a_setting_that_there_is_not_would_be_found(wrong: str) -> None:
+def test_an_unknown_setting_would_be_found(wrong: str) -> None:
     right = "`[process] nofile`, `[[listener]] name` and `[listener.options] threads`"
 
     assert wrong_settings(right) == []

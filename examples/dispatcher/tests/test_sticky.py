@@ -96,7 +96,7 @@ def test_in_a_quiet_pool_a_client_keeps_its_worker_up_to_the_floor() -> None:
     assert placed[16] != placed[0]
 
 
-def test_a_worker_that_has_gone_moves_its_own_clients_and_nobody_else() -> None:
+def test_a_worker_that_has_gone_moves_its_own_clients_and_no_others() -> None:
     workers = views(connections=100)
     before = favourites(workers)
 

@@ -64,7 +64,7 @@ def test_who_stays_within_the_burst_notices_nothing(connection: Conversations) -
         assert client.receive() == b"hello"
 
 
-def test_who_has_sent_too_much_is_read_later(connection: Conversations) -> None:
+def test_a_client_that_has_sent_too_much_is_read_later(connection: Conversations) -> None:
     client = connection(Echo(), extensions=[Pace(PaceOptions(rate=1, burst=10))])
     client.send(b"much more than ten bytes")
     client.receive()
@@ -117,7 +117,7 @@ def test_hanging_up_pays_no_debt(connection: Conversations, protocol: object) ->
     assert back.conn.paused
 
 
-def test_a_worker_that_leaves_reads_what_was_sent_to_it(connection: Conversations) -> None:
+def test_a_worker_that_leaves_reads_the_input_sent_to_it(connection: Conversations) -> None:
     client = connection(Echo(), extensions=[Pace(PaceOptions(rate=1, burst=0))])
     client.send(b"hello")
     client.receive()

@@ -7,7 +7,7 @@ import pytest
 from corepool_pace.buckets import Buckets
 
 
-def test_a_burst_is_free_and_what_is_beyond_has_to_be_waited_for() -> None:
+def test_a_burst_is_free_and_bytes_beyond_it_have_to_wait() -> None:
     buckets = Buckets(rate=100, burst=50, most=10)
 
     assert buckets.spend("a", 50, now=0) == 0
@@ -30,7 +30,7 @@ def test_clients_pay_for_themselves() -> None:
     assert buckets.spend("b", 0, now=0) == 0
 
 
-def test_what_is_remembered_is_bounded_and_shrinks() -> None:
+def test_the_buckets_are_bounded_and_shrink() -> None:
     buckets = Buckets(rate=1, burst=0, most=10)
     for number in range(100):
         buckets.spend(number, 1000, now=0)

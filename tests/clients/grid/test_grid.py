@@ -70,7 +70,7 @@ def test_the_page_is_what_the_grid_makes() -> None:
     assert PAGE.read_text() == page(), "cd tests && python -m grid.page"
 
 
-def test_each_reason_is_for_a_check_that_there_is() -> None:
+def test_each_reason_is_for_an_existing_check() -> None:
     names = [check.name for check in checks()]
     unused = [
         (column.name, pattern)

@@ -118,7 +118,7 @@ def chat(start: Start) -> Iterator[Chat]:
         yield Chat(start("chat"), stack)
 
 
-def test_a_line_reaches_everybody_in_the_room_in_whichever_worker(chat: Chat) -> None:
+def test_a_line_reaches_all_people_in_the_room_in_whichever_worker(chat: Chat) -> None:
     ada, bob = chat.two_in_different_workers()
 
     ada.type("hello")
@@ -128,7 +128,7 @@ def test_a_line_reaches_everybody_in_the_room_in_whichever_worker(chat: Chat) ->
     assert ada.see() == "bob: hi"
 
 
-def test_rooms_are_apart_and_who_tells_who_is_there(chat: Chat) -> None:
+def test_rooms_are_apart_and_the_command_who_lists_their_people(chat: Chat) -> None:
     ada, bob = chat.two_in_different_workers()
     assert ada.who() == bob.who() == ["ada", "bob"]
 
@@ -141,7 +141,7 @@ def test_rooms_are_apart_and_who_tells_who_is_there(chat: Chat) -> None:
     assert ada.who() == ["ada"]
 
 
-def test_everybody_hears_the_same_lines_in_the_same_order(chat: Chat) -> None:
+def test_all_people_see_the_same_lines_in_the_same_order(chat: Chat) -> None:
     speakers = chat.two_in_different_workers()
     listeners = chat.person("eve"), chat.person("joe")
 
@@ -153,7 +153,7 @@ def test_everybody_hears_the_same_lines_in_the_same_order(chat: Chat) -> None:
     assert heard[0] == heard[1]
 
 
-def test_who_goes_from_room_to_room_hears_just_what_is_said_where_they_are(chat: Chat) -> None:
+def test_a_person_who_changes_rooms_sees_only_the_lines_of_the_present_one(chat: Chat) -> None:
     """Compared with the lines that a member of the whole time has seen, down to the line before and the line after."""
     ada, bob = chat.two_in_different_workers()
     joe, *speakers = (chat.person(name) for name in ("joe", "speaker1", "speaker2", "speaker3", "speaker4"))
@@ -206,7 +206,7 @@ def test_who_hangs_up_has_left(chat: Chat) -> None:
     assert bob.see() == "* ada has left"
 
 
-def test_somebody_who_does_not_read_is_cut_off_and_nobody_waits_for_them(chat: Chat) -> None:
+def test_a_person_who_does_not_read_is_cut_off_and_no_other_waits(chat: Chat) -> None:
     ada, bob = chat.two_in_different_workers()
     sleepers = [chat.person(f"sleeper{number}") for number in range(2)]
     for person in (ada, bob):
@@ -269,7 +269,7 @@ def test_when_a_worker_is_killed_its_own_people_have_left_and_the_others_talk_on
     chat.person("ada")
 
 
-def test_when_the_worker_with_the_rooms_is_killed_nobody_is_cut_off_and_what_is_said_waits(chat: Chat) -> None:
+def test_when_the_worker_with_the_rooms_is_killed_people_stay_and_lines_wait(chat: Chat) -> None:
     ada, bob = chat.two_in_different_workers()
     eve = chat.person("eve")
     for person in (ada, eve):  # of one worker: the other one may be late, and miss a line
@@ -286,7 +286,7 @@ def test_when_the_worker_with_the_rooms_is_killed_nobody_is_cut_off_and_what_is_
     assert len(chat.running.workers()) == 3
 
 
-def test_who_loses_their_name_while_there_are_no_rooms_is_told(chat: Chat) -> None:
+def test_a_person_who_loses_a_name_while_there_are_no_rooms_is_told(chat: Chat) -> None:
     """New rooms give a name to the first who asks: here a worker that went on while the other one was stopped."""
     ada, bob = chat.two_in_different_workers()
     eve = chat.person("eve")  # so that the next one is served with bob

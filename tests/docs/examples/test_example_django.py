@@ -80,7 +80,7 @@ def write(browser: httpx.Client, text: str) -> httpx.Response:
     return browser.post("/", data={"name": "Ada", "text": text, "csrfmiddlewaretoken": token})
 
 
-def test_a_guest_writes_and_everybody_reads_it_under_wsgi_and_asgi(site: Site) -> None:
+def test_a_guest_writes_and_others_read_it_under_wsgi_and_asgi(site: Site) -> None:
     page = write(site.visit(), "What a nice place!")
 
     assert page.status_code == 200

@@ -23,7 +23,7 @@ def test_its_own_tests_pass(run: Run) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_what_is_too_much_arrives_later_and_whole_even_through_a_reload(start: Start) -> None:
+def test_excess_input_arrives_later_and_whole_even_through_a_reload(start: Start) -> None:
     running = start("rate-limit")
     client = running.connect()
 
@@ -44,7 +44,7 @@ def test_what_is_too_much_arrives_later_and_whole_even_through_a_reload(start: S
     wait_until(lambda: running.status()["reload"]["state"] == "done")
 
 
-def test_a_client_that_waits_for_its_turn_holds_up_nobody_else(start: Start) -> None:
+def test_a_client_that_waits_for_its_turn_holds_up_no_other(start: Start) -> None:
     running = start("rate-limit")
     with running.connect() as greedy:
         address = greedy.getpeername()

@@ -132,7 +132,7 @@ def test_a_message_too_long_is_cut_and_the_next_one_is_whole(collector: PoolProc
     assert rows(collector, "SELECT raw FROM malformed") == []
 
 
-def test_what_has_come_without_its_end_is_kept(collector: PoolProcess) -> None:
+def test_a_message_without_its_end_is_kept(collector: PoolProcess) -> None:
     send(collector, OF_3164)
     send(collector, counted(OF_5424)[:30])
 
@@ -155,7 +155,7 @@ def test_several_workers_write_to_the_file_and_nothing_is_lost_or_doubled(collec
     assert all(worker["accepted"] for worker in collector.status()["workers"])
 
 
-def test_what_has_arrived_is_stored_before_the_pool_stops_and_what_has_begun_may_be_finished(start: Start) -> None:
+def test_whole_messages_are_stored_before_the_pool_stops_and_begun_ones_may_be_finished(start: Start) -> None:
     collector = start("syslog", environment={"COREPOOL_POOL_WORKERS": "1", "COREPOOL_POOL_DRAIN_TIMEOUT": "60"})
     with collector.connect() as sender, collector.connect() as active:
         sender.sendall(b"".join(counted(OF_5424) for _ in range(5000)) + counted(OF_3164)[:20])

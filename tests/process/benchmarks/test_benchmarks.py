@@ -73,7 +73,7 @@ def test_bars_are_as_long_as_what_they_stand_for() -> None:
     assert [bar.get("class") for bar in bars] == ["ours", "peer", "peer"]
 
 
-def test_the_page_has_the_machine_all_comparisons_and_what_was_left_out(run: Run, tmp_path: Path) -> None:
+def test_the_page_has_the_machine_all_comparisons_and_those_left_out(run: Run, tmp_path: Path) -> None:
     run["comparisons"][1]["figures"][0]["lost"] = 3
     page.write(run, tmp_path)
 
@@ -117,7 +117,7 @@ def test_it_measures_and_writes_what_it_has_measured(tmp_path: Path) -> None:
     assert "bare epoll" in texts((tmp_path / "ping.svg").read_text())
 
 
-def test_what_is_not_installed_is_named_and_ends_nothing(tmp_path: Path) -> None:
+def test_missing_programs_are_named_and_end_nothing(tmp_path: Path) -> None:
     done = benchmarks("ping", "churn", "--quick", "--to", str(tmp_path), path=str(tmp_path))
 
     assert done.returncode == 0, done.stderr

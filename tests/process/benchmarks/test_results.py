@@ -42,7 +42,7 @@ def test_a_ratio_of_different_numbers_of_rounds_is_refused() -> None:
         figure("ours", 10, 20).ratio(figure("peer", 10))
 
 
-def test_what_was_lost_is_summed_over_rounds_and_servers() -> None:
+def test_losses_are_summed_over_rounds_and_servers() -> None:
     ours, peer = figure("ours", 1, 1, 1, lost=(0, 2, 3)), figure("peer", 1, 1, 1, lost=(4, 0, 0))
 
     assert (ours.lost, peer.lost) == (5, 4)

@@ -80,7 +80,7 @@ def test_a_full_disk_is_one_line(environment: dict[str, str], tmp_path: Path, co
 
 
 @pytest.mark.parametrize("command", ["check", "run"])
-def test_every_mistake_is_told_at_once_with_its_key_and_what_was_meant(
+def test_every_mistake_is_reported_at_once_with_its_key_and_a_suggestion(
     corepool: Corepool, tmp_path: Path, command: str
 ) -> None:
     (tmp_path / "corepool.toml").write_text(EVERYTHING_WRONG)

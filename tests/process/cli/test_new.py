@@ -140,7 +140,7 @@ def test_it_says_what_to_do_next(corepool: Corepool, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, Path.touch])
-def test_what_is_there_already_is_left_alone(corepool: Corepool, tmp_path: Path, make: object) -> None:
+def test_existing_files_are_left_alone(corepool: Corepool, tmp_path: Path, make: object) -> None:
     assert callable(make)
     make(tmp_path / "shout")
 
@@ -166,7 +166,7 @@ def test_what_is_there_already_is_left_alone(corepool: Corepool, tmp_path: Path,
         ("markdown-it-py", "a distribution markdown-it-py is installed already"),  # whose module is markdown_it
     ],
 )
-def test_a_bad_name_is_one_line_that_says_what_is_allowed(
+def test_a_bad_name_is_one_line_with_the_allowed_form(
     corepool: Corepool, tmp_path: Path, name: str, words: str
 ) -> None:
     done = corepool("new", name)
@@ -232,11 +232,11 @@ def test_a_name_whose_class_would_be_called_as_something_else_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_used_by_the_files_of_another_kind_is_free(corepool: Corepool) -> None:
+def test_names_used_by_the_files_of_another_kind_are_free(corepool: Corepool) -> None:
     assert corepool("new", "sequence").returncode == 0
 
 
-def test_a_kind_that_there_is_not_is_answered_with_those_that_there_are(corepool: Corepool) -> None:
+def test_an_unknown_kind_is_answered_with_the_known_ones(corepool: Corepool) -> None:
     done = corepool("new", "shout", "--kind", "protocl")
 
     assert done.returncode == 2

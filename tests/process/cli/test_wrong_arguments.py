@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         (("top", "--interval", "nan"), "expected 0.1 to 60 seconds, not 'nan'"),
     ],
 )
-def test_what_can_not_be_read_is_told_what_is_expected(
+def test_an_unreadable_argument_is_answered_with_the_expected_form(
     corepool: Corepool, arguments: tuple[str, ...], sentence: str
 ) -> None:
     done = corepool(*arguments)

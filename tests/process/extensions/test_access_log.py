@@ -189,7 +189,7 @@ def test_a_file_that_cannot_be_opened_anew_is_kept(pool: Pools) -> None:
     wait_until((running.directory / "moved" / "connections.log").read_text)
 
 
-def test_a_reader_that_reads_nothing_stops_nobody(pool: Pools) -> None:
+def test_a_reader_that_reads_nothing_stops_no_client(pool: Pools) -> None:
     wrapper = ("sh", "-c", 'mkfifo log && exec 3<>log && exec "$@" >log', "sh")
     running = pool(config("accesslog"), wrapper=wrapper)
     url = running.urls()[0]
@@ -205,7 +205,7 @@ def test_a_named_pipe_without_a_reader_is_a_boot_failure_and_no_wait(pool: Pools
     assert "connections.log" in running.stderr
 
 
-def test_bytes_are_counted_only_where_somebody_asks(pool: Pools) -> None:
+def test_bytes_are_counted_only_where_a_plugin_asks(pool: Pools) -> None:
     source = """
 from corepool import hookimpl
 

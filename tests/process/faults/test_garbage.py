@@ -180,7 +180,7 @@ def test_a_command_may_come_byte_by_byte(control: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("line", [b"x" * (MAX_REQUEST_BYTES + 1), b'{"command": "status"}', b""])
-def test_what_is_no_line_is_not_answered(control: socket.socket, line: bytes) -> None:
+def test_bytes_without_a_line_are_not_answered(control: socket.socket, line: bytes) -> None:
     with suppress(ConnectionError):
         control.sendall(line)
         control.shutdown(1)

@@ -73,7 +73,7 @@ def test_the_successor_of_a_worker_that_has_served_does_not_wait(pool: Pools, wo
         wait_until(lambda victim=victim: len(pids := running.workers()) == workers and victim not in pids)
 
 
-def test_what_was_handed_to_a_dead_worker_does_not_wait_for_its_successor(pool: Pools) -> None:
+def test_connections_handed_to_a_dead_worker_do_not_wait_for_its_replacement(pool: Pools) -> None:
     """The other one serves it, once the kernel has told of the death."""
     toml = probe.config('dispatcher = "round-robin"').replace('"1ms"', '"10m"')
     running = pool(toml, files=probe.files())

@@ -27,7 +27,7 @@ def events(running: PoolProcess) -> list[str]:
     return found
 
 
-def test_an_application_is_told_what_was_asked(asgi: PoolProcess) -> None:
+def test_an_application_gets_the_request(asgi: PoolProcess) -> None:
     told = json.loads(get(asgi, "/a%20b/%C3%A9?c=d", "X-Thing: 1", "X-Thing: 2").body)
     assert (told["path"], told["method"], told["http_version"]) == ("/a b/é", "GET", "1.1")
     assert [value for name, value in told["headers"] if name == "x-thing"] == ["1", "2"]
@@ -76,7 +76,7 @@ def test_the_application_learns_that_the_client_has_gone(asgi: PoolProcess) -> N
     wait_until(lambda: "http.disconnect" in events(asgi))
 
 
-def test_whoever_waits_for_the_end_is_told(asgi: PoolProcess) -> None:
+def test_an_application_that_waits_for_the_end_is_told(asgi: PoolProcess) -> None:
     with connect(asgi.urls()[0]) as sock:
         sock.sendall(request("/concurrent", close=False))
         assert receive_response(sock).body == b"done"

@@ -129,7 +129,7 @@ def test_a_head_that_is_none_is_refused_in_words(keys: dict[str, Any], words: st
 
 
 @pytest.mark.parametrize("message", [None, 5, "text", b"bytes", [], {}, {"type": None}, {"type": b"x"}, object()])
-def test_what_is_no_message_is_refused_in_words(message: Any) -> None:
+def test_malformed_messages_are_refused_in_words(message: Any) -> None:
     with pytest.raises(ResponseError, match="message"):
         type_of(message)
 
@@ -154,7 +154,7 @@ def test_bytes_are_taken_from_every_buffer(data: bytes, step: int) -> None:
         assert taken == expected
 
 
-def test_what_was_taken_is_a_copy() -> None:
+def test_accepted_bytes_are_a_copy() -> None:
     body = bytearray(b"before")
     taken = bytes_of({"type": "x", "body": body}, "body")
     body[:] = b"after!"
@@ -162,7 +162,7 @@ def test_what_was_taken_is_a_copy() -> None:
 
 
 @pytest.mark.parametrize("value", ["text", 5, 5.0, True, [1, 2], ["a"], {}, object(), Angry()])
-def test_what_has_no_bytes_is_refused_in_words(value: Any) -> None:
+def test_objects_without_bytes_are_refused_in_words(value: Any) -> None:
     with pytest.raises(ResponseError, match=r"'body' of x is \w+ .*: bytes are expected"):
         bytes_of({"type": "x", "body": value}, "body")
 
@@ -204,12 +204,12 @@ def test_other_keys() -> None:
         ({"type": "http.response.zerocopysend", "file": 2**40}, "no descriptor"),
     ],
 )
-def test_what_is_no_file_is_refused_in_words(keys: dict[str, Any], words: str) -> None:
+def test_anything_but_a_file_is_refused_in_words(keys: dict[str, Any], words: str) -> None:
     with pytest.raises(ResponseError, match=words):
         file_of(keys)
 
 
-def test_a_pipe_without_a_writer_stops_nobody(tmp_path: Path) -> None:
+def test_a_pipe_without_a_writer_stops_no_client(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ResponseError, match="no plain file"):
         file_of({"type": "http.response.pathsend", "path": tmp_path / "pipe"})
@@ -282,7 +282,7 @@ def test_more_than_a_response_is_an_error_of_the_application(values: PoolProcess
     assert "http.response.body was sent after the response was complete" in values.stderr
 
 
-def test_an_application_may_catch_what_was_refused(values: PoolProcess) -> None:
+def test_an_application_may_catch_a_refusal(values: PoolProcess) -> None:
     assert get(values, "/catch/x").body == b"content"
 
 

@@ -110,7 +110,7 @@ def test_an_application_may_return_when_it_is_told(left: PoolProcess) -> None:
 
 
 @pytest.mark.parametrize("name", ["ends", "endless", "deaf", "listens"])
-def test_what_is_sent_to_a_client_that_has_left(left: PoolProcess, name: str) -> None:
+def test_output_for_a_client_that_has_left(left: PoolProcess, name: str) -> None:
     """It is ignored, as ASGI 2.3 has it; but not for ever."""
     logged = errors(left)
     with connect(left.urls()[0]) as sock:

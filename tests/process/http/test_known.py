@@ -72,7 +72,7 @@ OTHERS = st.sampled_from([data for data, _ in VALID] + [data[:2_000] for data, _
 
 
 @given(st.lists(HEADS | OTHERS, min_size=1, max_size=20))
-def test_what_is_recalled_is_what_would_be_parsed(segments: list[bytes]) -> None:
+def test_a_recalled_request_is_the_one_that_would_be_parsed(segments: list[bytes]) -> None:
     known = KnownHeads(OPTIONS)
     for segment in segments:
         recalled = known.recall(segment)

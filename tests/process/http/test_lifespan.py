@@ -133,7 +133,7 @@ def test_a_startup_that_raises_is_served_without_but_not_silently(
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), PanicError("at the disco")])
 @pytest.mark.parametrize("first", [[], ["receive"]])
-def test_what_is_no_exception_ends_the_boot(
+def test_exits_and_interrupts_end_the_boot(
     loop: asyncio.AbstractEventLoop, error: BaseException, first: list[object]
 ) -> None:
     with pytest.raises(LifespanError, match=type(error).__name__):

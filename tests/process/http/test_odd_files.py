@@ -85,7 +85,7 @@ def test_a_file_larger_than_memory(files: PoolProcess, root: Path) -> None:
     assert get(files, "/large", f"Range: bytes={LARGE}-").header("content-range") == f"bytes */{LARGE}"
 
 
-def test_what_is_no_file_is_not_there(files: PoolProcess, root: Path) -> None:
+def test_anything_but_a_file_is_not_found(files: PoolProcess, root: Path) -> None:
     os.mkfifo(root / "fifo")
     with socket.socket(socket.AF_UNIX) as listening:
         folder = os.open(root, os.O_RDONLY)
@@ -145,7 +145,7 @@ def test_each_coding_has_an_entity_tag_of_its_own(files: PoolProcess, root: Path
         assert (response.status, response.header("vary")) == (status, "Accept-Encoding")
 
 
-def test_what_was_found_for_one_request_is_not_used_for_another_that_differs(files: PoolProcess, root: Path) -> None:
+def test_facts_found_for_one_request_are_not_used_for_another_that_differs(files: PoolProcess, root: Path) -> None:
     """Each request is asked after each other one, within the second that answers are kept for, and has one answer."""
     (root / "kept.css").write_bytes(b"plain text")
     (root / "kept.css.gz").write_bytes(b"packed")

@@ -151,7 +151,7 @@ def test_a_request_that_keeps_the_loop_ends_its_worker(pool: Pools) -> None:
     wait_until(lambda: "cause='hung'" in running.stderr and running.workers() not in ([], [victim]))
 
 
-def test_a_crowd_of_slow_clients_harms_nobody(pool: Pools) -> None:
+def test_a_crowd_of_slow_clients_harms_no_other(pool: Pools) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20_000), hard))
     socks: list[socket.socket] = []
@@ -214,7 +214,7 @@ def test_a_leaving_worker_ends_its_connections_between_requests(pool: Pools) -> 
     assert running.wait() == 0
 
 
-def test_an_access_log_that_nobody_reads_stops_nobody(pool: Pools) -> None:
+def test_an_access_log_that_is_not_read_stops_no_client(pool: Pools) -> None:
     wrapper = ("sh", "-c", 'mkfifo log && exec 3<>log && exec "$@" >log', "sh")
     running = pool(http_toml(**ECHO, access_log="combined"), wrapper=wrapper)
     asked = b"".join(request("/" + "a" * 1000, close=False) for _ in range(199)) + request("/last")

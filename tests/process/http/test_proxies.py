@@ -157,12 +157,12 @@ def test_lists_and_nonsense(lines: list[str], expected: tuple[str, str]) -> None
 
 @pytest.mark.parametrize("peer", ["10.0.0.1", "::ffff:10.0.0.1", "fd00::1", "fd00::1%lo"])
 @pytest.mark.parametrize("trusted", [TRUSTED, ("::ffff:10.0.0.0/104", "fd00::/8"), ("*",)])
-def test_who_is_trusted(peer: str, trusted: tuple[str, ...]) -> None:
+def test_trusted_peers(peer: str, trusted: tuple[str, ...]) -> None:
     assert seen("X-Forwarded-For: 203.0.113.7", peer=peer, trusted=trusted)[0] == "203.0.113.7"
 
 
 @pytest.mark.parametrize("peer", ["11.0.0.1", "::ffff:11.0.0.1", "fc00::1", "::10.0.0.1", "unix", ""])
-def test_who_is_not(peer: str) -> None:
+def test_peers_that_are_not_trusted(peer: str) -> None:
     assert seen("X-Forwarded-For: 203.0.113.7", peer=peer)[0] == peer
 
 

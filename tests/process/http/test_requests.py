@@ -93,7 +93,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("wsgi", ["inline"], indirect=True)
-def test_what_is_no_request_is_refused_and_what_follows_is_never_read(wsgi: PoolProcess) -> None:
+def test_a_malformed_request_is_refused_and_the_bytes_behind_it_are_never_read(wsgi: PoolProcess) -> None:
     for name, (data, status) in REFUSED.items():
         # A request before it is answered, and one behind it, which an attacker hides there, is not.
         answer = ask(wsgi, request("/before", close=False) + data + request("/behind"))
@@ -172,7 +172,7 @@ def test_requests_are_the_same_however_they_are_cut(requests: list, places: list
 
 
 @given(st.sampled_from(sorted(REFUSED)), st.lists(st.integers(0, 2_000), max_size=5))
-def test_what_is_none_is_none_however_it_is_cut(name: str, places: list[int]) -> None:
+def test_a_malformed_request_is_malformed_however_it_is_cut(name: str, places: list[int]) -> None:
     data, _ = REFUSED[name]
     stream = data + request("/behind")
     edges = sorted({0, len(stream), *(place % len(stream) for place in places)})

@@ -38,7 +38,7 @@ def data_of(target: str, version: str = "1.1", method: str = "GET") -> bytes:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("end", ENDS)
-def test_what_was_handed_over_is_delivered(running: PoolProcess, mode: str, end: str) -> None:
+def test_bytes_handed_over_are_delivered(running: PoolProcess, mode: str, end: str) -> None:
     for pieces in CONTENTS.values():
         for headers in ([], [("Content-Length", "5")]):
             for version in ("1.0", "1.1"):
@@ -51,7 +51,7 @@ def test_what_was_handed_over_is_delivered(running: PoolProcess, mode: str, end:
 
 
 @pytest.mark.parametrize("mode", ["loop", "threads"])
-def test_what_was_written_is_delivered(running: PoolProcess, mode: str) -> None:
+def test_written_bytes_are_delivered(running: PoolProcess, mode: str) -> None:
     for end in ENDS:
         target = script(mode, 200, [], [b"a", b"bc"], end).replace("/?", "/write?")
         received, _ = exchange(running, data_of(target), mode)

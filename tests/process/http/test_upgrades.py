@@ -132,7 +132,9 @@ def test_the_content_beside_a_wish_is_read(urls: Urls, body: tuple[str, bytes], 
         ("1.1", ("Connection: Upgrade", "Upgrade: h2c", KEY, VERSION)),
     ],
 )
-def test_what_is_no_wish_for_a_websocket_is_a_plain_request(urls: Urls, version: str, lines: tuple[str, ...]) -> None:
+def test_anything_but_a_wish_for_a_websocket_is_a_plain_request(
+    urls: Urls, version: str, lines: tuple[str, ...]
+) -> None:
     data = request("/", *lines, close=False).replace(b"HTTP/1.1", b"HTTP/" + version.encode())
     with connect(urls.asgi) as sock:
         sock.sendall(data)

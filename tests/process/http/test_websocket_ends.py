@@ -161,7 +161,7 @@ def test_bytes_may_be_any_buffer(ends: PoolProcess) -> None:
 @pytest.mark.parametrize(
     "late", [sending(text="late"), closing(), ACCEPT, {"type": "http.response.start", "status": 200}, {"type": "what"}]
 )
-def test_what_is_sent_after_the_end_is_an_error_of_the_application(ends: PoolProcess, late: dict[str, Any]) -> None:
+def test_a_message_after_the_end_is_an_error_of_the_application(ends: PoolProcess, late: dict[str, Any]) -> None:
     before = len(events(ends))
     with open_socket(ends, ACCEPT, closing(code=4001), late) as socket:
         assert close_of(socket) == (4001, "")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from corepool.testing.pools import Pools
 
 
-def test_an_application_is_told_what_was_asked(wsgi: PoolProcess) -> None:
+def test_an_application_gets_the_request(wsgi: PoolProcess) -> None:
     response = get(wsgi, "/a%20b?c=d", "X-Thing: 1", "X-Thing: 2", "Cookie: a=1", "Cookie: b=2", "X_Thing: no")
     told = json.loads(response.body)
 
@@ -86,7 +86,7 @@ def test_continue_is_sent_before_content_is_read(wsgi: PoolProcess) -> None:
 
 
 @pytest.mark.parametrize("wsgi", ["threads"], indirect=True)
-def test_continue_is_not_sent_when_nobody_reads(wsgi: PoolProcess) -> None:
+def test_continue_is_not_sent_when_the_content_is_not_read(wsgi: PoolProcess) -> None:
     answer = ask(wsgi, request("/unread", "Expect: 100-continue", "Content-Length: 5", method="POST", close=False))
     [response] = parse(answer, ["POST"])
     assert (response.status, response.header("connection")) == (200, "close")

@@ -187,7 +187,7 @@ def test_buffers_are_content(asked: Asked) -> None:
         ("wrapper of nothing", "'NoneType' object has no attribute 'read'"),
     ],
 )
-def test_what_is_no_content_is_a_500_and_told_in_words(asked: Asked, kind: str, words: str) -> None:
+def test_anything_but_content_is_a_500_and_reported_in_words(asked: Asked, kind: str, words: str) -> None:
     assert asked.get("/odd", kind=kind).status == 500
     wait_until(lambda: words in asked.running.stderr)
 

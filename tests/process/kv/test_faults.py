@@ -121,7 +121,7 @@ def test_every_acknowledged_write_survives_the_deaths_of_workers(pool: Pools, cl
     assert statistics.median_low(writer.longest_wait_s for writer in writers) < LONGEST_WAIT_S + stall[0]
 
 
-def test_readers_killed_inside_a_transaction_do_not_pin_what_is_freed(
+def test_readers_killed_inside_a_transaction_do_not_pin_freed_pages(
     pool: Pools, clients: Clients, tmp_path: Path
 ) -> None:
     running = pool(kv_toml(workers=2, store=f"lmdb:{tmp_path}/data"))

@@ -127,7 +127,7 @@ STREAM = st.lists(st.one_of(WORDS, WORDS, ODD, st.sampled_from([b"*1\r\n", b"*2\
 @example(b"*1\r\n\n\r\n")
 @example(b"*1\r\n\xe9\r\n")
 @example(b"*2\r\n$2\r\nGET\r\n$1\r\na\r\n")
-def test_what_is_nearly_an_array_is_answered_as_by_redis(pair: Pair, stream: bytes) -> None:
+def test_a_near_array_is_answered_as_by_redis(pair: Pair, stream: bytes) -> None:
     expected, got = pair.ask(stream)
 
     assert got == expected

@@ -49,7 +49,7 @@ def test_four_workers_are_linearizable(pool: Pools, clients: Callable[[PoolProce
         assert is_linearizable([operation for name, operation in history if name == key])
 
 
-def test_the_checker_finds_what_is_not() -> None:
+def test_the_checker_finds_histories_that_are_not() -> None:
     write, read = Operation(0, 1, "a", None), Operation(2, 3, None, "a")
     assert is_linearizable([write, read])
     assert is_linearizable([write, Operation(0.5, 3, None, None)])  # at the same time: either order

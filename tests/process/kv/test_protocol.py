@@ -106,7 +106,7 @@ def test_a_password_is_asked_for(pool: Pools, clients: Clients) -> None:
         (b"*10\r\n$4\r\nPING\r\n$16384\r\n", b"request of more than 16384 bytes"),
     ],
 )
-def test_who_has_not_said_the_password_can_make_the_server_keep_little(pool: Pools, data: bytes, words: bytes) -> None:
+def test_a_client_without_the_password_can_make_the_server_keep_little(pool: Pools, data: bytes, words: bytes) -> None:
     # CVE-2021-32675: before AUTH, any number of connections could each have a value's worth of memory.
     running = pool(kv_toml(password="sesame"))  # noqa: S106
     with connect(running.urls()[0]) as sock:

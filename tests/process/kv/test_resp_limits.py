@@ -61,7 +61,7 @@ def test_it_is_refused_at_the_same_byte_when_each_comes_alone(name: str) -> None
         (b"*1000000000\r\n", b"invalid multibulk length"),
     ],
 )
-def test_what_is_announced_too_large_is_refused_at_once(pair: Pair, stream: bytes, words: bytes) -> None:
+def test_an_announced_size_that_is_too_large_is_refused_at_once(pair: Pair, stream: bytes, words: bytes) -> None:
     with connect(pair.ours.urls()[0]) as sock:
         sock.sendall(stream)
         assert receive_all(sock).startswith(b"-ERR Protocol error: " + words)

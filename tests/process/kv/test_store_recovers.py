@@ -164,7 +164,7 @@ def test_all_clients_of_a_worker_go_on(store: Store) -> None:
 
 
 @pytest.mark.parametrize("durability", ["always", "everysec"])
-def test_what_was_acknowledged_outlives_the_pool(tmp_path: Path, durability: str) -> None:
+def test_acknowledged_writes_outlive_the_pool(tmp_path: Path, durability: str) -> None:
     toml = kv_toml(store=f"lmdb:{tmp_path}/data", durability=durability)
     with Failing(tmp_path) as failing, Store(failing, toml) as store:
         (pid, client), _ = store.clients

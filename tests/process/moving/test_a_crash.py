@@ -98,7 +98,7 @@ def test_the_session_goes_with_it(pool: Pools) -> None:
             assert client.recv(100) == b"_\r\n", "RESP3's null"
 
 
-def test_a_transaction_is_told_farewell(pool: Pools) -> None:
+def test_a_transaction_is_sent_an_error(pool: Pools) -> None:
     running = start(pool)
     with running.connect("kv") as client:
         client.sendall(b"MULTI\r\nINCR key\r\n")
@@ -108,7 +108,7 @@ def test_a_transaction_is_told_farewell(pool: Pools) -> None:
 
 
 @pytest.mark.parametrize("kept", [b"GET /one HTTP/1.1\r\nHost: a\r\n\r\n", b""])
-def test_what_is_idle_is_usable_and_what_is_busy_is_told(pool: Pools, kept: bytes) -> None:
+def test_idle_connections_are_usable_and_busy_ones_are_sent_an_error(pool: Pools, kept: bytes) -> None:
     running = start(pool, workers=1, application=POISON)
     with running.connect("http") as idle, running.connect("http") as busy:
         if kept:
@@ -154,7 +154,7 @@ def test_a_poisoned_request_ends_only_itself(pool: Pools) -> None:
     assert (totals["interrupted"], totals["survived"], totals["restarts"]) == (3, 6, 3)
 
 
-def test_an_inline_command_is_told_farewell_too(pool: Pools) -> None:
+def test_an_inline_command_is_sent_an_error_too(pool: Pools) -> None:
     running = start(pool, workers=1)
     with running.connect("kv") as client, running.connect("kv") as other:
         client.sendall(b"SET half-a-comm")

@@ -218,7 +218,7 @@ def test_a_protocol_that_cannot_freeze_drains(pool: Pools, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("more", ["", "keep_on_crash = true"])
-def test_a_state_that_is_not_bytes_costs_nobody(pool: Pools, tmp_path: Path, more: str) -> None:
+def test_a_state_that_is_not_bytes_costs_no_other_connection(pool: Pools, tmp_path: Path, more: str) -> None:
     source = COUNTER.replace('return b"%d" % conn.session', "return str(conn.session)")
     running = start_counter(pool, tmp_path, source, more, traceback=True)
     url = f"unix://{tmp_path}/counter.sock"
@@ -267,7 +267,7 @@ def test_the_example_of_the_documentation(pool: Pools, tmp_path: Path) -> None:
                 wait_until(lambda pid=pid: running.workers() not in ([], [pid]))
 
 
-def test_what_was_busy_in_two_crashes_is_not_served_a_third_time(pool: Pools, tmp_path: Path) -> None:
+def test_a_connection_busy_in_two_crashes_is_not_served_a_third_time(pool: Pools, tmp_path: Path) -> None:
     source = (
         COUNTER.replace("from corepool", "import os, signal\nfrom corepool")
         + """

@@ -112,7 +112,7 @@ def app(environ, start_response):
 """
 
 
-def test_what_is_busy_during_two_upgrades_goes_to_the_last_master(pool: Pools) -> None:
+def test_a_connection_busy_during_two_upgrades_goes_to_the_last_master(pool: Pools) -> None:
     """The first master gives it to the second, which has nothing left to serve it with but an new_master."""
     toml = TOML.format(workers=1, pool="", listener="", http="")
     running = pool(toml, files={"application.py": BUSY})
@@ -137,7 +137,7 @@ def test_what_is_busy_during_two_upgrades_goes_to_the_last_master(pool: Pools) -
     wait_until(lambda: not running.left_over())
 
 
-def test_what_is_busy_goes_when_it_is_idle(pool: Pools) -> None:
+def test_a_busy_connection_goes_when_it_is_idle(pool: Pools) -> None:
     running = start(pool, workers=1)
     with running.connect("http") as client:
         client.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")

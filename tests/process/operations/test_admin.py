@@ -80,7 +80,7 @@ def test_it_answers_while_every_worker_is_blocked(pool: Pools) -> None:
         sock.close()
 
 
-def test_what_it_tells_is_what_is(pool: Pools) -> None:
+def test_status_probes_and_metrics_are_true(pool: Pools) -> None:
     running = start(pool)
     admin = admin_of(pool, running)
     assert json.loads(get(admin, "/status").body)["pid"] == running.pid

@@ -42,7 +42,7 @@ def test_a_paused_listener_keeps_its_clients_waiting(pool: Pools, dispatcher: st
     assert running.status()["listeners"][0]["paused"] is False
 
 
-def test_what_is_not_there_is_said(pool: Pools) -> None:
+def test_wrong_arguments_are_reported(pool: Pools) -> None:
     running = start(pool)
     done = corepool(running, "pause", "other")
     assert (done.returncode, "there are: http" in done.stderr) == (1, True)

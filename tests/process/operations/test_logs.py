@@ -87,7 +87,7 @@ def test_an_application_may_have_a_log_of_its_own(pool: Pools) -> None:
     assert "from a library" not in running.stderr
 
 
-def test_a_log_file_is_opened_anew_by_everybody(pool: Pools) -> None:
+def test_a_log_file_is_opened_anew_by_every_process(pool: Pools) -> None:
     running = start_with_log(pool, 'file = "pool.log"', RAISES)
     path = running.directory / "pool.log"
     assert path.stat().st_mode & 0o777 == 0o640
@@ -138,7 +138,7 @@ def test_the_stacks_of_a_hung_worker_are_in_the_log_file(pool: Pools) -> None:
     assert running.stderr == ""
 
 
-def test_a_pipe_that_is_not_ours_to_be_opened_blocks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pipe_that_is_not_ours_to_be_opened_blocks_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> int:
         raise PermissionError
 

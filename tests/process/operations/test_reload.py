@@ -175,7 +175,7 @@ def test_a_worker_is_drained_and_replaced(pool: Pools) -> None:
     assert (none.returncode, "slot 7" in none.stderr) == (1, True)
 
 
-def test_stop_says_who_is_waited_for(pool: Pools) -> None:
+def test_stop_names_the_workers_that_it_waits_for(pool: Pools) -> None:
     running = start(pool, workers=1)
     [pid] = running.workers()
     with connect(running.urls()[0]) as busy:
@@ -239,7 +239,7 @@ def test_stop_waits_for_a_pool_that_has_another_number_in_its_own_container(pool
     assert running.wait() == 0
 
 
-def test_workers_may_leave_before_their_successors_are_ready(pool: Pools) -> None:
+def test_workers_may_leave_before_their_replacements_are_ready(pool: Pools) -> None:
     running = start(pool, lines='max_unavailable = 1\nrespawn_delay = "1ms"\nrespawn_delay_max = "1ms"')
     with Load(running.urls()[0]) as load:
         for number in range(3):

@@ -49,7 +49,7 @@ def log_of(running: PoolProcess) -> str:
     return (running.directory / "pool.log").read_text()
 
 
-def test_what_is_saved_is_served_however_fast_it_follows() -> None:
+def test_saved_code_is_served_however_fast_it_follows() -> None:
     with start("run", "corepool.toml") as running:
         watcher_of(running)
         for version in ("two", "six", "ten"):  # of one length, within one second
@@ -62,7 +62,7 @@ def test_what_is_saved_is_served_however_fast_it_follows() -> None:
         wait_until(lambda: not running.left_over())
 
 
-def test_what_has_changed_is_said_by_name() -> None:
+def test_changed_files_are_named() -> None:
     with start("run", "corepool.toml") as running:
         watcher_of(running)
         write(running, APPLICATION % "two")
@@ -75,7 +75,7 @@ def test_what_has_changed_is_said_by_name() -> None:
     assert "corepool: changed: corepool.toml; reloading\n" in running.stderr
 
 
-def test_what_is_no_source_brings_on_no_reload() -> None:
+def test_anything_but_source_brings_on_no_reload() -> None:
     """Each reload writes to pool.log: if that counted, they would never end."""
     with start("run", "corepool.toml") as running:
         watcher_of(running)

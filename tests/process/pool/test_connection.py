@@ -160,7 +160,7 @@ def test_a_task_may_send_at_any_time(client: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("what", ["close", "abort"])
-def test_what_was_read_outside_of_an_event_can_be_closed_there(
+def test_a_connection_read_outside_of_an_event_can_be_closed_there(
     lab: PoolProcess, client: socket.socket, what: str
 ) -> None:
     client.sendall(f"read_late {what}\n".encode())
@@ -188,7 +188,7 @@ def test_a_connection_may_speak_and_be_closed_by_another(lab: PoolProcess, clien
         assert receive_all(client) == b""
 
 
-def test_what_is_gone_has_nothing_of_who_has_its_number_now(lab: PoolProcess) -> None:
+def test_a_closed_connection_has_nothing_of_the_next_one_with_its_number(lab: PoolProcess) -> None:
     with lab.connect() as first:
         first.sendall(b"remember\n")
         assert receive_exactly(first, 11) == b"remembered\n"
@@ -224,7 +224,7 @@ def test_the_descriptor_is_there_to_be_asked(client: socket.socket) -> None:
     assert receive_exactly(client, 2) == b"1\n"
 
 
-def test_close_sends_what_was_sent_before_it_and_nothing_after(lab: PoolProcess, client: socket.socket) -> None:
+def test_close_sends_the_output_before_it_and_nothing_after(lab: PoolProcess, client: socket.socket) -> None:
     client.sendall(b"close\n")
 
     assert receive_all(client) == b"bye"
@@ -252,7 +252,7 @@ def test_a_buffer_may_be_reused_as_soon_as_it_was_sent(client: socket.socket) ->
     assert receive_exactly(client, 7) == b"before\n"
 
 
-def test_what_is_no_buffer_is_told_to_the_protocol(client: socket.socket) -> None:
+def test_anything_but_a_buffer_is_reported_to_the_protocol(client: socket.socket) -> None:
     client.sendall(b"number_of_bytes\n")
 
     assert receive_exactly(client, 28) == b"send() takes bytes, not int\n"

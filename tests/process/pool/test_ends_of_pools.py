@@ -36,7 +36,7 @@ def test_term_lets_a_busy_connection_finish_and_closes_idle_ones(pool: Pools) ->
 
 
 @pytest.mark.parametrize("dispatcher", ["least-connections", "kernel"])
-def test_nobody_is_let_in_while_the_pool_drains(pool: Pools, dispatcher: str) -> None:
+def test_no_client_is_let_in_while_the_pool_drains(pool: Pools, dispatcher: str) -> None:
     running = pool(probe.config(pool=f'dispatcher = "{dispatcher}"'), files=probe.files())
     busy = running.connect()
     assert ask(busy, "hello") == "hello"
@@ -72,7 +72,7 @@ def test_what_waits_at_a_paused_connection_is_served_before_the_end(pool: Pools)
     assert running.wait() == 0
 
 
-def test_the_drain_deadline_closes_what_is_still_busy(pool: Pools) -> None:
+def test_the_drain_deadline_closes_connections_that_are_still_busy(pool: Pools) -> None:
     running = pool(probe.config(pool='drain_timeout = "300ms"'), files=probe.files())
     busy = running.connect()
     assert ask(busy, "hello") == "hello"

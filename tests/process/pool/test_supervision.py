@@ -204,7 +204,7 @@ def test_ttin_and_ttou_scale_by_one(pool: Pools) -> None:
     assert "cause='scaled down' status='exit status 0'" in running.stderr
 
 
-def test_a_worker_that_somebody_terms_drains_and_is_replaced(pool: Pools) -> None:
+def test_a_worker_that_gets_a_term_drains_and_is_replaced(pool: Pools) -> None:
     running = pool(probe.config(workers=1), files=probe.files())
     busy = running.connect()
     assert ask(busy, "hello") == "hello"
@@ -277,7 +277,7 @@ def test_connections_wait_while_the_only_worker_is_replaced(pool: Pools) -> None
         client.close()
 
 
-def test_a_worker_whose_counters_are_wrong_costs_nobody_else(pool: Pools) -> None:
+def test_a_worker_whose_counters_are_wrong_costs_no_other(pool: Pools) -> None:
     running = pool(probe.config('dispatcher = "round-robin"'), files=probe.files())
     clients = [running.connect() for _ in range(2)]
     liar, honest = (int(ask(client, "pid")) for client in clients)

@@ -72,7 +72,7 @@ def test_workers_are_not_told_of_the_service_manager(pool: Pools) -> None:
     running.wait_notified("STOPPING=1")
 
 
-def test_the_log_that_nobody_reads_blocks_nobody() -> None:
+def test_a_log_that_is_not_read_blocks_no_process() -> None:
     # The wrapper's pipe has no reader that reads: it fills, and the pool goes on.
     wrapper = ("sh", "-c", 'mkfifo full; sleep 1000 <full & exec "$@" 2>full', "sh")
     toml = probe.config('dispatcher = "round-robin"')

@@ -21,6 +21,6 @@ loop.close()
 
 
 @pytest.mark.parametrize(("before", "status"), [("", -9), ("watchdog.disarm()", 0)])
-def test_it_ends_what_is_busy_and_does_not_turn_until_it_is_disarmed(before: str, status: int) -> None:
+def test_it_ends_a_worker_that_is_busy_and_does_not_turn_until_it_is_disarmed(before: str, status: int) -> None:
     code = BUSY.format(before=before)
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == status  # noqa: S603 - our own words

@@ -207,7 +207,7 @@ def test_a_master_that_could_not_signal_its_workers_does_not_start(pool: Pools) 
 
 
 @for_root
-def test_only_root_starts_workers_as_somebody_else(pool: Pools) -> None:
+def test_only_root_starts_workers_as_another_user(pool: Pools) -> None:
     wrapper = ("setpriv", "--reuid=nobody", "--regid=54321", "--clear-groups")
     running = pool(
         config('user = "daemon"'), files=files(), wrapper=(*OPEN_FOLDER, *wrapper), wait=False, exit_status=2
@@ -217,7 +217,7 @@ def test_only_root_starts_workers_as_somebody_else(pool: Pools) -> None:
     assert 'process.user = "daemon": only root can start workers as another user' in running.stderr
 
 
-def test_whoever_is_the_user_already_needs_no_privileges(pool: Pools) -> None:
+def test_a_process_that_is_the_user_already_needs_no_privileges(pool: Pools) -> None:
     running = pool(config(f"user = {os.geteuid()}\ngroup = {os.getegid()}"), files=files())
 
     assert evaluate(running, "os.geteuid(), os.getegid()") == (os.geteuid(), os.getegid())
@@ -345,7 +345,7 @@ def test_priority_is_for_master_and_workers(pool: Pools) -> None:
 
 
 @for_root
-def test_a_priority_below_zero_reaches_workers_that_are_somebody_else(pool: Pools) -> None:
+def test_a_priority_below_zero_reaches_workers_of_another_user(pool: Pools) -> None:
     """The master's own scheduling policy keeps the kernel from handing it down at the fork."""
     running = pool(config('nice = -3\nuser = "nobody"'), files=files(), wrapper=OPEN_FOLDER)
 

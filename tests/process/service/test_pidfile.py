@@ -102,7 +102,7 @@ def test_a_link_leads_nowhere(pool: Pools, tmp_path: Path) -> None:
     assert (tmp_path / "target").read_text() == ""
 
 
-def test_a_file_that_somebody_else_has_put_there_is_not_removed(pool: Pools, tmp_path: Path) -> None:
+def test_a_file_that_another_process_has_put_there_is_not_removed(pool: Pools, tmp_path: Path) -> None:
     path = tmp_path / "x.pid"
     running = pool(with_pidfile(path), files=files())
     path.unlink()

@@ -81,7 +81,7 @@ def test_a_deadline_passes(pool: Pools, protocol: str) -> None:
 
 
 @both
-def test_what_is_raised_costs_one_connection_and_is_logged(pool: Pools, protocol: str) -> None:
+def test_an_exception_costs_one_connection_and_is_logged(pool: Pools, protocol: str) -> None:
     running = start(pool, protocol)
     with running.connect("it") as other, running.connect("it") as client:
         client.sendall(b"raise\n")
@@ -138,7 +138,7 @@ def send_for_ever(client: socket.socket) -> None:
 
 
 @both
-def test_what_is_begun_is_finished_at_a_reload(pool: Pools, protocol: str) -> None:
+def test_a_begun_request_is_finished_at_a_reload(pool: Pools, protocol: str) -> None:
     running = start(pool, protocol)
     with running.connect("it") as busy, running.connect("it") as idle:
         idle.sendall(b"pid\n")
@@ -165,7 +165,7 @@ def test_a_message_of_which_the_handler_has_a_piece_is_begun(pool: Pools, protoc
 
 
 @both
-def test_what_is_never_finished_keeps_no_worker(pool: Pools, protocol: str) -> None:
+def test_an_unfinished_request_keeps_no_worker(pool: Pools, protocol: str) -> None:
     running = start(pool, protocol, drain_timeout=0.5)
     with running.connect("it") as client:
         client.sendall(b"forever\n")

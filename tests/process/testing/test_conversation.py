@@ -117,7 +117,7 @@ def test_a_protocol_in_memory_and_in_a_worker_have_the_same_story(
     assert (tmp_path / "story.txt").read_text() == told.read_text()
 
 
-def test_output_that_nobody_takes_is_congested_and_on_writable_goes_on(connection: Conversations) -> None:
+def test_output_that_is_not_taken_is_congested_and_on_writable_goes_on(connection: Conversations) -> None:
     class Producer:
         left = 5
 

@@ -123,7 +123,7 @@ WRONG = {
 
 @pytest.mark.parametrize("plugin", WRONG)
 @pytest.mark.parametrize("kind", ["protocol", "extension"])
-def test_a_hook_that_is_not_as_specified_is_refused_with_what_is_expected(plugin: type, kind: str) -> None:
+def test_a_hook_that_is_not_as_specified_is_refused_with_the_expected_form(plugin: type, kind: str) -> None:
     with pytest.raises(PluginError) as refused:
         Chain(plugin()) if kind == "protocol" else Chain(Protocol(), [plugin()])
 

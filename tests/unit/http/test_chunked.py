@@ -172,7 +172,7 @@ def by_the_book(data: bytes) -> tuple[bytes, bytes] | None:
 
 
 @given(st.one_of(SYNTAX, nearly(), streams().map(lambda stream: stream[0])), BEHIND)
-def test_what_is_accepted_is_the_grammar(data: bytes, behind: bytes) -> None:
+def test_the_accepted_bytes_are_those_of_the_grammar(data: bytes, behind: bytes) -> None:
     decoded = Decoded([data + behind])
     expected = by_the_book(data + behind)
     if expected is None:
@@ -283,7 +283,7 @@ def test_white_space_in_extensions(line: bytes) -> None:
 
 
 @pytest.mark.parametrize("line", REFUSED.values(), ids=REFUSED)
-def test_what_is_no_extension_is_refused(line: bytes) -> None:
+def test_a_malformed_extension_is_refused(line: bytes) -> None:
     stream = HEAD + line + b"\r\nhello\r\n0\r\n\r\n" + GET
     for segments in ([stream], one_by_one(stream)):
         parser = parsed(segments)

@@ -170,7 +170,7 @@ WRONG: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("headers", "words"), WRONG)
-def test_what_is_wrong_is_said_in_words(headers: Any, words: str) -> None:
+def test_mistakes_are_reported_in_words(headers: Any, words: str) -> None:
     with pytest.raises(ResponseError) as refused:
         of_text("200 OK", headers)
     assert words in str(refused.value)
@@ -182,7 +182,7 @@ def test_a_large_value_is_not_shown_whole() -> None:
     assert len(str(refused.value)) < 500
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_remembered_heads_are_bounded() -> None:
     heads = Heads("")
     heads.of_text("200 OK", [("A", "b")])
     tracemalloc.start()

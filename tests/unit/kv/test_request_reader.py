@@ -66,7 +66,7 @@ def test_hiredis_and_its_careful_stand_in_agree(pieces: list[bytes], end: bytes,
 
 
 @given(st.lists(PIECES, max_size=30), CUTS)
-def test_hiredis_makes_no_request_of_what_is_none(pieces: list[bytes], cuts: list[int]) -> None:
+def test_hiredis_makes_no_request_of_other_bytes(pieces: list[bytes], cuts: list[int]) -> None:
     chunks = cut(b"".join(pieces), cuts)
     found, _ = outcome(RequestReader(KvOptions()), chunks)
     expected, _ = outcome(careful(), chunks)

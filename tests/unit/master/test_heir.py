@@ -68,7 +68,7 @@ def old() -> Iterator[Old]:
         client.close()
 
 
-def test_what_has_no_room_waits_for_it(old: Old) -> None:
+def test_a_connection_without_room_waits_for_it(old: Old) -> None:
     old.give(MANY)
     assert old.new_master.is_holding
     received: list[socket.socket] = []

@@ -352,7 +352,7 @@ def test_control_refuses_a_default_folder_that_others_may_write_to(tmp_path: Pat
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to give a folder away")
-def test_control_refuses_a_default_folder_of_somebody_else(tmp_path: Path) -> None:
+def test_control_refuses_a_default_folder_of_another_user(tmp_path: Path) -> None:
     os.chown(tmp_path, 54_322, -1)
     with pytest.raises(ControlError, match="belongs to user 54322"):
         ControlSocket(tmp_path / "control.sock", {}, in_own_folder=True).listen()

@@ -20,7 +20,7 @@ def chain(told: list[str], name: str) -> Any:
     return SimpleNamespace(on_start=tell("start"), on_stop=tell("stop"))
 
 
-def test_plugins_begin_once_and_end_once_when_nobody_has_them() -> None:
+def test_plugins_begin_once_and_end_once_when_no_configuration_has_them() -> None:
     told: list[str] = []
     stays, leaves, comes, overtaken = (chain(told, name) for name in ("stays", "leaves", "comes", "overtaken"))
     plugins = Plugins()

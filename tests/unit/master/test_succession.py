@@ -8,7 +8,7 @@ from corepool.spec.types import ExitCause
 REPLACED, RECYCLED = ExitCause.REPLACED, ExitCause.RECYCLED
 
 
-def test_no_more_heirs_start_than_may() -> None:
+def test_no_more_replacements_start_than_may() -> None:
     succession = Succession(surge=2)
     for slot in range(4):
         assert succession.want(slot, REPLACED)
@@ -24,7 +24,7 @@ def test_no_more_heirs_start_than_may() -> None:
     assert succession.due() == 2
 
 
-def test_what_needs_no_heir_keeps_nobody_waiting() -> None:
+def test_a_slot_that_needs_no_replacement_keeps_no_other_waiting() -> None:
     succession = Succession(surge=1)
     for slot in range(3):
         succession.want(slot, REPLACED)
@@ -36,7 +36,7 @@ def test_what_needs_no_heir_keeps_nobody_waiting() -> None:
     assert succession.ended(2, 100) is REPLACED
 
 
-def test_what_is_abandoned_is_forgotten() -> None:
+def test_an_abandoned_roll_is_forgotten() -> None:
     succession = Succession(surge=1)
     succession.want(0, REPLACED)
     succession.started(0, 100)

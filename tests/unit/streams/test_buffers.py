@@ -32,7 +32,7 @@ def test_whatever_is_a_buffer_can_be_sent(data: memoryview) -> None:
         (None, "send() takes bytes, not NoneType"),
     ],
 )
-def test_what_is_no_buffer_is_told_to_its_author(data: bytes, words: str) -> None:
+def test_anything_but_a_buffer_is_reported_to_its_author(data: bytes, words: str) -> None:
     with pytest.raises(TypeError) as caught:
         as_bytes(data)
 

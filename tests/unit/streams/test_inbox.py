@@ -93,7 +93,7 @@ def test_a_separator_is_found_where_asyncio_finds_it(arrivals: list[bytes], sepa
     assert results == asyncio.run(read_by_asyncio(arrivals, separator))
 
 
-def test_what_was_searched_for_one_separator_is_searched_again_for_another() -> None:
+def test_bytes_searched_for_one_separator_are_searched_again_for_another() -> None:
     inbox = Inbox(LIMIT * 10)
     inbox.data += b"one\ntwo;three"
 
@@ -105,7 +105,7 @@ def test_what_was_searched_for_one_separator_is_searched_again_for_another() -> 
     assert inbox.take_until(b"h") == b"th"
 
 
-def test_what_is_put_back_is_taken_again() -> None:
+def test_pieces_put_back_are_taken_again() -> None:
     inbox = Inbox(LIMIT)
     inbox.data += b"three\n"
     assert inbox.take_until(b";") is None

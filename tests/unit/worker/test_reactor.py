@@ -129,7 +129,7 @@ def test_asyncio_runs_beside_our_sources(reactor: Reactor) -> None:
 
 
 @pytest.mark.parametrize("way", ["at_batch_end", "unsent"])
-def test_what_is_made_ready_just_before_the_poll_does_not_wait_for_it(reactor: Reactor, way: str) -> None:
+def test_callbacks_made_ready_just_before_the_poll_do_not_wait_for_it(reactor: Reactor, way: str) -> None:
     loop = asyncio.SelectorEventLoop(reactor)
 
     async def wait_for_it() -> None:

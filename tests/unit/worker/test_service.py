@@ -118,7 +118,9 @@ def test_a_kept_connection_that_moves_is_idle_until_its_first_hook(
     assert worker.status == Status.IDLE
 
 
-def test_what_was_to_be_told_farewell_is_not_idle(worker: Worker, pair: tuple[socket.socket, socket.socket]) -> None:
+def test_a_connection_to_be_sent_an_error_is_not_idle(
+    worker: Worker, pair: tuple[socket.socket, socket.socket]
+) -> None:
     worker.crash_slots.statuses[BERTH] = Status.BUSY
     record = Frozen.decode(frozen(worker.state))._replace(is_lost=True, states=()).encode()
     worker.service.take_frozen(pair[0].detach(), record)

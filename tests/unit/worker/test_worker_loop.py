@@ -106,7 +106,7 @@ def test_a_task_is_told_of_once(loop: WorkerLoop, caplog: pytest.LogCaptureFixtu
     assert caplog.text.count("SystemExit: alone") == 1
 
 
-def test_once_it_has_served_no_other_task_ends_what_is_waited_for(loop: WorkerLoop) -> None:
+def test_once_it_has_served_no_other_task_ends_an_awaited_one(loop: WorkerLoop) -> None:
     loop.call_soon(loop.end)
     loop.serve()
     loop.create_task(leave())
