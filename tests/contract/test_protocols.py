@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
-from sources import source
+from sources import metadata, source
 
 from corepool.testing.pool import PoolProcess
 from corepool.testing.protocol import ProtocolContract
@@ -44,8 +44,7 @@ class WayContract(ProtocolContract):
     def pool(cls) -> Iterator[PoolProcess]:
         files = {
             "ways.py": WAYS,
-            "ways-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: ways\nVersion: 1\n",
-            "ways-1.dist-info/entry_points.txt": "[corepool.protocols]\nco = ways:Coroutine\nthread = ways:Thread\n",
+            **metadata("ways", "[corepool.protocols]\nco = ways:Coroutine\nthread = ways:Thread\n"),
         }
         with PoolProcess.serve(*cls.serve_arguments, "-b", cls.bind, "-w", "2", files=files) as pool:
             yield pool

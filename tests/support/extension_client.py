@@ -6,7 +6,7 @@ import socket
 import uuid
 from urllib.parse import urlsplit
 
-from sources import source
+from sources import metadata, source
 
 from corepool.testing.sockets import connect, receive_exactly
 from corepool.testing.waiting import DEADLINE_S
@@ -23,8 +23,7 @@ def plugin_files(name: str, class_name: str, source: str) -> dict[str, str]:
     """Return the files of a protocol as an installer would lay them."""
     return {
         f"{name}.py": source,
-        f"{name}-1.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n",
-        f"{name}-1.dist-info/entry_points.txt": f"[corepool.protocols]\n{name} = {name}:{class_name}\n",
+        **metadata(name, f"[corepool.protocols]\n{name} = {name}:{class_name}\n"),
     }
 
 

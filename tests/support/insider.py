@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from sources import source
+from sources import metadata, source
 
 if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
@@ -20,8 +20,7 @@ def files() -> dict[str, str]:
     """Return the files of the plugin, as an installer would lay them."""
     return {
         "insider.py": SOURCE,
-        "insider-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: insider\nVersion: 1\n",
-        "insider-1.dist-info/entry_points.txt": "[corepool.protocols]\ninsider = insider:Insider\n",
+        **metadata("insider", "[corepool.protocols]\ninsider = insider:Insider\n"),
     }
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
+from http_client import request
+
+from corepool.testing.sockets import connect
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from corepool.testing.pool import PoolProcess
     from corepool.testing.pools import Pools
@@ -70,3 +75,21 @@ def reload_by_signal(running: PoolProcess) -> None:
     wait_until(
         lambda: running.status()["reload"]["generation"] > before and running.status()["reload"]["state"] != "running"
     )
+
+
+@contextmanager
+def blocked_workers(running: PoolProcess, url: str, path: str) -> Iterator[None]:
+    """Have two workers blocked by requests, whose application notes each in a file `blocked-*`; then let them end."""
+    blocked = [connect(url) for _ in range(2)]
+    for sock in blocked:
+        sock.sendall(request(path))
+    wait_until(lambda: len(list(running.directory.glob("blocked-*"))) == 2)
+    yield
+    for sock in blocked:
+        sock.settimeout(0.01)
+        with pytest.raises(TimeoutError):
+            sock.recv(1)  # still blocked: every answer came meanwhile
+    for sock in blocked:
+        sock.settimeout(20)
+        assert sock.recv(100).startswith(b"HTTP/1.1 200")
+        sock.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sources import source
+from sources import metadata, source
 
 from corepool.testing.sockets import receive_all
 
@@ -29,8 +29,7 @@ def files() -> dict[str, str]:
     """Return the files of the plugin, as an installer would lay them."""
     return {
         "probe.py": SOURCE,
-        "probe-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: probe\nVersion: 1\n",
-        "probe-1.dist-info/entry_points.txt": ENTRY_POINTS,
+        **metadata("probe", ENTRY_POINTS),
     }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sources import source
+from sources import metadata, source
 
 from corepool.ipc.frozen import Frozen
 from corepool.ipc.messages import (
@@ -41,8 +41,7 @@ if TYPE_CHECKING:
 MOUTH = source("plugins/mouth.py")
 FILES = {
     "mouth.py": MOUTH,
-    "mouth-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: mouth\nVersion: 1\n",
-    "mouth-1.dist-info/entry_points.txt": "[corepool.protocols]\nmouth = mouth:Mouth\n",
+    **metadata("mouth", "[corepool.protocols]\nmouth = mouth:Mouth\n"),
 }
 TOML = """
 [pool]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kv_client import encode
+from resp_streams import outcome
 from test_inline_same_as_redis import ODD, STREAM, WORDS
 
 from corepool.testing.sockets import connect, receive_all
@@ -67,20 +68,6 @@ def test_an_announced_size_that_is_too_large_is_refused_at_once(pair: Pair, stre
         assert receive_all(sock).startswith(b"-ERR Protocol error: " + words)
 
 
-def outcome(chunks: list[bytes], options: KvOptions) -> tuple[list[list[bytes]], str]:
-    """Return the requests that are made of the chunks, and the error at the end."""
-    reader = RequestReader(options)
-    found = []
-    try:
-        for chunk in chunks:
-            reader.feed(chunk)
-            while (request := reader.next()) is not None:
-                found.append(request)
-    except ProtocolError as error:
-        return found, str(error)
-    return found, ""
-
-
 PIECES = st.one_of(
     WORDS,
     ODD,
@@ -99,7 +86,7 @@ def test_any_cut_gives_the_same_requests_and_the_same_error(stream: bytes, cuts:
     options = KvOptions(max_request=10_000)
     edges = sorted({0, len(stream), *(place % (len(stream) + 1) for place in cuts)})
     chunks = [stream[begin:end] for begin, end in itertools.pairwise(edges)]
-    bytewise = outcome([stream[place : place + 1] for place in range(len(stream))], options)
+    bytewise = outcome(RequestReader(options), [stream[place : place + 1] for place in range(len(stream))])
 
-    assert outcome(chunks, options) == bytewise
-    assert outcome([stream], options) == bytewise
+    assert outcome(RequestReader(options), chunks) == bytewise
+    assert outcome(RequestReader(options), [stream]) == bytewise

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from operated import corepool, reload_by_signal
-from sources import source
+from sources import metadata, source
 from steady import APPLICATION, TOML
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as connect_websocket
@@ -129,8 +129,7 @@ def test_clients_that_leave_meanwhile_leave_nothing_behind(pool: Pools) -> None:
 
 COUNTER = source("plugins/counter.py")
 ENTRY_POINT = {
-    "counter-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: counter\nVersion: 1\n",
-    "counter-1.dist-info/entry_points.txt": "[corepool.protocols]\ncounter = counter:Counter\n",
+    **metadata("counter", "[corepool.protocols]\ncounter = counter:Counter\n"),
 }
 COUNTER_TOML = """
 [pool]

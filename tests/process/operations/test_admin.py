@@ -10,9 +10,8 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import pytest
 from http_client import ask, get, parse, request
-from operated import reload_by_signal, start
+from operated import blocked_workers, reload_by_signal, start
 from prometheus_client.parser import text_string_to_metric_families
 
 from corepool.testing.sockets import connect
@@ -64,20 +63,9 @@ def metrics(admin: PoolProcess) -> dict[tuple[str, str], float]:
 def test_it_answers_while_every_worker_is_blocked(pool: Pools) -> None:
     running = start(pool, application=BLOCKED, dispatcher="round-robin")
     admin = admin_of(pool, running)
-    blocked = [connect(running.urls()[0]) for _ in range(2)]
-    for sock in blocked:
-        sock.sendall(request("/block"))
-    wait_until(lambda: len(list(running.directory.glob("blocked-*"))) == 2)
-    for path in ("/livez", "/readyz", "/status", "/metrics"):
-        assert get(admin, path).status == 200
-    for sock in blocked:
-        sock.settimeout(0.01)
-        with pytest.raises(TimeoutError):
-            sock.recv(1)  # still blocked: every answer came meanwhile
-    for sock in blocked:
-        sock.settimeout(20)
-        assert sock.recv(100).startswith(b"HTTP/1.1 200")
-        sock.close()
+    with blocked_workers(running, running.urls()[0], "/block"):
+        for path in ("/livez", "/readyz", "/status", "/metrics"):
+            assert get(admin, path).status == 200
 
 
 def test_status_probes_and_metrics_are_true(pool: Pools) -> None:

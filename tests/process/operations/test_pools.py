@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from http_client import parse, request
 from http_load import Load
-from operated import corepool, reload_by_signal
+from operated import blocked_workers, corepool, reload_by_signal
 
 from corepool.testing.sockets import connect, receive_all
 from corepool.testing.waiting import wait_until
@@ -202,22 +202,11 @@ def test_an_upgrade_takes_every_socket_over(pool: Pools, tmp_path: Path) -> None
 def test_the_admin_of_a_master_answers_while_every_other_worker_is_blocked(pool: Pools, tmp_path: Path) -> None:
     toml = pools(("web", 2), ("admin", 1)) + listeners(tmp_path, slow="web") + ADMIN.format(folder=tmp_path)
     running = begin(pool, toml.replace("least-connections", "round-robin"))
-    blocked = [connect(f"unix://{tmp_path}/slow.sock") for _ in range(2)]
-    for sock in blocked:
-        sock.sendall(request("/"))
-    wait_until(lambda: len(list(running.directory.glob("blocked-*"))) == 2)
-    for path in ("/livez", "/status", "/metrics"):
-        assert body(running, "admin", path)
-    assert body(running, "admin", "/readyz") == b"ready: 2 of 2 workers are ready\n"
-    assert json.loads(body(running, "admin", "/status"))["pid"] == running.pid
-    for sock in blocked:
-        sock.settimeout(0.01)
-        with pytest.raises(TimeoutError):
-            sock.recv(1)  # still blocked: every answer came meanwhile
-    for sock in blocked:
-        sock.settimeout(20)
-        assert sock.recv(100).startswith(b"HTTP/1.1 200")
-        sock.close()
+    with blocked_workers(running, f"unix://{tmp_path}/slow.sock", "/"):
+        for path in ("/livez", "/status", "/metrics"):
+            assert body(running, "admin", path)
+        assert body(running, "admin", "/readyz") == b"ready: 2 of 2 workers are ready\n"
+        assert json.loads(body(running, "admin", "/status"))["pid"] == running.pid
 
 
 def test_the_admin_of_a_stopped_master_says_so(pool: Pools, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from operated import corepool
-from sources import source
+from sources import metadata, source
 
 from corepool.testing.sockets import connect, receive_all
 from corepool.testing.waiting import wait_until
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
 FILES = {
     "badge.py": source("plugins/badge.py"),
-    "badge-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: badge\nVersion: 1\n",
-    "badge-1.dist-info/entry_points.txt": (
-        "[corepool.transports]\nbadge = badge:Badge\n[corepool.protocols]\nreader = badge:Reader\n"
-    ),
+    **metadata("badge", "[corepool.transports]\nbadge = badge:Badge\n[corepool.protocols]\nreader = badge:Reader\n"),
 }
 TOML = """
 [pool]

@@ -10,7 +10,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from sources import source
+from sources import metadata, source
 
 from corepool.testing.pools import Pools
 from corepool.testing.sockets import receive_exactly
@@ -48,8 +48,7 @@ picks = raises:Picks
 
 FILES = {
     "raises.py": SOURCE,
-    "raises-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: raises\nVersion: 1\n",
-    "raises-1.dist-info/entry_points.txt": PARTS,
+    **metadata("raises", PARTS),
 }
 
 LISTENER = '[[listener]]\nname = "{0}"\nbind = ["{1}://127.0.0.1:0"]\nprotocol = "{2}"\n{3}\n'

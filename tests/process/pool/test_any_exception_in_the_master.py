@@ -7,7 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from sources import source
+from sources import metadata, source
 
 from corepool.testing.pools import Pools
 from corepool.testing.sockets import receive_exactly
@@ -25,8 +25,9 @@ SOURCE = source("plugins/fails_in_the_master.py")
 
 FILES = {
     "fails.py": SOURCE,
-    "fails-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: fails\nVersion: 1\n",
-    "fails-1.dist-info/entry_points.txt": """[corepool.protocols]
+    **metadata(
+        "fails",
+        """[corepool.protocols]
 fails = fails:Hooks
 [corepool.dispatchers]
 picks = fails:Picks
@@ -35,6 +36,7 @@ scales = fails:Scales
 [corepool.transports]
 brittle = fails:Brittle
 """,
+    ),
 }
 
 CONFIG = """

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from sources import source
+from sources import metadata, source
 
 from corepool.testing.sockets import connect, receive_all, receive_exactly, reset
 from corepool.testing.waiting import DEADLINE_S, wait_until
@@ -38,9 +38,7 @@ class Flipped(socket.socket):
 FILES = {
     "lab.py": SOURCE,
     "flipped.py": WRAPPED,
-    "lab-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: lab\nVersion: 1\n",
-    "lab-1.dist-info/entry_points.txt": "[corepool.protocols]\nlab = lab:Lab\n"
-    "[corepool.transports]\nflipped = flipped:Flipped\n",
+    **metadata("lab", "[corepool.protocols]\nlab = lab:Lab\n[corepool.transports]\nflipped = flipped:Flipped\n"),
 }
 
 CONFIG = """

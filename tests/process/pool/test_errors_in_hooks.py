@@ -7,7 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from sources import source
+from sources import metadata, source
 
 from corepool.testing.sockets import receive_all, receive_exactly
 from corepool.testing.waiting import wait_until
@@ -24,9 +24,11 @@ BRITTLE = source("plugins/brittle.py")
 FILES = {
     "brittle.py": BRITTLE,
     "raises.py": RAISES,
-    "raises-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: raises\nVersion: 1\n",
-    "raises-1.dist-info/entry_points.txt": "[corepool.protocols]\nraises = raises:Raises\n"
-    "[corepool.extensions]\ncounts = raises:Counts\n[corepool.transports]\nbrittle = brittle:Brittle\n",
+    **metadata(
+        "raises",
+        "[corepool.protocols]\nraises = raises:Raises\n"
+        "[corepool.extensions]\ncounts = raises:Counts\n[corepool.transports]\nbrittle = brittle:Brittle\n",
+    ),
 }
 
 CONFIG = """
@@ -77,8 +79,7 @@ class Leaves(Echo):
 def test_a_hook_of_the_master_can_not_end_it(pool: Pools) -> None:
     files = {
         "leaves.py": MASTER,
-        "leaves-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: leaves\nVersion: 1\n",
-        "leaves-1.dist-info/entry_points.txt": "[corepool.protocols]\nleaves = leaves:Leaves\n",
+        **metadata("leaves", "[corepool.protocols]\nleaves = leaves:Leaves\n"),
     }
     running = pool(
         CONFIG.format(transport="tcp").replace('"raises"', '"leaves"').replace('extensions = ["counts"]', ""),
@@ -116,8 +117,7 @@ def test_a_plugin_that_calls_sys_exit_ends_no_running_pool(pool: Pools, where: s
         leaves = "import sys\nsys.exit('no licence')\n"
     files = {
         "leaves.py": leaves,
-        "leaves-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: leaves\nVersion: 1\n",
-        "leaves-1.dist-info/entry_points.txt": "[corepool.extensions]\nleaves = leaves:Leaves\n",
+        **metadata("leaves", "[corepool.extensions]\nleaves = leaves:Leaves\n"),
     }
     toml = '[[listener]]\nname = "echo"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "echo"\n'
     running = pool(toml, files=files, traceback=True)

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 import pytest
-from sources import source
+from sources import metadata, source
 
 from corepool.testing.pools import Pools
 from corepool.testing.waiting import wait_until
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 SOURCE = source("plugins/fails_in_logs.py")
 FILES = {
     "fails.py": SOURCE,
-    "fails-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: fails\nVersion: 1\n",
-    "fails-1.dist-info/entry_points.txt": "[corepool.protocols]\nfails = fails:Fails\n",
+    **metadata("fails", "[corepool.protocols]\nfails = fails:Fails\n"),
 }
 TOML = """
 [pool]

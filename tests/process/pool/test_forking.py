@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import psutil
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 
 
 class Configuration:
-    """What the supervisor asks of one."""
+    """The parts of a configuration that the supervisor uses."""
 
     bound = ()
+    pool = SimpleNamespace(max_connections=1)
 
     def worker_name(self, slot: int) -> str:
         return str(slot)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sources import source
+from sources import metadata, source
 
 from corepool.spec.types import ThreadGauge
 from corepool.streams import BlockingOptions, BlockingProtocol, BlockingStream, Stream, StreamProtocol
@@ -37,9 +37,10 @@ SOURCE = source("plugins/bounded.py")
 
 FILES = {
     "bounded.py": SOURCE,
-    "bounded-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: bounded\nVersion: 1\n",
-    "bounded-1.dist-info/entry_points.txt": "[corepool.protocols]\ncoroutines = bounded:Coroutines\n"
-    "blocking = bounded:Blocking\ncloses = bounded:Closes\n",
+    **metadata(
+        "bounded",
+        "[corepool.protocols]\ncoroutines = bounded:Coroutines\nblocking = bounded:Blocking\ncloses = bounded:Closes\n",
+    ),
 }
 
 LISTENER = """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from operated import reload_by_signal
-from sources import source
+from sources import metadata, source
 
 from corepool.testing.sockets import receive_all, receive_exactly
 from corepool.testing.waiting import wait_until
@@ -22,8 +22,7 @@ SOURCE = source("plugins/faulty.py")
 NAMES = ("Lines", "Threads", "Apart", "Counted", "Late", "SlowGoodbye", "Payments", "Sleepers", "Unwilling", "Last")
 ENTRIES = "\n".join(f"{name.lower()} = faulty:{name}" for name in (*NAMES, "Context"))
 FILES = {
-    "faulty-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: faulty\nVersion: 1\n",
-    "faulty-1.dist-info/entry_points.txt": f"[corepool.protocols]\n{ENTRIES}\n",
+    **metadata("faulty", f"[corepool.protocols]\n{ENTRIES}\n"),
     "faulty.py": SOURCE,
 }
 LISTENER = """

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from extension_client import unix_url
 from operated import reload_by_signal
-from sources import source
+from sources import metadata, source
 
 from corepool.testing.sockets import receive_all
 from corepool.testing.waiting import wait_until
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 SOURCE = source("plugins/lines.py")
 FILES = {
-    "lines-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: lines\nVersion: 1\n",
-    "lines-1.dist-info/entry_points.txt": "[corepool.protocols]\nlines = lines:Lines\nthreads = lines:Threads\n",
+    **metadata("lines", "[corepool.protocols]\nlines = lines:Lines\nthreads = lines:Threads\n"),
     "lines.py": SOURCE,
 }
 TOML = """

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import mirror
 import pytest
 from http_client import APPLICATIONS, request
+from mirror_client import let_go, run_out
 
 from corepool.spec.types import CloseReason, TimeoutKind
-from corepool.testing.waiting import wait_until
 from corepool_http import Http, HttpOptions
 from corepool_http.http1.codec import RequestParser
 from corepool_http.http1.known import KnownHeads, Names
@@ -45,12 +45,6 @@ def serve(connection: Conversations, target: str = "asgi", **options: object) ->
     return connection(Http(HttpOptions.model_validate(settings)))
 
 
-def let_go(client: Conversation) -> None:
-    mirror.Handshakes.go.set()
-    for _ in range(50):  # what a turn leaves for the next one
-        client.read_on()
-
-
 def ends(client: Conversation) -> bool:
     """Report whether the connection has ended, or ends as soon as the client does: until then all is dropped."""
     if not client.conn.closed and client.conn.has_sent_eof:
@@ -58,17 +52,6 @@ def ends(client: Conversation) -> bool:
         assert client.conn.incoming == b""
         client.end()
     return client.conn.closed
-
-
-def run_out(client: Conversation) -> None:
-    """Let deadlines pass until the connection ends."""
-
-    def has_ended() -> bool:
-        if not (client.conn.closed or client.conn.has_sent_eof):
-            client.time_out(TimeoutKind.READ)
-        return client.conn.closed or client.conn.has_sent_eof
-
-    wait_until(has_ended)
 
 
 def status(client: Conversation) -> int:

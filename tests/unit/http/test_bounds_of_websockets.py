@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import mirror
 import pytest
 from http_client import APPLICATIONS, request
+from mirror_client import let_go, run_out
 
 from corepool.spec.types import CloseReason, TimeoutKind
 from corepool.testing.waiting import wait_until
@@ -53,23 +54,6 @@ def frame(opcode: int, data: bytes, first: int = 0x80) -> bytes:
     else:
         length = b"\xff" + len(data).to_bytes(8)
     return bytes([first | opcode]) + length + b"\0\0\0\0" + data
-
-
-def let_go(client: Conversation) -> None:
-    mirror.Handshakes.go.set()
-    for _ in range(50):
-        client.read_on()
-
-
-def run_out(client: Conversation) -> None:
-    """Let deadlines pass until the connection ends."""
-
-    def has_ended() -> bool:
-        if not (client.conn.closed or client.conn.has_sent_eof):
-            client.time_out(TimeoutKind.READ)
-        return client.conn.closed or client.conn.has_sent_eof
-
-    wait_until(has_ended)
 
 
 def test_handshake(connection: Conversations) -> None:

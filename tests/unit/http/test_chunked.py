@@ -205,7 +205,7 @@ class Llhttp:
         self.complete += 1
 
 
-LENIENT = re.compile(rb';[ \t]*=|=\r|=;|";;|[^=" \t;]"')
+LENIENT = re.compile(rb';[ \t]*[=;]|=\r|=;|";;|[^=" \t;]"')
 """Extensions that llhttp takes and the grammar does not have: no name, no value, quotes within a word."""
 
 

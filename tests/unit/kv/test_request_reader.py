@@ -7,7 +7,7 @@ import tracemalloc
 
 from hypothesis import given
 from hypothesis import strategies as st
-from resp_streams import PIECES, SOUND, UNSOUND
+from resp_streams import PIECES, SOUND, UNSOUND, outcome
 
 from corepool_kv.redis.glob import Glob
 from corepool_kv.redis.options import KvOptions
@@ -32,18 +32,6 @@ def test_requests_are_the_same_however_they_are_cut(requests: list[list[bytes]],
             found.append(request)
 
     assert found == requests
-
-
-def outcome(reader: RequestReader | CarefulReader, chunks: list[bytes]) -> tuple[list[list[bytes]], str]:
-    found = []
-    try:
-        for chunk in chunks:
-            reader.feed(chunk)
-            while (request := reader.next()) is not None:
-                found.append(request)
-    except ProtocolError as error:
-        return found, str(error)
-    return found, ""
 
 
 def careful() -> CarefulReader:
