@@ -122,7 +122,7 @@ def _keep(same: BoundSocket, wanted: Wanted, mistakes: Mistakes) -> BoundSocket 
 
 
 def _in_use_by(endpoint: Endpoint, ours: Iterable[tuple[str, int | None, Endpoint]]) -> str | None:
-    """Say so if this pool itself has the address: a restart helps then, which it doesn't against another program."""
+    """Return a reason if this pool itself has the address: a restart helps then, but not against another program."""
     for url, port, its in ours:
         if (endpoint.port and endpoint.port == port) or (endpoint.path and endpoint.path == its.path):
             return f"this pool itself listens on {url}, and can't change that address while it runs; restart it"

@@ -3,8 +3,8 @@
 Acceptors `place` connections and then `flush` them. `Placing` chooses the worker, `Shipping` gets them there; here is
 what waits for a worker, and when acceptors have to wait.
 
-When no worker can take a connection, the acceptors are paused and clients wait in the kernel's backlog. Only what was
-accepted already is held here, a batch at the most.
+When no worker can take a connection, the acceptors are paused and clients wait in the kernel's backlog. Only
+connections that were accepted already are held here, a batch at the most.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Dispatch:
         self._placing.is_mixed = is_mixed
 
     def refresh(self) -> None:
-        """Read the scoreboard: close what was acknowledged, and find out which workers can take a connection."""
+        """Read the scoreboard: close acknowledged connections, and find the workers that can take another."""
         now = self._loop.time()
         faulty = [entry for entry in self._placing.read() if not self._settle(entry, now)]
         self._placing.reconsider(now)
@@ -141,7 +141,7 @@ class Dispatch:
         self.retry()
 
     def flush(self) -> None:
-        """Send what was placed. What a worker does not take now is placed again."""
+        """Send the placed connections. Those that a worker does not take now are placed again."""
         while (entry := self._shipping.next_unsent()) is not None:
             unsent = self._shipping.send(entry, self._loop.time())
             if unsent:

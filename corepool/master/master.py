@@ -83,7 +83,7 @@ class Master:
         :param configurations: one for each pool.
         :param title: what the process title calls it; None: the names of the listeners.
         :param run_worker: what a forked child does; gives its exit status.
-        :param read_again: gives what to reload, taking over what is still wanted of the sockets that are open;
+        :param read_again: returns the configuration to reload, which takes over the open sockets that it still wants;
             raises ConfigError, and nothing has changed then.
         :param on_ready: called once, when the first generation of every pool is ready.
         :param inheritance: what the master before this one has left, if there is one. That one serves until `on_ready`;
@@ -148,7 +148,7 @@ class Master:
     def run(self, control: ControlSocket, signals: Signals) -> None:
         """Run the pools until they have stopped.
 
-        :param signals: those of this process, installed already; what has come until now is obeyed as well.
+        :param signals: those of this process, installed already; signals that have come until now are obeyed as well.
         :raises BootError: the first generation could not start.
         """
         try:
@@ -182,7 +182,7 @@ class Master:
             self._loop.repeat(lambda: interval_s, self._service_manager.watchdog)
 
     def turn(self, longest_s: float | None = None) -> None:
-        """Serve what is due, waiting `longest_s` at most for it."""
+        """Serve due events and timers, waiting `longest_s` at most for them."""
         self._loop.turn(longest_s)
 
     def stop(self, *, fast: bool = False) -> None:
@@ -283,7 +283,7 @@ class Master:
         log.info("listener resumed name=%s", name)
 
     def set_log_level(self, level: str) -> None:
-        """Log what is as important as `level`, or more: here, in every worker, and in those to come.
+        """Log records of `level` and above: here, in every worker, and in those to come.
 
         :raises ControlError: there is no such level, or an upgrade is under way.
         """
@@ -323,7 +323,7 @@ class Master:
         )
 
     def close(self) -> None:
-        """Give everything back, ending what is left of the workers. Idempotent."""
+        """Release everything, ending the workers that are left. Idempotent."""
         self._stopping = True
         self._inheritance.close()
         pools = list(self._pools)
@@ -352,7 +352,7 @@ class Master:
         return "stopping" if self._stopping else "ready" if self._was_ready else "starting"
 
     def _tell_listener(self, name: str, order: type[Pause | Resume]) -> None:
-        """Tell the workers that accept from a listener's sockets."""
+        """Send an order to the workers that accept from a listener's sockets."""
         known: set[str] = set()
         for pool in self._pools.serving.values():
             for bound in pool.serving.bound:
@@ -379,7 +379,7 @@ class Master:
             self._announce()
 
     def _accept_at_last(self) -> None:
-        """Accept what had to be left to the master before this one, except what an operator has paused."""
+        """Accept from the sockets that were left to the master before this one, except paused ones."""
         if self._inheritance.is_upgrade:
             for name in self._paused - self._inheritance.orders.paused:
                 self._paused.discard(name)
@@ -397,7 +397,7 @@ class Master:
             self.stop(fast=True)
 
     def on_rolled(self, pool: WorkerPool) -> None:
-        """Tell the reload that a pool is ready for it."""
+        """Note for the reload that a pool is ready for it."""
         self._reload.rolled(pool)
 
     def on_roll_failed(self, error: str) -> None:
@@ -405,7 +405,7 @@ class Master:
         self._reload.fail(error)
 
     def lasting_sockets(self) -> Collection[SocketIndex]:
-        """List the sockets that will be served when what is under way is over."""
+        """List the sockets that will be served when the present reload or upgrade is over."""
         if self._upgrade.new_master is not None:
             return self._upgrade.new_master.sockets
         return [bound.index for bound in self._reload.lasting_sockets()]

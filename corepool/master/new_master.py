@@ -65,7 +65,7 @@ class NewMaster:
         return bool(self._waiting)
 
     def give(self, handoff: Handoff) -> None:
-        """Give it a connection, at once or as soon as it has room, and own it; what it does not take is lost."""
+        """Send it a connection, at once or as soon as it has room, and own it; one that it does not take is lost."""
         place = self._places.get(handoff.socket)
         if place is None:
             self._rate_limited.warn("connections lost: they came in by a socket that the new master does not know")
@@ -81,7 +81,7 @@ class NewMaster:
             self._send()
 
     def release(self) -> None:
-        """Tell it that nothing more comes. Idempotent."""
+        """End the channel to it: nothing more comes. Idempotent."""
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None

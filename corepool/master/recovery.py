@@ -69,7 +69,7 @@ class Recovery:
         """Connections that ended in the middle of a reply."""
 
     def take(self) -> int:
-        """Give a crash slot to a connection that is about to be handed over; 0: there is none, so it can't be kept."""
+        """Return a crash slot for a connection about to be handed over; 0: none is free, and it can't be kept."""
         if not self._free:
             self.sweep()
         if not self._free:
@@ -79,7 +79,7 @@ class Recovery:
         return crash_slot
 
     def admit(self, handoff: Handoff) -> Handoff:
-        """Give a crash slot to a connection that has none, if there is one.
+        """Assign a crash slot to a connection that has none, if one is free.
 
         What a connection that was not kept has sent was not counted: it is found out, and counted on from there.
         """
@@ -127,7 +127,7 @@ class Recovery:
                 self.free(crash_slot)
 
     def recover(self, pid: int) -> list[Handoff]:
-        """Say what becomes of the connections of a worker that has ended: who goes on, and who is told farewell."""
+        """Return the connections of a worker that has ended and that others serve on, or send an error and close."""
         self.sweep()
         left = [(crash_slot, copy) for crash_slot, copy in self._copies.items() if copy.pid == pid]
         return [handoff for crash_slot, copy in left if (handoff := self._recover(crash_slot, copy)) is not None]
@@ -168,11 +168,11 @@ class Recovery:
         return None
 
     def _after_sending(self, crash_slot: int, sent: int | None) -> Status:
-        """Tell whether a reply that was about to leave has left."""
+        """Return whether a reply that was about to leave has left."""
         before, length = self._crash_slots.announced(crash_slot)
         if sent is None or sent == before:
-            # Where nobody can tell (a UNIX socket), a farewell to one that has got its reply is better than silence
-            # for one that has not.
+            # Where that is unknown (a UNIX socket), an error behind a whole reply is better than silence in the place
+            # of one.
             return Status.BUSY
         return Status.IDLE if sent == before + length else Status.SPEAKING
 

@@ -37,7 +37,7 @@ class Reload:
     ) -> None:
         """Begin with none.
 
-        :param read_again: gives what to reload, taking over what is still wanted of the sockets that are open;
+        :param read_again: returns the configuration to reload, which takes over the open sockets that it still wants;
             raises ConfigError, and nothing has changed then.
         """
         self._pools = pools
@@ -97,7 +97,7 @@ class Reload:
                 pool.roll(self.generation, configuration)
 
     def brings(self, pool: WorkerPool) -> bool:
-        """Tell whether a pool has come with this reload."""
+        """Return whether a pool has come with this reload."""
         return self._pools.arriving.get(pool.name) is pool
 
     def rolled(self, pool: WorkerPool) -> None:
@@ -142,7 +142,7 @@ class Reload:
 
     @property
     def _left(self) -> int:
-        """How many workers wait for their successors."""
+        """How many workers wait for their replacements."""
         if not self.is_running:
             return 0
         return sum(pool.left_to_roll if pool.is_ready else pool.workers.target for pool in self._pools)

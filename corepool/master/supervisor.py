@@ -94,7 +94,7 @@ class Supervisor:
         :raises OSError: EAGAIN, ENOMEM, EMFILE: the system has no process or descriptor to give.
         :raises RuntimeError: the scoreboard has no row left.
         """
-        with ExitStack() as undo:  # what was done so far, if the system has nothing more to give
+        with ExitStack() as undo:  # the steps so far, if the system refuses the next
             ours, theirs = Channel.pair()
             undo.callback(ours.close)
             with closing(theirs):
@@ -157,7 +157,7 @@ class Supervisor:
             self._expect_exit(entry, timeout_s + _OVERTIME_S)
 
     def note_leaving(self, entry: WorkerEntry, timeout_s: float) -> None:
-        """Note that a worker drains; if nobody told it to, it has failed, or somebody sent it a TERM."""
+        """Note that a worker drains; without an order of ours, it has failed, or an operator has sent it a TERM."""
         if entry.state is State.READY:
             if not entry.has_failed:
                 entry.intended = entry.intended or ExitCause.ASKED
@@ -415,7 +415,7 @@ def _kind(message: Message) -> str:
 
 
 def _end_at_once(pid: int) -> None:
-    """End a process that nobody would watch."""
+    """Kill a process that could not be watched."""
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
 
@@ -425,4 +425,4 @@ def _flush_standard_streams() -> None:
         try:
             stream.flush()
         except (AttributeError, OSError, ValueError):
-            pass  # absent, full or closed: nobody reads it
+            pass  # absent, full or closed: there is no reader

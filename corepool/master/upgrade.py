@@ -2,9 +2,9 @@
 
 The two talk by a channel: the new master says READY when its workers are; if it ends before, so does the channel.
 So a new version that can't start costs nothing: until then the old master serves as before, and the new one accepts
-nothing. For a short time both accept. Then the old one's workers hand back what is idle, and the new one gets it by the
-channel: the messages are those for workers, but for the number of the socket, which is its place in the list that the
-new master was started with.
+nothing. For a short time both accept. Then the old one's workers hand back idle connections, and the new one gets them
+by the channel: the messages are those for workers, but for the number of the socket, which is its place in the list
+that the new master was started with.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Upgrade:
             self._status["state"], self._status["error"] = "failed", "the pool was told to stop"
 
     def release(self) -> None:
-        """Tell the new master that nothing more comes."""
+        """End the channel to the new master: nothing more comes."""
         if self.new_master is not None:
             self.new_master.release()
 
@@ -144,7 +144,7 @@ class Successor:
         sockets = [(each.endpoint.url, each.socket.fileno(), each.listener.name) for each in bound]
         told = {"channel": theirs.fd, "sockets": sockets, "orders": orders.tell()}
         environment = {**os.environ, VARIABLE: json.dumps(told)}
-        environment.pop("WATCHDOG_PID", None)  # it names us; without it, the rest is for whoever reads it
+        environment.pop("WATCHDOG_PID", None)  # it names us; without it, the rest holds for any process
         fds = [theirs.fd, *(fd for _, fd, _ in sockets)]
         try:
             self._process = subprocess.Popen(_command(), env=environment, pass_fds=fds)  # noqa: S603  # as we were

@@ -79,7 +79,7 @@ _EXPECTED = (ExitCause.STOPPED, ExitCause.SCALED_DOWN, ExitCause.REPLACED, ExitC
 
 
 class Owner(Protocol):
-    """Who is told by a pool what concerns the others."""
+    """The interface by which a pool reports events that concern the others."""
 
     def on_pool_ready(self, pool: WorkerPool) -> None:
         """Note that its first generation serves."""
@@ -181,7 +181,7 @@ class WorkerPool:
         self._plugins = Plugins()
         self._boot_report: str | None = None
         self._looks: list[Repetition] = []
-        """What recurs as long as there are workers."""
+        """Calls that recur as long as there are workers."""
         self.restarts = 0
         self.is_ready = False
         """Its first generation has been ready."""
@@ -296,7 +296,7 @@ class WorkerPool:
         return entry.pid
 
     def rebalance(self) -> int:
-        """Have workers that hold more than their share hand back what is idle of it, at once.
+        """Have workers that hold more than their share hand back idle connections of it, at once.
 
         :returns: how many connections are asked for.
         """
@@ -313,7 +313,7 @@ class WorkerPool:
         return sum(counts.values())
 
     def tell(self, message: Message) -> None:
-        """Tell the workers that serve."""
+        """Send a message to the workers that serve."""
         for entry in self.workers.ready():
             self._supervisor.tell(entry, message)
 
@@ -345,7 +345,7 @@ class WorkerPool:
         self._plugins.stop_others((), self.info())
 
     def info(self) -> PoolInfo:
-        """Give the facts that hooks are told."""
+        """Return the facts for hooks."""
         account = self.serving.identity.account
         return PoolInfo(
             pid=os.getpid(),
@@ -446,7 +446,7 @@ class WorkerPool:
             raise GarbageError(f"{type(message).__name__} is not for the master")
 
     def _on_frozen(self, entry: WorkerEntry, message: FrozenConnections, fds: list[int]) -> None:
-        """Give connections of one worker to others."""
+        """Send connections of one worker to others."""
         records = message.records
         for fd in fds[len(records) :]:
             release(fd)
@@ -479,7 +479,7 @@ class WorkerPool:
         if entry.deadline is not None:
             entry.deadline.cancel()
         log.info("worker ready slot=%s pid=%d generation=%d", entry.name, entry.pid, entry.generation)
-        # What was ordered while it booted.
+        # Orders that came while it booted.
         for bound in entry.configuration.bound:
             order = Pause if bound.listener.name in self._shared.paused else Resume
             self._supervisor.tell(entry, order(bound.index))
@@ -560,7 +560,7 @@ class WorkerPool:
     def _replace(self, entry: WorkerEntry) -> None:
         if entry.slot < self.workers.target:
             self.restarts += 1
-            if entry.slot in self.workers.vacant():  # nobody has taken its place yet
+            if entry.slot in self.workers.vacant():  # its place is still free
                 self._respawn_later(entry.slot, self._life_of(entry))
 
     def _rescue(self, entry: WorkerEntry) -> None:
@@ -581,14 +581,14 @@ class WorkerPool:
     # --- succession
 
     def _stop_unused_plugins(self) -> None:
-        """Tell plugins that a reload has taken away of their end, once no worker has them any more."""
+        """Call `on_stop` of plugins that a reload has removed, once no worker has them any more."""
         configurations = [self.serving, self._coming or self.serving, *(entry.configuration for entry in self.workers)]
         self._plugins.stop_others([chain for each in configurations for chain in each.chains], self.info())
 
     def _start_heirs(self) -> None:
         while (slot := self._succession.due()) is not None:
             if self.is_stopping or self.workers.in_slot(slot) is None:
-                self._succession.drop(slot)  # it crashed or left meanwhile: what is forked for it is new anyway
+                self._succession.drop(slot)  # it crashed or left meanwhile: the next one in its slot is new anyway
                 continue
             try:
                 replacement = self._supervisor.spawn(slot, self._generation, self._coming or self.serving)
@@ -650,7 +650,7 @@ class WorkerPool:
         self._loop.call_later(delay_s, self._fill)
 
     def _fill(self) -> None:
-        """Fork what is missing, except where a back-off is under way; a few at a time, since others wait meanwhile."""
+        """Fork missing workers, except during a back-off; a few at a time, since clients wait meanwhile."""
         if self.is_stopping:
             return
         now = self._loop.time()

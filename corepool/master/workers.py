@@ -52,11 +52,11 @@ class WorkerEntry:
     report: str = ""
     """What it said of why it can't boot, or go on."""
     has_drained: bool = False
-    """Its loop has turned for the last time; what is left is its plugins' `on_worker_stop`."""
+    """Its loop has turned for the last time; only its plugins' `on_worker_stop` is left."""
     limits: Limits | None = None
     """When it is to be recycled; None until it is ready."""
     kept_until: float = 0.0
-    """It is not recycled before this moment: its last successor could not start."""
+    """It is not recycled before this moment: its last replacement could not start."""
     status: int | None = None
     """What waitpid(2) has said of its end."""
     deadline: Timer | None = None
@@ -85,7 +85,7 @@ class WorkerEntry:
         self.on_step()
 
     def info(self, now: float) -> WorkerInfo:
-        """Give the facts that hooks are told."""
+        """Return the facts for hooks."""
         return WorkerInfo(self.slot, self.pid, self.generation, now - self.started_at)
 
     @property
@@ -94,7 +94,7 @@ class WorkerEntry:
         return self.was_ready and self.report != ""
 
     def cause(self, code: int, *, out_of_memory: bool = False) -> ExitCause:
-        """Say why it ended, now that it has.
+        """Return why it has ended.
 
         :param code: the exit status, or a signal's number below zero.
         :param out_of_memory: the kernel has killed something for memory just now, and it may be this one.

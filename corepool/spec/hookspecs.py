@@ -150,7 +150,7 @@ def on_lost(conn: Connection) -> object | None:
     """Send an error to a client whose worker died while serving its request, with nothing of the reply sent yet.
 
     Runs in: another worker, for listeners with `keep_on_crash`. There is no session: the only thing known about the
-    connection is that it was busy. The client gets only what is sent here; then the connection is closed. No other
+    connection is that it was busy. The client gets only the bytes sent here; then the connection is closed. No other
     hook is called.
     """
 

@@ -94,7 +94,7 @@ class Side(Protocol):
         """Have it called no more."""
 
     def has_room(self) -> bool:
-        """Tell whether a connection that is accepted now can be taken."""
+        """Return whether a connection that is accepted now can be taken."""
 
     def take(self, fd: int, sockaddr: object) -> None:
         """Take a connection, and own its descriptor."""

@@ -3,11 +3,11 @@
 The hot path is `on_event` with nothing but EPOLLIN, one `recv`, one `send` and `_flush`: what stands there
 was measured. Everything unusual (partial sends, hang-ups, closing) is behind one test each.
 
-Life: open -> `_reason` set (nothing more is accepted for sending; what is buffered still goes out) -> gone
+Life: open -> `_reason` set (nothing more is accepted for sending; buffered output still goes out) -> gone
 (out of epoll, `on_close` told, the stream handed over to be closed). Whatever happens outside of an event puts
 the connection on the reactor's list of the unsent, so that `flush` settles it before the next poll.
 
-Reading stops while it is paused, congested, ended or closing. A hang-up that nobody reads takes the
+Reading stops while it is paused, congested, ended or closing. A hang-up that is not read takes the
 connection out of epoll ("parked"), since EPOLLHUP cannot be masked and would spin.
 """
 
@@ -271,7 +271,7 @@ class Connection:
             self._settle()
 
     def flush(self) -> None:
-        """Send what was buffered outside of an event, and act on what was closed there."""
+        """Send output buffered outside of an event, and act on a close there."""
         if self._mask == _GONE:
             return
         if self._out is not NOTHING:
@@ -299,7 +299,7 @@ class Connection:
             self._journal.rest(self)
 
     def notify_drain(self) -> None:
-        """Tell the protocol that the worker is leaving."""
+        """Call the protocol's `on_drain`: the worker is leaving."""
         on_drain = self._service.chain.on_drain
         if on_drain is not None and self._reason is None:
             self._run(on_drain)
@@ -325,7 +325,7 @@ class Connection:
             self._journal.rest(self)
 
     def notify_lost(self) -> None:
-        """Tell the peer that the worker which served it has died, and close.
+        """Have the protocol send an error, since the worker that served the peer has died, and close.
 
         :raises OSError: it can't be watched; it still has to be closed.
         """
@@ -367,7 +367,7 @@ class Connection:
         return self._mask == EPOLLIN and not self._out and not self.busy and self._reason is None
 
     def freeze(self) -> Frozen | None:
-        """Say what another process has to know to go on; None: something here can't be handed on, now or ever."""
+        """Return the state that another process needs to go on; None: it can't be handed on, now or ever."""
         try:
             states = self._service.chain.freezer.freeze(self)
         except HOOK_ERRORS:  # logged; it stays, and drains
@@ -397,7 +397,7 @@ class Connection:
         self._handle = None
 
     def give_up(self) -> None:
-        """Close, and tell nobody: it could not begin."""
+        """Close without `on_close`: it could not begin."""
         service = self._service
         self._mask, self._reason = _GONE, CloseReason.ERROR
         self._forget_output()
@@ -414,7 +414,7 @@ class Connection:
         """
         if self._reason is not None or self.busy or self._out or self._active_at > quiet_since:
             return
-        # Whoever has paused it will read what waits there: an extension that slows a client down, say.
+        # A plugin that has paused it will read the waiting input: an extension that slows a client down, say.
         if (self._mask == EPOLLIN or (self._paused and not self.eof)) and self._has_input():
             return
         self._end(CloseReason.DRAIN)
@@ -584,7 +584,7 @@ class Connection:
             # recv tells what a hang-up or an error means, after what came before it.
             return bool(mask & ~EPOLLOUT)
         if mask & EPOLLERR or (mask & EPOLLHUP and not self._paused):
-            # Nobody would read, and nothing can be sent to a peer that has hung up.
+            # Its input would not be read, and nothing can be sent to a peer that has hung up.
             self._break_off(CloseReason.RESET)
             self._settle()
         elif mask & EPOLLHUP:
@@ -643,14 +643,14 @@ class Connection:
     # --- the end
 
     def _end(self, reason: CloseReason) -> None:
-        """Accept no more output; close when what is buffered has left."""
+        """Accept no more output; close once the buffered output has left."""
         if self._reason is None:
             self._reason = reason
             if self._reads_left == NOT_SERVING:
                 self._service.unsent.append(self)
 
     def _break_off(self, reason: CloseReason) -> None:
-        """Close without sending what is buffered.
+        """Close without sending buffered output.
 
         Not at once: `on_close` must not run inside another hook of the same connection.
         """

@@ -181,7 +181,7 @@ class Intake:
             self._loop.call_later(_SAY_RETRY_S, self.say_surely, message)
 
     def leave(self) -> None:
-        """Take nothing more: what is not acknowledged goes back to the master."""
+        """Take nothing more: connections that are not acknowledged go back to the master."""
         self._open = False
         self.say_surely(Leaving())
 

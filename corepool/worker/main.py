@@ -369,7 +369,7 @@ class WorkerProcess:
     def _leave(self, timeout_s: float, *, moves: bool = False, ending: Container[SocketIndex] = ()) -> None:
         """Begin to end, or end sooner than was said before.
 
-        :param ending: the sockets that nobody will serve any more, by index.
+        :param ending: the sockets that no worker will serve any more, by index.
         """
         for index, backlog in self._backlogs.items():
             (backlog.finish if index in ending else backlog.stop)()
@@ -379,7 +379,7 @@ class WorkerProcess:
 
 @contextmanager
 def _system_may_refuse() -> Iterator[None]:
-    """Have a lack of descriptors or memory told in a line: it is no mistake in anybody's code."""
+    """Report a lack of descriptors or memory in a line: it is no mistake in the code."""
     try:
         yield
     except OSError as error:
@@ -387,7 +387,7 @@ def _system_may_refuse() -> Iterator[None]:
 
 
 def _report(channel: Channel, error: BaseException) -> str:
-    """Tell the master why this worker is of no use, and return what it was told."""
+    """Report to the master why this worker is of no use, and return the text."""
     report = str(error) if isinstance(error, CorepoolError) else spell_traceback(error)
     try:
         channel.send(Failed(report))
@@ -412,6 +412,6 @@ def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
     done, unwilling = loop.run_until_complete(asyncio.wait(tasks, timeout=_FAREWELL_S))
     for task in done:
         if not task.cancelled():
-            task.exception()  # retrieved, so that nobody complains: it is over, however it ended
+            task.exception()  # retrieved, so that asyncio does not log it: it is over, however it ended
     if unwilling:
         log.warning("%d tasks refuse to be cancelled; they end with the worker", len(unwilling))

@@ -109,7 +109,7 @@ class ConnectionCounts:
         self._tell_of_room(was_full)
 
     def own_number(self) -> int:
-        """Give a number to a connection that this worker has accepted by itself.
+        """Return a number for a connection that this worker has accepted by itself.
 
         It is negative: the master never held a copy of it, and numbers must not collide.
         """
@@ -325,7 +325,7 @@ class Service:
         elif on_close is not None:
             try:
                 on_close(conn, reason)
-            except HOOK_ERRORS:  # a hook's bug costs nobody else
+            except HOOK_ERRORS:  # a hook's bug costs no other connection
                 self.failed(conn)
         # Most sessions know their connection: such a cycle would wait for the garbage collector.
         conn.session = None
@@ -351,7 +351,7 @@ class Service:
         )
 
     def address_of(self, handle: Handle, *, peer: bool) -> Address:
-        """Give an address of a connection; that of the peer is Address("unknown") once it is gone."""
+        """Return an address of a connection; that of the peer is Address("unknown") once it is gone."""
         if not peer and self._local is not None:
             return self._local
         if handle is None:
@@ -374,7 +374,7 @@ class Service:
             conn.give_up()  # a stream, if it is one, owns the descriptor
 
     def end_output(self, handle: Handle) -> None:
-        """Tell the peer that nothing more comes."""
+        """End this side of the connection."""
         self._shutdown(handle, socket.SHUT_WR)
 
     def _shutdown(self, handle: Handle, how: int) -> None:

@@ -23,7 +23,7 @@ class Wire(Protocol):
     """The functions of a wire. They raise BlockingIOError when they would wait, OSError when the peer is gone."""
 
     can_move: bool
-    """Nothing of a connection is in this process: whoever has its descriptor has everything."""
+    """Nothing of a connection is in this process: its descriptor is everything."""
 
     def open(self, fd: int) -> Handle:
         """Make an accepted descriptor non-blocking and ready to be used. Owns `fd`, unless it raises."""
@@ -38,17 +38,17 @@ class Wire(Protocol):
         """Send some of a file. EOFError when it is shorter than it was said to be."""
 
     def shutdown(self, handle: Handle, how: int) -> None:
-        """Say that nothing more is sent or received."""
+        """End one side, or both, as shutdown(2)."""
 
     def close(self, handle: Handle, /) -> None:
         """Close."""
 
     def sockaddr(self, handle: Handle, *, peer: bool) -> object:
-        """Give the address of one end."""
+        """Return the address of one end."""
 
 
 def wire_of(transport: Transport, family: int) -> Wire:
-    """Give the wire that fits a transport's sockets."""
+    """Return the wire that fits a transport's sockets."""
     return StreamWire(transport, family) if transport.wraps else DescriptorWire(family)
 
 

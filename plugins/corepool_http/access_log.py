@@ -31,11 +31,11 @@ class AccessLog:
         self._file.write(self._format(exchange))
 
     def reopen(self) -> None:
-        """Reopen the file: somebody has moved it away."""
+        """Reopen the file, after it was moved away."""
         self._file.reopen()
 
     def close(self) -> None:
-        """Write what is left, and close."""
+        """Write the gathered lines, and close."""
         self._file.close()
 
 

@@ -105,7 +105,7 @@ class Exchange:
         return f"{self.request.line.method} {self.request.line.target.decode('latin-1')}"
 
     def want_body(self) -> None:
-        """Receive content: the application has taken what there was, or asks for the first of it."""
+        """Receive content: the application has taken all that had come, or asks for the first of it."""
         if self.ended:
             return
         request = self.request
@@ -194,7 +194,7 @@ class Exchange:
         self._stream.send_file(file, offset, count)
 
     def flush(self) -> None:
-        """Hand the kernel what was sent, as much as the client takes: the next piece may take its time."""
+        """Hand sent output to the kernel, as much as the client takes: the next piece may take its time."""
         self._stream.output.send_now()
 
     def finish(self) -> None:
@@ -210,7 +210,7 @@ class Exchange:
         self._end()
 
     def abandon(self) -> None:
-        """Break a response off: what was handed over is delivered, and the client sees that it is not whole."""
+        """Break a response off: the part handed over is delivered, and the client sees that it is not whole."""
         self.closes = True
         self.ended = True
         self._stream.break_off()
@@ -264,7 +264,7 @@ class Exchange:
         return self._stream.open_tunnel(user)
 
     def accept_tunnel(self, headers: Sequence[tuple[str, str]]) -> None:
-        """Tell the client that what follows is for the tunnel.
+        """Answer that the following bytes are for the tunnel.
 
         :raises ResponseError: these are no headers.
         """
@@ -312,7 +312,7 @@ class Exchange:
             self.call(on_gone)  # a task of the application may still wait for that
 
     def _room_for(self, size: int) -> int:
-        """Report how many bytes of a piece of content may be sent, and log that there are more."""
+        """Return how many bytes of a piece of content may be sent, and log a warning about more."""
         if self._is_empty:
             self._leave_out()
             return 0

@@ -136,7 +136,7 @@ class Body:
         self.on_change: Callable[[], None] | None = None
 
     def take(self) -> bytes:
-        """Take what is there."""
+        """Take the content that has come."""
         data = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
         self.pieces.clear()
         self.size = 0
@@ -144,7 +144,7 @@ class Body:
 
 
 class RequestLine:
-    """What is asked for. Many requests may share one: it is never changed."""
+    """Method, target and version. Many requests may share one: it is never changed."""
 
     __slots__ = ("method", "path", "prepared", "query", "raw_path", "target")
 

@@ -56,7 +56,7 @@ class SourceOptions(Options):
     """Where modules are imported from first."""
 
     threads: Annotated[int, Field(ge=0, le=1000)] = 0
-    """WSGI: threads that run the application; 0: the worker's loop runs it, which is fastest for what is quick."""
+    """WSGI: threads that run the application; 0: the worker's loop runs it, which is fastest for quick ones."""
 
     root: Annotated[str, AfterValidator(_is_there)] = ""
     """Without `target`: the folder whose files are served."""

@@ -45,11 +45,11 @@ class Client:
 
     @property
     def server_name(self) -> tuple[str, str]:
-        """Give the name and port of this end; a UNIX socket has neither."""
+        """Return the name and port of this end; a UNIX socket has neither."""
         return ("localhost", "80") if self.server_port is None else (self.server_host, str(self.server_port))
 
     def forwarding(self, request: Request) -> Client:
-        """Give the client on whose behalf this trusted proxy has sent a request."""
+        """Return the client on whose behalf this trusted proxy has sent a request."""
         if b"forwarded" in request.section:
             hops = _forwarded(_joined(request, b"forwarded"))
         else:
@@ -106,7 +106,7 @@ class Proxies:
         )
 
     def trusts(self, host: str) -> bool:
-        """Tell whether an address, or "unix", is a trusted proxy's."""
+        """Return whether an address, or "unix", is a trusted proxy's."""
         if "*" in self._trusted or host == "unix":
             return "*" in self._trusted or "unix" in self._trusted
         try:

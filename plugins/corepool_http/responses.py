@@ -158,13 +158,13 @@ class Heads:
 
     def _make_and_keep(self, key: Key, status: str | int, headers: Pairs) -> Head:
         head, size = self._make(status, headers)
-        # By the size of what was given: the key also holds the headers that were left out.
+        # By the size of the given headers: the key also holds those that were left out.
         if len(self._heads) < _MAX_HEADS and size < _MAX_KEPT_HEAD:
             self._heads[key] = head
         return head
 
     def _make(self, status: str | int, headers: Pairs) -> tuple[Head, int]:
-        """Make a head, and report the size of what was given.
+        """Make a head, and return it with the size of the given headers.
 
         :raises ResponseError: it can't be sent.
         :raises TypeError: this, or another of the _UNSUITABLE: the headers are no tuples of two plain strings each.
@@ -196,7 +196,7 @@ class Heads:
                 else:
                     is_plain = False
         data = _joined(headers, is_text=string is str)
-        # What is left without the allowed bytes has to be our own line breaks.
+        # Without the allowed bytes, only our own line breaks may be left.
         if data.translate(None, _VISIBLE) != b"\r\n" * len(headers):
             raise _broken(headers)
         size = len(phrase) + len(data)

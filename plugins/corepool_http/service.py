@@ -50,7 +50,7 @@ class Service:
         self.worker.requests += 1
         try:
             self._application.serve(exchange)
-        except BaseException:  # SystemExit and its like would end the worker, and everybody's connections
+        except BaseException:  # SystemExit and its like would end the worker, and all its connections
             log.exception("%s failed", exchange.describe())
             exchange.fail()
 

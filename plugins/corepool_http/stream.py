@@ -28,7 +28,7 @@ class Output(Protocol):
         """True when the client has ended its side. It may still read."""
 
     def send_now(self) -> None:
-        """Hand the kernel what is buffered, as much as the client takes."""
+        """Hand buffered output to the kernel, as much as the client takes."""
 
 
 class Tunnel(Output, Protocol):
@@ -38,10 +38,10 @@ class Tunnel(Output, Protocol):
         """Send bytes."""
 
     def close(self) -> None:
-        """Send what is buffered, then close."""
+        """Send buffered output, then close."""
 
     def abort(self) -> None:
-        """Close at once and forget what is buffered."""
+        """Close at once and drop buffered output."""
 
     def pause(self) -> None:
         """Stop receiving until `resume`."""
@@ -114,7 +114,7 @@ class Stream(Protocol):
         """
 
     def accept_tunnel(self, headers: Sequence[tuple[str, str]]) -> int:
-        """Tell the client that it has a tunnel, and return the status.
+        """Answer that the client has a tunnel, and return the status.
 
         :raises ResponseError: these are no headers.
         """

@@ -14,7 +14,7 @@ _MAX_SHOWN = 80
 
 
 class ResponseError(Exception):
-    """The application's response can't be sent; `str()` says what is wrong with it."""
+    """The application's response can't be sent; `str()` names the mistake."""
 
 
 def shown(value: object) -> str:

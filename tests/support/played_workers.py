@@ -53,7 +53,7 @@ class PlayedChannel:
 
     @abstractmethod
     def take_in(self, message: Message, fds: list[int]) -> None:
-        """Queue what has come; the descriptors are the sender's."""
+        """Queue a message; the descriptors are the sender's."""
 
 
 class DispatchMachine(RuleBasedStateMachine):

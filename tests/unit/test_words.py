@@ -43,23 +43,23 @@ HABITS = {
         r"|\b(?:that|which|what|than)\s+there\s+(?:is|are|was|were)\b",
         "a clause in the place of a noun: write 'buffered output' for 'what is buffered', 'no such slot' for 'a slot"
         " that there is not'",
-        {"corepool": 33, "docs": 3, "examples": 2, "plugins": 60},
+        {"corepool": 1, "examples": 2},
     ),
     "persons": Habit(
         r"\b(?:nobody|somebody|whoever|anybody|everybody)\b",
         "an actor without a role: name the client, the master, the caller, or use the passive",
-        {"corepool": 17, "plugins": 11},
+        {},
     ),
     "Give, Tell, Say": Habit(
         r"\s*(?:Gives?|Tells?|Says?)\b",
         "a docstring begins with what a function does for its caller: Return, Yield, Report, Log, Send",
-        {"corepool": 27, "plugins": 9},
+        {},
         begins_docstrings=True,
     ),
     "metaphors": Habit(
         r"\b(?:berths?|heirs?|deadman|mourn\w*|goodbyes?|farewells?|complaints?|tall(?:y|ies))\b",
         "a word of our own: the glossary in docs/ARCHITECTURE.md has the term",
-        {"corepool": 2, "tests": 1},
+        {"tests": 1},
     ),
 }
 

@@ -30,7 +30,7 @@ _TASKS_SHARE = 0.5
 """Of the time to stop: for requests without a connection, and what goes on after a response."""
 
 _LAST_S = 0.5
-"""Of the time to stop: for what has to be cancelled at the very end; half of the time if it is shorter."""
+"""Of the time to stop: for tasks that have to be cancelled at the very end; half of the time if it is shorter."""
 
 
 class Asgi:

@@ -74,7 +74,7 @@ class Cycle(Waiting):
             body.on_change = self._wake
 
     async def run(self, application: Application, scope: Message) -> None:
-        """Call the application, and see to it that there is a response."""
+        """Call the application, and make sure of a response."""
         exchange = self._exchange
         try:
             await application(scope, self.receive, self.send)
@@ -88,7 +88,7 @@ class Cycle(Waiting):
                 exchange.refuse_content()
             elif self._was_told and not exchange.ended:
                 exchange.status = exchange.status or CLIENT_GONE
-                exchange.abandon()  # nobody waits for the rest
+                exchange.abandon()  # the client does not wait for the rest
             elif not exchange.ended:
                 log.error("%s: the application has returned without ending its response", exchange.describe())
                 exchange.fail()
@@ -176,7 +176,7 @@ class Cycle(Waiting):
             await self._wait()
 
     async def _ignore(self, kind: str) -> None:
-        """Let the others have their turn each time: an application may catch what is raised, and go on."""
+        """Let the others have their turn each time: an application may catch the exception, and go on."""
         if self._is_complete:
             raise RuntimeError(f"{kind} was sent after the response was complete")
         await asyncio.sleep(0)

@@ -1,7 +1,7 @@
 """What an ASGI application hands over: taken as far as Python lets it, and what it did wrong said in words.
 
 Optional keys may be missing or None. Bytes may be anything with a buffer, of any shape; headers any iterable, read
-once. What is wrong is raised into the application, from `send()`, so that its traceback shows the line.
+once. Mistakes are raised into the application, from `send()`, so that its traceback shows the line.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def file_of(message: Message) -> tuple[int, bool]:
     if message["type"] == "http.response.pathsend":
         path = message.get("path")
         try:
-            name = os.fspath(path)  # type: ignore[arg-type]  # not open(path): 5 is somebody's descriptor
+            name = os.fspath(path)  # type: ignore[arg-type]  # not open(path): 5 is a descriptor in use
         except TypeError:
             raise ResponseError(f"'path' of http.response.pathsend is {shown(path)}: a path is expected") from None
         fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO without a writer must not stop the loop

@@ -135,8 +135,8 @@ application/zip                 zip whl
 _OTHER = "application/octet-stream"
 
 _CODED = {"svgz": "gzip"}
-"""Suffixes of what browsers show, but only if they are told that it is packed. Archives are packed and no more than
-that: with a Content-Encoding, a client would unpack what is to be stored."""
+"""Suffixes of packed files that browsers show, but only with a Content-Encoding. Archives have none: a client would
+unpack a file that it should store."""
 
 _NAMES_ITS_CHARSET = "text/xml"
 """Its first line may name another charset, which a header would overrule (RFC 7303, 3)."""

@@ -47,7 +47,7 @@ Headers = list[tuple[str, str]]
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 _ABSENT = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.ENODEV))
-"""Errors of open(2) that say that there is no such file, or none that could be served."""
+"""Errors of open(2) for a missing file, or one that can't be served."""
 
 
 class NotServedError(Exception):
@@ -81,7 +81,7 @@ class Content(NamedTuple):
 
 
 class Recent(NamedTuple):
-    """What was found out about a file that was served whole."""
+    """The facts about a file that was served whole."""
 
     path: str
     identity: tuple[int, ...]
@@ -128,7 +128,7 @@ class Files:
         except NotServedError as refusal:
             exchange.fail(refusal.status)
         except OSError as error:
-            # It may be there: whoever keeps a 404 would go without it.
+            # The file may exist: a cache that keeps a 404 would go without it.
             self._rate_limited.warn("%s: can't open or read the file: %s", exchange.describe(), error)
             exchange.fail(500)
 
@@ -136,7 +136,7 @@ class Files:
         """Nothing is held."""
 
     def _serve_again(self, exchange: Exchange) -> bool:
-        """Serve what was served within this second, unless the file or what is asked for differs: in half the time."""
+        """Serve a file again that was served within this second, if it and the request are the same: half the time."""
         second = int(exchange.began_s)
         if second != self._second:
             self._second = second
@@ -184,7 +184,7 @@ class Files:
             release(fd)
 
     def _open(self, path: str) -> int:
-        """Open what is there and may be served.
+        """Open a file that may be served.
 
         :raises NotServedError: there is nothing, or nothing that may be served.
         :raises OSError: it can't be found out.

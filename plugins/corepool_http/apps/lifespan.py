@@ -59,7 +59,7 @@ class Lifespan:
         self._was_told = False
         """The application has received lifespan.startup."""
         self._speaks_otherwise = False
-        """It has sent what is no message of lifespan: it takes this for a request."""
+        """It has sent a message of another kind: it takes this for a request."""
         self._task: asyncio.Task[None] | None = None
 
     def start_up(self, boot_timeout_s: float) -> None:
@@ -177,7 +177,7 @@ class Lifespan:
         return event
 
     async def _send(self, message: Message) -> None:
-        await asyncio.sleep(0)  # a loop around what is refused must not keep the worker from its deadline
+        await asyncio.sleep(0)  # a loop around a refused message must not keep the worker from its deadline
         kind = type_of(message)
         phase, _, outcome = kind.removeprefix("lifespan.").partition(".")
         if not kind.startswith("lifespan.") or outcome not in {"complete", "failed"}:

@@ -32,7 +32,7 @@ class Range(NamedTuple):
 def parse_ranges(text: str, size: int) -> list[Range] | None:
     """Read a Range header.
 
-    :param size: bytes that there are.
+    :param size: bytes of the file.
     :returns: [] when no range can be satisfied; None when the header is to be ignored.
     """
     unit, _, specification = text.partition("=")
@@ -56,7 +56,7 @@ def parse_ranges(text: str, size: int) -> list[Range] | None:
         if first <= last:
             ranges.append(Range(first, last))
     if sum(each.length for each in ranges) > size + size // 2:
-        return None  # overlapping again and again: more would be sent than there is
+        return None  # overlapping again and again: more bytes would be sent than the file has
     return ranges
 
 

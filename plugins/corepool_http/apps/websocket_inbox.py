@@ -72,7 +72,7 @@ class Inbox:
         return message
 
     def clear(self) -> None:
-        """Drop what waits: nobody will take it."""
+        """Drop waiting messages: the application will not take them."""
         self._messages.clear()
         self._parts.clear()
         self._bytes = 0

@@ -62,7 +62,7 @@ def plain_segment(result: object) -> Segment | None:
         if not raw.readable():
             return None
         if type(file) is io.BufferedRandom:
-            file.flush()  # what is written and still buffered is part of the file, too
+            file.flush()  # buffered writes are part of the file, too
         offset = file.tell()  # type: ignore[attr-defined]
         status = os.fstat(raw.fileno())
     except (OSError, ValueError):

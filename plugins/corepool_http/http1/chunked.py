@@ -126,7 +126,7 @@ class ChunkedDecoder:
         """Of a trailer: as much of it as tells whether it is framing."""
 
     def feed(self, data: bytes, at: int, take: Callable[[bytes], None]) -> int:
-        """Decode what is there, and return the place behind it, which is the end of `data` until all is complete.
+        """Decode `data` from `at` on, and return the place behind the content: the end of `data` until all is complete.
 
         :param at: where to begin.
         :param take: called with each piece of content.

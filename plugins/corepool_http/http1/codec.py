@@ -81,7 +81,7 @@ class RequestParser:
         self._tail = b""
         """The last bytes of a head that is not complete: they may be the first of _END_OF_HEAD."""
         self._left = 0
-        """Of content with a length: what is still to come."""
+        """Of content with a length: the bytes still to come."""
         self._chunks: ChunkedDecoder | None = None
         """What reads on, if the content is chunked."""
         self._upgrading = False
@@ -89,7 +89,7 @@ class RequestParser:
         self._last: Request | None = None
 
     def feed(self, data: bytes) -> None:
-        """Take what was received. `ready`, `body` and `refusal` tell what it was."""
+        """Add received bytes. `ready`, `body` and `refusal` have the results."""
         was_between, was_ready = self.is_between, len(self.ready)
         self.is_between = False
         at, size = 0, len(data)
@@ -101,14 +101,14 @@ class RequestParser:
             self.is_between = self._known.learn(data, request) and request.keep_alive
 
     def recall(self, data: bytes) -> Request | None:
-        """Give the request that `data` is, if it is one and known; nothing is fed then. Only while `is_between`."""
+        """Return the request that `data` is, if it is one and known; nothing is fed then. Only while `is_between`."""
         request = self._known.recall(data)
         if request is not None and not request.keep_alive:
             self.end()
         return request
 
     def seen(self) -> Request:
-        """Return what is known of the request that is refused: its line, and its header section if that is complete."""
+        """Return the readable part of a refused request: its line, and its header section if that is complete."""
         http, method, version = self._http, "", ""
         is_partial = self.in_head or self._is_partial
         if http is not None and self._target:
@@ -124,7 +124,7 @@ class RequestParser:
         return Request(RequestLine(method, target), version, section)
 
     def drop(self) -> None:
-        """Forget what has arrived and what still arrives: nothing of it is answered any more."""
+        """Drop received bytes, now and later: nothing is answered any more."""
         self.end()
         self.ready.clear()
         self.body = self.refusal = None
@@ -139,7 +139,7 @@ class RequestParser:
         self.fail_body()
 
     def _feed(self, data: bytes, at: int) -> int:
-        """Feed what has one reader from `at` on, and return where the next begins."""
+        """Feed the bytes of one reader from `at` on, and return where the next begins."""
         size = len(data)
         if self._upgrading:
             self.after_upgrade += memoryview(data)[at:]

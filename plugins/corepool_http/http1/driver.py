@@ -104,7 +104,7 @@ class Driver:
     # --- what arrives
 
     def receive(self) -> None:
-        """Take what has arrived."""
+        """Receive bytes from the client."""
         conn = self.conn
         data = conn.recv()
         if self.tunnel_user is not None:
@@ -156,7 +156,7 @@ class Driver:
         return client.forwarding(request) if client.is_trusted else client
 
     def _wait_for_more(self) -> None:
-        """See to it that what is incomplete is completed in time, and that no more is taken than can be served."""
+        """Set the deadline for an incomplete request, and read no further than can be served."""
         parser, current = self.parser, self.current
         if current is None and parser.refusal is not None and not parser.ready:
             self._refuse()
@@ -174,7 +174,7 @@ class Driver:
                 self._be_due(self.service.options.body_timeout)
         elif parser.in_head and current is None and not self._is_head_due:
             self._is_head_due = True
-            self.conn.busy = True  # what has begun to come is served, whoever leaves meanwhile
+            self.conn.busy = True  # a request that has begun to come is served, even if the worker leaves meanwhile
             self._be_due(self.service.options.header_timeout)
 
     # --- the exchange's stream
@@ -216,7 +216,7 @@ class Driver:
                 self._be_due(self.service.options.body_timeout)
 
     def _peer_ended(self) -> None:
-        """Finish what was asked for: a client may end its side and still read."""
+        """Finish requests that have come: a client may end its side and still read."""
         self.parser.fail_body()
         current = self.current
         if current is None:
@@ -309,14 +309,14 @@ class Driver:
         self._be_due(_LINGER_S)
 
     def _go_on(self) -> None:
-        """Serve what was pipelined. Not from within the end of the response before: that could go on for ever."""
+        """Serve pipelined requests. Not from within the end of the response before: that could go on for ever."""
         if self.current is None and not self.conn.closed:
             self.conn.resume()
             self._serve_ready()
             self._wait_for_more()
 
     def gone(self) -> None:
-        """Tell whoever serves a request of this connection that it is gone."""
+        """End the exchanges of this connection, which is gone."""
         self.parser.end()
         if self.tunnel_user is not None:
             self.tunnel_user.gone()
@@ -329,7 +329,7 @@ class Driver:
         current.notify_gone()
 
     def room(self) -> None:
-        """Go on with what had to wait until the client has read."""
+        """Go on with output that had to wait until the client has read."""
         if self.current is not None and self.current.on_room is not None:
             self.current.call(self.current.on_room)
         elif self.tunnel_user is not None:
@@ -381,7 +381,7 @@ class Driver:
             self.conn.deadline(seconds)
 
     def on_deadline(self) -> None:
-        """Look at what is waited for, and end the connection if that is really late."""
+        """Look at the present deadline, and end the connection if it has really passed."""
         self._armed = math.inf
         if self.tunnel_user is not None:
             self.tunnel_user.on_deadline()

@@ -2,7 +2,7 @@
 
 A client sends the same header section again and again, mostly with few targets. What llhttp and RequestParser
 have once accepted is kept by its bytes, for all connections of a worker: a request whose section is known, and
-whose request line is of the plainest form, is put together from what was found then. Anything else (a body, a
+whose request line is of the plainest form, is put together from the earlier results. Anything else (a body, a
 wish to upgrade, an unknown line, a head in several segments) goes to the parser.
 
 A request line has no say in what a section means as long as it is of HTTP/1.1, in origin-form and of a method
@@ -40,9 +40,9 @@ _MOST_PER_GENERATION = 256
 
 
 class Generations(dict[bytes, "_Value"]):
-    """A bounded table which forgets what was not asked for lately. Use `table[key]`: a miss gives None.
+    """A bounded table which forgets keys that were not used lately. Use `table[key]`: a miss gives None.
 
-    When the young generation is full it becomes the old one, and the old one is forgotten; what is asked for
+    When the young generation is full it becomes the old one, and the old one is forgotten; a key found
     in the old one becomes young again. A hit in the young one costs what a dict does.
     """
 
@@ -98,7 +98,7 @@ class KnownHeads:
         self._lines: Generations[RequestLine] = Generations(_MOST_PER_GENERATION)
 
     def recall(self, data: bytes) -> Request | None:
-        """Give the request that these bytes are, no more and no less, if their parts are known.
+        """Return the request that these bytes are, no more and no less, if their parts are known.
 
         The connection's parser must be between two messages.
         """

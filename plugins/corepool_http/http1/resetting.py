@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from corepool import Connection
 
 _LINGER_S = 10.0
-"""How long the client may take to read what there is; then the rest is dropped."""
+"""How long the client may take to read the output; then the rest is dropped."""
 
 _FIRST_LOOK_S, _MAX_WAIT_S = 0.005, 0.5
 

@@ -8,7 +8,7 @@ from corepool import SetupError
 
 
 class StoreError(SetupError):
-    """The store can't do what was asked; `str()` is for the client and the log."""
+    """The store can't carry out an operation; `str()` is for the client and the log."""
 
 
 class NoRoomError(StoreError):
@@ -20,7 +20,7 @@ class BrokenError(StoreError):
 
 
 class Record(NamedTuple):
-    """What is stored under a key."""
+    """The value stored under a key."""
 
     value: bytes
     expires_ms: int
@@ -51,14 +51,14 @@ class View(Protocol):
         """Count the records that will expire."""
 
     def random(self, chance: float) -> bytes | None:
-        """Give some key, chosen by a random number from 0 to 1; None when there are none."""
+        """Return some key, chosen by a random number from 0 to 1; None if the store is empty."""
 
     def due(self, now_ms: int, limit: int) -> list[bytes]:
         """List keys that have expired at `now_ms`, the oldest first, `limit` at most."""
 
 
 class Transaction(View, Protocol):
-    """A view that can be changed, seen by nobody else until it is committed."""
+    """A view that can be changed; no other view has the changes until they are committed."""
 
     def put(self, key: bytes, value: bytes, expires_ms: int) -> None:
         """Store a record in the place of any other.
@@ -88,7 +88,7 @@ class Store(Protocol):
     """How many can share it; None: any number."""
 
     commits_are_slow: bool
-    """A commit waits for more than memory. Then `begin`, `commit`, `abort` and what is between them run in a
+    """A commit waits for more than memory. Then `begin`, `commit`, `abort` and the calls between them run in a
     thread of their own, always the same, and beside `read`."""
 
     def identity(self) -> str | None:
@@ -101,11 +101,11 @@ class Store(Protocol):
     def prepare(self, uid: int, gid: int) -> None:
         """Make what all workers share. Runs in: master, before the first fork.
 
-        :param uid: and `gid`: who has to own the files, as chown(2) takes them.
+        :param uid: and `gid`: the owner for the files, as chown(2) takes them.
         """
 
     def discard(self) -> None:
-        """Remove what was temporary. Runs in: master, when every worker is gone."""
+        """Remove temporary files. Runs in: master, when every worker is gone."""
 
     def open(self, workers: int) -> None:
         """Open it. Runs in: worker, at its start.
@@ -158,4 +158,4 @@ class Store(Protocol):
         """
 
     def maintain(self) -> None:
-        """Do what is due about once a second; may take its time in a thread of its own."""
+        """Do the upkeep, about once a second; may take its time in a thread of its own."""

@@ -5,7 +5,7 @@ it lasts for one batch of events. The lock of a killed worker is recovered by LM
 slot by `maintain` and by the worker that takes its place: a slot left behind pins every page freed since.
 
 A failure to write its first pages leaves the environment of that process unusable (MDB_PANIC), and one to map a file
-that has grown leaves it without a map: it is closed, and opened again (`reopen`). What was committed is in the kernel's
+that has grown leaves it without a map: it is closed, and opened again (`reopen`). Committed data is in the kernel's
 pages, so nothing is lost by that; LMDB forbids to have it open twice in one process.
 
 Only with "always" does a commit wait for the disk; otherwise the kernel has the data, and a killed process
@@ -191,7 +191,7 @@ class LmdbStore:
             log.error("store lmdb:%s: fsync failed, writes are refused until it succeeds: %s", self._path, error)  # noqa: TRY400
 
     def _retry_sync(self) -> None:
-        """Refuse writes as long as what was written can't be brought to the disk (as Redis's MISCONF)."""
+        """Refuse writes as long as earlier ones can't be brought to the disk (as Redis's MISCONF)."""
         try:
             self._env.sync(True)
         except lmdb.Error as error:

@@ -88,7 +88,7 @@ class MemoryStore:
 
 
 class Records:
-    """What is stored, its size, and when it expires."""
+    """The stored records, their size, and their times of expiry."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
@@ -96,7 +96,7 @@ class Records:
         self.bytes = 0
         self.versions = itertools.count(1)
         self._expiry: list[tuple[int, bytes]] = []
-        """A heap; what has changed since is left in it until its time comes, or there is too much of it."""
+        """A heap; outdated entries stay in it until their time comes, or there are too many of them."""
 
     def set(self, key: bytes, record: Record) -> None:
         self.remove(key)
@@ -121,7 +121,7 @@ class Records:
             record = self.all.get(entry[1])
             if record is not None and record.expires_ms == entry[0]:
                 found.append(entry)
-        for entry in found:  # they are still there until somebody removes them
+        for entry in found:  # they are still stored until the caller removes them
             heapq.heappush(self._expiry, entry)
         return [key for _, key in found]
 
@@ -134,7 +134,7 @@ class MemoryTransaction:
         self._before: dict[bytes, Record | None] = {}
 
     def undo(self) -> None:
-        """Put back what was changed."""
+        """Put the changed records back."""
         for key, record in self._before.items():
             if record is None:
                 self._records.remove(key)

@@ -28,8 +28,8 @@ class StoreOptions(Options):
     "memory:NAME" (one worker only, shared by its listeners that name it)."""
 
     durability: Literal["always", "everysec", "never"] = "everysec"
-    """When what was written reaches the disk: before its reply, within a second, or when the system likes. With
-    any of them, a killed worker or pool loses nothing that was acknowledged; a power failure may."""
+    """When writes reach the disk: before their reply, within a second, or when the system likes. With
+    any of them, a killed worker or pool loses no acknowledged write; a power failure may."""
 
     max_bytes: Annotated[Size, Field(ge=1 << 20)] = 1 << 40
     """How large the store may grow, in bytes."""
