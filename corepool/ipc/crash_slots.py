@@ -23,7 +23,7 @@ STATE_BYTES = 512
 _LENGTH_BYTES = 2
 LENGTH_BITS = 24
 
-MOST_IN_ONE_GO = (1 << LENGTH_BITS) - 1
+MAX_ANNOUNCED = (1 << LENGTH_BITS) - 1
 """Bytes a reply may have, to be known whole or not at all."""
 
 
@@ -67,7 +67,7 @@ class CrashSlots:
 
     def announced(self, crash_slot: int) -> tuple[int, int]:
         """Return the last announcement: the bytes sent before, and those of the reply."""
-        return self.sending[crash_slot] >> LENGTH_BITS, self.sending[crash_slot] & MOST_IN_ONE_GO
+        return self.sending[crash_slot] >> LENGTH_BITS, self.sending[crash_slot] & MAX_ANNOUNCED
 
     def closed(self) -> Iterator[int]:
         """List the crash slots whose connections were closed."""

@@ -20,7 +20,7 @@ _SHARE = 0.25
 _LOOKS = 3
 """The imbalance has to be seen this many times, a second apart."""
 
-_MOST_AT_ONCE = 256
+_MAX_PER_LOOK = 256
 """Connections that one worker hands back between two looks: few enough not to delay other clients."""
 
 
@@ -53,4 +53,4 @@ class Balance:
             self._seen = 0
             self._is_moving = self._is_moving and most > 0
         self._is_moving = self._is_moving or self._seen >= _LOOKS
-        return {pid: min(count, _MOST_AT_ONCE) for pid, count in beyond.items()} if self._is_moving else {}
+        return {pid: min(count, _MAX_PER_LOOK) for pid, count in beyond.items()} if self._is_moving else {}

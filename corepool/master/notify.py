@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MOST_UNSENT = 8
+_MAX_UNSENT = 8
 """Messages kept for a service manager that takes none now; the oldest ones say least."""
 
 
@@ -30,7 +30,7 @@ class ServiceManager:
         if self._address:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             self._socket.setblocking(False)
-        self._unsent: deque[str] = deque(maxlen=_MOST_UNSENT)
+        self._unsent: deque[str] = deque(maxlen=_MAX_UNSENT)
         self._is_over = False
         """Another process speaks for the service."""
         self._has_failed = False

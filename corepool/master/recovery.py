@@ -33,7 +33,7 @@ _SWEEP_S = 0.1
 _RESERVED_DESCRIPTORS = 512
 """What the master needs besides: workers, listeners, connections on their way."""
 
-_MOST_CRASHES = 2
+_MAX_CRASHES = 2
 """A connection that was busy in this many crashes has caused them."""
 
 _BYTES_ACKED_AT = 120
@@ -153,12 +153,12 @@ class Recovery:
             return Handoff(copy.fd, copy.socket, None, record, 0, crash_slot)
         if status == Status.BUSY:
             self._crashes[crash_slot] = self._crashes.get(crash_slot, 0) + 1
-            if self._crashes[crash_slot] < _MOST_CRASHES:
+            if self._crashes[crash_slot] < _MAX_CRASHES:
                 self.interrupted += 1
                 return Handoff(copy.fd, copy.socket, None, lost(), 0, crash_slot)
             log.error(
                 "connection closed: it was in progress during %d worker crashes peer=%s",
-                _MOST_CRASHES,
+                _MAX_CRASHES,
                 peer_of(copy.fd),
             )
         if status == Status.SPEAKING:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corepool.guards import HOOK_ERRORS
-from corepool.ipc.crash_slots import LENGTH_BITS, MOST_IN_ONE_GO, Status
+from corepool.ipc.crash_slots import LENGTH_BITS, MAX_ANNOUNCED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,7 @@ class Journal:
         :param length: that of a whole reply, after which nothing is unfinished; 0: this is a part of one.
         """
         statuses, slot = self._statuses, self.crash_slot
-        if not 0 < length <= MOST_IN_ONE_GO or statuses[slot] == _SPEAKING or not self._publish(conn):
+        if not 0 < length <= MAX_ANNOUNCED or statuses[slot] == _SPEAKING or not self._publish(conn):
             statuses[slot] = _SPEAKING
             return
         self._length = length

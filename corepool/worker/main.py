@@ -38,7 +38,7 @@ from corepool.worker.deadlines import Deadlines
 from corepool.worker.drain import Drain
 from corepool.worker.intake import Intake
 from corepool.worker.loop import WorkerLoop
-from corepool.worker.mover import MOST_AT_ONCE, Mover
+from corepool.worker.mover import MAX_PER_MOVE, Mover
 from corepool.worker.process import (
     EVENT_SIGNALS,
     ORPHAN_GRACE_S,
@@ -342,7 +342,7 @@ class WorkerProcess:
             for conn in self._drain.connections()
             if conn.moved_at <= not_since and conn.rebalances and not self._drain.has_begun
         ]
-        moved, there_are_more = self._mover.move(able, min(count, MOST_AT_ONCE))
+        moved, there_are_more = self._mover.move(able, min(count, MAX_PER_MOVE))
         if there_are_more and count > moved:
             self.loop.call_later(_NEXT_MOVE_S, self._move, count - moved, not_since)
 

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_AT_ONCE = 32
+MAX_PER_MOVE = 32
 """Connections handed back in one go: the others have their turn in between. While 10,000 move, with all processes on
 one core, the slowest answer to others takes 10 to 16 ms with 32 at once, 17 to 24 with 64, and 50 with 256; the whole
 move takes 0.8, 0.6 and 0.4 s (benchmarks/cases/move.py)."""
 
 
-_MOST_ON_THEIR_WAY = 128
+_MAX_IN_TRANSIT = 128
 """Connections that the master has not received yet. When it is short of descriptors it leaves them in the channel; from
 a worker that has ended it would have to take all at once, and the kernel drops what does not fit."""
 
@@ -44,13 +44,13 @@ class Mover:
         """How many the master has not received yet."""
         return self._handed_back - self._cells[Cell.TAKEN_BACK]
 
-    def move(self, connections: Iterable[Connection], most: int = MOST_AT_ONCE) -> tuple[int, bool]:
+    def move(self, connections: Iterable[Connection], most: int = MAX_PER_MOVE) -> tuple[int, bool]:
         """Hand back as many of these as can go now, and `most` at the most.
 
         :returns: how many went; and whether others could have gone as well, had there been room or time.
         """
         moved = 0
-        most = min(most, _MOST_ON_THEIR_WAY - self.on_their_way)
+        most = min(most, _MAX_IN_TRANSIT - self.on_their_way)
         if most <= 0:
             return 0, True
         able = sorted((conn for conn in connections if conn.can_move and conn.is_idle), key=_socket)

@@ -25,7 +25,7 @@ _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::([0-9]{1,5}))?|([0
 _SCHEMES = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
 """As the proxy's own connection is called; Traefik names the scheme of a WebSocket."""
 
-_MOST_HOPS = 32
+_MAX_HOPS = 32
 _MAPPED = IPv6Network("::ffff:0:0/96")
 
 
@@ -53,7 +53,7 @@ class Client:
         if b"forwarded" in request.section:
             hops = _forwarded(_joined(request, b"forwarded"))
         else:
-            hops = [{"for": address} for address in _listed(request, b"x-forwarded-for")[-_MOST_HOPS:]] or [{}]
+            hops = [{"for": address} for address in _listed(request, b"x-forwarded-for")[-_MAX_HOPS:]] or [{}]
             for name, key in ((b"x-forwarded-proto", "proto"), (b"x-forwarded-host", "host")):
                 # Each proxy adds to the end of the lists, or has replaced them: the last ones are of one proxy.
                 for hop, value in zip(reversed(hops), reversed(_listed(request, name)), strict=False):
@@ -150,7 +150,7 @@ def _forwarded(text: str) -> list[dict[str, str]]:
             return [{}]
         hops[-1][name] = re.sub(r"\\(.)", r"\1", pair[2]) if pair[2] is not None else pair[3]
         at = pair.end()
-    return hops[-_MOST_HOPS:]
+    return hops[-_MAX_HOPS:]
 
 
 def _split(text: str) -> tuple[str, int] | None:

@@ -134,3 +134,15 @@ def test_code_in_prose_is_no_prose(tmp_path: Path) -> None:
         for passage in passages(path)
         for place in HABITS["persons"].places(passage)
     ] == [(7, "And whoever reads.")]
+
+
+def test_bounds_are_called_max() -> None:
+    found = [
+        f"{path.relative_to(HOUSE)}:{number}: {line.strip()}"
+        for path in written()
+        if path.suffix == ".py" and path.name != "test_words.py"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(r"\b_?(?:MOST|LONGEST)_[A-Z]", line)
+    ]
+
+    assert found == []

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MOST_IGNORED = 64
+_MAX_IGNORED = 64
 """Messages to a client that has left, before send() raises.
 
 ASGI before 2.4 ignores them, and applications that are told by receive() end their response meanwhile. One that is
@@ -181,7 +181,7 @@ class Cycle(Waiting):
             raise RuntimeError(f"{kind} was sent after the response was complete")
         await asyncio.sleep(0)
         self._ignored += 1
-        if self._ignored > _MOST_IGNORED:
+        if self._ignored > _MAX_IGNORED:
             self._was_told = True
             raise ClientDisconnectedError("the client has disconnected")
 

@@ -39,7 +39,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _GONE_NAMES = ("ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect", "WebSocketDisconnected")
 """What Starlette, Litestar and others call their own exception when they are told that the client has gone."""
 
-_MOST_CAUSES = 16
+_MAX_CAUSES = 16
 """That an exception is looked at for: they may go round in a circle."""
 
 
@@ -54,7 +54,7 @@ def is_departure(error: BaseException) -> bool:
     application dealt with it (`__context__`) is the application's own.
     """
     current: BaseException | None = error
-    for _ in range(_MOST_CAUSES):
+    for _ in range(_MAX_CAUSES):
         if isinstance(current, BaseExceptionGroup):
             return all(is_departure(each) for each in current.exceptions)
         if isinstance(current, ClientDisconnectedError) or type(current).__name__ in _GONE_NAMES:

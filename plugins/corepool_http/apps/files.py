@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MOST_KEPT = 1000
+_MAX_KEPT = 1000
 _SIBLINGS = {"br": ".br", "gzip": ".gz"}
 _JUDGED = CONDITIONS | {b"if-range", b"range"}
 _YEAR_1 = -62_135_596_800
@@ -268,7 +268,7 @@ class Files:
         date = self._dates.get(seconds)
         if date is None:
             date = formatdate(max(seconds, _YEAR_1), usegmt=True)
-            if len(self._dates) < _MOST_KEPT:
+            if len(self._dates) < _MAX_KEPT:
                 self._dates[seconds] = date
         return date
 
@@ -297,7 +297,7 @@ class Files:
                 self._send_ranges(exchange, content, headers, ranges)
                 return
         headers += [("Content-Type", content.media_type), ("Content-Length", str(size))]
-        if len(self._recent) < _MOST_KEPT and not (content.varies and content.coding):
+        if len(self._recent) < _MAX_KEPT and not (content.varies and content.coding):
             self._recent[request.line.path] = Recent(path, _identity(content.status), headers, content.varies)
         exchange.start(self._heads.of_text("200 OK", headers))
         exchange.send_file(content.fd, 0, size)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _RANGE = re.compile(r"([0-9]{0,32})-([0-9]{0,32})")
-_MOST_RANGES = 16
+_MAX_RANGES = 16
 
 
 class Range(NamedTuple):
@@ -37,7 +37,7 @@ def parse_ranges(text: str, size: int) -> list[Range] | None:
     """
     unit, _, specification = text.partition("=")
     wanted = [each for part in specification.split(",") if (each := part.strip(" \t"))]
-    if unit.lower() != "bytes" or not 0 < len(wanted) <= _MOST_RANGES:
+    if unit.lower() != "bytes" or not 0 < len(wanted) <= _MAX_RANGES:
         return None
     ranges = []
     for each in wanted:

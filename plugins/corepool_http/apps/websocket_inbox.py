@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from corepool_http.apps.asgi_messages import Message
 
-_MOST_WAITING = 64
+_MAX_WAITING = 64
 """How many messages may wait for the application; then the client is not read. In bytes the limit is `max_message`."""
 
 
@@ -34,12 +34,12 @@ class Inbox:
     @property
     def is_full(self) -> bool:
         """True when no more is to be read."""
-        return len(self._messages) >= _MOST_WAITING or self._bytes > self._most_bytes
+        return len(self._messages) >= _MAX_WAITING or self._bytes > self._most_bytes
 
     @property
     def is_half_empty(self) -> bool:
         """True when there is room enough to read on."""
-        return len(self._messages) <= _MOST_WAITING // 2 and self._bytes <= self._most_bytes // 2
+        return len(self._messages) <= _MAX_WAITING // 2 and self._bytes <= self._most_bytes // 2
 
     def put(self, frame: Frame) -> bool:
         """Take a frame with data, and report whether it has completed a message.

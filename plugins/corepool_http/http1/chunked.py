@@ -26,7 +26,7 @@ _BEYOND_SIZES = 1 << 64
 """The first chunk size with more than 16 digits."""
 
 _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
-_LONGEST_FRAMING = max(map(len, _FRAMING))
+_MAX_FRAMING_NAME = max(map(len, _FRAMING))
 
 _HEXDIG = b"0123456789ABCDEFabcdef"
 _BWS = b" \t"
@@ -164,7 +164,7 @@ class ChunkedDecoder:
             if state is _DIGITS:
                 self._add_digits(data[start:at])
             elif state is _FIELD_NAME:
-                self._name = (self._name + data[start : min(at, start + 20)])[: _LONGEST_FRAMING + 1]
+                self._name = (self._name + data[start : min(at, start + 20)])[: _MAX_FRAMING_NAME + 1]
             if at == limit:
                 break
             following = state.following.get(data[at])

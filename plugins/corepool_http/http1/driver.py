@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from corepool_http.service import Service
     from corepool_http.stream import Tunnel, TunnelUser
 
-_MOST_BUFFERED = 65_536
+_MAX_BUFFERED = 65_536
 """Bytes of a body that wait for their application before the client is no longer read."""
 
 _REQUESTS_PER_TURN = 16
@@ -163,7 +163,7 @@ class Driver:
             return
         body = parser.body
         waits_for_us = current is not None or self.conn.congested
-        if (body is not None and body.size > _MOST_BUFFERED) or (parser.ready and waits_for_us):
+        if (body is not None and body.size > _MAX_BUFFERED) or (parser.ready and waits_for_us):
             self._due = math.inf  # not the client is late: the application is, or responses have to be read first
             self.conn.pause()
         elif body is not None:

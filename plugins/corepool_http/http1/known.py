@@ -34,8 +34,8 @@ _MAX_NAMES = 1000
 _MAX_NAME_BYTES = 64
 
 _LONGEST = 4096
-_MOST_FIELDS = 40
-_MOST_PER_GENERATION = 256
+_MAX_FIELDS = 40
+_MAX_PER_GENERATION = 256
 """Of sections, and of lines. With the bounds above less than 10 MB, even if an attacker fills them."""
 
 
@@ -94,8 +94,8 @@ class KnownHeads:
         """
         self.names = Names()
         self._longest = min(options.max_request_line, options.max_head, _LONGEST)
-        self._sections: Generations[Section] = Generations(_MOST_PER_GENERATION)
-        self._lines: Generations[RequestLine] = Generations(_MOST_PER_GENERATION)
+        self._sections: Generations[Section] = Generations(_MAX_PER_GENERATION)
+        self._lines: Generations[RequestLine] = Generations(_MAX_PER_GENERATION)
 
     def recall(self, data: bytes) -> Request | None:
         """Return the request that these bytes are, no more and no less, if their parts are known.
@@ -123,7 +123,7 @@ class KnownHeads:
             or request.body is not None
             or request.upgrade
             or data.find(b"\r\n\r\n") != len(data) - 4
-            or len(request.section.headers) > _MOST_FIELDS
+            or len(request.section.headers) > _MAX_FIELDS
             or not _PLAIN_LINE.fullmatch(data, 0, end)
         ):
             return False

@@ -16,7 +16,7 @@ SMALLEST, LARGEST = -(2**63), 2**63 - 1
 
 _LARGEST_EXPONENT = 4900  # of the long double that Redis computes with, nearly
 _LARGEST_BINARY_EXPONENT = 16_000
-_LONGEST_FLOAT = 5120  # characters that Redis reads (MAX_LONG_DOUBLE_CHARS)
+_MAX_FLOAT_BYTES = 5120  # characters that Redis reads (MAX_LONG_DOUBLE_CHARS)
 _MANTISSA_BITS = 64
 _DECIMALS = 17
 
@@ -52,10 +52,10 @@ def parse_float(text: bytes) -> Fraction | None:
     """
     if _INFINITY.fullmatch(text):
         return None
-    if (hexadecimal := _HEXADECIMAL.fullmatch(text)) is not None and len(text) <= _LONGEST_FLOAT:
+    if (hexadecimal := _HEXADECIMAL.fullmatch(text)) is not None and len(text) <= _MAX_FLOAT_BYTES:
         return _parse_hexadecimal(hexadecimal)
     found = _FLOAT.fullmatch(text)
-    if found is None or abs(int(found[1] or 0)) > _LARGEST_EXPONENT or len(text) > _LONGEST_FLOAT:
+    if found is None or abs(int(found[1] or 0)) > _LARGEST_EXPONENT or len(text) > _MAX_FLOAT_BYTES:
         raise Error("ERR value is not a valid float")
     return Fraction(text.decode())
 

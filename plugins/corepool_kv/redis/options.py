@@ -10,7 +10,7 @@ from corepool import Size
 from corepool_kv.redis.secret_file import read_secret
 from corepool_kv.stores.options import StoreOptions
 
-_LONGEST_PASSWORD = 8192  # more would not fit into the AUTH of a client that has not sent it yet
+_MAX_PASSWORD = 8192  # more would not fit into the AUTH of a client that has not sent it yet
 
 
 def _readable(path: str) -> str:
@@ -53,6 +53,6 @@ class KvOptions(StoreOptions):
             if self.password.get_secret_value():
                 raise ValueError("`password` and `password_file`: one of them says it")
             self._expected = SecretStr(read_secret(self.password_file))
-        if len(self.expected) > _LONGEST_PASSWORD:
-            raise ValueError(f"the password has more than {_LONGEST_PASSWORD} bytes")
+        if len(self.expected) > _MAX_PASSWORD:
+            raise ValueError(f"the password has more than {_MAX_PASSWORD} bytes")
         return self

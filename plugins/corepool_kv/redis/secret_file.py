@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
 
 
 def read_secret(path: str) -> str:
@@ -22,7 +22,7 @@ def read_secret(path: str) -> str:
             if status.st_mode & stat.S_IROTH:
                 name = Path(path).name
                 raise ValueError(f"every user may read it: chmod o-r {name}, or mount it with mode 0440")
-            content = file.read(_MOST_BYTES)
+            content = file.read(_MAX_BYTES)
     except OSError as error:
         raise ValueError(f"can't be read: {error.strerror}") from None
     secret = content.removesuffix(b"\n").removesuffix(b"\r")

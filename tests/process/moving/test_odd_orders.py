@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 ORDERS = int(os.environ.get("TEST_ORDERS", "25"))
 SEEDS = [int(seed) for seed in os.environ.get("TEST_SEED", "1,2").split(",")]
 CLIENTS = 40
-MOST_WORKERS = 4
-LONGEST_PAUSE_S = 0.3
+MAX_WORKERS = 4
+MAX_PAUSE_S = 0.3
 
 
 def configuration(workers: int) -> str:
@@ -50,7 +50,7 @@ class Operator:
             "a worker's end": lambda: self._signal_worker(signal.SIGTERM),
             "a drain": lambda: self._ask("drain", slot=self._chance.randrange(2)),
             "a mistake": lambda: self._write("[pool]\nworkers = 0\n"),
-            "another file": lambda: self._write(configuration(self._chance.randint(1, MOST_WORKERS))),
+            "another file": lambda: self._write(configuration(self._chance.randint(1, MAX_WORKERS))),
             "even out": lambda: self._ask("rebalance"),
             "a pause": lambda: self._ask("pause", listener="http"),
             "no pause": lambda: self._ask("resume", listener="http"),
@@ -63,7 +63,7 @@ class Operator:
         # The master may be between two: there is no answer for a moment, or the number is that of the one before.
         with contextlib.suppress(OSError, ValueError):
             self._orders[order]()
-        time.sleep(self._chance.uniform(0, LONGEST_PAUSE_S))
+        time.sleep(self._chance.uniform(0, MAX_PAUSE_S))
 
     def _signal(self, signum: int) -> None:
         os.kill(self._running.status()["pid"], signum)
@@ -73,7 +73,7 @@ class Operator:
             os.kill(self._chance.choice(pids), signum)
 
     def _one_more(self) -> None:
-        if self._running.status()["pools"][0]["wanted"] < MOST_WORKERS:
+        if self._running.status()["pools"][0]["wanted"] < MAX_WORKERS:
             self._signal(signal.SIGTTIN)
 
     def _ask(self, command: str, **arguments: object) -> None:

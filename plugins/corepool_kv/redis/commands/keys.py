@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SYNTAX = "ERR syntax error"
 
 _SCAN_COUNT = 10
-_MOST_SCANNED = 10_000  # COUNT is a wish: the list is in memory, and no other client is served meanwhile
+_MAX_SCANNED = 10_000  # COUNT is a wish: the list is in memory, and no other client is served meanwhile
 _KEYS_AT_A_TIME = 1000
 _RANDOM_TRIES = 100  # when nearly everything has expired and is not swept yet
 
@@ -96,7 +96,7 @@ def scan(db: Keyspace, args: list[bytes]) -> Reply:
     for option, value in zip(options[::2], options[1::2], strict=True):
         match option.upper():
             case b"COUNT":
-                count = min(parse_integer(value), _MOST_SCANNED)
+                count = min(parse_integer(value), _MAX_SCANNED)
                 if count < 1:
                     raise Error(SYNTAX)
             case b"MATCH":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SYNTAX = "ERR syntax error"
 
-_LONGEST_TABLE = 4_000_000
+_MAX_TABLE_CELLS = 4_000_000
 """Cells that LCS may fill: a second or so, in which this worker serves no other client."""
 
 
@@ -227,8 +227,8 @@ def lcs(db: Keyspace, args: list[bytes]) -> Reply:
                 raise Error(SYNTAX)
     if wants_length and wants_matches:
         raise Error("ERR If you want both the length and indexes, please just use IDX.")
-    if (len(first) + 1) * (len(second) + 1) > _LONGEST_TABLE:
-        raise Error(f"ERR Insufficient memory, the product of the lengths is more than {_LONGEST_TABLE}")
+    if (len(first) + 1) * (len(second) + 1) > _MAX_TABLE_CELLS:
+        raise Error(f"ERR Insufficient memory, the product of the lengths is more than {_MAX_TABLE_CELLS}")
     table = _lcs_table(first, second)
     length = table[len(first)][len(second)]
     if wants_length:
