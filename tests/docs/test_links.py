@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 if TYPE_CHECKING:
     from pathlib import Path
 
-FOLDERS = ("examples", "deploy", "benchmarks")
+FOLDERS = ("examples", "deploy", "benchmarks", "tests")
 PAGES = [*HOUSE.glob("*.md"), *(page for folder in FOLDERS for page in (HOUSE / folder).rglob("*.md"))]
 
 
