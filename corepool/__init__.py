@@ -16,10 +16,11 @@ from corepool.spec.connection import Connection
 from corepool.spec.dispatcher import Dispatcher, Incoming, WorkerView
 from corepool.spec.durations import Duration, DurationOrOff
 from corepool.spec.hookspecs import hookimpl
+from corepool.spec.layer import Layer
 from corepool.spec.options import Options
 from corepool.spec.scaler import PoolLoad, Scaler
 from corepool.spec.sizes import Size, SizeOrOff
-from corepool.spec.transport import ByteStream, Endpoint, FileRights, Transport
+from corepool.spec.transport import Endpoint, FileRights, Transport
 from corepool.spec.types import (
     Address,
     CloseReason,
@@ -37,7 +38,6 @@ from corepool.spec.worker import Worker
 
 __all__ = [
     "Address",
-    "ByteStream",
     "CloseReason",
     "Connection",
     "Dispatcher",
@@ -49,6 +49,7 @@ __all__ = [
     "ExitStatus",
     "FileRights",
     "Incoming",
+    "Layer",
     "ListenerInfo",
     "Options",
     "PoolInfo",

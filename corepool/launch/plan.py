@@ -230,7 +230,7 @@ class Plan:
         except HOOK_ERRORS as error:
             self.mistakes.add(f"{where} = {spell_value(url)}: its transport failed: {spell_failure(error)}", error)
             return
-        if settings.keep_on_crash and transport.wraps:
+        if settings.keep_on_crash and transport.has_layers:
             self.mistakes.add(
                 f"{where}: keep_on_crash needs a transport that keeps no per-connection state in the worker"
             )

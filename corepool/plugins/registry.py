@@ -17,7 +17,6 @@ from corepool.errors import ConfigError, PluginError
 from corepool.guards import HOOK_ERRORS
 from corepool.logs.tracebacks import spell_place
 from corepool.spec.options import Options
-from corepool.spec.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -126,8 +125,6 @@ class Registry:
         version = getattr(loaded, "api_version", API_VERSION)
         if version != API_VERSION:
             raise PluginError(f"{origin} targets plugin API version {version}; this corepool supports {API_VERSION}")
-        if issubclass(loaded, Transport):
-            _refuse_unsaid_wrap(loaded, origin)
         return loaded
 
     def create(self, kind: Kind, name: str, options: Mapping[str, object], where: str) -> Made:
@@ -183,18 +180,6 @@ def _make(plugin: type, *options: Options) -> object:
             raise
         rule = "" if inspect.isabstract(plugin) else _CONSTRUCTORS
         raise PluginError(f"{plugin.__module__}.{plugin.__qualname__} can't be made: {error}{rule}") from None
-
-
-def _refuse_unsaid_wrap(transport: type[Transport], origin: str) -> None:
-    """Refuse a `wrap` that would never be called, and a `wraps` that keeps connections from moving for nothing."""
-    has_own = transport.wrap is not Transport.wrap
-    if has_own and not transport.wraps:
-        raise PluginError(
-            f"{origin} overrides `wrap` but has wraps = False; say wraps = True if its streams keep something in the "
-            "worker (connections can't move then), else leave `wrap` out"
-        )
-    if transport.wraps and not has_own:
-        raise PluginError(f"{origin} has wraps = True but no `wrap` of its own; connections move without it")
 
 
 def _distribution(entry: EntryPoint) -> str:

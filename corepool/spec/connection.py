@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 from typing_extensions import TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from _typeshed import FileDescriptorLike, ReadableBuffer
 
     from corepool.spec.types import Address
@@ -48,6 +50,10 @@ class Connection(Protocol[SessionT]):
     @property
     def local(self) -> Address:
         """The address that the client connected to."""
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What the layers of its transport know, such as the version of TLS. Empty where there are none."""
 
     @property
     def eof(self) -> bool:

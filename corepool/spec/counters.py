@@ -27,6 +27,7 @@ OF_CONNECTIONS = (
 OF_SERVICES = (
     Counter("bytes_in", "Bytes that workers have received from clients."),
     Counter("bytes_out", "Bytes that workers have sent to clients."),
+    Counter("layer_failures", "Connections whose layers, such as TLS, have not opened, or have met wrong bytes."),
     Counter("hook_errors", "Exceptions that hooks of plugins have raised for a connection."),
 )
 """Of each listener, published with each heartbeat: attributes of the worker's services."""

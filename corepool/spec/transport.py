@@ -1,38 +1,23 @@
-"""The contract of a transport: where to listen, and how to speak over an accepted socket."""
+"""The contract of a transport: where to listen, and the layers of its connections."""
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from corepool.spec.types import Address
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from _typeshed import ReadableBuffer
+    from corepool.spec.layer import Layer
 
 
 _DROPPED = re.compile("[\t\r\n]")
-
-
-class ByteStream(Protocol):
-    """What a connection speaks over: a non-blocking socket, or something that looks like one (TLS).
-
-    `recv` and `send` raise BlockingIOError when they would wait, and OSError when the peer is gone.
-    """
-
-    def recv(self, bufsize: int, /) -> bytes: ...
-    def send(self, data: ReadableBuffer, /) -> int: ...
-    def shutdown(self, how: int, /) -> None: ...
-    def close(self) -> None: ...
-    def fileno(self) -> int: ...
-    def getpeername(self) -> object: ...
-    def getsockname(self) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +85,6 @@ class Transport(ABC):
 
     api_version: ClassVar[int] = 1
 
-    wraps: ClassVar[bool] = False
-    """It has its own `wrap`, whose streams keep state in the worker, such as TLS keys. Then connections can't move to
-    another worker (docs/moving.md), nor outlive a crash of their worker (`keep_on_crash`)."""
-
     outlives: ClassVar[bool] = False
     """Its listening sockets belong to another process, and outlive the pool: clients that wait in their backlogs when
     the pool stops are left to the next server."""
@@ -139,13 +120,22 @@ class Transport(ABC):
         """
         return Address.of_sockaddr(sockaddr)
 
-    def wrap(self, sock: socket.socket) -> ByteStream:
-        """Turn an accepted socket into the stream to speak over. Called only where `wraps` is True.
+    def layers(self, peer: Address) -> Sequence[Layer]:  # noqa: ARG002
+        """Make the layers of a new connection, such as TLS, the first nearest to the wire.
 
-        Runs in: worker, once per connection, before its first hook. Must not block.
-        Ownership: the stream owns `sock`; if this raises OSError the caller closes `sock`.
+        Connections can't move to another worker then (docs/moving.md), nor outlive a crash of their worker
+        (`keep_on_crash`): the layers keep their state in this one. Runs in: worker, once per connection, if it is
+        overridden.
+
+        :param peer: the client's address, as the kernel has it.
+        :raises BaseException: closes the connection, and is logged.
         """
-        return sock
+        return ()
+
+    @property
+    def has_layers(self) -> bool:
+        """Whether connections have layers: `layers` is overridden."""
+        return type(self).layers is not Transport.layers
 
     def relisten(self, listening: socket.socket, backlog: int) -> None:
         """Go on listening on a socket that is listening already: after a reload or an upgrade.

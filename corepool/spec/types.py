@@ -81,6 +81,7 @@ class CloseReason(StrEnum):
     OVERFLOW = "overflow"  #: more output was buffered than `output_limit` allows
     ERROR = "error"  #: a hook raised
     DRAIN = "drain"  #: the worker is leaving
+    LAYER = "layer"  #: a layer, such as TLS, has met bytes that it does not accept
     MOVED = "moved"  #: it goes on in another worker: neither side has closed it
 
 

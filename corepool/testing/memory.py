@@ -33,6 +33,7 @@ class MemoryConnection:
         "bytes_out",
         "deadline_s",
         "eof",
+        "facts",
         "half_open",
         "has_sent_eof",
         "id",
@@ -66,6 +67,7 @@ class MemoryConnection:
         self.busy = False
         self.pinned = False
         self.idle_s = 0.0
+        self.facts: dict[str, object] = {}
         self.bytes_in = 0
         self.bytes_out = 0
         self.reason: CloseReason | None = None

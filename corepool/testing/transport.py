@@ -16,7 +16,6 @@ import contextlib
 import errno
 import os
 import random
-import select
 import socket
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
@@ -24,19 +23,18 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from corepool import Address, Endpoint, Transport
+from corepool import Address, Connection, Endpoint, Transport, hookimpl
+from corepool.testing.served import ServedHere
 from corepool.testing.sockets import connect, receive_all, receive_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from concurrent.futures import Future
     from pathlib import Path
 
-    from corepool import ByteStream
 
 _BACKLOG = 16
 _PAYLOAD_BYTES = 1 << 20  # more than the buffers of both sockets hold: both sides meet "would wait"
-_POLL_MS = 10  # a stream may hold bytes that its descriptor no longer shows (TLS): look again
+_POLL_S = 0.01  # then the backlog is looked at again
 
 
 class TransportContract(ABC):
@@ -67,12 +65,6 @@ class TransportContract(ABC):
     def test_is_written_for_this_contract(self) -> None:
         assert isinstance(self.make(), Transport)
         assert self.make().api_version == Transport.api_version
-
-    def test_says_whether_it_wraps(self) -> None:
-        transport = self.make()
-        assert transport.wraps == (type(transport).wrap is not Transport.wrap), (
-            "`wraps` is True if `wrap` is overridden"
-        )
 
     def test_check_accepts_a_good_endpoint_and_touches_nothing(self, tmp_path: Path) -> None:
         self.make().check(self.endpoint(tmp_path))
@@ -193,17 +185,15 @@ class TransportContract(ABC):
 
         :param look: called with each accepted socket.
         """
-        with ThreadPoolExecutor(1) as threads:
+        family = listening.family
+        with ThreadPoolExecutor(1) as threads, ServedHere(_Echo(), transport=transport, family=family) as served:
             client = threads.submit(self._be_client, url, payload)
             while not client.done():
-                if not _ready(listening.fileno(), select.POLLIN, _POLL_MS):
-                    continue
-                accepted, _ = listening.accept()
-                with accepted:
+                served.turn(_POLL_S)
+                with contextlib.suppress(BlockingIOError):
+                    accepted, _ = listening.accept()
                     look(accepted)
-                    accepted.setblocking(False)
-                    with contextlib.closing(transport.wrap(accepted)) as stream:
-                        _echo_until_eof(stream, client)
+                    served.service.take_accepted(accepted.detach())
             return client.result()
 
     def _be_client(self, url: str, payload: bytes) -> bytes:
@@ -216,22 +206,7 @@ class TransportContract(ABC):
             return received + receive_all(client)
 
 
-def _echo_until_eof(stream: ByteStream, client: Future[bytes]) -> None:
-    """Send back what comes until the peer ends its side, then end ours."""
-    unsent = b""
-    while not client.done():
-        with contextlib.suppress(BlockingIOError):
-            if unsent:
-                unsent = unsent[stream.send(unsent) :]
-            elif not (unsent := stream.recv(65536)):
-                break
-            continue
-        _ready(stream.fileno(), select.POLLOUT if unsent else select.POLLIN, _POLL_MS)
-    with contextlib.suppress(OSError):  # the client may have closed before us
-        stream.shutdown(socket.SHUT_WR)
-
-
-def _ready(descriptor: int, events: int, timeout_ms: float) -> bool:
-    poller = select.poll()
-    poller.register(descriptor, events)
-    return bool(poller.poll(timeout_ms))
+class _Echo:
+    @hookimpl
+    def on_readable(self, conn: Connection) -> None:
+        conn.send(conn.recv())

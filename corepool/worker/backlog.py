@@ -11,9 +11,10 @@ from corepool.system.accepting import Accepting
 if TYPE_CHECKING:
     import asyncio
 
+    from corepool.hot.reactor import Reactor
     from corepool.plugins.listener import BoundSocket
-    from corepool.worker.reactor import Reactor
-    from corepool.worker.service import ConnectionCounts, Service
+    from corepool.worker.counts import ConnectionCounts
+    from corepool.worker.service import Service
 
 ACCEPTS_PER_EVENT = 16
 """Connections taken from one backlog before the ready ones get their turn."""

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 from corepool.guards import HOOK_ERRORS
 from corepool.logs.rate_limited import RateLimitedLog
-from corepool.worker.connection import Connection
 from corepool.worker.lingering import Lingering
+from corepool.worker.service import connections_of
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Collection, Sequence
 
+    from corepool.hot.connection import Connection
+    from corepool.hot.reactor import Reactor
     from corepool.worker.backlog import BacklogReader
     from corepool.worker.mover import Mover
-    from corepool.worker.reactor import Reactor
     from corepool.worker.service import Service
 
 log = logging.getLogger(__name__)
@@ -147,8 +148,7 @@ class Drain:
 
     def connections(self) -> list[Connection]:
         """List all connections."""
-        watched = [source for source in self._reactor.sources() if isinstance(source, Connection)]
-        return watched + [conn for service in self._services for conn in service.parked]
+        return connections_of(self._reactor, self._services)
 
 
 def _spread(number: int) -> float:

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
 
+    from corepool.hot.reactor import Reactor
     from corepool.ipc.channel import Channel
-    from corepool.worker.reactor import Reactor
-    from corepool.worker.service import ConnectionCounts, Service
+    from corepool.worker.counts import ConnectionCounts
+    from corepool.worker.service import Service
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from corepool.ipc.crash_slots import LENGTH_BITS, MAX_ANNOUNCED, Status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from corepool.hot.connection import Connection
     from corepool.ipc.crash_slots import CrashSlots
     from corepool.ipc.frozen import Frozen
-    from corepool.worker.connection import Connection
 
 # Plain numbers: looking up a member of an enumeration takes longer than storing it.
 _BUSY, _IDLE, _SENDING, _SPEAKING = (

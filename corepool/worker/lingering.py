@@ -7,6 +7,7 @@ and forgotten until the peer has ended too, within bounds of time, of bytes, and
 from __future__ import annotations
 
 import logging
+import os
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,7 @@ from corepool.logs.rate_limited import RateLimitedLog
 if TYPE_CHECKING:
     import asyncio
 
-    from corepool.worker.reactor import Reactor
-    from corepool.worker.wire import Handle, Wire
+    from corepool.hot.reactor import Reactor
 
 log = logging.getLogger(__name__)
 
@@ -34,20 +34,19 @@ descriptor with them; beyond this the oldest one is reset."""
 class Lingerings:
     """The lingering connections of one bound socket."""
 
-    def __init__(self, wire: Wire, reactor: Reactor, loop: asyncio.AbstractEventLoop) -> None:
-        self.wire = wire
+    def __init__(self, reactor: Reactor, loop: asyncio.AbstractEventLoop) -> None:
         self.reactor = reactor
         self.loop = loop
         self.rate_limited = RateLimitedLog(log)
         self.open: dict[Lingering, None] = {}
         """In the order of their age."""
 
-    def add(self, handle: Handle) -> bool:
+    def add(self, fd: int) -> bool:
         """Keep a connection, and own it; False: it can't be watched now."""
         if len(self.open) >= MAX_LINGERING:
             next(iter(self.open)).finish()
         try:
-            lingering = Lingering(self, handle)
+            lingering = Lingering(self, fd)
         except OSError:
             return False
         self.open[lingering] = None
@@ -57,10 +56,9 @@ class Lingerings:
 class Lingering:
     """One connection that is closed for us."""
 
-    def __init__(self, all_of_them: Lingerings, handle: Handle) -> None:
+    def __init__(self, all_of_them: Lingerings, fd: int) -> None:
         self._all = all_of_them
-        self._handle = handle
-        self._fd: int = handle if isinstance(handle, int) else handle.fileno()
+        self._fd = fd
         self._reads_left = _READS
         all_of_them.reactor.add(self._fd, self, EPOLLIN)
         self._timer = all_of_them.loop.call_later(_TIME_S, self.finish)
@@ -68,7 +66,7 @@ class Lingering:
     def on_event(self, mask: int) -> None:  # noqa: ARG002  # whatever it is, read tells
         self._reads_left -= 1
         try:
-            if self._reads_left and self._all.wire.read(self._handle, 65536):
+            if self._reads_left and os.read(self._fd, 65536):
                 return
         except BlockingIOError:
             return
@@ -88,4 +86,4 @@ class Lingering:
         del self._all.open[self]
         self._timer.cancel()
         self._all.reactor.remove(self._fd)
-        self._all.reactor.close_later(self._all.wire.close, self._handle)
+        self._all.reactor.close_later(os.close, self._fd)

@@ -18,7 +18,7 @@ from corepool.logs.rate_limited import RateLimitedLog
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
-    from corepool.worker.reactor import Reactor
+    from corepool.hot.reactor import Reactor
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from corepool.errors import ChannelFullError, CorepoolError, PeerGoneError, SetupError
 from corepool.guards import HOOK_ERRORS
+from corepool.hot.deadlines import Deadlines
+from corepool.hot.reactor import Reactor
 from corepool.ipc.messages import (
     Drain as DrainOrder,
 )
@@ -34,7 +36,7 @@ from corepool.logs.tracebacks import spell_traceback
 from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
 from corepool.system.title import Title, count
 from corepool.worker.backlog import BacklogReader
-from corepool.worker.deadlines import Deadlines
+from corepool.worker.counts import ConnectionCounts
 from corepool.worker.drain import Drain
 from corepool.worker.intake import Intake
 from corepool.worker.loop import WorkerLoop
@@ -50,13 +52,13 @@ from corepool.worker.process import (
     share_no_signals_with_forks,
 )
 from corepool.worker.question import StatusQuestion
-from corepool.worker.reactor import Reactor
-from corepool.worker.service import ConnectionCounts, Service
+from corepool.worker.service import Service
 from corepool.worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
+    from corepool.hot.connection import Connection
     from corepool.ipc.channel import Channel
     from corepool.ipc.worker_spawn import WorkerSpawn
     from corepool.plugins.listener import Configuration
@@ -137,7 +139,7 @@ class WorkerProcess:
         self._services = [
             Service(each, self.loop, self._reactor, deadlines, counts, spawn.crash_slots) for each in bound
         ]
-        by_index = {each.index: service for each, service in zip(bound, self._services, strict=True)}
+        by_index = self._by_index = {each.index: service for each, service in zip(bound, self._services, strict=True)}
         self.intake = Intake(
             spawn.channel, by_index, counts, self.loop, self._on_order, self._leave_unasked, self._on_orphaned
         )
@@ -148,7 +150,7 @@ class WorkerProcess:
             if each.listener.dispatcher.worker_accepts
         }
         self._chains = configuration.chains
-        self._mover = Mover(self.intake, spawn.row)
+        self._mover = Mover(self.intake, by_index, spawn.row)
         self._drain = Drain(
             self._reactor, self._services, self._backlogs.values(), self._mover, self.loop, self.loop.end
         )
@@ -317,7 +319,7 @@ class WorkerProcess:
         match order:
             case DrainOrder(lasting=lasting):
                 for service in self._services:
-                    service.can_move = service.can_move and service.bound_index in lasting
+                    service.site.can_move = service.site.can_move and service.bound_index in lasting
                 ending = {each.index for each in self._bound if not (each.index in lasting or each.transport.outlives)}
                 self._leave(self._pool.drain_timeout, moves=len(lasting) > 0, ending=ending)
             case Stop():
@@ -340,11 +342,15 @@ class WorkerProcess:
         able = [
             conn
             for conn in self._drain.connections()
-            if conn.moved_at <= not_since and conn.rebalances and not self._drain.has_begun
+            if conn.moved_at <= not_since and self._rebalances(conn) and not self._drain.has_begun
         ]
         moved, there_are_more = self._mover.move(able, min(count, MAX_PER_MOVE))
         if there_are_more and count > moved:
             self.loop.call_later(_NEXT_MOVE_S, self._move, count - moved, not_since)
+
+    def _rebalances(self, conn: Connection) -> bool:
+        """Return whether another worker would do as well."""
+        return self._by_index[SocketIndex(conn.site.index)].listener.dispatcher.rebalances
 
     def _on_orphaned(self) -> None:
         """Leave soon: the master is gone, and the next one wants the addresses."""

@@ -11,11 +11,12 @@ from corepool.ipc.scoreboard import Cell
 from corepool.logs.rate_limited import RateLimitedLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from corepool.hot.connection import Connection
     from corepool.ipc.scoreboard import Row
-    from corepool.worker.connection import Connection
     from corepool.worker.intake import Intake
+    from corepool.worker.service import Service
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +34,9 @@ a worker that has ended it would have to take all at once, and the kernel drops 
 class Mover:
     """Moves idle connections."""
 
-    def __init__(self, intake: Intake, row: Row) -> None:
+    def __init__(self, intake: Intake, services: Mapping[SocketIndex, Service], row: Row) -> None:
         self._intake = intake
+        self._services = services
         self._cells = row.cells
         self._handed_back = 0
         self._rate_limited = RateLimitedLog(log)
@@ -84,7 +86,7 @@ class Mover:
         return moved + len(batch), False
 
     def _record(self, conn: Connection) -> bytes | None:
-        frozen = conn.freeze()
+        frozen = self._services[_socket(conn)].moving.freeze(conn)
         if frozen is None:
             return None
         try:
@@ -95,7 +97,7 @@ class Mover:
 
     def _send(self, batch: list[Connection], records: list[bytes]) -> bool:
         """Send a batch. Nothing is polled or read between the freezing of a connection and its departure."""
-        if batch and not self._intake.hand_back(batch[0].bound_index, records, [conn.fd for conn in batch]):
+        if batch and not self._intake.hand_back(_socket(batch[0]), records, [conn.fileno() for conn in batch]):
             return False
         self._handed_back += len(batch)
         for conn in batch:
@@ -104,4 +106,4 @@ class Mover:
 
 
 def _socket(conn: Connection) -> SocketIndex:
-    return conn.bound_index
+    return SocketIndex(conn.site.index)

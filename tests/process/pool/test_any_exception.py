@@ -57,7 +57,7 @@ CONFIG = "[pool]\nworkers = 1\n" + "".join(
     LISTENER.format(*each)
     for each in (
         ("hooks", "tcp", "raises", 'extensions = ["extends"]'),
-        ("streams", "brittle", "raises", ""),
+        ("layers", "brittle", "raises", ""),
         ("coroutines", "tcp", "coroutines", ""),
         ("threads", "tcp", "threads", "options = { threads = 2 }"),
         ("hosted", "tcp", "asyncio", 'options = { target = "raises:Hosted" }'),
@@ -76,7 +76,7 @@ ENDS = {
         "an-extension-on_close",
         "a-signal-handler",
     ],
-    "streams": ["stream-send", "stream-shutdown", "stream-close"],
+    "layers": ["layer-sent", "layer-output", "layer-finish"],
     "coroutines": ["a-coroutine", "a-task-of-a-coroutine"],
     "threads": ["a-thread-handle", "raised-by-another-thread"],
     "hosted": ["data_received", "eof_received", "connection_lost"],
@@ -88,7 +88,7 @@ ENDS = {
 
 ARRIVES = {
     "hooks": ["on_accept", "an-extension-on_accept"],
-    "streams": ["wrap", "stream-recv"],
+    "layers": ["layers", "layer-received"],
     "hosted": ["connection_made"],
     "buffered": ["get_buffer"],
 }
@@ -119,7 +119,7 @@ UNTOLD = {("a-thread", "exit"), ("a-task", "cancelled")} | {
 }
 """What Python means by these: a thread that has ended itself, a task that was cancelled."""
 
-LIMITED = {"wrap", "stream-shutdown", "stream-close"}
+LIMITED = {"layers", "layer-received"}
 """What clients can cause at any rate, without a protocol that has met them: logged once a second."""
 
 
@@ -205,12 +205,12 @@ def test_it_ends_the_connection_that_arrives(running: PoolProcess, listener: str
         check(running, bystander, pid, f"{place}:{kind}")
 
 
-@pytest.mark.parametrize(("place", "cause"), [("wrap", arrive), ("stream-shutdown", end), ("stream-close", end)])
+@pytest.mark.parametrize(("place", "cause"), [("layers", arrive), ("layer-received", arrive)])
 def test_what_clients_cause_at_will_is_logged_once_a_second(
     running: PoolProcess, place: str, cause: Callable[[PoolProcess, str, str], None]
 ) -> None:
     case = f"{place}:panic"
-    wait_until(lambda: (cause(running, "streams", case), count_of(running, case))[1], what=f"{case} is in the log")
+    wait_until(lambda: (cause(running, "layers", case), count_of(running, case))[1], what=f"{case} is in the log")
 
 
 @pytest.mark.parametrize(("listener", "place"), rows(KEEPS))

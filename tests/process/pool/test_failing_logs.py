@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from sources import metadata, source
 
+from corepool.hot.reactor import Reactor
 from corepool.testing.pools import Pools
 from corepool.testing.waiting import wait_until
 from corepool.worker.loop import WorkerLoop
-from corepool.worker.reactor import Reactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,31 +1,29 @@
+from corepool import Layer
 from corepool_tcp import Tcp
 
 
-class Stream:
-    def __init__(self, sock):
-        self.sock = sock
+class Fragile(Layer):
+    is_open = True
 
-    def __getattr__(self, name):
-        return getattr(self.sock, name)
+    def received(self, data):
+        return data
 
-    def send(self, data):
+    def sent(self, data):
         if data == b"poison":
-            raise ValueError("as asked")
-        return self.sock.send(data)
+            raise KeyError("as asked")
+        return data
 
-    def close(self):
-        with open("closed", "a") as file:
-            print("closed", file=file)
-        self.sock.close()
-        raise ValueError("as asked")
+    def finish(self):
+        with open("finished", "a") as file:
+            print("finished", file=file)
+        raise KeyError("as asked")
 
 
 class Brittle(Tcp):
-    wraps = True
     count = 0
 
-    def wrap(self, sock):
+    def layers(self, peer):
         self.count += 1
         if self.count == 2:
-            sock.close()
-        return Stream(sock)
+            raise OSError("as asked")
+        return [Fragile()]

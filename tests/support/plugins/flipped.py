@@ -1,24 +1,21 @@
+from collections.abc import Sequence
+
+from corepool import Address, Layer
 from corepool_tcp import Tcp
 
 FLIP = bytes(each ^ 0x55 for each in range(256))
 
 
-class Stream:
-    def __init__(self, sock):
-        self.sock = sock
+class Flip(Layer):
+    is_open = True
 
-    def __getattr__(self, name):
-        return getattr(self.sock, name)
+    def received(self, data: bytes) -> bytes:
+        return data.translate(FLIP)
 
-    def recv(self, size):
-        return self.sock.recv(size).translate(FLIP)
-
-    def send(self, data):
-        return self.sock.send(bytes(data).translate(FLIP))
+    def sent(self, data: bytes) -> bytes:
+        return data.translate(FLIP)
 
 
 class Flipped(Tcp):
-    wraps = True
-
-    def wrap(self, sock):
-        return Stream(sock)
+    def layers(self, peer: Address) -> Sequence[Layer]:
+        return [Flip()]

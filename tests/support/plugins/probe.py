@@ -48,7 +48,7 @@ class Probe:
 
     def do_lie(self, conn, line):
         # As a C extension does that writes where it shouldn't: into the counters that the master reads.
-        counts = conn._service._counts
+        counts = conn.site.owner._counts
         counts._received += 1000
         counts._cells[0] = counts._received
         conn.send(b"lied\n")

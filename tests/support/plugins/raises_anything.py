@@ -7,7 +7,7 @@ import socketserver
 import threading
 import weakref
 
-from corepool import Dispatcher, hookimpl
+from corepool import Dispatcher, Layer, hookimpl
 from corepool.streams import BlockingProtocol, StreamProtocol
 from corepool_tcp import Tcp
 
@@ -80,10 +80,10 @@ class Raises:
                 wanted.add(case)
                 conn.watermarks(1, 0)
                 conn.send(b"more than one")
-            case "an-extension-on_close" | "stream-close" | "stream-shutdown":
+            case "an-extension-on_close" | "layer-finish":
                 wanted.add(case)
                 conn.close()
-            case "stream-send":
+            case "layer-sent" | "layer-output":
                 wanted.add(case)
                 conn.send(b"poison")
             case "a-signal-handler":
@@ -169,36 +169,29 @@ class Extends:
         maybe("an-extension-on_close")
 
 
-class Socket:
-    def __init__(self, sock):
-        self.sock = sock
+class Fragile(Layer):
+    is_open = True
 
-    def __getattr__(self, name):
-        return getattr(self.sock, name)
+    def received(self, data):
+        maybe("layer-received")
+        return data
 
-    def recv(self, limit):
-        maybe("stream-recv")
-        return self.sock.recv(limit)
+    def sent(self, data):
+        maybe("layer-sent")
+        return data
 
-    def send(self, data):
-        maybe("stream-send")
-        return self.sock.send(data)
+    def output(self):
+        maybe("layer-output")
+        return b""
 
-    def shutdown(self, how):
-        maybe("stream-shutdown")
-        self.sock.shutdown(how)
-
-    def close(self):
-        self.sock.close()
-        maybe("stream-close")
+    def finish(self):
+        maybe("layer-finish")
 
 
 class Brittle(Tcp):
-    wraps = True
-
-    def wrap(self, sock):
-        maybe("wrap")
-        return Socket(sock)
+    def layers(self, peer):
+        maybe("layers")
+        return [Fragile()]
 
 
 class Picks(Dispatcher):

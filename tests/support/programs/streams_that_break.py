@@ -1,20 +1,21 @@
-import socket
-
-from corepool import Endpoint
+from corepool import Endpoint, Layer
 from corepool.testing.transport import TransportContract
 from corepool_tcp import Tcp
 
 
-class Broken(socket.socket):
-    def recv(self, count):
+class Broken(Layer):
+    is_open = True
+
+    def received(self, data):
         raise ValueError("as asked")
+
+    def sent(self, data):
+        return data
 
 
 class Wrong(Tcp):
-    wraps = True
-
-    def wrap(self, sock):
-        return Broken(fileno=sock.detach())
+    def layers(self, peer):
+        return [Broken()]
 
 
 class TestWrong(TransportContract):

@@ -1,51 +1,25 @@
-"""What a class has to say before it is taken."""
+"""Facts about a plugin that its class tells by itself."""
 
 from __future__ import annotations
 
-import sys
-from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING
 
 import pytest
 
-from corepool.errors import PluginError
-from corepool.plugins.registry import Registry
 from corepool_tcp import Tcp
 
 if TYPE_CHECKING:
-    import socket
+    from collections.abc import Sequence
+
+    from corepool import Address, Layer
 
 
-class Silent(Tcp):
-    def wrap(self, sock: socket.socket) -> socket.socket:
-        return sock
+class Layered(Tcp):
+    def layers(self, peer: Address) -> Sequence[Layer]:  # noqa: ARG002
+        return ()
 
 
-class Honest(Silent):
-    wraps = True
-
-
-class Boastful(Tcp):
-    wraps = True
-
-
-@pytest.mark.parametrize(
-    ("transport", "words"),
-    [
-        (Silent, "overrides `wrap` but has wraps = False; say wraps = True if"),
-        (Boastful, "has wraps = True but no `wrap` of its own"),
-        (Honest, None),
-        (Tcp, None),
-    ],
-)
-def test_a_transport_says_whether_its_streams_keep_something(
-    transport: type, words: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """If not, its connections could neither move nor outlive a crash, without any message."""
-    monkeypatch.setitem(sys.modules, "acme", sys.modules[transport.__module__])
-    registry = Registry([EntryPoint("it", f"acme:{transport.__name__}", "corepool.transports")])
-    if words is None:
-        assert registry.load("transports", "it") is transport
-    else:
-        with pytest.raises(PluginError, match=words):
-            registry.load("transports", "it")
+@pytest.mark.parametrize(("transport", "has_layers"), [(Layered, True), (Tcp, False)])
+def test_a_transport_has_layers_if_it_makes_them(transport: type[Tcp], has_layers: bool) -> None:  # noqa: FBT001
+    """Its connections can neither move nor outlive a crash; no author has to say so."""
+    assert transport().has_layers is has_layers

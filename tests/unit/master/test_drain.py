@@ -6,8 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
+from corepool.hot.reactor import Reactor
 from corepool.worker.drain import Drain
-from corepool.worker.reactor import Reactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from corepool.worker.reactor import Reactor
+from corepool.hot.reactor import Reactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from corepool import hookimpl
+from corepool.hot.deadlines import Deadlines
+from corepool.hot.reactor import Reactor
 from corepool.ipc.crash_slots import CrashSlots, Status
 from corepool.ipc.frozen import Frozen, State
 from corepool.ipc.scoreboard import Scoreboard
 from corepool.plugins.chain import Chain
 from corepool.spec.types import Address
-from corepool.worker.deadlines import Deadlines
-from corepool.worker.reactor import Reactor
-from corepool.worker.service import ConnectionCounts, Service
+from corepool.worker.counts import ConnectionCounts
+from corepool.worker.service import Service
 from corepool_tcp import Tcp
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def test_what_cannot_begin_leaves_epoll_before_it_is_closed(
         raise RuntimeError("as asked")
 
     fd = pair[0].detach()
-    worker.service.idle_timeout = 1.0
+    worker.service.site.idle_timeout = 1.0
     monkeypatch.setattr(worker.deadlines, "watch", fail)
     worker.service.take_handed_over(fd)
 

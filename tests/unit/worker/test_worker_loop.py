@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from corepool.hot.reactor import Reactor
 from corepool.worker.loop import WorkerLoop
-from corepool.worker.reactor import Reactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

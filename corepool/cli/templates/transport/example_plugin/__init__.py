@@ -20,7 +20,7 @@ class ExamplePlugin(Transport):
     """Listen on a TCP port, and have the kernel ask clients that are quiet whether they are still there.
 
     One instance per URL. All of it runs in the master; what accepted sockets inherit from the listening one is set in
-    `listen`, once. Where bytes have to be changed on their way, as by TLS: `wraps = True`, and `wrap` in the workers.
+    `listen`, once. Where bytes have to be changed on their way, as by TLS: override `layers`.
     """
 
     class Options(corepool.Options):

@@ -1,38 +1,41 @@
 """One connection: receives and sends without blocking, keeps its output in order and within bounds.
 
-The hot path is `on_event` with nothing but EPOLLIN, one `recv`, one `send` and `_flush`: what stands there
-was measured. Everything unusual (partial sends, hang-ups, closing) is behind one test each.
+The hot path is `on_event` with nothing but EPOLLIN, one `recv`, one `send` and `_flush`: each line of it was measured.
+Everything unusual (partial sends, hang-ups, closing, layers, a journal) is behind one test each.
 
-Life: open -> `_reason` set (nothing more is accepted for sending; buffered output still goes out) -> gone
-(out of epoll, `on_close` told, the stream handed over to be closed). Whatever happens outside of an event puts
-the connection on the reactor's list of the unsent, so that `flush` settles it before the next poll.
+Life: open -> `_reason` set (nothing more is accepted for sending; buffered output still goes out) -> gone (out of
+epoll, handed to its owner to be closed). Any change outside of an event puts the connection on the reactor's list of
+the unsent, so that `flush` settles it before the next poll.
 
-Reading stops while it is paused, congested, ended or closing. A hang-up that is not read takes the
-connection out of epoll ("parked"), since EPOLLHUP cannot be masked and would spin.
+Reading stops while it is paused, congested, ended or closing. A hang-up during a pause takes the connection out of
+epoll ("parked"), since EPOLLHUP cannot be masked and would spin.
+
+With layers (TLS) `_out` is the `Layers` and never a plain bytes object, so the short way through `send` and `_flush` is
+never taken; and the connection begins at a site whose `on_readable` is `open_further`.
 """
 
 from __future__ import annotations
 
+from os import read, write
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, POLLIN, poll
-from typing import TYPE_CHECKING
+from socket import SHUT_WR
+from typing import TYPE_CHECKING, Protocol
 
 from corepool.guards import HOOK_ERRORS
 from corepool.hot.filesegment import FileSegment
+from corepool.hot.layers import READ_BYTES, Layers
 from corepool.hot.outbox import Outbox
-from corepool.ipc.frozen import Frozen
+from corepool.hot.sockets import shut_down
 from corepool.spec.buffers import as_bytes
 from corepool.spec.types import Address, CloseReason, TimeoutKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from _typeshed import FileDescriptorLike, ReadableBuffer
 
-    from corepool.ipc.messages import SocketIndex
-    from corepool.worker.deadlines import Entry
-    from corepool.worker.journal import Journal
-    from corepool.worker.service import Service
-    from corepool.worker.wire import Handle
+    from corepool.hot.deadlines import Entry
+    from corepool.hot.site import Site
 
 READS_PER_EVENT = 4
 """Calls of recv that one event may make: 256 KiB at the default limit, then the others get their turn."""
@@ -49,27 +52,45 @@ _NEVER = 0.0
 NOTHING = b""
 """Of `_out`. Compared by identity, which costs less than a test for emptiness; any other empty output is just sent."""
 
+_NO_FACTS: Mapping[str, object] = {}
+
+
+class Journal(Protocol):
+    """Where a connection that is to outlive a crash of its worker notes its progress."""
+
+    crash_slot: int
+
+    def wake(self) -> None:
+        """Note that input may be read from now on."""
+
+    def sends(self, conn: Connection, length: int) -> None:
+        """Note that output is about to be sent: a whole reply of `length`, or (0) a part of one."""
+
+    def sent(self, count: int) -> None:
+        """Note how much of it has left."""
+
+    def rest(self, conn: Connection) -> None:
+        """Note that an event is over."""
+
 
 class Connection:
     """See `corepool.Connection` for what hooks may do with it."""
 
     __slots__ = (
-        "_active_at",
         "_blocked_at",
         "_eof_due",
         "_fd",
-        "_handle",
         "_high",
         "_journal",
+        "_layers",
         "_low",
         "_mask",
         "_out",
         "_paused",
-        "_read_deadline",
         "_reads_left",
         "_reason",
-        "_service",
         "_was_congested",
+        "active_at",
         "busy",
         "bytes_in",
         "bytes_out",
@@ -79,19 +100,20 @@ class Connection:
         "id",
         "moved_at",
         "pinned",
+        "read_deadline",
         "session",
+        "site",
     )
 
-    def __init__(self, service: Service, handle: Handle, fd: int, number: int, journal: Journal | None = None) -> None:
-        """Take over what the service's wire has opened; it is not watched yet.
+    def __init__(
+        self, site: Site, fd: int, number: int, journal: Journal | None = None, layers: Layers | None = None
+    ) -> None:
+        """Take over an accepted, non-blocking descriptor; it is not watched yet.
 
-        :param handle: what the wire's functions take.
-        :param fd: the descriptor, for epoll.
         :param number: its `id`.
         :param journal: of a connection that is to outlive a crash of this worker.
         """
-        self._service = service
-        self._handle = handle
+        self.site = site
         self._fd = fd
         self.id = number
         self.session: object = None
@@ -104,7 +126,8 @@ class Connection:
         self.pinned = False
         self.entry: Entry | None = None
         self.moved_at = _NEVER
-        self._out: bytes | Outbox = NOTHING
+        self._layers = layers
+        self._out: bytes | Outbox | Layers = NOTHING if layers is None else layers
         """One piece as it was sent, or an outbox once there is more, or a rest of it."""
         self._mask = EPOLLIN
         self._reason: CloseReason | None = None
@@ -112,25 +135,29 @@ class Connection:
         self._paused = False
         self._was_congested = False
         self._eof_due = False
-        self._high = service.high_water
-        self._low = service.high_water // 2
-        self._active_at = _NEVER
+        self._high = site.high_water
+        self._low = site.high_water // 2
+        self.active_at = _NEVER
         self._blocked_at = _NEVER
-        self._read_deadline: float | None = None
+        self.read_deadline: float | None = None
 
     # --- what hooks use
 
     @property
     def listener(self) -> str:
-        return self._service.listener.name
+        return self.site.name
 
     @property
     def peer(self) -> Address:
-        return self._service.address_of(self._handle, peer=True)
+        return self.site.owner.address(self._fd, peer=True)
 
     @property
     def local(self) -> Address:
-        return self._service.address_of(self._handle, peer=False)
+        return self.site.owner.address(self._fd, peer=False)
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        return _NO_FACTS if self._layers is None else self._layers.facts
 
     @property
     def closed(self) -> bool:
@@ -138,7 +165,7 @@ class Connection:
 
     @property
     def idle_s(self) -> float:
-        return max(0.0, self._service.reactor.now - self._active_at)
+        return max(0.0, self.site.reactor.now - self.active_at)
 
     @property
     def buffered(self) -> int:
@@ -156,8 +183,10 @@ class Connection:
             return b""
         else:
             return self._recv_outside(limit)
+        if self._layers is not None:
+            return self._recv_layered(self._layers, limit)
         try:
-            data = self._service.read(self._handle, limit)
+            data = read(self._fd, limit)
         except BlockingIOError:
             return b""
         except OSError:
@@ -166,7 +195,7 @@ class Connection:
         if data:
             count = len(data)
             self.bytes_in += count
-            self._service.bytes_in += count
+            self.site.bytes_in += count
             return data
         if limit > 0:
             self.eof = True
@@ -180,7 +209,7 @@ class Connection:
         if self._out is NOTHING:
             self._out = data
             if self._reads_left < 0:
-                self._service.unsent.append(self)
+                self.site.unsent.append(self)
         elif data:
             self._enqueue(data)
 
@@ -188,18 +217,18 @@ class Connection:
         if self._reason is not None or count <= 0:
             return
         segment = FileSegment(file, offset, count)
-        if self._out:
+        if self._out is not NOTHING:
             self._enqueue(segment)
             return
         self._out = Outbox(segment)
         if self._reads_left < 0:
-            self._service.unsent.append(self)
+            self.site.unsent.append(self)
 
     def send_now(self) -> None:
         if self._out and self._mask != _GONE:
             self._flush()
             if self._reason is not None and self._reads_left < 0:
-                self._service.unsent.append(self)  # it is settled with the batch
+                self.site.unsent.append(self)  # it is settled with the batch
 
     def close(self) -> None:
         self._end(CloseReason.CLOSED)
@@ -211,7 +240,7 @@ class Connection:
         if self._reason is None and not self._eof_due:
             self._eof_due = True
             self.pinned = True  # another process would not know
-            self._service.unsent.append(self)
+            self.site.unsent.append(self)
 
     def watermarks(self, high: int, low: int) -> None:
         if not 0 <= low <= high:
@@ -232,11 +261,11 @@ class Connection:
 
     def deadline(self, seconds: float | None) -> None:
         if seconds is None:
-            self._read_deadline = None
+            self.read_deadline = None
         else:
-            self._read_deadline = self._service.reactor.now + seconds
+            self.read_deadline = self.site.reactor.now + seconds
             if self._mask != _GONE:
-                self._service.deadlines.watch(self)
+                self.site.deadlines.watch(self)
 
     # --- what the reactor calls
 
@@ -248,11 +277,11 @@ class Connection:
             if journal is not None:
                 journal.rest(self)
             return
-        service = self._service
+        site = self.site
         self._reads_left = READS_PER_EVENT
-        self._active_at = service.reactor.now
-        service.events += 1
-        service.on_readable(self)
+        self.active_at = site.reactor.now
+        site.events += 1
+        site.on_readable(self)
         self._reads_left = NOT_SERVING
         if self._out is not NOTHING:
             self._flush()
@@ -266,16 +295,18 @@ class Connection:
         self._break_off(CloseReason.ERROR)
         self._reads_left = NOT_SERVING
         try:
-            self._service.failed(self)
+            self.site.owner.failed(self)
         finally:
             self._settle()
 
     def flush(self) -> None:
-        """Send output buffered outside of an event, and act on a close there."""
+        """Send what was buffered outside of an event, and act on what was closed there."""
         if self._mask == _GONE:
             return
-        if self._out is not NOTHING:
-            self._active_at = self._service.reactor.now
+        if self._layers is not None and self._layers.queued:
+            self._serve_held(self._layers)
+        if self._out:
+            self.active_at = self.site.reactor.now
             self._flush()
         self._settle()
         if self._journal is not None:
@@ -283,138 +314,80 @@ class Connection:
 
     # --- what the worker calls
 
-    def begin(self) -> None:
-        """Watch the stream and greet the client.
+    def begin(self, hook: Callable[[Connection], object] | None) -> None:
+        """Watch the descriptor, and call the first hook.
 
         :raises OSError: it can't be watched; it still has to be closed.
         """
-        self._service.reactor.add(self._fd, self, EPOLLIN)
-        self._active_at = self._service.reactor.now
-        on_accept = self._service.chain.on_accept
-        if on_accept is not None:
-            self._run(on_accept)
-        if self._service.idle_timeout:
-            self._service.deadlines.watch(self)
+        site = self.site
+        site.reactor.add(self._fd, self, EPOLLIN)
+        if not self.active_at:
+            self.active_at = site.reactor.now
+        if self._layers is not None:
+            self.read_deadline = site.reactor.now + self._layers.opening_timeout
+            self._serve_later(self._layers)  # a layer may speak first, or be open already
+        if hook is not None:
+            self._run(hook)
+        if site.idle_timeout or self.read_deadline is not None:
+            site.deadlines.watch(self)
         if self._journal is not None:
             self._journal.rest(self)
 
     def notify_drain(self) -> None:
         """Call the protocol's `on_drain`: the worker is leaving."""
-        on_drain = self._service.chain.on_drain
+        on_drain = self.site.on_drain
         if on_drain is not None and self._reason is None:
             self._run(on_drain)
 
-    def thaw(self, frozen: Frozen) -> None:
-        """Go on where another process has stopped.
-
-        :raises OSError: it can't be watched; it still has to be closed.
-        """
-        service = self._service
-        service.reactor.add(self._fd, self, EPOLLIN)
-        self._active_at = frozen.active_at
-        self.moved_at = service.reactor.now
-        self.half_open = frozen.half_open
-        self._read_deadline = frozen.read_deadline or None
-        self.bytes_in, self.bytes_out = frozen.bytes_in, frozen.bytes_out
-        if self._journal is not None:
-            self._journal.wake()  # it was idle on its way; a hook that kills its worker runs once
-        self._run(lambda conn: service.thaw(conn, frozen.states))
-        if service.idle_timeout or self._read_deadline is not None:
-            service.deadlines.watch(self)
-        if self._journal is not None:
-            self._journal.rest(self)
-
     def notify_lost(self) -> None:
-        """Have the protocol send an error, since the worker that served the peer has died, and close.
+        """Have the protocol tell the client that the worker which served it has died, and close.
 
         :raises OSError: it can't be watched; it still has to be closed.
         """
-        self._service.reactor.add(self._fd, self, EPOLLIN)
-        self._active_at = self._service.reactor.now
-        on_lost = self._service.chain.on_lost
-        if on_lost is not None:
-            self._run(on_lost)
+        self.begin(self.site.on_lost)
         self._end(CloseReason.CLOSED)
 
     @property
     def crash_slot(self) -> int:
-        """Its place in shared memory; 0: none. See journal.py."""
+        """Its place in shared memory; 0: none."""
         return 0 if self._journal is None else self._journal.crash_slot
 
     @property
-    def fd(self) -> int:
-        """Its descriptor, which another process may be sent a copy of."""
-        return self._fd
-
-    @property
-    def bound_index(self) -> SocketIndex:
-        """What messages call the socket that it came in by."""
-        return self._service.bound_index
-
-    @property
     def can_move(self) -> bool:
-        """False: connections like this one never go to another process."""
-        return self._service.can_move and not self.pinned
-
-    @property
-    def rebalances(self) -> bool:
-        """True when another worker would do as well."""
-        return self._service.listener.dispatcher.rebalances
+        """False: it never goes to another process."""
+        return self.site.can_move and not self.pinned
 
     @property
     def is_idle(self) -> bool:
         """True when nothing that was begun here is unfinished, so that it might go on elsewhere."""
         return self._mask == EPOLLIN and not self._out and not self.busy and self._reason is None
 
-    def freeze(self) -> Frozen | None:
-        """Return the state that another process needs to go on; None: it can't be handed on, now or ever."""
-        try:
-            states = self._service.chain.freezer.freeze(self)
-        except HOOK_ERRORS:  # logged; it stays, and drains
-            self._service.failed(self)
-            return None
-        if states is None:
-            return None
-        deadline = self._read_deadline or 0.0
-        return Frozen(
-            self.crash_slot,
-            self._active_at,
-            deadline,
-            self.moved_at,
-            self.bytes_in,
-            self.bytes_out,
-            self.half_open,
-            is_lost=False,
-            states=states,
-        )
-
     def depart(self) -> None:
         """Leave this process: its descriptor is on its way to another."""
-        self._mask = _GONE
-        self._reason = CloseReason.MOVED
-        self._service.reactor.remove(self._fd)
-        self._service.let_go(self, self._handle)
-        self._handle = None
+        self._mask, self._reason = _GONE, CloseReason.MOVED
+        self.site.reactor.remove(self._fd)
+        self.site.owner.ended(self, self._fd, CloseReason.MOVED)
+        self._fd = -1
 
-    def give_up(self) -> None:
-        """Close without `on_close`: it could not begin."""
-        service = self._service
+    def give_up(self) -> int:
+        """Stop, with no word to the plugins: it could not begin. The caller owns the returned descriptor."""
+        fd, self._fd = self._fd, -1
         self._mask, self._reason = _GONE, CloseReason.ERROR
         self._forget_output()
-        service.parked.discard(self)
-        service.reactor.discard(self._fd, self)
-        service.deadlines.forget(self)
-        service.reactor.close_later(service.wire.close, self._handle)
-        self._handle = self.session = None
+        self.site.parked.discard(self)
+        self.site.reactor.discard(fd, self)
+        self.site.deadlines.forget(self)
+        self.session = None
+        return fd
 
     def leave_if_idle(self, quiet_since: float) -> None:
         """Close, if the connection is between requests and nothing more has arrived.
 
         :param quiet_since: leave it open if it was active, or accepted, after this moment.
         """
-        if self._reason is not None or self.busy or self._out or self._active_at > quiet_since:
+        if self._reason is not None or self.busy or self._out or self.active_at > quiet_since:
             return
-        # A plugin that has paused it will read the waiting input: an extension that slows a client down, say.
+        # Whoever has paused it will read what waits there: an extension that slows a client down, say.
         if (self._mask == EPOLLIN or (self._paused and not self.eof)) and self._has_input():
             return
         self._end(CloseReason.DRAIN)
@@ -424,25 +397,25 @@ class Connection:
         self._break_off(CloseReason.DRAIN)
 
     def next_deadline(self) -> tuple[float, TimeoutKind] | None:
-        service = self._service
+        site = self.site
         due: tuple[float, TimeoutKind] | None = None
-        if service.idle_timeout and not self._blocked_at:
-            due = (self._active_at + service.idle_timeout, TimeoutKind.IDLE)
-        if service.write_timeout and self._blocked_at:
-            due = (self._blocked_at + service.write_timeout, TimeoutKind.WRITE)
-        if self._read_deadline is not None and (due is None or self._read_deadline < due[0]):
-            due = (self._read_deadline, TimeoutKind.READ)
+        if site.idle_timeout and not self._blocked_at:
+            due = (self.active_at + site.idle_timeout, TimeoutKind.IDLE)
+        if site.write_timeout and self._blocked_at:
+            due = (self._blocked_at + site.write_timeout, TimeoutKind.WRITE)
+        if self.read_deadline is not None and (due is None or self.read_deadline < due[0]):
+            due = (self.read_deadline, TimeoutKind.READ)
         return due
 
     def on_deadline(self, kind: TimeoutKind) -> None:
-        now = self._service.reactor.now
+        now = self.site.reactor.now
         if kind is TimeoutKind.READ:
-            self._read_deadline = None
+            self.read_deadline = None
         elif kind is TimeoutKind.IDLE:
-            self._active_at = now
+            self.active_at = now
         else:
             self._blocked_at = now
-        on_timeout = self._service.chain.on_timeout
+        on_timeout = self.site.on_timeout
         kept = on_timeout is not None and self._run(lambda conn: on_timeout(conn, kind)) is not None
         if kept:
             return
@@ -457,9 +430,11 @@ class Connection:
         out = self._out
         if isinstance(out, bytes):
             out = self._out = Outbox(out)
+        elif self._reads_left < 0 and not out:
+            self.site.unsent.append(self)
         out.append(piece)
-        if out.waiting > self._service.output_limit:
-            self._service.overflowed(self)
+        if out.waiting > self.site.output_limit:
+            self.site.owner.closing(self, None)
             self._break_off(CloseReason.OVERFLOW)
 
     def _flush(self) -> None:
@@ -471,16 +446,16 @@ class Connection:
         if type(out) is not bytes:
             self._flush_queue()
             return
-        service = self._service
+        site = self.site
         try:
-            sent = service.write(self._handle, out)
+            sent = write(self._fd, out)
         except BlockingIOError:
             sent = 0
         except OSError:
             self._break_off(CloseReason.RESET)
             return
         self.bytes_out += sent
-        service.bytes_out += sent
+        site.bytes_out += sent
         if journal is not None:
             journal.sent(sent)
         if sent == len(out) <= self._high:
@@ -492,24 +467,24 @@ class Connection:
 
     def _flush_queue(self) -> None:
         """Send until everything is gone, the peer takes no more, or the others are due."""
-        service = self._service
+        site = self.site
         progress = False
         for _ in range(SENDS_PER_EVENT):
             if self.congested:
                 self._was_congested = True
             if self._out:
                 sent = self._send_piece()
-                if not sent:
+                if not sent and self._out:
                     break
                 progress = True
                 self.bytes_out += sent
-                service.bytes_out += sent
+                site.bytes_out += sent
             if self._was_congested and self.buffered <= self._low and self._reason is None:
                 self._was_congested = False
-                if service.chain.on_writable is not None:
+                if site.on_writable is not None:
                     # Not `_run`: this call sends what the hook sends, within its budget. On the list of the unsent,
                     # an endless producer with a greedy reader would have the worker to itself.
-                    self._guard(service.chain.on_writable)
+                    self._guard(site.on_writable)
             if not self._out:
                 break
         if self._mask == _GONE:
@@ -518,38 +493,43 @@ class Connection:
         if not self._out and not self._was_congested:
             self._blocked_at = _NEVER
         elif progress or not was_blocked:
-            self._blocked_at = service.reactor.now
+            self._blocked_at = site.reactor.now
         if was_blocked and progress:
-            self._active_at = service.reactor.now
+            self.active_at = site.reactor.now
         self._watch()
-        if service.write_timeout and self._blocked_at and not was_blocked:
-            service.deadlines.watch(self)
+        if site.write_timeout and self._blocked_at and not was_blocked:
+            site.deadlines.watch(self)
 
     def _send_piece(self) -> int:
         """Send from the front of the output; 0 when the peer takes no more or is gone."""
         out = self._out
         if isinstance(out, bytes):
             out = self._out = Outbox(out)
-        front = out.front()
         try:
+            front = out.front()
             if isinstance(front, FileSegment):
-                sent = self._service.wire.send_file(self._handle, front)
-            else:
-                sent = self._service.write(self._handle, front)
+                sent = front.send_to(self._fd)
+            elif front:
+                sent = write(self._fd, front)
+            else:  # a layer has kept it to itself: the next chunk may bring something
+                return 0
         except BlockingIOError:
             return 0
         except (OSError, EOFError):
             self._break_off(CloseReason.RESET)
             return 0
         out.advance(sent)
-        if not out:
+        if not out and self._layers is None:
             self._out = NOTHING
         return sent
 
     def _forget_output(self) -> None:
-        if isinstance(self._out, Outbox):
-            self._out.clear()
-        self._out = NOTHING
+        if isinstance(self._out, bytes):
+            self._out = NOTHING
+            return
+        self._out.clear()
+        if self._layers is None:
+            self._out = NOTHING
 
     # --- input
 
@@ -559,17 +539,108 @@ class Connection:
             return b""
         if self._journal is not None:
             self._journal.wake()
-            self._service.unsent.append(self)  # `flush` has it written where the connection stands then
+            self.site.unsent.append(self)  # `flush` has it written where the connection stands then
         self._reads_left = 1
         try:
             data = self.recv(limit)
         finally:
             self._reads_left = NOT_SERVING
         if data:
-            self._active_at = self._service.reactor.now
-        if self.eof or self._reason is not None:
-            self._service.unsent.append(self)
+            self.active_at = self.site.reactor.now
+        if self.eof or self._reason is not None or (self._layers is not None and self._out):
+            self.site.unsent.append(self)
         return data
+
+    # --- layers
+
+    def open_further(self) -> None:
+        """Go on with the handshake; enter the listener's site when every layer is open. The first site's hook."""
+        layers = self._layers
+        assert layers is not None
+        if not layers.is_open:
+            self._read_wire(layers)
+        if layers.is_open and self._reason is None and self.site.then is not None:
+            self._enter(self.site.then, layers)
+        elif layers.holds_input:  # the end, before it was open
+            self.eof = True
+
+    def _enter(self, site: Site, layers: Layers) -> None:
+        self.site = site
+        self.read_deadline = None
+        if site.on_accept is not None:
+            self._run(site.on_accept)
+        if site.idle_timeout or self.read_deadline is not None:
+            site.deadlines.watch(self)
+        if layers.holds_input:
+            self._serve_later(layers)
+
+    def _read_wire(self, layers: Layers) -> None:
+        try:
+            data = read(self._fd, READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._break_off(CloseReason.RESET)
+            return
+        self.bytes_in += len(data)
+        self.site.bytes_in += len(data)
+        try:
+            layers.receive(data)
+        except HOOK_ERRORS as error:
+            self._fail(layers, error)
+
+    def _recv_layered(self, layers: Layers, limit: int) -> bytes:
+        if not layers.holds_input and not layers.is_over:
+            self._read_wire(layers)
+        if limit <= 0:
+            return b""
+        data = layers.take(limit)
+        if layers.holds_input:
+            self._serve_later(layers)
+        self.eof = self.eof or layers.is_over
+        return data
+
+    def _serve_later(self, layers: Layers) -> None:
+        """Have input that a layer holds served after the others had their turn: no event will announce it."""
+        if not layers.queued:
+            layers.queued = True
+            self.site.unsent.append(self)
+
+    def _serve_held(self, layers: Layers) -> None:
+        layers.queued = False
+        if self.site.then is not None:
+            if self._reason is None:
+                self._run(Connection.open_further)
+        elif layers.holds_input and self._wants_input:
+            self._reads_left = READS_PER_EVENT
+            self.site.events += 1
+            self.site.on_readable(self)
+            self._reads_left = NOT_SERVING
+            if layers.holds_input:
+                self._serve_later(layers)
+
+    def _fail(self, layers: Layers, error: BaseException) -> None:
+        """Close, once the last words of the layers were sent."""
+        self.site.owner.closing(self, error)
+        try:
+            layers.fail()
+        except HOOK_ERRORS:
+            self.site.owner.failed(self)
+            layers.clear()
+        self._was_congested = False
+        self._end(CloseReason.LAYER)
+
+    def _finish(self, layers: Layers) -> bool:
+        """Send the last words of the layers; False: they have not left yet."""
+        if not layers.finished:
+            try:
+                layers.finish()
+            except HOOK_ERRORS:
+                self.site.owner.failed(self)
+                layers.clear()
+            if layers:
+                self._flush_queue()
+        return not layers
 
     # --- events other than plain input
 
@@ -584,38 +655,46 @@ class Connection:
             # recv tells what a hang-up or an error means, after what came before it.
             return bool(mask & ~EPOLLOUT)
         if mask & EPOLLERR or (mask & EPOLLHUP and not self._paused):
-            # Its input would not be read, and nothing can be sent to a peer that has hung up.
+            # Nobody would read, and nothing can be sent to a peer that has hung up.
             self._break_off(CloseReason.RESET)
             self._settle()
         elif mask & EPOLLHUP:
-            self._service.reactor.remove(self._fd)
-            self._service.parked.add(self)
+            self.site.reactor.remove(self._fd)
+            self.site.parked.add(self)
             self._mask = _PARKED
         return False
+
+    @property
+    def _wants_input(self) -> bool:
+        return not (self._paused or self.eof or self._reason is not None or self._was_congested)
 
     def _watch(self) -> None:
         """Watch for what can be served now."""
         if self._mask == _GONE:
             return
-        reading = not (self._paused or self.eof or self._reason is not None or self._was_congested)
+        reading = self._wants_input
+        if reading and self._layers is not None and self._layers.holds_input:
+            self._serve_later(self._layers)
         mask = (EPOLLIN if reading else 0) | (EPOLLOUT if self._blocked_at else 0)
         if mask == self._mask:
             return
         if self._mask != _PARKED:
-            self._service.reactor.change(self._fd, mask)
+            self.site.reactor.change(self._fd, mask)
         elif mask:
             try:
-                self._service.reactor.add(self._fd, self, mask)
+                self.site.reactor.add(self._fd, self, mask)
             except OSError as error:  # nothing would ever wake it
-                self._service.cannot_watch(self, error)
+                self.site.owner.closing(self, error)
                 self._break_off(CloseReason.ERROR)
                 return
-            self._service.parked.discard(self)
+            self.site.parked.discard(self)
         else:
             return
         self._mask = mask
 
     def _has_input(self) -> bool:
+        if self._layers is not None and self._layers.holds_input:
+            return True
         poller = poll()
         poller.register(self._fd, POLLIN)
         return bool(poller.poll(0))
@@ -624,7 +703,7 @@ class Connection:
         """Call a hook outside of `on_event`, and have what it did settled before the next poll."""
         result = self._guard(hook)
         if self._reads_left == NOT_SERVING and (self._out or self.eof or self._reason is not None):
-            self._service.unsent.append(self)
+            self.site.unsent.append(self)
         return result
 
     def _guard(self, hook: Callable[[Connection], object]) -> object:
@@ -635,7 +714,7 @@ class Connection:
             return hook(self)
         except HOOK_ERRORS:  # logged
             self._break_off(CloseReason.ERROR)
-            self._service.failed(self)
+            self.site.owner.failed(self)
             return None
         finally:
             self._reads_left = was_serving
@@ -643,14 +722,14 @@ class Connection:
     # --- the end
 
     def _end(self, reason: CloseReason) -> None:
-        """Accept no more output; close once the buffered output has left."""
+        """Accept no more output; close when what is buffered has left."""
         if self._reason is None:
             self._reason = reason
             if self._reads_left == NOT_SERVING:
-                self._service.unsent.append(self)
+                self.site.unsent.append(self)
 
     def _break_off(self, reason: CloseReason) -> None:
-        """Close without sending buffered output.
+        """Close without sending what is buffered.
 
         Not at once: `on_close` must not run inside another hook of the same connection.
         """
@@ -660,29 +739,30 @@ class Connection:
         if self._reason is None:
             self._reason = reason
         if self._reads_left == NOT_SERVING:
-            self._service.unsent.append(self)
+            self.site.unsent.append(self)
 
     def _settle(self) -> None:
         """Act on the end of input and on close."""
         if self._mask == _GONE:
             return
+        layers = self._layers
         if self._reason is None:
-            if self._eof_due and not self._out:
+            if self._eof_due and not self._out and (layers is None or self._finish(layers)):
                 self._eof_due = False
-                self._service.end_output(self._handle)
+                shut_down(self._fd, SHUT_WR)
             if not self.eof:
                 return
             if self.half_open:
                 self._watch()
                 return
             self._reason = CloseReason.EOF
-        if self._out:
+        if self._out or (layers is not None and not self._finish(layers)):
             self._watch()
             return
         mask, self._mask = self._mask, _GONE
         if mask == _PARKED:
-            self._service.parked.discard(self)
+            self.site.parked.discard(self)
         else:
-            self._service.reactor.remove(self._fd)
-        self._service.release(self, self._handle, self._reason, ended=self.eof)
-        self._handle = None  # its number will soon be another's
+            self.site.reactor.remove(self._fd)
+        self.site.owner.ended(self, self._fd, self._reason)
+        self._fd = -1  # the number will soon be another's

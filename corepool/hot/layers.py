@@ -1,0 +1,175 @@
+"""The layers of one connection, and its output: plaintext waits in an outbox until the wire has room.
+
+Sans-I/O, as each layer: the connection reads and writes. Towards the connection it behaves as an `Outbox`. Output is
+transformed a chunk at a time, when it is about to leave: so all that a hook sends becomes one record, a file is never
+held in memory, and what is counted against the limits is what was sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corepool.hot.filesegment import CHUNK_BYTES, FileSegment
+from corepool.hot.outbox import Outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from corepool.spec.layer import Layer
+
+READ_BYTES = 65_536
+"""Bytes read from the wire at a time. Plaintext that a layer has made of them waits until the protocol has read it."""
+
+
+class Layers:
+    """A stack of layers, the first nearest to the wire."""
+
+    __slots__ = ("_ended", "_input", "_is_told", "_open", "_outbox", "_stack", "_wire", "facts", "finished", "queued")
+
+    def __init__(self, stack: Sequence[Layer]) -> None:
+        """Begin: the first handshake may be in the output already."""
+        self._stack = tuple(stack)
+        self._outbox = Outbox()
+        self._wire: bytes | memoryview = b""
+        self._input = b""
+        self._open = False
+        self._ended = False
+        self._is_told = False
+        self.facts: dict[str, object] = {}
+        self.finished = False
+        """Nothing more comes from the layers: `finish` or `drop` was called."""
+        self.queued = False
+        """The connection is on the list of those to be served again, for `holds_input`."""
+        self._collect()
+
+    @property
+    def opening_timeout(self) -> float:
+        """Seconds that all layers together may take to open."""
+        return sum(layer.opening_timeout for layer in self._stack)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether plaintext may pass. Once it is, it stays so."""
+        if not self._open and all(layer.is_open for layer in self._stack):
+            self._open = True
+            for layer in self._stack:
+                self.facts.update(layer.facts)
+        return self._open
+
+    # --- input
+
+    @property
+    def holds_input(self) -> bool:
+        """Whether the protocol has something to read, bytes or the end, without another event of the descriptor."""
+        return bool(self._input) or (self._ended and not self._is_told)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the end of input was met by `take`."""
+        return self._is_told
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes from the wire; b"" when the peer has ended its side.
+
+        :raises BaseException: a layer's.
+        """
+        if self._ended:
+            return
+        is_end = not data
+        for layer in self._stack:
+            out = layer.received(data) if data else b""
+            if is_end:
+                out += layer.received(b"")
+            data, is_end = out, is_end or layer.has_ended
+        self._input += data
+        self._ended = is_end
+        self._collect()
+
+    def take(self, limit: int) -> bytes:
+        """Return plaintext, or b"" if there is none."""
+        if not self._input:
+            self._is_told = self._ended
+            return b""
+        data = self._input[:limit]
+        self._input = self._input[limit:]
+        return data
+
+    # --- output: the methods of an Outbox
+
+    def __len__(self) -> int:
+        return len(self._wire) + len(self._outbox)
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of plaintext held in memory behind the front."""
+        return self._outbox.waiting
+
+    def append(self, piece: bytes | FileSegment) -> None:
+        """Add plaintext."""
+        self._outbox.append(piece)
+
+    def front(self) -> bytes | memoryview:
+        """Return the next bytes for the wire. Empty if there are none, or if a layer has kept them to itself.
+
+        :raises EOFError: a file is shorter than promised.
+        :raises BaseException: a layer's.
+        """
+        if not self._wire and self._outbox and self._open:
+            piece = self._outbox.front()
+            if isinstance(piece, FileSegment):
+                data = piece.read()
+            else:
+                data = piece if type(piece) is bytes and len(piece) <= CHUNK_BYTES else bytes(piece[:CHUNK_BYTES])
+            self._wire = self._down(data, len(self._stack))
+            self._outbox.advance(len(data))
+            self._collect()
+        return self._wire
+
+    def advance(self, count: int) -> None:
+        """Drop the first `count` bytes for the wire: they were sent."""
+        self._wire = memoryview(self._wire)[count:]
+
+    def clear(self) -> None:
+        """Forget all output, and let the layers make no more."""
+        self.finished = True
+        self._outbox.clear()
+        self._wire = b""
+
+    # --- the end
+
+    def finish(self) -> None:
+        """Have each layer say its last words, the one next to the protocol first. Does nothing the second time.
+
+        :raises BaseException: a layer's.
+        """
+        if self.finished:
+            return
+        self.finished = True
+        for layer in reversed(self._stack):
+            if layer.is_open:
+                layer.finish()
+                self._collect()
+
+    def fail(self) -> None:
+        """Forget the protocol's output, and keep that of the layers: an alert may be in it.
+
+        :raises BaseException: a layer's.
+        """
+        self.finished = True
+        self._outbox.clear()
+        self._collect()
+
+    def _collect(self) -> None:
+        """Take what the layers have to send of their own. A layer above one that has not opened yet has to wait."""
+        for place, layer in enumerate(self._stack):
+            own = layer.output()
+            if own:
+                self._wire = bytes(self._wire) + self._down(own, place)
+            if not layer.is_open:
+                break
+
+    def _down(self, data: bytes, place: int) -> bytes:
+        """Pass bytes through the layers below `place`."""
+        for layer in reversed(self._stack[:place]):
+            data = layer.sent(data)
+        return data

@@ -1,0 +1,37 @@
+"""System calls on a bare descriptor that Python has on socket objects only.
+
+A connection has no socket object: making and closing one around it costs 0.7 us.
+"""
+
+from __future__ import annotations
+
+import socket
+
+
+def shut_down(fd: int, how: int) -> None:
+    """End a socket's output (SHUT_WR), or both sides (SHUT_RDWR). A peer that was faster is no error."""
+    sock = _borrow(fd)
+    try:
+        sock.shutdown(how)
+    except OSError:
+        pass
+    finally:
+        sock.detach()
+
+
+def sockaddr(fd: int, family: int, *, peer: bool) -> object:
+    """Return the address of one end, as getpeername(2) and getsockname(2) have it.
+
+    :raises OSError: the peer is gone.
+    """
+    sock = _borrow(fd, family)
+    try:
+        address: object = sock.getpeername() if peer else sock.getsockname()
+    finally:
+        sock.detach()
+    return address
+
+
+def _borrow(fd: int, family: int = socket.AF_UNIX) -> socket.socket:
+    # The family is for addresses alone; given, it costs no getsockopt(2).
+    return socket.socket(family, socket.SOCK_STREAM, 0, fd)

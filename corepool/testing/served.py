@@ -1,0 +1,136 @@
+"""A worker's service in this process: real connections over real descriptors, without a master and without a fork."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Self
+
+from corepool.config.settings import ListenerSettings
+from corepool.hot.deadlines import Deadlines
+from corepool.hot.reactor import Reactor
+from corepool.ipc.crash_slots import CrashSlots
+from corepool.ipc.messages import SocketIndex
+from corepool.ipc.scoreboard import ListenerPlace, Scoreboard
+from corepool.plugins.chain import Chain
+from corepool.plugins.listener import BoundSocket, Listener
+from corepool.spec.dispatcher import Dispatcher
+from corepool.spec.transport import Endpoint, Transport
+from corepool.spec.types import Address
+from corepool.worker.counts import ConnectionCounts
+from corepool.worker.service import Service, connections_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from corepool.hot.connection import Connection
+    from corepool.spec.dispatcher import Incoming, WorkerView
+
+_MAX_CONNECTIONS = 10_000
+
+
+class _First(Dispatcher):
+    def pick(self, workers: Sequence[WorkerView], incoming: Incoming) -> WorkerView | None:  # noqa: ARG002
+        return workers[0]
+
+
+class Plain(Transport):
+    """Socket pairs: nothing is listened on, and addresses have no names."""
+
+    def check(self, endpoint: Endpoint) -> None:
+        """Accept anything."""
+
+    def listen(self, endpoint: Endpoint, backlog: int) -> socket.socket:  # noqa: ARG002
+        """Refuse: there is nothing to listen on."""
+        raise OSError("socket pairs are not listened on")
+
+    def url(self, endpoint: Endpoint, listening: socket.socket) -> str:  # noqa: ARG002
+        """Return the URL as it is."""
+        return endpoint.url
+
+    def address(self, sockaddr: object) -> Address:  # noqa: ARG002
+        """Return an address without a port."""
+        return Address("memory")
+
+
+class ServedHere:
+    """One service, and the reactor that serves it. `turn` is one turn of the worker's loop without asyncio's part."""
+
+    def __init__(
+        self,
+        protocol: object,
+        *,
+        extensions: Sequence[object] = (),
+        transport: Transport | None = None,
+        family: int = socket.AF_UNIX,
+        **settings: object,
+    ) -> None:
+        """Serve connections of `transport` with these plugins; nothing has arrived yet.
+
+        :param settings: of the listener, as in the configuration.
+        """
+        self.reactor = Reactor()
+        self.loop = asyncio.SelectorEventLoop(self.reactor)
+        self.deadlines = Deadlines(self.loop)
+        self.crash_slots = CrashSlots()
+        self.row = Scoreboard(1).claim(pool=0)
+        self.counts = ConnectionCounts(self.row, _MAX_CONNECTIONS, self.reactor)
+        given = {"name": "test", "protocol": "test", "bind": ["tcp://127.0.0.1:0"], **settings}
+        listener = Listener(
+            ListenerPlace(0),
+            0,
+            ListenerSettings.model_validate(given),
+            "first",
+            _First(),
+            protocol,
+            Chain(protocol, extensions),
+            (),
+            "",
+        )
+        self._socket = socket.socket(family)  # known by its family only
+        endpoint = Endpoint("memory:", "memory")
+        bound = BoundSocket(
+            SocketIndex(0), listener, endpoint, transport or Plain(), self._socket, "memory:", Address("memory", 1)
+        )
+        self.service = Service(bound, self.loop, self.reactor, self.deadlines, self.counts, self.crash_slots)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def connect(self, crash_slot: int = 0) -> socket.socket:
+        """Return the client's end of a new connection, which has begun."""
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        self.service.take_handed_over(ours.detach(), crash_slot)
+        return theirs
+
+    def connections(self) -> list[Connection]:
+        """List the open connections."""
+        return connections_of(self.reactor, [self.service])
+
+    def turn(self, timeout: float = 0.0) -> None:
+        """Serve the descriptors that are ready, once."""
+        self.reactor.select(timeout)
+
+    def turn_until(self, condition: Callable[[], bool], turns: int = 100_000) -> None:
+        """Serve until a condition holds.
+
+        :raises AssertionError: it doesn't, after so many turns in which nothing was ready for a millisecond.
+        """
+        for _ in range(turns):
+            if condition():
+                return
+            self.turn(0.001)
+        raise AssertionError("the condition does not come true")
+
+    def close(self) -> None:
+        """Close the connections as a worker does whose drain deadline has passed, and everything else."""
+        for conn in self.connections():
+            conn.break_off_for_drain()
+        self.turn()
+        self.turn()
+        self.loop.close()
+        self._socket.close()
