@@ -300,7 +300,7 @@ class Connection:
             self._settle()
 
     def flush(self) -> None:
-        """Send what was buffered outside of an event, and act on what was closed there."""
+        """Send the output of tasks and timers, and settle the changes that they made."""
         if self._mask == _GONE:
             return
         if self._layers is not None and self._layers.queued:
@@ -722,14 +722,14 @@ class Connection:
     # --- the end
 
     def _end(self, reason: CloseReason) -> None:
-        """Accept no more output; close when what is buffered has left."""
+        """Accept no more output; close when the buffered output has left."""
         if self._reason is None:
             self._reason = reason
             if self._reads_left == NOT_SERVING:
                 self.site.unsent.append(self)
 
     def _break_off(self, reason: CloseReason) -> None:
-        """Close without sending what is buffered.
+        """Close without sending the buffered output.
 
         Not at once: `on_close` must not run inside another hook of the same connection.
         """

@@ -1,8 +1,8 @@
 """The layers of one connection, and its output: plaintext waits in an outbox until the wire has room.
 
 Sans-I/O, as each layer: the connection reads and writes. Towards the connection it behaves as an `Outbox`. Output is
-transformed a chunk at a time, when it is about to leave: so all that a hook sends becomes one record, a file is never
-held in memory, and what is counted against the limits is what was sent.
+transformed a chunk at a time, when it is about to leave: so all output of a hook becomes one record, a file is never
+held in memory, and the limits are those of plaintext.
 """
 
 from __future__ import annotations

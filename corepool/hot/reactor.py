@@ -52,7 +52,7 @@ class Source(Protocol):
         """Handle an exception of `on_event` or `flush` (sys.exception()). Must not raise."""
 
     def flush(self) -> None:
-        """Send output buffered outside of `on_event`. May raise, as `on_event`."""
+        """Send the output made outside of `on_event`. May raise, as `on_event`."""
 
 
 class _NoEpoll:
@@ -114,7 +114,7 @@ class Reactor(selectors.BaseSelector):
             self.remove(fd)
 
     def sources(self) -> list[Source]:
-        """List the watched sources, asyncio's own aside."""
+        """List our sources: all watched descriptors but asyncio's."""
         return list(self._sources.values())
 
     def abandon(self) -> None:
@@ -131,11 +131,11 @@ class Reactor(selectors.BaseSelector):
         self._to_close.append((close, handle))
 
     def at_batch_end(self, call: Callable[[], None]) -> None:
-        """Call once, when the batch is over, before output from outside of its events leaves. Must not raise."""
+        """Call once, when the batch is over, before the output made outside of its events leaves. Must not raise."""
         self._at_batch_end.append(call)
 
     def flush_unsent(self) -> None:
-        """Send output buffered outside of events until now.
+        """Send the output made outside of events until now.
 
         A flush may run hooks that send on other connections. Those wait for the next call: two that feed
         each other would never let this one end.
@@ -199,7 +199,7 @@ class Reactor(selectors.BaseSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Poll once, serve our sources, return asyncio's events.
 
-        The hot path: attributes are looked up once a batch.
+        The hot path: each look-up here happens once a batch.
         """
         if self.unsent or self._to_close or self._at_batch_end:
             self._end_batch()

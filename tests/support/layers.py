@@ -78,7 +78,7 @@ class Unframer:
 
 
 class Framed(Layer):
-    """A handshake, then frames with a length before them; an end of its own, and an alert for what is wrong."""
+    """A handshake, then frames with a length before them; an end of its own, and an alert for wrong bytes."""
 
     def __init__(self) -> None:
         self._head = b""
