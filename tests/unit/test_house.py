@@ -35,9 +35,8 @@ TOO_LONG: set[str] = {
     "corepool/streams/asynchronous.py",
     "corepool/streams/blocking_stream.py",
     "corepool/testing/conversation.py",
-    "corepool/worker/connection.py",
+    "corepool/hot/connection.py",
     "corepool/worker/main.py",
-    "corepool/worker/service.py",
     "plugins/corepool_http/apps/files.py",
     "plugins/corepool_http/http1/codec.py",
     "plugins/corepool_http/http1/driver.py",
@@ -46,9 +45,6 @@ TOO_LONG: set[str] = {
 IN_CIRCLES: set[str] = {
     "corepool.config.accounts",
     "corepool.config.settings",
-    "corepool.worker.connection",
-    "corepool.worker.journal",
-    "corepool.worker.service",
 }
 
 
