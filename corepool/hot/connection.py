@@ -387,7 +387,7 @@ class Connection:
         """
         if self._reason is not None or self.busy or self._out or self.active_at > quiet_since:
             return
-        # Whoever has paused it will read what waits there: an extension that slows a client down, say.
+        # The plugin that paused it will read the rest: an extension that slows a client down, say.
         if (self._mask == EPOLLIN or (self._paused and not self.eof)) and self._has_input():
             return
         self._end(CloseReason.DRAIN)
@@ -655,7 +655,7 @@ class Connection:
             # recv tells what a hang-up or an error means, after what came before it.
             return bool(mask & ~EPOLLOUT)
         if mask & EPOLLERR or (mask & EPOLLHUP and not self._paused):
-            # Nobody would read, and nothing can be sent to a peer that has hung up.
+            # Nothing would be read, and nothing can be sent to a peer that has hung up.
             self._break_off(CloseReason.RESET)
             self._settle()
         elif mask & EPOLLHUP:

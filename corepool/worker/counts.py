@@ -29,7 +29,7 @@ class Counting(Protocol):
 
 
 class ConnectionCounts:
-    """How many connections the worker has, and whom to tell when one has gone."""
+    """How many connections the worker has, and the callbacks for when one has gone."""
 
     def __init__(self, row: Row, limit: int, reactor: Reactor) -> None:
         self._cells = row.cells
@@ -50,7 +50,7 @@ class ConnectionCounts:
         return self._accepted + self._moved_in - self._closed - self._moved_out >= self._limit
 
     def received(self) -> int:
-        """Count a connection that the master handed over, and give its number, counting from 1.
+        """Count a connection that the master handed over, and return its number, counting from 1.
 
         This is the acknowledgement: from now on the connection is this process's, whatever happens to it.
         """
@@ -86,7 +86,7 @@ class ConnectionCounts:
         self._tell_of_room(was_full)
 
     def own_number(self) -> int:
-        """Give a number to a connection that this worker has accepted by itself.
+        """Return a number for a connection that this worker has accepted by itself.
 
         It is negative: the master never held a copy of it, and numbers must not collide.
         """
