@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from corepool.guards import was_logged
 from corepool.spec.hookspecs import hookimpl
 from corepool.spec.types import CloseReason
 from corepool.streams import events
@@ -412,7 +413,7 @@ class StreamProtocol(ABC):
                 events.handler_ended_by_peer(log, listener=listener, conn=number, peer=conn.peer, error=error)
             else:
                 conn.abort()  # first: an application's exception handler may fail as well
-                if self._loop.get_exception_handler() is None:
+                if self._loop.get_exception_handler() is None and not was_logged(error):
                     events.handler_failed.exception(log, error, listener=listener, conn=number, peer=conn.peer)
                 else:
                     message = f"handler failed listener={listener} conn={number} peer={conn.peer}"

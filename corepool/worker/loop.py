@@ -13,10 +13,11 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from corepool.guards import mark_logged, was_logged
 from corepool.logs.rate_limited import RateLimitedLog
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
+    from collections.abc import Awaitable, Generator
 
     from corepool.hot.reactor import Reactor
 
@@ -28,12 +29,6 @@ _MAX_FAILURES = 100
 _FAILURE_DELAY_S = 0.01
 """A loop whose poll has failed for a second is of no use, such as one whose epoll an application has closed: the master
 replaces the worker."""
-
-_MARK = "_corepool_has_logged"
-"""An attribute of exceptions: asyncio reports that of a task once more when the task is collected."""
-
-_attributes: Callable[[BaseException], dict[str, Any]] = BaseException.__dict__["__dict__"].__get__
-"""Not getattr and setattr, which the class of an exception may have redefined, and which may raise."""
 
 
 class WorkerLoop(asyncio.SelectorEventLoop):
@@ -90,7 +85,7 @@ class WorkerLoop(asyncio.SelectorEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Report a failure, as asyncio does, unless it was logged already."""
         error = context.get("exception")
-        if error is None or _MARK not in _attributes(error):
+        if error is None or not was_logged(error):
             super().call_exception_handler(context)
 
     def _bear(self) -> None:
@@ -106,10 +101,9 @@ class WorkerLoop(asyncio.SelectorEventLoop):
         self._failures = 0
 
     def _log(self, error: BaseException) -> None:
-        attributes = _attributes(error)
-        if _MARK in attributes:  # of a task that another one has waited for
+        if was_logged(error):  # of a task that another one has waited for
             return
-        attributes[_MARK] = True
+        mark_logged(error)
         log.exception("a task or a callback has raised %s; the worker goes on", type(error).__name__)
 
 
