@@ -22,6 +22,12 @@ WARM_UP = 400
 # the kernel's limit of TIME_WAIT sockets (net.ipv4.tcp_max_tw_buckets, 131,072 by default with much memory;
 # each is kept for 60 s): making them is charged to the server, and beyond the limit none are made.
 CONNECTIONS, ROUNDS = 3_000, 9
+
+WORKERS = (1, 8, 32)
+MAX_GROWTH = 1.15
+"""The most that a connection should cost with more workers, in times of its cost with one. The master's part is near;
+that of the workers is not on one core, where each connection wakes a process whose caches the others have used."""
+
 QUICK_CONNECTIONS, QUICK_ROUNDS = 3_000, 3
 
 
@@ -44,7 +50,15 @@ def run(bench: Bench) -> list[Comparison]:
         protocol_server("uvloop", "echo"),
         protocol_server("asyncio", "echo"),
     ]
+    grown = [corepool("echo", HANDED_OVER, workers=each, name=_workers(each)) for each in WORKERS]
     return [
+        Comparison(
+            name="churn by workers",
+            title=f"The same with {HANDED_OVER} and more workers on the one core",
+            unit="µs",
+            figures=bench.compare(grown, rounds, measure),
+            targets=tuple(Target(_workers(each), MAX_GROWTH, peer=_workers(WORKERS[0])) for each in WORKERS[1:]),
+        ),
         Comparison(
             name="churn",
             title=f"Connect, one round trip, close; {CONCURRENCY} at a time: CPU time per connection",
@@ -56,5 +70,9 @@ def run(bench: Bench) -> list[Comparison]:
                 Target(ACCEPTED_BY_WORKER, 0.85, peer="uvloop"),
                 Target(ACCEPTED_BY_WORKER, 0.35, peer="asyncio"),
             ),
-        )
+        ),
     ]
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker" + "s" * (count > 1)

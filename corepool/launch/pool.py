@@ -19,6 +19,7 @@ from corepool.master.control import ControlSocket
 from corepool.master.inheritance import Inheritance
 from corepool.master.master import Master
 from corepool.master.notify import ServiceManager
+from corepool.master.obeying import obey
 from corepool.master.signals import Signals
 from corepool.plugins.listener import ListenerLine, sockets_of
 from corepool.system.identity import Identity, settle
@@ -97,7 +98,7 @@ class Pool:
             master, control = self.assemble(configurations)
             stack.callback(control.close)
             _yield_to_workers()
-            master.run(control, signals)
+            master.run(control, signals.fd, lambda: obey(master, signals))
         return 0
 
     def bind(self) -> list[Configuration]:

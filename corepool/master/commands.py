@@ -42,18 +42,18 @@ def commands_of(master: Callable[[], Master]) -> dict[str, Command]:
         return master().status()["upgrade"]
 
     def pause(arguments: Mapping[str, object]) -> object:
-        master().pause_listener(_text(arguments, "listener"))
+        master().live.pause_listener(_text(arguments, "listener"))
         return {}
 
     def resume(arguments: Mapping[str, object]) -> object:
-        master().resume_listener(_text(arguments, "listener"))
+        master().live.resume_listener(_text(arguments, "listener"))
         return {}
 
     def rebalance(_: Mapping[str, object]) -> object:
         return {"asked": master().rebalance()}
 
     def log_level(arguments: Mapping[str, object]) -> object:
-        master().set_log_level(_text(arguments, "level"))
+        master().live.set_log_level(_text(arguments, "level"))
         return {}
 
     return {

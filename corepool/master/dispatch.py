@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 _MAX_IN_TRANSIT = 4096
 
 _SETTLE_FIRST_S = 0.005
-_SETTLE_LONGEST_S = 0.1
+_SETTLE_MAX_S = 0.1
 """How soon after a handoff the acknowledgement is looked for, and how seldom when it doesn't come."""
 
 
@@ -219,5 +219,5 @@ class Dispatch:
 
     def _on_settle_timer(self) -> None:
         self._settle_timer = None
-        self._settle_delay_s = min(self._settle_delay_s * 2, _SETTLE_LONGEST_S)
+        self._settle_delay_s = min(self._settle_delay_s * 2, _SETTLE_MAX_S)
         self.retry()

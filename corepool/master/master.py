@@ -9,40 +9,38 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import signal
 from select import EPOLLIN
 from typing import TYPE_CHECKING, Literal
 
 from corepool.errors import BootError, ControlError
 from corepool.files.descriptors import release
-from corepool.guards import HOOK_ERRORS
 from corepool.ipc.crash_slots import CrashSlots
-from corepool.ipc.messages import LogLevel, Pause, Resume, SocketIndex
+from corepool.ipc.messages import SocketIndex
 from corepool.ipc.scoreboard import Scoreboard
-from corepool.logs.log import reopen_logs
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool.master.elsewhere import OtherPools
 from corepool.master.inheritance import Inheritance, Orders
 from corepool.master.ledger import Handoff
+from corepool.master.live_orders import LiveOrders
 from corepool.master.loop import Loop
 from corepool.master.oom import OomCounter
-from corepool.master.orphans import reap_all
+from corepool.master.owner import Surroundings
 from corepool.master.pools import Pools
 from corepool.master.recovery import Recovery
 from corepool.master.reload import Reload
 from corepool.master.status import PoolStatus, WorkersOfPool, listeners_status, totals, workers_status
 from corepool.master.upgrade import Upgrade
-from corepool.master.worker_pool import MAX_WORKERS, Surroundings
+from corepool.master.worker_pool import MAX_WORKERS
 from corepool.plugins.listener import MAX_LISTENERS, sockets_of
 from corepool.system.title import Title, count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
 
     from corepool.ipc.worker_spawn import WorkerSpawn
     from corepool.master.control import ControlSocket
     from corepool.master.notify import ServiceManager
-    from corepool.master.signals import Signals
-    from corepool.master.worker_pool import WorkerPool
+    from corepool.master.owner import Failure, Member
     from corepool.plugins.listener import BoundSocket, Configuration
 
 log = logging.getLogger(__name__)
@@ -50,18 +48,8 @@ log = logging.getLogger(__name__)
 _TITLE_INTERVAL_S = 1.0
 _TELL_AGAIN_S = 1.0
 
-_ORDERS = {
-    signal.SIGHUP: "reload",
-    signal.SIGUSR2: "upgrade",
-    signal.SIGTTIN: "one worker more",
-    signal.SIGTTOU: "one worker fewer",
-}
-"""What signals ask for that may be refused."""
-
 _UNKNOWN = SocketIndex(-1)
 """Of a socket that is not ours any more."""
-
-_LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 class Master:
@@ -105,7 +93,19 @@ class Master:
         """The indices of the bound sockets that may be the old master's, by the descriptors that it knows them by."""
         crash_slots = CrashSlots()
         self._recovery = Recovery(crash_slots, self._loop)
-        self._pools = Pools(
+        self._upgrade = Upgrade(
+            self._loop,
+            self._on_upgraded,
+            self._on_upgrade_failed,
+            self._on_new_masters_room,
+        )
+        self._elsewhere = OtherPools(
+            self._upgrade,
+            self._recovery,
+            lambda: self.pools.serving.values(),  # noqa: PLW0108  # both are made below
+            lambda: self._reload.lasting_sockets(),  # noqa: PLW0108
+        )
+        self.pools = Pools(
             Surroundings(
                 self._loop,
                 self._scoreboard,
@@ -116,18 +116,14 @@ class Master:
                 version,
                 run_worker,
                 owner=self,
+                elsewhere=self._elsewhere,
             )
         )
-        self._pools.serving = self._pools.make(configurations, generation=0)
-        for pool in self._pools.serving.values():
+        self.pools.serving = self.pools.make(configurations, generation=0)
+        for pool in self.pools.serving.values():
             pool.scale_as_before(inheritance.orders.scaled)
-        self._reload = Reload(self._pools, read_again, service_manager)
-        self._upgrade = Upgrade(
-            self._loop,
-            self._on_upgraded,
-            self._on_upgrade_failed,
-            self._on_heirs_room,
-        )
+        self._reload = Reload(self.pools, read_again, service_manager)
+        self.live = LiveOrders(self.pools, self._upgrade, self._paused)
         self._configured_log_level = logging.getLogger().level
         configured, holds = inheritance.orders.log_level
         if configured == self._configured_log_level:  # else the file is newer than what an operator has said
@@ -143,16 +139,17 @@ class Master:
         """True when the master was told to stop, every worker is gone, and so is what it passes on to an new_master."""
         new_master = self._upgrade.new_master
         passes_on = new_master is not None and (new_master.is_holding or self._inheritance.is_open)
-        return self._stopping and not self._pools.workers and not passes_on
+        return self._stopping and not self.pools.workers and not passes_on
 
-    def run(self, control: ControlSocket, signals: Signals) -> None:
+    def run(self, control: ControlSocket, signals_fd: int, obey: Callable[[], None]) -> None:
         """Run the pools until they have stopped.
 
-        :param signals: those of this process, installed already; signals that have come until now are obeyed as well.
+        :param signals_fd: readable when signals have come, those before this call included.
+        :param obey: obeys them.
         :raises BootError: the first generation could not start.
         """
         try:
-            self._loop.watch(signals.fd, EPOLLIN, lambda _: self._on_signals(signals))
+            self._loop.watch(signals_fd, EPOLLIN, lambda _: obey())
             self._control = control
             control.serve(self._loop)
             self.start()
@@ -165,13 +162,13 @@ class Master:
 
     def start(self) -> None:
         """Fork the first generation."""
-        for pool in self._pools.serving.values():
-            pool.start_plugins()
+        for pool in self.pools.serving.values():
+            pool.plugins.start(pool.serving)
         # Once, before the first fork, and never thawed: a collection writes to every object's header, and each
         # write in the master takes a shared page away from the workers (12 MB a worker instead of 3). No
         # collection before it either: what it freed would be refilled by each worker, on pages of its own.
         gc.freeze()
-        for pool in self._pools.serving.values():
+        for pool in self.pools.serving.values():
             pool.open()
             pool.start()
         self._show_title()
@@ -193,16 +190,16 @@ class Master:
             self._upgrade.give_up()
             self._reload.give_up()
             self._service_manager.stopping()
-            log.info("pool stopping workers=%d fast=%s", self._pools.workers, fast)
+            log.info("pool stopping workers=%d fast=%s", self.pools.workers, fast)
         else:
             self._inheritance.close()  # it was kept open, to pass on to the new master what comes by it
-        for pool in self._pools:
+        for pool in self.pools:
             if fast and not begins:
                 pool.kill()
             else:
                 pool.stop(fast=fast)
         if begins:
-            for bound in self._pools.sockets():
+            for bound in self.pools.sockets():
                 bound.close()
 
     def reload(self) -> None:
@@ -223,14 +220,14 @@ class Master:
         if self._state != "ready" or self._reload.is_running:
             raise ControlError(f"the pool is {'reloading' if self._state == 'ready' else self._state}")
         self._upgrade.refuse_orders()
-        serving = self._pools.serving.values()
+        serving = self.pools.serving.values()
         orders = Orders(
             frozenset(self._paused),
             {pool.name: pool.scaled for pool in serving},
             (self._configured_log_level, logging.getLogger().level),
         )
         timeout_s = 2 * max(pool.serving.pool.boot_timeout for pool in serving)
-        self._upgrade.begin(self._pools.sockets(), orders, timeout_s)
+        self._upgrade.begin(self.pools.sockets(), orders, timeout_s)
         self._service_manager.reloading()
 
     def drain(self, slot: int, pool: str | None = None) -> int:
@@ -239,7 +236,7 @@ class Master:
         :returns: its pid.
         :raises ControlError: there is none in `slot`, or the pool is stopping.
         """
-        return self._pools.named(pool).drain(slot)
+        return self.pools.named(pool).staffing.drain(slot)
 
     def scale(self, workers: int, pool: str | None = None) -> int:
         """Set the number of workers of a pool, within 1..MAX_WORKERS.
@@ -251,52 +248,27 @@ class Master:
         self._upgrade.refuse_orders()
         if not 1 <= workers <= MAX_WORKERS:
             raise ControlError(f"workers: expected 1 to {MAX_WORKERS}, not {workers}")
-        return self._pools.named(pool).scale(workers)
+        return self.pools.named(pool).scale(workers)
+
+    def scale_by(self, workers: int) -> None:
+        """Change the number of workers of every pool by `workers`, which may be negative.
+
+        :raises ControlError: an upgrade is under way.
+        """
+        self._upgrade.refuse_orders()
+        for pool in self.pools.serving.values():
+            pool.scale(pool.workers.target + workers)
 
     def rebalance(self) -> int:
         """Have idle connections go from workers that hold more than their share to the others, in every pool.
 
         :returns: how many connections are asked for.
         """
-        return sum(pool.rebalance() for pool in self._pools.serving.values())
-
-    def pause_listener(self, name: str) -> None:
-        """Leave new connections of a listener in the kernel's backlog; those that are open go on.
-
-        :raises ControlError: there is none of that name, or an upgrade is under way.
-        """
-        self._upgrade.refuse_orders()
-        self._tell_listener(name, Pause)
-        self._paused.add(name)
-        self._resume_fronts()
-        log.info("listener paused name=%s", name)
-
-    def resume_listener(self, name: str) -> None:
-        """Take connections of a listener again.
-
-        :raises ControlError: there is none of that name, or an upgrade is under way.
-        """
-        self._upgrade.refuse_orders()
-        self._tell_listener(name, Resume)
-        self._paused.discard(name)
-        self._resume_fronts()
-        log.info("listener resumed name=%s", name)
-
-    def set_log_level(self, level: str) -> None:
-        """Log records of `level` and above: here, in every worker, and in those to come.
-
-        :raises ControlError: there is no such level, or an upgrade is under way.
-        """
-        self._upgrade.refuse_orders()
-        if level not in _LOG_LEVELS:
-            raise ControlError(f"no log level {level!r}; there are: {', '.join(_LOG_LEVELS)}")
-        logging.getLogger().setLevel(level.upper())
-        for pool in self._pools:
-            pool.tell(LogLevel(logging.getLogger().level))
+        return sum(pool.upkeep.rebalance() for pool in self.pools.serving.values())
 
     def status(self) -> PoolStatus:
         """Describe the pools."""
-        now, pools = self._loop.time(), self._pools
+        now, pools = self._loop.time(), self.pools
         return PoolStatus(
             pid=os.getpid(),
             version=self._version,
@@ -326,7 +298,7 @@ class Master:
         """Release everything, ending the workers that are left. Idempotent."""
         self._stopping = True
         self._inheritance.close()
-        pools = list(self._pools)
+        pools = list(self.pools)
         for pool in pools:
             pool.kill()
         while not self.finished:
@@ -342,96 +314,43 @@ class Master:
         self._upgrade.release()
         self._service_manager.close()
         self._loop.close()
-        for pool in self._pools.serving.values():
-            pool.stop_plugins()
-
-    # --- listeners
+        for pool in self.pools.serving.values():
+            pool.plugins.stop()
 
     @property
     def _state(self) -> Literal["starting", "ready", "stopping"]:
         return "stopping" if self._stopping else "ready" if self._was_ready else "starting"
 
-    def _tell_listener(self, name: str, order: type[Pause | Resume]) -> None:
-        """Send an order to the workers that accept from a listener's sockets."""
-        known: set[str] = set()
-        for pool in self._pools.serving.values():
-            for bound in pool.serving.bound:
-                known.add(bound.listener.name)
-                if bound.listener.name == name:
-                    pool.tell(order(bound.index))
-        if name not in known:
-            raise ControlError(f"no listener named {name!r}; there are: {', '.join(sorted(known))}")
+    # --- of pools (owner.Owner)
 
-    def _resume_fronts(self) -> None:
-        for pool in self._pools.serving.values():
-            pool.acceptors.resume()
-
-    # --- what pools tell (worker_pool.Owner)
-
-    def on_pool_ready(self, pool: WorkerPool) -> None:
+    def on_ready(self, pool: Member) -> None:
         """Note that a pool serves: all of them have to, at the start and in a reload."""
-        if self._reload.brings(pool):
+        if self._was_ready:
             self._reload.rolled(pool)
-        elif not self._was_ready and all(each.is_ready for each in self._pools.serving.values()):
+        elif all(each.is_ready for each in self.pools.serving.values()):
             self._was_ready = True
             self._accept_at_last()
-            self._service_manager.ready(count(self._pools.wanted, "worker"))
+            self._service_manager.ready(count(self.pools.wanted, "worker"))
             self._announce()
+
+    def on_failed(self, pool: Member, failure: Failure) -> None:  # noqa: ARG002  # one is enough
+        """End what can't begin: the whole master, or the reload for all pools."""
+        if self._was_ready:
+            self._reload.fail(str(failure))
+            return
+        if self._boot_failure is None:
+            rest = f"\n{failure.report}" if "\n" in failure.report else f" {failure.report}"
+            self._boot_failure = f"worker {failure.worker} {failure.what}, so the pool does not start:{rest}"
+        self.stop(fast=True)
+
+    def on_empty(self, pool: Member) -> None:
+        """Forget a pool that a reload has taken away."""
+        self.pools.forget(pool)
 
     def _accept_at_last(self) -> None:
         """Accept from the sockets that were left to the master before this one, except paused ones."""
         if self._inheritance.is_upgrade:
-            for name in self._paused - self._inheritance.orders.paused:
-                self._paused.discard(name)
-                self._tell_listener(name, Resume)
-            self._resume_fronts()
-
-    def on_pool_failed(self, pool: WorkerPool, worker: str, report: str) -> None:
-        """End what can't begin: the whole master, or the reload that has brought the pool."""
-        if self._reload.brings(pool):
-            self._reload.fail(f"worker {worker} could not boot: {report}")
-        elif not self._was_ready:
-            if self._boot_failure is None:
-                rest = f"\n{report}" if "\n" in report else f" {report}"
-                self._boot_failure = f"worker {worker} could not boot, so the pool does not start:{rest}"
-            self.stop(fast=True)
-
-    def on_rolled(self, pool: WorkerPool) -> None:
-        """Note for the reload that a pool is ready for it."""
-        self._reload.rolled(pool)
-
-    def on_roll_failed(self, error: str) -> None:
-        """End the reload for all."""
-        self._reload.fail(error)
-
-    def lasting_sockets(self) -> Collection[SocketIndex]:
-        """List the sockets that will be served when the present reload or upgrade is over."""
-        if self._upgrade.new_master is not None:
-            return self._upgrade.new_master.sockets
-        return [bound.index for bound in self._reload.lasting_sockets()]
-
-    def on_stray(self, handoff: Handoff) -> None:
-        """Pass a connection to the new master, or to the pool that serves its listener now; without one it is lost."""
-        if self._upgrade.new_master is not None:
-            self._recovery.free(handoff.crash_slot)
-            self._upgrade.new_master.give(handoff)
-            return
-        for pool in self._pools.serving.values():
-            if any(bound.index == handoff.socket for bound in pool.serving.bound):
-                pool.dispatch.adopt([handoff])
-                return
-        self._rate_limited.warn("connections lost: nothing serves the listeners any more by which they came")
-        self._recovery.free(handoff.crash_slot)
-        release(handoff.fd)
-
-    @property
-    def is_holding(self) -> bool:
-        """True while connections wait until the new master has room."""
-        return self._upgrade.new_master is not None and self._upgrade.new_master.is_holding
-
-    def on_empty(self, pool: WorkerPool) -> None:
-        """Forget a pool that a reload has taken away."""
-        self._pools.forget(pool)
+            self.live.accept_again(self._paused - self._inheritance.orders.paused)
 
     # --- upgrade
 
@@ -442,7 +361,7 @@ class Master:
         :param frozen: what its worker knew; None: it has met none.
         """
         # Not by who owns the descriptor now: the socket may be the new master's, or gone, and its number another's.
-        self.on_stray(Handoff(fd, self._inherited.get(listening_fd, _UNKNOWN), None, frozen))
+        self._elsewhere.take(Handoff(fd, self._inherited.get(listening_fd, _UNKNOWN), None, frozen))
 
     @property
     def loop(self) -> Loop:
@@ -451,67 +370,25 @@ class Master:
 
     def _on_upgraded(self, pid: int) -> None:
         self._service_manager.main_process(pid)
-        for pool in self._pools:
+        for pool in self.pools:
             pool.acceptors.pause()
         for bound in self._reload.every_socket():
             # Not its transport's close: what belongs to it, such as a file, is the other's now.
             release(bound.socket.detach())
         self._stopping = True
         self._service_manager.stopping()
-        self._pools.dismiss_serving()
+        self.pools.dismiss_serving()
 
-    def _on_heirs_room(self) -> None:
-        for pool in self._pools:
-            pool.listen()
+    def _on_new_masters_room(self) -> None:
+        for pool in self.pools:
+            pool.supervisor.listen()
 
     def _on_upgrade_failed(self) -> None:
         if self._control is not None:
             self._control.remove_successors()
-        self._service_manager.ready(f"{count(self._pools.wanted, 'worker')}; the last upgrade has failed")
-
-    # --- signals, and what recurs
-
-    def _on_signals(self, signals: Signals) -> None:
-        for signum in signals.read():
-            if signum == signal.SIGCHLD:
-                if os.getpid() == 1:  # workers have pidfds
-                    reap_all(lambda pid: any(pool.reap(pid) for pool in self._pools))
-                continue
-            log.info("signal received signal=%s", signal.Signals(signum).name)
-            for pool in self._pools.serving.values():
-                pool.call_hooks("on_signal", signum)
-            self._obey(signum)
-
-    def _obey(self, signum: int) -> None:
-        try:
-            if signum == signal.SIGTERM:
-                self.stop()
-            elif signum in (signal.SIGINT, signal.SIGQUIT):
-                self.stop(fast=True)
-            elif signum == signal.SIGHUP:
-                self.reload()
-            elif signum == signal.SIGUSR2:
-                self.upgrade()
-            elif signum == signal.SIGTTIN:
-                self._scale_by(1)
-            elif signum == signal.SIGTTOU:
-                self._scale_by(-1)
-            elif signum == signal.SIGUSR1:
-                reopen_logs()
-                for pool in self._pools:
-                    pool.forward(signum)
-        except ControlError as error:
-            what = _ORDERS[signal.Signals(signum)]
-            log.error("%s refused: %s", what, error)  # noqa: TRY400  # the operator's matter
-        except HOOK_ERRORS:  # of plugins, in a reload; further signals may have come with this one
-            log.exception("signal not obeyed signal=%s", signal.Signals(signum).name)
-
-    def _scale_by(self, workers: int) -> None:
-        self._upgrade.refuse_orders()
-        for pool in self._pools.serving.values():
-            pool.scale(pool.workers.target + workers)
+        self._service_manager.ready(f"{count(self.pools.wanted, 'worker')}; the last upgrade has failed")
 
     def _show_title(self) -> None:
-        listeners = (bound.listener.name for bound in self._pools.sockets())
+        listeners = (bound.listener.name for bound in self.pools.sockets())
         name = self._name or ", ".join(dict.fromkeys(listeners))
-        self._title.show(f"master [{name}] {count(self._pools.workers, 'worker')}")
+        self._title.show(f"master [{name}] {count(self.pools.workers, 'worker')}")

@@ -13,7 +13,7 @@ from corepool.plugins.listener import sockets_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from corepool.master.worker_pool import Surroundings
+    from corepool.master.owner import Member, Surroundings
     from corepool.plugins.listener import BoundSocket, Configuration
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Pools:
     @property
     def restarts(self) -> int:
         """How many workers had to be replaced because they died, in pools that are gone as well."""
-        return self._past_restarts + sum(pool.restarts for pool in self)
+        return self._past_restarts + sum(pool.staffing.restarts for pool in self)
 
     @property
     def redispatched(self) -> int:
@@ -97,13 +97,14 @@ class Pools:
         pools, self.arriving = self.arriving, {}
         self.dismiss(pools.values(), fast=True)
 
-    def forget(self, pool: WorkerPool) -> None:
+    def forget(self, member: Member) -> None:
         """Forget a pool whose last worker has left, if it was dismissed."""
-        if pool not in self._departing:
+        pool = next((each for each in self._departing if each is member), None)
+        if pool is None:
             return
         self._departing.remove(pool)
-        self._past_restarts += pool.restarts
+        self._past_restarts += pool.staffing.restarts
         self._past_redispatched += pool.dispatch.redispatched
         pool.close()
-        pool.stop_plugins()
+        pool.plugins.stop()
         log.info("pool is gone pool=%s", pool.name)

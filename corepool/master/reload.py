@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from corepool.master.notify import ServiceManager
+    from corepool.master.owner import Member
     from corepool.master.pools import Pools
-    from corepool.master.worker_pool import WorkerPool
     from corepool.plugins.listener import BoundSocket, Configuration
 
 log = logging.getLogger(__name__)
@@ -90,17 +90,17 @@ class Reload:
         brought = [each for each in configurations if each.name not in pools.serving]
         pools.arriving = pools.make(brought, self.generation)
         for arriving in pools.arriving.values():
-            arriving.start_plugins()
+            arriving.plugins.start(arriving.serving)
             arriving.start()  # and not `open`: its sockets may still be another pool's
         for pool, configuration in rolling:
             if self.is_running:
-                pool.roll(self.generation, configuration)
+                pool.rolling.begin(self.generation, configuration)
 
-    def brings(self, pool: WorkerPool) -> bool:
+    def brings(self, pool: Member) -> bool:
         """Return whether a pool has come with this reload."""
         return self._pools.arriving.get(pool.name) is pool
 
-    def rolled(self, pool: WorkerPool) -> None:
+    def rolled(self, pool: Member) -> None:
         """Take effect once every pool is ready for it."""
         self._rolled.add(pool.name)
         if self._coming is None or not self._rolled >= {*self._coming, *self._pools.serving}:
@@ -110,7 +110,7 @@ class Reload:
         log.info("reload done generation=%d", self.generation)
         self._service_manager.ready(count(self._pools.wanted, "worker"))
         for each in self._pools.serving.values():
-            each.call_hooks("on_reload", each.info())
+            each.plugins.call("on_reload", each.plugins.info())
 
     def fail(self, error: str) -> None:
         """End it for all pools; those workers that were not replaced yet go on."""
@@ -145,7 +145,7 @@ class Reload:
         """How many workers wait for their replacements."""
         if not self.is_running:
             return 0
-        return sum(pool.left_to_roll if pool.is_ready else pool.workers.target for pool in self._pools)
+        return sum(pool.rolling.left if pool.is_ready else pool.workers.target for pool in self._pools)
 
     def _commit(self, coming: dict[str, Configuration]) -> None:
         """Serve what the workers were reloaded with."""
@@ -174,7 +174,7 @@ class Reload:
         self._coming = None
         self._pools.dismiss_arriving()
         for pool in self._pools.serving.values():
-            pool.abandon_roll()
+            pool.rolling.abandon()
         for bound in without(sockets_of(coming.values()), self._pools.sockets()):
             bound.close()
 

@@ -187,6 +187,12 @@ class Supervisor:
         entry.happened(Event.KILLED)
         self._signal(entry, signal.SIGKILL)
 
+    def kill_faulty(self, entry: WorkerEntry, what: str) -> None:
+        """End one worker, so that the others serve on."""
+        if entry.state is not State.GONE:
+            log.error("worker killed slot=%s pid=%d reason='its counters are wrong: %s'", entry.name, entry.pid, what)
+            self.kill(entry, ExitCause.CRASH)
+
     def kill_hung(self, entry: WorkerEntry, reason: str) -> None:
         """Have a hung worker write its stacks to the log, then kill it."""
         if entry.state in (State.STOPPING, State.GONE):

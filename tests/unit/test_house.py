@@ -31,7 +31,6 @@ TOO_LONG: set[str] = {
     "corepool/ipc/messages.py",
     "corepool/master/master.py",
     "corepool/master/supervisor.py",
-    "corepool/master/worker_pool.py",
     "corepool/streams/asynchronous.py",
     "corepool/streams/blocking_stream.py",
     "corepool/testing/conversation.py",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from corepool.spec.types import ExitCause
 
 
-class Succession:
+class Replacements:
     """Which slots wait for a replacement, and which replacements have begun."""
 
     def __init__(self, surge: int) -> None:

@@ -1,0 +1,68 @@
+"""Where connections go that a pool can't serve: to another pool of this master, or to a new master."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from corepool.files.descriptors import release
+from corepool.logs.rate_limited import RateLimitedLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from corepool.ipc.messages import SocketIndex
+    from corepool.master.ledger import Handoff
+    from corepool.master.recovery import Recovery
+    from corepool.master.upgrade import Upgrade
+    from corepool.master.worker_pool import WorkerPool
+    from corepool.plugins.listener import BoundSocket
+
+log = logging.getLogger(__name__)
+
+
+class OtherPools:
+    """The way out of every pool (owner.Elsewhere)."""
+
+    def __init__(
+        self,
+        upgrade: Upgrade,
+        recovery: Recovery,
+        serving: Callable[[], Iterable[WorkerPool]],
+        lasting: Callable[[], Iterable[BoundSocket]],
+    ) -> None:
+        """Prepare.
+
+        :param serving: lists the pools that serve.
+        :param lasting: lists the sockets that will be served once a reload that is under way is over.
+        """
+        self._upgrade = upgrade
+        self._recovery = recovery
+        self._serving = serving
+        self._lasting = lasting
+        self._rate_limited = RateLimitedLog(log)
+
+    def lasting_sockets(self) -> Collection[SocketIndex]:
+        """List the sockets that will be served once a reload or an upgrade that is under way is over."""
+        if self._upgrade.new_master is not None:
+            return self._upgrade.new_master.sockets
+        return [bound.index for bound in self._lasting()]
+
+    def take(self, handoff: Handoff) -> None:
+        """Pass a connection to the new master, or to the pool that serves its listener now; without one it is lost."""
+        if self._upgrade.new_master is not None:
+            self._recovery.free(handoff.crash_slot)
+            self._upgrade.new_master.give(handoff)
+            return
+        for pool in self._serving():
+            if any(bound.index == handoff.socket for bound in pool.serving.bound):
+                pool.dispatch.adopt([handoff])
+                return
+        self._rate_limited.warn("connections lost: nothing serves the listeners any more by which they came")
+        self._recovery.free(handoff.crash_slot)
+        release(handoff.fd)
+
+    @property
+    def is_holding(self) -> bool:
+        """True while connections wait until the new master has room."""
+        return self._upgrade.new_master is not None and self._upgrade.new_master.is_holding
