@@ -1,4 +1,4 @@
-"""How each strategy spreads connections: the promises beyond the contract that all of them keep."""
+"""The spread of connections by each strategy: its promises beyond the contract of all strategies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tcp transport makes of a URL, and the socket options that accepted connections inherit."""
+"""The sockets that the tcp transport makes of a URL, and the options that accepted connections inherit."""
 
 from __future__ import annotations
 

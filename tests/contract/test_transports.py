@@ -88,7 +88,7 @@ class TestUnixAbstract(TransportContract):
 
 
 class InheritedContract(TransportContract):
-    """What the transports fd and systemd keep: each test gets sockets as if this process had inherited them."""
+    """The contract of the transports fd and systemd: each test gets sockets as if this process had inherited them."""
 
     unix = False
 

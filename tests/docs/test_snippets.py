@@ -1,4 +1,4 @@
-"""What pages show can be used as it stands: modules import, configurations have no mistakes, commands take arguments.
+"""Snippets on pages work as they stand: modules import, configurations have no mistakes, commands take arguments.
 
 Running files that a page names is left to those who do what the page says: they may need each other.
 """

@@ -1,4 +1,4 @@
-"""What the pages of the documentation hold that can be tried: their code blocks."""
+"""The code blocks of the pages of the documentation, for tests that try them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Block(NamedTuple):
     file: str | None
     """Its file's name, if the paragraph before it ends with one and a colon: `shout.py`:, not `corepool.protocols`:"""
     line: int
-    """Where it begins in the page, counted from 1."""
+    """The line at which it begins in the page, counted from 1."""
 
 
 def pages() -> list[Path]:

@@ -17,7 +17,7 @@ PACKAGES = ("chat", "syslog", "rate-limit", "dispatcher")
 """Those that are installed; the others are run where they are."""
 
 _MADE = {"__pycache__", "static", "db.sqlite3", "secret.key", "syslog.db", "dist", "build"}
-"""What running them may have left at their top, or compiling them anywhere."""
+"""Files that a run may have left at their top, or a compiler anywhere."""
 
 
 def files_of(name: str) -> dict[str, Path]:

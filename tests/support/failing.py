@@ -47,7 +47,7 @@ class Fault:
 
     @property
     def hits(self) -> int:
-        """How often it has failed."""
+        """The number of failures until now."""
         (hits,) = _COUNT.unpack_from(self._page, self._start + _HITS)
         return int(hits)
 

@@ -29,7 +29,7 @@ class Row:
     logged: str = ""
     """A text that the log must have meanwhile; "": none."""
     outcome: Outcome = "answered"
-    """What clients meet while the call fails: they are answered, wait until it no longer fails, or are closed."""
+    """The fate of clients while the call fails: they are answered, wait until it no longer fails, or are closed."""
     on: str = ""
     kinds: Kinds = ANY
     operation: int = -1

@@ -18,7 +18,7 @@ class Operation(NamedTuple):
     written: str | None
     """None: a read."""
     seen: str | None
-    """What a read returned, or what a write replaced."""
+    """The value that a read returned, or that a write replaced."""
 
 
 def is_linearizable(history: Sequence[Operation]) -> bool:

@@ -152,7 +152,7 @@ class DispatchMachine(RuleBasedStateMachine):
 
 
 def open_sockets() -> set[str]:
-    """Name them: other tests' descriptors come and go with the garbage collector."""
+    """Return them by name: other tests' descriptors come and go with the garbage collector."""
     links = set()
     for path in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # the folder's own

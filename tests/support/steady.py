@@ -140,7 +140,7 @@ class Steady:
 
     @property
     def replies(self) -> int:
-        """How many were right."""
+        """The number of right replies."""
         return sum(client.replies for client in self.clients)
 
     def __enter__(self) -> Self:

@@ -52,7 +52,7 @@ class Walkthrough:
         """
         scratch = make_environment(folder / "environment")
         self.folder = folder / "work"
-        """Where the reader stands."""
+        """The current folder of the reader."""
         self.folder.mkdir()
         self._reserved = contextlib.ExitStack()
         self.ports: dict[str, int] = {}

@@ -25,7 +25,7 @@ class Check:
 
     @property
     def name(self) -> str:
-        """How columns.py and pytest call it: `websockets-ping-is-answered`."""
+        """The name in columns.py and in pytest: `websockets-ping-is-answered`."""
         return f"{self.group}-{self.run.__name__.replace('_', '-')}"
 
 

@@ -1,4 +1,4 @@
-"""What holds for each example: its configuration is right, its README tells how to begin, the table has it."""
+"""Rules for each example: its configuration is right, its README tells how to begin, the table has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `corepool` says of itself, and to those who mistype."""
+"""The help of `corepool`, and its answers to mistyped commands."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Stage:
         return len(list(Path(f"/proc/{self.running.pid}/fd").iterdir()))
 
     def tell(self, line: bytes) -> int:
-        """Have a worker do something; gives its pid."""
+        """Have a worker do something, and return its pid."""
         with connect(self.url) as client:
             client.sendall(b"pid\n")
             pid = int(client.recv(100))

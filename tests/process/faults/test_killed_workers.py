@@ -91,7 +91,7 @@ def test_connections_handed_to_a_dead_worker_do_not_wait_for_its_replacement(poo
 
 
 class Kills:
-    """How many there have been. While one is under way nothing is counted: a request may not be told apart from it."""
+    """Their number until now. While one is under way nothing is counted: a request may not be told apart from it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -63,7 +63,7 @@ class Case(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What matters of a response."""
+    """The parts of a response that are compared."""
 
     status: int
     media_type: str | None = None

@@ -1,4 +1,4 @@
-"""How responses are delimited: for each status, method, version, length and content what the RFCs allow, or a 500."""
+"""The framing of responses: for each status, method, version, length and content as the RFCs allow, or a 500."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an ASGI application is mounted: a proxy strips the prefix, and `path` begins with `root_path` all the same."""
+"""Mount points of ASGI applications: a proxy strips the prefix, and `path` begins with `root_path` all the same."""
 
 from __future__ import annotations
 

@@ -271,7 +271,7 @@ HEADS = st.builds(
 
 @given(st.lists(HEADS, min_size=1, max_size=12), st.booleans())
 def test_a_wish_is_judged_alike_whatever_came_before(heads: list[bytes], serves: bool) -> None:  # noqa: FBT001
-    """What other connections have sent, what this one has sent, and where it was cut: nothing of that matters."""
+    """Requests of other connections, earlier requests of this one, and the places of cuts make no difference."""
     known = KnownHeads(OPTIONS)
     for head in heads:  # as on other connections
         RequestParser(OPTIONS, known, serves_websockets=serves).feed(head)

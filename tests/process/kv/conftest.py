@@ -64,7 +64,7 @@ class Clock:
 
     @property
     def now_ms(self) -> int:
-        """What it shows."""
+        """The time that it shows."""
         return self._now_ns // 10**6
 
     def advance(self, seconds: float) -> None:

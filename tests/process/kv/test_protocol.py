@@ -1,4 +1,4 @@
-"""How the kv protocol is spoken: lines and arrays, limits, passwords, clients that misbehave."""
+"""The kv protocol on the wire: lines and arrays, limits, passwords, clients that misbehave."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ CALLS = {
     "the disk": ("fdatasync",),
     "a map": ("mmap", "mmap64"),
 }
-"""What LMDB may have been compiled to call. Its first pages say which others count."""
+"""The calls that LMDB may have been compiled to use. Its first pages say which others count."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What an error advises exists; what clients and monitoring ask first has an answer; INFO has Redis's fields."""
+"""The advice of errors exists; the first commands of clients and monitoring have an answer; INFO has Redis's fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes moving a connection difficult, one by one."""
+"""The traps of moving a connection, one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator tells a running pool: listeners are paused and resumed, the log says more or less."""
+"""Commands of an operator to a running pool: listeners are paused and resumed, the log says more or less."""
 
 from __future__ import annotations
 

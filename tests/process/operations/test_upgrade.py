@@ -156,7 +156,7 @@ def app(environ, start_response):
 
 @pytest.mark.parametrize("dispatcher", ["least-connections", "kernel"])
 def test_the_new_master_accepts_nothing_before_all_its_workers_are_ready(pool: Pools, dispatcher: str) -> None:
-    """What it had would be lost with it."""
+    """Its connections would be lost with it."""
     running = start(pool, dispatcher=dispatcher, application=WHO)
     old = {f"{pid}".encode() for pid in running.workers()}
     (running.directory / "gate").touch()  # one worker takes it, and hangs

@@ -84,7 +84,7 @@ ENDS = {
     "reader": ["reader-and-writer"],
     "handlers": ["a-handler-handle", "a-handler-finish"],
 }
-"""What costs its connection, by the listener it comes in by."""
+"""Places whose exception costs its own connection, by listener."""
 
 ARRIVES = {
     "hooks": ["on_accept", "an-extension-on_accept"],
@@ -92,7 +92,7 @@ ARRIVES = {
     "hosted": ["connection_made"],
     "buffered": ["get_buffer"],
 }
-"""What costs the next connection to arrive there."""
+"""Places whose exception costs the next connection to arrive there."""
 
 KEEPS = {
     "hooks": [
@@ -112,15 +112,15 @@ KEEPS = {
     ],
     "hosted": ["pause_writing", "resume_writing"],
 }
-"""What costs no connection."""
+"""Places whose exception costs no connection."""
 
 UNTOLD = {("a-thread", "exit"), ("a-task", "cancelled")} | {
     (place, "cancelled") for place in ("a-group-of-tasks", "an-executor", "a-task-of-a-coroutine")
 }
-"""What Python means by these: a thread that has ended itself, a task that was cancelled."""
+"""The meaning of these in Python: a thread that has ended itself, a task that was cancelled."""
 
 LIMITED = {"layers", "layer-received"}
-"""What clients can cause at any rate, without a protocol that has met them: logged once a second."""
+"""Clients can cause these at any rate, before a protocol has met them: logged once a second."""
 
 
 @pytest.fixture(scope="module")

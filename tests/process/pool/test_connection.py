@@ -1,4 +1,4 @@
-"""What a protocol may do with a connection, each seen from the client's side of a real pool."""
+"""The calls that a protocol may make on a connection, each seen from the client's side of a real pool."""
 
 from __future__ import annotations
 

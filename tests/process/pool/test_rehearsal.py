@@ -1,4 +1,4 @@
-"""What the master runs of a worker before the first fork leaves nothing behind, and takes no connection."""
+"""The rehearsal of a worker in the master, before the first fork, leaves nothing behind and takes no connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What master and workers are to the system: user, groups, umask, limits, priority, CPUs. Real processes."""
+"""The identity of master and workers: user, groups, umask, limits, priority, CPUs. Real processes."""
 
 from __future__ import annotations
 

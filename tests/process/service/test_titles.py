@@ -1,4 +1,4 @@
-"""What ps(1) shows."""
+"""The titles of processes in ps(1)."""
 
 from __future__ import annotations
 

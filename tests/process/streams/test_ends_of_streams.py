@@ -1,4 +1,4 @@
-"""How handlers meet the end: of a client, of a worker, of their own patience. And the log of each fault."""
+"""The end as a handler meets it: of a client, of a worker, of their own patience. And the log of each fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a handler does wrong costs its own connection; what its client and its worker do, it gets to know."""
+"""A handler's fault costs its own connection; it learns of the acts of its client and its worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What asyncio promises to protocols, and a socket to handlers, holds where they are hosted."""
+"""The promises of asyncio to protocols, and of a socket to handlers, hold where they are hosted."""
 
 from __future__ import annotations
 

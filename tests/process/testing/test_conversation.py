@@ -62,7 +62,7 @@ STORIES = {
 
 @pytest.fixture(autouse=True)
 def in_the_tests_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Be there until the connections have ended, too: protocols tell of that."""
+    """Stay in that folder until the connections have ended, too: the story has their ends."""
     monkeypatch.chdir(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""What the fixture `pool` insists on at the end of a test: each thing that it would find, found."""
+"""The checks of the fixture `pool` at the end of a test: each fault that it looks for is found."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def test_a_pool_that_does_not_end_as_expected_fails_its_test(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_plugin_that_fails_leaves_nothing_open(tmp_path: Path, wrong: str) -> None:
-    """Where warnings are errors, pytest would tell of sockets instead of failures, or end in the middle of it."""
+    """With warnings as errors, pytest would report sockets instead of failures, or end in the middle of its report."""
     source, failures = WRONG[wrong]
 
     done = run_pytest(tmp_path, source, "-W", "error", "--tb=no")

@@ -1,4 +1,4 @@
-"""What pydantic finds, in the words of this project."""
+"""The mistakes that pydantic finds, in the words of this project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What binding leaves behind when it fails: nothing."""
+"""A failed bind leaves nothing behind."""
 
 from __future__ import annotations
 

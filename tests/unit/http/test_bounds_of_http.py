@@ -1,4 +1,4 @@
-"""What a client makes the http protocol keep, in each state: the rows of docs/explanation/bounds.md, a test each."""
+"""The memory that a client can make the http protocol use, in each state: a test for each row of bounds.md."""
 
 from __future__ import annotations
 

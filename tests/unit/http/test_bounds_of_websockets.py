@@ -1,4 +1,4 @@
-"""What a client makes a WebSocket keep, in each state: the rows of docs/explanation/bounds.md, a test each."""
+"""The memory that a client can make a WebSocket use, in each state: a test for each row of bounds.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits for an exchange may raise anything: that costs its own response, and is logged once."""
+"""A callback of an exchange may raise anything: that costs its own response, and is logged once."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 PRODUCT = sorted(path for folder in ("corepool", "plugins", "transports") for path in (ROOT / folder).rglob("*.py"))
 METHODS = {"debug", "info", "warn", "warning", "error", "exception", "critical", "log"}
 MECHANISM = {"corepool/logs/event.py", "corepool/logs/rate_limited.py"}
-"""What passes events on to `logging`."""
+"""The modules that pass events on to `logging`."""
 
 LEFT = 144
 """Records that are not events yet; it only shrinks."""

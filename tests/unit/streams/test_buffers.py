@@ -1,4 +1,4 @@
-"""What may be sent."""
+"""The objects that may be sent."""
 
 from __future__ import annotations
 

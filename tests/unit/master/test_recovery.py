@@ -1,4 +1,4 @@
-"""What a crash has left, as the master finds it out of real sockets."""
+"""The connections that a crash has left, as the master finds them among real sockets."""
 
 from __future__ import annotations
 

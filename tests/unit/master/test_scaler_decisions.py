@@ -1,4 +1,4 @@
-"""What a scaler says is obeyed if it is a number of workers, and else told."""
+"""A scaler's decision is obeyed if it is a number of workers, and else reported."""
 
 from __future__ import annotations
 

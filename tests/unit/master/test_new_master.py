@@ -1,4 +1,4 @@
-"""What the old master does while the new one takes nothing: it waits, and not for ever, and its loop goes on."""
+"""While the new master takes nothing, the old one waits, but not for ever, and its loop goes on."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Old:
 
     @property
     def lost(self) -> int:
-        """How many clients see the end."""
+        """The number of clients that see the end."""
         count = 0
         for client in self.clients:
             try:
