@@ -1,4 +1,4 @@
-"""What `run` and `serve` print when the pool is ready: where it listens, and how to try it."""
+"""The lines that `run` and `serve` print when the pool is ready: its addresses, and how to try them."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def ask(path: Path, command: str, **arguments: object) -> dict[str, object]:
 
 
 def pid_of_master(path: Path) -> int:
-    """Ask the kernel for the pid of who listens there, in our PID namespace; in its own it may have another.
+    """Ask the kernel for the pid of the listening process, in our PID namespace; in its own it may have another.
 
     :returns: 0 if it can't be seen from here (unix(7), SO_PEERCRED).
     :raises ControlError: no process listens there.

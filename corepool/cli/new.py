@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class PluginKind(StrEnum):
-    """What a plugin can be; the registry's kinds, one of each."""
+    """The kinds of plugins: the registry's, in the singular."""
 
     PROTOCOL = "protocol"
     DISPATCHER = "dispatcher"

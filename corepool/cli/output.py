@@ -19,7 +19,7 @@ _AT_ONCE = 4096
 
 
 def write(stream: TextIO, text: str, patience_s: float = 0.0) -> None:
-    """Write a text and a newline; what isn't taken within `patience_s` is left out. Never raises."""
+    """Write a text and a newline; bytes that aren't taken within `patience_s` are left out. Never raises."""
     try:
         stream.flush()
         _write(stream.fileno(), f"{text}\n".encode(errors="backslashreplace"), patience_s)
@@ -28,7 +28,7 @@ def write(stream: TextIO, text: str, patience_s: float = 0.0) -> None:
 
 
 def silence(stream: TextIO) -> None:
-    """Forget what `stream` could not write: the interpreter would try again at its end, and complain."""
+    """Drop text that `stream` could not write: the interpreter would try again at its end, and report an error."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)

@@ -1,4 +1,4 @@
-"""From what the user named to settings whose every mistake is known, those that need plugins included."""
+"""Makes settings of the user's arguments, and finds every mistake in them, those that need plugins included."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def draft_of_demo(overrides: Overrides) -> Draft:
 
 
 def draft_of_flags(protocol: str, bind: Sequence[str], options: Mapping[str, object], overrides: Overrides) -> Draft:
-    """Make the configuration of one listener from what `serve` was given."""
+    """Make the configuration of one listener from the arguments of `serve`."""
     table: dict[str, object] = {
         "listener": [{"name": protocol, "bind": list(bind), "protocol": protocol, "options": dict(options)}]
     }
@@ -56,7 +56,7 @@ def draft_of_flags(protocol: str, bind: Sequence[str], options: Mapping[str, obj
 
 
 def settle(draft: Draft, registry: Registry) -> Settings:
-    """Add what only plugins can know, and give the settings.
+    """Add the mistakes that only plugins can find, and return the settings.
 
     :raises ConfigError: with every mistake, if there are any.
     """

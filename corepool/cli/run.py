@@ -115,7 +115,7 @@ def _run(read: "Callable[[], Draft]", config: "Path | None", *, reload: bool) ->
             watcher.start()
         status = Pool(settings, registry, stopping.after(announce), [log.fd], read_again, inheritance).run()
         stopping.ignore()
-    except ConfigError as error:  # what only opening and binding can tell: say it as `check` says the rest
+    except ConfigError as error:  # mistakes found by opening and binding: reported as `check` reports the rest
         draft.add_error(error)
         draft.finish()
         raise

@@ -1,4 +1,4 @@
-"""What `corepool new` writes: a small package for each kind of plugin, from the files in templates/.
+"""The packages that `corepool new` writes: a small one for each kind of plugin, from the files in templates/.
 
 The templates are whole packages of a plugin called example-plugin, whose files are valid as they stand; the new one
 gets its own names in their place. What all kinds have in common is in templates/common/.
@@ -38,7 +38,7 @@ _ALLOWED = f"small letters, digits and single dashes, beginning with a letter, {
 # Folders of Python projects, which tools take for something other than the package.
 _FOLDERS = frozenset({"build", "dist", "docs", "src", "tests", "venv"})
 
-# What the class is called in the templates.
+# The name of the class in the templates.
 _CLASS = "ExamplePlugin"
 
 # PEP 8 has no such names, since they look like digits; linters insist.

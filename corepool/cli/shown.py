@@ -16,7 +16,7 @@ Table = dict[str, object]
 def shown(settings: Settings, registry: Registry) -> dict[str, Table | list[Table]]:
     """Return every table of settings that have no mistakes.
 
-    What stands in a URL is shown as it is: a transport that needs a secret takes it from a file.
+    URLs are shown as they are: a transport that needs a secret takes it from a file.
     """
     tables: dict[str, Table | list[Table]] = settings.model_dump(mode="json")
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def resolved(settings: Settings, registry: Registry) -> str:
-    """Write every setting with its value; what depends on the machine is resolved, or noted beside."""
+    """Write every setting with its value; values that depend on the machine are resolved, or noted beside."""
     tables = shown(settings, registry)
     tables["control"] = {"socket": str(control_socket_path(settings.control))}
     lines: list[str] = []

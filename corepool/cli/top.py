@@ -1,4 +1,4 @@
-"""`corepool top`: a running pool, live: what each worker does, and how that went in the last minute."""
+"""`corepool top`: a running pool, live: the load of each worker, and its last minute."""
 
 import sys
 import time
@@ -68,7 +68,7 @@ class View:
     """The samples, and their display."""
 
     def __init__(self, bars: str = BARS) -> None:
-        """Begin with nothing seen; `bars` are what history is drawn with, from nothing to full."""
+        """Begin without samples; `bars` are the characters that draw history, from nothing to full."""
         self._bars = bars
         self._status: Mapping[str, Any] = {}
         self._seen_at = 0.0

@@ -53,7 +53,7 @@ class Watcher:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         # A .pyc records its source's time to the second: of two versions saved within one, the first would stay.
         sys.dont_write_bytecode = True
-        # -P: what lies in the folder of an application, such as a logging.py, is not for the watcher to import.
+        # -P: or the watcher would import files of the application's folder, such as a logging.py.
         command = [sys.executable, "-P", "-m", __name__, str(os.getpid()), *self._arguments]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603  # our own
 

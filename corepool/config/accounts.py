@@ -1,4 +1,4 @@
-"""Users and groups as the configuration names them, and what the system knows about them.
+"""Users and groups that the configuration names, and the system's entries for them.
 
 Looked up once, in the master: a worker that boots must not depend on the databases behind it (LDAP, sssd).
 """
@@ -26,7 +26,7 @@ AccountName = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0, l
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who workers are: numbers for the kernel, and what a log-in would have put into the environment."""
+    """The user of the workers: numbers for the kernel, and the variables that a log-in would have set."""
 
     uid: int
     gid: int

@@ -11,7 +11,7 @@ _SECRETS = (SecretStr, SecretBytes)
 
 
 def members_of(annotation: object) -> list[object]:
-    """List what a value may be, None aside: one thing, or the members of a union."""
+    """List the types that a value may have, None aside: one, or the members of a union."""
     if hasattr(annotation, "__value__"):  # type X = ...
         return members_of(annotation.__value__)
     if get_origin(annotation) is Annotated:

@@ -1,4 +1,4 @@
-"""Settings from the environment: COREPOOL_SECTION_KEY, and what platforms set for every server."""
+"""Settings from the environment: COREPOOL_SECTION_KEY, and variables that platforms set for every server."""
 
 from __future__ import annotations
 

@@ -43,14 +43,14 @@ ENVIRONMENT = "the environment"
 _FILE_LIMIT = 4 * 1024 * 1024
 
 MAX_CONTROL_PATH_BYTES = MAX_PATH_BYTES - 1
-"""What the path of the control socket may have. At an upgrade there is one beside it whose name is a byte longer."""
+"""Bytes of the control socket's path at most. At an upgrade a second one beside it has a name one byte longer."""
 
 _AFTER_A_PATH = (".", "[", ":", " ")
 
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the command line says (None: not given), and the environment, which counts for less. Both beat the file."""
+    """The flags (None: not given), and the environment, which counts for less. Both override the file."""
 
     workers: str | None = None
     dispatcher: str | None = None
@@ -91,7 +91,7 @@ class Draft:
     """A configuration as read: its usable part, and its mistakes so far.
 
     :param source: the file it came from, for messages.
-    :param flags: what to call a key path that the command line gave.
+    :param flags: the name of the flag behind a key path that the command line gave.
     """
 
     settings: Settings | None
@@ -182,7 +182,7 @@ def parse_draft(content: bytes, source: str, overrides: Overrides | None = None)
 
 
 def make_draft(table: Mapping[str, object], source: str, flags: Mapping[str, str]) -> Draft:
-    """Validate a table of settings, and check what its keys say together."""
+    """Validate a table of settings, and check that its keys agree."""
     try:
         try:
             draft = Draft(Settings.model_validate(table), source, flags=flags)

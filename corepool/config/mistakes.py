@@ -1,4 +1,4 @@
-"""What pydantic found wrong, as sentences for an operator: `listener[0].backlog = 0: expected at least 1`.
+"""Pydantic's errors as sentences for an operator: `listener[0].backlog = 0: expected at least 1`.
 
 Each sentence begins with the key path as the TOML spells it. Pydantic reports a union once per member,
 with the member's name in the path; here the model is walked along the path, so that such names are
@@ -116,7 +116,7 @@ def join_path(where: str, path: KeyPath) -> str:
 
 
 def spell_value(value: object) -> str:
-    """Spell a value roughly as TOML does, cut to what fits on a line."""
+    """Spell a value roughly as TOML does, cut to fit on a line."""
     match value:
         case bool():
             spelt = str(value).lower()

@@ -1,8 +1,8 @@
 """Options of plugins, from sources where values have a type, and from sources where all is text.
 
 In TOML 8, "8" and ["8"] are three things: `threads = "8"` is a mistake to report, as it is in the settings. A flag,
-`-o threads=8`, and the query of a URL can't tell them apart: their text becomes what the model wants, a list of one
-where it wants a list.
+`-o threads=8`, and the query of a URL can't tell them apart: their text becomes a value of the model's type,
+a list of one where it wants a list.
 
 Pydantic's strict mode can't report the former: given Python's values it wants instances (a tuple for an array, an
 IPv4Network for its text), and given JSON it refuses the instances that a plugin's own validators make. So a model

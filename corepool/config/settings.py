@@ -44,7 +44,8 @@ class PoolSettings(_Table):
     """How many worker processes; "auto" is the CPUs this process may use (affinity and cgroup quota)."""
 
     scaler: Name = "fixed"
-    """What changes their number while the pool runs; "busyness" does, between `workers.min` and `workers.max`."""
+    """The plugin that changes their number while the pool runs; "busyness" does, between `workers.min` and
+    `workers.max`."""
 
     scaler_options: OptionTable = {}
     """Options of the scaler."""
@@ -56,7 +57,7 @@ class PoolSettings(_Table):
     """Options of that dispatcher."""
 
     max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
-    """Connections per worker; more wait in the kernel's backlog. Lowered at start to what `ulimit -n` allows."""
+    """Connections per worker; more wait in the kernel's backlog. Lowered at start as far as `ulimit -n` demands."""
 
     heartbeat_timeout: Duration = 30.0
     """A worker whose loop has not turned for this long counts as hung and is killed (gunicorn: 30 s)."""
@@ -65,7 +66,7 @@ class PoolSettings(_Table):
     """A worker that is not ready after this long counts as hung and is killed. Large applications import slowly."""
 
     drain_timeout: Duration = 30.0
-    """How long a stopping worker may finish what it has begun (gunicorn's graceful_timeout: 30 s)."""
+    """How long a stopping worker may finish requests that have begun (gunicorn's graceful_timeout: 30 s)."""
 
     stop_timeout: Duration = 10.0
     """How long plugins may take for `on_worker_stop` after that, before their worker is killed."""
@@ -103,10 +104,10 @@ class PoolSettings(_Table):
 
 
 class ProcessSettings(_Table):
-    """[process]: what master and workers are to the system. Read once, at the start."""
+    """[process]: user, limits, priority and name of the processes. Read once, at the start."""
 
     name: Name | None = None
-    """What process titles call the pool; unset: the names of its listeners."""
+    """The pool's name in process titles; unset: the names of its listeners."""
 
     user: AccountName | None = None
     """Workers run as this user, by name or number; the master stays root, to bind and to clean up (nginx, gunicorn)."""
@@ -153,10 +154,10 @@ class LogSettings(_Table):
 
 
 class ListenerSettings(_Table):
-    """[[listener]]: where connections come in, and what serves them."""
+    """[[listener]]: the addresses of connections, and the plugins that serve them."""
 
     name: Name
-    """What `status` and the log call it."""
+    """Its name in `status` and the log."""
 
     bind: Annotated[tuple[str, ...], Field(min_length=1, max_length=64, strict=False)]
     """URLs to listen on; port 0 takes a free port."""

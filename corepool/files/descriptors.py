@@ -9,7 +9,7 @@ def release(fd: int) -> None:
     """Close a descriptor whose owner has nothing to write that could still get lost.
 
     close(2) has released the number whatever it says, EINTR, EIO and ENOSPC included: there is nothing to be done
-    again, and what its caller has to do next must not be left undone.
+    again, and the caller must not leave its next steps undone.
     """
     try:  # and not `suppress`, which takes as long as the call: this is done for each connection
         os.close(fd)

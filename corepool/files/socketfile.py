@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_PATH_BYTES = 107
-"""What the path of a socket may have: sun_path has 108 with the closing NUL (unix(7))."""
+"""Bytes of a socket's path at most: sun_path has 108 with the closing NUL (unix(7))."""
 
 _LOCK_DEADLINE_S = 0.1  # an honest holder keeps the lock for under a millisecond
 _LOCK_POLL_S = 0.01  # flock(2) has no time-out of its own
@@ -78,7 +78,7 @@ def listen_at(
 def bind_to(sock: socket.socket, address: bytes, what: str) -> None:
     """Bind a UNIX socket.
 
-    :param what: what the address is called to an operator.
+    :param what: the address in words for an operator.
     :raises OSError: in words for an operator.
     """
     try:

@@ -51,7 +51,7 @@ class Places:
     def of_listeners(self, names: Sequence[str]) -> dict[str, ListenerPlace]:
         """Return for each listener its place on the scoreboard: the one it had, or one that no other has.
 
-        When none is left, the place of a listener that is gone is given away, with what it has counted.
+        When none is left, the place of a listener that is gone is used again, with its counts.
         """
         for name in names:
             if name in self._cells:
@@ -69,15 +69,15 @@ class Places:
 
 
 class Plan:
-    """What a configuration asks for, made as far as it can be; `mistakes` tells about the rest."""
+    """The plugins and sockets of a configuration, as far as they can be made; `mistakes` has the reasons."""
 
     def __init__(
         self, settings: Settings, registry: Registry, places: Places, serving: Iterable[Listener] = ()
     ) -> None:
         """Make the plugins; nothing is bound yet.
 
-        :param serving: what serves already: if nothing about a listener has changed its plugins are kept, with what
-            they have opened.
+        :param serving: the present configurations: if nothing about a listener has changed, its plugins are kept,
+            with everything that they have opened.
         """
         self._serving = {listener.name: listener for listener in serving}
         self.mistakes = Mistakes()
@@ -113,9 +113,9 @@ class Plan:
     ) -> list[Configuration]:
         """Bind every address.
 
-        :param identity: who the workers run as.
-        :param open_already: of these sockets those still wanted are taken over, with what waits in their backlogs.
-        :param inheritance: what the master before us has left, if there is one: its sockets, for the same purpose.
+        :param identity: the user that the workers run as.
+        :param open_already: of these sockets those still wanted are taken over, with the clients in their backlogs.
+        :param inheritance: the sockets of the master before this one, if there was one, for the same purpose.
         :returns: what each pool serves.
         :raises ConfigError: with every mistake; nothing new is left bound.
         """

@@ -56,7 +56,7 @@ class Pool:
 
         :param announce: told where the pool listens, once it is ready.
         :param read_again: gives settings and plugins for a reload, or raises ConfigError; those at hand by default.
-        :param inheritance: what the master before us has left, at an upgrade in place.
+        :param inheritance: sockets and orders of the master before this one, at an upgrade in place.
         :param keep_fds: descriptors that workers inherit, such as the log's.
         """
         self._settings = settings
@@ -70,7 +70,7 @@ class Pool:
         self._pidfile = None if pidfile is None else PidFile(Path(pidfile))
 
     def check(self) -> None:
-        """Find what can be found without binding an address.
+        """Find the mistakes that show without binding an address.
 
         :raises ConfigError: with every mistake.
         """
@@ -102,7 +102,7 @@ class Pool:
         return 0
 
     def bind(self) -> list[Configuration]:
-        """Make what the workers of each pool are forked with, listening sockets included.
+        """Make the configurations that workers are forked with, listening sockets included.
 
         Raises as `run`.
         """
@@ -203,7 +203,7 @@ def _fill(example: str, address: Address) -> str:
 def _yield_to_workers() -> None:
     """Keep the master from interrupting a worker for each connection that arrives.
 
-    A batch process (sched(7)) does not preempt what runs: on a busy core the master then finds several
+    A batch process (sched(7)) does not preempt a running one: on a busy core the master then finds several
     connections waiting and hands them over in one message (52 instead of 70 us of CPU per connection, both
     processes); on an idle core it changes nothing. Workers don't inherit it.
     """

@@ -1,4 +1,4 @@
-"""Which of the sockets that are open already serve what a new configuration wants. Pure.
+"""Assigns sockets that are open already to the addresses of a new configuration. Pure.
 
 First by URL and name of the listener: where several sockets have the same URL (port 0), a listener keeps its port when
 another one is taken away. The rest goes by the URL alone, for a listener may have a new name; then by the address

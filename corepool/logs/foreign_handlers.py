@@ -16,7 +16,8 @@ log = logging.getLogger(__name__)
 
 
 def contain_handlers() -> None:
-    """Log what handlers and filters raise for a line of the server or of asyncio; an application's own lines raise it.
+    """Log exceptions of handlers and filters for a line of the server or of asyncio; those for an application's own
+    lines are raised into it.
 
     For a process that is the server's. Patched, as by Sentry's client, since these loggers exist already, and have no
     parent in common but the root, which is the application's as well. Idempotent.

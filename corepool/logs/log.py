@@ -2,8 +2,8 @@
 
 A pipe that is not read, or a terminal that is stopped, would block the master and with it every client.
 So standard error gets an open file description of our own that is non-blocking (setting O_NONBLOCK on the
-one we were given would change it for the shell and every other process that shares it). What can't be
-written is dropped, and the number of dropped lines is written when there is room again.
+one we were given would change it for the shell and every other process that shares it). Lines that can't be
+written are dropped, and their number is written when there is room again.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def _open(path: str) -> tuple[int, bool]:
 
 
 def _reopen(fd: int) -> tuple[int, bool]:
-    """Open what `fd` refers to once more, non-blocking; True when it is a copy that may block."""
+    """Open the file behind `fd` once more, non-blocking; True when it is a copy that may block."""
     flags = os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND | os.O_NOCTTY | os.O_CLOEXEC
     try:
         return os.open(f"/proc/self/fd/{fd}", flags), False
@@ -224,5 +224,5 @@ def _write_at_once(fd: int, data: bytes) -> int:
     poller.register(fd, select.POLLOUT)
     if not poller.poll(0):
         raise BlockingIOError
-    # What polls as writable takes as much, if no other process is faster.
+    # A descriptor that polls as writable takes as much, if no other process is faster.
     return os.write(fd, data[: select.PIPE_BUF])

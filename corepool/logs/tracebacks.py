@@ -1,6 +1,6 @@
 """Tracebacks for the author of the code that failed: they begin where that code does.
 
-What leads there, the frames of corepool, of its own plugins and of the import system, tells its author nothing.
+The frames above it, of corepool, of its own plugins and of the import system, tell its author nothing.
 """
 
 from __future__ import annotations

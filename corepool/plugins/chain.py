@@ -95,7 +95,7 @@ class Chain:
         steps: list[_Step] = []
         for count, each in enumerate(accepting, 1):
             its_place = place[id(each.plugin)]
-            # A plugin without on_accept has met what came as far as its place in the configuration.
+            # A plugin without on_accept has met a connection that came as far as its place in the configuration.
             met = {key for key in place if key not in greeters and place[key] < its_place} | {*greeters[:count]}
             tells = [_accept_all(one.function, one.argnames, told) for one in closing if id(one.plugin) in met]
             call = _accept_all(each.function, each.argnames, asked)

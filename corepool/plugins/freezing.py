@@ -1,4 +1,4 @@
-"""What the plugins of one listener say of a connection that leaves for another worker, and are given in that worker.
+"""The states that the plugins of one listener hand on with a connection that moves to another worker.
 
 A connection can be moved when every plugin that keeps something about it can hand that on: the protocol, and each
 extension that hears of more than its beginning.
@@ -70,9 +70,9 @@ class Freezer:
                 self.can_freeze = False
 
     def freeze(self, conn: Connection) -> tuple[State, ...] | None:
-        """Ask each plugin what it needs to go on elsewhere; None: one can't let go of the connection now.
+        """Ask each plugin for the state that it needs elsewhere; None: one can't let go of the connection now.
 
-        :raises TypeError: what a plugin said is not bytes.
+        :raises TypeError: the state of a plugin is not bytes.
         """
         states: list[State] = []
         for stateful in self._stateful:

@@ -45,7 +45,7 @@ class Listener:
     protocol: object
     chain: Chain
     made_with: tuple[Options | None, ...]
-    """The options of protocol and extensions, including what they have read from files."""
+    """The options of protocol and extensions, including values read from files."""
     example: str
 
     @property
@@ -81,7 +81,7 @@ class BoundSocket:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Configuration:
-    """What the workers of a pool are forked with: a reload makes another one."""
+    """The settings and listeners that workers of a pool are forked with: a reload makes another one."""
 
     pool: PoolSettings
     identity: Identity
@@ -92,7 +92,7 @@ class Configuration:
 
     @property
     def name(self) -> str:
-        """What the pool is called."""
+        """The pool's name."""
         return self.pool.name or "main"
 
     def worker_name(self, slot: int) -> str:
@@ -147,7 +147,7 @@ def without(sockets: Iterable[BoundSocket], *kept: Iterable[BoundSocket]) -> lis
 
 @dataclass(frozen=True, slots=True)
 class ListenerLine:
-    """What a person is told about one bound socket."""
+    """The facts for people about one bound socket."""
 
     name: str
     url: str

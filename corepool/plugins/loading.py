@@ -14,7 +14,7 @@ class LoadError(SetupError):
 
 
 def load_target(target: str, directory: str = ".") -> object:
-    """Import what a target names. Runs in: worker, so that a restart always runs new code.
+    """Import the object that a target names. Runs in: worker, so that a restart always runs new code.
 
     :param target: "module:attribute", the attribute with dots if need be.
     :param directory: where modules are looked for first; it stays in sys.path.

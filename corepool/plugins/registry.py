@@ -1,6 +1,6 @@
 """Plugins by kind and name: a typed look-up over entry points whose errors name the distribution.
 
-Only what the configuration names is imported. Loading is our own loop, since pluggy's lets a broken
+Only plugins that the configuration names are imported. Loading is our own loop, since pluggy's lets a broken
 plugin's ImportError escape and silently skips a name that is already taken.
 """
 
@@ -36,7 +36,7 @@ _CONSTRUCTORS = (
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """An installed plugin: what it is called, and which distribution brought it."""
+    """An installed plugin: its name, and the distribution that brought it."""
 
     kind: str
     name: str
@@ -131,8 +131,8 @@ class Registry:
         """Load a plugin and make an instance of it with `options`.
 
         :param where: key path of the options in the configuration, for messages.
-        :raises PluginError: as `load` does, and if the class can't be called with what it is given.
-        :raises Exception: whatever the plugin's constructor raises.
+        :raises PluginError: as `load` does, and if the class can't be called with these arguments.
+        :raises Exception: any exception of the plugin's constructor.
         :raises ConfigError: with every mistake in the options.
         """
         plugin = self.load(kind, name)
@@ -154,7 +154,7 @@ def _origin(entry: EntryPoint, kind: str) -> str:
 
 
 def _import(entry: EntryPoint, kind: str) -> object:
-    """Import what an entry point names.
+    """Import the object that an entry point names.
 
     :raises PluginError: that fails; caused by the exception, if it was raised in the plugin's code.
     """
@@ -162,9 +162,9 @@ def _import(entry: EntryPoint, kind: str) -> object:
         loaded: object = entry.load()
     except KeyboardInterrupt:  # the operator's
         raise
-    except HOOK_ERRORS as error:  # whatever runs when a stranger's module is imported
+    except HOOK_ERRORS as error:  # a third party's module runs its code when it is imported
         place = spell_place(error)
-        # Without a place nothing of the plugin has run: the entry point names what isn't there.
+        # Without a place nothing of the plugin has run: the entry point names a missing object.
         cause = error if place else None
         reason = f"{type(error).__name__}: {error}{place}"
         raise PluginError(f"{_origin(entry, kind)} can't be imported: {reason}") from cause

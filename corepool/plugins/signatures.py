@@ -1,7 +1,7 @@
 """Checks that the hooks of a plugin match the specifications: at start, with the expected form in each report.
 
-pluggy itself refuses an argument that no specification has. Refused here, too, is what pluggy accepts silently and then
-never calls, or calls with less than was meant: a hook without @hookimpl, a coroutine, an argument with a default.
+pluggy itself refuses an argument that no specification has. Refused here, too, are hooks that pluggy accepts silently
+and then never calls, or calls with fewer arguments: one without @hookimpl, a coroutine, an argument with a default.
 """
 
 from __future__ import annotations

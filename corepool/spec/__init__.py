@@ -1,1 +1,1 @@
-"""What plugin authors import, by way of the names that `corepool` itself exports."""
+"""The interfaces for plugin authors, who import them from `corepool` itself."""

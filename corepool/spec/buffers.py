@@ -1,4 +1,4 @@
-"""What a hook passes to `send`, as bytes that can no longer change."""
+"""The argument of `send` as bytes that can no longer change."""
 
 from __future__ import annotations
 

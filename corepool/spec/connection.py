@@ -97,7 +97,7 @@ class Connection(Protocol[SessionT]):
     def send(self, data: ReadableBuffer) -> None:
         """Send `data` after everything sent before. All that a hook sends leaves at its end, in one piece.
 
-        Does nothing on a closed connection. What the peer doesn't take is buffered. Above the listener's
+        Does nothing on a closed connection. Bytes that the peer doesn't take are buffered. Above the listener's
         `output_high_water` the connection is not read until the buffer has fallen to half of that;
         above `output_limit` the connection is aborted.
 
@@ -144,7 +144,7 @@ class Connection(Protocol[SessionT]):
         """Close at once and drop buffered output."""
 
     def pause(self) -> None:
-        """Stop `on_readable` until `resume`. What the peer sends waits in the kernel, and then at the peer."""
+        """Stop `on_readable` until `resume`. Input waits in the kernel, and then at the peer."""
 
     def resume(self) -> None:
         """Undo `pause`."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class WorkerView:
-    """What a strategy may know of a worker. The master keeps it current; strategies only read.
+    """The facts about a worker for strategies. The master keeps them current; strategies only read.
 
     slot         stable place of the worker, 0..n-1
     pid          its process

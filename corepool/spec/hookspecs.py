@@ -35,8 +35,8 @@ def on_start(pool: PoolInfo) -> None:
     """Called when the listeners are bound and the first worker is about to be forked.
 
     Runs in: master, once; for plugins that a reload brings in, before the first worker that has them. If nothing about
-    a listener has changed, a reload keeps its plugins, with what they have opened here.
-    May: log, count. Must not: block, start threads (a fork would copy their locks), open what the workers use.
+    a listener has changed, a reload keeps its plugins, with everything that they have opened here.
+    May: log, count. Must not: block, start threads (a fork would copy their locks), open resources for the workers.
     If it raises: logged; the pool starts all the same.
     """
 
@@ -81,7 +81,7 @@ def on_accept(conn: Connection) -> object | None:
 
 @hookspec(firstresult=True)
 def on_readable(conn: Connection) -> object | None:
-    """Serve what waits in `conn.recv()`: bytes, or the end of input.
+    """Serve the input that waits in `conn.recv()`: bytes, or the end.
 
     Runs in: worker, again and again while something waits (level-triggered): a hook that never reads is
     called for ever.
@@ -127,7 +127,7 @@ def on_freeze(conn: Connection) -> bytes | None:
 
     Runs in: worker, whenever it could let go of the connection: all output has left, it is not `busy`, not paused, and
     the peer has not ended. If the connection moves, `on_close` is called with the reason "moved".
-    :returns: what `on_thaw` is given, a few kilobytes at most; b"" is fine. None: not now, since something has begun
+    :returns: the state for `on_thaw`, a few kilobytes at most; b"" is fine. None: not now, since something has begun
         that can't be handed on.
     If a protocol, or an extension with hooks beyond `on_accept`, does not implement it, the connections of its
     listeners are never moved. A plugin that changes the format of its state also changes its attribute
@@ -139,8 +139,8 @@ def on_freeze(conn: Connection) -> bytes | None:
 def on_thaw(conn: Connection, state: bytes | None) -> None:
     """Go on with a connection that began in another worker, in place of `on_accept`.
 
-    Runs in: worker, before any other hook of it. What the peer has sent meanwhile arrives through `on_readable`.
-    :param state: what `on_freeze` returned; None for an extension that was not there, or had another version.
+    Runs in: worker, before any other hook of it. Bytes that the peer has sent meanwhile arrive through `on_readable`.
+    :param state: the state that `on_freeze` returned; None for an extension that was not there, or had another version.
     If it raises ValueError: it can't go on from that state; the connection is closed, and counted as refused.
     """
 

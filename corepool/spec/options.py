@@ -19,7 +19,7 @@ class Options(BaseModel):
     The value of a field of pydantic's SecretStr or SecretBytes is never shown: `corepool check`, `corepool config` and
     mistakes print asterisks for it, or nothing. (A transport's options are in a URL, which is shown: it takes a secret
     from a file.) A reload keeps plugins whose options are equal to those before, so a validator that reads a file must
-    make what it has read part of them.
+    make the content part of them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)

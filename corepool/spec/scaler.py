@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 
 
 class PoolLoad(NamedTuple):
-    """What a pool had to do since the last time its scaler was asked."""
+    """The load of a pool since the last call of its scaler."""
 
     workers: int
     """How many there should be now."""

@@ -114,7 +114,7 @@ class Transport(ABC):
         """Return the URL as bound: the real port, not 0."""
 
     def address(self, sockaddr: object) -> Address:
-        """Turn what accept(2), getpeername(2) or getsockname(2) gave into an `Address`.
+        """Make an `Address` of the result of accept(2), getpeername(2) or getsockname(2).
 
         To be overridden for address families that `Address.of_sockaddr` does not know.
         """
@@ -170,7 +170,7 @@ class Transport(ABC):
     def adopt(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: B027  # few have anything to note
         """Take over a socket that another master or another instance has bound.
 
-        Do to it what `listen` would have done, and remember for `close` what it would have remembered, such as a file
+        Prepare it as `listen` would have, and remember the same things for `close`, such as a file
         to remove. Until then `close` must leave that alone: the other still serves. Runs in: the master, after an
         upgrade has succeeded, or a reload with another ?query (`takes_over`) or other files (`renew`).
         """

@@ -16,7 +16,7 @@ _LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def _escape(character: str) -> str:
-    """Write what would end a path, or could not be printed, as percent-encoded bytes (RFC 3986, 2.1)."""
+    """Percent-encode a character that would end a path, or could not be printed (RFC 3986, 2.1)."""
     if character.isprintable() and character not in ' "%?#':
         return character
     return "".join(f"%{byte:02X}" for byte in character.encode(errors="surrogateescape"))
@@ -57,7 +57,7 @@ class Address(NamedTuple):
 
     @property
     def url(self) -> str:
-        """What a transport such as tcp or unix calls it, and what `Endpoint.parse` takes apart again."""
+        """The URL that a transport such as tcp or unix has for it, and that `Endpoint.parse` takes apart again."""
         if self.port is not None:
             return f"tcp://{self.authority}"
         path = "".join(map(_escape, self.host))
@@ -113,7 +113,7 @@ class PoolInfo:
     """The pool, for hooks in the master.
 
     `workers_uid` and `workers_gid` have to own the files that a hook makes for workers: as chown(2) takes them, -1
-    where workers run as the master does. `name` is what status calls it.
+    where workers run as the master does. `name` is its name in `status`.
     """
 
     pid: int
@@ -136,7 +136,7 @@ class WorkerInfo:
 
 
 class WorkerLoad(NamedTuple):
-    """What a worker process has to do now, and has done since it started."""
+    """The present load of a worker process, and its counts since it started."""
 
     slot: int
     pid: int

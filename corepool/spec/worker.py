@@ -51,13 +51,13 @@ class Worker(Protocol):
 
     @property
     def listeners(self) -> list[ListenerInfo]:
-        """What the pool listens on."""
+        """The listeners of the pool."""
 
     def loads(self) -> list[WorkerLoad]:
         """Read the load of every worker of the pool from the scoreboard, this one's included; by slot."""
 
     async def status(self) -> Mapping[str, object]:
-        """Ask the master for the status of all its pools: what `corepool status --json` prints.
+        """Ask the master for the status of all its pools, as `corepool status --json` prints it.
 
         A master that is stopped or very busy answers late or never: give the call a timeout.
 
@@ -96,6 +96,6 @@ class Worker(Protocol):
     def at_batch_end(self, call: Callable[[], None]) -> None:
         """Have `call` called once, when every connection that was ready has had its turn.
 
-        What it sends on connections leaves right after it. So a plugin can do once for a whole batch what would
+        Output that it sends leaves right after it. So a plugin can do work once for a whole batch that would
         cost too much for each request: commit a transaction, say, and only then answer. An exception is logged.
         """

@@ -1,7 +1,7 @@
 """Two more ways to write a protocol, over the same hooks: a coroutine for each connection, or a thread for each.
 
-What a plain protocol spreads over callbacks and states is written here as one line after the other. That costs a Task,
-or a thread, for each connection; and these connections can't move to another worker: they drain.
+Code that a plain protocol spreads over callbacks and states is written here as one line after the other. That costs a
+Task, or a thread, for each connection; and these connections can't move to another worker: they drain.
 """
 
 from corepool.streams.asynchronous import Deadline, Stream, StreamProtocol

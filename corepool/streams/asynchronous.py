@@ -34,7 +34,7 @@ _PIECE = 65_536
 
 
 class Stream:
-    """What `handle` reads and writes. Reads are those of asyncio.StreamReader, errors included; only one task reads."""
+    """The stream for `handle`. Reads are those of asyncio.StreamReader, errors included; only one task reads."""
 
     __slots__ = (
         "_conn",
@@ -92,7 +92,7 @@ class Stream:
     async def read(self, n: int = -1, *, begun: bool = False) -> bytes:
         """Read `n` bytes at most, at least one; b"" at the end. -1: everything until the end.
 
-        :param begun: the handler already has a part of what it waits for: a worker that leaves then waits, too.
+        :param begun: the handler already has a part of the message: a worker that leaves then waits for the rest.
         :raises ConnectionResetError: the connection is broken; all reads raise this.
         """
         if n < 0:

@@ -115,7 +115,7 @@ class BlockingProtocol(ABC):
 
     @hookimpl
     def on_close(self, conn: Connection[BlockingStream], reason: CloseReason) -> None:
-        """Wake the thread; if there is none yet, there need be none, but for what the client has left."""
+        """Wake the thread; if there is none yet, none is needed, except for input that the client has left."""
         stream = conn.session
         stream.lost(reason)
         job = stream.job

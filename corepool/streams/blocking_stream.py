@@ -31,7 +31,7 @@ _PIECE = 65_536
 
 
 class BlockingStream:
-    """What `handle` reads and writes: as a socket (recv, sendall), as files (rfile, wfile), or line by line."""
+    """The stream for `handle`: as a socket (recv, sendall), as files (rfile, wfile), or line by line."""
 
     def __init__(self, conn: Connection[BlockingStream], mailbox: Mailbox, limit: int, *, answers: bool) -> None:
         """Wrap a connection.
@@ -307,7 +307,7 @@ class BlockingStream:
             self._arrived.notify()
 
     def send(self) -> None:
-        """Send what the thread has made, as far as the peer takes it; then end what it has ended."""
+        """Send the thread's output, as far as the peer takes it; then end the sides that the thread has ended."""
         conn = self._conn
         with self._lock:
             self._is_sending = False

@@ -1,4 +1,4 @@
-"""What streams raise: the errors of asyncio and of sockets, marked as a peer's doing.
+"""The errors of streams: those of asyncio and of sockets, marked as a peer's doing.
 
 The mark tells them from errors of servers that the handler itself talks to: a database connection raises the same
 ConnectionError, TimeoutError and IncompleteReadError as the client's.
@@ -10,11 +10,11 @@ from asyncio import IncompleteReadError, LimitOverrunError
 
 
 class PeersDoing:
-    """What ends a connection quietly: a peer that is gone, slow or wrong, not a mistake of the handler's author."""
+    """Ends a connection quietly: a peer that is gone, slow or wrong, not a mistake of the handler's author."""
 
 
 class TooLongError(LimitOverrunError, ValueError, PeersDoing):
-    """A peer's line, or what it has sent before a separator, is longer than the limit.
+    """A peer's line, or its input before a separator, is longer than the limit.
 
     It is both errors that asyncio.StreamReader raises: ValueError in readline, LimitOverrunError in readuntil.
     """

@@ -95,7 +95,7 @@ class Inbox:
         return None
 
     def take_until(self, separator: bytes) -> bytes | None:
-        """Take what ends with `separator`.
+        """Take the bytes up to `separator`, with it.
 
         :raises TooLongError: it doesn't come within the limit. Nothing is dropped; its `consumed` says how many bytes
             are before the separator, or before where one may begin.

@@ -92,7 +92,7 @@ class Threads:
     def __init__(self, name: str, mailbox: Mailbox, gauge: ThreadGauge) -> None:
         """Use as many threads as `gauge` says at most, and keep it true.
 
-        :param name: what they are called, also in the log.
+        :param name: their name, also in the log.
         """
         self._name = name
         self._mailbox = mailbox
@@ -106,9 +106,9 @@ class Threads:
         self._rate_limited = RateLimitedLog(log)
 
     def submit(self, call: Callable[[], None]) -> Job:
-        """Have `call` run in a thread, in a context of its own; what it raises is logged. From the loop's thread.
+        """Have `call` run in a thread, in a context of its own; its exceptions are logged. From the loop's thread.
 
-        :returns: what `withdraw` takes.
+        :returns: a handle for `withdraw`.
         :raises RuntimeError: there is no thread, and the system has none left to start.
         """
         if self._unfinished >= len(self._threads) < self._gauge.most:

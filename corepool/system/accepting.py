@@ -1,6 +1,6 @@
 """Accepting from one listening socket, for the master and for workers that accept by themselves.
 
-accept(2) also reports what happened to the connection while it was queued: those are the fault of one
+accept(2) also reports errors of the connection while it was queued: those are the fault of one
 connection, and the next one may be fine. Only the lack of descriptors or memory says something about the
 listener: it is left alone for a while, with its connections waiting in the backlog, since level-triggered
 epoll would report it again at once and for ever.

@@ -1,4 +1,4 @@
-"""What a process of the pool is to the system: its user and groups, its umask, limits, priority and CPU.
+"""A process of the pool as the system sees it: its user and groups, its umask, limits, priority and CPU.
 
 Two moments. `settle` is the master's, before it binds. `Identity.assume` is a worker's, before any code of an
 application runs. Only workers give up root: the master never reads a byte that a client sent, and needs the
@@ -34,7 +34,7 @@ _CAP_KILL = 5
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a worker becomes, and where it runs. Looked up in the master."""
+    """The user of a worker, and its CPUs. Looked up in the master."""
 
     account: Account | None = None
     nice: int | None = None
@@ -107,9 +107,9 @@ def file_rights(settings: ProcessSettings) -> FileRights:
 
 
 def settle(settings: ProcessSettings) -> None:
-    """Make the master what [process] says, before it opens anything.
+    """Apply [process] to the master, before it opens anything.
 
-    :raises ConfigError: the system refuses; with what it says, and what would help.
+    :raises ConfigError: the system refuses; with its reason, and a remedy.
     """
     if settings.umask is not None:
         os.umask(settings.umask)

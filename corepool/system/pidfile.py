@@ -65,7 +65,7 @@ class PidFile:
         if fd < 0:
             return
         try:
-            # Removed before it is unlocked, or we might remove what the next master has just locked.
+            # Removed before it is unlocked, or we might remove the file that the next master has just locked.
             if _is_at(fd, self._path):
                 self._path.unlink()
         except OSError:

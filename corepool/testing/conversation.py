@@ -7,7 +7,8 @@ r"""A client's side of a protocol that runs in the test's own process: no socket
 
 Hooks are called through the same chain as in a worker, so that order, refusals and mistakes in a signature are the
 real ones. An exception in a hook ends the connection, as it would in a worker, and is then raised in the test.
-Coroutines run until they wait for something other than the client. Threads, and what depends on time, need a real pool.
+Coroutines run until they wait for something other than the client. Threads, and tests that depend on time, need a real
+pool.
 """
 
 from __future__ import annotations
@@ -283,7 +284,7 @@ class Conversation:
         return there
 
     def _event(self) -> None:
-        """Do what a worker does after something has happened: serve input, take output, settle the end."""
+        """Act as a worker after an event: serve input, take output, settle the end."""
         if self._is_over:
             return
         self._serve()

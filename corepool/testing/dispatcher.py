@@ -1,4 +1,4 @@
-"""What every dispatcher must do, as tests to inherit.
+"""The contract of every dispatcher, as tests to inherit.
 
 class TestMyDispatcher(DispatcherContract):
     def make(self):

@@ -1,4 +1,4 @@
-"""What every extension must do, as tests to inherit. They run it in this process, and in a real pool of two workers.
+"""The contract of every extension, as tests to inherit. They run it in this process, and in a real pool of two workers.
 
 class TestMyExtension(ExtensionContract):
     name = "mine"
@@ -50,7 +50,7 @@ class ExtensionContract:
     """Its entry point's name in the group corepool.extensions."""
 
     options: ClassVar[Mapping[str, object]] = {}
-    """What [listener.extension_options.NAME] would hold: text, numbers, booleans and lists of them."""
+    """The content of [listener.extension_options.NAME]: text, numbers, booleans and lists of them."""
 
     clients: ClassVar[int] = 16
     """Connections at once that these options let in."""

@@ -1,4 +1,4 @@
-"""A connection in memory: what hooks see, without a socket under it.
+"""A connection in memory: as hooks see it, without a socket under it.
 
 It keeps the promises of `corepool.Connection` as the worker's does (tests/process/testing/ compares them): order, the
 budget of reads, what `close` and `abort` leave, when output is congested. Time does not pass in it.
@@ -22,7 +22,7 @@ _NOT_SERVING = -1  # no event is being served: there is no budget
 
 
 class MemoryConnection:
-    """Implements `corepool.Connection`. What the client does to it is `corepool.testing.conversation`'s."""
+    """Implements `corepool.Connection`. The client's side is in `corepool.testing.conversation`."""
 
     __slots__ = (  # so that a misspelt attribute is an error here, as it is in a worker
         "_high",
@@ -75,7 +75,7 @@ class MemoryConnection:
         self.paused = False
         """`pause` was called."""
         self.deadline_s: float | None = None
-        """What `deadline` was called with last."""
+        """The last argument of `deadline`."""
         self.incoming = bytearray()
         """Bytes that the client has sent and the protocol has not received."""
         self.outgoing = bytearray()
@@ -173,7 +173,7 @@ class MemoryConnection:
         self.break_off(CloseReason.ABORTED)
 
     def pause(self) -> None:
-        """Leave what comes where it is."""
+        """Leave input with the client."""
         self.paused = True
 
     def resume(self) -> None:

@@ -155,12 +155,12 @@ class PoolProcess:
 
     @property
     def stderr(self) -> str:
-        """What it has written to standard error so far: the log. Stays readable after the end."""
+        """Its standard error so far: the log. Stays readable after the end."""
         return self._read_output("stderr")
 
     @property
     def stdout(self) -> str:
-        """What it has written to standard output so far. Stays readable after the end."""
+        """Its standard output so far. Stays readable after the end."""
         return self._read_output("stdout")
 
     def request(self, command: str, **arguments: object) -> dict[str, object]:

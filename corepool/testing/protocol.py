@@ -1,4 +1,4 @@
-r"""What every protocol must do, as tests to inherit. They run against a real pool of two workers.
+r"""The contract of every protocol, as tests to inherit. They run against a real pool of two workers.
 
 class TestMyProtocol(ProtocolContract):
     serve_arguments = ("mine", "-o", "greeting=none")

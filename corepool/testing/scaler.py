@@ -1,4 +1,4 @@
-"""What every scaler must do, as tests to inherit.
+"""The contract of every scaler, as tests to inherit.
 
 class TestMyScaler(ScalerContract):
     def make(self):

@@ -1,4 +1,4 @@
-"""The extension `access`: who may connect, by address.
+"""The extension `access`: allows and denies clients by address.
 
 Deny wins over allow, whatever the order; where anything is allowed by name, everything else is refused. (In
 nginx the order of the lines decides; a table of options has two lists, and no order between them.)

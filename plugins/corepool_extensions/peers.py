@@ -1,6 +1,6 @@
-"""What a peer's address means to those who admit it: an IP address, a UNIX socket, or nothing known.
+"""A peer's address as rules see it: an IP address, a UNIX socket, or nothing known.
 
-An IPv4 client is one whichever way it comes: what a dual-stack socket calls ::ffff:192.0.2.1 is 192.0.2.1
+An IPv4 client is one whichever way it comes: ::ffff:192.0.2.1 of a dual-stack socket is 192.0.2.1
 here, so that no rule for IPv4 can be bypassed over IPv6.
 """
 

@@ -2,7 +2,7 @@
 
 Each worker publishes its count when a batch of events is over. Reading all of them costs some 50 us, more
 than a connection itself: so they are read at most ten times a second, and in between this worker adds and
-subtracts what it has seen itself. What the others did since then is not in it.
+subtracts its own connections. The changes of the others since then are not in it.
 """
 
 from __future__ import annotations

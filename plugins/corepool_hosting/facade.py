@@ -30,7 +30,7 @@ _MAX_RECV_BYTES = 256 * 1024  # asyncio's own number of bytes for one recv
 
 
 class ConnectionTransport(_FlowControlMixin):
-    """What connection_made is given. Nothing of the base class is used: it is there since loop.sendfile asks for it."""
+    """The transport for connection_made. Nothing of the base class is used: loop.sendfile asks for it."""
 
     _start_tls_compatible = True  # what loop.start_tls asks for: STARTTLS is a matter of the application's protocol
     _sendfile_compatible = _SendfileMode.FALLBACK  # loop.sendfile reads and writes, as for TLS
@@ -44,7 +44,7 @@ class ConnectionTransport(_FlowControlMixin):
     ) -> None:
         """Wrap a connection.
 
-        :param context: what its protocol is called in.
+        :param context: the context in which its protocol is called.
         """
         self._conn = conn
         self._loop = loop

@@ -68,7 +68,7 @@ class SocketserverHandlers(BlockingProtocol):
 
 
 class HostedServer:
-    """What handlers find as `self.server`: where it listens, and their class."""
+    """The `self.server` of handlers: its address, and their class."""
 
     def __init__(self, address: Address, handler: type[socketserver.BaseRequestHandler]) -> None:
         self.server_address = spell(address)

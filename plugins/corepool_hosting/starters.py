@@ -50,7 +50,7 @@ _WORKERS_SIGNALS = frozenset(
 
 
 class HostedServer(asyncio.AbstractServer):
-    """What `create_server` gives: a server whose sockets are the pool's."""
+    """The result of `create_server`: a server whose sockets are the pool's."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sockets: Sequence[TransportSocket]) -> None:
         self._loop = loop
@@ -110,7 +110,7 @@ class Starter:
         self._server = HostedServer(self._loop, _sockets(worker))
         self._task: asyncio.Task[object]
         self._error: BaseException | None = None
-        """What it has ended with, if asyncio would have ended the program for that."""
+        """The exception that has ended it, if asyncio would have ended the program for that."""
         self._is_leaving = False
 
     def start(self) -> ProtocolFactory:
@@ -160,7 +160,7 @@ class Starter:
             return None
 
     def _raise_failure(self) -> None:
-        """Raise what it has ended with, if it has failed."""
+        """Raise the exception that has ended it, if it has failed."""
         if self._error is not None:
             raise self._error
         self._task.result()

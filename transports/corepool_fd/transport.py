@@ -36,7 +36,7 @@ _FAMILIES = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
 
 
 class _Inherited(Transport):
-    """What both have in common: everything but how the descriptor is named."""
+    """The common part of both: everything but the name of the descriptor."""
 
     outlives: ClassVar[bool] = True
 
@@ -81,13 +81,13 @@ class Systemd(_Inherited):
         self._index = options.index
 
     def check(self, endpoint: Endpoint) -> None:
-        """Refuse what can't be a FileDescriptorName."""
+        """Refuse a name that can't be a FileDescriptorName."""
         name = _name_in(endpoint)
         if endpoint.path or ":" in name or not name.isprintable():
             raise ValueError("expected systemd://NAME, where NAME is the FileDescriptorName of a socket unit")
 
     def listen(self, endpoint: Endpoint, backlog: int) -> socket.socket:  # noqa: ARG002
-        """Find the socket by what the environment says of it (sd_listen_fds_with_names(3)), and take it over."""
+        """Find the socket by the environment (sd_listen_fds_with_names(3)), and take it over."""
         name = _name_in(endpoint)
         passed = list(_passed(os.environ))
         found = [descriptor for descriptor, its_name in passed if name in ("", its_name)]

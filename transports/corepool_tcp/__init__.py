@@ -16,7 +16,7 @@ from corepool import Transport
 if TYPE_CHECKING:
     from corepool import Endpoint
 
-# What bind(2) means where the system's own words leave the operator guessing.
+# Clearer words for errors of bind(2), where the system's own leave the operator guessing.
 _REASONS = {
     errno.EADDRINUSE: "the address is in use; another server listens there (port 0 takes a free port)",
     errno.EACCES: "permission denied; ports below 1024 need privileges",

@@ -1,4 +1,4 @@
-"""The file of a UNIX socket, or its abstract name: what they may be called, and whose they are.
+"""The file of a UNIX socket, or its abstract name: the rules for names, owners and permissions.
 
 How a file is bound where there may be one already is in `corepool.files.socketfile`.
 """

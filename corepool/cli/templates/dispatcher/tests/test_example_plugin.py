@@ -18,7 +18,7 @@ INCOMING = Incoming("web", Address("192.0.2.1", 50000))
 
 
 class TestContract(DispatcherContract):
-    """What every dispatcher must do, whatever the workers and their loads."""
+    """The contract, whatever the workers and their loads."""
 
     def make(self) -> ExamplePlugin:
         return ExamplePlugin(ExamplePlugin.Options())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TestContract(ProtocolContract):
-    """What every protocol must do: requests in pieces, many at once, clients that break off or never read."""
+    """The contract: requests in pieces, many at once, clients that break off or never read."""
 
     serve_arguments = ("example-plugin",)
     request = b"hello\n"

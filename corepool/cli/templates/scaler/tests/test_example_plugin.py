@@ -29,7 +29,7 @@ protocol = "echo"
 
 
 class TestContract(ScalerContract):
-    """What every scaler must do: decide whatever the load, and come to rest when it is steady."""
+    """The contract: decide whatever the load, and come to rest when it is steady."""
 
     def make(self) -> ExamplePlugin:
         return ExamplePlugin(ExamplePlugin.Options())

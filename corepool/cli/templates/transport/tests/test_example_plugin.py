@@ -21,7 +21,7 @@ FREE_PORT = "example-plugin://127.0.0.1:0"
 
 
 class TestContract(TransportContract):
-    """What every transport must do: bytes as they are, errors in words, nothing left open."""
+    """The contract: bytes as they are, errors in words, nothing left open."""
 
     wrong_urls = (
         "example-plugin://127.0.0.1",
