@@ -1,4 +1,4 @@
-"""What every transport must do, as tests to inherit.
+"""The contract of every transport, as tests to inherit.
 
 class TestMyTransport(TransportContract):
     wrong_urls = ("my://without-port",)
