@@ -60,7 +60,7 @@ class Client:
     async def run(self, stop: asyncio.Event, pause_s: float) -> str:
         """Go on until told to stop.
 
-        :returns: how it ended: "" as told, "farewell" as a crash should end a busy client, or the failure.
+        :returns: how it ended: "" as told, "interrupted" as a crash should end a busy client, or the failure.
         """
         try:
             while not stop.is_set():
@@ -87,7 +87,7 @@ class Client:
         rest = await self._reader.read() if reply.startswith((KV_FAREWELL[:4], HTTP_FAREWELL)) else b""
         whole = reply + rest
         if whole == KV_FAREWELL or (whole.startswith(HTTP_FAREWELL) and b"Connection: close\r\n" in whole):
-            return "farewell"
+            return "interrupted"
         return f"after {self.replies} replies: {whole[:200]!r} in place of {expected!r}"
 
     def next(self) -> tuple[bytes, bytes]:
@@ -125,7 +125,7 @@ class HttpClient(Client):
 
 
 class Steady:
-    """Many clients in a thread. Use as a context manager; look at `failures` and `farewells` afterwards."""
+    """Many clients in a thread. Use as a context manager; look at `failures` and `interrupted` afterwards."""
 
     def __init__(self, kv: str, http: str, clients: int, pause_s: float = 0.2) -> None:
         self._urls = [(KvClient, kv), (HttpClient, http)]
@@ -136,7 +136,7 @@ class Steady:
         self._error: BaseException | None = None
         self.clients: list[Client] = []
         self.failures: list[str] = []
-        self.farewells = 0
+        self.interrupted = 0
 
     @property
     def replies(self) -> int:
@@ -187,7 +187,7 @@ class Steady:
     async def _watch(self, client: Client, number: int) -> None:
         await asyncio.sleep(self._pause_s * number / self._count)  # not all at once
         end = await client.run(self._stop, self._pause_s)
-        if end == "farewell":
-            self.farewells += 1
+        if end == "interrupted":
+            self.interrupted += 1
         elif end:
             self.failures.append(f"client {number}: {end}")

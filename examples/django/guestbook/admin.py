@@ -1,4 +1,4 @@
-"""The book, for its keeper."""
+"""The book, for its administrator."""
 
 from django.contrib import admin
 

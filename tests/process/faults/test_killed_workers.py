@@ -53,7 +53,7 @@ keep_on_crash = {kept}
 target = "application:app"
 """
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-FAREWELL = b"HTTP/1.1 502 "
+LOST = b"HTTP/1.1 502 "
 
 
 def uptime(running: PoolProcess, pid: int) -> float:
@@ -147,7 +147,7 @@ class Client(threading.Thread):
         while not received.endswith(b"\r\n\r\nok"):
             piece = sock.recv(65536)
             received += piece
-            if not piece or received.startswith(FAREWELL):
+            if not piece or received.startswith(LOST):
                 break
         return received
 

@@ -69,9 +69,9 @@ def test_a_worker_is_killed_again_and_again(pool: Pools) -> None:
         wait_until(lambda: len(running.workers()) == 2)
     totals = running.status()["totals"]
     assert load.failures == []
-    assert load.farewells == totals["interrupted"]
+    assert load.interrupted == totals["interrupted"]
     assert totals["survived"] + totals["interrupted"] >= CLIENTS // 4 * KILLS
-    assert load.farewells <= KILLS * 2, "a worker is busy with one at a time, and may be about to begin another"
+    assert load.interrupted <= KILLS * 2, "a worker is busy with one at a time, and may be about to begin another"
     assert totals["refused"] == 0
     wait_until(lambda: running.status()["totals"]["closed"] == CLIENTS)
 

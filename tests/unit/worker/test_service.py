@@ -24,7 +24,7 @@ from corepool_tcp import Tcp
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-BERTH = 7
+CRASH_SLOT = 7
 
 
 class Protocol:
@@ -83,7 +83,7 @@ class Worker:
 
     @property
     def status(self) -> Status:
-        return Status(self.crash_slots.statuses[BERTH])
+        return Status(self.crash_slots.statuses[CRASH_SLOT])
 
     def look(self) -> None:
         self.seen.append(self.status)
@@ -104,14 +104,14 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def frozen(state: State) -> bytes:
-    return Frozen(BERTH, 1.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=False, states=(state,)).encode()
+    return Frozen(CRASH_SLOT, 1.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=False, states=(state,)).encode()
 
 
 def test_a_kept_connection_that_moves_is_idle_until_its_first_hook(
     worker: Worker, pair: tuple[socket.socket, socket.socket]
 ) -> None:
     record = frozen(worker.state)
-    worker.crash_slots.statuses[BERTH] = Status.BUSY  # as the master leaves it
+    worker.crash_slots.statuses[CRASH_SLOT] = Status.BUSY  # as the master leaves it
     worker.service.take_frozen(pair[0].detach(), record)
 
     # Killed at the acknowledgement, it goes on elsewhere; killed by its own hook, it is not served again and again.
@@ -122,7 +122,7 @@ def test_a_kept_connection_that_moves_is_idle_until_its_first_hook(
 def test_a_connection_to_be_sent_an_error_is_not_idle(
     worker: Worker, pair: tuple[socket.socket, socket.socket]
 ) -> None:
-    worker.crash_slots.statuses[BERTH] = Status.BUSY
+    worker.crash_slots.statuses[CRASH_SLOT] = Status.BUSY
     record = Frozen.decode(frozen(worker.state))._replace(is_lost=True, states=()).encode()
     worker.service.take_frozen(pair[0].detach(), record)
 
