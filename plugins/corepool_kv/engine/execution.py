@@ -119,7 +119,7 @@ class Execution:
         :raises StoreError: the store has failed; see `log_failure`.
         """
         if self.reading is None:
-            self.reading = self._keyspace(self._begin_view(), limits)
+            self.reading = Keyspace(self._begin_view(), limits, time.time_ns() // 1_000_000)
         return self.reading
 
     def end_event(self) -> None:
@@ -131,7 +131,8 @@ class Execution:
     def submit(self, client: Client, work: Work) -> None:
         """Run work in the next transaction, behind the client's other waiting work."""
         client.waiting.append(work)
-        self.schedule(client)
+        if client not in self._next:
+            self.schedule(client)
 
     def schedule(self, client: Client) -> None:
         """Run the waiting work of a client in the next transaction."""
@@ -165,9 +166,6 @@ class Execution:
             self._store.reopen()
         else:
             self._store.make_room()
-
-    def _keyspace(self, view: View, limits: Limits) -> Keyspace:
-        return Keyspace(view, limits, time.time_ns() // 1_000_000)
 
     # --- transactions
 
@@ -203,7 +201,7 @@ class Execution:
         except StoreError as error:
             return error
         try:
-            db = self._keyspace(transaction, batch[0].limits)
+            db = Keyspace(transaction, batch[0].limits, time.time_ns() // 1_000_000)
             outcomes: list[Outcome] = []
             for client in batch:
                 if client.limits is not db.limits:

@@ -39,7 +39,7 @@ class Keyspace:
         """Return the value of a key that exists now."""
         return self.view.get_value(key, self.now_ms)
 
-    def put(self, key: bytes, value: bytes, expires_ms: int = 0) -> None:
+    def put(self, key: bytes, value: bytes, expires_ms: int = 0, flags: int = 0) -> None:
         """Store a value; one that has expired already removes the key.
 
         :raises RefusedError: the key or the value is too long.
@@ -49,9 +49,19 @@ class Keyspace:
         if len(value) > self._max_value:
             self.check_length(len(value))
         if 0 < expires_ms < self.now_ms:
-            self._transaction.delete(key)
+            self._transaction.delete(key, self.now_ms)
         else:
-            self._transaction.put(key, value, expires_ms)
+            self._transaction.put(key, value, expires_ms, flags)
+
+    def rewrite(self, key: bytes, value: bytes, record: Record | None) -> None:
+        """Store another value that keeps the expiry and the flags of a record.
+
+        :raises RefusedError: the key or the value is too long.
+        """
+        if record is None:
+            self.put(key, value)
+        else:
+            self.put(key, value, record.expires_ms, record.flags)
 
     def check_key(self, key: bytes) -> None:
         """Refuse a key that the store can't hold, before a command has done half of its work.
@@ -71,8 +81,7 @@ class Keyspace:
 
     def delete(self, key: bytes) -> bool:
         """Remove a key; return False if it did not exist."""
-        existed = self.find(key) is not None
-        return self._transaction.delete(key) and existed
+        return self._transaction.delete(key, self.now_ms)
 
     def clear(self) -> None:
         """Remove every key."""
@@ -85,7 +94,4 @@ class Keyspace:
 
     def remove_expired(self, limit: int) -> int:
         """Remove expired records, `limit` at most, and return their number."""
-        keys = self.view.due(self.now_ms, limit)
-        for key in keys:
-            self._transaction.delete(key)
-        return len(keys)
+        return self._transaction.remove_expired(self.now_ms, limit)

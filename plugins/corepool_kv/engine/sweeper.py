@@ -66,7 +66,7 @@ class Sweeper:
     def _has_due(self) -> bool:
         try:
             db = self._execution.read(self.limits)
-            return len(db.view.due(db.now_ms, 1)) > 0
+            return db.view.has_expired(db.now_ms)
         except StoreError as error:
             self._execution.log_failure(error)
         except Exception:

@@ -52,6 +52,8 @@ def encode(reply: Reply, resp3: bool) -> bytes:  # noqa: FBT001  # called with e
         return b"$%d\r\n%b\r\n" % (len(reply), reply)
     if reply is None:
         return b"_\r\n" if resp3 else b"$-1\r\n"
+    if reply is OK:
+        return b"+OK\r\n"
     if type(reply) is str:
         return b"+%b\r\n" % reply.encode()
     if type(reply) is int:

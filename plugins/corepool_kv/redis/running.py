@@ -12,7 +12,7 @@ from corepool_kv.engine.errors import AbandonedError, KeyTooLongError, RefusedEr
 from corepool_kv.engine.execution import INTERNAL_ERROR
 from corepool_kv.redis.replies import Error, encode, size_of
 from corepool_kv.redis.session import size_in_memory
-from corepool_kv.stores import StoreError
+from corepool_kv.stores import DamagedRecordError, StoreError
 
 if TYPE_CHECKING:
     from corepool_kv.engine.execution import Execution
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def word(error: Error | RefusedError) -> Error:
+ENDS_ONE_COMMAND = (Error, RefusedError, DamagedRecordError)
+"""Errors that are the reply to one command. Any other one voids a transaction."""
+
+
+def word(error: Error | RefusedError | DamagedRecordError) -> Error:
     """Return the error reply for an error that ends one command."""
     match error:
         case Error():
@@ -43,6 +47,7 @@ class Runner:
     def __init__(self, state: ServerState, execution: Execution) -> None:
         self._state = state
         self._execution = execution
+        self._submit = execution.submit
 
     def run(
         self, session: Session, on_data: OnData, args: list[bytes], *, writes: bool, held_bytes: int = 0
@@ -61,7 +66,7 @@ class Runner:
         reply: Reply
         try:
             reply = on_data(self._execution.reading or self._execution.read(session.limits), args)
-        except (Error, RefusedError) as error:
+        except ENDS_ONE_COMMAND as error:
             reply = self._count(word(error))
         except StoreError as error:
             self._execution.log_failure(error)
@@ -78,12 +83,13 @@ class Runner:
         def work(db: Keyspace) -> bytes:
             try:
                 return encode(on_data(db, args), resp3)
-            except (Error, RefusedError) as error:
+            except ENDS_ONE_COMMAND as error:
                 return encode(self._count(word(error)), resp3)
 
-        session.conn.busy = True
+        if not session.waiting:
+            session.conn.busy = True
         session.waiting_bytes += size_in_memory(args) + held_bytes
-        self._execution.submit(session, work)
+        self._submit(session, work)
 
     def reply(self, session: Session, reply: Reply) -> bytes | None:
         """Encode a reply that needs no data; return None if it has to wait behind others."""

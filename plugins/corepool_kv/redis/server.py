@@ -53,6 +53,8 @@ class Server:
         self._attack_logged_s = -_ATTACK_LOG_INTERVAL_S
         self._execution = engine.execution
         self._runner = Runner(self._state, engine.execution)
+        self._read = self._runner.read
+        self._submit = self._runner.submit
         self._transactions = Transactions(self._state, self._runner)
         self._counting = worker.loop.call_later(_STATISTICS_INTERVAL_S, self._count_second)
 
@@ -223,9 +225,9 @@ class Server:
         on_data = command.on_data
         if on_data is not None:
             if command.writes or session.waiting:
-                self._runner.submit(session, on_data, args)
+                self._submit(session, on_data, args)
                 return None
-            return self._runner.read(session, on_data, args)
+            return self._read(session, on_data, args)
         if command.group == "transactions":
             return self._transactions.serve(session, command, args)
         if command.on_session is not None:

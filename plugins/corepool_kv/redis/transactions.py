@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from corepool_kv.engine.errors import AbandonedError, RefusedError
+from corepool_kv.engine.errors import AbandonedError
 from corepool_kv.redis.replies import OK, Error, NullArray, encode, gather
-from corepool_kv.redis.running import word
+from corepool_kv.redis.running import ENDS_ONE_COMMAND, word
 from corepool_kv.redis.session import Queued, Watched, size_in_memory
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Transactions:
                 return command.on_both(self._state, session, db, args)
             if command.on_session is not None:
                 return command.on_session(self._state, session, args)
-        except (Error, RefusedError) as error:
+        except ENDS_ONE_COMMAND as error:
             return word(error)
         return OK  # UNWATCH: EXEC has forgotten the keys already
 

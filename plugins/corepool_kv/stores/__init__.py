@@ -6,6 +6,8 @@ from typing import NamedTuple, Protocol
 
 from corepool import SetupError
 
+_MAX_SHOWN_BYTES = 128
+
 
 class StoreError(SetupError):
     """The store can't carry out an operation; `str()` is for the client and the log."""
@@ -19,29 +21,44 @@ class BrokenError(StoreError):
     """The store can't be used as it is open: the transaction is void. After `reopen` it may be run again."""
 
 
+class DamagedRecordError(Exception):
+    """A record can't be read: the command that needs it fails, and no other one. Writing or removing it mends it."""
+
+    def __init__(self, key: bytes, reason: str) -> None:
+        super().__init__(f"the record of {key[:_MAX_SHOWN_BYTES]!r} can't be read: {reason}; write or remove the key")
+
+
 class Record(NamedTuple):
     """The value stored under a key."""
 
     value: bytes
     expires_ms: int
-    """The last millisecond of its life, since the epoch, as in Redis; 0: it has none."""
+    """The last millisecond of its life, since the epoch, as in Redis; 0: it has no end."""
     version: int
-    """A different number after each write of this key, in any process."""
+    """Another number after each write of this key, in any process."""
+    flags: int
+    """A number of 32 bits that a client keeps with the value; 0 unless its dialect has such a thing."""
 
 
 class View(Protocol):
     """The data as they were at one moment. Expired records are still among them: `Keyspace` hides those."""
 
     def get(self, key: bytes) -> Record | None:
-        """Find a record; a key that can't be stored has none."""
+        """Return a record; a key that can't be stored has none.
+
+        :raises DamagedRecordError: it can't be read.
+        """
 
     def get_value(self, key: bytes, now_ms: int) -> bytes | None:
-        """Find the value of a record that has not expired at `now_ms`: all that GET needs, in one step."""
+        """Return the value of a record that has not expired at `now_ms`: all that GET needs, in one step.
+
+        :raises DamagedRecordError: it can't be read.
+        """
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
-        """List about `count` keys from `cursor` on, and give the next cursor; 0 begins, and 0 is the end.
+        """Return the next cursor, and about `count` keys from `cursor` on; 0 begins, and 0 is the end.
 
-        A key that is there from the first call to the last is listed, whatever else comes and goes.
+        A key that exists from the first call to the last is listed, whatever other keys come and go.
         """
 
     def count(self) -> int:
@@ -53,23 +70,29 @@ class View(Protocol):
     def random(self, chance: float) -> bytes | None:
         """Return some key, chosen by a random number from 0 to 1; None if the store is empty."""
 
-    def due(self, now_ms: int, limit: int) -> list[bytes]:
-        """List keys that have expired at `now_ms`, the oldest first, `limit` at most."""
+    def has_expired(self, now_ms: int) -> bool:
+        """Report whether a record has expired at `now_ms`."""
 
 
 class Transaction(View, Protocol):
     """A view that can be changed; no other view has the changes until they are committed."""
 
-    def put(self, key: bytes, value: bytes, expires_ms: int) -> None:
+    def put(self, key: bytes, value: bytes, expires_ms: int, flags: int) -> None:
         """Store a record in the place of any other.
 
         :raises NoRoomError: there is no room.
         """
 
-    def delete(self, key: bytes) -> bool:
-        """Remove a record; False when there is none.
+    def delete(self, key: bytes, now_ms: int) -> bool:
+        """Remove a record, even a damaged one; return False if there was none, or it had expired at `now_ms`.
 
-        :raises NoRoomError: there is no room for what remains.
+        :raises NoRoomError: there is no room for the pages that change.
+        """
+
+    def remove_expired(self, now_ms: int, limit: int) -> int:
+        """Remove records that have expired at `now_ms`, the oldest first, `limit` at most; return their number.
+
+        :raises NoRoomError: there is no room for the pages that change.
         """
 
     def clear(self) -> None:
@@ -98,10 +121,16 @@ class Store(Protocol):
         after that. Runs in: master, worker.
         """
 
-    def prepare(self, uid: int, gid: int) -> None:
-        """Make what all workers share. Runs in: master, before the first fork.
+    def check(self) -> None:
+        """Check the place and its data, and change nothing. Runs in: master, and at `corepool check`.
 
-        :param uid: and `gid`: the owner for the files, as chown(2) takes them.
+        :raises StoreError: it can't be used.
+        """
+
+    def prepare(self, uid: int, gid: int) -> None:
+        """Make the files that all workers share. Runs in: master, before the first fork.
+
+        :param uid: and `gid`: the owner of the files, as chown(2) takes them.
         """
 
     def discard(self) -> None:
@@ -118,7 +147,7 @@ class Store(Protocol):
         """Close it."""
 
     def read(self) -> View:
-        """Begin a consistent view; to be released soon, since a view keeps what it sees from being reused.
+        """Begin a consistent view; to be released soon, since a view keeps its pages from being reused.
 
         :raises NoRoomError: the store has become larger.
         :raises BrokenError: the store has to be opened again.

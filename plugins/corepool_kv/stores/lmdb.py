@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import lmdb
 
 from corepool_kv.stores import BrokenError, StoreError
+from corepool_kv.stores.lmdb_format import check_folder, foreign, mark
 from corepool_kv.stores.lmdb_transaction import LmdbTransaction, translated
 
 if TYPE_CHECKING:
@@ -75,6 +76,13 @@ class LmdbStore:
             return f"lmdb:{os.path.realpath(self._path)}"
         return f"lmdb:{status.st_dev}:{status.st_ino}"  # one folder may be mounted in two places
 
+    def check(self) -> None:
+        if not self._is_temporary:
+            try:
+                check_folder(self._path)
+            except StoreError as error:
+                raise StoreError(f"store lmdb:{self._path} {error}") from None
+
     def prepare(self, uid: int, gid: int) -> None:
         if self._is_temporary:
             self._path = Path(tempfile.mkdtemp(prefix="corepool-kv-"))
@@ -102,12 +110,16 @@ class LmdbStore:
             raise self._not_opened(error) from None
         try:
             self._env.set_mapsize(0)  # as large as another worker, or an earlier life, has made it
+            mark(self._env)
             self._data = self._env.open_db(b"data")
             self._expiry = self._env.open_db(b"expiry")
             self._env.reader_check()
         except lmdb.Error as error:
             self._env.close()
             raise self._not_opened(error) from None
+        except StoreError as error:
+            self._env.close()
+            raise StoreError(f"store lmdb:{self._path} {error}") from None
         self._is_open = True
 
     def close(self) -> None:
@@ -232,7 +244,9 @@ class LmdbStore:
             raise StoreError(f"the file can't be mapped: {error}") from None
 
     def _not_opened(self, error: Exception) -> StoreError:
-        return StoreError(f"store lmdb:{self._path} can't be opened: {error}")
+        failure = foreign(error) if isinstance(error, lmdb.Error) else None
+        reason = f"can't be opened: {error}" if failure is None else str(failure)
+        return StoreError(f"store lmdb:{self._path} {reason}")
 
     def _make_freed_pages_usable(self) -> None:
         """Commit once more: LMDB reuses what a transaction has freed only in the one after the next.

@@ -45,6 +45,9 @@ class MemoryStore:
     def identity(self) -> str | None:
         return f"memory:{self._name}" if self._name else None
 
+    def check(self) -> None:
+        """Memory is always there."""
+
     def prepare(self, uid: int, gid: int) -> None:
         """Nothing is shared."""
 
@@ -114,16 +117,15 @@ class Records:
             self.bytes -= len(key) + len(record.value)
         return record
 
-    def due(self, now_ms: int, limit: int) -> list[bytes]:
-        found: list[tuple[int, bytes]] = []
-        while self._expiry and len(found) < limit and self._expiry[0][0] < now_ms:
-            entry = heapq.heappop(self._expiry)
-            record = self.all.get(entry[1])
-            if record is not None and record.expires_ms == entry[0]:
-                found.append(entry)
-        for entry in found:  # they are still stored until the caller removes them
-            heapq.heappush(self._expiry, entry)
-        return [key for _, key in found]
+    def next_expired(self, now_ms: int) -> bytes | None:
+        """Return the key that has expired first, unless none has."""
+        while self._expiry and self._expiry[0][0] < now_ms:
+            expires_ms, key = self._expiry[0]
+            record = self.all.get(key)
+            if record is not None and record.expires_ms == expires_ms:
+                return key
+            heapq.heappop(self._expiry)
+        return None
 
 
 class MemoryTransaction:
@@ -170,22 +172,29 @@ class MemoryTransaction:
             return None
         return next(itertools.islice(self._records.all, int(chance * len(self._records.all)), None))
 
-    def put(self, key: bytes, value: bytes, expires_ms: int) -> None:
+    def put(self, key: bytes, value: bytes, expires_ms: int, flags: int) -> None:
         self._before.setdefault(key, self._records.all.get(key))
-        self._records.set(key, Record(value, expires_ms, next(self._records.versions)))
+        self._records.set(key, Record(value, expires_ms, next(self._records.versions), flags))
         if self._records.bytes > self._records.max_bytes:
             raise NoRoomError
 
-    def delete(self, key: bytes) -> bool:
+    def delete(self, key: bytes, now_ms: int) -> bool:
         record = self._records.remove(key)
         if record is None:
             return False
         self._before.setdefault(key, record)
-        return True
+        return not 0 < record.expires_ms < now_ms
 
     def clear(self) -> None:
         for key in list(self._records.all):
-            self.delete(key)
+            self.delete(key, 0)
 
-    def due(self, now_ms: int, limit: int) -> list[bytes]:
-        return self._records.due(now_ms, limit)
+    def has_expired(self, now_ms: int) -> bool:
+        return self._records.next_expired(now_ms) is not None
+
+    def remove_expired(self, now_ms: int, limit: int) -> int:
+        removed = 0
+        while removed < limit and (key := self._records.next_expired(now_ms)) is not None:
+            self.delete(key, now_ms)
+            removed += 1
+        return removed

@@ -48,7 +48,7 @@ class StoreOptions(Options):
     def _can_be_made(self) -> Self:
         if "store" in self.model_fields_set:
             try:
-                make_store(self)
+                make_store(self).check()
             except StoreError as error:
                 raise ValueError(str(error)) from None
         return self

@@ -66,7 +66,7 @@ def copy(db: Keyspace, args: list[bytes]) -> Reply:
     record = db.find(source)
     if record is None or (not replace and db.find(target) is not None):
         return 0
-    db.put(target, record.value, record.expires_ms)
+    db.rewrite(target, record.value, record)
     return 1
 
 
@@ -130,7 +130,7 @@ def _move(db: Keyspace, source: bytes, target: bytes) -> None:
     if record is None:
         raise Error("ERR no such key")
     if source != target:
-        db.put(target, record.value, record.expires_ms)
+        db.rewrite(target, record.value, record)
         db.delete(source)
 
 

@@ -105,18 +105,18 @@ def getex(db: Keyspace, args: list[bytes]) -> Reply:
             amount = value_of_unit
         else:
             raise Error(SYNTAX)
-    value = db.get(key)
-    if value is None:
+    record = db.find(key)
+    if record is None:
         return None  # Redis doesn't look at the amount either
     if persists:
-        db.put(key, value)
+        db.put(key, record.value, 0, record.flags)
     elif unit:
         expires_ms = moment(db, unit, amount, "getex")
         if expires_ms <= db.now_ms:
             db.delete(key)
         else:
-            db.put(key, value, expires_ms)
-    return value
+            db.put(key, record.value, expires_ms, record.flags)
+    return record.value
 
 
 def mget(db: Keyspace, args: list[bytes]) -> Reply:
@@ -146,7 +146,7 @@ def msetnx(db: Keyspace, args: list[bytes]) -> Reply:
 def append(db: Keyspace, args: list[bytes]) -> Reply:
     record = db.find(args[0])
     value = args[1] if record is None else record.value + args[1]
-    db.put(args[0], value, 0 if record is None else record.expires_ms)
+    db.rewrite(args[0], value, record)
     return len(value)
 
 
@@ -174,7 +174,7 @@ def setrange(db: Keyspace, args: list[bytes]) -> Reply:
         return len(value)
     db.check_length(offset + len(args[2]))
     value = value[:offset].ljust(offset, b"\0") + args[2] + value[offset + len(args[2]) :]
-    db.put(args[0], value, 0 if record is None else record.expires_ms)
+    db.rewrite(args[0], value, record)
     return len(value)
 
 
@@ -201,7 +201,7 @@ def incrbyfloat(db: Keyspace, args: list[bytes]) -> Reply:
     record = db.find(args[0])
     current = parse_float(b"0" if record is None else record.value)
     value = add_floats(current, parse_float(args[1]))
-    db.put(args[0], value, 0 if record is None else record.expires_ms)
+    db.rewrite(args[0], value, record)
     return value
 
 
@@ -283,7 +283,7 @@ def _increment(db: Keyspace, key: bytes, amount: int) -> int:
     value = amount + (0 if record is None else parse_integer(record.value))
     if not SMALLEST <= value <= LARGEST:
         raise Error("ERR increment or decrement would overflow")
-    db.put(key, b"%d" % value, 0 if record is None else record.expires_ms)
+    db.rewrite(key, b"%d" % value, record)
     return value
 
 

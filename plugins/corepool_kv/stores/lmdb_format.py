@@ -1,0 +1,125 @@
+"""The format of a store in LMDB: the mark of its environment, and the header of each record.
+
+An environment has the mark in LMDB's main table, under the key `format`. It changes when tables or their keys do. A
+record begins with a header of 22 bytes, all numbers big-endian:
+
+| offset | bytes | field |
+|---|---|---|
+| 0 | 1 | version of the header: 1 |
+| 1 | 1 | type of the value: `s`, a string |
+| 2 | 8 | last millisecond of its life, since the epoch; 0: it has no end |
+| 10 | 4 | flags: a number that a client keeps with the value, as those of memcached do |
+| 14 | 8 | version of the record: another number after each write, for WATCH and for compare-and-swap |
+
+The value follows. Version, type and expiry are together, in front: one comparison of ten bytes finds that a record is a
+string that lives for ever, as nearly all are that GET reads.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING
+
+import lmdb
+
+from corepool_kv.stores import DamagedRecordError, StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEADER = Struct(">BBQIQ")
+HEADER_BYTES = HEADER.size
+RECORD_VERSION = 1
+STRING = ord("s")
+PLAIN = HEADER.pack(RECORD_VERSION, STRING, 0, 0, 0)[:10]
+"""The beginning of a string that never expires."""
+
+_MARK_KEY = b"format"
+_MARK = b"corepool kv 1"
+_TABLES = {b"data", b"expiry", b"full at"}
+
+_CONVERT = "docs/kv.md (A store of another format) has the way to convert it; or choose another folder"
+
+
+def check_prefix(stored: bytes, key: bytes) -> None:
+    """Refuse a record that is damaged, or of a version or type that is unknown here.
+
+    :raises DamagedRecordError: it is refused.
+    """
+    if len(stored) < HEADER_BYTES:
+        raise DamagedRecordError(key, f"it has {len(stored)} bytes")
+    if stored[0] != RECORD_VERSION:
+        raise DamagedRecordError(key, f"its header is of version {stored[0]}, this corepool knows {RECORD_VERSION}")
+    if stored[1] != STRING:
+        raise DamagedRecordError(key, f"its type is {stored[1:2]!r}, this corepool knows b's'")
+
+
+def mark(env: lmdb.Environment) -> None:
+    """Mark a new environment as ours, or check the mark of one that was used before.
+
+    :raises StoreError: it is of another format, or another program's.
+    """
+    with env.begin() as txn:
+        is_new = _is_new(txn)
+    if is_new:
+        with env.begin(write=True) as txn:
+            if _is_new(txn):  # else another worker was faster
+                txn.put(_MARK_KEY, _MARK)
+
+
+def check_folder(path: Path) -> None:
+    """Check the store in a folder without changing anything; a store that does not exist yet is none the worse for it.
+
+    Runs in: master, which has no environment open; nor does it keep this one, for the workers to inherit.
+
+    :raises StoreError: the folder is none, or its store is of another format, or another program's.
+    """
+    if path.exists() and not path.is_dir():
+        raise StoreError("is a file: a store is a folder, in which LMDB keeps its files")
+    try:
+        if not (path / "data.mdb").stat().st_size:
+            return
+        has_lock = (path / "lock.mdb").exists()  # else LMDB would make one, which would be this user's
+        env = lmdb.open(str(path), readonly=True, create=False, lock=has_lock)
+    except OSError:
+        return  # it does not exist, or is for the eyes of the workers' user: they will find out
+    except lmdb.Error as error:
+        if (failure := foreign(error)) is None:
+            return
+        raise failure from None
+    try:
+        with env.begin() as txn:
+            _is_new(txn)
+    except lmdb.Error as error:
+        raise StoreError(f"can't be read: {error}") from None
+    finally:
+        env.close()
+
+
+def foreign(error: lmdb.Error) -> StoreError | None:
+    """Return the error for a file that LMDB does not take for its own; None for any other failure to open it."""
+    if isinstance(error, lmdb.InvalidError | lmdb.CorruptedError):
+        return StoreError("its data.mdb is no file of LMDB, or is damaged: move it away, or choose another folder")
+    if isinstance(error, lmdb.VersionMismatchError):
+        return StoreError(f"its data.mdb is of another version of LMDB ({error}): choose another folder")
+    return None
+
+
+def _is_new(txn: lmdb.Transaction) -> bool:
+    """Report whether an environment has never been used; False if it is ours.
+
+    :raises StoreError: it is of another format, or another program's.
+    """
+    found = txn.get(_MARK_KEY)
+    if found == _MARK:
+        return False
+    with txn.cursor() as cursor:
+        names = {bytes(name) for name in cursor.iternext(values=False)}
+    if not names:
+        return True
+    if found is not None and bytes(found).startswith(b"corepool kv "):
+        raise StoreError(f"has format {bytes(found)[12:].decode(errors='replace')}, this corepool reads 1: {_CONVERT}")
+    if b"data" in names and names <= _TABLES:
+        raise StoreError(f"has the format before 1, without a mark: {_CONVERT}")
+    listed = ", ".join(repr(name.decode(errors="replace")) for name in sorted(names)[:5])
+    raise StoreError(f"is an LMDB environment of another program, with {listed} in it: choose another folder")
