@@ -9,9 +9,7 @@ import grp
 import os
 import pwd
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from corepool.config.mistakes import spell_value
 
@@ -19,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from corepool.config.settings import ProcessSettings
-
-# uid_t is 32 bits, and its last value means "unchanged" to setresuid(2).
-AccountName = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0, le=2**32 - 2)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from corepool.config.accounts import AccountName
 from corepool.config.masks import FileMask
 from corepool.spec.durations import Duration, DurationOrOff
 from corepool.spec.sizes import Size, SizeOrOff
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 OptionTable = dict[str, object]
+# uid_t is 32 bits, and its last value means "unchanged" to setresuid(2).
+AccountName = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0, le=2**32 - 2)]
 
 
 class _Table(BaseModel):
