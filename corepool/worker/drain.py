@@ -58,8 +58,8 @@ class Drain:
         self._backlogs = backlogs
         self._loop = loop
         self._on_done = on_done
-        self._told: set[int] = set()
-        """Ids of the connections that were told of the end."""
+        self._notified: set[int] = set()
+        """Ids of the connections whose `on_drain` was called."""
         self._deadline: float | None = None
         self._began = 0.0
         self._grace_s = _GRACE_S
@@ -87,11 +87,11 @@ class Drain:
         self._grace_s = min(_GRACE_S, timeout_s / 2)
         for conn in self.connections():
             if not (self._moves and conn.can_move):
-                self._say_goodbye(conn)
+                self._notify(conn)
 
-    def _say_goodbye(self, conn: Connection) -> None:
-        if conn.id not in self._told:
-            self._told.add(conn.id)
+    def _notify(self, conn: Connection) -> None:
+        if conn.id not in self._notified:
+            self._notified.add(conn.id)
             conn.notify_drain()
 
     def _step(self) -> None:
@@ -120,10 +120,10 @@ class Drain:
         for conn in self.connections():
             if self._moves and conn.can_move:
                 if is_over and conn.is_idle and not there_are_more:
-                    self._say_goodbye(conn)  # it refuses to go
+                    self._notify(conn)  # it refuses to go
                     conn.leave_if_idle(now)
                 continue
-            self._say_goodbye(conn)
+            self._notify(conn)
             if is_over or elapsed_s >= _spread(conn.id):
                 conn.leave_if_idle(now if is_over else now - _QUIET_S)
         self._reactor.flush_unsent()

@@ -76,7 +76,7 @@ _LAST_WORDS_S = 0.5
 _FAST_STOP_S = 1.0
 """How long plugins may take for their stop when the worker has to stop at once: the master gives it two seconds."""
 
-_FAREWELL_S = 0.25
+_CLEANUP_S = 0.25
 """How long tasks may take after that to be cancelled."""
 
 T = TypeVar("T")
@@ -415,7 +415,7 @@ def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
     for task in tasks:
         task.cancel()
     tasks.add(loop.create_task(loop.shutdown_asyncgens()))
-    done, unwilling = loop.run_until_complete(asyncio.wait(tasks, timeout=_FAREWELL_S))
+    done, unwilling = loop.run_until_complete(asyncio.wait(tasks, timeout=_CLEANUP_S))
     for task in done:
         if not task.cancelled():
             task.exception()  # retrieved, so that asyncio does not log it: it is over, however it ended

@@ -101,7 +101,7 @@ class Chat(StreamProtocol):
                 chatter = self._chatters[name] = Chatter(name, _LOBBY, stream)
                 chatter.tell(f"Welcome to the {_LOBBY}, {name}! {_HELP}")
                 return chatter
-            stream.write(b"Somebody else is called that. Your name?\n")
+            stream.write(b"Another person has that name. Your name?\n")
         return None
 
     async def _converse(self, chatter: Chatter) -> None:

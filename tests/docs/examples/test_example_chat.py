@@ -189,7 +189,7 @@ def test_a_person_who_changes_rooms_sees_only_the_lines_of_the_present_one(chat:
 def test_a_name_is_one_persons_in_all_workers_until_they_leave(chat: Chat) -> None:
     ada, bob = chat.two_in_different_workers()
     for _ in range(2):
-        assert chat.connect().enter("ada").startswith("Somebody else")
+        assert chat.connect().enter("ada").startswith("Another person")
 
     ada.type("/quit")
 
@@ -282,7 +282,7 @@ def test_when_the_worker_with_the_rooms_is_killed_people_stay_and_lines_wait(cha
     assert ada.see_line_of([eve]) == "eve: what was that?"
     assert ada.who() == ["ada", "eve"]
     wait_until(lambda: bob.who() == ["bob"])
-    assert chat.connect().enter("bob").startswith("Somebody else")
+    assert chat.connect().enter("bob").startswith("Another person")
     assert len(chat.running.workers()) == 3
 
 

@@ -99,7 +99,7 @@ def test_mistakes_of_serve_name_its_flags(corepool: Corepool, arguments: tuple[s
     assert done.returncode == 2
     assert "the command line:" in done.stderr.splitlines()[0]
     assert [words for words in sentences if words not in done.stderr] == []
-    assert "listener[0]" not in done.stderr, "whoever typed flags has never seen a listener[0]"
+    assert "listener[0]" not in done.stderr, "a user who typed flags has never seen a listener[0]"
 
 
 @pytest.mark.parametrize("bind", [("-b", "tcp://127.0.0.1:0"), ()])
