@@ -94,9 +94,9 @@ class TestWrong(TransportContract):
 """,
         "1 failed, 11 passed",
     ),
-    "a transport whose streams break": (
-        source("programs/streams_that_break.py"),
-        "5 failed, 7 passed",
+    "a transport whose layers refuse every byte": (
+        source("programs/layers_that_break.py"),
+        "3 failed, 9 passed",
     ),
     "plugins that can't start or stop": (
         source("programs/plugins_that_fail.py"),
