@@ -18,7 +18,7 @@ from typing import NewType
 from corepool.spec.counters import OF_LISTENERS
 
 ROWS = 1024
-"""Processes alive at once: 512 workers (the configuration's limit), each beside its successor. Untouched rows
+"""Processes alive at once: 512 workers (the configuration's limit), each beside its replacement. Untouched rows
 cost no memory."""
 
 

@@ -1,7 +1,7 @@
 """Reload: every pool rolls to the configuration that was read again; then it takes effect in all of them, or in none.
 
-A worker serves until its successor is ready. The first successor that can't start ends the reload, and those that were
-not replaced yet go on. A reload during a reload begins anew.
+A worker serves until its replacement is ready. The first replacement that can't start ends the reload, and those that
+were not replaced yet go on. A reload during a reload begins anew.
 """
 
 from __future__ import annotations

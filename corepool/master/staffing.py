@@ -63,7 +63,7 @@ class Staffing:
         """Replace one worker, which finishes what it has begun.
 
         :returns: its pid.
-        :raises ControlError: there is none in `slot`, its successor can't be forked, or the pool is stopping.
+        :raises ControlError: there is none in `slot`, its replacement can't be forked, or the pool is stopping.
         """
         if self.is_over:
             raise ControlError("the pool is stopping")
@@ -75,7 +75,7 @@ class Staffing:
         self._roll.replacements.want(slot, ExitCause.ASKED)
         self.start_replacements()
         if not self._roll.replacements.replaces(slot):
-            raise ControlError(f"worker {entry.name} stays: its successor can't be forked; the log says why")
+            raise ControlError(f"worker {entry.name} stays: its replacement can't be forked; the log says why")
         return entry.pid
 
     def start_replacements(self) -> None:
@@ -91,7 +91,7 @@ class Staffing:
                 if self._roll.replacements.drop(slot) is ExitCause.REPLACED:
                     self._fail(Failure(name, "can't be forked", str(error)))
                     return
-                log.error("worker stays slot=%s: its successor can't be forked: %s", name, error)  # noqa: TRY400
+                log.error("worker stays slot=%s: its replacement can't be forked: %s", name, error)  # noqa: TRY400
                 if (stays := self._workers.in_slot(slot)) is not None:
                     stays.kept_until = self._loop.time() + self._roll.serving.pool.respawn_delay_max
                 continue
@@ -107,7 +107,7 @@ class Staffing:
         if cause is ExitCause.REPLACED:
             self._fail(Failure(replacement.name, "could not boot", report))
         else:
-            log.error("worker stays slot=%s: its successor could not boot: %s", replacement.name, report)
+            log.error("worker stays slot=%s: its replacement could not boot: %s", replacement.name, report)
             for entry in self._workers.predecessors(replacement):
                 entry.kept_until = self._loop.time() + self._roll.serving.pool.respawn_delay_max
         self.start_replacements()

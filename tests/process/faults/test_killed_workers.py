@@ -1,4 +1,4 @@
-"""Workers are killed at any moment of their lives: others go on, successors come, and nothing of the dead one stays.
+"""Workers are killed at any moment of their lives: others go on, replacements come, and nothing of the dead one stays.
 
 TEST_SEED and TEST_ORDERS choose the schedules, and how long they are.
 """
@@ -61,7 +61,7 @@ def uptime(running: PoolProcess, pid: int) -> float:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_the_successor_of_a_worker_that_has_served_does_not_wait(pool: Pools, workers: int) -> None:
+def test_the_replacement_of_a_worker_that_has_served_does_not_wait(pool: Pools, workers: int) -> None:
     """The only one need not have served longer than it took to start, others a second."""
     running = pool(probe.config(workers=workers).replace('"1ms"', '"10m"'), files=probe.files())
     for _ in range(2):

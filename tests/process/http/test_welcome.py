@@ -31,7 +31,7 @@ def test_the_page_shows_the_pool_as_it_is(pool: Pools) -> None:
     assert all(f"<td>{pid}<td" in page for pid in pids)
     assert get(running, "/nothing").status == 404
 
-    # A worker that has gone is seen no more, and its successor is.
+    # A worker that has gone is seen no more, and its replacement is.
     running.send_signal(22)  # TTOU
     wait_until(lambda: len(running.workers()) == 2)
     wait_until(lambda: seen() == [[slot, pid] for slot, pid in enumerate(running.workers())])

@@ -252,7 +252,7 @@ def test_workers_may_leave_before_their_replacements_are_ready(pool: Pools) -> N
     write(running, "1 // 0\n")
     assert corepool(running, "reload").returncode == 1
     write(running, APPLICATION % "mended")
-    wait_until(lambda: len(running.workers()) == 2, what="the one that had left has a successor")
+    wait_until(lambda: len(running.workers()) == 2, what="the one that had left has a replacement")
 
 
 def test_what_plugins_have_opened_stays_over_reloads(pool: Pools) -> None:

@@ -42,7 +42,7 @@ def test_as_pid_1_strangers_are_reaped() -> None:
 
 def test_a_worker_holds_nothing_of_the_masters(pool: Pools) -> None:
     running = pool(probe.config('dispatcher = "round-robin"'), files=probe.files())
-    os.kill(running.workers()[1], signal.SIGKILL)  # its successor is forked from a master with open channels
+    os.kill(running.workers()[1], signal.SIGKILL)  # its replacement is forked from a master with open channels
     wait_until(lambda: running.status()["totals"]["restarts"] == 1 and len(running.workers()) == 2)
     clients = [running.connect() for _ in range(2)]
     for client in clients:

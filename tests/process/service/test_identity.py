@@ -166,7 +166,7 @@ def test_without_the_capability_the_pool_does_not_start_and_says_why(pool: Pools
 
 
 @for_root
-def test_a_worker_stays_that_can_not_have_a_successor(pool: Pools) -> None:
+def test_a_worker_stays_that_can_not_have_a_replacement(pool: Pools) -> None:
     """The limit counts the user's processes: it leaves room for the master and its worker only."""
     uid = 1_000_000_000 + os.getpid()  # no other user's, whatever runs beside this
     user = ("prlimit", "--nproc=2:2", "setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups")
@@ -176,13 +176,13 @@ def test_a_worker_stays_that_can_not_have_a_successor(pool: Pools) -> None:
 
     reply = running.request("drain", slot=0)
 
-    assert reply == {"ok": False, "error": "worker 0 stays: its successor can't be forked; the log says why"}
-    assert "worker stays slot=0: its successor can't be forked: [Errno 11]" in running.stderr
+    assert reply == {"ok": False, "error": "worker 0 stays: its replacement can't be forked; the log says why"}
+    assert "worker stays slot=0: its replacement can't be forked: [Errno 11]" in running.stderr
     assert running.workers() == [worker]
 
 
 @for_root
-def test_no_fork_that_fails_keeps_another_successor_waiting(pool: Pools) -> None:
+def test_no_fork_that_fails_keeps_another_replacement_waiting(pool: Pools) -> None:
     """Both workers are to be recycled: a request for the first does not find the second in front of it."""
     uid = 1_000_000_000 + os.getpid()
     user = ("prlimit", "--nproc=3:3", "setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups")
@@ -191,7 +191,7 @@ def test_no_fork_that_fails_keeps_another_successor_waiting(pool: Pools) -> None
     running = pool(toml, files=files(), wrapper=whole)
     workers = running.workers()
 
-    wait_until(lambda: "its successor can't be forked" in running.stderr)
+    wait_until(lambda: "its replacement can't be forked" in running.stderr)
 
     assert [running.request("drain", slot=slot)["ok"] for slot in (0, 1)] == [False, False]
     assert running.workers() == workers
