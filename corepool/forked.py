@@ -10,15 +10,12 @@ import logging
 import os
 from typing import NoReturn
 
+from corepool.logs import events
+
 log = logging.getLogger(__name__)
 
 
 def end_fork() -> NoReturn:
     """End this process, which is a child of a worker. Runs in: that child, once it is back in the server's own code."""
-    log.error(
-        "process %d, a child of worker process %d, has returned into the server; ended."
-        " A process that an application forks must end by os._exit()",
-        os.getpid(),
-        os.getppid(),
-    )
+    events.forked_process_ended(log, pid=os.getpid(), parent=os.getppid())
     os._exit(os.EX_SOFTWARE)

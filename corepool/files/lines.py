@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from corepool.errors import SetupError
+from corepool.files import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +84,7 @@ class LineFile:
             self._lose(len(lines) - written, str(error))
             return
         if self._lost:
-            log.warning("log file %s is written again lines_lost=%d", self._path, self._lost)
+            events.lines_written_again(log, path=self._path, lost=self._lost)
             self._lost = 0
 
     def reopen(self) -> None:
@@ -94,7 +95,7 @@ class LineFile:
         try:
             fd = _open(self._path)
         except OSError as error:
-            log.error("log file %s can't be reopened: %s", self._path, error)  # noqa: TRY400  # the reason says it all
+            events.lines_not_reopened(log, path=self._path, reason=error)
             return
         os.dup2(fd, self._fd, inheritable=False)
         self._is_torn = False
@@ -113,7 +114,7 @@ class LineFile:
 
     def _lose(self, lines: int, why: str) -> None:
         if not self._lost:
-            log.error("log file %s: %s; lines are lost", self._path, why)
+            events.lines_lost(log, path=self._path, reason=why)
         self._lost += lines
 
 

@@ -16,6 +16,7 @@ from corepool.errors import ConfigError, CorepoolError, PluginError
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.messages import SocketIndex
 from corepool.ipc.scoreboard import ListenerPlace
+from corepool.launch import events
 from corepool.launch.binding import Wanted, bind
 from corepool.launch.mistakes import Mistakes, spell_failure
 from corepool.launch.sharing import find_contradictions
@@ -288,5 +289,5 @@ def _within_descriptor_limit(pool: PoolSettings) -> PoolSettings:
     most = max(1, limit - _RESERVED_DESCRIPTORS)
     if limit == resource.RLIM_INFINITY or pool.max_connections <= most:
         return pool
-    log.warning("max_connections lowered from=%d to=%d reason='ulimit -n is %d'", pool.max_connections, most, limit)
+    events.max_connections_lowered(log, configured=pool.max_connections, lowered=most, nofile=limit)
     return pool.model_copy(update={"max_connections": most})

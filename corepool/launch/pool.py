@@ -12,6 +12,7 @@ from corepool import __version__
 from corepool.config.load import control_socket_path
 from corepool.errors import ConfigError, ControlError
 from corepool.guards import HOOK_ERRORS
+from corepool.launch import events
 from corepool.launch.plan import Places, Plan
 from corepool.logs.log import entrust_logs
 from corepool.master.commands import commands_of
@@ -145,7 +146,7 @@ class Pool:
         settings, registry = self._read_settings_again()
         for table in ("process", "control", "log"):
             if getattr(settings, table) != getattr(self._settings, table):
-                log.warning("[%s] has changed: that takes effect when the pool is restarted", table)
+                events.table_needs_restart(log, table=table)
         settings = settings.model_copy(update={"process": self._settings.process})
         serving = [each.listener for each in open_already]
         return Plan(settings, registry, self._places, serving).bind(identity, open_already)
@@ -158,7 +159,7 @@ class Pool:
         except ControlError as error:
             if not is_default:
                 raise
-            log.warning("%s; `corepool status` can't reach this pool (--control PATH chooses another)", error)
+            events.control_socket_unavailable(log, reason=error)
         return control
 
     def _on_ready(self, master: Master, bound: Sequence[BoundSocket], control: ControlSocket) -> None:
@@ -166,8 +167,8 @@ class Pool:
             for each in bound:
                 try:
                     each.transport.adopt(each.endpoint, each.socket)
-                except HOOK_ERRORS:
-                    log.exception("the transport can't adopt its socket url=%s", each.url)
+                except HOOK_ERRORS as error:
+                    events.inherited_socket_not_adopted.exception(log, error, url=each.url)
             control.take_place()
             self._take_over_pidfile()
             self._inheritance.say_ready(master.loop, master.adopt)
@@ -179,7 +180,7 @@ class Pool:
             if self._pidfile is not None:
                 self._pidfile.take_over()
         except ConfigError as error:  # the other master is about to leave: serving comes first
-            log.warning("%s", error)
+            events.pidfile_not_taken_over(log, reason=error)
 
 
 def _line(bound: BoundSocket) -> ListenerLine:
@@ -210,4 +211,4 @@ def _yield_to_workers() -> None:
     try:
         os.sched_setscheduler(0, os.SCHED_BATCH | os.SCHED_RESET_ON_FORK, os.sched_param(0))
     except OSError as error:  # a seccomp filter may refuse it
-        log.debug("scheduling policy unchanged: %s", error)
+        events.scheduling_policy_kept(log, reason=error)

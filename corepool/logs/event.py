@@ -66,17 +66,21 @@ class Event(Generic[P]):
         if log.isEnabledFor(self.level):
             log.log(self.level, EventMessage(self, fields), exc_info=None, stacklevel=2)
 
-    def exception(self, log: EventLog, error: BaseException, /, *_: P.args, **fields: P.kwargs) -> None:
-        """Log a record with the traceback of an exception."""
+    def exception(self, log: EventLog, error: BaseException | None, /, *_: P.args, **fields: P.kwargs) -> None:
+        """Log a record with the traceback of an exception; with None, which `sys.exception()` may be, without one."""
         if log.isEnabledFor(self.level):
-            # The attribute may be redefined by the exception's class, and raise.
-            traceback: TracebackType | None = BaseException.__dict__["__traceback__"].__get__(error)
-            log.log(self.level, EventMessage(self, fields), exc_info=(type(error), error, traceback), stacklevel=2)
+            log.log(self.level, EventMessage(self, fields), exc_info=_exc_info(error), stacklevel=2)
 
-    def report(self, log: EventLog, traceback: str, /, *_: P.args, **fields: P.kwargs) -> None:
-        """Log a record with a traceback that is text already, such as that of another process."""
+    def report(self, log: EventLog, failure: str, /, *_: P.args, **fields: P.kwargs) -> None:
+        """Log a record of a failure that is text already, such as the traceback of another process.
+
+        One line is the field `reason`, which the event has to have; several are the traceback.
+        """
         if log.isEnabledFor(self.level):
-            log.log(self.level, EventMessage(self, fields, traceback), exc_info=None, stacklevel=2)
+            reason, traceback = (None, failure) if "\n" in failure else (failure, None)
+            log.log(
+                self.level, EventMessage(self, {**fields, "reason": reason}, traceback), exc_info=None, stacklevel=2
+            )
 
 
 def event(level: int) -> Callable[[Callable[P, None]], Event[P]]:
@@ -115,6 +119,14 @@ class EventMessage:
     def __str__(self) -> str:
         line = " ".join((self.event.name, *(f"{name}={quoted(value)}" for name, value in self.fields.items())))
         return line if self.traceback is None else f"{line}\n{self.traceback}"
+
+
+def _exc_info(error: BaseException | None) -> ExcInfo | None:
+    if error is None:
+        return None
+    # Not by the attribute: the exception's class may have redefined it.
+    traceback: TracebackType | None = BaseException.__dict__["__traceback__"].__get__(error)
+    return type(error), error, traceback
 
 
 def quoted(value: object) -> str:

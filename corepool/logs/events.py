@@ -30,3 +30,11 @@ def thread_failed(*, thread: str) -> None:
 @event(logging.ERROR)
 def log_handler_failed() -> None:
     """A handler or filter that the application has added to the log raises for a record of the server."""
+
+
+@event(logging.ERROR)
+def forked_process_ended(*, pid: int, parent: int) -> None:
+    """A process that an application has forked in a worker has returned into the server, and is ended.
+
+    Such a process has to end by `os._exit()`.
+    """

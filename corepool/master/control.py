@@ -20,6 +20,7 @@ from corepool.files import socketfile
 from corepool.files.descriptors import release
 from corepool.guards import HOOK_ERRORS
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool.master import events
 from corepool.system.accepting import ExhaustedError, accept_one
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class ControlSocket:
         try:
             self._bound_at.rename(self._path)
         except OSError as error:
-            log.warning("control socket stays at %s: %s", self._bound_at, error.strerror)
+            events.control_socket_not_renamed(log, path=self._bound_at, reason=error.strerror)
         else:
             self._bound_at = self._path
 
@@ -146,7 +147,7 @@ class ControlSocket:
             accepted = accept_one(self._socket)
         except (ExhaustedError, OSError) as error:
             # The client waits; the loop must not spin meanwhile.
-            self._rate_limited.warn("control socket paused reason=%s retry_s=%g", error, _REST_S)
+            events.control_socket_paused(self._rate_limited, reason=error, retry_s=_REST_S)
             self._loop.unwatch(self._socket.fileno())
             self._loop.call_later(_REST_S, lambda: self.serve(self._loop) if self._socket and self._loop else None)
             return
@@ -159,7 +160,7 @@ class ControlSocket:
         try:
             sock.setblocking(False)
         except OSError as error:
-            self._rate_limited.warn("control socket: a client is dropped: %s", error)
+            events.control_client_dropped(self._rate_limited, reason=error)
             release(sock.detach())
             return
         self._clients.add(_Client(sock, self._loop, self.answer, self._clients.discard))
@@ -226,6 +227,6 @@ def _carry_out(
         return {"ok": True, "result": command(request)}
     except ControlError as error:
         return {"ok": False, "error": str(error)}
-    except HOOK_ERRORS:  # a reload runs plugins' code
-        log.exception("command %s failed", name)
+    except HOOK_ERRORS as error:  # a reload runs plugins' code
+        events.control_command_failed.exception(log, error, command=name)
         return {"ok": False, "error": "internal error; see the log"}

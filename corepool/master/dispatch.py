@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from corepool.ipc.frozen import with_crash_slot
 from corepool.ipc.messages import MAX_FDS
 from corepool.ipc.scoreboard import Cell
+from corepool.master import events
 from corepool.master.arrived import Arrived
 from corepool.master.ledger import FaultyCountError, Handoff
 from corepool.master.placing import STALLED_S, Placing
@@ -160,7 +161,7 @@ class Dispatch:
         else:
             self._shipping.lose(sent, entry)
         if unread:
-            log.info("handoffs taken back worker=%d pid=%d count=%d", entry.slot, entry.pid, len(unread))
+            events.handoffs_taken_back(log, slot=entry.name, pid=entry.pid, count=len(unread))
             self.redispatched += len(unread)
         self._homeless.extend(unread)
         self.retry()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from corepool.files.descriptors import release
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool.master import events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -58,7 +59,7 @@ class OtherPools:
             if any(bound.index == handoff.socket for bound in pool.serving.bound):
                 pool.dispatch.adopt([handoff])
                 return
-        self._rate_limited.warn("connections lost: nothing serves the listeners any more by which they came")
+        events.connections_lost(self._rate_limited, reason="no pool serves their listener any more")
         self._recovery.free(handoff.crash_slot)
         release(handoff.fd)
 

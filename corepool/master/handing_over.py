@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from corepool.files.descriptors import release
 from corepool.ipc.scoreboard import Cell, listener_cell
+from corepool.master import events
 from corepool.master.ledger import Handoff
 
 if TYPE_CHECKING:
@@ -28,7 +29,13 @@ def give_to_others(dispatch: Dispatch, entry: WorkerEntry, message: FrozenConnec
         release(fd)
     entry.row.cells[Cell.TAKEN_BACK] += len(records)
     if len(fds) < len(records):
-        log.error("out of descriptors: %d connections lost while being moved", len(records) - len(fds))
+        events.connections_lost(
+            log,
+            reason="the master is out of descriptors",
+            slot=entry.name,
+            pid=entry.pid,
+            count=len(records) - len(fds),
+        )
     handoffs = [
         Handoff(fd, message.socket, None, record, entry.pid, slot)
         for fd, record, slot in zip(fds, records, message.crash_slots, strict=False)
@@ -50,5 +57,5 @@ def rescue(
         if bound is not None:
             entry.row.cells[listener_cell(bound.listener.place, "moved_out")] += 1
     if not is_stopping:
-        log.warning("connections rescued worker=%s pid=%d count=%d", entry.name, entry.pid, len(left))
+        events.connections_rescued(log, slot=entry.name, pid=entry.pid, count=len(left))
     dispatch.adopt(left)

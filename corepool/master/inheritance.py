@@ -16,6 +16,7 @@ from corepool.errors import PeerGoneError
 from corepool.files.descriptors import release
 from corepool.ipc.channel import Channel
 from corepool.ipc.messages import NewConnections, Ready, Thaw
+from corepool.master import events
 from corepool.spec.transport import Endpoint
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class Inheritance:
         except OSError as error:  # EMFILE, ENOMEM
             if self._loop is not None:
                 self._loop.rest(channel.fd, EPOLLIN)
-            log.warning("nothing received from the old master: %s", error)
+            events.old_master_not_read(log, reason=error)
             return
         except PeerGoneError:
             self.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from corepool.errors import ControlError
 from corepool.ipc.messages import LogLevel, Pause, Resume
+from corepool.master import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +41,7 @@ class LiveOrders:
         self._tell_listener(name, Pause)
         self._paused.add(name)
         self._resume_acceptors()
-        log.info("listener paused name=%s", name)
+        events.listener_paused(log, name=name)
 
     def resume_listener(self, name: str) -> None:
         """Take connections of a listener again.
@@ -49,7 +50,7 @@ class LiveOrders:
         """
         self._upgrade.refuse_orders()
         self.accept_again([name])
-        log.info("listener resumed name=%s", name)
+        events.listener_resumed(log, name=name)
 
     def accept_again(self, names: Iterable[str]) -> None:
         """Take connections of some listeners again.

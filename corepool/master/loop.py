@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from corepool.guards import HOOK_ERRORS
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool.master import events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,14 +130,14 @@ class Loop:
             due_s = max(0.0, timers[0].when - self._clock())
             longest_s = due_s if longest_s is None else min(longest_s, due_s)
         try:
-            events = self._epoll.poll(longest_s, _MAX_EVENTS)
+            ready = self._epoll.poll(longest_s, _MAX_EVENTS)
         except InterruptedError:
-            events = []
+            ready = []
         except OSError as error:  # timers go on meanwhile, and nothing spins
-            self._lack.warn("the master sees no events: %s", error)
-            events = []
+            events.poll_failed(self._lack, reason=error)
+            ready = []
             time.sleep(_POLL_AGAIN_S)
-        for fd, mask in events:
+        for fd, mask in ready:
             handler = self._handlers.get(fd)
             if handler is not None:
                 self._guarded(handler, mask)
@@ -159,7 +160,7 @@ class Loop:
         except OSError as error:
             if error.errno not in _NOT_NOW:
                 raise
-            self._lack.warn("no room to watch another descriptor, retry_s=%g: %s", _REGISTER_AGAIN_S, error)
+            events.watch_postponed(self._lack, reason=error, retry_s=_REGISTER_AGAIN_S)
             self._register_later(fd, mask)
 
     def _register_later(self, fd: int, mask: int) -> None:
@@ -175,5 +176,5 @@ class Loop:
     def _guarded(self, call: Callable[..., None], *values: int) -> None:
         try:
             call(*values)
-        except HOOK_ERRORS:  # logged; not each time: a ready descriptor is called again at once
-            self._rate_limited.exception("unexpected error in the master; it goes on")
+        except HOOK_ERRORS as error:  # logged; not each time: a ready descriptor is called again at once
+            events.master_failed.exception(self._rate_limited, error)

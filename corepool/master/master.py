@@ -18,6 +18,7 @@ from corepool.ipc.crash_slots import CrashSlots
 from corepool.ipc.messages import SocketIndex
 from corepool.ipc.scoreboard import Scoreboard
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool.master import events
 from corepool.master.elsewhere import OtherPools
 from corepool.master.inheritance import Inheritance, Orders
 from corepool.master.ledger import Handoff
@@ -190,7 +191,7 @@ class Master:
             self._upgrade.give_up()
             self._reload.give_up()
             self._service_manager.stopping()
-            log.info("pool stopping workers=%d fast=%s", self.pools.workers, fast)
+            events.pool_stopping(log, workers=self.pools.workers, fast=fast)
         else:
             self._inheritance.close()  # it was kept open, to pass on to the new master what comes by it
         for pool in self.pools:

@@ -16,6 +16,7 @@ from corepool.errors import ChannelFullError, PeerGoneError
 from corepool.files.descriptors import release
 from corepool.ipc.messages import NewConnections, Thaw
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool.master import events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -68,7 +69,7 @@ class NewMaster:
         """Send it a connection, at once or as soon as it has room, and own it; one that it does not take is lost."""
         place = self._places.get(handoff.socket)
         if place is None:
-            self._rate_limited.warn("connections lost: they came in by a socket that the new master does not know")
+            events.connections_lost(self._rate_limited, reason="the new master has no socket of theirs")
             release(handoff.fd)
             return
         if handoff.frozen is None:
@@ -119,5 +120,7 @@ class NewMaster:
             self._moved_at = self._loop.time()
 
     def _give_up(self) -> None:
-        self._rate_limited.warn("connections lost: the new master does not take them count=%d", len(self._waiting))
+        events.connections_lost(
+            self._rate_limited, reason="the new master does not take them", count=len(self._waiting)
+        )
         self.release()

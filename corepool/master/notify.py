@@ -9,6 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from corepool.files.descriptors import release
+from corepool.master import events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +91,7 @@ class ServiceManager:
             self._socket.sendto(text.encode(), self._address)
         except OSError as error:
             if not self._has_failed:
-                log.warning("service manager not told %r: %s", text.partition("\n")[0], error)
+                events.service_manager_not_notified(log, state=text.partition("\n")[0], reason=error)
             self._has_failed = True
             return False
         self._has_failed = False

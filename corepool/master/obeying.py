@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from corepool.errors import ControlError
 from corepool.guards import HOOK_ERRORS
 from corepool.logs.log import reopen_logs
+from corepool.master import events
 from corepool.master.orphans import reap_all
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def obey(master: Master, signals: Signals) -> None:
             if os.getpid() == 1:  # workers have pidfds
                 reap_all(lambda pid: any(pool.reap(pid) for pool in master.pools))
             continue
-        log.info("signal received signal=%s", signal.Signals(signum).name)
+        events.signal_received(log, signal=signal.Signals(signum).name)
         for pool in master.pools.serving.values():
             pool.plugins.call("on_signal", signum)
         _obey(master, signum)
@@ -59,7 +60,6 @@ def _obey(master: Master, signum: int) -> None:
             for pool in master.pools:
                 pool.supervisor.forward(signum)
     except ControlError as error:
-        what = _ORDERS[signal.Signals(signum)]
-        log.error("%s refused: %s", what, error)  # noqa: TRY400  # the operator's matter
-    except HOOK_ERRORS:  # of plugins, in a reload; further signals may have come with this one
-        log.exception("signal not obeyed signal=%s", signal.Signals(signum).name)
+        events.order_refused(log, order=_ORDERS[signal.Signals(signum)], reason=error)
+    except HOOK_ERRORS as error:  # of plugins, in a reload; further signals may have come with this one
+        events.order_failed.exception(log, error, signal=signal.Signals(signum).name)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from corepool.guards import HOOK_ERRORS
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool.master import events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -131,9 +132,7 @@ class Placing:
             if view in self._blocked or (candidates is not self.candidates and view not in candidates):
                 raise LookupError(f"{view!r} is none of the workers that it was offered")
         except HOOK_ERRORS as error:  # a strategy's bug must not cost a connection
-            self._rate_limited.warn(
-                "dispatcher %s failed: %r; using the least loaded worker", listener.dispatcher_name, error
-            )
+            events.dispatcher_failed.exception(self._rate_limited, error, dispatcher=listener.dispatcher_name)
             entry = self._entries[_least_loaded(candidates, incoming)]
         return entry
 

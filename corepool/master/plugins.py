@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from corepool.guards import HOOK_ERRORS
+from corepool.master import events
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -24,8 +25,8 @@ def call_hooks(chains: Iterable[Chain], name: str, *values: object) -> None:
             continue
         try:
             hook(*values)
-        except HOOK_ERRORS:
-            log.exception("hook %s failed in the master", name)
+        except HOOK_ERRORS as error:
+            events.master_hook_failed.exception(log, error, hook=name)
 
 
 class Plugins:

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from corepool.errors import ControlError
+from corepool.master import events
 from corepool.master.worker_pool import WorkerPool
 from corepool.plugins.listener import sockets_of
 
@@ -107,4 +108,4 @@ class Pools:
         self._past_redispatched += pool.dispatch.redispatched
         pool.close()
         pool.plugins.stop()
-        log.info("pool is gone pool=%s", pool.name)
+        events.pool_removed(log, pool=pool.name)

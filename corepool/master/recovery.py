@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from corepool.files.descriptors import release
 from corepool.ipc.crash_slots import CRASH_SLOTS, Status
 from corepool.ipc.frozen import Frozen, lost, restamped
+from corepool.master import events
 from corepool.master.borrowing import borrowed, peer_of
 from corepool.master.ledger import Handoff
 
@@ -156,11 +157,7 @@ class Recovery:
             if self._crashes[crash_slot] < _MAX_CRASHES:
                 self.interrupted += 1
                 return Handoff(copy.fd, copy.socket, None, lost(), 0, crash_slot)
-            log.error(
-                "connection closed: it was in progress during %d worker crashes peer=%s",
-                _MAX_CRASHES,
-                peer_of(copy.fd),
-            )
+            events.crashing_connection_closed(log, peer=peer_of(copy.fd), crashes=_MAX_CRASHES)
         if status == Status.SPEAKING:
             self.broken += 1
         release(copy.fd)

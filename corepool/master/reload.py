@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from corepool.errors import ConfigError, ControlError
 from corepool.guards import HOOK_ERRORS
+from corepool.master import events
 from corepool.master.status import ReloadStatus
 from corepool.plugins.listener import sockets_of, without
 from corepool.system.title import count
@@ -71,7 +72,7 @@ class Reload:
             configurations = self._read_again(open_already)
         except ConfigError as error:
             for each in error.tracebacks:
-                log.error("%s", each)  # noqa: TRY400  # of a plugin, not of this
+                events.plugin_failed_at_reload.report(log, each)
             raise ControlError(f"nothing was changed: {error}") from None
         except OSError as error:  # out of descriptors, say: something could not even be looked at
             raise ControlError(f"nothing was changed: {error}") from None
@@ -83,7 +84,7 @@ class Reload:
         coming = self._coming = {each.name: each for each in configurations}
         self._rolled = {name for name in pools.serving if name not in coming}
         self._state, self._error = "running", ""
-        log.info("reload begins generation=%d workers=%d", self.generation, pools.workers)
+        events.reload_started(log, generation=self.generation, workers=pools.workers)
         self._service_manager.reloading()
         # All at once, before the first is asked to begin: one that fails at once ends the reload for all.
         rolling = [(pool, coming[name]) for name, pool in pools.serving.items() if name in coming]
@@ -107,7 +108,7 @@ class Reload:
             return
         self._commit(self._coming)
         self._state = "done"
-        log.info("reload done generation=%d", self.generation)
+        events.reload_done(log, generation=self.generation)
         self._service_manager.ready(count(self._pools.wanted, "worker"))
         for each in self._pools.serving.values():
             each.plugins.call("on_reload", each.plugins.info())
@@ -119,7 +120,7 @@ class Reload:
         kept = self._left + 1
         self._state, self._error = "failed", error
         self._abandon(self._coming)
-        log.error("reload failed generation=%d kept=%d: %s", self.generation, kept, error)
+        events.reload_failed.report(log, error, generation=self.generation, kept=kept)
         self._service_manager.ready(f"{count(self._pools.wanted, 'worker')}; the last reload has failed")
 
     def give_up(self) -> None:
@@ -186,5 +187,5 @@ def _adopt_changed(old: Sequence[BoundSocket], new: Sequence[BoundSocket]) -> No
         if before.get(id(bound.socket), bound.transport) is not bound.transport:
             try:
                 bound.transport.adopt(bound.endpoint, bound.socket)
-            except HOOK_ERRORS:
-                log.exception("socket keeps what it was url=%s", bound.url)
+            except HOOK_ERRORS as error:
+                events.socket_not_adopted.exception(log, error, url=bound.url)

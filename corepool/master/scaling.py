@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.scoreboard import Cell, held
+from corepool.master import events
 from corepool.spec.scaler import PoolLoad
 
 if TYPE_CHECKING:
@@ -44,15 +45,11 @@ class Scaling:
             if not isinstance(wanted, int):
                 raise TypeError(f"decide() gave {wanted!r}: expected a whole number of workers")
             wanted = serving.clamp(wanted)
-        except HOOK_ERRORS:
-            log.exception("scaler %s failed", serving.pool.scaler)
+        except HOOK_ERRORS as error:
+            events.scaler_failed.exception(log, error, pool=serving.name, scaler=serving.pool.scaler)
             return workers.target
         if wanted != workers.target:
-            log.info(
-                "scaler has decided pool=%s workers=%d was=%d busyness=%.2f",
-                serving.name,
-                wanted,
-                workers.target,
-                busyness,
+            events.scaler_decided(
+                log, pool=serving.name, workers=wanted, was=workers.target, busyness=round(busyness, 2)
             )
         return wanted

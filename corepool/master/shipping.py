@@ -14,6 +14,7 @@ from corepool.files.descriptors import release
 from corepool.ipc.frozen import with_crash_slot
 from corepool.ipc.messages import MAX_FDS, NewConnections, Thaw, fit
 from corepool.ipc.scoreboard import Cell
+from corepool.master import events
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +115,13 @@ class Shipping:
     def lose(self, handoffs: Sequence[Handoff], entry: WorkerEntry) -> None:
         """Close connections that a worker may or may not have begun to serve."""
         if handoffs:
-            log.error("connections lost worker=%s pid=%d count=%d", entry.name, entry.pid, len(handoffs))
+            events.connections_lost(
+                log,
+                reason="the worker may have begun to serve them",
+                slot=entry.name,
+                pid=entry.pid,
+                count=len(handoffs),
+            )
         for handoff in handoffs:
             self.close(handoff)
 

@@ -7,6 +7,7 @@ import random
 from typing import TYPE_CHECKING
 
 from corepool.errors import ControlError
+from corepool.master import events
 from corepool.master.owner import Failure
 from corepool.master.respawn import Respawns
 from corepool.master.restart import Life
@@ -91,7 +92,7 @@ class Staffing:
                 if self._roll.replacements.drop(slot) is ExitCause.REPLACED:
                     self._fail(Failure(name, "can't be forked", str(error)))
                     return
-                log.error("worker stays slot=%s: its replacement can't be forked: %s", name, error)  # noqa: TRY400
+                events.replacement_not_forked(log, slot=name, reason=error)
                 if (stays := self._workers.in_slot(slot)) is not None:
                     stays.kept_until = self._loop.time() + self._roll.serving.pool.respawn_delay_max
                 continue
@@ -107,7 +108,7 @@ class Staffing:
         if cause is ExitCause.REPLACED:
             self._fail(Failure(replacement.name, "could not boot", report))
         else:
-            log.error("worker stays slot=%s: its replacement could not boot: %s", replacement.name, report)
+            events.replacement_boot_failed.report(log, report, slot=replacement.name)
             for entry in self._workers.predecessors(replacement):
                 entry.kept_until = self._loop.time() + self._roll.serving.pool.respawn_delay_max
         self.start_replacements()
@@ -125,7 +126,7 @@ class Staffing:
     def _respawn_later(self, slot: int, life: Life | None) -> None:
         chance = random.random()  # noqa: S311  # jitter, not a secret
         delay_s = self._respawns.died(slot, self._roll.serving.pool, life, self._loop.time(), chance)
-        log.info("worker respawns slot=%s delay_s=%.3f", self._roll.serving.worker_name(slot), delay_s)
+        events.worker_respawns(log, slot=self._roll.serving.worker_name(slot), delay_s=round(delay_s, 3))
         self._loop.call_later(delay_s, self.fill)
 
     def fill(self) -> None:
@@ -145,7 +146,7 @@ class Staffing:
             self._supervisor.spawn(slot, self._roll.generation, self._roll.newest)
         except (OSError, RuntimeError) as error:
             name = self._roll.serving.worker_name(slot)
-            log.error("worker can't be forked slot=%s reason=%s", name, error)  # noqa: TRY400  # an operator's matter
+            events.worker_not_forked(log, slot=name, reason=error)
             self._respawn_later(slot, None)
 
     def replace(self, entry: WorkerEntry) -> None:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from corepool.errors import ChannelFullError, GarbageError, PeerGoneError
 from corepool.files.descriptors import release
+from corepool.guards import HOOK_ERRORS
 from corepool.ipc.channel import Channel
 from corepool.ipc.messages import Drain, Message, SocketIndex, Status, Stop
 from corepool.ipc.scoreboard import Cell
 from corepool.ipc.worker_spawn import WorkerSpawn
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool.master import events
 from corepool.master.states import Event, State
 from corepool.master.workers import WorkerEntry
 from corepool.spec.dispatcher import WorkerView
@@ -190,19 +192,14 @@ class Supervisor:
     def kill_faulty(self, entry: WorkerEntry, what: str) -> None:
         """End one worker, so that the others serve on."""
         if entry.state is not State.GONE:
-            log.error("worker killed slot=%s pid=%d reason='its counters are wrong: %s'", entry.name, entry.pid, what)
+            events.worker_killed(log, slot=entry.name, pid=entry.pid, reason=f"its counters are wrong: {what}")
             self.kill(entry, ExitCause.CRASH)
 
     def kill_hung(self, entry: WorkerEntry, reason: str) -> None:
         """Have a hung worker write its stacks to the log, then kill it."""
         if entry.state in (State.STOPPING, State.GONE):
             return
-        log.error(
-            "worker hung slot=%s pid=%d reason=%r; dumping its stacks, then killing it",
-            entry.name,
-            entry.pid,
-            reason,
-        )
+        events.worker_hung(log, slot=entry.name, pid=entry.pid, reason=reason)
         entry.intended = ExitCause.HUNG
         entry.happened(Event.KILLED)
         # faulthandler answers ABRT from C, even while the interpreter is stuck; a stopped process can't.
@@ -236,7 +233,7 @@ class Supervisor:
             self._drain_channel(entry)
         except OSError as error:  # the pidfd stays ready
             self._loop.rest(entry.pidfd, EPOLLIN)
-            self._rate_limited.warn("last words not received slot=%s pid=%d: %s", entry.name, entry.pid, error)
+            events.worker_not_read(self._rate_limited, slot=entry.name, pid=entry.pid, reason=error)
             return
         if entry.deadline is not None:
             entry.deadline.cancel()
@@ -277,8 +274,8 @@ class Supervisor:
         atexit._clear()  # noqa: SLF001
         try:
             status = self._run_worker(spawn, configuration)
-        except BaseException:
-            log.exception("worker failed")
+        except HOOK_ERRORS as error:
+            events.worker_failed_at_boot.exception(log, error)
         finally:
             try:
                 atexit._run_exitfuncs()  # noqa: SLF001
@@ -296,7 +293,7 @@ class Supervisor:
             received = entry.channel.receive_whole()
         except OSError as error:  # EMFILE, ENOMEM
             self._loop.rest(entry.channel.fd, EPOLLIN)
-            self._rate_limited.warn("nothing received from worker slot=%s pid=%d: %s", entry.name, entry.pid, error)
+            events.worker_not_read(self._rate_limited, slot=entry.name, pid=entry.pid, reason=error)
             return
         except PeerGoneError:
             # It has died, or will be killed at its deadline; the pidfd tells. EOF would be reported for ever.
@@ -335,7 +332,7 @@ class Supervisor:
 
     def _on_mute(self, entry: WorkerEntry) -> None:
         """End a worker that lives though its channel is closed: it can neither take connections nor leave."""
-        log.error("worker killed slot=%s pid=%d reason='it has closed its channel'", entry.name, entry.pid)
+        events.worker_killed(log, slot=entry.name, pid=entry.pid, reason="it has closed its channel")
         self.kill(entry, ExitCause.CRASH)
 
     def _on_garbage(self, entry: WorkerEntry, error: GarbageError) -> None:
@@ -344,7 +341,7 @@ class Supervisor:
         What it was sent and has not taken is another's then, as after any death.
         """
         if entry.state is not State.GONE and entry.intended is not ExitCause.CRASH:
-            log.error("worker killed slot=%s pid=%d reason='it sent garbage: %s'", entry.name, entry.pid, error)
+            events.worker_killed(log, slot=entry.name, pid=entry.pid, reason=f"it sent garbage: {error}")
             self.kill(entry, ExitCause.CRASH)
 
     def forward(self, signum: int) -> None:
@@ -358,7 +355,7 @@ class Supervisor:
         try:
             entry.channel.send(message)
         except ChannelFullError:
-            self._rate_limited.warn("order not delivered slot=%s pid=%d kind=%s", entry.name, entry.pid, _kind(message))
+            events.worker_order_lost(self._rate_limited, slot=entry.name, pid=entry.pid, kind=_kind(message))
         except PeerGoneError:
             pass  # it is dead already; its pidfd tells
 
@@ -372,7 +369,7 @@ class Supervisor:
         except (ChannelFullError, PeerGoneError):
             pass
         except OSError as error:  # out of descriptors or memory
-            self._rate_limited.warn("worker not answered slot=%s pid=%d reason=%s", entry.name, entry.pid, error)
+            events.worker_not_answered(self._rate_limited, slot=entry.name, pid=entry.pid, reason=error)
 
     def listen(self) -> None:
         """Hear again the workers that had to wait."""
@@ -398,14 +395,12 @@ class Supervisor:
         except ProcessLookupError:
             pass  # it has ended meanwhile; its pidfd tells
         except PermissionError:
-            log.error(  # noqa: TRY400  # the operator's matter
-                "worker can't be signalled slot=%s pid=%d: the master lacks the capability KILL", entry.name, entry.pid
-            )
+            events.worker_not_signalled(log, slot=entry.name, pid=entry.pid)
             entry.channel.hang_up()  # as if the master were gone: a worker whose loop turns leaves then
 
     def _expect_exit(self, entry: WorkerEntry, timeout_s: float) -> None:
         def on_deadline() -> None:
-            log.warning("worker did not exit in time slot=%s pid=%d; killing it", entry.name, entry.pid)
+            events.worker_overdue(log, slot=entry.name, pid=entry.pid)
             self.kill(entry, ExitCause.STOPPED)
 
         self._set_deadline(entry, timeout_s, on_deadline)

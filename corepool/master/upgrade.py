@@ -22,6 +22,7 @@ from corepool.errors import ControlError, PeerGoneError
 from corepool.files.descriptors import release
 from corepool.ipc.channel import Channel
 from corepool.ipc.messages import Ready, SocketIndex
+from corepool.master import events
 from corepool.master.inheritance import VARIABLE
 from corepool.master.new_master import NewMaster
 
@@ -88,7 +89,7 @@ class Upgrade:
         except OSError as error:
             raise ControlError(f"the new master can't be executed: {error.strerror or error}") from None
         self._status = {"state": "running", "pid": self._successor.pid, "error": ""}
-        log.info("upgrade begins pid=%d", self._successor.pid)
+        events.upgrade_started(log, pid=self._successor.pid)
 
     def give_up(self) -> None:
         """Kill a new master that isn't ready yet, since the pool stops."""
@@ -102,14 +103,14 @@ class Upgrade:
             self.new_master.release()
 
     def _done(self, pid: int) -> None:
-        log.info("upgrade done: another master serves now pid=%d", pid)
+        events.upgrade_done(log, pid=pid)
         assert self._successor is not None
         self.new_master = NewMaster(self._loop, self._successor.channel, self._successor.places, self._on_room)
         self._status["state"] = "done"
         self._on_done(pid)
 
     def _failed(self, reason: str) -> None:
-        log.error("upgrade failed, this master goes on: the new one was not ready: %s", reason)
+        events.upgrade_failed(log, reason=reason)
         self._status["state"], self._status["error"] = "failed", reason
         self._on_failed()
 
@@ -179,7 +180,7 @@ class Successor:
             received = self.channel.receive()
         except OSError as error:  # ENOMEM and the like
             self._loop.rest(self.channel.fd, EPOLLIN)
-            log.warning("nothing received from the new master: %s", error)
+            events.new_master_not_read(log, reason=error)
             return
         except PeerGoneError:
             self._loop.unwatch(self.channel.fd)

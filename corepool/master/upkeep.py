@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from corepool.ipc.messages import Move
 from corepool.ipc.scoreboard import Cell, held
+from corepool.master import events
 from corepool.master.balance import Balance, excess
 from corepool.master.recycling import Usage
 from corepool.master.scaling import Scaling
@@ -101,12 +102,12 @@ class Upkeep:
             )
             assert entry.limits is not None
             if entry.limits.is_beyond(usage):
-                log.error("worker killed slot=%s pid=%d memory=%d", entry.name, entry.pid, usage.memory)
+                events.worker_killed(log, slot=entry.name, pid=entry.pid, reason=f"{usage.memory} bytes of memory")
                 self._supervisor.kill(entry, ExitCause.MEMORY)
                 continue
             reason = entry.limits.reason(usage)
             if reason and now >= entry.kept_until and self._roll.replacements.want(entry.slot, ExitCause.RECYCLED):
-                log.info("worker recycled slot=%s pid=%d reason=%r", entry.name, entry.pid, reason)
+                events.worker_recycled(log, slot=entry.name, pid=entry.pid, reason=reason)
         self._staffing.start_replacements()
 
     def _even_out(self) -> None:

@@ -27,6 +27,7 @@ from corepool.ipc.messages import (
     Resume,
     Room,
 )
+from corepool.master import events
 from corepool.master.acceptors import Acceptors
 from corepool.master.dispatch import Dispatch
 from corepool.master.handing_over import give_to_others, rescue
@@ -169,7 +170,7 @@ class WorkerPool:
         if self.is_stopping:
             return 0
         self.workers.target = min(max(1, workers), MAX_WORKERS)
-        log.info("pool scaled pool=%s workers=%d", self.name, self.workers.target)
+        events.pool_scaled(log, pool=self.name, workers=self.workers.target)
         for entry in self.workers.surplus():
             self._retire(entry, ExitCause.SCALED_DOWN)
         self.staffing.fill()
@@ -255,7 +256,7 @@ class WorkerPool:
         entry.ready_at = self._loop.time()
         if entry.deadline is not None:
             entry.deadline.cancel()
-        log.info("worker ready slot=%s pid=%d generation=%d", entry.name, entry.pid, entry.generation)
+        events.worker_ready(log, slot=entry.name, pid=entry.pid, generation=entry.generation)
         # Orders that came while it booted.
         for bound in entry.configuration.bound:
             order = Pause if bound.listener.name in self._shared.paused else Resume
@@ -292,14 +293,14 @@ class WorkerPool:
         uptime_s = self._loop.time() - entry.started_at
         expected = exit_status.cause in _EXPECTED
         replaces = self._roll.replacements.ended(entry.slot, entry.pid)
-        log.log(
-            logging.INFO if expected and (exit_status.code == 0 or exit_status.signum == SIGTERM) else logging.WARNING,
-            "worker exited slot=%s pid=%d cause=%r status=%r uptime_s=%.1f",
-            entry.name,
-            entry.pid,
-            str(exit_status.cause),
-            str(exit_status),
-            uptime_s,
+        is_as_asked = expected and (exit_status.code == 0 or exit_status.signum == SIGTERM)
+        (events.worker_exited if is_as_asked else events.worker_died)(
+            log,
+            slot=entry.name,
+            pid=entry.pid,
+            cause=str(exit_status.cause),
+            status=str(exit_status),
+            uptime_s=round(uptime_s, 1),
         )
         self.dispatch.take_back(entry)
         rescue(self.dispatch, self._shared.recovery, entry, self.serving.bound, is_stopping=self.is_stopping)
@@ -322,7 +323,7 @@ class WorkerPool:
             if not is_of_roll and entry.report and entry.report != self._boot_report:
                 # Else it was logged already: for another worker, or at the last try.
                 self._boot_report = entry.report
-                log.error("worker %s could not boot: %s", entry.name, entry.report)
+                events.worker_boot_failed.report(log, entry.report, slot=entry.name)
             self.staffing.replace(entry)
             if is_of_roll:
                 self._fail_roll(Failure(entry.name, "could not boot", entry.report or _how_it_ended(exit_status)))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from corepool.errors import PluginError, ThawRefusedError
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.frozen import MAX_VERSION, State
+from corepool.plugins import events
 from corepool.spec.types import CloseReason
 
 if TYPE_CHECKING:
@@ -110,8 +111,8 @@ class Freezer:
                 if stateful.close is not None:
                     try:
                         stateful.close(conn, CloseReason.REFUSED)
-                    except HOOK_ERRORS:  # the others are told all the same
-                        log.exception("hook on_close failed plugin=%s", stateful.name)
+                    except HOOK_ERRORS as failure:  # the others are told all the same
+                        events.refused_hook_failed.exception(log, failure, plugin=stateful.name)
             if isinstance(error, ValueError):
                 raise ThawRefusedError(str(error)) from None
             raise

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from corepool.files.descriptors import release
 from corepool.guards import HOOK_ERRORS
+from corepool.plugins import events
 
 if TYPE_CHECKING:
     import socket
@@ -74,8 +75,8 @@ class BoundSocket:
         if self.socket.fileno() >= 0:
             try:
                 self.transport.close(self.endpoint, self.socket)
-            except HOOK_ERRORS:
-                log.exception("the transport can't clean up url=%s", self.url)
+            except HOOK_ERRORS as error:
+                events.socket_not_cleaned_up.exception(log, error, url=self.url)
                 release(self.socket.detach())
 
 

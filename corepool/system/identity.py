@@ -19,6 +19,7 @@ from corepool.config.accounts import Account, find_account, process_mistakes
 from corepool.config.mistakes import spell_value
 from corepool.errors import ConfigError, SetupError
 from corepool.spec.transport import FileRights
+from corepool.system import events
 
 if TYPE_CHECKING:
     from corepool.config.settings import ProcessSettings
@@ -84,7 +85,7 @@ class Identity:
             try:
                 os.sched_setaffinity(0, {cpu})
             except OSError as error:  # taken offline since the start: slower is better than down
-                log.warning("worker not pinned slot=%d cpu=%d reason=%s", slot, cpu, error.strerror)
+                events.worker_not_pinned(log, slot=slot, cpu=cpu, reason=error.strerror)
         if self.nice is not None:
             # The master has it too, but a value below 0 is not inherited (SCHED_RESET_ON_FORK, sched(7)).
             os.setpriority(os.PRIO_PROCESS, 0, self.nice)

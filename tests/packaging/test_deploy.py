@@ -206,7 +206,7 @@ def container(tmp_path: Path) -> Iterator[Container]:
         pytest.skip("only root becomes another user in namespaces of its own")
     running = Container(tmp_path)
     try:
-        wait_until(lambda: running.process.poll() is not None or "worker ready" in running.log.read_text())
+        wait_until(lambda: running.process.poll() is not None or "worker_ready" in running.log.read_text())
         assert running.process.poll() is None, running.log.read_text()
         yield running
     finally:

@@ -98,7 +98,7 @@ def test_a_worker_that_does_not_come_back_says_why_once(pool: Pools) -> None:
     (running.directory / "broken").touch()
     for pid in running.workers():
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: running.stderr.count("cause='boot failure'") >= 4)
+    wait_until(lambda: running.stderr.count('cause="boot failure"') >= 4)
 
     assert running.stderr.count("RuntimeError: broken by the test") == 1
     assert "corepool/worker" not in running.stderr

@@ -183,7 +183,7 @@ def test_a_file_that_cannot_be_opened_anew_is_kept(pool: Pools) -> None:
     url, folder = running.urls()[0], running.directory / "logs"
     folder.rename(running.directory / "moved")
     psutil.Process(running.workers()[0]).send_signal(signal.SIGUSR1)
-    wait_until(lambda: "can't be reopened" in running.stderr)
+    wait_until(lambda: "lines_not_reopened" in running.stderr)
     assert serves(url)
 
     wait_until((running.directory / "moved" / "connections.log").read_text)
@@ -194,7 +194,7 @@ def test_a_reader_that_reads_nothing_stops_no_client(pool: Pools) -> None:
     running = pool(config("accesslog"), wrapper=wrapper)
     url = running.urls()[0]
 
-    wait_until(lambda: serves(url) and "it is not read; lines are lost" in running.stderr, 60)
+    wait_until(lambda: serves(url) and "lines_lost" in running.stderr, 60)
 
 
 def test_a_named_pipe_without_a_reader_is_a_boot_failure_and_no_wait(pool: Pools) -> None:

@@ -422,7 +422,7 @@ def test_connections_that_move_wait_for_a_master_at_its_descriptor_limit(stage: 
         os.kill(victim, signal.SIGTERM)
         # A descriptor that the master was about to close, such as that of a question for its status, leaves room for
         # one connection at a time: then the worker has left without the line.
-        wait_until(lambda: "nothing received from" in stage.running.stderr[began:] or not psutil.pid_exists(victim))
+        wait_until(lambda: "_not_read" in stage.running.stderr[began:] or not psutil.pid_exists(victim))
     clients = [stage.get(sock) for sock in socks]
 
     assert all(client.is_answered() for client in clients)

@@ -142,7 +142,7 @@ def test_a_worker_that_says_what_none_says_is_replaced(stage: Stage, record: byt
     wait_until(lambda: pid not in stage.running.workers())
     stage.settle()
 
-    assert f"pid={pid} reason='it sent garbage: " in stage.running.stderr[began:]
+    assert f'pid={pid} reason="it sent garbage: ' in stage.running.stderr[began:]
 
 
 @pytest.mark.parametrize("order", [b"close", b"shut 0", b"shut 1", b"shut 2"])

@@ -223,4 +223,4 @@ def test_a_log_that_can_not_be_written_costs_no_response(pool: Pools) -> None:
     )
     for _ in range(5):
         assert ask(full, request("/")).endswith(b"abc")
-    wait_until(lambda: "log file /dev/full" in full.stderr)
+    wait_until(lambda: "lines_lost path=/dev/full" in full.stderr)

@@ -45,7 +45,7 @@ def test_a_signal_to_a_child_is_no_signal_to_the_worker(forking: PoolProcess) ->
 def test_a_child_that_returns_into_the_server_ends_alone(forking: PoolProcess) -> None:
     worker = get(forking, "/pid").body
     ask(forking, http_request("/return"))  # the child may have answered, too
-    wait_until(lambda: "has returned into the server" in forking.stderr)
+    wait_until(lambda: "forked_process_ended" in forking.stderr)
     assert get(forking, "/pid").body == worker
     assert forking.workers() == [int(worker)]
 

@@ -65,4 +65,4 @@ def test_the_log_level_is_changed_everywhere(pool: Pools) -> None:
     assert running.stderr.count("\n") == lines
     assert corepool(running, "log-level", "info").stdout == "log level is now info\n"
     reload_by_signal(running)
-    assert "reload done" in running.stderr
+    assert "reload_done" in running.stderr

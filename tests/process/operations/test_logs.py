@@ -83,7 +83,7 @@ def test_an_application_may_have_a_log_of_its_own(pool: Pools) -> None:
     assert get(running, "/").status == 500
     wait_until(lambda: "GET / failed" in (running.directory / "own.log").read_text())
     assert "from a library" in (running.directory / "own.log").read_text()
-    assert "worker ready" in running.stderr
+    assert "worker_ready" in running.stderr
     assert "from a library" not in running.stderr
 
 

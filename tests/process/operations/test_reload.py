@@ -129,7 +129,7 @@ def test_a_pool_that_is_stopped_during_a_reload_does_not_finish_it(pool: Pools) 
     assert running.wait() == 0
     assert status["state"] == "stopping"
     assert status["reload"]["state"] == "failed"
-    assert "reload done" not in running.stderr
+    assert "reload_done" not in running.stderr
 
 
 def test_a_replacement_that_is_killed_ends_the_reload(pool: Pools) -> None:

@@ -43,7 +43,7 @@ def test_the_pool_follows_its_load(pool: Pools) -> None:
         wait_until(lambda: len(running.workers()) == 3, 40)
     wait_until(lambda: len(running.status()["workers"]) == 1, 40)
     assert load.failures == []
-    assert running.stderr.count("scaler has decided") == 4
+    assert running.stderr.count("scaler_decided") == 4
     assert running.status()["totals"]["restarts"] == 0
 
 

@@ -105,7 +105,7 @@ def test_what_the_new_master_would_not_know_is_refused(pool: Pools) -> None:
         refused = corepool(running, *order)
         assert (refused.returncode, "an upgrade is under way" in refused.stderr) == (1, True), order
     running.send_signal(signal.SIGTTIN)
-    wait_until(lambda: "one worker more refused: an upgrade is under way" in running.stderr)
+    wait_until(lambda: 'order_refused order="one worker more" reason="an upgrade is under way' in running.stderr)
 
     assert (running.status()["wanted"], len(running.workers())) == (2, 2)
     running.stop()
@@ -161,7 +161,7 @@ def test_the_new_master_accepts_nothing_before_all_its_workers_are_ready(pool: P
     old = {f"{pid}".encode() for pid in running.workers()}
     (running.directory / "gate").touch()  # one worker takes it, and hangs
     running.send_signal(signal.SIGUSR2)
-    wait_until(lambda: running.stderr.count("worker ready") == 3, what="the other one is ready")
+    wait_until(lambda: running.stderr.count("worker_ready") == 3, what="the other one is ready")
     assert {get(running, "/").body for _ in range(50)} <= old
     os.kill(running.status()["upgrade"]["pid"], signal.SIGKILL)
     wait_until(lambda: running.status()["upgrade"]["state"] == "failed")
@@ -195,7 +195,7 @@ def test_what_an_operator_has_said_holds_over_an_upgrade(pool: Pools, dispatcher
 
 def test_a_log_level_holds_over_an_upgrade(upgraded: PoolProcess) -> None:
     def logged() -> int:
-        return upgraded.stderr.count("worker ready")
+        return upgraded.stderr.count("worker_ready")
 
     before = logged()
     assert corepool(upgraded, "log-level", "error").returncode == 0

@@ -56,7 +56,7 @@ def test_saved_code_is_served_however_fast_it_follows() -> None:
             write(running, APPLICATION % version)
             wait_until(lambda version=version: get(running, "/").body == version.encode())
         write(running, "1 // 0\n")
-        wait_until(lambda: "reload failed" in log_of(running))
+        wait_until(lambda: "reload_failed" in log_of(running))
         assert get(running, "/").body == b"ten"
         running.stop()
         wait_until(lambda: not running.left_over())
@@ -86,7 +86,7 @@ def test_anything_but_source_brings_on_no_reload() -> None:
         write(running, APPLICATION % "three")
         wait_until(lambda: get(running, "/").body == b"three")
         wait_until(lambda: running.status()["reload"]["state"] != "running")
-        assert log_of(running).count("signal received signal=SIGHUP") == 2
+        assert log_of(running).count("signal_received signal=SIGHUP") == 2
         running.stop()
 
 

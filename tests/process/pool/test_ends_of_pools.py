@@ -101,7 +101,7 @@ def test_plugins_have_time_to_stop_after_a_drain_that_took_all_of_its_own(pool: 
 
     assert running.wait() == 0
     assert stopped.exists()
-    assert "did not exit in time" not in running.stderr
+    assert "worker_overdue" not in running.stderr
 
 
 def test_plugins_that_do_not_stop_are_killed(pool: Pools) -> None:
@@ -110,7 +110,7 @@ def test_plugins_that_do_not_stop_are_killed(pool: Pools) -> None:
     running.send_signal(signal.SIGTERM)
 
     assert running.wait() == 0
-    assert "did not exit in time" in running.stderr
+    assert "worker_overdue" in running.stderr
     assert not (running.directory / "stopped").exists()
 
 
@@ -133,7 +133,7 @@ def test_a_second_int_kills_workers_that_hang(pool: Pools) -> None:
     assert ask(hung, "hello") == "hello"
     hung.sendall(b"spin\n")
     running.send_signal(signal.SIGINT)
-    wait_until(lambda: "pool stopping" in running.stderr)
+    wait_until(lambda: "pool_stopping" in running.stderr)
     running.send_signal(signal.SIGINT)
 
     assert running.wait() == 0
@@ -205,7 +205,7 @@ def test_what_waits_in_the_backlog_of_workers_that_accept_is_served(pool: Pools)
         for client in clients:
             client.sendall(b"hello\n")
         running.send_signal(signal.SIGTERM)
-        wait_until(lambda: "pool stopping" in running.stderr)
+        wait_until(lambda: "pool_stopping" in running.stderr)
         for pid in workers:
             os.kill(pid, signal.SIGCONT)
         assert {read_line(client) for client in clients} == {"hello"}
@@ -226,9 +226,9 @@ def test_requests_under_way_have_their_turns_while_a_backlog_is_emptied(pool: Po
         for _ in range(600):
             stack.enter_context(connect(url)).sendall(b"nap\n")
         running.send_signal(signal.SIGTERM)
-        wait_until(lambda: "pool stopping" in running.stderr)
+        wait_until(lambda: "pool_stopping" in running.stderr)
         os.kill(worker, signal.SIGCONT)
 
         assert read_line(busy) == "done"
         assert running.wait() == 0
-    assert "did not exit in time" not in running.stderr
+    assert "worker_overdue" not in running.stderr

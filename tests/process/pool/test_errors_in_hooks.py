@@ -89,7 +89,7 @@ def test_a_hook_of_the_master_can_not_end_it(pool: Pools) -> None:
 
     wait_until(lambda: running.status()["totals"]["restarts"] == 1 and running.workers())
 
-    assert "hook on_child_exit failed in the master" in running.stderr
+    assert "master_hook_failed hook=on_child_exit" in running.stderr
 
 
 def test_whatever_a_transports_layer_raises_costs_its_connection_only(pool: Pools) -> None:
@@ -127,7 +127,7 @@ def test_a_plugin_that_calls_sys_exit_ends_no_running_pool(pool: Pools, where: s
 
     running.send_signal(signal.SIGHUP)
 
-    wait_until(lambda: "reload refused" in running.stderr)
+    wait_until(lambda: "order_refused order=reload" in running.stderr)
     assert "SystemExit: no licence" in running.stderr
     with running.connect() as client:
         client.sendall(b"hello")

@@ -119,7 +119,7 @@ def test_a_first_generation_that_cannot_boot_ends_the_pool_with_status_3_and_the
 
     assert running.wait() == 3
     assert "RuntimeError: told not to boot" in running.stderr
-    assert "could not boot" in running.stderr
+    assert "worker_boot_failed slot=" in running.stderr
 
 
 def test_a_boot_failure_later_does_not_end_the_pool(pool: Pools) -> None:
@@ -147,7 +147,7 @@ def test_a_crash_loop_costs_little_and_backs_off(pool: Pools) -> None:
     before, began = processes.cpu_times(), time.monotonic()
     wait_until(lambda: running.stderr.count("boot failure") >= 4, 30)
     after, took_s = processes.cpu_times(), time.monotonic() - began
-    delays = [float(line.partition("delay_s=")[2]) for line in running.stderr.splitlines() if "worker respawns" in line]
+    delays = [float(line.partition("delay_s=")[2]) for line in running.stderr.splitlines() if "worker_respawns" in line]
 
     assert delays[0] < delays[1] < delays[2] < delays[3]
     spent_s = sum(after[:4]) - sum(before[:4])  # the dead workers' own time is in it
@@ -164,7 +164,7 @@ def test_a_hung_worker_shows_its_stacks_and_is_replaced(pool: Pools, command: st
     wait_until(lambda: hung_pid not in running.workers() and len(running.workers()) == 2)
 
     assert f"in do_{command}" in running.stderr
-    assert "cause='hung'" in running.stderr
+    assert "cause=hung " in running.stderr
     assert ask(other, "pid") == str(other_pid)
     assert receive_all_or_reset(hung) == b""
 
@@ -198,10 +198,10 @@ def test_ttin_and_ttou_scale_by_one(pool: Pools) -> None:
     running.send_signal(signal.SIGTTOU)
     wait_until(lambda: len(running.status()["workers"]) == 1)
     running.send_signal(signal.SIGTTOU)
-    wait_until(lambda: running.stderr.count("pool scaled") == 3)
+    wait_until(lambda: running.stderr.count("pool_scaled") == 3)
 
     assert len(running.workers()) == 1
-    assert "cause='scaled down' status='exit status 0'" in running.stderr
+    assert 'cause="scaled down" status="exit status 0"' in running.stderr
 
 
 def test_a_worker_that_gets_a_term_drains_and_is_replaced(pool: Pools) -> None:
@@ -217,7 +217,7 @@ def test_a_worker_that_gets_a_term_drains_and_is_replaced(pool: Pools) -> None:
         assert int(ask(client, "pid")) != leaving
 
     assert receive_all(busy) == b"done\n"
-    wait_until(lambda: "cause='asked'" in running.stderr)
+    wait_until(lambda: "cause=asked " in running.stderr)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGWINCH])

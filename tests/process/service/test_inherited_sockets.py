@@ -180,7 +180,7 @@ def test_what_waits_at_the_end_is_left_to_the_next_server(pool: Pools, dispatche
         clients = [stack.enter_context(connect(url)) for _ in range(300)]
         first.send_signal(signal.SIGTERM)
         first.send_signal(signal.SIGCONT)
-        wait_until(lambda: "pool stopping" in first.stderr)
+        wait_until(lambda: "pool_stopping" in first.stderr)
         for pid in workers:
             os.kill(pid, signal.SIGCONT)
         assert first.wait() == 0

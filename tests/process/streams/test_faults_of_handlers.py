@@ -192,9 +192,9 @@ def test_threads_that_do_not_end_keep_no_plugin_from_its_stop(pool: Pools) -> No
         client.sendall(b"sleep\n")
         wait_until((running.directory / f"asleep-{name}").exists)
     reload_by_signal(running)
-    wait_until(lambda: "worker exited" in running.stderr)
+    wait_until(lambda: "worker_exited" in running.stderr)
     assert (running.directory / "stopped").exists()
-    assert "cause='replaced' status='exit status 0'" in running.stderr
+    assert 'cause=replaced status="exit status 0"' in running.stderr
 
 
 def test_a_coroutine_that_refuses_to_be_cancelled_keeps_no_worker(pool: Pools) -> None:
@@ -203,9 +203,9 @@ def test_a_coroutine_that_refuses_to_be_cancelled_keeps_no_worker(pool: Pools) -
         client.sendall(b"sleep\n")
         wait_until((running.directory / "asleep").exists)
         reload_by_signal(running)
-        wait_until(lambda: "worker exited" in running.stderr)
+        wait_until(lambda: "worker_exited" in running.stderr)
     assert "1 tasks refuse to be cancelled" in running.stderr
-    assert "killing it" not in running.stderr
+    assert "worker_overdue" not in running.stderr
 
 
 def test_what_one_connection_puts_into_its_context_is_not_the_next_ones(pool: Pools) -> None:

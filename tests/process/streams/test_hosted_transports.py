@@ -157,9 +157,9 @@ def test_a_starter_that_fails_again_and_again_is_restarted_with_back_off(pool: P
     for count in (1, 2):
         (running.directory / "fail").touch()
         wait_until(lambda count=count: running.status()["totals"]["restarts"] == count)
-        wait_until(lambda count=count: running.stderr.count("worker ready") == count + 1)
-    assert running.stderr.count("cause='crash' status='exit status 70'") == 2
-    assert running.stderr.count("worker respawns slot=0") == 2
+        wait_until(lambda count=count: running.stderr.count("worker_ready") == count + 1)
+    assert running.stderr.count('cause=crash status="exit status 70"') == 2
+    assert running.stderr.count("worker_respawns slot=0") == 2
     assert "target = 'application:fails_later'" in running.stderr
 
 
