@@ -19,12 +19,12 @@ def table_needs_restart(*, table: str) -> None:
 
 @event(logging.WARNING)
 def control_socket_unavailable(*, reason: object) -> None:
-    """There is no control socket at the default path: `corepool status` can't reach this pool."""
+    """There is no control socket at the default path: `corepool status` finds no pool there."""
 
 
 @event(logging.ERROR)
 def inherited_socket_not_adopted(*, url: str) -> None:
-    """A transport has raised an exception for a socket that the old master has passed on; the socket stays as it was."""
+    """A transport has raised an exception for a socket of the old master; the socket stays as it was."""
 
 
 @event(logging.WARNING)

@@ -201,7 +201,7 @@ def worker_overdue(*, slot: str, pid: int) -> None:
 
 
 @event(logging.ERROR)
-def worker_failed_at_boot() -> None:
+def worker_process_failed() -> None:
     """A worker process has ended with an exception."""
 
 
@@ -213,11 +213,6 @@ def worker_not_signalled(*, slot: str, pid: int) -> None:
 @event(logging.WARNING)
 def worker_not_read(*, slot: str, pid: int, reason: object) -> None:
     """The master can't receive from a worker; it tries again."""
-
-
-@event(logging.WARNING)
-def worker_not_reaped(*, slot: str, pid: int, reason: object) -> None:
-    """The master can't receive the last messages of a worker that has ended; it tries again."""
 
 
 @event(logging.WARNING)

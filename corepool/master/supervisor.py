@@ -275,7 +275,7 @@ class Supervisor:
         try:
             status = self._run_worker(spawn, configuration)
         except HOOK_ERRORS as error:
-            events.worker_failed_at_boot.exception(log, error)
+            events.worker_process_failed.exception(log, error)
         finally:
             try:
                 atexit._run_exitfuncs()  # noqa: SLF001

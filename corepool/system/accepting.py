@@ -14,9 +14,11 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool.system import events
 
 if TYPE_CHECKING:
     import socket
+import sys
     from collections.abc import Callable
 
 log = logging.getLogger(__name__)
@@ -152,11 +154,11 @@ class Accepting:
 
     def failed(self) -> None:
         """Log the exception that is being handled, and leave the listener alone for a moment."""
-        self._rate_limited.exception("accept failed url=%s retry_s=%g", self._url, RETRY_DELAY_S)
+        events.accept_failed.exception(self._rate_limited, sys.exception(), url=self._url, retry_s=RETRY_DELAY_S)
         self._leave_alone()
 
     def _rest(self, reason: Exception) -> None:
-        self._rate_limited.warn("accept paused url=%s reason=%s retry_s=%g", self._url, reason, RETRY_DELAY_S)
+        events.accept_paused(self._rate_limited, url=self._url, reason=reason, retry_s=RETRY_DELAY_S)
         self._leave_alone()
 
     def _leave_alone(self) -> None:

@@ -13,7 +13,7 @@ def accept_paused(*, url: str, reason: object, retry_s: float) -> None:
 
 
 @event(logging.ERROR)
-def accept_failed(*, url: str, retry_s: float | None = None) -> None:
+def accept_failed(*, url: str, retry_s: float) -> None:
     """accept4(2) has failed; it is tried again."""
 
 

@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from corepool_admin import events
 from corepool_admin.metrics import exposition
 from corepool_admin.question import ask
 
@@ -68,9 +69,9 @@ class Probes:
     async def _serve(self, exchange: Exchange) -> None:
         try:
             answer = await self._answer(exchange.request.line.path)
-        except Exception:
+        except Exception as error:  # noqa: BLE001  # logged, with its traceback
             # A master of another version, which `control` may name, has another status.
-            log.exception("%s failed", exchange.describe())
+            events.admin_request_failed.exception(log, error, request=exchange.describe())
             answer = Answer("500 Internal Server Error", b"internal error; the log of corepool has more\n")
         self._respond(exchange, answer)
 

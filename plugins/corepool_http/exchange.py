@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from corepool.guards import HOOK_ERRORS
+from corepool_http import events
 from corepool_http.responses import reason_of
 from corepool_http.values import ResponseError, as_bytes
 
@@ -202,7 +204,7 @@ class Exchange:
         if self.ended:
             return
         if self._left:
-            log.error("%s: the content is %d bytes shorter than its Content-Length", self.describe(), self._left)
+            events.response_too_short(log, request=self.describe(), missing=self._left)
             self.fail()
             return
         if self._head is not None:
@@ -241,15 +243,15 @@ class Exchange:
 
     def fail_badly(self, error: ResponseError) -> None:
         """Answer for an application whose response can't be sent."""
-        log.error("%s: invalid response from the application: %s", self.describe(), error)
+        events.response_invalid(log, request=self.describe(), reason=error)
         self.fail()
 
     def call(self, callback: Callable[[], None]) -> None:
         """Call a callback of the application. An exception of any class costs this response alone."""
         try:
             callback()
-        except BaseException:
-            log.exception("%s failed", self.describe())
+        except HOOK_ERRORS as error:
+            events.request_failed.exception(log, error, request=self.describe())
             self.fail()
 
     # --- tunnels
@@ -319,7 +321,7 @@ class Exchange:
         left = self._left or 0
         if size > left:
             if not self._is_cut:
-                log.error("%s: the content is longer than its Content-Length; cut", self.describe())
+                events.response_too_long(log, request=self.describe())
             self._is_cut = self.closes = True
             size = left
         self._left = left - size
@@ -328,4 +330,4 @@ class Exchange:
     def _leave_out(self) -> None:
         if not (self.is_head or self._is_cut):
             self._is_cut = True
-            log.warning("%s: a response %d has no content; the application's is left out", self.describe(), self.status)
+            events.response_content_left_out(log, request=self.describe(), status=self.status)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Protocol
 
+from corepool.guards import HOOK_ERRORS
+from corepool_http import events
 from corepool_http.access_log import AccessLog
 from corepool_http.proxies import Proxies
 from corepool_http.responses import Heads
@@ -50,8 +52,8 @@ class Service:
         self.worker.requests += 1
         try:
             self._application.serve(exchange)
-        except BaseException:  # SystemExit and its like would end the worker, and all its connections
-            log.exception("%s failed", exchange.describe())
+        except HOOK_ERRORS as error:  # SystemExit and its like would end the worker, and all its connections
+            events.request_failed.exception(log, error, request=exchange.describe())
             exchange.fail()
 
     def log_access(self, exchange: Exchange) -> None:

@@ -159,7 +159,7 @@ IN_WORKERS = [
         "ask_another",
         "after a second of it that worker ends with status 70, and is replaced",
         "at once",
-        "worker failed",
+        "worker_process_failed",
         "closed",
         times=(0, ALWAYS),
         traceback=True,

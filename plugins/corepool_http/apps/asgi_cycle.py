@@ -8,6 +8,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING
 
+from corepool_http import events
 from corepool_http.apps.asgi_messages import (
     ClientDisconnectedError,
     bytes_of,
@@ -90,7 +91,7 @@ class Cycle(Waiting):
                 exchange.status = exchange.status or CLIENT_GONE
                 exchange.abandon()  # the client does not wait for the rest
             elif not exchange.ended:
-                log.error("%s: the application has returned without ending its response", exchange.describe())
+                events.response_missing(log, request=exchange.describe())
                 exchange.fail()
         finally:
             if self.task is not None:
@@ -102,11 +103,11 @@ class Cycle(Waiting):
             exchange.fail(503)
             return
         if self._was_told and is_departure(error):
-            log.debug("%s: the client has gone: %r", exchange.describe(), error)
+            events.client_gone(log, request=exchange.describe(), error=error)
         elif isinstance(error, ResponseError):
-            log.error("%s: invalid response from the application: %s", exchange.describe(), error, exc_info=error)
+            events.response_invalid.exception(log, error, request=exchange.describe(), reason=error)
         else:
-            log.error("%s failed", exchange.describe(), exc_info=error)
+            events.request_failed.exception(log, error, request=exchange.describe())
         body = exchange.request.body
         if body is not None and body.failed and is_departure(error):
             exchange.refuse_content()

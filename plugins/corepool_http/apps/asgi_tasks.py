@@ -7,6 +7,9 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
+from corepool.guards import HOOK_ERRORS
+from corepool_http import events
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
@@ -51,14 +54,14 @@ class Tasks:
             task.cancel()
         self._wait(_CANCEL_S)
         if self.running:
-            log.warning("%d requests refuse to be cancelled; they end with the worker", len(self.running))
+            events.requests_abandoned(log, requests=len(self.running))
 
     def _wait(self, seconds: float) -> None:
         if not self.running:
             return
         try:
             done, _ = self._loop.run_until_complete(asyncio.wait(set(self.running), timeout=seconds))
-        except BaseException:  # KeyboardInterrupt and SystemExit of any task leave the loop
-            log.exception("a task of the application failed")
+        except HOOK_ERRORS as error:  # KeyboardInterrupt and SystemExit of any task leave the loop
+            events.application_task_failed.exception(log, error)
         else:
             self.running -= done

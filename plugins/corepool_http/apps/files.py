@@ -19,6 +19,7 @@ from urllib.parse import quote
 from corepool import SetupError
 from corepool.files.descriptors import release
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool_http import events
 from corepool_http.apps.codings import preferred
 from corepool_http.apps.conditions import CONDITIONS, judge, range_holds
 from corepool_http.apps.file_types import type_of
@@ -129,7 +130,7 @@ class Files:
             exchange.fail(refusal.status)
         except OSError as error:
             # The file may exist: a cache that keeps a 404 would go without it.
-            self._rate_limited.warn("%s: can't open or read the file: %s", exchange.describe(), error)
+            events.file_not_read(self._rate_limited, request=exchange.describe(), reason=error)
             exchange.fail(500)
 
     def close(self) -> None:

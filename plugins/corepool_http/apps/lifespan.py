@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from corepool import SetupError
 from corepool.logs.tracebacks import spell_place, spell_traceback
+from corepool_http import events
 from corepool_http.apps.asgi_messages import type_of
 
 if TYPE_CHECKING:
@@ -96,13 +97,13 @@ class Lifespan:
         self._events.put_nowait({"type": "lifespan.shutdown"})
         answer = self._wait_for_answer(task, seconds)
         if answer is None and not task.done():
-            log.error("the application did not shut down within %.1f s", seconds)
+            events.lifespan_shutdown_overdue(log, seconds=round(seconds, 1))
             task.cancel()
         self._end(task)
         if answer is not None and answer["type"] == "lifespan.shutdown.failed":
-            log.error("the application failed to shut down: %s", self._reason(answer))
+            events.lifespan_shutdown_failed.report(log, self._reason(answer))
         elif self._error is not None:
-            log.error("the application failed to shut down", exc_info=self._error)
+            events.lifespan_shutdown_failed.exception(log, self._error)
 
     def _wait_for_answer(self, task: asyncio.Task[None], seconds: float) -> Message | None:
         """Return what the application has answered; None when it has ended, or time is up."""
@@ -138,13 +139,9 @@ class Lifespan:
         elif self._mode == "on" or not isinstance(error, Exception):
             raise LifespanError(f"the application failed to start:\n{spell_traceback(error)}")
         elif self._was_told and not self._speaks_otherwise:
-            log.error(
-                "the application failed at lifespan.startup, and is served without it"
-                " (lifespan.startup.failed, or lifespan = 'on', would end the boot)",
-                exc_info=error,
-            )
+            events.lifespan_startup_failed.exception(log, error)
         else:
-            log.info("the application has no lifespan: %s%s", _one_line(error), spell_place(error))
+            events.lifespan_missing(log, reason=f"{_one_line(error)}{spell_place(error)}")
 
     def _reason(self, answer: Message) -> str:
         """Return the application's own words for a failure, and the exception that came with them."""
@@ -167,7 +164,7 @@ class Lifespan:
             if is_cancelled or not self._loop.is_running():
                 raise  # it is the worker's end, and nothing of the application's
             if self._phase is _Phase.SERVING:
-                log.exception("the application's lifespan has failed; its requests are still served")
+                events.lifespan_failed.exception(log, error)
             else:
                 self._error = error
 

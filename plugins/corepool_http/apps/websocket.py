@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from websockets.exceptions import InvalidState
 from websockets.frames import EXTERNAL_CLOSE_CODES
 
+from corepool_http import events
 from corepool_http.apps.asgi_messages import (
     ClientDisconnectedError,
     bytes_of,
@@ -80,7 +81,7 @@ class WebSocket(Waiting):
         try:
             self._link.negotiate()
         except (HandshakeError, RefusedError) as error:
-            log.debug("%s: invalid WebSocket handshake: %s", exchange.describe(), error)
+            events.websocket_handshake_invalid(log, request=exchange.describe(), reason=error)
             exchange.fail(error.status, error.headers if isinstance(error, HandshakeError) else ())
             self._link.end()
             return False
@@ -99,7 +100,7 @@ class WebSocket(Waiting):
             if self._link.is_accepted:
                 self._link.close(_NORMAL, "")
             elif not exchange.ended:
-                log.error("%s: the application has returned without an answer to the handshake", exchange.describe())
+                events.response_missing(log, request=exchange.describe())
                 exchange.fail()
         finally:
             if self.task is not None:
@@ -111,11 +112,11 @@ class WebSocket(Waiting):
         if self._tasks.is_closing and isinstance(error, asyncio.CancelledError | GeneratorExit):
             code, status = GOING_AWAY, 503
         elif self._is_gone and is_departure(error):
-            log.debug("%s: the client has gone: %r", exchange.describe(), error)
+            events.client_gone(log, request=exchange.describe(), error=error)
         elif isinstance(error, ResponseError):
-            log.error("%s: invalid message from the application: %s", exchange.describe(), error, exc_info=error)
+            events.response_invalid.exception(log, error, request=exchange.describe(), reason=error)
         else:
-            log.error("%s failed", exchange.describe(), exc_info=error)
+            events.request_failed.exception(log, error, request=exchange.describe())
         if self._link.is_accepted:
             self._link.close(code, "")
         else:

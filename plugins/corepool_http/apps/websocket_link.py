@@ -11,6 +11,7 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from corepool_http import events
 from corepool_http.apps.handshake import begin_frames, negotiate
 from corepool_http.apps.websocket_inbox import Inbox
 
@@ -282,7 +283,9 @@ class Link:
         if self.is_over:
             return
         if self._is_pinged and not self._is_paused:  # then a pong would not be read
-            log.debug("%s: no pong within %g s", self._exchange.describe(), self._options.ping_interval)
+            events.websocket_pong_missing(
+                log, request=self._exchange.describe(), interval_s=self._options.ping_interval
+            )
             self.end()
             self._tunnel.abort()
             return

@@ -6,6 +6,8 @@ import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from corepool.guards import HOOK_ERRORS
+from corepool_http import events
 from corepool_http.exchange import ClientGoneError
 from corepool_http.values import ResponseError, as_bytes, shown
 
@@ -71,8 +73,8 @@ class Call(ABC):
             close = getattr(result, "close", None)
             if close is not None:
                 close()
-        except BaseException:
-            log.exception("%s: close() of the application's iterable failed", self._exchange.describe())
+        except HOOK_ERRORS as error:
+            events.response_close_failed.exception(log, error, request=self._exchange.describe())
 
 
 def as_content(piece: object) -> bytes:
@@ -102,11 +104,11 @@ def pieces_of(result: Any) -> Iterator[object]:
 def answer_failure(exchange: Exchange, error: BaseException) -> None:
     """Log an exception of the application, and answer for it. Runs in: the loop."""
     if isinstance(error, ClientGoneError):
-        log.debug("%s: %s", exchange.describe(), error)
+        events.client_gone(log, request=exchange.describe(), error=error)
         if not exchange.ended:
             exchange.refuse_content()
     elif isinstance(error, ResponseError):
         exchange.fail_badly(error)
     else:
-        log.error("%s failed", exchange.describe(), exc_info=error)
+        events.request_failed.exception(log, error, request=exchange.describe())
         exchange.fail()

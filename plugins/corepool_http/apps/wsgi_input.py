@@ -12,6 +12,8 @@ import threading
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, cast
 
+from corepool.guards import HOOK_ERRORS
+from corepool_http import events
 from corepool_http.exchange import ClientGoneError
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ class Reception:
             if body.complete:
                 self._content.seek(0)  # the file's buffer is written now, at the latest
         except OSError as error:
-            log.error("%s: its content can't be kept: %s", exchange.describe(), error)  # noqa: TRY400
+            events.request_content_not_kept(log, request=exchange.describe(), reason=error)
             self._end()
             exchange.fail(507)
             return
@@ -65,8 +67,8 @@ class Reception:
             body.on_change = None
             try:
                 self._begin(exchange, cast("io.IOBase", self._content))
-            except BaseException:
-                log.exception("%s failed", exchange.describe())
+            except HOOK_ERRORS as error:
+                events.request_failed.exception(log, error, request=exchange.describe())
                 exchange.fail()
 
     def _end(self) -> None:

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
+from corepool_kv import events
 from corepool_kv.engine.errors import AbandonedError
 from corepool_kv.engine.keyspace import Keyspace, Limits
 from corepool_kv.stores import BrokenError, NoRoomError, StoreError
@@ -145,7 +146,7 @@ class Execution:
         now = time.monotonic()
         if now - self._failure_logged_s >= _FAILURE_LOG_INTERVAL_S:
             self._failure_logged_s = now
-            log.error("store failed, commands are refused: %s", error)
+            events.kv_store_failed(log, reason=error)
 
     def _begin_view(self) -> View:
         try:
@@ -211,8 +212,8 @@ class Execution:
         except StoreError as error:
             self._store.abort(transaction)
             return error
-        except Exception:
-            log.exception("command failed")
+        except Exception as error:  # noqa: BLE001  # logged, with its traceback
+            events.kv_batch_failed.exception(log, error)
             self._store.abort(transaction)
             return StoreError(INTERNAL_ERROR)
         return outcomes

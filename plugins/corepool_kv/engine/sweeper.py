@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from corepool_kv import events
 from corepool_kv.engine.keyspace import Limits
 from corepool_kv.stores import StoreError
 
@@ -69,8 +70,8 @@ class Sweeper:
             return db.view.has_expired(db.now_ms)
         except StoreError as error:
             self._execution.log_failure(error)
-        except Exception:
-            log.exception("looking for expired records failed")
+        except Exception as error:  # noqa: BLE001  # logged, with its traceback
+            events.kv_expiry_failed.exception(log, error)
         finally:
             self._execution.end_event()
         return False

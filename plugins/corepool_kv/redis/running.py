@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from corepool_kv import events
 from corepool_kv.engine.errors import AbandonedError, KeyTooLongError, RefusedError, ValueTooLongError
 from corepool_kv.engine.execution import INTERNAL_ERROR
 from corepool_kv.redis.replies import Error, encode, size_of
@@ -71,8 +72,8 @@ class Runner:
         except StoreError as error:
             self._execution.log_failure(error)
             reply = self._count(_failed(error))
-        except Exception:
-            log.exception("command failed")
+        except Exception as error:  # noqa: BLE001  # logged, with its traceback
+            events.kv_command_failed.exception(log, error)
             reply = self._count(_failed(INTERNAL_ERROR))
         return encode(reply, session.resp3)
 

@@ -7,6 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from corepool_kv import events
 from corepool_kv.redis.lookup import find_command, is_http
 from corepool_kv.redis.replies import Error
 from corepool_kv.redis.requests import ProtocolError
@@ -190,11 +191,8 @@ class Server:
         now = time.monotonic()
         if now - self._attack_logged_s >= _ATTACK_LOG_INTERVAL_S:
             self._attack_logged_s = now
-            log.warning(
-                "Possible SECURITY ATTACK detected: client=%s sent %s as a web browser does (cross-protocol "
-                "scripting), connection closed; more of them within a minute are not logged",
-                session.conn.peer,
-                word.partition(b"\0")[0].decode("ascii", errors="replace"),
+            events.kv_cross_protocol_attack(
+                log, client=session.conn.peer, word=word.partition(b"\0")[0].decode("ascii", errors="replace")
             )
 
     # --- requests

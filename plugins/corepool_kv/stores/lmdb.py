@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import lmdb
 
+from corepool_kv import events
 from corepool_kv.stores import BrokenError, StoreError
 from corepool_kv.stores.lmdb_format import check_folder, foreign, mark
 from corepool_kv.stores.lmdb_transaction import LmdbTransaction, translated
@@ -129,7 +130,7 @@ class LmdbStore:
             try:
                 self._env.sync(True)
             except lmdb.Error as error:
-                log.error("store lmdb:%s: fsync failed at the end: %s", self._path, error)  # noqa: TRY400
+                events.lmdb_last_sync_failed(log, path=self._path, reason=error)
         self._env.close()
 
     def reopen(self) -> None:
@@ -141,7 +142,7 @@ class LmdbStore:
         now = time.monotonic()
         if now - self._reopened_logged_s >= _REOPENED_LOG_INTERVAL_S:
             self._reopened_logged_s = now
-            log.warning("store lmdb:%s was opened again after a failure", self._path)
+            events.lmdb_store_reopened(log, path=self._path)
 
     def read(self) -> View:
         return self._begin(write=False)
@@ -177,7 +178,7 @@ class LmdbStore:
                 self._make_freed_pages_usable()
                 return
             self._map(size)
-        log.info("store lmdb:%s has grown from=%d to=%d", self._path, before, size)
+        events.lmdb_store_grown(log, path=self._path, before=before, size=size)
 
     def maintain(self) -> None:
         if not self._is_open:
@@ -185,7 +186,7 @@ class LmdbStore:
         try:
             self._env.reader_check()
         except lmdb.Error as error:
-            log.warning("store lmdb:%s: stale readers can't be cleared: %s", self._path, error)
+            events.lmdb_readers_not_cleared(log, path=self._path, reason=error)
         if self._options.durability != "everysec" or not self._is_dirty:
             return
         if self._syncing is None or not self._syncing.is_alive():
@@ -200,7 +201,7 @@ class LmdbStore:
         except lmdb.Error as error:
             self._sync_failed = True
             self._is_dirty = True
-            log.error("store lmdb:%s: fsync failed, writes are refused until it succeeds: %s", self._path, error)  # noqa: TRY400
+            events.lmdb_sync_failed(log, path=self._path, reason=error)
 
     def _retry_sync(self) -> None:
         """Refuse writes as long as earlier ones can't be brought to the disk (as Redis's MISCONF)."""

@@ -208,7 +208,7 @@ def test_a_log_that_can_not_be_written_costs_no_response(pool: Pools) -> None:
     folder = running.directory / "logs"
     folder.rename(running.directory / "moved")
     psutil.Process(pid).send_signal(signal.SIGUSR1)
-    wait_until(lambda: "logs/access.log can't be reopened" in running.stderr)
+    wait_until(lambda: "lines_not_reopened path=logs/access.log" in running.stderr)
     assert ask(running, request("/")).endswith(b"abc")
     wait_until(lambda: " 200 3" in (running.directory / "moved" / "access.log").read_text())
     folder.mkdir()

@@ -96,7 +96,7 @@ def test_a_failing_application_is_answered_for(asgi: PoolProcess, path: str) -> 
     pids = asgi.workers()
     assert get(asgi, path).status == 500
     if path == "/inject":
-        assert "GET /inject: invalid response from the application: line break in a header: " in asgi.stderr
+        assert 'response_invalid request="GET /inject" reason="line break in a header: ' in asgi.stderr
     assert get(asgi, "/path-send").body == (APPLICATIONS / "applications.py").read_bytes()
     assert asgi.workers() == pids
 
@@ -175,7 +175,7 @@ def test_websocket_refusals(asgi: PoolProcess) -> None:
     upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
     assert parse(ask(asgi, request("/", *upgrade, close=False) + b"x" * 100), ["GET"])[0].status == 400
     assert get(asgi, "/", *upgrade, *["A: b"] * 200).status == 400  # websockets takes 128 headers
-    assert "invalid response" not in asgi.stderr, "it is not the application's fault"
+    assert "response_invalid" not in asgi.stderr, "it is not the application's fault"
 
 
 def test_websockets_are_told_that_the_worker_leaves(asgi: PoolProcess) -> None:

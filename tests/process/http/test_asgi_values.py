@@ -266,10 +266,10 @@ def values() -> Iterator[PoolProcess]:
 @pytest.mark.parametrize("name", ["panic", "interrupt", "exit", "generator", "cancelled", "cancels-itself", "group"])
 def test_what_an_application_raises_costs_its_request(values: PoolProcess, name: str) -> None:
     assert get(values, f"/raise/{name}").status == 500
-    assert f"GET /raise/{name} failed" in values.stderr
+    assert f'request_failed request="GET /raise/{name}"' in values.stderr
     with pytest.raises((AssertionError, ConnectionResetError, ValueError)):
         get(values, f"/raise-late/{name}")  # which is broken off
-    assert f"GET /raise-late/{name} failed" in values.stderr
+    assert f'request_failed request="GET /raise-late/{name}"' in values.stderr
 
 
 @pytest.mark.parametrize("name", ["dict", "user", "proxy"])

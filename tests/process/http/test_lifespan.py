@@ -122,7 +122,7 @@ def test_a_startup_that_raises_is_served_without_but_not_silently(
     lifespan.start_up(BOOT_S)
     assert lifespan.state is None
     [record] = logged(caplog)
-    assert "failed at lifespan.startup" in record.getMessage()
+    assert "lifespan_startup_failed" in record.getMessage()
     assert record.levelno == logging.ERROR
     assert told(caplog, "no such table") == 1
     with pytest.raises(LifespanError, match="no such table") as refused:

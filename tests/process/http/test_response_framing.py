@@ -98,7 +98,7 @@ def test_a_status_that_no_response_may_have_is_a_500_and_a_line_in_the_log(runni
             assert (first.status, first.content) == (500, b"500 Internal Server Error\n"), status
             assert after.content == b"after"
     wait_until(lambda: "103 is the status of an interim response" in running.stderr)
-    wait_until(lambda: "invalid response from the application: invalid status: " in running.stderr)
+    wait_until(lambda: 'reason="invalid status: ' in running.stderr)
 
 
 REASONS = {

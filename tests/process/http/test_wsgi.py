@@ -133,7 +133,7 @@ def test_text_is_no_content(wsgi: PoolProcess) -> None:
 def test_an_error_is_logged_with_its_request(wsgi: PoolProcess) -> None:
     assert get(wsgi, "/raise?a=b").status == 500
     wait_until(lambda: "raised on purpose" in wsgi.stderr)
-    assert "GET /raise?a=b failed" in wsgi.stderr
+    assert 'request_failed request="GET /raise?a=b"' in wsgi.stderr
 
 
 @pytest.mark.parametrize("path", ["/short", "/raise-later"])

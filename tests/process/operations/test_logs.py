@@ -61,7 +61,7 @@ def test_one_record_is_one_object_on_one_line(pool: Pools, log: str) -> None:
     assert all(set(record) >= {"time", "level", "process", "logger"} for record in records)
     assert all(("message" in record) != ("event" in record) for record in records)
     [failed] = [record for record in records if "traceback" in record]
-    assert failed["message"] == "GET / failed"
+    assert (failed["event"], failed["request"]) == ("request_failed", "GET /")
     assert failed["traceback"].endswith("RuntimeError: on purpose")
     assert failed["process"] in running.workers()
     [warned] = [record for record in records if record["logger"] == "app"]
@@ -81,7 +81,7 @@ def test_an_application_may_have_a_log_of_its_own(pool: Pools) -> None:
     own = 'logging.basicConfig(filename="own.log", force=True)'
     running = start_with_log(pool, "", LOGS.format(config=own) + "    raise RuntimeError\n")
     assert get(running, "/").status == 500
-    wait_until(lambda: "GET / failed" in (running.directory / "own.log").read_text())
+    wait_until(lambda: 'request_failed request="GET /"' in (running.directory / "own.log").read_text())
     assert "from a library" in (running.directory / "own.log").read_text()
     assert "worker_ready" in running.stderr
     assert "from a library" not in running.stderr

@@ -87,7 +87,7 @@ def test_on_gone_may_raise(how: Callable[[Exchange, Driver], None], caplog: pyte
     how(exchange, driver)
     assert exchange.ended
     assert len(logged) == 1
-    assert [record.getMessage() for record in caplog.records] == ["GET /why failed"]
+    assert [record.getMessage() for record in caplog.records] == ['request_failed request="GET /why"']
 
 
 def test_on_room_may_raise_and_is_answered_for(caplog: pytest.LogCaptureFixture) -> None:

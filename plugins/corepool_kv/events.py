@@ -1,0 +1,60 @@
+"""Events of the key-value store."""
+
+from __future__ import annotations
+
+import logging
+
+from corepool import event
+
+
+@event(logging.ERROR)
+def kv_command_failed() -> None:
+    """A command has ended with an exception, and is answered with an error."""
+
+
+@event(logging.ERROR)
+def kv_batch_failed() -> None:
+    """The transaction of a batch has ended with an exception; its commands are answered with an error."""
+
+
+@event(logging.ERROR)
+def kv_expiry_failed() -> None:
+    """The search for expired records has ended with an exception; it goes on later."""
+
+
+@event(logging.ERROR)
+def kv_store_failed(*, reason: object) -> None:
+    """The store fails; commands are answered with an error. Logged once a second at most."""
+
+
+@event(logging.WARNING)
+def kv_cross_protocol_attack(*, client: object, word: str) -> None:
+    """A client has sent a word of HTTP, as a web browser does (cross-protocol scripting); its connection is closed.
+
+    Logged once a minute at most.
+    """
+
+
+@event(logging.INFO)
+def lmdb_store_grown(*, path: object, before: int, size: int) -> None:
+    """A store is mapped with more bytes."""
+
+
+@event(logging.WARNING)
+def lmdb_store_reopened(*, path: object) -> None:
+    """A store was closed and opened again after a failure."""
+
+
+@event(logging.WARNING)
+def lmdb_readers_not_cleared(*, path: object, reason: object) -> None:
+    """The slots of dead readers can't be cleared; their pages stay in use."""
+
+
+@event(logging.ERROR)
+def lmdb_sync_failed(*, path: object, reason: object) -> None:
+    """fsync(2) has failed; writes are refused until it succeeds."""
+
+
+@event(logging.ERROR)
+def lmdb_last_sync_failed(*, path: object, reason: object) -> None:
+    """fsync(2) has failed as the worker ended; the last writes may not be on the disk."""
