@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import sys
 from typing import TYPE_CHECKING, Protocol
 
 from corepool.logs.rate_limited import RateLimitedLog
@@ -18,7 +19,6 @@ from corepool.system import events
 
 if TYPE_CHECKING:
     import socket
-import sys
     from collections.abc import Callable
 
 log = logging.getLogger(__name__)

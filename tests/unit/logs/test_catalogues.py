@@ -22,7 +22,7 @@ METHODS = {"debug", "info", "warn", "warning", "error", "exception", "critical",
 MECHANISM = {"corepool/logs/event.py", "corepool/logs/rate_limited.py"}
 """The modules that pass events on to `logging`."""
 
-LEFT = 
+LEFT = 28
 """Records that are not events yet; it only shrinks."""
 
 EVENTS = {each.name: each for events in catalogues().values() for each in events}
