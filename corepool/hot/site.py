@@ -58,7 +58,7 @@ class Site:
 
     name: str
     index: int
-    """What messages call the socket that its connections came in by."""
+    """The index, in messages, of the socket that its connections came in by."""
     owner: Owner
     reactor: Reactor
     deadlines: Deadlines

@@ -31,7 +31,7 @@ _STATE = struct.Struct("=BHI")
 
 
 class State(NamedTuple):
-    """What one plugin wants to know again; `version` is its `frozen_version`."""
+    """The state of one plugin; `version` is its `frozen_version`."""
 
     plugin: str
     version: int

@@ -1,4 +1,4 @@
-"""What a worker process is given at its fork."""
+"""The objects that a worker process has from its fork."""
 
 from __future__ import annotations
 

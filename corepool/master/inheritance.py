@@ -1,4 +1,4 @@
-"""What a new master inherits at an upgrade: the listening sockets, and the channel to the master before it.
+"""The inheritance of a new master at an upgrade: the listening sockets, and the channel to the master before it.
 
 The new master's side of upgrade.py, which says how the two talk.
 """
@@ -32,7 +32,7 @@ VARIABLE = "COREPOOL_UPGRADE"
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What operators have told a master beside its configuration. They hold over an upgrade, as over a reload."""
+    """Orders of operators beside the configuration. They hold over an upgrade, as over a reload."""
 
     paused: frozenset[str] = frozenset()
     """The listeners that are paused, by name."""
@@ -65,7 +65,7 @@ class Orders:
 
 
 class Inheritance:
-    """What the old master has left."""
+    """The old master's sockets, channel and orders."""
 
     def __init__(self, environment: MutableMapping[str, str]) -> None:
         """Take it out of the environment, so that no worker and no later master finds it there."""
@@ -79,14 +79,14 @@ class Inheritance:
         """It watches for connections that are left to us; None: none are to come, or not yet."""
         sockets = [(str(url), int(fd), "".join(name)) for url, fd, *name in told.get("sockets", ())]
         self.places = [(name, Endpoint.parse(url)) for url, _, name in sockets]
-        """What the sockets were bound for: the names of listeners, and where they listen."""
+        """The listeners and addresses that the sockets were bound for."""
         self._fds = [fd for _, fd, _ in sockets]
         """Their descriptors, by place; -1: closed, and the number may be another's."""
         self._untaken = set(range(len(sockets)))
         self.is_upgrade = self._channel is not None
         """True when there is an old master."""
         self.orders = Orders.told(told.get("orders", {}))
-        """What it was told."""
+        """The orders that it was given."""
 
     def take(self, place: int) -> socket.socket:
         """Take over a socket, by its position in `places`. Once; the caller owns it."""

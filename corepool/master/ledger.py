@@ -31,7 +31,7 @@ class Handoff(NamedTuple):
     peer: object
     """The peer's address as accept(2) gave it; None: not asked for yet."""
     frozen: bytes | None = None
-    """What the worker that had it before knew of it; None: it is new."""
+    """Its state from the worker that had it before; None: it is new."""
     origin: int = 0
     """The pid of that worker."""
     crash_slot: int = 0

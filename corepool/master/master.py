@@ -70,12 +70,12 @@ class Master:
         """Take over the bound sockets; nothing is forked yet.
 
         :param configurations: one for each pool.
-        :param title: what the process title calls it; None: the names of the listeners.
-        :param run_worker: what a forked child does; gives its exit status.
+        :param title: its name in the process title; None: the names of the listeners.
+        :param run_worker: called in a forked child; returns its exit status.
         :param read_again: returns the configuration to reload, which takes over the open sockets that it still wants;
             raises ConfigError, and nothing has changed then.
         :param on_ready: called once, when the first generation of every pool is ready.
-        :param inheritance: what the master before this one has left, if there is one. That one serves until `on_ready`;
+        :param inheritance: from the master before this one, if there is one. That one serves until `on_ready`;
             nothing is accepted here before, since it would be lost if this one could not start.
         """
         self._name = title
@@ -359,7 +359,7 @@ class Master:
         """Go on with a connection that the master before us has left.
 
         :param listening_fd: the socket by which it came in. If that is not ours any more, the connection is lost.
-        :param frozen: what its worker knew; None: it has met none.
+        :param frozen: its state in its worker; None: it has met none.
         """
         # Not by who owns the descriptor now: the socket may be the new master's, or gone, and its number another's.
         self._elsewhere.take(Handoff(fd, self._inherited.get(listening_fd, _UNKNOWN), None, frozen))

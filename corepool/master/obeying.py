@@ -1,4 +1,4 @@
-"""What the master does at a signal."""
+"""The master's reactions to signals."""
 
 from __future__ import annotations
 

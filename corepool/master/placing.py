@@ -77,7 +77,7 @@ class Placing:
             view = entry.view
             entry.load = load
             closed, moved_out, received, accepted, moved_in, lag_ns = load
-            # What it accepted by itself counts too; between its two counters it may seem to be one less.
+            # Connections that it accepted by itself count too; between its two counters it may seem to be one less.
             view.connections = view.handed_over + max(0, accepted + moved_in - received) - closed - moved_out
             view.lag_s = lag_ns / 1e9
             if view.connections >= entry.max_connections and view not in self._blocked:

@@ -32,7 +32,7 @@ _SWEEP_S = 0.1
 """How often the copies of connections that workers have closed are closed here. Their peers know it already."""
 
 _RESERVED_DESCRIPTORS = 512
-"""What the master needs besides: workers, listeners, connections on their way."""
+"""Descriptors that the master needs besides: workers, listeners, connections in transit."""
 
 _MAX_CRASHES = 2
 """A connection that was busy in this many crashes has caused them."""

@@ -16,7 +16,7 @@ SAMPLES = 3
 
 
 class Usage(NamedTuple):
-    """What a worker has done and holds now; `memory` in bytes."""
+    """The counts of a worker, and its memory in bytes."""
 
     requests: int
     connections: int

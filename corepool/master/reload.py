@@ -45,7 +45,7 @@ class Reload:
         self._read_again = read_again
         self._service_manager = service_manager
         self._coming: dict[str, Configuration] | None = None
-        """What it leads to, by the names of the pools."""
+        """The coming configurations, by the names of the pools."""
         self._rolled: set[str] = set()
         """The pools that are ready for it."""
         self._state: Literal["none", "running", "done", "failed"] = "none"

@@ -28,7 +28,7 @@ class RollState(StrEnum):
 
 
 class RollEvent(StrEnum):
-    """What can happen to a roll."""
+    """The events of a roll."""
 
     BEGUN = "begun"  # a reload has begun, perhaps during another one
     ROLLED = "rolled"  # every slot has had a ready worker of the coming configuration

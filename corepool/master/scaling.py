@@ -1,4 +1,4 @@
-"""What a scaler is told: how busy a pool was since it was last asked."""
+"""The load of a pool since its scaler was last asked."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ HANDLED = {
     signal.SIGWINCH: "nothing but `on_signal`",
     signal.SIGCHLD: "reap orphans, as process 1 of a container; workers are watched by pidfd",
 }
-"""What the master handles, and what each means to it. The reference (docs/) is made from this."""
+"""The signals that the master handles, with their meanings. The reference (docs/) is made from this."""
 
 _COUNTED = frozenset({signal.SIGTTIN, signal.SIGTTOU, signal.SIGINT, signal.SIGQUIT})
 

@@ -19,7 +19,7 @@ class State(StrEnum):
 
 
 class Event(StrEnum):
-    """What can happen to a worker process."""
+    """The events in the life of a worker process."""
 
     BOOTED = "booted"  # it said READY
     RETIRED = "retired"  # the master told it to drain

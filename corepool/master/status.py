@@ -1,4 +1,4 @@
-"""What `corepool status` shows: a snapshot of the pool in plain values."""
+"""The content of `corepool status`: a snapshot of the pool in plain values."""
 
 from __future__ import annotations
 

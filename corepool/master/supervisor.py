@@ -69,7 +69,7 @@ class Supervisor:
         """Prepare; nothing is forked yet.
 
         :param pool: the number that the processes have on the scoreboard.
-        :param run_worker: what a child does from its first instruction on; gives its exit status.
+        :param run_worker: called in a child, first thing after the fork; returns its exit status.
         :param on_message: told what workers say; owns the descriptors that come with it.
         :param on_exit: told of each process that was reaped, already out of the table.
         :param paused: listeners that are paused now, by name; looked at when a worker is forked.
@@ -92,7 +92,7 @@ class Supervisor:
     def spawn(self, slot: int, generation: int, configuration: Configuration) -> WorkerEntry:
         """Fork a worker.
 
-        :param configuration: what it serves. If it isn't ready within `boot_timeout`, it counts as hung.
+        :param configuration: for the worker. If it isn't ready within `boot_timeout`, it counts as hung.
         :raises OSError: EAGAIN, ENOMEM, EMFILE: the system has no process or descriptor to give.
         :raises RuntimeError: the scoreboard has no row left.
         """

@@ -78,7 +78,7 @@ class Upgrade:
     def begin(self, bound: Iterable[BoundSocket], orders: Orders, timeout_s: float) -> None:
         """Execute a new master with the listening sockets.
 
-        :param orders: what holds for it as well.
+        :param orders: those that hold for it as well.
         :param timeout_s: how long it may take to be ready.
         :raises ControlError: it can't be executed, or not here.
         """

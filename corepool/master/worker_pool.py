@@ -113,12 +113,12 @@ class WorkerPool:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its name."""
         return self.serving.name
 
     @property
     def state(self) -> str:
-        """What status says of it."""
+        """Its part of the status."""
         return "stopping" if self.is_stopping else "ready" if self.is_ready else "starting"
 
     def open(self) -> None:

@@ -34,7 +34,7 @@ class WorkerEntry:
     pid: int
     generation: int
     configuration: Configuration
-    """What it was forked with, and serves."""
+    """The configuration that it was forked with."""
     pidfd: int
     channel: Channel
     row: Row
@@ -50,7 +50,7 @@ class WorkerEntry:
     outbox: list[Handoff] = field(default_factory=list)
     """Placed with it in this turn, not sent yet."""
     report: str = ""
-    """What it said of why it can't boot, or go on."""
+    """Its own reason why it can't boot, or go on."""
     has_drained: bool = False
     """Its loop has turned for the last time; only its plugins' `on_worker_stop` is left."""
     limits: Limits | None = None
@@ -58,7 +58,7 @@ class WorkerEntry:
     kept_until: float = 0.0
     """It is not recycled before this moment: its last replacement could not start."""
     status: int | None = None
-    """What waitpid(2) has said of its end."""
+    """Its status from waitpid(2)."""
     deadline: Timer | None = None
     """When patience with its leaving ends."""
     load: Load | None = None
@@ -75,7 +75,7 @@ class WorkerEntry:
 
     @property
     def name(self) -> str:
-        """What the log calls it: its slot, and its pool's name if there are several."""
+        """Its name in the log: its slot, and its pool's name if there are several."""
         return self.configuration.worker_name(self.slot)
 
     def happened(self, event: Event) -> None:

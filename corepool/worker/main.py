@@ -102,7 +102,7 @@ def run_worker(spawn: WorkerSpawn, configuration: Configuration, keep: Iterable[
         configuration.identity.assume(spawn.slot)
         die_with_master(spawn.master_pid)
         worker.start_plugins()
-        # What the plugins loaded stays: the collector need not look at it again and again.
+        # Objects that the plugins loaded stay: the collector need not look at them again and again.
         gc.freeze()
         with _system_may_refuse():
             worker.join()

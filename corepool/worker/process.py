@@ -1,4 +1,4 @@
-"""What makes a forked process a worker: its signals, its descriptors, and its tie to the master's life."""
+"""Makes a forked process a worker: its signals, its descriptors, and its tie to the master's life."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TERMINAL_SIGNALS = {
     signal.SIGINT: "nothing: the master decides",
     signal.SIGQUIT: "nothing: the master decides",
 }
-"""What a terminal sends to the whole process group. The reference (docs/) is made from this and the next."""
+"""Signals that a terminal sends to the whole process group. The reference (docs/) is made from this and the next."""
 
 EVENT_SIGNALS = {
     signal.SIGTERM: "hand connections to other workers, drain, exit 0; it is replaced",
@@ -40,7 +40,7 @@ EVENT_SIGNALS = {
     signal.SIGTTOU: "nothing but `on_signal`",
     signal.SIGWINCH: "nothing but `on_signal`",
 }
-"""What arrives in the loop as events."""
+"""The signals that arrive in the loop as events."""
 
 
 def detach_from_master(keep: Iterable[int], master_pid: int) -> None:

@@ -1,4 +1,4 @@
-"""What a worker asks its master: how the pools are."""
+"""The question of a worker to its master for the status of the pools."""
 
 from __future__ import annotations
 

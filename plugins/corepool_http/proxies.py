@@ -1,4 +1,4 @@
-"""Who the client is: the peer, or the one that a trusted proxy says it forwards for (RFC 7239, X-Forwarded-*).
+"""The client of a request: the peer, or the one that a trusted proxy forwards for (RFC 7239, X-Forwarded-*).
 
 The tests have a table of what popular proxies send: tests/process/http/test_proxies.py.
 """

@@ -45,7 +45,7 @@ _REASONS = {status.value: status.phrase for status in http.HTTPStatus}
 
 
 class Kind(IntEnum):
-    """What a header means to us."""
+    """The meaning of a header to this server."""
 
     PLAIN = 0
     LENGTH = 1

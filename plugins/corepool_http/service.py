@@ -1,4 +1,4 @@
-"""What the connections of one listener share in one worker."""
+"""The objects that the connections of one listener share in one worker."""
 
 from __future__ import annotations
 

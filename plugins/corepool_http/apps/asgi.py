@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from corepool_http.service import Service
 
 _SAFE = "/!$&'()*+,;=:@"
-"""What may stand in a path as it is, besides letters, digits and -._~ (RFC 3986, 3.3)."""
+"""Characters that may stand in a path as they are, besides letters, digits and -._~ (RFC 3986, 3.3)."""
 
 _TASKS_SHARE = 0.5
 """Of the time to stop: for requests without a connection, and what goes on after a response."""

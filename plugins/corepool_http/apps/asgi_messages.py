@@ -1,4 +1,4 @@
-"""What an ASGI application hands over: taken as far as Python lets it, and what it did wrong said in words.
+"""The messages of an ASGI application: accepted as far as Python allows, with their mistakes in words.
 
 Optional keys may be missing or None. Bytes may be anything with a buffer, of any shape; headers any iterable, read
 once. Mistakes are raised into the application, from `send()`, so that its traceback shows the line.
@@ -37,7 +37,7 @@ WEBSOCKET_VERSION = {"version": "3.0", "spec_version": "2.4"}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 _GONE_NAMES = ("ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect", "WebSocketDisconnected")
-"""What Starlette, Litestar and others call their own exception when they are told that the client has gone."""
+"""The names of the exceptions of Starlette, Litestar and others for a client that has gone."""
 
 _MAX_CAUSES = 16
 """That an exception is looked at for: they may go round in a circle."""

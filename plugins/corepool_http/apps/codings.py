@@ -35,7 +35,7 @@ def _weights(header: str) -> dict[str, float]:
         for parameter in parameters:
             key, _, value = parameter.partition("=")
             if key.strip() == "q":
-                # What can't be read is not taken for a wish.
+                # A malformed weight is not taken for a wish.
                 weight = float(value) if _WEIGHT.fullmatch(value := value.strip()) else 0.0
         weights.setdefault(_ALIASES.get(name, name), weight)
     return weights

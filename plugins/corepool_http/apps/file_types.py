@@ -143,7 +143,7 @@ _NAMES_ITS_CHARSET = "text/xml"
 
 
 class FileType(NamedTuple):
-    """What a file's suffix says of its content."""
+    """The facts that a file's suffix tells about its content."""
 
     media_type: str
     coding: str = ""

@@ -52,7 +52,7 @@ class Lifespan:
         self._loop = loop
         self._mode = mode
         self.state: dict[str, Any] | None = {}
-        """What the application keeps for its requests; None: it has no lifespan."""
+        """The application's state for its requests; None: it has no lifespan."""
         self._events: asyncio.Queue[Message] = asyncio.Queue()
         self._phase = _Phase.STARTING
         self._answer: asyncio.Future[Message] = loop.create_future()

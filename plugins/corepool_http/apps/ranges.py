@@ -61,7 +61,7 @@ def parse_ranges(text: str, size: int) -> list[Range] | None:
 
 
 class Parts:
-    """What stands around the ranges of a multipart/byteranges response (RFC 9110, 14.6)."""
+    """The delimiters of the ranges of a multipart/byteranges response (RFC 9110, 14.6)."""
 
     def __init__(self, ranges: Sequence[Range], size: int, media_type: str) -> None:
         """Make them.

@@ -1,4 +1,4 @@
-"""What a WebSocket's client has sent and its application has not received yet: messages put together, within bounds."""
+"""Messages of a WebSocket's client that its application has not received yet: put together, within bounds."""
 
 from __future__ import annotations
 

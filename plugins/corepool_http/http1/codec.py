@@ -83,7 +83,7 @@ class RequestParser:
         self._left = 0
         """Of content with a length: the bytes still to come."""
         self._chunks: ChunkedDecoder | None = None
-        """What reads on, if the content is chunked."""
+        """The decoder of chunked content."""
         self._upgrading = False
         self._is_resuming = False
         self._last: Request | None = None

@@ -29,7 +29,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 class Framing(Enum):
-    """What delimits the content of a response."""
+    """The ways to delimit the content of a response."""
 
     NONE = "no content"
     LENGTH = "its length"

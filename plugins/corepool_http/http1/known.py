@@ -85,7 +85,7 @@ class Names:
 
 
 class KnownHeads:
-    """What the connections of one worker know of heads."""
+    """The heads that the connections of one worker have parsed."""
 
     def __init__(self, options: ServerOptions) -> None:
         """Begin with nothing.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Limits(NamedTuple):
-    """What one listener allows its clients, in bytes."""
+    """The limits of one listener for its clients, in bytes."""
 
     key: int
     value: int

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _SHOWN_BYTES = 128
 
 _HTTP_WORDS = (b"post", b"host:")
-"""What a browser's request begins with, or has in front of its content: Redis closes at the same words."""
+"""The first words of a browser's POST and of its header Host: Redis closes at the same words."""
 
 
 def find_command(request: list[bytes]) -> Command:

@@ -22,7 +22,7 @@ class KvOptions(StoreOptions):
     """[listener.options] of protocol = "kv"."""
 
     password: SecretStr = SecretStr("")
-    """What clients must send with AUTH before anything else; empty: no AUTH is needed."""
+    """The password that clients must send with AUTH before anything else; empty: no AUTH is needed."""
 
     password_file: Annotated[str, AfterValidator(_readable)] | None = None
     """A file with the password, which other users may not read; a line break at its end is not part of it."""

@@ -43,7 +43,7 @@ def text_of(word: bytes, most: int = 128) -> str:
 OK = "OK"
 
 _ITEM_BYTES = 16
-"""What a reply costs besides its bytes, at least."""
+"""The cost of a reply besides its bytes, at least."""
 
 
 def encode(reply: Reply, resp3: bool) -> bytes:  # noqa: FBT001  # called with each reply, by position

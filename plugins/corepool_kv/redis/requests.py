@@ -51,7 +51,7 @@ class RequestReader:
         self._hiredis = hiredis.Reader()
         self._careful = CarefulReader(RequestLimits.of(options, is_trusted=is_trusted))
         self._chunk = b""
-        """What hiredis has, from its beginning."""
+        """The bytes that hiredis has, from its beginning."""
         self._made = 0
         """Requests that were made of it."""
         self._rest = b""
