@@ -4,10 +4,12 @@ Code that a plain protocol spreads over callbacks and states is written here as 
 Task, or a thread, for each connection; and these connections can't move to another worker: they drain.
 """
 
-from corepool.streams.asynchronous import Deadline, Stream, StreamProtocol
+from corepool.streams.asynchronous import StreamProtocol
 from corepool.streams.blocking import BlockingOptions, BlockingProtocol
-from corepool.streams.blocking_stream import BlockingStream, ReadFile, WriteFile
+from corepool.streams.blocking_files import ReadFile, WriteFile
+from corepool.streams.blocking_stream import BlockingStream
 from corepool.streams.errors import DeadlineError, TooLongError
+from corepool.streams.stream import Deadline, Stream
 from corepool.streams.threads import Mailbox, Threads
 
 __all__ = [

@@ -6,21 +6,20 @@ moments, and only its own conditions are waited for under it.
 
 from __future__ import annotations
 
-import io
-import sys
 import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from corepool.streams.blocking_files import ReadFile, WriteFile
 from corepool.streams.endings import CUT_BY_WORKER, is_end
-from corepool.streams.errors import BrokenError, DeadlineError, EndedError, GoneError, TooLongError
+from corepool.streams.errors import BrokenError, DeadlineError, EndedError, GoneError
 from corepool.streams.inbox import Inbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from _typeshed import ReadableBuffer, WriteableBuffer
+    from _typeshed import ReadableBuffer
 
     from corepool.spec.connection import Connection
     from corepool.spec.types import Address, CloseReason
@@ -343,78 +342,3 @@ class BlockingStream:
     def _abort(self) -> None:
         self._conn.busy = False
         self._conn.abort()
-
-
-class ReadFile(io.BufferedIOBase):
-    """The input as a binary file. It buffers nothing: unread bytes stay in the stream."""
-
-    def __init__(self, stream: BlockingStream, longest: int | None = None) -> None:
-        """Read from `stream`.
-
-        :param longest: bytes that a line may have; None: as many as the stream's limit.
-        """
-        self._stream = stream
-        self._longest = longest
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read `size` bytes, fewer only at the end; -1: to the end.
-
-        :raises ConnectionResetError: the worker has ended the connection before they came: input that is cut short must
-            not be taken for complete.
-        """
-        stream = self._stream
-        if size is None or size < 0:
-            return stream.gather(sys.maxsize)
-        taken = stream.gather(size)
-        if len(taken) < size and stream.is_cut():
-            raise GoneError(f"{len(taken)} of {size} bytes have come, and the worker has ended the connection")
-        return taken
-
-    def read1(self, size: int = -1, /) -> bytes:
-        """Read the bytes that have arrived, at least one; b"" at the end."""
-        return self._stream.recv(size if size >= 0 else _PIECE)
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """Fill `buffer`, less only at the end."""
-        return _put(self.read(memoryview(buffer).nbytes), buffer)
-
-    def readinto1(self, buffer: WriteableBuffer, /) -> int:
-        """Read the bytes that have arrived into `buffer`."""
-        return _put(self.read1(memoryview(buffer).nbytes), buffer)
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        """Read a line with its line break, at most `size` bytes of it; at the end the rest, and then b"".
-
-        :raises ValueError: no `size` is given, and it is longer than the limit.
-        """
-        if size is None or size < 0:
-            if self._longest is None:
-                return self._stream.readline()
-            line = self.readline(self._longest + 1)
-            if len(line) > self._longest:
-                raise TooLongError(f"a line has more than {self._longest} bytes", len(line))
-            return line
-        return self._stream.gather(size, line=True)
-
-
-class WriteFile(io.RawIOBase):
-    """The output as a binary file."""
-
-    def __init__(self, stream: BlockingStream) -> None:
-        self._stream = stream
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: ReadableBuffer, /) -> int:
-        """Send all of it."""
-        self._stream.sendall(data)
-        return memoryview(data).nbytes
-
-
-def _put(data: bytes, buffer: WriteableBuffer) -> int:
-    memoryview(buffer).cast("B")[: len(data)] = data
-    return len(data)

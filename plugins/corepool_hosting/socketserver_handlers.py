@@ -185,10 +185,14 @@ class RequestSocket:
 class DuplexFile(ReadFile):
     """Both directions in one file; writes are sent at once."""
 
+    def __init__(self, stream: BlockingStream, max_line: int | None = None) -> None:
+        super().__init__(stream, max_line)
+        self._output = stream
+
     def writable(self) -> bool:
         return True
 
     def write(self, data: ReadableBuffer, /) -> int:
         """Send all of it."""
-        self._stream.sendall(data)
+        self._output.sendall(data)
         return memoryview(data).nbytes

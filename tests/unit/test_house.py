@@ -32,8 +32,6 @@ TOO_LONG: set[str] = {
     "corepool/ipc/messages.py",
     "corepool/master/master.py",
     "corepool/master/supervisor.py",
-    "corepool/streams/asynchronous.py",
-    "corepool/streams/blocking_stream.py",
     "corepool/testing/conversation.py",
     "corepool/worker/main.py",
     "plugins/corepool_http/apps/files.py",
