@@ -16,24 +16,19 @@ Three rules keep it right:
 
 from __future__ import annotations
 
-import logging
 import selectors
 import time
 from select import EPOLLIN, EPOLLOUT, epoll
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
+from corepool.files.descriptors import release
 from corepool.forked import end_fork
 from corepool.guards import HOOK_ERRORS
-from corepool.logs.rate_limited import RateLimitedLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from _typeshed import FileDescriptorLike
-
-log = logging.getLogger(__name__)
-
-HandleT = TypeVar("HandleT")
 
 MAX_EVENTS = 256
 """Events served before asyncio gets its turn; a bound on how long a timer can be late under load."""
@@ -79,9 +74,8 @@ class Reactor(selectors.BaseSelector):
         self._poll = self._epoll.poll
         self._sources: dict[int, Source] = {}
         self._keys: dict[int, selectors.SelectorKey] = {}
-        self._to_close: list[tuple[Callable[[Any], None], object]] = []
+        self._to_close: list[int] = []
         self._at_batch_end: list[Callable[[], None]] = []
-        self._rate_limited = RateLimitedLog(log)
         self.unsent: list[Source] = []
         """Sources with output that was made outside of their own event; sent before the next poll."""
         self.now = time.monotonic()
@@ -126,9 +120,9 @@ class Reactor(selectors.BaseSelector):
         self._epoll = _NoEpoll()
         self._poll = self._epoll.poll
 
-    def close_later(self, close: Callable[[HandleT], None], handle: HandleT) -> None:
-        """Call `close(handle)` when the batch is over."""
-        self._to_close.append((close, handle))
+    def close_later(self, fd: int) -> None:
+        """Close `fd` when the batch is over, and own it until then."""
+        self._to_close.append(fd)
 
     def at_batch_end(self, call: Callable[[], None]) -> None:
         """Call once, when the batch is over, before the output made outside of its events leaves. Must not raise."""
@@ -145,7 +139,7 @@ class Reactor(selectors.BaseSelector):
         for source in unsent:
             try:
                 source.flush()
-            except HOOK_ERRORS:  # of a transport's stream
+            except HOOK_ERRORS:  # of a layer
                 source.on_failure()
 
     # --- asyncio's side: selectors.BaseSelector
@@ -236,13 +230,8 @@ class Reactor(selectors.BaseSelector):
         self._close_pending()
 
     def _close_pending(self) -> None:
-        for close, handle in self._to_close:
-            try:
-                close(handle)
-            except OSError:
-                pass  # close(2) has released the number whatever it says, EINTR and EIO included
-            except HOOK_ERRORS:
-                self._rate_limited.exception("a transport's stream can't be closed")
+        for fd in self._to_close:
+            release(fd)
         self._to_close.clear()
 
 

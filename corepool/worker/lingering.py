@@ -86,4 +86,4 @@ class Lingering:
         del self._all.open[self]
         self._timer.cancel()
         self._all.reactor.remove(self._fd)
-        self._all.reactor.close_later(os.close, self._fd)
+        self._all.reactor.close_later(self._fd)

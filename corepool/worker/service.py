@@ -241,7 +241,7 @@ class Service:
         if conn is None:
             release(fd)
         else:
-            self._reactor.close_later(os.close, conn.give_up())
+            self._reactor.close_later(conn.give_up())
 
     # --- the end
 
@@ -250,7 +250,7 @@ class Service:
         if conn.entry is not None:
             conn.site.deadlines.forget(conn)
         if reason is CloseReason.MOVED:
-            self._reactor.close_later(os.close, fd)
+            self._reactor.close_later(fd)
             self._counts.moved_out(self.listener.place)
         else:
             # After the end of input nothing more can arrive.
@@ -258,7 +258,7 @@ class Service:
                 if conn.crash_slot or self._counts.is_shared(conn.id):
                     # close(2) alone would keep the FIN back until the master's copy goes as well.
                     shut_down(fd, SHUT_RDWR)
-                self._reactor.close_later(os.close, fd)
+                self._reactor.close_later(fd)
             if conn.crash_slot:
                 self._crash_slots.statuses[conn.crash_slot] = Status.CLOSED
             if conn.site is self._opening and reason not in {CloseReason.DRAIN, CloseReason.LAYER}:

@@ -56,7 +56,7 @@ def test_a_number_closed_in_a_batch_has_no_new_owner_within_it(reactor: Reactor)
     def close_both_and_open_another() -> None:
         for fd in ready:
             reactor.remove(fd)
-            reactor.close_later(os.close, fd)
+            reactor.close_later(fd)
         opened.append(readable())
 
     sources = [Tap(close_both_and_open_another) for _ in ready]
