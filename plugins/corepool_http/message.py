@@ -39,6 +39,10 @@ _MEMBER = re.compile(rb'(?:[^,"]|"(?:[^"\\]|\\.)*+"?)++')
 _NO_LINES: Mapping[bytes, list[bytes]] = {}
 
 
+_PIECE_COST = 64
+"""Bytes that a piece of content costs beside its own: a client may send it in chunks of one byte."""
+
+
 class RefusedError(Exception):
     """The bytes received are not a request that is served."""
 
@@ -135,8 +139,14 @@ class Body:
         """The reason for that, if it is a fault of the content."""
         self.on_change: Callable[[], None] | None = None
 
+    def add(self, data: bytes) -> None:
+        """Add a piece that has arrived."""
+        self.pieces.append(data)
+        self.received += len(data)
+        self.size += len(data) + _PIECE_COST
+
     def take(self) -> bytes:
-        """Take the content that has come."""
+        """Take the pieces that are there, as one."""
         data = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
         self.pieces.clear()
         self.size = 0

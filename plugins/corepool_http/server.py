@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from corepool import TimeoutKind, hookimpl
 from corepool_http.http1.driver import Driver
 from corepool_http.http1.known import KnownHeads
+from corepool_http.message import RefusedError
 from corepool_http.service import Service
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class HttpServer:
 
     @hookimpl
     def on_lost(self, conn: Connection[Driver]) -> None:
-        Driver(self._service, self._known, conn).refuse(502, "the worker was lost")
+        Driver(self._service, self._known, conn).refuse(RefusedError(502, "the worker was lost"))
 
     @hookimpl
     def on_close(self, conn: Connection[Driver], reason: CloseReason) -> None:  # noqa: ARG002

@@ -140,9 +140,7 @@ class FramedStream:
         body = self.exchange.request.body
         assert body is not None
         if data:
-            body.pieces.append(data)
-            body.size += len(data)
-            body.received += len(data)
+            body.add(data)
         body.complete = not fields.get("more")
         if body.on_change is not None:
             self.exchange.call(body.on_change)

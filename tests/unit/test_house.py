@@ -34,9 +34,6 @@ TOO_LONG: set[str] = {
     "corepool/master/supervisor.py",
     "corepool/testing/conversation.py",
     "corepool/worker/main.py",
-    "plugins/corepool_http/apps/files.py",
-    "plugins/corepool_http/http1/codec.py",
-    "plugins/corepool_http/http1/driver.py",
 }
 
 

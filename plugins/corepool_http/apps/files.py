@@ -10,8 +10,6 @@ import errno
 import logging
 import os
 import stat
-import time
-from email.utils import formatdate
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
@@ -21,16 +19,13 @@ from corepool.files.descriptors import release
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool_http import events
 from corepool_http.apps.codings import preferred
-from corepool_http.apps.conditions import CONDITIONS, judge, range_holds
+from corepool_http.apps.conditions import CONDITIONS
+from corepool_http.apps.file_sender import Content, FileSender, Headers
 from corepool_http.apps.file_types import type_of
 from corepool_http.apps.listing import page_of
-from corepool_http.apps.ranges import Parts, parse_ranges
 from corepool_http.responses import reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from corepool_http.apps.ranges import Range
     from corepool_http.exchange import Exchange
     from corepool_http.options import HttpOptions
     from corepool_http.service import Service
@@ -40,9 +35,6 @@ log = logging.getLogger(__name__)
 _MAX_KEPT = 1000
 _SIBLINGS = {"br": ".br", "gzip": ".gz"}
 _JUDGED = CONDITIONS | {b"if-range", b"range"}
-_YEAR_1 = -62_135_596_800
-
-Headers = list[tuple[str, str]]
 
 # Opening a fifo would wait for its other end, and a terminal could become ours.
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -57,28 +49,6 @@ class NotServedError(Exception):
     def __init__(self, status: int) -> None:
         super().__init__(reason_of(status))
         self.status = status
-
-
-class Content(NamedTuple):
-    """An opened file, as it is sent: with a coding, it is a sibling of the one that was asked for."""
-
-    fd: int
-    status: os.stat_result
-    media_type: str
-    coding: str
-    varies: bool
-    """There are siblings: the request's Accept-Encoding has decided."""
-
-    @property
-    def etag(self) -> str:
-        """Return the strong entity tag. That of a sibling differs, even if its size and time happen to be the same."""
-        status = self.status
-        return f'"{status.st_mtime_ns:x}-{status.st_size:x}{"-" if self.coding else ""}{self.coding}"'
-
-    @property
-    def modified(self) -> int:
-        """Return when it was changed, in seconds."""
-        return self.status.st_mtime_ns // 1_000_000_000
 
 
 class Recent(NamedTuple):
@@ -109,7 +79,7 @@ class Files:
         self._follows = options.follow_links
         self._mount_point = quote(options.root_path)
         self._prefix = str(self._root).rstrip("/")
-        self._dates: dict[int, str] = {}
+        self._sender = FileSender(service.heads)
         self._rate_limited = RateLimitedLog(log)
         self._second = -1
         self._recent: dict[bytes, Recent] = {}
@@ -118,7 +88,7 @@ class Files:
     def serve(self, exchange: Exchange) -> None:
         method = exchange.request.line.method
         if method == "OPTIONS":
-            self._answer(exchange, 204, [("Allow", "GET, HEAD, OPTIONS")], b"")
+            self._sender.answer(exchange, 204, [("Allow", "GET, HEAD, OPTIONS")], b"")
             return
         if method not in {"GET", "HEAD"}:
             exchange.fail(405, [("Allow", "GET, HEAD, OPTIONS")])
@@ -218,7 +188,7 @@ class Files:
         location = "/".join([self._mount_point, *(quote(os.fsencode(part)) for part in parts), ""])
         query = exchange.request.line.query
         location += f"?{query.decode('latin-1')}" if query else ""
-        self._answer(exchange, 301, [("Location", location)], b"")
+        self._sender.answer(exchange, 301, [("Location", location)], b"")
 
     def _serve_folder(self, exchange: Exchange, path: str, fd: int) -> None:
         for name in self._index:
@@ -241,7 +211,7 @@ class Files:
         if not self._lists:
             raise NotServedError(404)
         page = page_of(fd, exchange.request.line.path)
-        self._answer(exchange, 200, [("Content-Type", "text/html; charset=utf-8")], page)
+        self._sender.answer(exchange, 200, [("Content-Type", "text/html; charset=utf-8")], page)
 
     def _serve_file(self, exchange: Exchange, path: str, fd: int, status: os.stat_result) -> None:
         """Serve a file, or the sibling of it that the client prefers: of whatever age, as nginx does."""
@@ -265,73 +235,11 @@ class Files:
                     release(sibling)
         self._send(exchange, path, Content(fd, status, media_type, coding, varies=bool(siblings)))
 
-    def _date_of(self, seconds: int) -> str:
-        date = self._dates.get(seconds)
-        if date is None:
-            date = formatdate(max(seconds, _YEAR_1), usegmt=True)
-            if len(self._dates) < _MAX_KEPT:
-                self._dates[seconds] = date
-        return date
-
     def _send(self, exchange: Exchange, path: str, content: Content) -> None:
-        request = exchange.request
-        section = request.section
-        etag, modified, size = content.etag, content.modified, content.status.st_size
-        vary = [("Vary", "Accept-Encoding")] if content.varies else []
-        now = time.time()
-        # Never later than the response itself (RFC 9110, 8.8.2.1), whatever the file says.
-        validators = [*vary, ("ETag", etag), ("Last-Modified", self._date_of(min(modified, int(now))))]
-        verdict = judge(section, etag, modified) if section.has_any(CONDITIONS) else 200
-        if verdict == 412:
-            exchange.fail(412, vary)
-            return
-        if verdict == 304:  # without what the client's copy knows (RFC 9110, 15.4.5)
-            self._answer(exchange, 304, validators, b"")
-            return
-        headers = [*validators, ("Accept-Ranges", "bytes")]
-        if content.coding:
-            headers.append(("Content-Encoding", content.coding))
-        wanted = section.single(b"range") if request.line.method == "GET" else None  # RFC 9110, 14.2
-        if wanted is not None and range_holds(section, etag, modified, now):
-            ranges = parse_ranges(wanted.decode("latin-1"), size)
-            if ranges is not None:
-                self._send_ranges(exchange, content, headers, ranges)
-                return
-        headers += [("Content-Type", content.media_type), ("Content-Length", str(size))]
-        if len(self._recent) < _MAX_KEPT and not (content.varies and content.coding):
-            self._recent[request.line.path] = Recent(path, _identity(content.status), headers, content.varies)
-        exchange.start(self._heads.of_text("200 OK", headers))
-        exchange.send_file(content.fd, 0, size)
-        exchange.finish()
-
-    def _send_ranges(self, exchange: Exchange, content: Content, headers: Headers, ranges: Sequence[Range]) -> None:
-        size = content.status.st_size
-        if not ranges:
-            vary = [("Vary", "Accept-Encoding")] if content.varies else []
-            self._answer(exchange, 416, [*vary, ("Content-Range", f"bytes */{size}")], b"")
-            return
-        if len(ranges) == 1:
-            [only] = ranges
-            headers += [
-                ("Content-Type", content.media_type),
-                ("Content-Range", only.of(size)),
-                ("Content-Length", str(only.length)),
-            ]
-            exchange.start(self._heads.of_text("206 Partial Content", headers))
-            exchange.send_file(content.fd, only.first, only.length)
-        else:
-            parts = Parts(ranges, size, content.media_type)
-            headers += [("Content-Type", parts.media_type), ("Content-Length", str(parts.length))]
-            exchange.start(self._heads.of_text("206 Partial Content", headers))
-            for head, each in zip(parts.heads, ranges, strict=True):
-                exchange.write(head)
-                exchange.send_file(content.fd, each.first, each.length)
-                exchange.write(b"\r\n")
-            exchange.write(parts.end)
-        exchange.finish()
-
-    def _answer(self, exchange: Exchange, status: int, headers: Headers, content: bytes) -> None:
-        exchange.respond(self._heads.of_text(f"{status} {reason_of(status)}", headers), content)
+        headers = self._sender.send(exchange, content)
+        if headers is not None and len(self._recent) < _MAX_KEPT and not (content.varies and content.coding):
+            recent = Recent(path, _identity(content.status), headers, content.varies)
+            self._recent[exchange.request.line.path] = recent
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:

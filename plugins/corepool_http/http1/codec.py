@@ -10,13 +10,12 @@ head has ended, so it is fed up to each place where one may end, and never a byt
 
 from __future__ import annotations
 
-import re
 from collections import deque
-from http import HTTPMethod
 from typing import TYPE_CHECKING
 
 import httptools
 
+from corepool_http.http1 import judgement
 from corepool_http.http1.chunked import ChunkedDecoder
 from corepool_http.message import Body, RefusedError, Request, RequestLine, Section
 
@@ -25,17 +24,8 @@ if TYPE_CHECKING:
     from corepool_http.message import Fields
     from corepool_http.options import ServerOptions
 
-_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
-_ABSOLUTE = re.compile(rb"https?://([^/?#]+)([^#]*)", re.IGNORECASE)
 _OF_CONTENT = frozenset((b"content-length", b"transfer-encoding", b"expect"))
 _END_OF_HEAD = b"\r\n\r\n"
-_PIECE_COST = 64
-"""Bytes that a piece of content costs beside its own: a client may send it in chunks of one byte."""
-
-_METHOD = re.compile(rb"(?:\A|\n)([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?: |\Z)")
-_METHODS = frozenset(method.encode() for method in HTTPMethod)
-_VERSION_ERRORS = frozenset(("Invalid HTTP version", "Pause on PRI/Upgrade"))
-"""How llhttp words that a version is one, but none that it reads."""
 
 
 class RequestParser:
@@ -54,7 +44,7 @@ class RequestParser:
         self.is_between = True
         """Nothing was fed yet, or the last segment was one whole request: the next may be recalled."""
         self.body: Body | None = None
-        """That of the request that is arriving."""
+        """That of the arriving request."""
         self.after_upgrade = bytearray()
         self._options = options
         self._small = min(options.max_request_line, options.max_head)
@@ -68,7 +58,7 @@ class RequestParser:
         self._is_partial = False
         """The head that was refused is not complete."""
         self._target = b""
-        self._host = b""
+        self._host: bytes | None = None
         """The last one that was judged."""
         self._headers: Fields = []
         self._counted = 0
@@ -170,13 +160,13 @@ class RequestParser:
         except httptools.HttpParserError as error:
             # After "Connection: close" there is nothing that could be a request, and the response says so.
             if self.in_head or self.body is not None or self._last is None or self._last.keep_alive:
-                self._refuse(_refusal_of(error, piece))
+                self._refuse(judgement.refusal_of(error, piece))
         if self._chunk + self._fed > self._small:
             excess = self._find_excess() if self.in_head else self._find_excess_of_nothing()
             if excess is not None:
                 self._refuse(excess)
         if self._chunks is not None and (self._tail + data[max(at, end - 4) : end])[-4:] != _END_OF_HEAD:
-            self._refuse(_ambiguous())
+            self._refuse(judgement.ambiguous())
         if self.in_head or self._tail:
             self._tail = (self._tail + piece[-3:])[-3:] if self.in_head else b""
         return end
@@ -203,6 +193,12 @@ class RequestParser:
             assert self._last is not None
             self._is_over = not self._last.keep_alive
         return at
+
+    def take_upgraded(self) -> bytes:
+        """Return the bytes that have arrived behind an upgrade."""
+        data = bytes(self.after_upgrade)
+        self.after_upgrade.clear()
+        return data
 
     def fail_body(self, refusal: RefusedError | None = None) -> None:
         """Mark the body that is arriving as one that will never be complete."""
@@ -242,16 +238,12 @@ class RequestParser:
             raise RefusedError(505, f"HTTP/{version}")
         section = Section(headers, keep_alive=http.should_keep_alive())
         host = section.single(b"host")
-        if host is None:
-            if version == "1.1":
-                raise RefusedError(400, "missing Host header")
-        elif host != self._host:
-            if not _HOST.fullmatch(host):
-                raise RefusedError(400, "invalid Host header")
+        if host is None or host != self._host:
+            judgement.judge_host(host, version)
             self._host = host
         target = self._target
         if target[:1] != b"/" or b"#" in target:
-            target, section = self._unusual_target(http.get_method(), target, section)
+            target, section = judgement.origin_form(http.get_method(), target, section)
         request = Request(RequestLine(http.get_method().decode(), target), version, section)
         if section.has_any(_OF_CONTENT):
             self._judge_content(request)
@@ -264,11 +256,11 @@ class RequestParser:
         self.ready.append(request)
 
     def on_chunk_header(self) -> None:
-        raise _ambiguous()
+        raise judgement.ambiguous()
 
     def on_body(self, data: bytes) -> None:
         if self._chunks is not None:
-            raise _ambiguous()
+            raise judgement.ambiguous()
         self._fed = 0
         self._left -= len(data)
         self.take_content(data)
@@ -283,20 +275,17 @@ class RequestParser:
     def take_content(self, data: bytes) -> None:
         body = self.body
         assert body is not None
-        body.received += len(data)
-        if body.received > self._options.max_body:
-            body.failed = True
-            raise RefusedError(413, f"content of more than {self._options.max_body} bytes")
-        body.pieces.append(data)
-        body.size += len(data) + _PIECE_COST
+        if body.received + len(data) > self._options.max_body:
+            raise judgement.too_large(self._options.max_body)
+        body.add(data)
 
     def _judge_content(self, request: Request) -> None:
         section = request.section
-        length = section.single(b"content-length")
         if b"transfer-encoding" in section:
-            _judge_codings(section, request.version)
+            judgement.judge_codings(section, request.version)
+        length = section.single(b"content-length")
         if length is not None and int(length) > self._options.max_body:
-            raise RefusedError(413, f"content of more than {self._options.max_body} bytes")
+            raise judgement.too_large(self._options.max_body)
         if length != b"0" and (length is not None or b"transfer-encoding" in section):
             request.body = self.body = Body()
             if length is None:
@@ -304,22 +293,13 @@ class RequestParser:
             else:
                 self._left = int(length)
         if request.version == "1.1" and b"expect" in section:
-            expected = set(section.tokens(b"expect"))
-            if expected - {b"100-continue"}:
-                raise RefusedError(417, "unsupported expectation")
-            request.expects_continue = bool(expected) and request.body is not None
+            request.expects_continue = judgement.expects_continue(section) and request.body is not None
 
     def _judge_upgrade(self, request: Request) -> None:
         """Let this request be the last of HTTP, or ignore its wish to upgrade (RFC 9110, 7.8)."""
         if request.line.method == "CONNECT":
             raise RefusedError(501, "CONNECT is not supported")
-        if (
-            self._serves_websockets
-            and b"websocket" in request.section.tokens(b"upgrade")
-            and request.line.method == "GET"
-            and request.version == "1.1"
-            and request.body is None
-        ):
+        if self._serves_websockets and judgement.wants_websocket(request):
             request.upgrade = self._upgrading = True
             request.keep_alive = False  # what follows is no HTTP, whatever the answer
         # llhttp takes this head for a whole message, even if there is content.
@@ -341,17 +321,6 @@ class RequestParser:
             self._http.feed_data(
                 b"POST / HTTP/1.1\r\nContent-Length: %d\r\nConnection: %b\r\n\r\n" % (self._left, connection)
             )
-
-    def _unusual_target(self, method: bytes, target: bytes, section: Section) -> tuple[bytes, Section]:
-        """Return the origin-form of a target (RFC 9112, 3.2), and the section with the Host that it names."""
-        if target == b"*" and method == b"OPTIONS":
-            return target, section
-        absolute = _ABSOLUTE.fullmatch(target)
-        if absolute is None or absolute[1][:1] == b":" or not _HOST.fullmatch(absolute[1]):
-            raise RefusedError(501 if method == b"CONNECT" else 400, "invalid request target")
-        # It replaces the Host that was sent beside it (RFC 9112, 3.2.2).
-        target = absolute[2] if absolute[2][:1] == b"/" else b"/" + absolute[2]
-        return target, section.with_host(absolute[1])
 
     def _find_excess(self) -> RefusedError | None:
         if len(self._target) > self._options.max_request_line:
@@ -378,33 +347,3 @@ class RequestParser:
             self._is_partial = self.in_head
             self.in_head = False
             self.fail_body(refusal)
-
-
-def _ambiguous() -> RefusedError:
-    """Return the refusal of a head whose end llhttp sees elsewhere."""
-    return RefusedError(400, "a header section without a clear end")
-
-
-def _judge_codings(section: Section, version: str) -> None:
-    """Refuse every transfer coding but "chunked", once and exactly: others may read another length out of it."""
-    if version == "1.1" and (section.joined(b"transfer-encoding") or b"").strip().lower() == b"chunked":
-        return
-    codings = section.tokens(b"transfer-encoding")
-    # Only where chunked is the last is the length known, and a coding all that is wrong (RFC 9112, 6.1 and 6.3).
-    if version == "1.1" and len(codings) > 1 and codings[-1] == b"chunked" and codings.count(b"chunked") == 1:
-        raise RefusedError(501, "unsupported transfer coding")
-    raise RefusedError(400, "invalid transfer coding")
-
-
-def _refusal_of(error: httptools.HttpParserError, data: bytes) -> RefusedError:
-    """Return the refusal of bytes that llhttp does not take.
-
-    :param data: the bytes at which it stopped.
-    """
-    if str(error) in _VERSION_ERRORS:
-        return RefusedError(505, "the version of HTTP is neither 1.0 nor 1.1")
-    if isinstance(error, httptools.HttpParserInvalidMethodError) and any(
-        method not in _METHODS for method in _METHOD.findall(data)
-    ):
-        return RefusedError(501, "unknown method")  # RFC 9110, 9.1
-    return RefusedError(400, str(error))

@@ -1,8 +1,4 @@
-"""One connection's life: requests in order, one at a time, each phase with its deadline.
-
-A deadline costs nothing while requests come quickly: the timer is set once, and when it fires it looks at when
-the connection is really due.
-"""
+"""One connection of HTTP/1: requests in order, one at a time, and the stream on which each is answered."""
 
 from __future__ import annotations
 
@@ -12,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from corepool_http.exchange import Exchange
 from corepool_http.http1.codec import RequestParser
+from corepool_http.http1.deadlines import Deadlines
 from corepool_http.http1.framing import CHUNKED, CLOSE, CONTINUE, LAST_CHUNK, NONE, encode_head, encode_switch
 from corepool_http.http1.resetting import Reset
 from corepool_http.http1.switching import accept_of, check_key
+from corepool_http.message import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,35 +31,21 @@ _MAX_BUFFERED = 65_536
 """Bytes of a body that wait for their application before the client is no longer read."""
 
 _REQUESTS_PER_TURN = 16
-"""Pipelined requests that are served before the others have their turn."""
-
-_LINGER_S = 2.0
-"""How long a client may be silent that was still sending when its response ended (nginx's lingering_timeout: 5 s)."""
-
-_MAX_LINGER_S = 30.0
-"""How long it may go on sending in all (nginx's lingering_time)."""
-
-_PROGRESS = 65_536
-"""Bytes of a body that have to arrive in each `body_timeout`."""
+"""Pipelined requests that are served before other connections have their turn."""
 
 
 class Driver:
     """The state of one connection."""
 
     __slots__ = (
-        "_armed",
-        "_body_mark",
-        "_due",
+        "_deadlines",
         "_framing",
-        "_is_head_due",
         "_is_serving",
-        "_lingers_until",
         "client",
         "conn",
         "current",
         "heads",
         "leaving",
-        "now",
         "output",
         "parser",
         "service",
@@ -80,14 +64,8 @@ class Driver:
         """Of the response that is being sent."""
         self.leaving = not service.options.keep_alive
         self._is_serving = False
-        self._is_head_due = False
-        self._lingers_until = 0.0
-        self.now = 0.0
         self.client: Client | None = None
-        self._armed = math.inf
-        self._due = math.inf
-        self._body_mark = 0
-        self._be_due(max(0.0, (service.options.keep_alive or service.options.header_timeout) - waited_s))
+        self._deadlines = Deadlines(conn, service.options, waited_s)
 
     @property
     def is_between_requests(self) -> bool:
@@ -142,11 +120,9 @@ class Driver:
             self.service.worker.at_batch_end(self._go_on)
 
     def _serve(self, request: Request) -> None:
-        self.now = time.monotonic()
-        self.current = exchange = Exchange(self, request, self._client_of(request), self.now)
+        self.current = exchange = Exchange(self, request, self._client_of(request), time.monotonic())
         self.conn.busy = True
-        self._body_mark = -1
-        self._is_head_due = False
+        self._deadlines.is_head_due = False
         self.service.serve(exchange)
 
     def _client_of(self, request: Request) -> Client:
@@ -156,39 +132,36 @@ class Driver:
         return client.forwarding(request) if client.is_trusted else client
 
     def _wait_for_more(self) -> None:
-        """Set the deadline for an incomplete request, and read no further than can be served."""
+        """Set the deadline of an incomplete request, and receive no more than can be served."""
         parser, current = self.parser, self.current
         if current is None and parser.refusal is not None and not parser.ready:
-            self._refuse()
+            self.refuse(parser.refusal)
             return
         body = parser.body
         waits_for_us = current is not None or self.conn.congested
         if (body is not None and body.size > _MAX_BUFFERED) or (parser.ready and waits_for_us):
-            self._due = math.inf  # not the client is late: the application is, or responses have to be read first
+            self._deadlines.suspend()  # the application is late, or responses have to be read first
             self.conn.pause()
         elif body is not None:
             if current is not None and current.request.expects_continue and not body.received:
-                self._due = math.inf  # the client waits for the application, too
-            elif body.received // _PROGRESS != self._body_mark or self._due == math.inf:
-                self._body_mark = body.received // _PROGRESS
-                self._be_due(self.service.options.body_timeout)
-        elif parser.in_head and current is None and not self._is_head_due:
-            self._is_head_due = True
-            self.conn.busy = True  # a request that has begun to come is served, even if the worker leaves meanwhile
-            self._be_due(self.service.options.header_timeout)
+                self._deadlines.suspend()  # the client waits for the application, too
+            else:
+                self._deadlines.expect_content(body)
+        elif parser.in_head and current is None and not self._deadlines.is_head_due:
+            self.conn.busy = True  # a request that has begun to come is served by this worker, even if it leaves
+            self._deadlines.expect_head()
 
     # --- the exchange's stream
 
     def begin(self, head: Head, size: int | None, content: bytes) -> None:
-        """Send a head, and what of the content may go with it."""
+        """Send a head, with content behind it."""
         exchange = self.current
         assert exchange is not None
         request = exchange.request
         body = request.body
-        closes = exchange.closes = (
-            exchange.closes or head.closes or (body is not None and not body.complete) or self.leaving
-        )
-        data, self._framing = encode_head(head, size, content, request, closes)
+        is_partial = body is not None and not body.complete
+        exchange.closes = exchange.closes or head.closes or is_partial or self.leaving
+        data, self._framing = encode_head(head, size, content, request, exchange.closes)
         if self._framing is CLOSE:
             exchange.closes = True
         self.conn.send(data)
@@ -212,8 +185,8 @@ class Driver:
             self.conn.send(CONTINUE)
         if not self.parser.ready:
             self.conn.resume()
-            if self.parser.body is not None and self._due == math.inf:
-                self._be_due(self.service.options.body_timeout)
+            if self.parser.body is not None:
+                self._deadlines.expect_content(self.parser.body)
 
     def _peer_ended(self) -> None:
         """Finish requests that have come: a client may end its side and still read."""
@@ -233,20 +206,13 @@ class Driver:
         elif current.on_gone is not None:
             current.call(current.on_gone)
 
-    def _refuse(self) -> None:
-        refusal = self.parser.refusal
-        assert refusal is not None
-        self.refuse(refusal.status, refusal.reason)
-
-    def refuse(self, status: int, reason: str) -> None:
-        """Answer what can't be read as a request, and close."""
+    def refuse(self, refusal: RefusedError) -> None:
+        """Answer bytes that are no request that is served, and close."""
         request = self.parser.seen()
-        self.now = time.monotonic()
-        if self._is_head_due:
-            self.now = min(self.now, self._due - self.service.options.header_timeout)
-        self.current = exchange = Exchange(self, request, self._client_of(request), self.now)
+        began_s = self._deadlines.began_s(time.monotonic())
+        self.current = exchange = Exchange(self, request, self._client_of(request), began_s)
         exchange.closes = True
-        exchange.fail(status, reason=reason)
+        exchange.fail(refusal.status, reason=refusal.reason)
 
     # --- what ends
 
@@ -259,13 +225,10 @@ class Driver:
         exchange, self.current = self.current, None
         assert exchange is not None
         self.service.log_access(exchange)
-        conn = self.conn
-        conn.busy = True
-        conn.pause()
         self.parser.drop()
         self.leaving = True
-        self._due = math.inf  # a deadline would close without the reset
-        Reset(conn, self.service.worker.loop)
+        self._deadlines.suspend()  # a deadline would close without the reset
+        Reset(self.conn, self.service.worker.loop)
 
     def end(self) -> None:
         """Go on after a response."""
@@ -276,7 +239,8 @@ class Driver:
         exchange, self.current = self.current, None
         assert exchange is not None
         conn.busy = False
-        self.service.log_access(exchange)
+        if self.service.access_log is not None:  # every response comes here: no call for nothing
+            self.service.log_access(exchange)
         if exchange.closes or (conn.eof and not self.parser.ready):
             self._end()
             return
@@ -285,17 +249,17 @@ class Driver:
             if not self._is_serving:
                 self.service.worker.at_batch_end(self._go_on)
         elif parser.refusal is not None:
-            self._refuse()
-        elif not parser.in_head and self._armed < math.inf:
-            self._due = time.monotonic() + self.service.options.keep_alive
+            self.refuse(parser.refusal)
+        elif parser.in_head:
+            conn.busy = True
+            self._deadlines.expect_head()
         else:
-            self._is_head_due = conn.busy = parser.in_head
-            self._be_due(self.service.options.header_timeout if parser.in_head else self.service.options.keep_alive)
+            self._deadlines.due = due = time.monotonic() + self._deadlines.keep_alive_s
+            if due < self._deadlines.armed:
+                self._deadlines.arm()
 
     def _end(self) -> None:
-        """Close. While the client may be sending, only our side: what arrives at a closed one is answered by a reset,
-        which would destroy what the client has not read of the response.
-        """
+        """Close; only our side while the client may be sending: a reset would destroy unread parts of the response."""
         conn, parser = self.conn, self.parser
         if conn.closed or conn.eof or (parser.body is None and parser.refusal is None):
             conn.close()
@@ -305,8 +269,7 @@ class Driver:
         conn.busy = True  # a worker that leaves must not close it
         conn.send_eof()
         conn.resume()
-        self._lingers_until = time.monotonic() + _MAX_LINGER_S
-        self._be_due(_LINGER_S)
+        self._deadlines.linger()
 
     def _go_on(self) -> None:
         """Serve pipelined requests. Not from within the end of the response before: that could go on for ever."""
@@ -316,17 +279,15 @@ class Driver:
             self._wait_for_more()
 
     def gone(self) -> None:
-        """End the exchanges of this connection, which is gone."""
+        """Notify the application: the connection is gone."""
         self.parser.end()
         if self.tunnel_user is not None:
             self.tunnel_user.gone()
-        current = self.current
-        if current is None:
-            return
-        self.current = None
-        current.lose()
-        self.service.log_access(current)
-        current.notify_gone()
+        current, self.current = self.current, None
+        if current is not None:
+            current.lose()
+            self.service.log_access(current)
+            current.notify_gone()
 
     def room(self) -> None:
         """Go on with output that had to wait until the client has read."""
@@ -347,50 +308,33 @@ class Driver:
 
     def open_tunnel(self, user: TunnelUser) -> tuple[Tunnel, bytes]:
         """Hand what arrives from here on to `user`."""
-        exchange = self.current
-        assert exchange is not None
-        check_key(exchange.request.section)
+        assert self.current is not None
+        check_key(self.current.request.section)
         self.conn.pinned = True
         self.tunnel_user = user
-        early = bytes(self.parser.after_upgrade)
-        self.parser.after_upgrade.clear()
-        return self.conn, early
+        return self.conn, self.parser.take_upgraded()
 
     def accept_tunnel(self, headers: Sequence[tuple[str, str]]) -> int:
         """Switch protocols."""
-        exchange = self.current
-        assert exchange is not None
+        assert self.current is not None
         head = self.heads.of_text("101 Switching Protocols", headers)
-        self.conn.send(encode_switch(head, accept_of(exchange.request.section)))
+        self.conn.send(encode_switch(head, accept_of(self.current.request.section)))
         return 101
 
     def end_tunnel(self) -> None:
         """Let the client answer the close frame."""
-        exchange = self.current
-        assert exchange is not None
-        self.service.log_access(exchange)
+        assert self.current is not None
+        self.service.log_access(self.current)
         self.conn.busy = False
         self.conn.deadline(self.service.options.header_timeout)
 
-    # --- deadlines
-
-    def _be_due(self, seconds: float) -> None:
-        self._due = time.monotonic() + seconds
-        if self._due < self._armed:
-            self._armed = self._due
-            self.conn.deadline(seconds)
-
     def on_deadline(self) -> None:
-        """Look at the present deadline, and end the connection if it has really passed."""
-        self._armed = math.inf
+        """End the connection if its client is late."""
+        self._deadlines.armed = math.inf
         if self.tunnel_user is not None:
             self.tunnel_user.on_deadline()
             return
-        left = self._due - time.monotonic()
-        if left > 0.001:
-            if left < math.inf:
-                self._armed = self._due
-                self.conn.deadline(left)
+        if not self._deadlines.has_passed():
             return
         parser, current = self.parser, self.current
         if current is not None and parser.body is not None:
@@ -401,8 +345,6 @@ class Driver:
             if body.on_change is not None:
                 current.call(body.on_change)  # a thread may still wait for more of it
         elif current is None and parser.in_head:
-            self.refuse(408, "the header section took too long")
-        elif current is None and self.conn.idle_s < _LINGER_S and time.monotonic() < self._lingers_until:
-            self._be_due(_LINGER_S)
-        elif current is None:
+            self.refuse(RefusedError(408, "the header section took too long"))
+        elif current is None and not self._deadlines.linger_on():
             self.conn.close()

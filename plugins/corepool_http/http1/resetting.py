@@ -26,7 +26,9 @@ class Reset:
     """
 
     def __init__(self, conn: Connection[Any], loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to wait. Nothing more may be sent, and nothing is received: the connection is paused."""
+        """Begin to wait. Nothing more may be sent, and nothing is received."""
+        conn.busy = True
+        conn.pause()
         self._conn = conn
         self._loop = loop
         self._until = loop.time() + _LINGER_S

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from corepool_http.exchange import Exchange
+from corepool_http.http1.deadlines import Deadlines
 from corepool_http.http1.driver import Driver
 from corepool_http.http1.framing import Framing
 from corepool_http.message import Body, Request, RequestLine, Section
+from corepool_http.options import HttpOptions
 from corepool_http.responses import Heads
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def new_exchange(*, has_body: bool = False) -> tuple[Exchange, Conn, list[int], 
     service = SimpleNamespace(
         heads=Heads(""),
         log_access=lambda exchange: logged.append(exchange.status),
-        options=SimpleNamespace(keep_alive=5),
+        access_log=object(),
     )
     driver = cast("Any", Driver.__new__(Driver))
     parser = SimpleNamespace(ready=[], refusal=None, in_head=False, body=None, end=lambda: None)
@@ -60,8 +62,7 @@ def new_exchange(*, has_body: bool = False) -> tuple[Exchange, Conn, list[int], 
         "leaving": False,
         "tunnel_user": None,
         "_framing": Framing.NONE,
-        "now": 0.0,
-        "_armed": 0.0,
+        "_deadlines": Deadlines(cast("Any", conn), HttpOptions(target="a:b"), 0.0),
     }.items():
         setattr(driver, name, value)
     request = Request(RequestLine("GET", b"/why"), "1.1", Section([], keep_alive=True))
