@@ -146,3 +146,14 @@ def test_bounds_are_called_max() -> None:
     ]
 
     assert found == []
+
+
+def test_the_words_of_the_glossary_are_those_of_the_code() -> None:
+    page = (HOUSE / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    table = page.partition("## Words\n")[2].partition("\n## ")[0]
+    words = [word for row in re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE) for word in row.split(", ")]
+    words += re.findall(r"\*\*([^*]+)\*\*", table)
+    code = "\n".join(path.read_text(encoding="utf-8").lower() for path in (HOUSE / "corepool").rglob("*.py"))
+
+    assert len(words) > 25
+    assert [word for word in words if not re.search(re.sub("[- ]", "[-_ ]?", word), code)] == []
