@@ -24,7 +24,19 @@ READ_BYTES = 65_536
 class Layers:
     """A stack of layers, the first nearest to the wire."""
 
-    __slots__ = ("_ended", "_input", "_is_told", "_open", "_outbox", "_stack", "_wire", "facts", "finished", "queued")
+    __slots__ = (
+        "_ended",
+        "_input",
+        "_is_told",
+        "_open",
+        "_outbox",
+        "_stack",
+        "_taken",
+        "_wire",
+        "facts",
+        "finished",
+        "queued",
+    )
 
     def __init__(self, stack: Sequence[Layer]) -> None:
         """Begin: the first handshake may be in the output already."""
@@ -32,6 +44,7 @@ class Layers:
         self._outbox = Outbox()
         self._wire: bytes | memoryview = b""
         self._input = b""
+        self._taken = 0
         self._open = False
         self._ended = False
         self._is_told = False
@@ -81,7 +94,8 @@ class Layers:
             if is_end:
                 out += layer.received(b"")
             data, is_end = out, is_end or layer.has_ended
-        self._input += data
+        if data:
+            self._input, self._taken = self._input[self._taken :] + data, 0
         self._ended = is_end
         self._collect()
 
@@ -90,8 +104,12 @@ class Layers:
         if not self._input:
             self._is_told = self._ended
             return b""
-        data = self._input[:limit]
-        self._input = self._input[limit:]
+        begin, end = self._taken, self._taken + limit
+        data = self._input[begin:end]
+        if end < len(self._input):
+            self._taken = end  # not cut off: a protocol that reads byte by byte would copy the rest each time
+        else:
+            self._input, self._taken = b"", 0
         return data
 
     # --- output: the methods of an Outbox
