@@ -7,7 +7,7 @@ import re
 
 import httptools
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from corepool_http.http1.chunked import ChunkedDecoder
@@ -107,8 +107,10 @@ def streams(draw: st.DrawFn, bws: st.SearchStrategy[bytes] = BWS) -> tuple[bytes
 
 PLACES = st.lists(st.integers(0, 2_000), max_size=8)
 BEHIND = st.sampled_from([b"", GET, b"0\r\n\r\n", b"\r\n", b"x"])
+ON_A_BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@ON_A_BUSY_MACHINE
 @given(streams(), BEHIND, PLACES)
 def test_a_stream_has_one_content_however_it_is_cut(
     stream: tuple[bytes, bytes], behind: bytes, places: list[int]
@@ -136,6 +138,7 @@ def nearly(draw: st.DrawFn, bws: st.SearchStrategy[bytes] = BWS) -> bytes:
     return data[:place] + draw(SYNTAX)[:3] + data[place + draw(st.integers(0, 2)) :]
 
 
+@ON_A_BUSY_MACHINE
 @given(st.one_of(SYNTAX, nearly(), st.binary(max_size=100)), PLACES, st.integers(0, 30))
 @example(b"1;" + b"a" * 27 + b"\r\nx\r\n0\r\n\r\n", [3], 30)
 def test_any_bytes_have_one_verdict_however_they_are_cut(data: bytes, places: list[int], most: int) -> None:
@@ -171,6 +174,7 @@ def by_the_book(data: bytes) -> tuple[bytes, bytes] | None:
     return None
 
 
+@ON_A_BUSY_MACHINE
 @given(st.one_of(SYNTAX, nearly(), streams().map(lambda stream: stream[0])), BEHIND)
 def test_the_accepted_bytes_are_those_of_the_grammar(data: bytes, behind: bytes) -> None:
     decoded = Decoded([data + behind])
@@ -220,6 +224,7 @@ def parsed(segments: list[bytes]) -> RequestParser:
 NO_BWS = st.just(b"")
 
 
+@ON_A_BUSY_MACHINE
 @given(st.one_of(streams(NO_BWS).map(lambda stream: stream[0]), nearly(NO_BWS)), PLACES)
 def test_llhttp_reads_the_same(data: bytes, places: list[int]) -> None:
     stream = HEAD + data + GET
