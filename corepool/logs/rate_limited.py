@@ -43,25 +43,10 @@ class RateLimitedLog:
             message = message.with_field("suppressed", self._suppressed.pop(name, 0))
             self._log.log(level, message, exc_info=exc_info, stacklevel=stacklevel + 1)
 
-    def warn(self, message: str, *values: object) -> None:
-        """Log a warning, if it is time."""
-        if self._is_due(message):
-            self._log.warning(message + " suppressed=%d", *values, self._suppressed.pop(message, 0))
-
-    def error(self, message: str, *values: object) -> None:
-        """Log an error, if it is time."""
-        if self._is_due(message):
-            self._log.error(message + " suppressed=%d", *values, self._suppressed.pop(message, 0))
-
-    def exception(self, message: str, *values: object) -> None:
-        """Log the exception that is being handled, if it is time."""
-        if self._is_due(message):
-            self._log.exception(message + " suppressed=%d", *values, self._suppressed.pop(message, 0))
-
-    def _is_due(self, message: str) -> bool:
+    def _is_due(self, name: str) -> bool:
         now = self._clock()
-        if now < self._quiet_until.get(message, 0.0):
-            self._suppressed[message] = self._suppressed.get(message, 0) + 1
+        if now < self._quiet_until.get(name, 0.0):
+            self._suppressed[name] = self._suppressed.get(name, 0) + 1
             return False
-        self._quiet_until[message] = now + _INTERVAL_S
+        self._quiet_until[name] = now + _INTERVAL_S
         return True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from corepool.guards import HOOK_ERRORS
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool.worker import events
 from corepool.worker.lingering import Lingering
 from corepool.worker.service import connections_of
 
@@ -98,8 +99,8 @@ class Drain:
         next_s: float | None = _STEP_S
         try:
             next_s = self._advance(self._loop.time())
-        except HOOK_ERRORS:
-            self._rate_limited.exception("the drain has met an error; it goes on")
+        except HOOK_ERRORS as error:
+            events.drain_failed.exception(self._rate_limited, error)
         if next_s is None:
             self._on_done()
         else:
@@ -114,8 +115,8 @@ class Drain:
         if self._moves:
             try:
                 _, there_are_more = self._mover.move(self.connections())
-            except HOOK_ERRORS:
-                log.exception("connections can't be moved; they drain where they are")
+            except HOOK_ERRORS as error:
+                events.moves_failed.exception(log, error)
                 self._moves = False
         for conn in self.connections():
             if self._moves and conn.can_move:
@@ -129,7 +130,7 @@ class Drain:
         self._reactor.flush_unsent()
         left = self.connections()
         if left and now >= self._deadline:
-            log.warning("drain deadline passed: closing %d busy connections", len(left))
+            events.drain_timed_out(log, connections=len(left))
             for conn in left:
                 conn.break_off_for_drain()
             self._reactor.flush_unsent()

@@ -20,6 +20,7 @@ from corepool.ipc.messages import (
     Thaw,
 )
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool.worker import events
 
 if TYPE_CHECKING:
     import asyncio
@@ -121,11 +122,7 @@ class Intake:
                     release(fd)
                 self._on_exhausted()
         if len(fds) < message.connections:
-            self._rate_limited.error(
-                "out of descriptors: received %d of %d connections handed over; draining, the others go elsewhere",
-                len(fds),
-                message.connections,
-            )
+            events.handoffs_not_received(self._rate_limited, received=len(fds), sent=message.connections)
             self._on_exhausted()
 
     def _take(self, message: NewConnections | Thaw, arrived: deque[int]) -> None:
@@ -148,12 +145,12 @@ class Intake:
         """Log what the system, or a bug of ours, has done; the channel is level-triggered, so nothing is lost."""
         error = sys.exception()
         if isinstance(error, OSError) and self._reactor is not None:
-            self._rate_limited.warn("channel to the master: %s", error)
+            events.master_not_read(self._rate_limited, reason=error)
             # It would be reported again at once.
             self._reactor.remove(self._channel.fd)
             self._loop.call_later(_HEAR_AGAIN_S, self._hear, self._reactor)
         else:
-            self._rate_limited.exception("channel to the master: unexpected error")
+            events.master_message_failed.exception(self._rate_limited, error)
 
     def flush(self) -> None:
         """Do nothing: messages leave when they are sent."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool.worker import events
 
 if TYPE_CHECKING:
     import asyncio
@@ -75,7 +77,7 @@ class Lingering:
         self.finish()
 
     def on_failure(self) -> None:
-        self._all.rate_limited.exception("lingering close failed")
+        events.linger_failed.exception(self._all.rate_limited, sys.exception())
         self.finish()
 
     def flush(self) -> None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from corepool.guards import mark_logged, was_logged
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool.worker import events
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Generator
@@ -58,7 +60,7 @@ class WorkerLoop(asyncio.SelectorEventLoop):
                 self._bear()
             else:
                 if not self._is_over:
-                    self._rate_limited.warn("something has called loop.stop(); the worker goes on")
+                    events.loop_stop_ignored(self._rate_limited)
 
     def end(self) -> None:
         """Let `serve` return when this turn of the loop is over."""
@@ -93,7 +95,7 @@ class WorkerLoop(asyncio.SelectorEventLoop):
         self._failures += 1
         if self._failures > _MAX_FAILURES:
             raise  # noqa: PLE0704  # what the caller handles
-        self._rate_limited.exception("the loop has failed; it goes on")
+        events.loop_failed.exception(self._rate_limited, sys.exception())
         self.call_soon(self._forget_failures)
         time.sleep(_FAILURE_DELAY_S)
 
@@ -104,7 +106,7 @@ class WorkerLoop(asyncio.SelectorEventLoop):
         if was_logged(error):  # of a task that another one has waited for
             return
         mark_logged(error)
-        log.exception("a task or a callback has raised %s; the worker goes on", type(error).__name__)
+        events.callback_failed.exception(log, error, kind=type(error).__name__)
 
 
 def _runs_in_this_thread() -> bool:

@@ -35,6 +35,7 @@ from corepool.logs.log import reopen_logs
 from corepool.logs.tracebacks import spell_traceback
 from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
 from corepool.system.title import Title, count
+from corepool.worker import events
 from corepool.worker.backlog import BacklogReader
 from corepool.worker.counts import ConnectionCounts
 from corepool.worker.drain import Drain
@@ -265,7 +266,7 @@ class WorkerProcess:
             return
         self._failure = error
         if self._serves:  # else it fails to boot
-            log.error("worker %s failed, and leaves: %s", self._name, _report(self._channel, error))
+            events.worker_failed.report(log, _report(self._channel, error), worker=self._name)
             self._leave(self._pool.drain_timeout, moves=True)
 
     async def status(self) -> Mapping[str, object]:
@@ -357,7 +358,7 @@ class WorkerProcess:
         if self._orphaned:
             return
         self._orphaned = True
-        log.error("worker %s: the master is gone; leaving", self._name)
+        events.worker_orphaned(log, worker=self._name)
         set_orphan_alarm()
         self.intake.ignore()
         self._stop_s = min(self._stop_s, _LAST_WORDS_S)
@@ -405,8 +406,8 @@ def _report(channel: Channel, error: BaseException) -> str:
 def _guarded(name: str, hook: Callable[..., object], *values: object) -> None:
     try:
         hook(*values)
-    except HOOK_ERRORS:
-        log.exception("%s failed", name)
+    except HOOK_ERRORS as error:
+        events.worker_hook_failed.exception(log, error, hook=name)
 
 
 def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
@@ -420,4 +421,4 @@ def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
         if not task.cancelled():
             task.exception()  # retrieved, so that asyncio does not log it: it is over, however it ended
     if unwilling:
-        log.warning("%d tasks refuse to be cancelled; they end with the worker", len(unwilling))
+        events.tasks_abandoned(log, tasks=len(unwilling))

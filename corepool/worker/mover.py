@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from corepool.ipc.messages import MAX_FDS, SocketIndex, fit
 from corepool.ipc.scoreboard import Cell
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool.worker import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -92,7 +93,7 @@ class Mover:
         try:
             return frozen.encode()
         except ValueError as error:  # a worker that drains asks again and again
-            self._rate_limited.warn("connection not moved conn=%d: %s", conn.id, error)
+            events.connection_not_moved(self._rate_limited, conn=conn.id, reason=error)
             return None
 
     def _send(self, batch: list[Connection], records: list[bytes]) -> bool:

@@ -9,6 +9,7 @@ from corepool.errors import ThawRefusedError
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.frozen import Frozen
 from corepool.logs.rate_limited import RateLimitedLog
+from corepool.worker import events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,7 @@ class Moving:
         try:
             self._freezer.thaw(conn, frozen.states)
         except ThawRefusedError as error:
-            self._rate_limited.warn("connection refused listener=%s peer=%s: %s", conn.listener, conn.peer, error)
+            events.connection_refused(self._rate_limited, listener=conn.listener, peer=conn.peer, reason=error)
         except HOOK_ERRORS:  # a hook's bug costs this connection alone
             conn.site.owner.failed(conn)
         else:

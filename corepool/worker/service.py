@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from dataclasses import replace
 from socket import SHUT_RDWR, SHUT_WR
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ from corepool.ipc.crash_slots import Status
 from corepool.ipc.frozen import Frozen
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.spec.types import Address, CloseReason
+from corepool.worker import events
 from corepool.worker.journal import CrashRecords, Journal
 from corepool.worker.lingering import Lingerings
 from corepool.worker.moving import Moving
@@ -148,16 +150,11 @@ class Service:
 
     def look_for_spin(self) -> None:
         """Warn, once, of a protocol that is called and called and never reads. To be called at each heartbeat."""
-        events, received = self._looked_at
+        before, received = self._looked_at
         self._looked_at = self.events, self.bytes_in
-        if self.bytes_in == received and self.events - events >= _SPINS and not self._has_spun:
+        if self.bytes_in == received and self.events - before >= _SPINS and not self._has_spun:
             self._has_spun = True
-            log.warning(
-                "listener=%s: on_readable was called %d times since the last heartbeat and read nothing; "
-                "it has to call conn.recv() or conn.pause(), or it is called for ever",
-                self.listener.name,
-                self.events - events,
-            )
+            events.input_never_read(log, listener=self.listener.name, calls=self.events - before)
 
     # --- the beginning
 
@@ -182,10 +179,10 @@ class Service:
             conn.begin(conn.site.on_accept)
         except OSError as error:
             # The peer is gone already, or epoll's watches are used up.
-            self._rate_limited.warn("connection refused listener=%s reason=%s", self.listener.name, error)
+            events.connection_not_begun(self._rate_limited, listener=self.listener.name, reason=error)
             self._drop(fd, crash_slot, conn)
-        except HOOK_ERRORS:
-            self._rate_limited.exception("connection refused listener=%s: its transport failed", self.listener.name)
+        except HOOK_ERRORS as error:
+            events.connection_failed_at_begin.exception(self._rate_limited, error, listener=self.listener.name)
             self._drop(fd, crash_slot, conn)
 
     def take_frozen(self, fd: int, record: bytes) -> None:
@@ -214,8 +211,8 @@ class Service:
                 self.moving.thaw(conn, frozen)
         except OSError as error:
             self._lose(fd, crash_slot, conn, error)
-        except HOOK_ERRORS:
-            self._rate_limited.exception("connection lost listener=%s: it can't go on", self.listener.name)
+        except HOOK_ERRORS as error:
+            events.connection_failed_at_restore.exception(self._rate_limited, error, listener=self.listener.name)
             self._drop(fd, crash_slot, conn)
 
     def _journal(self, crash_slot: int) -> Journal | None:
@@ -231,7 +228,7 @@ class Service:
         conn.site = self._unmet
 
     def _lose(self, fd: int, crash_slot: int, conn: Connection | None, error: Exception) -> None:
-        self._rate_limited.warn("connection lost listener=%s: it can't be restored: %s", self.listener.name, error)
+        events.connection_not_restored(self._rate_limited, listener=self.listener.name, reason=error)
         self._drop(fd, crash_slot, conn)
 
     def _drop(self, fd: int, crash_slot: int, conn: Connection | None) -> None:
@@ -291,29 +288,29 @@ class Service:
     def failed(self, conn: Held) -> None:
         """Log the exception of a hook that is being handled."""
         self.hook_errors += 1
-        log.exception("hook failed listener=%s conn=%d peer=%s", self.listener.name, conn.id, conn.peer)
+        events.hook_failed.exception(log, sys.exception(), listener=self.listener.name, conn=conn.id, peer=conn.peer)
 
     def closing(self, conn: Held, cause: BaseException | None) -> None:
         """Log why a connection is about to be closed by us."""
         name = self.listener.name
         if cause is None:
-            self._rate_limited.warn(
-                "connection aborted listener=%s conn=%d peer=%s reason=output_limit buffered=%d limit=%d",
-                name,
-                conn.id,
-                conn.peer,
-                conn.buffered,
-                conn.site.output_limit,
+            events.output_limit_exceeded(
+                self._rate_limited,
+                listener=name,
+                conn=conn.id,
+                peer=conn.peer,
+                buffered=conn.buffered,
+                limit=conn.site.output_limit,
             )
         elif isinstance(cause, OSError):  # epoll has no room for it
-            self._rate_limited.warn("connection closed listener=%s peer=%s reason=%s", name, conn.peer, cause)
+            events.connection_not_watched(self._rate_limited, listener=name, peer=conn.peer, reason=cause)
         elif isinstance(cause, ValueError):
             self.layer_failures += 1
-            self._rate_limited.warn("connection closed listener=%s peer=%s reason=layer: %s", name, conn.peer, cause)
+            events.layer_refused(self._rate_limited, listener=name, peer=conn.peer, reason=cause)
         else:
             self.layer_failures += 1
             self.hook_errors += 1
-            self._rate_limited.exception("listener=%s peer=%s: a layer of its transport failed", name, conn.peer)
+            events.layer_failed.exception(self._rate_limited, cause, listener=name, peer=conn.peer)
 
     def address(self, fd: int, *, peer: bool) -> Address:
         """Return an address of a connection; that of the peer is Address("unknown") once it is gone."""
@@ -325,8 +322,8 @@ class Service:
             return self._transport.address(sockaddr(fd, self._family, peer=peer))
         except OSError:
             return Address("unknown")
-        except HOOK_ERRORS:  # of a transport: an address is asked for in log lines, too, where nothing may fail
-            self._rate_limited.exception("listener=%s: its transport can't tell an address", self.listener.name)
+        except HOOK_ERRORS as error:  # of a transport: an address is asked for in log lines, where nothing may fail
+            events.address_failed.exception(self._rate_limited, error, listener=self.listener.name)
             return Address("unknown")
 
 

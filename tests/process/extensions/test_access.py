@@ -74,7 +74,7 @@ def test_a_refusal_is_no_error_of_the_protocol(pool: Pools, protocol: str) -> No
         assert receive_all(client) == b""
     wait_until(lambda: running.status()["totals"]["closed"] == 1)
 
-    assert "hook failed" not in running.stderr
+    assert "hook_failed" not in running.stderr
 
 
 @pytest.mark.parametrize(("rules", "is_open"), [('allow = ["unix"]', True), ('deny = ["unix"]', False)])

@@ -160,7 +160,7 @@ def test_a_worker_without_descriptors_gives_away_what_it_has(pool: Pools) -> Non
     assert all(echoes(client) for client in clients)
     wait_until(lambda: not psutil.pid_exists(poor))
     assert echoes(idle), "it goes on in another worker"
-    assert "out of descriptors: received" in running.stderr
+    assert "handoffs_not_received" in running.stderr
 
 
 def test_idle_connections_are_closed_at_their_deadline(pool: Pools) -> None:

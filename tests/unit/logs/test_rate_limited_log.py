@@ -17,21 +17,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 
 
-def test_a_message_is_held_back_for_a_second_and_counted(caplog: pytest.LogCaptureFixture) -> None:
-    now = 10.0
-    rate_limited = RateLimitedLog(logging.getLogger("corepool.test"), lambda: now)
-    for each in range(3):
-        rate_limited.warn("late by %d", each)
-    now += 0.999
-    rate_limited.warn("late by %d", 3)
-    now += 0.001
-    rate_limited.warn("late by %d", 4)
-    now += 1
-    rate_limited.warn("late by %d", 5)
-
-    assert caplog.messages == ["late by 0 suppressed=0", "late by 4 suppressed=3", "late by 5 suppressed=0"]
-
-
 @event(logging.WARNING)
 def too_late(*, seconds: int) -> None:
     """It comes too late."""
@@ -65,33 +50,20 @@ def test_an_event_is_held_back_for_a_second_and_counted(caplog: pytest.LogCaptur
     assert {record.filename for record in caplog.records} == {"test_rate_limited_log.py"}
 
 
-def test_one_message_does_not_hold_back_another(caplog: pytest.LogCaptureFixture) -> None:
-    rate_limited = RateLimitedLog(logging.getLogger("corepool.test"), lambda: 10.0)
-    rate_limited.warn("first")
-    rate_limited.error("second")
-    try:
-        int("none")
-    except ValueError:
-        rate_limited.exception("third of %s", "three")
-        rate_limited.exception("third of %s", "three")
-
-    assert caplog.messages == ["first suppressed=0", "second suppressed=0", "third of three suppressed=0"]
-    assert caplog.text.count("ValueError: invalid") == 1
-
-
-UNCONVERTED = {
-    "corepool/worker/drain.py": 2,  # each once a drain
-    "corepool/worker/loop.py": 1,  # an application's own
-    "corepool/worker/main.py": 4,  # once in a worker's life; the fourth, of hooks, is a plugin's own
-    "corepool/worker/service.py": 2,  # once; and a plugin's own
-}
-"""Records without an event; to become empty."""
-
 UNLIMITED = {
+    "callback_failed": "an application's own, with its traceback",
+    "drain_timed_out": "once a drain",
     "handler_failed": "an application's own, with its traceback",
     "handlers_cancelled": "once in a worker's life",
+    "hook_failed": "a plugin's own, with its traceback",
+    "input_never_read": "once in a listener's life",
+    "moves_failed": "once a drain",
+    "tasks_abandoned": "once in a worker's life",
     "thread_job_failed": "an application's own, with its traceback",
     "threads_abandoned": "once in a worker's life",
+    "worker_failed": "once in a worker's life",
+    "worker_hook_failed": "a plugin's own, with its traceback",
+    "worker_orphaned": "once in a worker's life",
 }
 """Events at warning or above that are logged without a limit, and why that is right."""
 
@@ -108,14 +80,3 @@ def test_events_that_clients_and_the_system_cause_are_limited() -> None:
     found = {name for name in called if events[name].level >= logging.WARNING}
 
     assert found == UNLIMITED.keys(), "may a client cause it at any rate? Then log it through a RateLimitedLog"
-
-
-def test_records_without_an_event_become_fewer() -> None:
-    found = {
-        str(path.relative_to(ROOT)): count
-        for folder in ("corepool/worker", "corepool/streams")
-        for path in sorted((ROOT / folder).glob("*.py"))
-        if (count := len(re.findall(r"\blog\.(?:warning|error|exception|critical)\(", path.read_text())))
-    }
-
-    assert sum(found.values()) <= sum(UNCONVERTED.values())

@@ -290,7 +290,7 @@ def test_control_says_that_it_has_failed_when_a_command_does(tmp_path: Path, cap
     loop.close()
 
     assert reply == {"ok": False, "error": "internal error; see the log"}
-    assert "command fail failed" in caplog.text
+    assert "control_command_failed command=fail" in caplog.text
 
 
 def test_control_refuses_a_path_that_has_no_room_for_a_successors(tmp_path: Path) -> None:
