@@ -280,7 +280,7 @@ def _obstacles(settings: ListenerSettings, dispatcher_name: str, dispatcher: Dis
     if dispatcher.worker_accepts:
         yield f"with the dispatcher {dispatcher_name!r} the master never has the connections; choose another"
     if not chain.freezer.can_freeze:
-        yield f"protocol {settings.protocol!r}, or an extension, can't say what another worker has to know (on_freeze)"
+        yield f"protocol {settings.protocol!r}, or an extension, can't hand on the state of a connection (on_freeze)"
 
 
 def _within_descriptor_limit(pool: PoolSettings) -> PoolSettings:

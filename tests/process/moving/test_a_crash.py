@@ -189,7 +189,10 @@ def descriptors(running: PoolProcess) -> list[Path]:
     ("listener", "says"),
     [
         ('dispatcher = "kernel"', "the master never has the connections"),
-        ('protocol = "admin"', "can't say what another worker has to know"),
+        (
+            'protocol = "socketserver"\noptions = {target = "socketserver:StreamRequestHandler"}',
+            "can't hand on the state of a connection",
+        ),
     ],
 )
 def test_what_cannot_be_kept_is_a_mistake(pool: Pools, listener: str, says: str) -> None:
