@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from corepool.errors import ChannelFullError, GarbageError, PeerGoneError
 from corepool.files.descriptors import release
-from corepool.ipc.messages import HEADER_SIZE, MAX_FDS, MAX_PAYLOAD, Message, decode, encode
+from corepool.ipc.encoding import HEADER_SIZE, decode, encode
+from corepool.ipc.messages import MAX_FDS, MAX_PAYLOAD, Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

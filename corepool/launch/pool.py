@@ -171,7 +171,7 @@ class Pool:
                     events.inherited_socket_not_adopted.exception(log, error, url=each.url)
             control.take_place()
             self._take_over_pidfile()
-            self._inheritance.say_ready(master.loop, master.adopt)
+            self._inheritance.say_ready(master.loop, master.elsewhere.adopt)
         if self._announce is not None:
             self._announce([_line(each) for each in bound])
 

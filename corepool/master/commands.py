@@ -32,10 +32,10 @@ def commands_of(master: Callable[[], Master]) -> dict[str, Command]:
         return {}
 
     def scale(arguments: Mapping[str, object]) -> object:
-        return {"workers": master().scale(_number(arguments, "workers"), _optional_text(arguments, "pool"))}
+        return {"workers": master().live.scale(_number(arguments, "workers"), _optional_text(arguments, "pool"))}
 
     def drain(arguments: Mapping[str, object]) -> object:
-        return {"pid": master().drain(_number(arguments, "slot"), _optional_text(arguments, "pool"))}
+        return {"pid": master().live.drain(_number(arguments, "slot"), _optional_text(arguments, "pool"))}
 
     def upgrade(_: Mapping[str, object]) -> object:
         master().upgrade()
@@ -50,7 +50,7 @@ def commands_of(master: Callable[[], Master]) -> dict[str, Command]:
         return {}
 
     def rebalance(_: Mapping[str, object]) -> object:
-        return {"asked": master().rebalance()}
+        return {"asked": master().live.rebalance()}
 
     def log_level(arguments: Mapping[str, object]) -> object:
         master().live.set_log_level(_text(arguments, "level"))

@@ -6,14 +6,14 @@ import logging
 from typing import TYPE_CHECKING
 
 from corepool.files.descriptors import release
+from corepool.ipc.messages import SocketIndex
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.master import events
+from corepool.master.ledger import Handoff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from corepool.ipc.messages import SocketIndex
-    from corepool.master.ledger import Handoff
     from corepool.master.recovery import Recovery
     from corepool.master.upgrade import Upgrade
     from corepool.master.worker_pool import WorkerPool
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_UNKNOWN = SocketIndex(-1)
+"""Of a socket that is not ours any more."""
+
 
 class OtherPools:
     """The way out of every pool (owner.Elsewhere)."""
 
     def __init__(
         self,
+        inherited: Mapping[int, SocketIndex],
         upgrade: Upgrade,
         recovery: Recovery,
         serving: Callable[[], Iterable[WorkerPool]],
@@ -34,9 +38,11 @@ class OtherPools:
     ) -> None:
         """Prepare.
 
+        :param inherited: the bound sockets that may be the old master's, by the descriptors that it knows them by.
         :param serving: lists the pools that serve.
         :param lasting: lists the sockets that will be served once a reload that is under way is over.
         """
+        self._inherited = inherited
         self._upgrade = upgrade
         self._recovery = recovery
         self._serving = serving
@@ -62,6 +68,15 @@ class OtherPools:
         events.connections_lost(self._rate_limited, reason="no pool serves their listener any more")
         self._recovery.free(handoff.crash_slot)
         release(handoff.fd)
+
+    def adopt(self, listening_fd: int, fd: int, frozen: bytes | None) -> None:
+        """Go on with a connection that the master before us has left.
+
+        :param listening_fd: the socket by which it came in. If that is not ours any more, the connection is lost.
+        :param frozen: its state in its worker; None: it has met none.
+        """
+        # Not by who owns the descriptor now: the socket may be the new master's, or gone, and its number another's.
+        self.take(Handoff(fd, self._inherited.get(listening_fd, _UNKNOWN), None, frozen))
 
     @property
     def is_holding(self) -> bool:

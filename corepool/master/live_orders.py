@@ -1,4 +1,4 @@
-"""Orders that change how pools serve until the master ends, whatever their configuration says."""
+"""Orders that change how pools serve, whatever their configuration says: workers, paused listeners, log level."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from corepool.errors import ControlError
 from corepool.ipc.messages import LogLevel, Pause, Resume
 from corepool.master import events
+from corepool.master.worker_pool import MAX_WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +22,7 @@ _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 class LiveOrders:
-    """Paused listeners, and the level of the log."""
+    """The orders of operators that need no other process."""
 
     def __init__(self, pools: Pools, upgrade: Upgrade, paused: set[str]) -> None:
         """Begin with the paused listeners.
@@ -31,6 +32,42 @@ class LiveOrders:
         self._pools = pools
         self._upgrade = upgrade
         self._paused = paused
+
+    def drain(self, slot: int, pool: str | None = None) -> int:
+        """Replace one worker, which finishes what it has begun.
+
+        :returns: its pid.
+        :raises ControlError: there is none in `slot`, or the pool is stopping.
+        """
+        return self._pools.named(pool).staffing.drain(slot)
+
+    def scale(self, workers: int, pool: str | None = None) -> int:
+        """Set the number of workers of a pool, within 1..MAX_WORKERS.
+
+        :returns: how many there will be.
+        :raises ControlError: there is no such pool, or several and none is named; the number is out of range; or an
+            upgrade is under way.
+        """
+        self._upgrade.refuse_orders()
+        if not 1 <= workers <= MAX_WORKERS:
+            raise ControlError(f"workers: expected 1 to {MAX_WORKERS}, not {workers}")
+        return self._pools.named(pool).scale(workers)
+
+    def scale_by(self, workers: int) -> None:
+        """Change the number of workers of every pool by `workers`, which may be negative.
+
+        :raises ControlError: an upgrade is under way.
+        """
+        self._upgrade.refuse_orders()
+        for pool in self._pools.serving.values():
+            pool.scale(pool.workers.target + workers)
+
+    def rebalance(self) -> int:
+        """Have idle connections go from workers that hold more than their share to the others, in every pool.
+
+        :returns: how many connections are asked for.
+        """
+        return sum(pool.upkeep.rebalance() for pool in self._pools.serving.values())
 
     def pause_listener(self, name: str) -> None:
         """Leave new connections of a listener in the kernel's backlog; open ones go on.

@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING, Literal
 from corepool.errors import BootError, ControlError
 from corepool.files.descriptors import release
 from corepool.ipc.crash_slots import CrashSlots
-from corepool.ipc.messages import SocketIndex
 from corepool.ipc.scoreboard import Scoreboard
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.master import events
 from corepool.master.elsewhere import OtherPools
 from corepool.master.inheritance import Inheritance, Orders
-from corepool.master.ledger import Handoff
 from corepool.master.live_orders import LiveOrders
 from corepool.master.loop import Loop
 from corepool.master.oom import OomCounter
@@ -31,7 +29,6 @@ from corepool.master.recovery import Recovery
 from corepool.master.reload import Reload
 from corepool.master.status import PoolStatus, WorkersOfPool, listeners_status, totals, workers_status
 from corepool.master.upgrade import Upgrade
-from corepool.master.worker_pool import MAX_WORKERS
 from corepool.plugins.listener import MAX_LISTENERS, sockets_of
 from corepool.system.title import Title, count
 
@@ -48,9 +45,6 @@ log = logging.getLogger(__name__)
 
 _TITLE_INTERVAL_S = 1.0
 _TELL_AGAIN_S = 1.0
-
-_UNKNOWN = SocketIndex(-1)
-"""Of a socket that is not ours any more."""
 
 
 class Master:
@@ -90,8 +84,6 @@ class Master:
         bound = sockets_of(configurations) if inheritance.is_upgrade else []
         self._paused = {each.listener.name for each in bound}
         """Listeners from which nothing is accepted, by name: an operator has paused them, or an old master serves."""
-        self._inherited = {each.socket.fileno(): each.index for each in bound}
-        """The indices of the bound sockets that may be the old master's, by the descriptors that it knows them by."""
         crash_slots = CrashSlots()
         self._recovery = Recovery(crash_slots, self._loop)
         self._upgrade = Upgrade(
@@ -100,7 +92,8 @@ class Master:
             self._on_upgrade_failed,
             self._on_new_masters_room,
         )
-        self._elsewhere = OtherPools(
+        self.elsewhere = OtherPools(
+            {each.socket.fileno(): each.index for each in bound},
             self._upgrade,
             self._recovery,
             lambda: self.pools.serving.values(),  # noqa: PLW0108  # both are made below
@@ -117,7 +110,7 @@ class Master:
                 version,
                 run_worker,
                 owner=self,
-                elsewhere=self._elsewhere,
+                elsewhere=self.elsewhere,
             )
         )
         self.pools.serving = self.pools.make(configurations, generation=0)
@@ -137,7 +130,7 @@ class Master:
 
     @property
     def finished(self) -> bool:
-        """True when the master was told to stop, every worker is gone, and so is what it passes on to an new_master."""
+        """True when the master was told to stop, every worker is gone, and so is what it passes on to a new master."""
         new_master = self._upgrade.new_master
         passes_on = new_master is not None and (new_master.is_holding or self._inheritance.is_open)
         return self._stopping and not self.pools.workers and not passes_on
@@ -231,42 +224,6 @@ class Master:
         self._upgrade.begin(self.pools.sockets(), orders, timeout_s)
         self._service_manager.reloading()
 
-    def drain(self, slot: int, pool: str | None = None) -> int:
-        """Replace one worker, which finishes what it has begun.
-
-        :returns: its pid.
-        :raises ControlError: there is none in `slot`, or the pool is stopping.
-        """
-        return self.pools.named(pool).staffing.drain(slot)
-
-    def scale(self, workers: int, pool: str | None = None) -> int:
-        """Set the number of workers of a pool, within 1..MAX_WORKERS.
-
-        :returns: how many there will be.
-        :raises ControlError: there is no such pool, or several and none is named; the number is out of range; or an
-            upgrade is under way.
-        """
-        self._upgrade.refuse_orders()
-        if not 1 <= workers <= MAX_WORKERS:
-            raise ControlError(f"workers: expected 1 to {MAX_WORKERS}, not {workers}")
-        return self.pools.named(pool).scale(workers)
-
-    def scale_by(self, workers: int) -> None:
-        """Change the number of workers of every pool by `workers`, which may be negative.
-
-        :raises ControlError: an upgrade is under way.
-        """
-        self._upgrade.refuse_orders()
-        for pool in self.pools.serving.values():
-            pool.scale(pool.workers.target + workers)
-
-    def rebalance(self) -> int:
-        """Have idle connections go from workers that hold more than their share to the others, in every pool.
-
-        :returns: how many connections are asked for.
-        """
-        return sum(pool.upkeep.rebalance() for pool in self.pools.serving.values())
-
     def status(self) -> PoolStatus:
         """Describe the pools."""
         now, pools = self._loop.time(), self.pools
@@ -355,15 +312,6 @@ class Master:
 
     # --- upgrade
 
-    def adopt(self, listening_fd: int, fd: int, frozen: bytes | None) -> None:
-        """Go on with a connection that the master before us has left.
-
-        :param listening_fd: the socket by which it came in. If that is not ours any more, the connection is lost.
-        :param frozen: its state in its worker; None: it has met none.
-        """
-        # Not by who owns the descriptor now: the socket may be the new master's, or gone, and its number another's.
-        self._elsewhere.take(Handoff(fd, self._inherited.get(listening_fd, _UNKNOWN), None, frozen))
-
     @property
     def loop(self) -> Loop:
         """The loop that everything here runs in."""
@@ -382,7 +330,7 @@ class Master:
 
     def _on_new_masters_room(self) -> None:
         for pool in self.pools:
-            pool.supervisor.listen()
+            pool.supervisor.hearing.listen()
 
     def _on_upgrade_failed(self) -> None:
         if self._control is not None:

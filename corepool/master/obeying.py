@@ -52,9 +52,9 @@ def _obey(master: Master, signum: int) -> None:
         elif signum == signal.SIGUSR2:
             master.upgrade()
         elif signum == signal.SIGTTIN:
-            master.scale_by(1)
+            master.live.scale_by(1)
         elif signum == signal.SIGTTOU:
-            master.scale_by(-1)
+            master.live.scale_by(-1)
         elif signum == signal.SIGUSR1:
             reopen_logs()
             for pool in master.pools:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import signal
-import sys
 from contextlib import ExitStack, closing
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.errors import ChannelFullError, GarbageError, PeerGoneError
+from corepool.errors import ChannelFullError, PeerGoneError
 from corepool.files.descriptors import release
-from corepool.guards import HOOK_ERRORS
 from corepool.ipc.channel import Channel
 from corepool.ipc.messages import Drain, Message, SocketIndex, Status, Stop
 from corepool.ipc.scoreboard import Cell
 from corepool.ipc.worker_spawn import WorkerSpawn
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.master import events
+from corepool.master.forking import end_at_once, fork
+from corepool.master.hearing import Hearing
 from corepool.master.states import Event, State
 from corepool.master.workers import WorkerEntry
 from corepool.spec.dispatcher import WorkerView
@@ -45,9 +44,6 @@ _OVERTIME_S = 1.0
 
 _FAST_STOP_S = 2.0
 """How long a worker that was told to stop at once may take."""
-
-EXIT_UNEXPECTED = 70
-"""Exit status of a worker that failed outside of every guard (EX_SOFTWARE of sysexits.h)."""
 
 
 class Supervisor:
@@ -79,15 +75,12 @@ class Supervisor:
         self._workers = workers
         self._scoreboard = scoreboard
         self._run_worker = run_worker
-        self._on_message = on_message
         self._on_exit = on_exit
         self._paused = paused
         self._crash_slots = crash_slots
         self._oom = oom
         self._rate_limited = RateLimitedLog(log)
-        self._unheard: list[WorkerEntry] = []
-        self.may_speak: Callable[[WorkerEntry], bool] = lambda _: True
-        """Whether what a worker says is received now; what it sends meanwhile waits in its channel, until `listen`."""
+        self.hearing = Hearing(loop, on_message, self.kill, self._set_deadline)
 
     def spawn(self, slot: int, generation: int, configuration: Configuration) -> WorkerEntry:
         """Fork a worker.
@@ -102,21 +95,19 @@ class Supervisor:
             with closing(theirs):
                 row = self._scoreboard.claim(self._pool)
                 undo.callback(self._scoreboard.retire, row)
-                pid = self._fork(
-                    WorkerSpawn(
-                        slot,
-                        generation,
-                        self._workers.target,
-                        os.getpid(),
-                        theirs,
-                        row,
-                        self._scoreboard,
-                        self._crash_slots,
-                        frozenset(self._paused),
-                    ),
-                    configuration,
+                spawn = WorkerSpawn(
+                    slot,
+                    generation,
+                    self._workers.target,
+                    os.getpid(),
+                    theirs,
+                    row,
+                    self._scoreboard,
+                    self._crash_slots,
+                    frozenset(self._paused),
                 )
-            undo.callback(_end_at_once, pid)
+                pid = fork(lambda: self._run_worker(spawn, configuration))
+            undo.callback(end_at_once, pid)
             pidfd = os.pidfd_open(pid)
             undo.callback(release, pidfd)
             entry = WorkerEntry(
@@ -132,7 +123,7 @@ class Supervisor:
             )
             self._loop.watch(pidfd, EPOLLIN, lambda _: self.reap(entry))
             undo.callback(self._loop.unwatch, pidfd)
-            self._hear(entry)
+            self.hearing.watch(entry)
             undo.pop_all()
         self._workers.add(entry)
         entry.deadline = self._loop.call_later(
@@ -227,10 +218,9 @@ class Supervisor:
                 return
             entry.status = status
         # Before its last words are read: they may be connections, for which there may be no room.
-        self._loop.unwatch(entry.channel.fd)
-        self._unheard = [each for each in self._unheard if each is not entry]
+        self.hearing.ignore(entry)
         try:
-            self._drain_channel(entry)
+            self.hearing.hear_out(entry)
         except OSError as error:  # the pidfd stays ready
             self._loop.rest(entry.pidfd, EPOLLIN)
             events.worker_not_read(self._rate_limited, slot=entry.name, pid=entry.pid, reason=error)
@@ -252,97 +242,6 @@ class Supervisor:
             self._on_exit(entry, exit_status)
         finally:
             self._scoreboard.retire(entry.row)
-
-    def _fork(self, spawn: WorkerSpawn, configuration: Configuration) -> int:
-        # Output that is buffered now would be written by both processes.
-        _flush_standard_streams()
-        # No signal may reach the child before it has handlers of its own.
-        previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
-            pid = os.fork()
-            if pid == 0:
-                self._be_worker(spawn, configuration)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
-        return pid
-
-    def _be_worker(self, spawn: WorkerSpawn, configuration: Configuration) -> None:
-        """Be the child. Never returns: the master's frames must not be unwound here."""
-        status = EXIT_UNEXPECTED
-        # Clients of tracing and error reporting send their last records from atexit, which os._exit omits. The
-        # functions that the master registered stay the master's, as in multiprocessing.
-        atexit._clear()  # noqa: SLF001
-        try:
-            status = self._run_worker(spawn, configuration)
-        except HOOK_ERRORS as error:
-            events.worker_process_failed.exception(log, error)
-        finally:
-            try:
-                atexit._run_exitfuncs()  # noqa: SLF001
-                logging.shutdown()
-                _flush_standard_streams()
-            finally:
-                os._exit(status)
-
-    def _read_channel(self, entry: WorkerEntry) -> None:
-        if not self.may_speak(entry):
-            self._loop.unwatch(entry.channel.fd)
-            self._unheard.append(entry)
-            return
-        try:
-            received = entry.channel.receive_whole()
-        except OSError as error:  # EMFILE, ENOMEM
-            self._loop.rest(entry.channel.fd, EPOLLIN)
-            events.worker_not_read(self._rate_limited, slot=entry.name, pid=entry.pid, reason=error)
-            return
-        except PeerGoneError:
-            # It has died, or will be killed at its deadline; the pidfd tells. EOF would be reported for ever.
-            self._loop.unwatch(entry.channel.fd)
-            if entry.state is State.READY:
-                self._set_deadline(entry, _FAST_STOP_S, lambda: self._on_mute(entry))
-            return
-        except GarbageError as error:
-            self._on_garbage(entry, error)
-            return
-        if received is not None:
-            self._hear_message(entry, *received)
-
-    def _drain_channel(self, entry: WorkerEntry) -> None:
-        """Hear a dead worker's last words.
-
-        :raises OSError: ENOMEM and the like: not now.
-        """
-        while True:
-            try:
-                received = entry.channel.receive()
-            except PeerGoneError:
-                return
-            except GarbageError as error:
-                self._on_garbage(entry, error)
-                continue
-            if received is None:
-                return
-            self._hear_message(entry, *received)
-
-    def _hear_message(self, entry: WorkerEntry, message: Message, fds: list[int]) -> None:
-        try:
-            self._on_message(entry, message, fds)
-        except GarbageError as error:
-            self._on_garbage(entry, error)
-
-    def _on_mute(self, entry: WorkerEntry) -> None:
-        """End a worker that lives though its channel is closed: it can neither take connections nor leave."""
-        events.worker_killed(log, slot=entry.name, pid=entry.pid, reason="it has closed its channel")
-        self.kill(entry, ExitCause.CRASH)
-
-    def _on_garbage(self, entry: WorkerEntry, error: GarbageError) -> None:
-        """End a worker that says what no worker says: something in it has written to a descriptor that isn't its own.
-
-        What it was sent and has not taken is another's then, as after any death.
-        """
-        if entry.state is not State.GONE and entry.intended is not ExitCause.CRASH:
-            events.worker_killed(log, slot=entry.name, pid=entry.pid, reason=f"it sent garbage: {error}")
-            self.kill(entry, ExitCause.CRASH)
 
     def forward(self, signum: int) -> None:
         """Send a signal to every worker that handles it: one that boots handles USR1 only."""
@@ -370,15 +269,6 @@ class Supervisor:
             pass
         except OSError as error:  # out of descriptors or memory
             events.worker_not_answered(self._rate_limited, slot=entry.name, pid=entry.pid, reason=error)
-
-    def listen(self) -> None:
-        """Hear again the workers that had to wait."""
-        unheard, self._unheard = self._unheard, []
-        for entry in unheard:
-            self._hear(entry)
-
-    def _hear(self, entry: WorkerEntry) -> None:
-        self._loop.watch(entry.channel.fd, EPOLLIN, lambda _: self._read_channel(entry))
 
     def _order(self, entry: WorkerEntry, message: Message) -> None:
         try:
@@ -413,17 +303,3 @@ class Supervisor:
 
 def _kind(message: Message) -> str:
     return type(message).__name__
-
-
-def _end_at_once(pid: int) -> None:
-    """Kill a process that could not be watched."""
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-
-
-def _flush_standard_streams() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (AttributeError, OSError, ValueError):
-            pass  # absent, full or closed: there is no reader

@@ -94,7 +94,7 @@ class WorkerPool:
         self.dispatch.on_room = self._on_room
         self.dispatch.on_faulty = self.supervisor.kill_faulty
         # A worker that has served may have connections to hand back, and nothing else that can't wait for room.
-        self.supervisor.may_speak = lambda entry: (
+        self.supervisor.hearing.may_speak = lambda entry: (
             not entry.was_ready or (self.dispatch.can_hold_more and not shared.elsewhere.is_holding)
         )
         self.staffing = Staffing(shared.loop, self.workers, self.supervisor, self._roll, self._retire, self._fail_roll)
@@ -210,8 +210,6 @@ class WorkerPool:
         if self.rolling.commit(new):  # else the number that an operator or the scaler has chosen stays
             self.scale(new.clamp(self.workers.target))
 
-    # --- what happens
-
     def _on_message(self, entry: WorkerEntry, message: Message, fds: list[int]) -> None:
         if not isinstance(message, FrozenConnections):
             for fd in fds:
@@ -245,7 +243,7 @@ class WorkerPool:
 
     def _on_room(self) -> None:
         self.acceptors.resume()
-        self.supervisor.listen()
+        self.supervisor.hearing.listen()
 
     def _on_booted(self, entry: WorkerEntry) -> None:
         if entry.was_ready:
@@ -259,8 +257,8 @@ class WorkerPool:
         events.worker_ready(log, slot=entry.name, pid=entry.pid, generation=entry.generation)
         # Orders that came while it booted.
         for bound in entry.configuration.bound:
-            order = Pause if bound.listener.name in self._shared.paused else Resume
-            self.supervisor.tell(entry, order(bound.index))
+            is_paused = bound.listener.name in self._shared.paused
+            self.supervisor.tell(entry, (Pause if is_paused else Resume)(bound.index))
         self.supervisor.tell(entry, LogLevel(logging.root.level))
         entry.limits = Limits(entry.configuration.pool, random.random())  # noqa: S311  # jitter, not a secret
         self.dispatch.retry()

@@ -29,9 +29,6 @@ MAX_CODE_LINES = 20
 
 TOO_LONG: set[str] = {
     "corepool/hot/connection.py",
-    "corepool/ipc/messages.py",
-    "corepool/master/master.py",
-    "corepool/master/supervisor.py",
     "corepool/testing/conversation.py",
     "corepool/worker/main.py",
 }

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sources import metadata, source
 
+from corepool.ipc.encoding import VERSION, encode
 from corepool.ipc.frozen import Frozen
 from corepool.ipc.messages import (
     MAX_FDS,
     MAX_PAYLOAD,
-    VERSION,
     AskStatus,
     Drained,
     FrozenConnections,
@@ -27,7 +27,6 @@ from corepool.ipc.messages import (
     Ready,
     Room,
     SocketIndex,
-    encode,
 )
 from corepool.master.control import MAX_CLIENTS, MAX_REQUEST_BYTES
 from corepool.testing.pool import PoolProcess

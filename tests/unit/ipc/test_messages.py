@@ -9,13 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from corepool.errors import GarbageError
+from corepool.ipc.encoding import HEADER_SIZE, KINDS, VERSION, decode, encode
 from corepool.ipc.frozen import CRASH_SLOT_BYTES
 from corepool.ipc.messages import (
-    HEADER_SIZE,
-    KINDS,
     MAX_FDS,
     MAX_PAYLOAD,
-    VERSION,
     AskStatus,
     Drain,
     Drained,
@@ -34,8 +32,6 @@ from corepool.ipc.messages import (
     Status,
     Stop,
     Thaw,
-    decode,
-    encode,
     fit,
 )
 
