@@ -288,7 +288,6 @@ class WorkerPool:
             self._shared.owner.on_ready(self)
 
     def _on_exit(self, entry: WorkerEntry, exit_status: ExitStatus) -> None:
-        uptime_s = self._loop.time() - entry.started_at
         expected = exit_status.cause in _EXPECTED
         replaces = self._roll.replacements.ended(entry.slot, entry.pid)
         is_as_asked = expected and (exit_status.code == 0 or exit_status.signum == SIGTERM)
@@ -298,7 +297,7 @@ class WorkerPool:
             pid=entry.pid,
             cause=str(exit_status.cause),
             status=str(exit_status),
-            uptime_s=round(uptime_s, 1),
+            uptime_s=round(self._loop.time() - entry.started_at, 1),
         )
         self.dispatch.take_back(entry)
         rescue(self.dispatch, self._shared.recovery, entry, self.serving.bound, is_stopping=self.is_stopping)
