@@ -320,7 +320,7 @@ class Master:
     def _on_upgraded(self, pid: int) -> None:
         self._service_manager.main_process(pid)
         for pool in self.pools:
-            pool.acceptors.pause()
+            pool.acceptors.use(())  # their sockets are closed below, and a stop accepts from those it has
         for bound in self._reload.every_socket():
             # Not its transport's close: what belongs to it, such as a file, is the other's now.
             release(bound.socket.detach())
