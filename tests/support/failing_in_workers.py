@@ -296,7 +296,7 @@ IN_WORKERS = [
         "get_no_file",
         "that request is answered with 500",
         "with the next request",
-        "can't open",
+        "file_not_read",
         hits=1,
     ),
     Row(
