@@ -128,7 +128,7 @@ class Exchange:
             content = as_bytes(content, "the content")
         size = len(content)
         if head.bodyless or self.is_head:
-            self._judge(head)
+            _judge(head)
             self.status = head.status
             if content:
                 self._leave_out()
@@ -157,10 +157,11 @@ class Exchange:
         """
         if self.ended:
             return
-        self._judge(head)
+        self._is_empty = head.bodyless or self.is_head
+        if self._is_empty:
+            _judge(head)
         self.status = head.status
         self.started = True
-        self._is_empty = head.bodyless or self.is_head
         self._left = None if self._is_empty else head.length
         self._head = head
 
@@ -209,7 +210,10 @@ class Exchange:
             return
         if self._head is not None:
             self._send_head()
-        self._end()
+        self.ended = True
+        self._stream.end()
+        if self.on_gone is not None:
+            self._release()
 
     def abandon(self) -> None:
         """Break a response off: the part handed over is delivered, and the client sees that it is not whole."""
@@ -294,19 +298,10 @@ class Exchange:
         if self.on_gone is not None:
             self.call(self.on_gone)
 
-    def _judge(self, head: Head) -> None:
-        if head.status < 200:
-            raise ResponseError(f"{head.status} is the status of an interim response; the final one is missing")
-
     def _send_head(self) -> None:
         head, self._head = self._head, None
         if head is not None and not self.ended:
             self._stream.begin(head, None, b"")
-
-    def _end(self) -> None:
-        self.ended = True
-        self._stream.end()
-        self._release()
 
     def _release(self) -> None:
         on_gone, self.on_gone = self.on_gone, None
@@ -331,3 +326,8 @@ class Exchange:
         if not (self.is_head or self._is_cut):
             self._is_cut = True
             events.response_content_left_out(log, request=self.describe(), status=self.status)
+
+
+def _judge(head: Head) -> None:
+    if head.status < 200:
+        raise ResponseError(f"{head.status} is the status of an interim response; the final one is missing")

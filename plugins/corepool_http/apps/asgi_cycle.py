@@ -55,7 +55,7 @@ class Cycle(Waiting):
     )
 
     def __init__(self, exchange: Exchange, heads: Heads, loop: asyncio.AbstractEventLoop, tasks: Tasks) -> None:
-        super().__init__(loop)
+        Waiting.__init__(self, loop)  # super() would cost each request a hundredth
         self._tasks = tasks
         self.task: asyncio.Task[None] | None = None
         """None: it has ended before it was known (eager start)."""

@@ -112,7 +112,7 @@ def test_a_client_that_does_not_read_the_rest_is_not_waited_for(running: PoolPro
 def test_a_broken_response_is_told_once_with_its_request(running: PoolProcess, mode: str) -> None:
     target = script(mode, 200, [("X-Mode", mode)], [b"told once"], "raise")
     exchange(running, data_of(target), mode)
-    wait_until(lambda: f"GET {target} failed" in running.stderr)
+    wait_until(lambda: f'request_failed request="GET {target}"' in running.stderr)
     path = running.directory / "access.log"
     wait_until(lambda: f'"GET {target} HTTP/1.1" 200 9' in path.read_text())
     assert running.stderr.count(f"GET {target}") == 1
