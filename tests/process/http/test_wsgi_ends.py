@@ -177,7 +177,7 @@ def test_buffers_are_content(asked: Asked) -> None:
         ("number", "the application returned int 5: an iterable of bytes is expected"),
         ("text", "the application returned str 'text': an iterable of bytes is expected"),
         ("bytes", "the application returned bytes b'bytes': an iterable of bytes is expected"),
-        ("coroutine", 'is it an ASGI application? Then set interface = "asgi"'),
+        ("coroutine", r"is it an ASGI application? Then set interface = \"asgi\""),
         ("list of none", "content is None: bytes are expected"),
         ("list of text", "content is str 'text': bytes are expected"),
         ("list of numbers", "content is int 1: bytes are expected"),
