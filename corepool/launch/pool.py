@@ -25,7 +25,7 @@ from corepool.master.signals import Signals
 from corepool.plugins.listener import ListenerLine, sockets_of
 from corepool.system.identity import Identity, settle
 from corepool.system.pidfile import PidFile, held
-from corepool.worker.main import run_worker
+from corepool.worker.boot import run_worker
 from corepool.worker.rehearsal import rehearse
 
 if TYPE_CHECKING:

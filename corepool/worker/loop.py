@@ -32,6 +32,9 @@ _FAILURE_DELAY_S = 0.01
 """A loop whose poll has failed for a second is of no use, such as one whose epoll an application has closed: the master
 replaces the worker."""
 
+_CANCEL_S = 0.25
+"""How long tasks may take to be cancelled at the end."""
+
 
 class WorkerLoop(asyncio.SelectorEventLoop):
     """An event loop that only `end` ends, once `serve` runs. Before that, while plugins start, it is asyncio's."""
@@ -116,3 +119,17 @@ def _runs_in_this_thread() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel the tasks that plugins left running, as asyncio.run does, but don't wait for those that refuse to end."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    tasks.add(loop.create_task(loop.shutdown_asyncgens()))
+    done, unwilling = loop.run_until_complete(asyncio.wait(tasks, timeout=_CANCEL_S))
+    for task in done:
+        if not task.cancelled():
+            task.exception()  # retrieved, so that asyncio does not log it: it is over, however it ended
+    if unwilling:
+        events.tasks_abandoned(log, tasks=len(unwilling))

@@ -1,16 +1,14 @@
-"""The worker process, from its fork to its exit status."""
+"""The worker process: plugins, signals, orders, and the way out."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from corepool.errors import ChannelFullError, CorepoolError, PeerGoneError, SetupError
+from corepool.errors import ChannelFullError, CorepoolError, PeerGoneError
 from corepool.guards import HOOK_ERRORS
 from corepool.hot.deadlines import Deadlines
 from corepool.hot.reactor import Reactor
@@ -34,21 +32,19 @@ from corepool.ipc.scoreboard import Cell, held
 from corepool.logs.log import reopen_logs
 from corepool.logs.tracebacks import spell_traceback
 from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
-from corepool.system.title import Title, count
 from corepool.worker import events
 from corepool.worker.backlog import BacklogReader
 from corepool.worker.counts import ConnectionCounts
 from corepool.worker.drain import Drain
+from corepool.worker.heartbeat import Heartbeat
 from corepool.worker.intake import Intake
-from corepool.worker.loop import WorkerLoop
+from corepool.worker.loop import WorkerLoop, cancel_tasks
 from corepool.worker.mover import MAX_PER_MOVE, Mover
 from corepool.worker.process import (
     EVENT_SIGNALS,
     ORPHAN_GRACE_S,
     TERMINAL_SIGNALS,
-    detach_from_master,
     die_if_orphaned,
-    die_with_master,
     set_orphan_alarm,
     share_no_signals_with_forks,
 )
@@ -57,7 +53,7 @@ from corepool.worker.service import Service
 from corepool.worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     from corepool.hot.connection import Connection
     from corepool.ipc.channel import Channel
@@ -65,8 +61,6 @@ if TYPE_CHECKING:
     from corepool.plugins.listener import Configuration
 
 log = logging.getLogger(__name__)
-
-EXIT_BOOT_FAILED = 3
 
 EXIT_FAILED = os.EX_SOFTWARE
 """A plugin has said that the worker is of no use any more: 70, as for one that failed outside of every guard."""
@@ -77,40 +71,10 @@ _LAST_WORDS_S = 0.5
 _FAST_STOP_S = 1.0
 """How long plugins may take for their stop when the worker has to stop at once: the master gives it two seconds."""
 
-_CLEANUP_S = 0.25
-"""How long tasks may take after that to be cancelled."""
-
 T = TypeVar("T")
 
 _NEXT_MOVE_S = 0.001
 """Between two rounds of handing connections back: the others have their turn."""
-
-
-def run_worker(spawn: WorkerSpawn, configuration: Configuration, keep: Iterable[int]) -> int:
-    """Be a worker.
-
-    Runs in: the forked child, with all signals blocked; the caller ends the process with what this returns.
-
-    :param keep: descriptors to keep besides the standard three, the channel and the sockets it accepts on.
-    :returns: the exit status.
-    """
-    own = [each.socket.fileno() for each in configuration.bound if each.listener.dispatcher.worker_accepts]
-    detach_from_master([*keep, spawn.channel.fd, *own], spawn.master_pid)
-    os.environ.pop("NOTIFY_SOCKET", None)  # systemd listens to the master only
-    try:
-        with _system_may_refuse():
-            worker = WorkerProcess(spawn, configuration)
-        configuration.identity.assume(spawn.slot)
-        die_with_master(spawn.master_pid)
-        worker.start_plugins()
-        # Objects that the plugins loaded stay: the collector need not look at them again and again.
-        gc.freeze()
-        with _system_may_refuse():
-            worker.join()
-    except BaseException as error:  # noqa: BLE001  # SystemExit of an application is a boot failure as well
-        _report(spawn.channel, error)  # the master logs it: once, and not once per worker
-        return EXIT_BOOT_FAILED
-    return worker.run()
 
 
 class WorkerProcess:
@@ -136,7 +100,6 @@ class WorkerProcess:
         asyncio.set_event_loop(self.loop)
         deadlines = Deadlines(self.loop)
         counts = ConnectionCounts(spawn.row, pool.max_connections, self._reactor)
-        self._counts = counts
         self._services = [
             Service(each, self.loop, self._reactor, deadlines, counts, spawn.crash_slots) for each in bound
         ]
@@ -155,14 +118,18 @@ class WorkerProcess:
         self._drain = Drain(
             self._reactor, self._services, self._backlogs.values(), self._mover, self.loop, self.loop.end
         )
-        # Often enough that a late heartbeat means a stuck loop, seldom enough to cost nothing.
-        self._heartbeat_interval_s = min(1.0, pool.heartbeat_timeout / 4)
-        self._heartbeat_due = 0.0
-        self._title = Title()
-        self._gauges: list[ThreadGauge] = []
+        self._heartbeat = Heartbeat(
+            spawn.row,
+            self._name,
+            pool.heartbeat_timeout,
+            self.loop,
+            self._reactor,
+            self._services,
+            counts,
+            lambda: self.requests,
+        )
         self._shared: dict[Callable[[], object], object] = {}
         self.requests = 0
-        self._guessing = [each for each in self._services if not each.chain.counts_requests]
         self._orphaned = False
         self._serves = False
         self._failure: BaseException | None = None
@@ -195,8 +162,7 @@ class WorkerProcess:
             (backlog.pause if index in self._paused else backlog.resume)()
         self._row.cells[Cell.SLOT] = self.slot
         self._row.cells[Cell.PID] = self.pid
-        self._heartbeat_due = self.loop.time()
-        self._beat()
+        self._heartbeat.start()
         self.intake.say_surely(Ready())
         self._serves = True
 
@@ -205,18 +171,18 @@ class WorkerProcess:
 
         :returns: the exit status.
         """
-        watchdog = Watchdog(self.loop, self._heartbeat_interval_s, self._pool.heartbeat_timeout)
+        watchdog = Watchdog(self.loop, self._heartbeat.interval_s, self._pool.heartbeat_timeout)
         self.loop.serve()
         watchdog.disarm()
         self._ends_at = self.loop.time() + _LAST_WORDS_S
         self._stops_by = self.loop.time() + self._stop_s
         self._reactor.flush_unsent()
-        self._publish()
+        self._heartbeat.publish()
         self.intake.say(Drained())
         for chain in self._chains:
             if chain.on_worker_stop is not None:
                 _guarded("on_worker_stop", chain.on_worker_stop, self)
-        _cancel_tasks(self.loop)
+        cancel_tasks(self.loop)
         self.loop.close()
         return 0 if self._failure is None else EXIT_FAILED
 
@@ -251,9 +217,7 @@ class WorkerProcess:
         return self._pool.boot_timeout
 
     def gauge_threads(self, most: int) -> ThreadGauge:
-        gauge = ThreadGauge(most)
-        self._gauges.append(gauge)
-        return gauge
+        return self._heartbeat.gauge_threads(most)
 
     def last_words_s(self) -> float:
         return _LAST_WORDS_S if self._ends_at is None else max(0.0, self._ends_at - self.loop.time())
@@ -266,7 +230,7 @@ class WorkerProcess:
             return
         self._failure = error
         if self._serves:  # else it fails to boot
-            events.worker_failed.report(log, _report(self._channel, error), worker=self._name)
+            events.worker_failed.report(log, report_failure(self._channel, error), worker=self._name)
             self._leave(self._pool.drain_timeout, moves=True)
 
     async def status(self) -> Mapping[str, object]:
@@ -279,30 +243,6 @@ class WorkerProcess:
 
     def at_batch_end(self, call: Callable[[], None]) -> None:
         self._reactor.at_batch_end(lambda: _guarded("at_batch_end", call))
-
-    def _beat(self) -> None:
-        now = self.loop.time()
-        was_due, self._heartbeat_due = self._heartbeat_due, now + self._heartbeat_interval_s
-        self.loop.call_at(self._heartbeat_due, self._beat)  # first: whatever fails below, the heart goes on
-        cells = self._row.cells
-        cells[Cell.LAG_NS] = max(0, int((now - was_due) * 1e9))
-        cells[Cell.HEARTBEAT_NS] = int(now * 1e9)
-        self._publish()
-        for service in self._services:
-            service.look_for_spin()
-        connections = count(held(cells), "connection")
-        self._title.show(f"worker {self._name} [{connections}]")
-
-    def _publish(self) -> None:
-        """Write the counters that connections keep as plain attributes."""
-        cells = self._row.cells
-        cells[Cell.REQUESTS] = self.requests + sum(service.events for service in self._guessing)
-        self._counts.publish(self._services)
-        cells[Cell.BUSY_NS] = int(self._reactor.busy_s * 1e9)
-        if self._gauges:
-            cells[Cell.THREADS] = sum(gauge.most for gauge in self._gauges)
-            cells[Cell.THREADS_BUSY] = max(0, sum(gauge.busy for gauge in self._gauges))
-            cells[Cell.THREADS_WAITING] = max(0, sum(gauge.waiting for gauge in self._gauges))
 
     def _on_signal(self, signum: int) -> None:
         for chain in self._chains:
@@ -384,16 +324,7 @@ class WorkerProcess:
         self._drain.begin(timeout_s, moves=moves)
 
 
-@contextmanager
-def _system_may_refuse() -> Iterator[None]:
-    """Report a lack of descriptors or memory in a line: it is no mistake in the code."""
-    try:
-        yield
-    except OSError as error:
-        raise SetupError(f"the system refuses what a worker needs: {error}") from error
-
-
-def _report(channel: Channel, error: BaseException) -> str:
+def report_failure(channel: Channel, error: BaseException) -> str:
     """Report to the master why this worker is of no use, and return the text."""
     report = str(error) if isinstance(error, CorepoolError) else spell_traceback(error)
     try:
@@ -408,17 +339,3 @@ def _guarded(name: str, hook: Callable[..., object], *values: object) -> None:
         hook(*values)
     except HOOK_ERRORS as error:
         events.worker_hook_failed.exception(log, error, hook=name)
-
-
-def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """End what the plugins left running, as asyncio.run does, but don't wait for what refuses to end."""
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    tasks.add(loop.create_task(loop.shutdown_asyncgens()))
-    done, unwilling = loop.run_until_complete(asyncio.wait(tasks, timeout=_CLEANUP_S))
-    for task in done:
-        if not task.cancelled():
-            task.exception()  # retrieved, so that asyncio does not log it: it is over, however it ended
-    if unwilling:
-        events.tasks_abandoned(log, tasks=len(unwilling))

@@ -30,7 +30,6 @@ MAX_CODE_LINES = 20
 TOO_LONG: set[str] = {
     "corepool/hot/connection.py",
     "corepool/testing/conversation.py",
-    "corepool/worker/main.py",
 }
 
 
