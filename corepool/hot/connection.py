@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from corepool.guards import HOOK_ERRORS
 from corepool.hot.filesegment import FileSegment
-from corepool.hot.layers import READ_BYTES, Layers
+from corepool.hot.layers import READ_BYTES, LayerError, Layers
 from corepool.hot.outbox import Outbox
 from corepool.hot.sockets import shut_down
 from corepool.spec.buffers import as_bytes
@@ -227,7 +227,9 @@ class Connection:
     def send_now(self) -> None:
         if self._out and self._mask != _GONE:
             self._flush()
-            if self._reason is not None and self._reads_left < 0:
+            if self._journal is not None:
+                self._journal.wake()  # the caller may go on to change its state: `flush` notes that
+            if self._reads_left < 0 and (self._reason is not None or self._journal is not None):
                 self.site.unsent.append(self)  # it is settled with the batch
 
     def close(self) -> None:
@@ -344,6 +346,7 @@ class Connection:
 
         :raises OSError: it can't be watched; it still has to be closed.
         """
+        self.busy = True  # its plugins do not know it, and are not asked for its state
         self.begin(self.site.on_lost)
         self._end(CloseReason.CLOSED)
 
@@ -515,6 +518,10 @@ class Connection:
                 return 0
         except BlockingIOError:
             return 0
+        except LayerError as error:
+            assert self._layers is not None
+            self._fail(self._layers, error)
+            return 0
         except (OSError, EOFError):
             self._break_off(CloseReason.RESET)
             return 0
@@ -587,14 +594,12 @@ class Connection:
         try:
             layers.receive(data)
         except HOOK_ERRORS as error:
-            self._fail(layers, error)
+            self._fail(layers, LayerError(error))
 
     def _recv_layered(self, layers: Layers, limit: int) -> bytes:
         if not layers.holds_input and not layers.is_over:
             self._read_wire(layers)
-        if limit <= 0:
-            return b""
-        data = layers.take(limit)
+        data = layers.take(limit) if limit > 0 else b""
         if layers.holds_input:
             self._serve_later(layers)
         self.eof = self.eof or layers.is_over
@@ -613,13 +618,13 @@ class Connection:
                 self._run(Connection.open_further)
         elif layers.holds_input and self._wants_input:
             self._reads_left = READS_PER_EVENT
-            self.site.events += 1
+            self.active_at = self.site.reactor.now
             self.site.on_readable(self)
             self._reads_left = NOT_SERVING
             if layers.holds_input:
                 self._serve_later(layers)
 
-    def _fail(self, layers: Layers, error: BaseException) -> None:
+    def _fail(self, layers: Layers, error: LayerError) -> None:
         """Close, once the last words of the layers were sent."""
         self.site.owner.closing(self, error)
         try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import logging
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from corepool.spec.types import TimeoutKind
 
-log = logging.getLogger(__name__)
 
 _SWEEP_MINIMUM = 100
 """Blank entries that are not worth a sweep (asyncio's own number for cancelled timers)."""

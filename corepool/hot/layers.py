@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corepool.guards import HOOK_ERRORS
 from corepool.hot.filesegment import CHUNK_BYTES, FileSegment
 from corepool.hot.outbox import Outbox
 
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 
 READ_BYTES = 65_536
 """Bytes read from the wire at a time. Plaintext that a layer has made of them waits until the protocol has read it."""
+
+
+class LayerError(Exception):
+    """A layer of a connection has raised `cause`, which may be of any class: an SSLError is an OSError, say."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 class Layers:
@@ -129,8 +138,9 @@ class Layers:
     def front(self) -> bytes | memoryview:
         """Return the next bytes for the wire. Empty if there are none, or if a layer has kept them to itself.
 
+        :raises OSError: a file can't be read.
         :raises EOFError: a file is shorter than promised.
-        :raises BaseException: a layer's.
+        :raises LayerError: a layer has raised an exception of any class.
         """
         if not self._wire and self._outbox and self._open:
             piece = self._outbox.front()
@@ -138,9 +148,12 @@ class Layers:
                 data = piece.read()
             else:
                 data = piece if type(piece) is bytes and len(piece) <= CHUNK_BYTES else bytes(piece[:CHUNK_BYTES])
-            self._wire = self._down(data, len(self._stack))
-            self._outbox.advance(len(data))
-            self._collect()
+            try:
+                self._wire = self._down(data, len(self._stack))
+                self._outbox.advance(len(data))
+                self._collect()
+            except HOOK_ERRORS as error:
+                raise LayerError(error) from error
         return self._wire
 
     def advance(self, count: int) -> None:

@@ -1,13 +1,13 @@
-"""The reactor: one epoll for our connections and for asyncio, served inside the selector's own poll.
+"""The reactor: one epoll for our connections and for asyncio, served inside the poll of asyncio's selector.
 
-asyncio's event loop is given this selector. When it asks for events, `select` polls once, serves every
-*source* of ours that is ready right there (no Future, no Task, no asyncio transport) and returns only what
-asyncio registered itself. So a connection costs what a bare epoll loop would make it cost, and coroutines,
-timers and asyncio clients run in the same process.
+`poll` polls once, serves every *source* of ours that is ready right there (no Future, no Task, no asyncio
+transport) and returns asyncio's events, as its selector (`asyncio_selector.py`) translates them. So a connection
+costs what a bare epoll loop would make it cost, and coroutines, timers and asyncio clients run in the same
+process.
 
 Three rules keep it right:
 
-- No exception leaves `select`: it would end the loop. Each source is served under its own guard.
+- No exception leaves `poll`: it would end the loop. Each source is served under its own guard.
 - A descriptor leaves epoll before it is closed: epoll watches the open file description, which may live on
   in another process, and would report it for ever under a number that has a new owner.
 - What a hook closes is closed when the batch is over, so that no later event of the batch can reach a new
@@ -16,9 +16,8 @@ Three rules keep it right:
 
 from __future__ import annotations
 
-import selectors
 import time
-from select import EPOLLIN, EPOLLOUT, epoll
+from select import epoll
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from corepool.files.descriptors import release
@@ -26,15 +25,11 @@ from corepool.forked import end_fork
 from corepool.guards import HOOK_ERRORS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from _typeshed import FileDescriptorLike
+    from collections.abc import Callable
+    from selectors import SelectorKey
 
 MAX_EVENTS = 256
 """Events served before asyncio gets its turn; a bound on how long a timer can be late under load."""
-
-_NOT_OUT = ~EPOLLOUT
-_NOT_IN = ~EPOLLIN
 
 
 class Source(Protocol):
@@ -50,7 +45,7 @@ class Source(Protocol):
         """Send the output made outside of `on_event`. May raise, as `on_event`."""
 
 
-class _NoEpoll:
+class NoEpoll:
     """In the place of an epoll that belongs to another process."""
 
     def register(self, fd: int, eventmask: int) -> None: ...
@@ -65,15 +60,17 @@ class _NoEpoll:
         end_fork()
 
 
-class Reactor(selectors.BaseSelector):
-    """A selector for asyncio that serves our own sources as it polls. Used by the worker's main thread only."""
+class Reactor:
+    """Serves our sources as it polls. Used by the worker's main thread only."""
 
     def __init__(self) -> None:
         """Make the epoll; nothing is watched yet."""
-        self._epoll: epoll | _NoEpoll = epoll()
-        self._poll = self._epoll.poll
+        self.epoll: epoll | NoEpoll = epoll()
+        """For asyncio's selector, which registers its descriptors here: they have no source."""
+        self.event_of: Callable[[int, int], tuple[SelectorKey, int] | None] = _no_event
+        """Of asyncio's selector: translates an event of a descriptor without a source."""
+        self._poll = self.epoll.poll
         self._sources: dict[int, Source] = {}
-        self._keys: dict[int, selectors.SelectorKey] = {}
         self._to_close: list[int] = []
         self._at_batch_end: list[Callable[[], None]] = []
         self.unsent: list[Source] = []
@@ -90,17 +87,17 @@ class Reactor(selectors.BaseSelector):
 
         :raises OSError: ENOSPC (fs.epoll.max_user_watches) or ENOMEM; nothing is watched then.
         """
-        self._epoll.register(fd, mask)
+        self.epoll.register(fd, mask)
         self._sources[fd] = source
 
     def change(self, fd: int, mask: int) -> None:
         """Watch `fd` for other events. EPOLLERR and EPOLLHUP are always among them."""
-        self._epoll.modify(fd, mask)
+        self.epoll.modify(fd, mask)
 
     def remove(self, fd: int) -> None:
         """Watch `fd` no more. To be called before it is closed."""
         del self._sources[fd]
-        self._epoll.unregister(fd)
+        self.epoll.unregister(fd)
 
     def discard(self, fd: int, source: Source) -> None:
         """Watch `fd` no more, if it is watched for `source`."""
@@ -116,9 +113,9 @@ class Reactor(selectors.BaseSelector):
 
         When the loop polls next, the process ends.
         """
-        self._epoll.close()
-        self._epoll = _NoEpoll()
-        self._poll = self._epoll.poll
+        self.epoll.close()
+        self.epoll = NoEpoll()
+        self._poll = self.epoll.poll
 
     def close_later(self, fd: int) -> None:
         """Close `fd` when the batch is over, and own it until then."""
@@ -142,58 +139,17 @@ class Reactor(selectors.BaseSelector):
             except HOOK_ERRORS:  # of a layer
                 source.on_failure()
 
-    # --- asyncio's side: selectors.BaseSelector
-
-    def register(self, fileobj: FileDescriptorLike, events: int, data: object = None) -> selectors.SelectorKey:
-        fd = fileobj if isinstance(fileobj, int) else fileobj.fileno()
-        if fd in self._keys:
-            raise KeyError(f"{fileobj!r} (FD {fd}) is already registered")
-        self._epoll.register(fd, _epoll_mask(events))
-        key = self._keys[fd] = selectors.SelectorKey(fileobj, fd, events, data)
-        return key
-
-    def unregister(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
-        key = self.get_key(fileobj)
-        del self._keys[key.fd]
-        try:
-            self._epoll.unregister(key.fd)
-        except OSError:
-            pass  # closed before it was unregistered: epoll has forgotten it by itself (selectors does the same)
-        return key
-
-    def modify(self, fileobj: FileDescriptorLike, events: int, data: object = None) -> selectors.SelectorKey:
-        key = self.get_key(fileobj)
-        if events != key.events:
-            self._epoll.modify(key.fd, _epoll_mask(events))
-        key = self._keys[key.fd] = key._replace(events=events, data=data)
-        return key
-
-    def get_key(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
-        try:
-            fd = fileobj if isinstance(fileobj, int) else fileobj.fileno()
-            if fd >= 0:
-                return self._keys[fd]
-        except ValueError:
-            pass  # closed: its number is only in the key
-        for key in self._keys.values():
-            if key.fileobj is fileobj:
-                return key
-        raise KeyError(f"{fileobj!r} is not registered")
-
-    def get_map(self) -> Mapping[FileDescriptorLike, selectors.SelectorKey]:
-        # asyncio asks for it with descriptor numbers only.
-        return self._keys  # type: ignore[return-value]
-
     def close(self) -> None:
         self._close_pending()
-        self._epoll.close()
+        self.epoll.close()
         self._sources.clear()
-        self._keys.clear()
 
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+    def poll(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
         """Poll once, serve our sources, return asyncio's events.
 
         The hot path: each look-up here happens once a batch.
+
+        :param timeout: in seconds; None: wait until something happens.
         """
         if self.unsent or self._to_close or self._at_batch_end:
             self._end_batch()
@@ -206,13 +162,13 @@ class Reactor(selectors.BaseSelector):
             events = []
         self.now = time.monotonic()
         find = self._sources.get
-        for_asyncio = []
+        others: list[tuple[SelectorKey, int]] = []
         for fd, mask in events:
             source = find(fd)
             if source is None:
-                key = self._keys.get(fd)
-                if key is not None:
-                    for_asyncio.append((key, _selector_events(mask) & key.events))
+                event = self.event_of(fd, mask)
+                if event is not None:
+                    others.append(event)
                 continue
             try:
                 source.on_event(mask)
@@ -220,7 +176,7 @@ class Reactor(selectors.BaseSelector):
                 source.on_failure()
         if self.unsent or self._to_close or self._at_batch_end:
             self._end_batch()
-        return for_asyncio
+        return others
 
     def _end_batch(self) -> None:
         calls, self._at_batch_end = self._at_batch_end, []
@@ -235,12 +191,5 @@ class Reactor(selectors.BaseSelector):
         self._to_close.clear()
 
 
-def _epoll_mask(events: int) -> int:
-    mask = EPOLLIN if events & selectors.EVENT_READ else 0
-    return mask | EPOLLOUT if events & selectors.EVENT_WRITE else mask
-
-
-def _selector_events(mask: int) -> int:
-    # As selectors.EpollSelector: an error or a hang-up wakes both sides.
-    events = selectors.EVENT_WRITE if mask & _NOT_IN else 0
-    return events | selectors.EVENT_READ if mask & _NOT_OUT else events
+def _no_event(fd: int, mask: int) -> None:
+    """Return nothing: no loop of asyncio uses this reactor yet."""

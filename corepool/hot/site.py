@@ -46,7 +46,7 @@ class Owner(Protocol):
         """Log the exception of a hook that is being handled."""
 
     def closing(self, conn: Held, cause: BaseException | None) -> None:
-        """Log why a connection is about to be closed by us: an error, or (None) output above the limit."""
+        """Log why we close a connection: output above the limit (None), a LayerError, or epoll's OSError."""
 
     def address(self, fd: int, *, peer: bool) -> Address:
         """Return the address of one end; of a connection that is gone (-1), or whose peer is, Address("unknown")."""

@@ -19,7 +19,7 @@ from typing import Literal
 from corepool.errors import ConfigError
 from corepool.guards import HOOK_ERRORS
 from corepool.logs import events
-from corepool.logs.event import EventMessage
+from corepool.logs.event import EventMessage, as_text
 from corepool.logs.foreign_handlers import contain_handlers
 from corepool.logs.formatters import JsonFormatter, TextFormatter
 from corepool.logs.unhandled import log_unhandled
@@ -123,7 +123,7 @@ class LogHandler(logging.Handler):
 
     def _format_bare(self, record: logging.LogRecord) -> str:
         """Write a record without its values, one of which can't be written."""
-        message = f"{record.msg} (its values can't be written)"
+        message = f"{as_text(record.msg)} (its values can't be written)"
         return self.format(logging.LogRecord(record.name, record.levelno, record.pathname, 0, message, (), None))
 
     def _give(self) -> None:

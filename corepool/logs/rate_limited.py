@@ -40,7 +40,7 @@ class RateLimitedLog:
         assert isinstance(message, EventMessage)
         name = message.event.name
         if self._is_due(name):
-            message = message.with_field("suppressed", self._suppressed.pop(name, 0))
+            message = message.with_field("suppressed", self._suppressed.pop(name, None))
             self._log.log(level, message, exc_info=exc_info, stacklevel=stacklevel + 1)
 
     def _is_due(self, name: str) -> bool:

@@ -97,10 +97,6 @@ class Reload:
             if self.is_running:
                 pool.rolling.begin(self.generation, configuration)
 
-    def brings(self, pool: Member) -> bool:
-        """Return whether a pool has come with this reload."""
-        return self._pools.arriving.get(pool.name) is pool
-
     def rolled(self, pool: Member) -> None:
         """Take effect once every pool is ready for it."""
         self._rolled.add(pool.name)

@@ -33,6 +33,7 @@ class ListenerStatus(TypedDict):
     bytes_in: int
     bytes_out: int
     hook_errors: int
+    layer_failures: int
 
 
 class WorkerStatus(TypedDict):

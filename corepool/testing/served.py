@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING, Self
 
 from corepool.config.settings import ListenerSettings
+from corepool.hot.asyncio_selector import ReactorSelector
 from corepool.hot.deadlines import Deadlines
 from corepool.hot.reactor import Reactor
 from corepool.ipc.crash_slots import CrashSlots
@@ -70,7 +71,7 @@ class ServedHere:
         :param settings: of the listener, as in the configuration.
         """
         self.reactor = Reactor()
-        self.loop = asyncio.SelectorEventLoop(self.reactor)
+        self.loop = asyncio.SelectorEventLoop(ReactorSelector(self.reactor))
         self.deadlines = Deadlines(self.loop)
         self.crash_slots = CrashSlots()
         self.row = Scoreboard(1).claim(pool=0)
@@ -113,7 +114,7 @@ class ServedHere:
 
     def turn(self, timeout: float = 0.0) -> None:
         """Serve the descriptors that are ready, once."""
-        self.reactor.select(timeout)
+        self.reactor.poll(timeout)
 
     def turn_until(self, condition: Callable[[], bool], turns: int = 100_000) -> None:
         """Serve until a condition holds.

@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from corepool.guards import mark_logged, was_logged
+from corepool.hot.asyncio_selector import ReactorSelector
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.worker import events
 
@@ -41,7 +42,7 @@ class WorkerLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, reactor: Reactor) -> None:
         """Poll with `reactor`."""
-        super().__init__(reactor)
+        super().__init__(ReactorSelector(reactor))
         self._rate_limited = RateLimitedLog(log)
         self._failures = 0
         """Polls that have failed since one has succeeded."""

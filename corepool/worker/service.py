@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from corepool.files.descriptors import release
 from corepool.guards import HOOK_ERRORS
 from corepool.hot.connection import Connection
-from corepool.hot.layers import Layers
+from corepool.hot.layers import LayerError, Layers
 from corepool.hot.site import Site
 from corepool.hot.sockets import shut_down, sockaddr
 from corepool.ipc.crash_slots import Status
@@ -302,15 +302,15 @@ class Service:
                 buffered=conn.buffered,
                 limit=conn.site.output_limit,
             )
-        elif isinstance(cause, OSError):  # epoll has no room for it
+        elif not isinstance(cause, LayerError):  # epoll has no room for it
             events.connection_not_watched(self._rate_limited, listener=name, peer=conn.peer, reason=cause)
-        elif isinstance(cause, ValueError):
+        elif isinstance(cause.cause, ValueError):
             self.layer_failures += 1
-            events.layer_refused(self._rate_limited, listener=name, peer=conn.peer, reason=cause)
+            events.layer_refused(self._rate_limited, listener=name, peer=conn.peer, reason=cause.cause)
         else:
             self.layer_failures += 1
             self.hook_errors += 1
-            events.layer_failed.exception(self._rate_limited, cause, listener=name, peer=conn.peer)
+            events.layer_failed.exception(self._rate_limited, cause.cause, listener=name, peer=conn.peer)
 
     def address(self, fd: int, *, peer: bool) -> Address:
         """Return an address of a connection; that of the peer is Address("unknown") once it is gone."""

@@ -30,6 +30,7 @@ def made_up_status() -> PoolStatus:
         bytes_in=1023,
         bytes_out=5 * 2**30,
         hook_errors=3,
+        layer_failures=0,
     )
     worker = WorkerStatus(
         pool="default",

@@ -224,7 +224,7 @@ def test_a_thread_that_can_not_be_started_is_done_without(pool: Pools) -> None:
         first.sendall(request("/hold", close=False))
         wait_until((running.directory / "called").exists)
         second.sendall(request("/next", close=False))
-        stuck = "threads=1 waiting=1, since no more can be started: can't start new thread"
+        stuck = 'threads=1 waiting=1 reason="can\'t start new thread"'
         wait_until(lambda: stuck in running.stderr)
         (running.directory / "go").touch()
         assert receive_response(first).body == b"/hold"

@@ -95,7 +95,7 @@ def test_what_a_handlers_own_peers_do_is_logged(pool: Pools, protocol: str, comm
     with running.connect() as client:
         client.sendall(command.encode() + b"\n")
         assert receive_all(client) == b""
-    assert "handler_failed listener=it" in running.stderr
+    wait_until(lambda: "handler_failed listener=it" in running.stderr)  # the client hears of the end first
     assert ("ConnectionRefusedError" if command == "refused" else "TimeoutError: of the database") in running.stderr
 
 

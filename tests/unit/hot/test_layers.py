@@ -200,6 +200,42 @@ def test_wrong_bytes_later_end_the_connection_for_that_reason() -> None:
     assert protocol.reasons == [CloseReason.LAYER]
 
 
+@pytest.mark.parametrize("way", ["received", "sent"])
+@pytest.mark.parametrize("error", [ValueError("wrong"), OSError("as of ssl"), EOFError("as of ssl"), KeyError("a bug")])
+def test_an_exception_of_a_layer_ends_the_connection_for_that_reason(
+    way: str, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Raising(Framed):
+        calls = 0
+
+        def received(self, data: bytes) -> bytes:
+            if self.is_open and way == "received":
+                self._raise()
+            return super().received(data)
+
+        def sent(self, data: bytes) -> bytes:
+            if way == "sent":
+                self._raise()
+            return super().sent(data)
+
+        def _raise(self) -> None:
+            Raising.calls += 1
+            self._own += ALERT
+            raise error
+
+    protocol = Echo()
+    with served(protocol, lambda: [Raising()]) as here, here.connect() as client:
+        client.send(HELLO)
+        assert read_exactly(here, client, len(WELCOME)) == WELCOME
+        client.send(frame(b"good"))
+        assert read_all(here, client) == ALERT
+        assert (here.service.layer_failures, Raising.calls) == (1, 1)
+        assert here.service.hook_errors == (0 if isinstance(error, ValueError) else 1)
+
+    assert protocol.reasons == [CloseReason.LAYER]
+    assert ("Traceback" in caplog.text) != isinstance(error, ValueError)
+
+
 def test_a_client_that_is_cut_off_is_no_ended_one() -> None:
     protocol = Echo()
     with served(protocol, lambda: [Framed()]) as here, here.connect() as client:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from corepool.hot.asyncio_selector import ReactorSelector
 from corepool.hot.reactor import Reactor
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def test_a_number_closed_in_a_batch_has_no_new_owner_within_it(reactor: Reactor)
     sources = [Tap(close_both_and_open_another) for _ in ready]
     for fd, source in zip(ready, sources, strict=True):
         reactor.add(fd, source, EPOLLIN)
-    reactor.select(1)
+    reactor.poll(1)
 
     assert sum(source.events for source in sources) == 1  # the first took the other out
     assert opened[0] not in ready
@@ -80,7 +81,7 @@ def test_an_exception_costs_its_own_source_and_no_event_of_the_others(reactor: R
     for fd, source in sources.items():
         reactor.add(fd, source, EPOLLIN)
 
-    assert reactor.select(1) == []
+    assert reactor.poll(1) == []
     assert [(source.events, source.failures) for source in sources.values()] == [(1, 1), (1, 0)]
     for fd in sources:
         reactor.remove(fd)
@@ -97,13 +98,13 @@ def test_two_that_feed_each_other_do_not_keep_the_reactor(reactor: Reactor) -> N
 
     pair = {"first": Tap(lambda: feed("second")), "second": Tap(lambda: feed("first"))}
     reactor.unsent.append(pair["first"])
-    reactor.select(10)  # which doesn't wait either, while something is unsent
+    reactor.poll(10)  # which doesn't wait either, while something is unsent
 
     assert len(flushed) == 2
 
 
 def test_asyncio_runs_beside_our_sources(reactor: Reactor) -> None:
-    loop = asyncio.SelectorEventLoop(reactor)
+    loop = asyncio.SelectorEventLoop(ReactorSelector(reactor))
     fd = readable()
     tap = Tap(lambda: os.read(fd, 1))
     reactor.add(fd, tap, EPOLLIN)
@@ -130,7 +131,7 @@ def test_asyncio_runs_beside_our_sources(reactor: Reactor) -> None:
 
 @pytest.mark.parametrize("way", ["at_batch_end", "unsent"])
 def test_callbacks_made_ready_just_before_the_poll_do_not_wait_for_it(reactor: Reactor, way: str) -> None:
-    loop = asyncio.SelectorEventLoop(reactor)
+    loop = asyncio.SelectorEventLoop(ReactorSelector(reactor))
 
     async def wait_for_it() -> None:
         done = loop.create_future()

@@ -41,10 +41,10 @@ def test_an_event_is_held_back_for_a_second_and_counted(caplog: pytest.LogCaptur
     too_late.exception(limited, ValueError("on purpose"), seconds=5)
 
     assert caplog.messages == [
-        "too_late seconds=0 suppressed=0",
-        "too_early suppressed=0",
+        "too_late seconds=0",
+        "too_early",
         "too_late seconds=4 suppressed=3",
-        "too_late seconds=5 suppressed=0",
+        "too_late seconds=5",
     ]
     assert "ValueError: on purpose" in caplog.text
     assert {record.filename for record in caplog.records} == {"test_rate_limited_log.py"}

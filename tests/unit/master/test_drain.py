@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
+from corepool.hot.asyncio_selector import ReactorSelector
 from corepool.hot.reactor import Reactor
 from corepool.worker.drain import Drain
 
@@ -26,7 +27,7 @@ class Broken:
 
 
 def test_an_unexpected_error_keeps_no_worker_from_leaving(caplog: pytest.LogCaptureFixture) -> None:
-    loop = asyncio.SelectorEventLoop(reactor := Reactor())
+    loop = asyncio.SelectorEventLoop(ReactorSelector(reactor := Reactor()))
     mover = Broken()
     drain = Drain(reactor, [], [], cast("Any", mover), loop, loop.stop)
     loop.call_soon(lambda: drain.begin(10, moves=True))

@@ -11,6 +11,7 @@ from layers import Layered
 
 from corepool import CloseReason, hookimpl
 from corepool.ipc.crash_slots import Status
+from corepool.ipc.frozen import Frozen
 from corepool.ipc.scoreboard import Cell
 from corepool.testing.served import ServedHere
 from corepool.testing.sockets import reset
@@ -243,3 +244,45 @@ def test_the_journal_of_a_connection_follows_it(here: ServedHere) -> None:
         conn.close()
         here.turn()
         assert statuses[slot] == Status.CLOSED
+
+
+def test_the_journal_has_the_state_as_it_is_after_output_was_sent_at_once(here: ServedHere) -> None:
+    slot = 5
+    with here.connect(slot) as client:
+        (conn,) = here.connections()
+        for begin, word in ((b"1", "a task"), (b"2", "another")):
+            conn.send(begin)
+            conn.send_now()
+            conn.session += 7  # after the reply, in the same turn
+            here.turn()
+            assert client.recv(10) == begin
+            assert here.crash_slots.statuses[slot] == Status.IDLE, word
+            assert Frozen.decode(here.crash_slots.read(slot)).states[0].content == b"%d" % conn.session
+
+
+@pytest.mark.parametrize("sends", [False, True])
+def test_a_lost_connection_is_not_asked_for_its_state(here: ServedHere, sends: bool) -> None:  # noqa: FBT001
+    class Silent(Counter):
+        @hookimpl
+        def on_lost(self, conn: Any) -> None:
+            if sends:
+                conn.send(b"lost\n")
+                conn.send_now()
+
+        @hookimpl
+        def on_freeze(self, conn: Any) -> bytes:  # noqa: ARG002
+            raise AssertionError("it has no state here")
+
+    with here.connect() as client:
+        assert talk(here, client, b"abc") == b"3\n"
+        (conn,) = here.connections()
+        frozen = here.service.moving.freeze(conn)
+        assert frozen is not None
+        with ServedHere(Silent()) as there:
+            lost = frozen._replace(crash_slot=5, is_lost=True, states=())
+            there.service.take_frozen(os.dup(conn.fileno()), lost.encode())
+            conn.depart()
+            here.turn()
+            there.turn()
+            assert client.recv(100) == (b"lost\n" if sends else b"")
+            assert there.service.hook_errors == 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from corepool import hookimpl
+from corepool.hot.asyncio_selector import ReactorSelector
 from corepool.hot.deadlines import Deadlines
 from corepool.hot.reactor import Reactor
 from corepool.ipc.crash_slots import CrashSlots, Status
@@ -65,7 +66,7 @@ class Worker:
         self.seen: list[object] = []
         self.crash_slots = CrashSlots()
         self.reactor = Reactor()
-        self.loop = asyncio.SelectorEventLoop(self.reactor)
+        self.loop = asyncio.SelectorEventLoop(ReactorSelector(self.reactor))
         self.deadlines = Deadlines(self.loop)
         protocol = Protocol(self.look)
         self.state = State(f"{__name__}.Protocol", 3, b"as it was")

@@ -84,7 +84,7 @@ def test_a_loop_that_can_not_poll_gives_up(loop: WorkerLoop) -> None:
         raise OSError("as asked")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Reactor, "select", fail)
+        patch.setattr(loop._selector, "select", fail)  # type: ignore[attr-defined]  # noqa: SLF001
         with pytest.raises(OSError, match="as asked"):
             loop.serve()
 
