@@ -100,7 +100,7 @@ def test_the_tables_show_listeners_workers_and_totals(corepool: Corepool, tmp_pa
     assert (done.returncode, done.stderr) == (0, "")
     rows = [line.split() for line in done.stdout.splitlines()]
     assert "corepool 0.1.0, pid 41, generation 0, up 2 h" in done.stdout
-    assert ["echo", "tcp://127.0.0.1:7007", "echo", "kernel", "5", "2", "1023", "B", "5.0", "GiB", "3", "0"] in rows
+    assert ["echo", "tcp://127.0.0.1:7007", "echo", "kernel", "5", "2", "1023", "B", "5.0", "GiB", "0", "3"] in rows
     assert ["unix:@[bold]x"] in rows, "names are text, never markup"
     assert ["0", "42", "ready", "0", "2", "5", "9", "12", "s", "0.2", "3.0", "MiB"] in rows
     assert ["5", "3", "0", "0", "B", "0", "B", "0", "0", "9", "0", "0", "0", "0", "0"] in rows, "the totals"
