@@ -59,7 +59,7 @@ class Layers:
         self._is_told = False
         self.facts: dict[str, object] = {}
         self.finished = False
-        """Nothing more comes from the layers: `finish` or `drop` was called."""
+        """Nothing more comes from the layers: `finish`, `fail` or `clear` was called."""
         self.queued = False
         """The connection is on the list of those to be served again, for `holds_input`."""
         self._collect()

@@ -20,9 +20,9 @@ _INTERVAL_S = 1.0
 
 
 class RateLimitedLog:
-    """Writes each message once a second at most, with the number of those that were held back since the last one.
+    """Writes each event once a second at most, with the number of records that were held back since the last one.
 
-    A message is known by its text without values; so their number is that of the calls in the code.
+    The name of the event decides, whatever its fields are; so the table is as long as the catalogue.
     """
 
     def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:

@@ -69,7 +69,7 @@ class Elsewhere(Protocol):
 
     @property
     def is_holding(self) -> bool:
-        """True while connections that were handed back wait for another master; `WorkerPool.listen` ends that."""
+        """True while connections that were handed back wait for another master; `Hearing.listen` goes on then."""
 
 
 @dataclass(frozen=True, slots=True)
