@@ -41,6 +41,8 @@ class ConnectionCounts:
         self._moved_in = 0
         self._moved_out = 0
         self._per_listener = array("Q", row.cells[Cell.COUNT :])
+        self._own, self._shared = memoryview(self._per_listener), row.cells[Cell.COUNT :]
+        """The counters of listeners, here and on the scoreboard: all at first, then those of this worker's."""
         self._is_published = True
         self.on_room: list[Callable[[], None]] = []
 
@@ -108,6 +110,10 @@ class ConnectionCounts:
                 sums[each.listener.place] += getattr(each, counter.name)
             for place, count in sums.items():
                 self._per_listener[PER_LISTENER * place + column] = count
+        if services:
+            # A copy of all places is 4 KiB: of cold memory, where many workers share a core.
+            end = PER_LISTENER * (1 + max(each.listener.place for each in services))
+            self._own, self._shared = self._own[:end], self._shared[:end]
         self._publish()
 
     def _tell_of_room(self, was_full: bool) -> None:  # noqa: FBT001
@@ -121,7 +127,7 @@ class ConnectionCounts:
             self._reactor.at_batch_end(self._publish)
 
     def _publish(self) -> None:
-        self._cells[Cell.COUNT :] = memoryview(self._per_listener)
+        self._shared[:] = self._own
         # `closed` last: read in between, the worker seems to hold more than it does, never less.
         self._cells[_ACCEPTED] = self._accepted
         if self._moved_in or self._moved_out:
