@@ -30,6 +30,10 @@ class LayerError(Exception):
         self.cause = cause
 
 
+class LayerOutputError(LayerError):
+    """It was raised as the output of a protocol was about to leave."""
+
+
 class Layers:
     """A stack of layers, the first nearest to the wire."""
 
@@ -140,7 +144,7 @@ class Layers:
 
         :raises OSError: a file can't be read.
         :raises EOFError: a file is shorter than promised.
-        :raises LayerError: a layer has raised an exception of any class.
+        :raises LayerOutputError: a layer has raised an exception of any class.
         """
         if not self._wire and self._outbox and self._open:
             piece = self._outbox.front()
@@ -153,7 +157,7 @@ class Layers:
                 self._outbox.advance(len(data))
                 self._collect()
             except HOOK_ERRORS as error:
-                raise LayerError(error) from error
+                raise LayerOutputError(error) from error
         return self._wire
 
     def advance(self, count: int) -> None:

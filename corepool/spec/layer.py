@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 class Layer(ABC):
     """A layer of one connection. It does no I/O: corepool reads and writes, and the layer turns bytes into bytes.
 
-    Runs in: worker, in its loop's thread. No method may block. A ValueError from any of them means that the peer has
-    broken the rules: its text is logged, and the connection ends with the reason "layer", once the layer's own last
-    `output` (an alert) was sent. Any other exception is logged as a mistake of the layer.
+    Runs in: worker, in its loop's thread. No method may block. A ValueError from `received`, `sent` or `output` means
+    that the peer has broken the rules: its text is logged, and the connection ends with the reason "layer", once the
+    layer's own last `output` (an alert) was sent. Any other exception is logged as a mistake of the layer.
     """
 
     opening_timeout: float = 10.0

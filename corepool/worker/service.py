@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from corepool.files.descriptors import release
 from corepool.guards import HOOK_ERRORS
 from corepool.hot.connection import Connection
-from corepool.hot.layers import LayerError, Layers
+from corepool.hot.layers import LayerError, LayerOutputError, Layers
 from corepool.hot.site import Site
 from corepool.hot.sockets import shut_down, sockaddr
 from corepool.ipc.crash_slots import Status
@@ -310,7 +310,10 @@ class Service:
         else:
             self.layer_failures += 1
             self.hook_errors += 1
-            events.layer_failed.exception(self._rate_limited, cause.cause, listener=name, peer=conn.peer)
+            if isinstance(cause, LayerOutputError):  # as seldom as mistakes of the protocol whose output it was
+                events.layer_failed.exception(log, cause.cause, listener=name, peer=conn.peer)
+            else:
+                events.layer_failed.exception(self._rate_limited, cause.cause, listener=name, peer=conn.peer)
 
     def address(self, fd: int, *, peer: bool) -> Address:
         """Return an address of a connection; that of the peer is Address("unknown") once it is gone."""
