@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-RESERVED = ("time", "level", "process", "logger", "event", "message", "traceback", "suppressed")
+RESERVED = ("time", "level", "process", "logger", "event", "message", "traceback", "stack_info", "suppressed")
 """Keys of a JSON record that belong to the record itself: no field of an event has such a name."""
 
 _BARE = re.compile(r"[^\s\"=\\\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff]+")
@@ -117,7 +117,10 @@ class EventMessage:
         return EventMessage(self.event, {**self._fields, name: value}, self.traceback)
 
     def __str__(self) -> str:
-        line = " ".join((self.event.name, *(f"{name}={quoted(value)}" for name, value in self.fields.items())))
+        line = self.event.name
+        for name, value in self._fields.items():
+            if value is not None:
+                line = f"{line} {name}={quoted(value)}"
         return line if self.traceback is None else f"{line}\n{self.traceback}"
 
 

@@ -22,28 +22,64 @@ Bytes of clients get into messages and tracebacks: they must not look like a lin
 _OF_LOGGING = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 """Attributes of each record; any other is a key of the application's `extra=`, or of its filters."""
 
+# Not `allow_nan`: NaN is no JSON, and ends the whole line for its reader. Made once: json.dumps takes 2 us to make it.
+_encode = json.JSONEncoder(allow_nan=False, default=as_text).encode
 
-class TextFormatter(logging.Formatter):
-    """For people: 2026-01-31T12:00:00.123Z INFO [pid] message. Further lines, such as a traceback's, are indented."""
+
+class _Formatter(logging.Formatter):
+    """Formats each part of a record so that no value in it, whatever its class does, takes the others with it."""
 
     def __init__(self) -> None:
-        super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)s [%(process)d] %(message)s", "%Y-%m-%dT%H:%M:%S")
+        super().__init__()
+        self._second: tuple[int | None, str] = (None, "")
+        """The last second, and as text: strftime takes 2 us, and most records share theirs with the one before."""
 
-    converter = staticmethod(time.gmtime)
+    def _moment(self, record: logging.LogRecord) -> str:
+        created = int(record.created)
+        second, text = self._second
+        if created != second:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created))
+            self._second = created, text  # in one, since threads log
+        return f"{text}.{int(record.msecs):03d}Z"
+
+    def _message(self, record: logging.LogRecord) -> str:
+        try:
+            return record.getMessage()
+        except KeyboardInterrupt:  # the operator's, where no loop runs yet
+            raise
+        except HOOK_ERRORS:  # values that don't fit the text, or whose __str__ fails
+            return f"{as_text(record.msg)} (its values can't be written)"
+
+    def _traceback(self, record: logging.LogRecord) -> str | None:
+        if record.exc_info and not record.exc_text:
+            try:
+                record.exc_text = self.formatException(record.exc_info)  # kept for other handlers, as by logging
+            except KeyboardInterrupt:
+                raise
+            except HOOK_ERRORS as error:  # an `exc_info=` that has no exception in it
+                return f"its traceback can't be written: {as_text(error)}"
+        return record.exc_text
+
+
+class TextFormatter(_Formatter):
+    """For people: 2026-01-31T12:00:00.123Z INFO [pid] message. Further lines, such as a traceback's, are indented."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a record."""
-        return super().format(record).translate(_ESCAPES)
+        text = f"{self._moment(record)} {record.levelname} [{record.process}] {self._message(record)}"
+        for more in (self._traceback(record), record.stack_info):
+            if more:
+                text = f"{text}\n{more}"
+        return text if text.isprintable() else text.translate(_ESCAPES)
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(_Formatter):
     """For programs: one object, one line, whatever its values are."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a record."""
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         keys: dict[str, object] = {
-            "time": f"{moment}.{record.msecs:03.0f}Z",
+            "time": self._moment(record),
             "level": record.levelname.lower(),
             "process": record.process,
             "logger": record.name,
@@ -52,16 +88,23 @@ class JsonFormatter(logging.Formatter):
         traceback = None
         if isinstance(message, EventMessage):
             keys["event"] = message.event.name
-            keys |= message.fields
+            keys.update(message.fields)
             traceback = message.traceback
         else:
-            keys["message"] = record.getMessage()
-        if record.exc_info:
-            traceback = self.formatException(record.exc_info)
-        if traceback is not None:
+            keys["message"] = self._message(record)
+        traceback = self._traceback(record) or traceback
+        if traceback:
             keys["traceback"] = traceback
-        _add_extra(keys, record.__dict__)
-        return "{" + ", ".join(f"{_json(name)}: {_json(value)}" for name, value in keys.items()) + "}"
+        if record.stack_info:
+            keys["stack_info"] = record.stack_info
+        if not _OF_LOGGING.issuperset(record.__dict__):
+            _add_extra(keys, record.__dict__)
+        try:
+            return _encode(keys)
+        except KeyboardInterrupt:  # the operator's, where no loop runs yet
+            raise
+        except HOOK_ERRORS:  # of a value: too deep, circular, of a class with methods of its own
+            return "{" + ", ".join(f"{_encode(name)}: {_json(value)}" for name, value in keys.items()) + "}"
 
 
 def _add_extra(keys: dict[str, object], attributes: Mapping[str, object]) -> None:
@@ -78,9 +121,8 @@ def _add_extra(keys: dict[str, object], attributes: Mapping[str, object]) -> Non
 def _json(value: object) -> str:
     """Return a value as JSON; one that JSON doesn't have, as its text."""
     try:
-        # Not `allow_nan`: NaN is no JSON, and ends the whole line for its reader.
-        return json.dumps(value, allow_nan=False, default=as_text)
+        return _encode(value)
     except KeyboardInterrupt:  # the operator's, where no loop runs yet
         raise
-    except HOOK_ERRORS:  # too deep, circular, of a class with methods of its own
-        return json.dumps(as_text(value))
+    except HOOK_ERRORS:
+        return _encode(as_text(value))

@@ -19,7 +19,7 @@ from typing import Literal
 from corepool.errors import ConfigError
 from corepool.guards import HOOK_ERRORS
 from corepool.logs import events
-from corepool.logs.event import EventMessage, as_text
+from corepool.logs.event import EventMessage
 from corepool.logs.foreign_handlers import contain_handlers
 from corepool.logs.formatters import JsonFormatter, TextFormatter
 from corepool.logs.unhandled import log_unhandled
@@ -41,10 +41,12 @@ class LogHandler(logging.Handler):
         """Open it.
 
         :param path: None: standard error.
+        :param formatter: writes any record, whatever its values are.
         :raises OSError: the file can't be opened.
         """
         super().__init__()
         self.setFormatter(formatter)
+        self._formatter = formatter
         self._path = path
         self._owner = (-1, -1)
         self._socket: socket.socket | None = None
@@ -97,16 +99,11 @@ class LogHandler(logging.Handler):
             return True
 
     def emit(self, record: logging.LogRecord) -> None:
-        try:
-            line = self.format(record)
-        except KeyboardInterrupt:  # the operator's, where no loop runs yet
-            raise
-        except BaseException:  # noqa: BLE001  # a value's own __str__: it must not end the caller
-            line = self._format_bare(record)
+        line = self._line(record)
         if self._dropped:
             dropped = EventMessage(events.log_lines_dropped, {"count": self._dropped})
             lost = logging.LogRecord(__name__, logging.WARNING, __file__, 0, dropped, (), None)
-            line = f"{self.format(lost)}\n{line}"
+            line = f"{self._line(lost)}\n{line}"
         data = line.encode(errors="backslashreplace") + b"\n"
         if self._is_torn:  # the written part of the last line must not become the head of this one
             data = b"\n" + data
@@ -121,10 +118,13 @@ class LogHandler(logging.Handler):
         self._is_torn = written < len(data)
         self._dropped = int(self._is_torn)
 
-    def _format_bare(self, record: logging.LogRecord) -> str:
-        """Write a record without its values, one of which can't be written."""
-        message = f"{as_text(record.msg)} (its values can't be written)"
-        return self.format(logging.LogRecord(record.name, record.levelno, record.pathname, 0, message, (), None))
+    def _line(self, record: logging.LogRecord) -> str:
+        try:
+            return self.format(record)
+        except KeyboardInterrupt:  # the operator's, where no loop runs yet
+            raise
+        except BaseException:  # noqa: BLE001  # of a formatter that an application has set: it must not end the caller
+            return self._formatter.format(record)
 
     def _give(self) -> None:
         if self._is_ours and self._owner != (-1, -1):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import re
+import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,9 +17,11 @@ from hypothesis import strategies as st
 
 from corepool.logs.event import RESERVED, Event, EventMessage, event
 from corepool.logs.formatters import JsonFormatter, TextFormatter
+from corepool.logs.log import LogHandler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 log = logging.getLogger("corepool.test")
 
@@ -221,3 +226,75 @@ def test_an_exception_whose_class_hides_its_traceback_is_logged_with_it(recorder
         worker_lost.exception(log, error, slot="0", pid=12)
 
     assert ", in fail" in TextFormatter().format(recorder.records[0])
+
+
+def refused_values() -> Iterator[logging.LogRecord]:
+    """Make records whose values don't fit their text, or can't be written."""
+    try:
+        int("none")
+    except ValueError:
+        exc_info = sys.exc_info()
+    for message, args in (("%d of it", ("x",)), ("%s and %s", ("one",)), ("none", ("one",)), ("%s", (Silent(),))):
+        record = logging.LogRecord("app", logging.INFO, __file__, 1, message, args, exc_info, sinfo="Stack\n  here")
+        record.__dict__["request"] = 7
+        yield record
+
+
+@pytest.mark.parametrize("record", list(refused_values()))
+def test_values_that_do_not_fit_their_text_cost_a_record_nothing_else(record: logging.LogRecord) -> None:
+    told = f"{record.msg} (its values can't be written)"
+    read = json.loads(JsonFormatter().format(record))
+    record.exc_text = None
+    first, *others = TextFormatter().format(record).splitlines()
+
+    assert read["message"] == told
+    assert read["request"] == 7
+    assert read["traceback"].endswith("ValueError: invalid literal for int() with base 10: 'none'")
+    assert read["stack_info"] == "Stack\n  here"
+    assert first.endswith(f"] {told}")
+    assert others[0] == "    Traceback (most recent call last):"
+    assert others[-3:] == [
+        "    ValueError: invalid literal for int() with base 10: 'none'",
+        "    Stack",
+        "      here",
+    ]
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_an_exc_info_without_an_exception_costs_a_record_nothing_else(formatter: logging.Formatter) -> None:
+    record = logging.makeLogRecord({"msg": "kept", "exc_info": (1, 2, 3)})
+
+    assert "kept" in formatter.format(record)
+    assert "its traceback can't be written" in formatter.format(record)
+
+
+def test_a_traceback_that_came_as_text_is_written() -> None:
+    """As `logging.handlers.SocketHandler` sends it."""
+    record = logging.makeLogRecord({"msg": "m", "exc_info": None, "exc_text": "Traceback\n  elsewhere"})
+
+    assert json.loads(JsonFormatter().format(record))["traceback"] == "Traceback\n  elsewhere"
+    assert TextFormatter().format(record).endswith("] m\n    Traceback\n      elsewhere")
+
+
+@given(st.lists(st.floats(0, 4_000_000_000, allow_nan=False), min_size=1, max_size=5))
+def test_the_time_of_a_record_is_its_own(moments: list[float]) -> None:
+    """The text of the last second is kept."""
+    text, as_json = TextFormatter(), JsonFormatter()
+    for created in moments:
+        record = logging.makeLogRecord({"msg": "m", "created": created, "msecs": created % 1 * 1000 // 1})
+        expected = datetime.fromtimestamp(created // 1, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+        assert json.loads(as_json.format(record))["time"] == f"{expected}.{int(record.msecs):03d}Z"
+        assert text.format(record).startswith(f"{expected}.{int(record.msecs):03d}Z ")
+
+
+def test_a_formatter_of_an_application_that_fails_costs_no_line(tmp_path: Path) -> None:
+    handler = LogHandler(str(tmp_path / "log"), JsonFormatter())
+    handler.setFormatter(logging.Formatter("%(request)s %(message)s"))
+    handler.emit(logging.makeLogRecord({"msg": "one", "request": 1}))
+    handler.emit(logging.makeLogRecord({"msg": "two"}))
+    os.close(handler.fd)
+
+    first, second = (tmp_path / "log").read_text().splitlines()
+    assert first == "1 one"
+    assert json.loads(second)["message"] == "two"
