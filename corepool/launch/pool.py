@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from corepool.master.commands import Command
     from corepool.plugins.listener import BoundSocket, Configuration
     from corepool.plugins.registry import Registry
-    from corepool.spec.types import Address
 
 log = logging.getLogger(__name__)
 
@@ -184,21 +183,13 @@ class Pool:
 
 
 def _line(bound: BoundSocket) -> ListenerLine:
-    address = bound.transport.address(bound.socket.getsockname())
-    try_it = "" if address.port is None else _fill(bound.listener.example, address.nearby)
     return ListenerLine(
         name=bound.listener.name,
         url=bound.url,
         protocol=bound.listener.settings.protocol,
         dispatcher=bound.listener.dispatcher_name,
-        try_it=try_it,
+        try_it=bound.example,
     )
-
-
-def _fill(example: str, address: Address) -> str:
-    """Fill an example in: "{host}:{port}" is part of a URL, and has brackets where the host has colons."""
-    host, port = address
-    return example.replace("{host}:{port}", address.authority).replace("{host}", host).replace("{port}", str(port))
 
 
 def _yield_to_workers() -> None:

@@ -70,6 +70,16 @@ class BoundSocket:
     url: str
     address: Address
 
+    @property
+    def example(self) -> str:
+        """A shell command that tries it from this machine; empty without a port, or if the protocol has no example."""
+        address = self.address.nearby
+        if address.port is None:
+            return ""
+        # "{host}:{port}" is part of a URL, and has brackets where the host has colons.
+        line = self.listener.example.replace("{host}:{port}", address.authority)
+        return line.replace("{host}", address.host).replace("{port}", str(address.port))
+
     def close(self) -> None:
         """Stop listening; the master's business alone. Idempotent."""
         if self.socket.fileno() >= 0:

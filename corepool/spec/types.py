@@ -162,6 +162,8 @@ class ListenerInfo:
     name: str
     protocol: str
     bind: tuple[str, ...]
+    examples: tuple[str, ...] = ()
+    """Commands for a shell on this machine that try it: the protocol's `try_it`, one for each address with a port."""
 
 
 @dataclass(frozen=True, slots=True)

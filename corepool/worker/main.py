@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from corepool.hot.connection import Connection
     from corepool.ipc.channel import Channel
     from corepool.ipc.worker_spawn import WorkerSpawn
-    from corepool.plugins.listener import Configuration
+    from corepool.plugins.listener import BoundSocket, Configuration
 
 log = logging.getLogger(__name__)
 
@@ -188,10 +188,15 @@ class WorkerProcess:
 
     @property
     def listeners(self) -> list[ListenerInfo]:
-        urls: dict[tuple[str, str], list[str]] = {}
+        bound: dict[tuple[str, str], list[BoundSocket]] = {}
         for each in self._bound:
-            urls.setdefault((each.listener.name, each.listener.settings.protocol), []).append(each.url)
-        return [ListenerInfo(name, protocol, tuple(bind)) for (name, protocol), bind in urls.items()]
+            bound.setdefault((each.listener.name, each.listener.settings.protocol), []).append(each)
+        return [
+            ListenerInfo(
+                name, protocol, tuple(one.url for one in group), tuple(one.example for one in group if one.example)
+            )
+            for (name, protocol), group in bound.items()
+        ]
 
     def loads(self) -> list[WorkerLoad]:
         own_pool = self._row.cells[Cell.POOL]

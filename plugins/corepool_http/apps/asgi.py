@@ -110,6 +110,7 @@ class Asgi:
             "root_path": self._root_path,
             "client": (client.host, client.port) if client.host else None,
             "server": (client.server_host, client.server_port),
+            "corepool.worker": self._service.worker,
         }
 
     def _scope_of_line(self, line: RequestLine) -> dict[str, Any]:
