@@ -43,10 +43,6 @@ class Engine:
         """Expired keys that this worker has removed."""
         return self._sweeper.total
 
-    def reset_statistics(self) -> None:
-        """Count from zero again."""
-        self._sweeper.total = 0
-
     def close(self) -> None:
         """Finish the commit that is under way, and close the store."""
         self._maintaining.cancel()

@@ -120,7 +120,11 @@ class Execution:
         :raises StoreError: the store has failed; see `log_failure`.
         """
         if self.reading is None:
-            self.reading = Keyspace(self._begin_view(), limits, time.time_ns() // 1_000_000)
+            try:
+                view = self._store.read()
+            except (NoRoomError, BrokenError) as error:
+                view = self._read_again(error)
+            self.reading = Keyspace(view, limits, time.time_ns() // 1_000_000)
         return self.reading
 
     def end_event(self) -> None:
@@ -148,15 +152,12 @@ class Execution:
             self._failure_logged_s = now
             events.kv_store_failed(log, reason=error)
 
-    def _begin_view(self) -> View:
-        try:
-            return self._store.read()
-        except (NoRoomError, BrokenError) as error:
-            # Another worker has made the store larger, say. This one can't follow while it writes: rare, and soon over.
-            if self._in_flight is not None:
-                self._in_flight.exception()
-            self._recover(error)
-            return self._store.read()
+    def _read_again(self, error: NoRoomError | BrokenError) -> View:
+        # Another worker has made the store larger, say. This one can't follow while it writes: rare, and soon over.
+        if self._in_flight is not None:
+            self._in_flight.exception()
+        self._recover(error)
+        return self._store.read()
 
     def _recover(self, error: NoRoomError | BrokenError) -> None:
         """Make the transaction possible.

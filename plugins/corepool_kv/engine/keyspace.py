@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from corepool_kv.engine.errors import KeyTooLongError, ValueTooLongError
 
@@ -25,7 +25,7 @@ class Keyspace:
         self.view = view
         self.now_ms = now_ms
         self.limits = limits
-        self._transaction = cast("Transaction", view)
+        self._transaction: Transaction = view  # type: ignore[assignment]  # typing.cast would cost each GET a call
         self._max_key, self._max_value, _ = limits
 
     def find(self, key: bytes) -> Record | None:

@@ -47,7 +47,8 @@ class Command:
     """It may be given before AUTH."""
     words: int = field(init=False)
     """Words of its name."""
-    _at_least: int = field(init=False)
+    at_least: int = field(init=False)
+    """Words, if their number is not fixed; of a container more than there can be."""
 
     def __post_init__(self) -> None:
         # Looked up with each request.
@@ -56,8 +57,8 @@ class Command:
         object.__setattr__(self, "words", 2 if b"|" in self.name else 1)
         # A container never takes a request as it is: `find_command` finds its subcommand.
         at_least = -self.arity if self.arity < 0 and not self.subcommands else sys.maxsize
-        object.__setattr__(self, "_at_least", at_least)
+        object.__setattr__(self, "at_least", at_least)
 
     def takes(self, words: int) -> bool:
         """Report whether it may be given this many words."""
-        return words == self.arity or words >= self._at_least
+        return words == self.arity or words >= self.at_least

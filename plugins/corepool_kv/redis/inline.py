@@ -31,6 +31,8 @@ def split_line(line: bytes) -> list[bytes]:
 
     :raises UnbalancedQuotesError: a quote is not closed, or not followed by a blank.
     """
+    if not (0x22 in line or 0x27 in line or 0x0B in line or 0x0C in line):
+        return line.split()  # no quote, and no blank that may be a letter
     words: list[bytes] = []
     position = _skip_blanks(line, 0)
     while position < len(line):

@@ -41,6 +41,7 @@ def text_of(word: bytes, most: int = 128) -> str:
 
 
 OK = "OK"
+ENCODED_OK = b"+OK\r\n"
 
 _ITEM_BYTES = 16
 """The cost of a reply besides its bytes, at least."""
@@ -53,7 +54,7 @@ def encode(reply: Reply, resp3: bool) -> bytes:  # noqa: FBT001  # called with e
     if reply is None:
         return b"_\r\n" if resp3 else b"$-1\r\n"
     if reply is OK:
-        return b"+OK\r\n"
+        return ENCODED_OK
     if type(reply) is str:
         return b"+%b\r\n" % reply.encode()
     if type(reply) is int:

@@ -56,8 +56,10 @@ class RequestReader:
         """Requests that were made of it."""
         self._rest = b""
         """The bytes received after it."""
+        self._is_careful = False
+        """The careful reader has input, or had some until its last request."""
         self._is_new = False
-        """The careful reader has input that hiredis may be able to read."""
+        """That input may end in requests that hiredis is able to read."""
 
     @property
     def is_empty(self) -> bool:
@@ -80,9 +82,12 @@ class RequestReader:
         """Add received bytes."""
         if self._chunk:
             self._rest += data
-        elif not self._careful.is_empty or not self._begin(data):
+        elif self._is_careful:
             self._careful.feed(data)
             self._is_new = True
+        elif not self._begin(data):
+            self._careful.feed(data)
+            self._is_careful = True
 
     def next(self) -> list[bytes] | None:
         """Return the next request, never an empty one; None when none is complete.
@@ -100,7 +105,7 @@ class RequestReader:
             for word in request:
                 if type(word) is not bytes:
                     self._read_carefully()
-                    return self._careful.next()
+                    return self._next_carefully()
             if self._hiredis.has_data():
                 self._made += len(request) > 0
             else:
@@ -111,13 +116,20 @@ class RequestReader:
                     self.feed(rest)
             if request:
                 return request
+        return self._next_carefully() if self._is_careful else None
+
+    def _next_carefully(self) -> list[bytes] | None:
         if self._is_new and (rest := self._careful.take_rest()):
             # The request that the last input had ended in is complete.
             self._is_new = False
             if self._begin(rest):
+                self._is_careful = False
                 return self.next()
             self._careful.feed(rest)
-        return self._careful.next()
+        request = self._careful.next()
+        if request is None:
+            self._is_careful = not self._careful.is_empty
+        return request
 
     def _begin(self, data: bytes) -> bool:
         """Have hiredis read the input, if it seems to be whole requests; False if not."""
@@ -150,4 +162,5 @@ class RequestReader:
             self._careful.next()
         self._chunk = self._rest = b""
         self._made = 0
+        self._is_careful = True
         self._is_new = False

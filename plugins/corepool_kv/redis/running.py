@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from corepool_kv import events
 from corepool_kv.engine.errors import AbandonedError, KeyTooLongError, RefusedError, ValueTooLongError
 from corepool_kv.engine.execution import INTERNAL_ERROR
-from corepool_kv.redis.replies import Error, encode, size_of
+from corepool_kv.redis.replies import ENCODED_OK, OK, Error, encode, size_of
 from corepool_kv.redis.session import size_in_memory
 from corepool_kv.stores import DamagedRecordError, StoreError
 
@@ -75,6 +75,8 @@ class Runner:
         except Exception as error:  # noqa: BLE001  # logged, with its traceback
             events.kv_command_failed.exception(log, error)
             reply = self._count(_failed(INTERNAL_ERROR))
+        if type(reply) is bytes:
+            return b"$%d\r\n%b\r\n" % (len(reply), reply)  # as `encode` does, without its frame
         return encode(reply, session.resp3)
 
     def submit(self, session: Session, on_data: OnData, args: list[bytes], held_bytes: int = 0) -> None:
@@ -83,9 +85,10 @@ class Runner:
 
         def work(db: Keyspace) -> bytes:
             try:
-                return encode(on_data(db, args), resp3)
+                reply = on_data(db, args)
             except ENDS_ONE_COMMAND as error:
-                return encode(self._count(word(error)), resp3)
+                reply = self._count(word(error))
+            return ENCODED_OK if reply is OK else encode(reply, resp3)
 
         if not session.waiting:
             session.conn.busy = True

@@ -14,7 +14,7 @@ from corepool_kv.redis.requests import ProtocolError
 from corepool_kv.redis.running import Runner
 from corepool_kv.redis.session import Session
 from corepool_kv.redis.state import ServerState
-from corepool_kv.redis.table import BY_SPELLING, COMMANDS
+from corepool_kv.redis.table import COMMANDS, find_by_spelling
 from corepool_kv.redis.transactions import Transactions
 
 if TYPE_CHECKING:
@@ -141,21 +141,14 @@ class Server:
         self._worker.requests += served
         if out and not session.is_attack:
             conn.send(out[0] if len(out) == 1 else b"".join(out))
-        self._execution.end_event()
-        self._end_if_over(session)
+        if self._execution.reading is not None:
+            self._execution.end_event()
+        if session.ending or conn.eof:
+            self._end_if_over(session)
 
     def _stall(self, session: Session) -> None:
         session.stalled = True
         session.conn.pause()
-
-    def answer(self, session: Session, replies: bytes) -> None:
-        """Send replies that have waited for a commit, and continue with the requests behind them."""
-        if not session.is_attack:
-            session.conn.send(replies)
-        if not session.waiting:
-            session.conn.busy = False
-            session.waiting_bytes = 0
-        self.proceed(session)
 
     def explain(self, error: StoreError, commands: int) -> bytes:
         """Return the replies to commands whose transaction has failed."""
@@ -199,10 +192,10 @@ class Server:
 
     def _serve(self, session: Session, request: list[bytes]) -> bytes | None:
         """Serve a request; return None if its reply waits for a commit."""
-        command = BY_SPELLING.get(request[0]) or COMMANDS.get(request[0].lower())
+        command = find_by_spelling(request[0]) or COMMANDS.get(request[0].lower())
         if (
             command is None
-            or (len(request) != command.arity and not command.takes(len(request)))
+            or (len(request) != command.arity and len(request) < command.at_least)
             or not (session.authenticated or command.before_auth)
         ):
             try:

@@ -69,8 +69,8 @@ class Owner(Protocol):
     options: KvOptions
     limits: Limits
 
-    def answer(self, session: Session, replies: bytes) -> None:
-        """Send replies that have waited for a commit."""
+    def proceed(self, session: Session) -> None:
+        """Continue with a session whose replies have been sent."""
 
     def explain(self, error: StoreError, commands: int) -> bytes:
         """Return the replies to commands whose transaction has failed."""
@@ -145,8 +145,17 @@ class Session:
         return self._frozen
 
     def answer(self, replies: bytes) -> None:
-        """Send replies that have waited for a commit."""
-        self._owner.answer(self, replies)
+        """Send replies that have waited for a commit, and continue with the requests behind them."""
+        conn = self.conn
+        if not self.is_attack:
+            conn.send(replies)
+        if self.waiting:
+            self._owner.proceed(self)
+            return
+        conn.busy = False
+        self.waiting_bytes = 0
+        if self.stalled or self.ending or conn.eof:
+            self._owner.proceed(self)
 
     def explain(self, error: StoreError, commands: int) -> bytes:
         """Return the replies to commands whose transaction has failed."""

@@ -41,6 +41,7 @@ class ServerState:
         self.run_id = hashlib.sha1(f"{worker.pool} {os.getppid()} {options.store}".encode()).hexdigest()  # noqa: S324
         """As long as a Redis's, and the same in all workers of a master."""
         self._engine = engine
+        self._expired_before = 0
 
     @property
     def store_has_failed(self) -> bool:
@@ -49,8 +50,8 @@ class ServerState:
 
     @property
     def expired_keys(self) -> int:
-        """Expired keys that this worker has removed."""
-        return self._engine.expired_keys
+        """Expired keys that this worker has removed from the store, which other listeners may share."""
+        return self._engine.expired_keys - self._expired_before
 
     def end_second(self) -> None:
         """Compute the rate of commands. Called once a second."""
@@ -60,5 +61,5 @@ class ServerState:
     def reset_statistics(self) -> None:
         """Count from zero again."""
         self.connections = self.commands_run = self._counted = self.commands_per_s = 0
-        self._engine.reset_statistics()
+        self._expired_before = self._engine.expired_keys
         self.errors.clear()

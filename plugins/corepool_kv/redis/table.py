@@ -127,7 +127,7 @@ def _make_table() -> tuple[Mapping[bytes, Command], tuple[Command, ...]]:
 
 COMMANDS, CONTAINERS = _make_table()
 
-BY_SPELLING: Mapping[bytes, Command] = MappingProxyType(
-    {spelling: command for command in COMMANDS.values() for spelling in (command.name, command.name.upper())}
-)
-"""The spellings that clients send; any other mixture of cases is turned into the first."""
+find_by_spelling = {
+    spelling: command for command in COMMANDS.values() for spelling in (command.name, command.name.upper())
+}.get
+"""Find a command by the spellings that clients send; any other mixture of cases is turned into the first."""

@@ -145,7 +145,12 @@ class LmdbStore:
             events.lmdb_store_reopened(log, path=self._path)
 
     def read(self) -> View:
-        return self._begin(write=False)
+        try:
+            return LmdbTransaction(self._env.begin(), self._data, self._expiry)
+        except lmdb.ReadersFullError:
+            return self._read_in_a_stale_slot()
+        except lmdb.Error as error:
+            raise self._not_begun(error) from None
 
     def release(self, view: View) -> None:
         assert isinstance(view, LmdbTransaction)
@@ -154,7 +159,10 @@ class LmdbStore:
     def begin(self) -> Transaction:
         if self._sync_failed:
             self._retry_sync()
-        return self._begin(write=True)
+        try:
+            return LmdbTransaction(self._env.begin(write=True), self._data, self._expiry)
+        except lmdb.Error as error:
+            raise self._not_begun(error) from None
 
     def commit(self, transaction: Transaction) -> None:
         assert isinstance(transaction, LmdbTransaction)
@@ -211,15 +219,10 @@ class LmdbStore:
             raise StoreError(f"the data can't be brought to the disk: {error}") from None
         self._sync_failed = False
 
-    def _begin(self, *, write: bool) -> LmdbTransaction:
-        try:
-            return LmdbTransaction(self._env.begin(write=write), self._data, self._expiry)
-        except lmdb.ReadersFullError:
-            return self._begin_in_a_stale_slot()
-        except lmdb.Error as error:
-            raise translated(error) if self._is_open else BrokenError from None
+    def _not_begun(self, error: lmdb.Error) -> StoreError:
+        return translated(error) if self._is_open else BrokenError()
 
-    def _begin_in_a_stale_slot(self) -> LmdbTransaction:
+    def _read_in_a_stale_slot(self) -> LmdbTransaction:
         """Begin a view in a slot of LMDB's table of readers that a killed process has left.
 
         :raises StoreError: there is no such slot.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _TIME = Struct(">Q")
 _NEVER = bytes(8)
+_PLAIN_WITHOUT_FLAGS = PLAIN + bytes(4)
 _pack_header = HEADER.pack
 _unpack_header = HEADER.unpack_from
 _HASH = Struct(">I")
@@ -105,7 +106,10 @@ class LmdbTransaction:
 
     def put(self, key: bytes, value: bytes, expires_ms: int, flags: int) -> None:
         self._version = version = (self._version or self.txn.id() * _WRITES_PER_TRANSACTION) + 1
-        header = _pack_header(RECORD_VERSION, STRING, expires_ms, flags, version)
+        if expires_ms or flags:
+            header = _pack_header(RECORD_VERSION, STRING, expires_ms, flags, version)
+        else:
+            header = _PLAIN_WITHOUT_FLAGS + version.to_bytes(8)  # a quarter of the time
         try:
             place = crc32(key).to_bytes(4) + key
             before: bytes | None = self.txn.replace(place, header + value, self._data)  # type: ignore[assignment]

@@ -124,19 +124,25 @@ def test_listeners_with_limits_of_their_own_share_a_store(pool: Pools, client: C
     assert large("STRLEN", "a") == 3000
 
 
-def test_expired_keys_are_removed_once(pool: Pools, client: Connect) -> None:
+def test_expired_keys_are_removed_once_and_counted_by_each_listener(pool: Pools, client: Connect) -> None:
     options = 'store = "lmdb:data"'
     running = pool(two_listeners(1, options, options))
     first, second = client(running, "tcp"), client(running, "unix")
     for number in range(300):
         first("SET", number, "x", "PX", 1)
     wait_until(lambda: first("DBSIZE") == 0, what="expired keys removed")
+    assert expired_keys(first) == expired_keys(second) == 300
 
-    def expired(client: Client) -> str:
-        (line,) = [each for each in client("INFO", "stats").decode().splitlines() if each.startswith("expired_keys:")]
-        return str(line)
+    assert first("CONFIG", "RESETSTAT") == b"OK"
+    assert (expired_keys(first), expired_keys(second)) == (0, 300)
+    second("SET", "another", "x", "PX", 1)
+    wait_until(lambda: expired_keys(second) == 301, what="another key removed")
+    assert expired_keys(first) == 1
 
-    assert expired(first) == expired(second) == "expired_keys:300"
+
+def expired_keys(client: Client) -> int:
+    (line,) = [each for each in client("INFO", "stats").decode().splitlines() if each.startswith("expired_keys:")]
+    return int(line.partition(":")[2])
 
 
 def test_memory_is_of_one_listener_unless_it_has_a_name(pool: Pools, client: Connect) -> None:

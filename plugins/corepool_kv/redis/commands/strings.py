@@ -23,10 +23,10 @@ def get(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def set_(db: Keyspace, args: list[bytes]) -> Reply:
-    key, value, *options = args
-    if not options:
-        db.put(key, value)
+    if len(args) == 2:
+        db.put(args[0], args[1])
         return OK
+    key, value, *options = args
     condition = unit = amount = b""
     wants_old = keeps_ttl = False
     words = iter(options)
