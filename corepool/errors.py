@@ -45,18 +45,26 @@ class ThawRefusedError(CorepoolError):
 class ConfigError(CorepoolError):
     """The configuration is wrong. Carries every mistake found, not just the first.
 
-    `source` is the file (or the command line) that they are in, if known. `tracebacks` are those of mistakes in a
+    `source` is the file (or the command line) that they are in, if known. `places` are the places of the mistakes in a
+    file, "corepool.toml:12", as editors know them; None: it is not in a file. `tracebacks` are those of mistakes in a
     plugin's code.
     """
 
     exit_status = 2
 
-    def __init__(self, mistakes: Sequence[str], source: str | None = None, tracebacks: Sequence[str] = ()) -> None:
-        prefix = "" if source is None else f"{source}: "
-        super().__init__("\n".join(f"{prefix}{mistake}" for mistake in mistakes))
+    def __init__(
+        self,
+        mistakes: Sequence[str],
+        source: str | None = None,
+        tracebacks: Sequence[str] = (),
+        places: Sequence[str | None] = (),
+    ) -> None:
         self.mistakes = tuple(mistakes)
         self.source = source
+        self.places = tuple(places) or (None,) * len(self.mistakes)
         self.tracebacks = tuple(tracebacks)
+        located = ((place or source, mistake) for place, mistake in zip(self.places, self.mistakes, strict=True))
+        super().__init__("\n".join(mistake if place is None else f"{place}: {mistake}" for place, mistake in located))
 
 
 class PluginError(CorepoolError):

@@ -46,4 +46,9 @@ def _message(error: CorepoolError) -> str:
     count = len(error.mistakes)
     place = "" if error.source is None else f" in {error.source}"
     heading = f"corepool: {count} mistake{'s' if count > 1 else ''}{place}:"
-    return "\n".join([heading, *(f"  {mistake}" for mistake in error.mistakes), *error.tracebacks])
+    # A place begins its line, where the tools that jump to one look for it.
+    lines = [
+        f"  {mistake}" if its_place is None else f"{its_place}: {mistake}"
+        for its_place, mistake in zip(error.places, error.mistakes, strict=True)
+    ]
+    return "\n".join([heading, *lines, *error.tracebacks])

@@ -6,15 +6,16 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from corepool.cli.arguments import DEFAULT_CONFIG
+from corepool.config.draft import COMMAND_LINE
 from corepool.config.environment import mistakes_in
-from corepool.config.load import COMMAND_LINE, Overrides, make_draft, parse_draft, read_draft
+from corepool.config.load import Overrides, make_draft, parse_draft, read_draft
 from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from corepool.config.load import Draft
+    from corepool.config.draft import Draft
     from corepool.config.settings import Settings
     from corepool.plugins.registry import Registry
 

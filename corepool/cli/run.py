@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from corepool.config.load import Draft
+    from corepool.config.draft import Draft
     from corepool.config.settings import Settings
 
 

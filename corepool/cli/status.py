@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from corepool.cli.arguments import DEFAULT_CONFIG, AsJson, Config, Control
 from corepool.cli.client import ask
 from corepool.cli.resolve import draft_of_file
-from corepool.config.load import ENVIRONMENT, Overrides, control_socket_path, refuse_others_folder
+from corepool.config.draft import ENVIRONMENT
+from corepool.config.load import Overrides, control_socket_path, refuse_others_folder
 from corepool.config.mistakes import describe_mistakes
 from corepool.config.settings import ControlSettings
 from corepool.errors import ConfigError

@@ -11,6 +11,7 @@ reported in the same words wherever it was written; only the key path gives way 
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tempfile
 from collections import Counter
@@ -22,8 +23,9 @@ import tomli
 from pydantic import ValidationError
 
 from corepool.config.accounts import process_mistakes
-from corepool.config.environment import PREFIX, mistakes_in, values_of
-from corepool.config.mistakes import describe_mistakes, spell_value
+from corepool.config.draft import Draft
+from corepool.config.environment import mistakes_in, values_of
+from corepool.config.mistakes import find_mistakes, join_path, spell_value
 from corepool.config.salvage import salvage
 from corepool.config.settings import Settings, WorkersRange
 from corepool.config.suggest import did_you_mean
@@ -32,20 +34,15 @@ from corepool.files.socketfile import MAX_PATH_BYTES
 from corepool.spec.transport import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from corepool.config.settings import ControlSettings
-
-COMMAND_LINE = "the command line"
-ENVIRONMENT = "the environment"
 
 # A configuration is some kilobytes; this only keeps a path like /dev/zero from filling the memory.
 _FILE_LIMIT = 4 * 1024 * 1024
 
 MAX_CONTROL_PATH_BYTES = MAX_PATH_BYTES - 1
 """Bytes of the control socket's path at most. At an upgrade a second one beside it has a name one byte longer."""
-
-_AFTER_A_PATH = (".", "[", ":", " ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,65 +83,6 @@ class Overrides:
         return names
 
 
-@dataclass(slots=True)
-class Draft:
-    """A configuration as read: its usable part, and its mistakes so far.
-
-    :param source: the file it came from, for messages.
-    :param flags: the name of the flag behind a key path that the command line gave.
-    """
-
-    settings: Settings | None
-    source: str
-    mistakes: list[str] = field(default_factory=list)
-    flags: Mapping[str, str] = field(default_factory=dict)
-    written: frozenset[str] = frozenset()
-    """Key paths that the source itself has."""
-    tracebacks: list[str] = field(default_factory=list)
-    """Of the mistakes that are in a plugin's code."""
-
-    def origin(self, path: str) -> str:
-        """Return the place that the value of a key path comes from."""
-        name = self.flags.get(path)
-        if name is not None:
-            return f"{ENVIRONMENT}: {name}" if not name.startswith("--") else f"{COMMAND_LINE}: {name}"
-        return self.source if path in self.written else "default"
-
-    def add(self, found: Iterable[str]) -> None:
-        """Add mistakes, except about values that are reported already: those were checked as stand-ins."""
-        reported = tuple(mistake.split(" = ")[0].split(": ")[0] for mistake in self.mistakes)
-        self.mistakes += [mistake for mistake in found if not any(_is_about(mistake, path) for path in reported)]
-
-    def add_error(self, error: ConfigError) -> None:
-        """Add the mistakes that an error carries."""
-        self.add(error.mistakes)
-        self.tracebacks += error.tracebacks
-
-    def finish(self) -> Settings:
-        """Return the settings.
-
-        :raises ConfigError: with every mistake, if there are any.
-        """
-        if self.settings is not None and not self.mistakes:
-            return self.settings
-        # A dict for an ordered set: one flag may stand for several keys, each with the same mistake.
-        named = list(dict.fromkeys(map(self._with_flag, self.mistakes)))
-        elsewhere = set(named) - set(self.mistakes)
-        variables = {each for each in named if each.startswith((PREFIX, "WEB_CONCURRENCY"))}
-        sources = [self.source] if self.source != COMMAND_LINE and set(named) & set(self.mistakes) - variables else []
-        if variables:
-            sources.append(ENVIRONMENT)
-        if elsewhere - variables or not sources:
-            sources.append(COMMAND_LINE)
-        raise ConfigError(named, " and ".join(sources), self.tracebacks)
-
-    def _with_flag(self, mistake: str) -> str:
-        for path, flag in self.flags.items():
-            if _is_about(mistake, path):
-                return flag + mistake.removeprefix(path)
-        return mistake
-
-
 def read_draft(path: Path, overrides: Overrides | None = None) -> Draft:
     """Read a TOML file.
 
@@ -158,7 +96,9 @@ def read_draft(path: Path, overrides: Overrides | None = None) -> Draft:
         raise ConfigError([f"can't be read: {reason}"], str(path)) from None
     if len(content) > _FILE_LIMIT:
         raise ConfigError([f"larger than {_FILE_LIMIT} bytes; is it really a configuration?"], str(path))
-    return parse_draft(content, str(path), overrides)
+    draft = parse_draft(content, str(path), overrides)
+    draft.text = content.decode()
+    return draft
 
 
 def parse_draft(content: bytes, source: str, overrides: Overrides | None = None) -> Draft:
@@ -167,9 +107,10 @@ def parse_draft(content: bytes, source: str, overrides: Overrides | None = None)
         table = tomli.loads(content.decode())
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError([f"not UTF-8 text: line {line} has the byte {content[error.start]:#04x}"], source) from None
+        mistake = f"not UTF-8 text: line {line} has the byte {content[error.start]:#04x}"
+        raise ConfigError([mistake], source, places=[f"{source}:{line}"]) from None
     except tomli.TOMLDecodeError as error:
-        raise ConfigError([f"not TOML: {error}"], source) from None
+        raise ConfigError([f"not TOML: {error}"], source, places=[f"{source}:{_line_of(error, content)}"]) from None
     except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits
         raise ConfigError([f"can't be read: {error}"], source) from None
     written = frozenset(_paths(table))
@@ -187,12 +128,20 @@ def make_draft(table: Mapping[str, object], source: str, flags: Mapping[str, str
         try:
             draft = Draft(Settings.model_validate(table), source, flags=flags)
         except ValidationError as error:
-            draft = Draft(salvage(table), source, describe_mistakes(error, Settings, ""), flags)
+            found = find_mistakes(error, Settings)
+            draft = Draft(salvage(table), source, [each.sentence for each in found], flags)
+            draft.stand_ins = frozenset(join_path("", each.path) for each in found)
     except RecursionError:
         raise ConfigError(["can't be read: tables are nested too deeply"], source) from None
     if draft.settings is not None:
         draft.add(list(_contradictions(draft.settings)))
     return draft
+
+
+def _line_of(error: tomli.TOMLDecodeError, content: bytes) -> int:
+    """Return the line that tomli names: 2.0 has it in its words only."""
+    found = re.search(r"at line (\d+)", str(error))
+    return content.count(b"\n") + 1 if found is None else int(found[1])
 
 
 def control_socket_path(control: ControlSettings) -> Path:
@@ -318,10 +267,6 @@ def _paths(table: Mapping[str, object]) -> Iterator[str]:
             if isinstance(each, dict):
                 where = section if number is None else f"{section}[{number}]"
                 yield from (f"{where}.{key}" for key in each)
-
-
-def _is_about(mistake: str, path: str) -> bool:
-    return mistake.startswith(path) and mistake.removeprefix(path).startswith(_AFTER_A_PATH)
 
 
 def _is_number(text: str) -> bool:

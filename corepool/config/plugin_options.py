@@ -13,15 +13,17 @@ something else.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
 from corepool.config.mistakes import NO_ARRAY, find_mistakes
+from corepool.config.suggest import nearest
 from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from corepool.config.mistakes import Mistake
     from corepool.spec.options import Options
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     Model = TypeVar("Model", bound=Options)
 
 _NO_SCALAR = frozenset({"bool_type", "float_type", "int_type"})
+_WORD = re.compile(r"\w+")
 
 
 class Untyped(str):
@@ -45,15 +48,47 @@ def validate_options(model: type[Model], values: Mapping[str, object], where: st
     """
     is_untyped = any(map(_is_untyped, values.values()))
     found: list[Mistake] = [] if is_untyped else _conversions(model, values, where)
+
+    def make(values: Mapping[str, object]) -> Model:
+        return _convert(model, values) if is_untyped else model.model_validate(values)
+
     try:
-        made = _convert(model, values) if is_untyped else model.model_validate(values)
+        made = make(values)
     except ValidationError as error:
         others = find_mistakes(error, model, where)
         paths = {mistake.path for mistake in others}
         found = [*others, *(mistake for mistake in found if mistake.path not in paths)]
+        found += _of_the_whole(model, make, values, found, where)
     if found:
         raise ConfigError([mistake.sentence for mistake in found])
     return made
+
+
+def _of_the_whole(
+    model: type[Options],
+    make: Callable[[Mapping[str, object]], object],
+    values: Mapping[str, object],
+    found: Sequence[Mistake],
+    where: str,
+) -> list[Mistake]:
+    """Find the mistakes that the model's own validators find, for which pydantic calls them with right fields only.
+
+    The refused keys give way to their defaults. A mistake that names one of them, or one that was misspelt, may only
+    follow from that, and is left out.
+    """
+    refused = {str(mistake.path[0]) for mistake in found if mistake.path}
+    if not all(mistake.path for mistake in found):  # it has called them
+        return []
+    try:
+        make({key: value for key, value in values.items() if key not in refused})
+    except ValidationError as error:
+        meant = {*refused, *(near for key in refused for near in nearest(key, model.model_fields))}
+        return [
+            mistake
+            for mistake in find_mistakes(error, model, where)
+            if not mistake.path and not meant.intersection(_WORD.findall(mistake.sentence.removeprefix(where)))
+        ]
+    return []
 
 
 def _conversions(model: type[Options], values: Mapping[str, object], where: str) -> list[Mistake]:

@@ -46,10 +46,8 @@ def test_a_mistake_does_not_tell_a_password(corepool: Corepool, tmp_path: Path) 
 
     done = corepool("check")
 
-    assert (
-        done.stderr
-        == "corepool: 1 mistake in corepool.toml:\n  listener[0].options.password: expected text in quotes\n"
-    )
+    mistake = "corepool.toml:6: listener[0].options.password: expected text in quotes"
+    assert done.stderr == f"corepool: 1 mistake in corepool.toml:\n{mistake}\n"
 
 
 class Backend(BaseModel):

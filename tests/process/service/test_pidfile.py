@@ -57,7 +57,8 @@ def test_a_second_master_is_refused_and_the_first_keeps_its_file(pool: Pools, tm
     assert second.wait() == 2
     assert second.stderr == (
         "corepool: 1 mistake in corepool.toml:\n"
-        f'  process.pidfile = "{path}": another master runs (pid {running.pid}); stop it, or choose another file\n'
+        f'corepool.toml:8: process.pidfile = "{path}": another master runs (pid {running.pid}); '
+        "stop it, or choose another file\n"
     )
     assert path.read_text() == f"{running.pid}\n"
     assert len(running.workers()) == 1

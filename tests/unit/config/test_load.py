@@ -71,13 +71,14 @@ def test_a_file_without_permission_is_named(config: Path) -> None:
 def test_a_syntax_error_has_line_and_column(config: Path) -> None:
     config.write_text("[pool]\nworkers = = 3\n")
 
-    assert str(error_of(config)) == f"{config}: not TOML: Invalid value (at line 2, column 11)"
+    assert str(error_of(config)) == f"{config}:2: not TOML: Invalid value (at line 2, column 11)"
 
 
 def test_a_file_that_is_no_text_says_where(config: Path) -> None:
     config.write_bytes(b"[pool]\n# caf\xe9\n")
 
     assert error_of(config).mistakes == ("not UTF-8 text: line 2 has the byte 0xe9",)
+    assert error_of(config).places == (f"{config}:2",)
 
 
 @pytest.mark.parametrize(
@@ -120,18 +121,21 @@ bind = ["tcp://127.0.0.1:1", "tcp://u@h:1"]
 protcol = "echo"
 """)
 
-    assert error_of(config).mistakes == (
+    error = error_of(config)
+    assert error.mistakes == (
         'pool.workers = "x": expected a whole number or "auto" or a table',
-        "listener[0].bind[2] = 3: expected text in quotes",
-        "listener[1].protocol: missing; it has no default",
-        "listener[1].protcol: unknown key (did you mean 'protocol'?)",
         'listener[0].name = "a": another listener has this name',
+        "listener[0].bind[2] = 3: expected text in quotes",
         'listener[0].bind[1] = "foo": not a URL; expected scheme://..., such as tcp://127.0.0.1:8000',
         "listener[0].extension_options.auht: no such name in listener[0].extensions (did you mean 'auth'?)",
+        "listener[1].protocol: missing; it has no default",
         'listener[1].name = "a": another listener has this name',
         'listener[1].bind[0] = "tcp://127.0.0.1:1": already bound by listener[0].bind[0]',
         'listener[1].bind[1] = "tcp://u@h:1": user names and #fragments have no meaning here',
+        "listener[1].protcol: unknown key (did you mean 'protocol'?)",
     )
+    lines = [place and int(place.rpartition(":")[2]) for place in error.places]
+    assert lines == [3, 5, 6, 6, 9, 10, 11, 12, 12, 13], "missing: the line of its table"
 
 
 def test_a_listener_that_is_no_table_does_not_hide_the_mistakes_of_the_others(config: Path) -> None:
@@ -176,8 +180,9 @@ def test_mistakes_of_both_name_both(config: Path) -> None:
     error = error_of(config, Overrides(workers="0"))
 
     assert error.source == f"{config} and the command line"
-    assert error.mistakes[0] == '--workers = 0: expected at least 1 or "auto" or a table'
-    assert error.mistakes[1].startswith("pool.wrokers: unknown key")
+    assert error.mistakes[0].startswith("pool.wrokers: unknown key")
+    assert error.mistakes[1] == '--workers = 0: expected at least 1 or "auto" or a table'
+    assert error.places == (f"{config}:2", None)
 
 
 def test_flags_do_not_hide_a_section_that_is_no_table(config: Path) -> None:

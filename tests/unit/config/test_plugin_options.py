@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import Enum
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import pytest
 import tomli
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from corepool import Options
 from corepool.config.plugin_options import Untyped, validate_options
@@ -125,3 +125,49 @@ def test_a_date_is_for_the_model_to_judge() -> None:
 def test_a_number_of_thousands_of_digits_is_a_mistake() -> None:
     (sentence,) = mistakes({"ports": 16**5000})
     assert sentence.startswith("o.ports = ")
+
+
+class WithARule(Options):
+    target: str = ""
+    root: str = ""
+    threads: int = 0
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.target and ":" not in self.target:
+            raise ValueError(f"target = {self.target!r}: expected MODULE:ATTRIBUTE")
+        if not self.target and not self.root:
+            raise ValueError("either `target` or `root` is needed")
+        return self
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (
+            {"target": "nope", "thraeds": 4},
+            ["o.thraeds: unknown key (did you mean 'threads'?)", "o: target = 'nope': expected MODULE:ATTRIBUTE"],
+        ),
+        (
+            {"target": "nope", "threads": "4"},
+            ['o.threads = "4": expected a whole number', "o: target = 'nope': expected MODULE:ATTRIBUTE"],
+        ),
+        (
+            {"threads": "x", "more": 1},
+            [
+                'o.threads = "x": expected a whole number',
+                "o.more: unknown key; known here: target, root, threads",
+                "o: either `target` or `root` is needed",
+            ],
+        ),
+        ({"taget": "a:b"}, ["o.taget: unknown key (did you mean 'target'?)"]),
+        ({"target": 3}, ["o.target = 3: expected text in quotes"]),
+        ({"target": "a:b", "threads": "4"}, ['o.threads = "4": expected a whole number']),
+        ({"target": "nope"}, ["o: target = 'nope': expected MODULE:ATTRIBUTE"]),
+    ],
+)
+def test_a_mistake_in_one_key_hides_none_of_the_whole(values: dict[str, object], expected: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        validate_options(WithARule, values, "o")
+
+    assert sorted(caught.value.mistakes) == sorted(expected)
