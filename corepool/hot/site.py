@@ -1,7 +1,11 @@
-"""A site: what connections need of their listener, as plain fields that the hot path reads.
+"""A site, and a connection as the parts of this room share it.
 
-A connection is at one site at a time. One with layers begins at a site whose only hook opens them, and then *enters*
-the listener's.
+A site has what connections need of their listener, as plain fields that the hot path reads. A connection is at one site
+at a time. One with layers begins at a site whose only hook opens them, and then *enters* the listener's.
+
+A connection is one record, `Held`, and several modules that each know one subject: `interest`, `sending`, `layered`,
+`ending`, `settling`, `timeouts`, `outside`, `beginning`, `leaving`. They are functions, and import each other downward
+only: objects of their own for each connection would cost memory, and a frame on the hot path.
 """
 
 from __future__ import annotations
@@ -15,19 +19,81 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from corepool.hot.deadlines import Deadlines, Entry
+    from corepool.hot.layers import Layers
+    from corepool.hot.outbox import Outbox
     from corepool.hot.reactor import Reactor, Source
     from corepool.spec.types import Address, CloseReason, TimeoutKind
 
 
-class Held(Connection, Protocol):
-    """A connection as its owner sees it."""
+class Journal(Protocol):
+    """Where a connection that is to outlive a crash of its worker notes its progress."""
 
-    entry: Entry | None
+    crash_slot: int
+
+    def wake(self) -> None:
+        """Note that input may be read from now on."""
+
+    def sends(self, conn: Held, length: int) -> None:
+        """Note that output is about to be sent: a whole reply of `length`, or (0) a part of one."""
+
+    def sent(self, count: int) -> None:
+        """Note how much of it has left."""
+
+    def rest(self, conn: Held) -> None:
+        """Note that an event is over."""
+
+
+class Held(Connection, Protocol):
+    """A connection as its owner, and the parts that serve it, see it."""
+
     site: Site
+    fd: int
+    """-1 once it is gone."""
+    entry: Entry | None
+    """Its place among the deadlines."""
+    journal: Journal | None
+    layers: Layers | None
+    eof: bool
+    bytes_in: int
+    bytes_out: int
+    reads_left: int
+    """Calls of recv that the event being served may still make, or NOT_SERVING."""
+    paused: bool
+    """`pause` was called."""
+    mask: int
+    """The events that epoll watches for, or PARKED, or GONE."""
+    out: bytes | Outbox | Layers
+    """One piece as it was sent, or an outbox once there is more, or a rest of it; NOTHING, an empty one, or layers."""
+    high: int
+    low: int
+    was_congested: bool
+    """`on_writable` is due when there is room, and nothing is read until then."""
+    blocked_at: float
+    """When the peer has last taken output, while some waits; or NEVER."""
+    eof_due: bool
+    """`send_eof` was called, and output is still on its way."""
+    reason: CloseReason | None
+    """Why it ends; None while it is open."""
+    active_at: float
+    moved_at: float
+    read_deadline: float | None
 
     @property
     def crash_slot(self) -> int:
         """Its place in shared memory; 0: none."""
+
+    @property
+    def is_idle(self) -> bool:
+        """True when nothing that was begun here is unfinished, so that it might go on elsewhere."""
+
+    def on_event(self, mask: int) -> None:
+        """Serve an event, as the reactor asks."""
+
+    def on_failure(self) -> None:
+        """Handle an exception of `on_event` or `flush`."""
+
+    def flush(self) -> None:
+        """Send output, and settle the changes, that were made outside of an event."""
 
     def next_deadline(self) -> tuple[float, TimeoutKind] | None:
         """Return the next deadline, and its kind."""

@@ -17,7 +17,7 @@ from corepool.ipc.crash_slots import LENGTH_BITS, MAX_ANNOUNCED, Status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from corepool.hot.connection import Connection
+    from corepool.hot.site import Held
     from corepool.ipc.crash_slots import CrashSlots
     from corepool.ipc.frozen import Frozen
 
@@ -36,9 +36,9 @@ class CrashRecords:
     def __init__(
         self,
         slots: CrashSlots,
-        ask: Callable[[Connection], object],
-        freeze: Callable[[Connection], Frozen | None],
-        failed: Callable[[Connection], None],
+        ask: Callable[[Held], object],
+        freeze: Callable[[Held], Frozen | None],
+        failed: Callable[[Held], None],
     ) -> None:
         """Write to `slots`.
 
@@ -53,12 +53,12 @@ class CrashRecords:
         self._last: tuple[object, bool] | None = None
         self._last_record: bytes | None = None
 
-    def write(self, conn: Connection, crash_slot: int, state: object) -> bool:
+    def write(self, conn: Held, crash_slot: int, state: object) -> bool:
         """Write the record of a connection whose plugins are in `state`; False: it is too large."""
         record = self._record(conn, state)
         return record is not None and self.slots.write(crash_slot, record)
 
-    def _record(self, conn: Connection, state: object) -> bytes | None:
+    def _record(self, conn: Held, state: object) -> bytes | None:
         if (state, conn.half_open) != self._last:
             frozen = self._freeze(conn)
             try:
@@ -89,7 +89,7 @@ class Journal:
         if self._statuses[self.crash_slot] == _IDLE:
             self._statuses[self.crash_slot] = _BUSY
 
-    def sends(self, conn: Connection, length: int) -> None:
+    def sends(self, conn: Held, length: int) -> None:
         """Note that output is about to be sent.
 
         :param length: that of a whole reply, after which nothing is unfinished; 0: this is a part of one.
@@ -107,12 +107,12 @@ class Journal:
         if self._statuses[self.crash_slot] == _SENDING:
             self._statuses[self.crash_slot] = _IDLE if count == self._length else _SPEAKING
 
-    def rest(self, conn: Connection) -> None:
+    def rest(self, conn: Held) -> None:
         """Note that an event is over: if nothing is unfinished, the connection could go on in another worker."""
         if self._statuses[self.crash_slot] != _IDLE and conn.is_idle and self._publish(conn):
             self._statuses[self.crash_slot] = _IDLE
 
-    def _publish(self, conn: Connection) -> bool:
+    def _publish(self, conn: Held) -> bool:
         """Write the state of the plugins, if it has changed; False: the connection can't move now."""
         try:
             state = self._ask(conn)

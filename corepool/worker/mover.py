@@ -6,6 +6,7 @@ import logging
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from corepool.hot.leaving import depart
 from corepool.ipc.messages import MAX_FDS, SocketIndex, fit
 from corepool.ipc.scoreboard import Cell
 from corepool.logs.rate_limited import RateLimitedLog
@@ -102,7 +103,7 @@ class Mover:
             return False
         self._handed_back += len(batch)
         for conn in batch:
-            conn.depart()
+            depart(conn)
         return True
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from corepool.errors import ThawRefusedError
 from corepool.guards import HOOK_ERRORS
+from corepool.hot.beginning import begin
 from corepool.ipc.frozen import Frozen
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.worker import events
@@ -14,7 +15,7 @@ from corepool.worker import events
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from corepool.hot.connection import Connection
+    from corepool.hot.site import Held
     from corepool.plugins.freezing import Freezer
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 class Moving:
     """Freezes and thaws the connections of one service."""
 
-    def __init__(self, freezer: Freezer, on_refused: Callable[[Connection], None]) -> None:
+    def __init__(self, freezer: Freezer, on_refused: Callable[[Held], None]) -> None:
         """Ask the plugins by `freezer`.
 
         :param on_refused: called with a connection that the plugins can't go on with, before it is closed.
@@ -32,7 +33,7 @@ class Moving:
         self._on_refused = on_refused
         self._rate_limited = RateLimitedLog(log)
 
-    def freeze(self, conn: Connection) -> Frozen | None:
+    def freeze(self, conn: Held) -> Frozen | None:
         """Return what another process has to know to go on; None: the connection can't be handed on now, or ever."""
         try:
             states = self._freezer.freeze(conn)
@@ -53,7 +54,7 @@ class Moving:
             states=states,
         )
 
-    def thaw(self, conn: Connection, frozen: Frozen) -> None:
+    def thaw(self, conn: Held, frozen: Frozen) -> None:
         """Go on where another process has stopped, or close the connection if a plugin can't.
 
         :raises OSError: it can't be watched; it still has to be closed.
@@ -63,9 +64,9 @@ class Moving:
         conn.half_open = frozen.half_open
         conn.read_deadline = frozen.read_deadline or None
         conn.bytes_in, conn.bytes_out = frozen.bytes_in, frozen.bytes_out
-        conn.begin(lambda _: self._thaw_plugins(conn, frozen))
+        begin(conn, lambda _: self._thaw_plugins(conn, frozen))
 
-    def _thaw_plugins(self, conn: Connection, frozen: Frozen) -> None:
+    def _thaw_plugins(self, conn: Held, frozen: Frozen) -> None:
         try:
             self._freezer.thaw(conn, frozen.states)
         except ThawRefusedError as error:

@@ -26,8 +26,11 @@ from typing import TYPE_CHECKING
 
 from corepool.files.descriptors import release
 from corepool.guards import HOOK_ERRORS
+from corepool.hot.beginning import begin, begin_lost
 from corepool.hot.connection import Connection
+from corepool.hot.layered import open_further
 from corepool.hot.layers import LayerError, LayerOutputError, Layers
+from corepool.hot.leaving import give_up
 from corepool.hot.site import Site
 from corepool.hot.sockets import shut_down, sockaddr
 from corepool.ipc.crash_slots import Status
@@ -176,7 +179,7 @@ class Service:
                 conn = Connection(self._opening, fd, number, None, layers)
             else:
                 conn = Connection(self.site, fd, number, self._journal(crash_slot))
-            conn.begin(conn.site.on_accept)
+            begin(conn, conn.site.on_accept)
         except OSError as error:
             # The peer is gone already, or epoll's watches are used up.
             events.connection_not_begun(self._rate_limited, listener=self.listener.name, reason=error)
@@ -204,7 +207,7 @@ class Service:
             conn = Connection(self.site, fd, number, self._journal(crash_slot))
             if frozen.is_lost:
                 conn.site = self._unmet
-                conn.notify_lost()
+                begin_lost(conn)
             else:
                 if crash_slot:  # it was idle on its way; a hook that kills its worker runs once
                     self._crash_slots.statuses[crash_slot] = Status.BUSY
@@ -223,7 +226,7 @@ class Service:
         self._counts.moved_in(self.listener.place)
         return number
 
-    def _refuse(self, conn: Connection) -> None:
+    def _refuse(self, conn: Held) -> None:
         self._counts.refused()
         conn.site = self._unmet
 
@@ -238,7 +241,7 @@ class Service:
         if conn is None:
             release(fd)
         else:
-            self._reactor.close_later(conn.give_up())
+            self._reactor.close_later(give_up(conn))
 
     # --- the end
 
@@ -341,7 +344,7 @@ def connections_of(reactor: Reactor, services: Iterable[Service]) -> list[Connec
 
 def _open_further(conn: object) -> None:
     assert isinstance(conn, Connection)
-    conn.open_further()
+    open_further(conn)
 
 
 def _never(_: object) -> None:

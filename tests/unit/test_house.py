@@ -28,7 +28,6 @@ MAX_CODE_LINES = 20
 """Of code inside of a string: a longer program is a file in tests/support/, for linters and readers."""
 
 TOO_LONG: set[str] = {
-    "corepool/hot/connection.py",
     "corepool/testing/conversation.py",
 }
 

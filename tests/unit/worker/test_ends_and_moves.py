@@ -10,6 +10,7 @@ import pytest
 from layers import Layered
 
 from corepool import CloseReason, hookimpl
+from corepool.hot.leaving import depart
 from corepool.ipc.crash_slots import Status
 from corepool.ipc.frozen import Frozen
 from corepool.ipc.scoreboard import Cell
@@ -175,7 +176,7 @@ def test_a_connection_goes_on_elsewhere_as_it_was(here: ServedHere) -> None:
         frozen = here.service.moving.freeze(conn)
         assert frozen is not None
         copy = os.dup(conn.fileno())
-        conn.depart()
+        depart(conn)
         here.turn()
         assert protocol_of(here).reasons == [CloseReason.MOVED]
         assert (here.row.cells[Cell.MOVED_OUT], here.row.cells[Cell.CLOSED]) == (1, 0)
@@ -201,7 +202,7 @@ def test_a_plugin_that_refuses_to_go_on_hears_of_no_end(here: ServedHere) -> Non
         frozen = here.service.moving.freeze(conn)
         assert frozen is not None
         there.service.take_frozen(os.dup(conn.fileno()), frozen.encode())
-        conn.depart()
+        depart(conn)
         here.turn()
         there.turn()
 
@@ -220,7 +221,7 @@ def test_a_lost_connection_is_told_so_and_nothing_else(here: ServedHere) -> None
         with ServedHere(there_protocol) as there:
             lost = frozen._replace(is_lost=True, states=())
             there.service.take_frozen(os.dup(conn.fileno()), lost.encode())
-            conn.depart()
+            depart(conn)
             here.turn()
             there.turn()
             assert client.recv(100) == b"lost\n"
@@ -281,7 +282,7 @@ def test_a_lost_connection_is_not_asked_for_its_state(here: ServedHere, sends: b
         with ServedHere(Silent()) as there:
             lost = frozen._replace(crash_slot=5, is_lost=True, states=())
             there.service.take_frozen(os.dup(conn.fileno()), lost.encode())
-            conn.depart()
+            depart(conn)
             here.turn()
             there.turn()
             assert client.recv(100) == (b"lost\n" if sends else b"")

@@ -1,0 +1,47 @@
+"""The beginning of a connection in this process: new, from another worker, or of one that has died."""
+
+from __future__ import annotations
+
+from select import EPOLLIN
+from typing import TYPE_CHECKING
+
+from corepool.hot.ending import end
+from corepool.hot.interest import serve_later
+from corepool.hot.outside import run
+from corepool.spec.types import CloseReason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from corepool.hot.site import Held
+    from corepool.spec.connection import Connection
+
+
+def begin(conn: Held, hook: Callable[[Connection], object] | None) -> None:
+    """Watch the descriptor, and call the first hook.
+
+    :raises OSError: it can't be watched; it still has to be closed.
+    """
+    site = conn.site
+    site.reactor.add(conn.fd, conn, EPOLLIN)
+    if not conn.active_at:
+        conn.active_at = site.reactor.now
+    if conn.layers is not None:
+        conn.read_deadline = site.reactor.now + conn.layers.opening_timeout
+        serve_later(conn, conn.layers)  # a layer may speak first, or be open already
+    if hook is not None:
+        run(conn, hook)
+    if site.idle_timeout or conn.read_deadline is not None:
+        site.deadlines.watch(conn)
+    if conn.journal is not None:
+        conn.journal.rest(conn)
+
+
+def begin_lost(conn: Held) -> None:
+    """Have the protocol tell the client that the worker which served it has died, and close.
+
+    :raises OSError: it can't be watched; it still has to be closed.
+    """
+    conn.busy = True  # its plugins do not know it, and are not asked for its state
+    begin(conn, conn.site.on_lost)
+    end(conn, CloseReason.CLOSED)

@@ -1,0 +1,97 @@
+"""A connection with layers: opens them, reads through them, and lets them say their last words."""
+
+from __future__ import annotations
+
+from os import read
+from typing import TYPE_CHECKING
+
+from corepool.guards import HOOK_ERRORS
+from corepool.hot.ending import break_off
+from corepool.hot.interest import serve_later, wants_input
+from corepool.hot.layers import READ_BYTES, LayerError
+from corepool.hot.outside import run
+from corepool.hot.sending import fail, send_queue
+from corepool.hot.states import NOT_SERVING, READS_PER_EVENT
+from corepool.spec.types import CloseReason
+
+if TYPE_CHECKING:
+    from corepool.hot.layers import Layers
+    from corepool.hot.site import Held, Site
+
+
+def open_further(conn: Held) -> None:
+    """Go on with the handshake; enter the listener's site when every layer is open. The first site's hook."""
+    layers = conn.layers
+    assert layers is not None
+    if not layers.is_open:
+        _read_wire(conn, layers)
+    if layers.is_open and conn.reason is None and conn.site.then is not None:
+        _enter(conn, conn.site.then, layers)
+    elif layers.holds_input:  # the end, before it was open
+        conn.eof = True
+
+
+def receive(conn: Held, layers: Layers, limit: int) -> bytes:
+    """Return plaintext."""
+    if not layers.holds_input and not layers.is_over:
+        _read_wire(conn, layers)
+    data = layers.take(limit) if limit > 0 else b""
+    if layers.holds_input:
+        serve_later(conn, layers)
+    conn.eof = conn.eof or layers.is_over
+    return data
+
+
+def serve_held(conn: Held, layers: Layers) -> None:
+    """Serve input that a layer holds."""
+    layers.queued = False
+    if conn.site.then is not None:
+        if conn.reason is None:
+            run(conn, lambda _: open_further(conn))
+    elif layers.holds_input and wants_input(conn):
+        conn.reads_left = READS_PER_EVENT
+        conn.active_at = conn.site.reactor.now
+        conn.site.on_readable(conn)
+        conn.reads_left = NOT_SERVING
+        if layers.holds_input:
+            serve_later(conn, layers)
+
+
+def finish(conn: Held, layers: Layers) -> bool:
+    """Send the last words of the layers; False: they have not left yet."""
+    if not layers.finished:
+        try:
+            layers.finish()
+        except HOOK_ERRORS:
+            conn.site.owner.failed(conn)
+            layers.clear()
+        if layers:
+            send_queue(conn)
+    return not layers
+
+
+def _enter(conn: Held, site: Site, layers: Layers) -> None:
+    conn.site = site
+    conn.read_deadline = None
+    if site.on_accept is not None:
+        run(conn, site.on_accept)
+    if site.idle_timeout or conn.read_deadline is not None:
+        site.deadlines.watch(conn)
+    if layers.holds_input:
+        serve_later(conn, layers)
+
+
+def _read_wire(conn: Held, layers: Layers) -> None:
+    try:
+        data = read(conn.fd, READ_BYTES)
+    except BlockingIOError:
+        return
+    except OSError:
+        break_off(conn, CloseReason.RESET)
+        return
+    conn.bytes_in += len(data)
+    conn.site.bytes_in += len(data)
+    try:
+        layers.receive(data)
+    except HOOK_ERRORS as error:
+        fail(conn, layers, LayerError(error))

@@ -1,0 +1,24 @@
+"""Values of a connection's fields that stand for a state, and the budgets of an event."""
+
+from __future__ import annotations
+
+READS_PER_EVENT = 4
+"""Calls of recv that one event may make: 256 KiB at the default limit, then the others get their turn."""
+
+SENDS_PER_EVENT = 4
+"""Calls of send that one event may make, for the same reason."""
+
+NOT_SERVING = -1
+"""Of `reads_left`: no event is being served."""
+
+PARKED = -1
+"""Of `mask`: out of epoll, but not gone."""
+
+GONE = -2
+"""Of `mask`: handed to its owner to be closed."""
+
+NEVER = 0.0
+"""Of times."""
+
+NOTHING = b""
+"""Of `out`. Compared by identity, which costs less than a test for emptiness; any other empty output is just sent."""
