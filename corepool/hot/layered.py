@@ -5,7 +5,6 @@ from __future__ import annotations
 from os import read
 from typing import TYPE_CHECKING
 
-from corepool.guards import HOOK_ERRORS
 from corepool.hot.ending import break_off
 from corepool.hot.interest import serve_later, wants_input
 from corepool.hot.layers import READ_BYTES, LayerError
@@ -23,9 +22,9 @@ def open_further(conn: Held) -> None:
     """Go on with the handshake; enter the listener's site when every layer is open. The first site's hook."""
     layers = conn.layers
     assert layers is not None
-    if not layers.is_open:
+    if not _is_open(conn, layers) and conn.reason is None:
         _read_wire(conn, layers)
-    if layers.is_open and conn.reason is None and conn.site.then is not None:
+    if conn.reason is None and _is_open(conn, layers) and conn.site.then is not None:
         _enter(conn, conn.site.then, layers)
     elif layers.holds_input:  # the end, before it was open
         conn.eof = True
@@ -35,7 +34,13 @@ def receive(conn: Held, layers: Layers, limit: int) -> bytes:
     """Return plaintext."""
     if not layers.holds_input and not layers.is_over:
         _read_wire(conn, layers)
-    data = layers.take(limit) if limit > 0 else b""
+    layers.served_at = conn.site.reactor.now
+    data = b""
+    if limit > 0 and conn.reason is None:
+        try:
+            data = layers.take(limit)
+        except LayerError as error:
+            fail(conn, layers, error)
     if layers.holds_input:
         serve_later(conn, layers)
     conn.eof = conn.eof or layers.is_over
@@ -43,8 +48,15 @@ def receive(conn: Held, layers: Layers, limit: int) -> bytes:
 
 
 def serve_held(conn: Held, layers: Layers) -> None:
-    """Serve input that a layer holds."""
+    """Serve input that a layer holds, once a turn of the loop.
+
+    The list of the unsent is gone through before and after the poll, and the turn may have begun with an event.
+    """
+    if layers.served_at == conn.site.reactor.now:
+        conn.site.unsent.append(conn)
+        return
     layers.queued = False
+    layers.served_at = conn.site.reactor.now
     if conn.site.then is not None:
         if conn.reason is None:
             run(conn, lambda _: open_further(conn))
@@ -62,9 +74,8 @@ def finish(conn: Held, layers: Layers) -> bool:
     if not layers.finished:
         try:
             layers.finish()
-        except HOOK_ERRORS:
-            conn.site.owner.failed(conn)
-            layers.clear()
+        except LayerError as error:
+            fail(conn, layers, error)
         if layers:
             send_queue(conn)
     return not layers
@@ -93,5 +104,13 @@ def _read_wire(conn: Held, layers: Layers) -> None:
     conn.site.bytes_in += len(data)
     try:
         layers.receive(data)
-    except HOOK_ERRORS as error:
-        fail(conn, layers, LayerError(error))
+    except LayerError as error:
+        fail(conn, layers, error)
+
+
+def _is_open(conn: Held, layers: Layers) -> bool:
+    try:
+        return layers.open()
+    except LayerError as error:
+        fail(conn, layers, error)
+        return False

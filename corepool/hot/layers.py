@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from corepool.guards import HOOK_ERRORS
 from corepool.hot.filesegment import CHUNK_BYTES, FileSegment
+from corepool.hot.layer_input import LayerInput
 from corepool.hot.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from corepool.spec.layer import Layer
 
 READ_BYTES = 65_536
-"""Bytes read from the wire at a time. Plaintext that a layer has made of them waits until the protocol has read it."""
+"""Bytes read from the wire at a time, when all plaintext of those before was read."""
+
+MAX_UNREAD = READ_BYTES
+"""Bytes of unread plaintext at which the layers are fed no further; that of one piece comes on top."""
 
 
 class LayerError(Exception):
@@ -35,59 +39,71 @@ class LayerOutputError(LayerError):
 
 
 class Layers:
-    """A stack of layers, the first nearest to the wire."""
+    """A stack of at least one layer, the first nearest to the wire. It raises their exceptions as LayerErrors only."""
 
     __slots__ = (
-        "_ended",
         "_input",
         "_is_told",
         "_open",
         "_outbox",
+        "_plain",
         "_stack",
         "_taken",
         "_wire",
         "facts",
+        "failed",
         "finished",
         "queued",
+        "served_at",
     )
 
     def __init__(self, stack: Sequence[Layer]) -> None:
-        """Begin: the first handshake may be in the output already."""
+        """Begin; no method of a layer was called yet."""
         self._stack = tuple(stack)
+        self._input = LayerInput(stack)
         self._outbox = Outbox()
         self._wire: bytes | memoryview = b""
-        self._input = b""
+        self._plain = b""
         self._taken = 0
         self._open = False
-        self._ended = False
         self._is_told = False
         self.facts: dict[str, object] = {}
         self.finished = False
         """Nothing more comes from the layers: `finish`, `fail` or `clear` was called."""
+        self.failed = False
+        """`fail` was called."""
         self.queued = False
         """The connection is on the list of those to be served again, for `holds_input`."""
-        self._collect()
+        self.served_at = 0.0
+        """The reactor's time when the protocol, or the handshake, was last served."""
 
     @property
     def opening_timeout(self) -> float:
         """Seconds that all layers together may take to open."""
         return sum(layer.opening_timeout for layer in self._stack)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether plaintext may pass. Once it is, it stays so."""
-        if not self._open and all(layer.is_open for layer in self._stack):
-            self._open = True
-            for layer in self._stack:
-                self.facts.update(layer.facts)
+    def open(self) -> bool:
+        """Return whether plaintext may pass: every layer is open. Once it may, that stays so.
+
+        :raises LayerError: of a layer.
+        """
+        if not self._open:
+            try:
+                self._collect()  # a layer may speak first
+                if all(layer.is_open for layer in self._stack):
+                    for layer in self._stack:
+                        self.facts.update(layer.facts)
+                    self._open = True
+            except HOOK_ERRORS as error:
+                raise LayerError(error) from error
         return self._open
 
     # --- input
 
     @property
     def holds_input(self) -> bool:
-        """Whether the protocol has something to read, bytes or the end, without another event of the descriptor."""
-        return bool(self._input) or (self._ended and not self._is_told)
+        """Whether the protocol may read something, bytes or the end, without another event of the descriptor."""
+        return bool(self._plain) or self._input.has_more or (self._input.has_ended and not self._is_told)
 
     @property
     def is_over(self) -> bool:
@@ -97,33 +113,42 @@ class Layers:
     def receive(self, data: bytes) -> None:
         """Take bytes from the wire; b"" when the peer has ended its side.
 
-        :raises BaseException: a layer's.
+        :raises LayerError: of a layer.
         """
-        if self._ended:
-            return
-        is_end = not data
-        for layer in self._stack:
-            out = layer.received(data) if data else b""
-            if is_end:
-                out += layer.received(b"")
-            data, is_end = out, is_end or layer.has_ended
-        if data:
-            self._input, self._taken = self._input[self._taken :] + data, 0
-        self._ended = is_end
-        self._collect()
+        self._input.add(data)
+        self._feed()
 
     def take(self, limit: int) -> bytes:
-        """Return plaintext, or b"" if there is none."""
-        if not self._input:
-            self._is_told = self._ended
+        """Return plaintext, or b"" if there is none.
+
+        :raises LayerError: of a layer.
+        """
+        if not self._plain:
+            self._feed()
+        if not self._plain:
+            self._is_told = self._input.has_ended
             return b""
         begin, end = self._taken, self._taken + limit
-        data = self._input[begin:end]
-        if end < len(self._input):
+        data = self._plain[begin:end]
+        if end < len(self._plain):
             self._taken = end  # not cut off: a protocol that reads byte by byte would copy the rest each time
         else:
-            self._input, self._taken = b"", 0
+            self._plain, self._taken = b"", 0
         return data
+
+    def _feed(self) -> None:
+        unread = len(self._plain) - self._taken
+        if not self._input.has_more or unread >= MAX_UNREAD:
+            return
+        pieces = [self._plain[self._taken :]]
+        try:
+            while self._input.has_more and unread < MAX_UNREAD:
+                pieces.append(self._input.step())
+                unread += len(pieces[-1])
+            self._collect()
+        except HOOK_ERRORS as error:
+            raise LayerError(error) from error
+        self._plain, self._taken = b"".join(pieces), 0
 
     # --- output: the methods of an Outbox
 
@@ -175,24 +200,31 @@ class Layers:
     def finish(self) -> None:
         """Have each layer say its last words, the one next to the protocol first. Does nothing the second time.
 
-        :raises BaseException: a layer's.
+        :raises LayerError: of a layer.
         """
         if self.finished:
             return
         self.finished = True
-        for layer in reversed(self._stack):
-            if layer.is_open:
-                layer.finish()
-                self._collect()
+        try:
+            for layer in reversed(self._stack):
+                if layer.is_open:
+                    layer.finish()
+                    self._collect()
+        except HOOK_ERRORS as error:
+            raise LayerError(error) from error
 
     def fail(self) -> None:
         """Forget the protocol's output, and keep that of the layers: an alert may be in it.
 
-        :raises BaseException: a layer's.
+        :raises LayerError: of a layer; then it is forgotten, too.
         """
-        self.finished = True
+        self.failed = self.finished = True
         self._outbox.clear()
-        self._collect()
+        try:
+            self._collect()
+        except HOOK_ERRORS as error:
+            self.clear()
+            raise LayerError(error) from error
 
     def _collect(self) -> None:
         """Take what the layers have to send of their own. A layer above one that has not opened yet has to wait."""

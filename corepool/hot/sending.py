@@ -5,7 +5,6 @@ from __future__ import annotations
 from os import write
 from typing import TYPE_CHECKING
 
-from corepool.guards import HOOK_ERRORS
 from corepool.hot.ending import break_off, end
 from corepool.hot.filesegment import FileSegment
 from corepool.hot.interest import watch
@@ -132,8 +131,7 @@ def fail(conn: Held, layers: Layers, error: LayerError) -> None:
     conn.site.owner.closing(conn, error)
     try:
         layers.fail()
-    except HOOK_ERRORS:
-        conn.site.owner.failed(conn)
-        layers.clear()
+    except LayerError as another:
+        conn.site.owner.closing(conn, another)
     conn.was_congested = False
     end(conn, CloseReason.LAYER)

@@ -12,9 +12,15 @@ if TYPE_CHECKING:
 class Layer(ABC):
     """A layer of one connection. It does no I/O: corepool reads and writes, and the layer turns bytes into bytes.
 
-    Runs in: worker, in its loop's thread. No method may block. A ValueError from `received`, `sent` or `output` means
-    that the peer has broken the rules: its text is logged, and the connection ends with the reason "layer", once the
-    layer's own last `output` (an alert) was sent. Any other exception is logged as a mistake of the layer.
+    Runs in: worker, in its loop's thread. No method may block. A ValueError from any of them means that the peer has
+    broken the rules: its text is logged, and the connection ends with the reason "layer", once the layer's own last
+    `output` (an alert) was sent. Any other exception is logged as a mistake of the layer.
+    """
+
+    input_bytes: int = 4096
+    """Bytes of input that `received` is called with at most. A layer whose output is no longer than its input, as that
+    of encryption, may set 65,536 and is called less often. The others keep it small: no more of their output is asked
+    for while 64 KiB of plaintext are unread, but all that one call returns is kept.
     """
 
     opening_timeout: float = 10.0
@@ -27,7 +33,7 @@ class Layer(ABC):
 
     @abstractmethod
     def received(self, data: bytes) -> bytes:
-        """Take bytes from the wire, at most 64 KiB, and return the bytes for the protocol that they complete.
+        """Take bytes from the wire, at most `input_bytes`, and return the bytes for the protocol that they complete.
 
         :param data: b"" when the peer has ended its side. Called with that once.
         """

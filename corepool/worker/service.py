@@ -174,9 +174,9 @@ class Service:
         conn: Connection | None = None
         try:
             os.set_blocking(fd, False)
-            if self.has_layers:
-                layers = Layers(self._transport.layers(self.address(fd, peer=True)))
-                conn = Connection(self._opening, fd, number, None, layers)
+            stack = self._transport.layers(self.address(fd, peer=True)) if self.has_layers else ()
+            if stack:
+                conn = Connection(self._opening, fd, number, None, Layers(stack))
             else:
                 conn = Connection(self.site, fd, number, self._journal(crash_slot))
             begin(conn, conn.site.on_accept)
@@ -261,7 +261,8 @@ class Service:
                 self._reactor.close_later(fd)
             if conn.crash_slot:
                 self._crash_slots.statuses[conn.crash_slot] = Status.CLOSED
-            if conn.site is self._opening and reason not in {CloseReason.DRAIN, CloseReason.LAYER}:
+            failed = conn.layers is not None and conn.layers.failed
+            if failed or (conn.site is self._opening and reason is not CloseReason.DRAIN):
                 self.layer_failures += 1
             self._counts.ended(self.listener.place)
         on_close = conn.site.on_close
@@ -308,15 +309,12 @@ class Service:
         elif not isinstance(cause, LayerError):  # epoll has no room for it
             events.connection_not_watched(self._rate_limited, listener=name, peer=conn.peer, reason=cause)
         elif isinstance(cause.cause, ValueError):
-            self.layer_failures += 1
             events.layer_refused(self._rate_limited, listener=name, peer=conn.peer, reason=cause.cause)
         else:
-            self.layer_failures += 1
             self.hook_errors += 1
-            if isinstance(cause, LayerOutputError):  # as seldom as mistakes of the protocol whose output it was
-                events.layer_failed.exception(log, cause.cause, listener=name, peer=conn.peer)
-            else:
-                events.layer_failed.exception(self._rate_limited, cause.cause, listener=name, peer=conn.peer)
+            # Output fails as seldom as the protocol whose output it was.
+            to = log if isinstance(cause, LayerOutputError) else self._rate_limited
+            events.layer_failed.exception(to, cause.cause, listener=name, peer=conn.peer)
 
     def address(self, fd: int, *, peer: bool) -> Address:
         """Return an address of a connection; that of the peer is Address("unknown") once it is gone."""

@@ -162,7 +162,7 @@ IN_MASTER = [
         "reload",
         "the reload fails, the workers that serve stay",
         "with the next reload",
-        "can't be forked",
+        "reload_failed",
         hits=1,
         times=(1,),
     ),
