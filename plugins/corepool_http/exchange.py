@@ -31,8 +31,11 @@ CLIENT_GONE = 499
 """The status, in the access log, of a request whose client left before its response began; nginx's."""
 
 
-class ClientGoneError(ConnectionResetError):
-    """The client has left, or sent what can't be read, before the request or its response was whole."""
+class ClientDisconnectedError(ConnectionResetError):
+    """The client has left, or sent what can't be read, before the request or its response was whole.
+
+    Raised into the application; an OSError, as ASGI has it for `send()`.
+    """
 
 
 class Exchange:

@@ -16,6 +16,7 @@ from corepool import hookimpl
 from corepool_http.apps.choice import make_application
 from corepool_http.exchange import Exchange
 from corepool_http.message import Body, Request, RequestLine, Section
+from corepool_http.options import HttpOptions
 from corepool_http.service import Service
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
 
     from corepool import CloseReason, Connection, Worker
-    from corepool_http.options import HttpOptions
     from corepool_http.responses import Head
     from corepool_http.stream import Tunnel, TunnelUser
 
@@ -46,6 +46,8 @@ def frames(data: bytes) -> list[dict[str, Any]]:
 
 class Framed:
     """A protocol whose connections are served by the same applications as HTTP's."""
+
+    Options = HttpOptions
 
     def __init__(self, options: HttpOptions) -> None:
         self._options = options

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from corepool_http import events
 from corepool_http.apps.asgi_messages import (
-    ClientDisconnectedError,
     bytes_of,
     file_of,
     head_of,
@@ -19,7 +18,7 @@ from corepool_http.apps.asgi_messages import (
     type_of,
 )
 from corepool_http.apps.waiting import CALLS_PER_ROUND, Waiting
-from corepool_http.exchange import CLIENT_GONE
+from corepool_http.exchange import CLIENT_GONE, ClientDisconnectedError
 from corepool_http.values import ResponseError
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import re
 import stat
 from typing import TYPE_CHECKING, Any
 
+from corepool_http.exchange import ClientDisconnectedError
 from corepool_http.values import ResponseError, as_bytes, bytes_pair, listed, shown
 
 if TYPE_CHECKING:
@@ -41,10 +42,6 @@ _GONE_NAMES = ("ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect", 
 
 _MAX_CAUSES = 16
 """That an exception is looked at for: they may go round in a circle."""
-
-
-class ClientDisconnectedError(OSError):
-    """The client has gone: nothing can be sent to it any more."""
 
 
 def is_departure(error: BaseException) -> bool:

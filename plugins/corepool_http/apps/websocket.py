@@ -11,7 +11,6 @@ from websockets.frames import EXTERNAL_CLOSE_CODES
 
 from corepool_http import events
 from corepool_http.apps.asgi_messages import (
-    ClientDisconnectedError,
     bytes_of,
     head_of,
     int_of,
@@ -24,6 +23,7 @@ from corepool_http.apps.asgi_messages import (
 from corepool_http.apps.handshake import HandshakeError
 from corepool_http.apps.waiting import CALLS_PER_ROUND, Waiting
 from corepool_http.apps.websocket_link import GOING_AWAY, Link
+from corepool_http.exchange import ClientDisconnectedError
 from corepool_http.message import RefusedError
 from corepool_http.values import ResponseError, as_bytes
 

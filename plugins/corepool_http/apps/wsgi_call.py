@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from corepool.guards import HOOK_ERRORS
 from corepool_http import events
-from corepool_http.exchange import ClientGoneError
+from corepool_http.exchange import ClientDisconnectedError
 from corepool_http.values import ResponseError, as_bytes, shown
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def pieces_of(result: Any) -> Iterator[object]:
 
 def answer_failure(exchange: Exchange, error: BaseException) -> None:
     """Log an exception of the application, and answer for it. Runs in: the loop."""
-    if isinstance(error, ClientGoneError):
+    if isinstance(error, ClientDisconnectedError):
         events.client_gone(log, request=exchange.describe(), error=error)
         if not exchange.ended:
             exchange.refuse_content()

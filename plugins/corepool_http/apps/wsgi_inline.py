@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from corepool_http.apps.wsgi_call import IN_ONE_PIECE, Call, answer_failure, as_content, pieces_of
 from corepool_http.apps.wsgi_files import plain_segment
-from corepool_http.exchange import ClientGoneError
+from corepool_http.exchange import ClientDisconnectedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +105,7 @@ class InlineCall(Call):
         # No block may wait for the next one (PEP 3333, "Buffering and Streaming").
         exchange.flush()
         if exchange.ended or exchange.gone:
-            raise ClientGoneError("the client has gone")
+            raise ClientDisconnectedError("the client has gone")
 
     def _finish(self) -> None:
         if self._is_head_sent:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from corepool.guards import HOOK_ERRORS
 from corepool_http import events
-from corepool_http.exchange import ClientGoneError
+from corepool_http.exchange import ClientDisconnectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +103,7 @@ class _Stream(io.RawIOBase):
         """Receive something.
 
         :returns: its size; 0: that was all of the content.
-        :raises ClientGoneError: the rest will never come.
+        :raises ClientDisconnectedError: the rest will never come.
         """
         with self._changed:
             if not self._has_asked:
@@ -120,7 +120,7 @@ class _Stream(io.RawIOBase):
                     self._mailbox.post(self._take)
                 return size
             if self._is_broken:
-                raise ClientGoneError("the client has not sent the whole content of its request")
+                raise ClientDisconnectedError("the client has not sent the whole content of its request")
             return 0
 
     # --- in the loop

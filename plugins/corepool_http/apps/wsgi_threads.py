@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from corepool_http.apps.wsgi_call import IN_ONE_PIECE, Call, answer_failure, as_content, pieces_of
 from corepool_http.apps.wsgi_files import plain_segment
-from corepool_http.exchange import ClientGoneError
+from corepool_http.exchange import ClientDisconnectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,7 @@ class ThreadCall(Call):
         # One piece on its way at a time, and none while the client doesn't read.
         self._may_send.wait()
         if self._exchange.ended:
-            raise ClientGoneError("the client has gone")
+            raise ClientDisconnectedError("the client has gone")
         self._may_send.clear()
         self._do(self._send, content)
 

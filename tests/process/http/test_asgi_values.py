@@ -18,7 +18,6 @@ from sources import source
 
 from corepool.testing.pool import PoolProcess
 from corepool_http.apps.asgi_messages import (
-    ClientDisconnectedError,
     bytes_of,
     file_of,
     head_of,
@@ -29,6 +28,7 @@ from corepool_http.apps.asgi_messages import (
     text_of,
     type_of,
 )
+from corepool_http.exchange import ClientDisconnectedError
 from corepool_http.responses import Heads, ResponseError
 
 if TYPE_CHECKING:

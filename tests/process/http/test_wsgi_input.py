@@ -154,9 +154,9 @@ def test_content_that_its_client_breaks_off_is_no_shorter_content(
     if "threads = 2" in (running.directory / "corepool.toml").read_text():
         wait_until(lambda: len(_errors(running)) == before + 1)
         name, is_os_error, words = _errors(running)[-1]
-        assert (name, is_os_error) == ("ClientGoneError", True)
+        assert (name, is_os_error) == ("ClientDisconnectedError", True)
         assert "has not sent the whole content" in words
-    assert "ClientGoneError" not in running.stderr
+    assert "ClientDisconnectedError" not in running.stderr
 
 
 def test_content_beyond_the_limit_is_refused_while_it_is_read(running: PoolProcess) -> None:

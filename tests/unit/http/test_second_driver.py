@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 from framed import Framed, frame, frames
-from http_client import APPLICATIONS, parse, request
+from framed_client import SCRIPTS, Answer, answers, from_http1
+from http_client import APPLICATIONS, request
 from scripted_pool import script
 
 from corepool_http import Http, HttpOptions
@@ -20,33 +21,10 @@ if TYPE_CHECKING:
 # In the loop, WSGI leaves its content to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
-_OF_THE_WIRE = {"connection", "transfer-encoding", "date", "content-length"}
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: list[tuple[str, str]]
-    content: bytes
-    is_whole: bool
-
 
 def options(**settings: object) -> HttpOptions:
     values = settings if "root" in settings else {"directory": str(APPLICATIONS), **settings}
     return HttpOptions.model_validate(values)
-
-
-def answers(data: bytes) -> dict[int, Answer]:
-    """Put the frames of each stream together."""
-    assert b"HTTP/1" not in data
-    by_stream: dict[int, list[dict[str, Any]]] = {}
-    for each in frames(data):
-        by_stream.setdefault(each["stream"], []).append(each)
-    found = {}
-    for number, (head, *others) in by_stream.items():
-        content = "".join(each.get("content", "") for each in others).encode("latin-1")
-        headers = [(name, value) for name, value in head["headers"] if name not in _OF_THE_WIRE]
-        found[number] = Answer(head["status"], headers, content, others[-1]["end"] == "whole")
-    return found
 
 
 def ask(client: Conversation, target: str, *headers: tuple[str, str], method: str = "GET") -> Answer:
@@ -58,22 +36,7 @@ def ask(client: Conversation, target: str, *headers: tuple[str, str], method: st
 def ask_http1(client: Conversation, target: str, *headers: tuple[str, str], method: str = "GET") -> Answer:
     lines = [f"{name}: {value}" for name, value in headers]
     client.send(request(target, *lines, method=method, close=False))
-    [response] = parse(client.receive(), [method])
-    fields = [(name.lower(), value) for name, value in response.headers if name.lower() not in _OF_THE_WIRE]
-    return Answer(response.status, fields, response.body, is_whole=True)
-
-
-SCRIPTS: list[tuple[int, list[tuple[str, str]], list[bytes], str]] = [
-    (200, [("A", "b")], [b"whole"], "return"),
-    (200, [("Content-Length", "6")], [b"in ", b"two"], "return"),
-    (200, [], [b"in ", b"three ", b"pieces"], "return"),
-    (204, [], [b"no content"], "return"),
-    (304, [("ETag", '"a"')], [], "return"),
-    (200, [("Content-Length", "3")], [b"longer"], "return"),
-    (404, [("Connection", "close"), ("Keep-Alive", "5")], [b"nothing"], "return"),
-    (101, [], [b"interim"], "return"),
-    (200, [("A", "b\r\nc")], [b"broken"], "return"),
-]
+    return from_http1(client.receive(), method)
 
 
 @pytest.mark.parametrize("mode", ["loop", "asgi"])
