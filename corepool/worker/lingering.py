@@ -1,7 +1,11 @@
 """Closing connections whose peers are still sending.
 
-close(2) with unread input sends RST, which destroys what the peer has not read of our last words. So the input is read
-and forgotten until the peer has ended too, within bounds of time, of bytes, and of connections.
+close(2) with unread input sends RST, which destroys what the peer has not read of our last words. So our side is ended,
+and the input is read and dropped until the peer has ended too, is silent, or has had time enough; as with nginx's
+`lingering_close on`, there is no bound for the bytes: a client that uploads a file and is refused reads the refusal.
+
+Unread input is the sign of such a peer. A protocol that knows that more will come, and has not seen it, waits for it
+before it closes (http1/ending.py).
 """
 
 from __future__ import annotations
@@ -22,13 +26,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TIME_S = 2.0
-"""How long a closed connection may go on sending before it is reset (nginx's lingering_timeout is 5 s)."""
+SILENCE_S = 2.0
+"""How long a peer may be silent before its connection is reset (nginx's lingering_timeout: 5 s)."""
 
-_READS = 64
-"""How often it is read from: 4 MiB at the most."""
+MAX_TIME_S = 30.0
+"""How long it may go on sending in all (nginx's lingering_time)."""
 
-MAX_LINGERING = 256
+MAX_LINGERING = 512
 """How many there are, of one bound socket. `max_connections` doesn't count them, and clients could take up every
 descriptor with them; beyond this the oldest one is reset."""
 
@@ -61,20 +65,30 @@ class Lingering:
     def __init__(self, all_of_them: Lingerings, fd: int) -> None:
         self._all = all_of_them
         self._fd = fd
-        self._reads_left = _READS
         all_of_them.reactor.add(self._fd, self, EPOLLIN)
-        self._timer = all_of_them.loop.call_later(_TIME_S, self.finish)
+        self._heard_at = all_of_them.loop.time()
+        self._until = self._heard_at + MAX_TIME_S
+        self._timer = all_of_them.loop.call_later(SILENCE_S, self._look)
 
     def on_event(self, mask: int) -> None:  # noqa: ARG002  # whatever it is, read tells
-        self._reads_left -= 1
         try:
-            if self._reads_left and os.read(self._fd, 65536):
+            if os.read(self._fd, 65536):
+                self._heard_at = self._all.loop.time()
                 return
         except BlockingIOError:
             return
         except OSError:
             pass  # reset: it is over, which is what we wait for
         self.finish()
+
+    def _look(self) -> None:
+        """Finish, if it is time; the timer isn't set for each piece that arrives."""
+        now = self._all.loop.time()
+        due = min(self._heard_at + SILENCE_S, self._until)
+        if now >= due:
+            self.finish()
+        else:
+            self._timer = self._all.loop.call_at(due, self._look)
 
     def on_failure(self) -> None:
         events.linger_failed.exception(self._all.rate_limited, sys.exception())

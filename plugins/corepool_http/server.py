@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from corepool import CloseReason, Connection, Worker
+    from corepool_http.http1.ending import Session
     from corepool_http.options import ServerOptions
     from corepool_http.service import Application
 
@@ -49,42 +50,42 @@ class HttpServer:
             service.access_log.reopen()
 
     @hookimpl
-    def on_accept(self, conn: Connection[Driver]) -> None:
+    def on_accept(self, conn: Connection[Session]) -> None:
         conn.half_open = True  # a client may end its side and still wait for its response
         conn.session = Driver(self._service, self._known, conn)
 
     @hookimpl
-    def on_readable(self, conn: Connection[Driver]) -> None:
+    def on_readable(self, conn: Connection[Session]) -> None:
         conn.session.receive()
 
     @hookimpl
-    def on_writable(self, conn: Connection[Driver]) -> None:
+    def on_writable(self, conn: Connection[Session]) -> None:
         conn.session.room()
 
     @hookimpl
-    def on_timeout(self, conn: Connection[Driver], kind: TimeoutKind) -> object | None:
+    def on_timeout(self, conn: Connection[Session], kind: TimeoutKind) -> object | None:
         if kind is not TimeoutKind.READ:
             return None
         conn.session.on_deadline()
         return True
 
     @hookimpl
-    def on_drain(self, conn: Connection[Driver]) -> None:
+    def on_drain(self, conn: Connection[Session]) -> None:
         conn.session.leave()
 
     @hookimpl
-    def on_freeze(self, conn: Connection[Driver]) -> bytes | None:
+    def on_freeze(self, conn: Connection[Session]) -> bytes | None:
         return b"" if conn.session.is_between_requests else None
 
     @hookimpl
-    def on_thaw(self, conn: Connection[Driver]) -> None:
+    def on_thaw(self, conn: Connection[Session]) -> None:
         conn.half_open = True
         conn.session = Driver(self._service, self._known, conn, waited_s=conn.idle_s)
 
     @hookimpl
-    def on_lost(self, conn: Connection[Driver]) -> None:
+    def on_lost(self, conn: Connection[Session]) -> None:
         Driver(self._service, self._known, conn).refuse(RefusedError(502, "the worker was lost"))
 
     @hookimpl
-    def on_close(self, conn: Connection[Driver], reason: CloseReason) -> None:  # noqa: ARG002
+    def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:  # noqa: ARG002
         conn.session.gone()

@@ -15,12 +15,6 @@ if TYPE_CHECKING:
     from corepool_http.message import Body
     from corepool_http.options import ServerOptions
 
-_LINGER_S = 2.0
-"""How long a client may be silent that was still sending when its response ended (nginx's lingering_timeout: 5 s)."""
-
-_MAX_LINGER_S = 30.0
-"""How long it may go on sending in all (nginx's lingering_time)."""
-
 _PROGRESS = 65_536
 """Bytes of a body that have to arrive in each `body_timeout`."""
 
@@ -32,7 +26,6 @@ class Deadlines:
         "_body",
         "_body_mark",
         "_conn",
-        "_lingers_until",
         "_options",
         "armed",
         "due",
@@ -48,7 +41,6 @@ class Deadlines:
         """How long the next request may take to come: the driver adds it to `due`, since each response does."""
         self._body: Body | None = None
         self._body_mark = 0
-        self._lingers_until = 0.0
         self.is_head_due = False
         """A request has begun to come."""
         self.armed = math.inf
@@ -77,18 +69,6 @@ class Deadlines:
             self._body = body
             self._body_mark = mark
             self._expect(self._options.body_timeout)
-
-    def linger(self) -> None:
-        """Wait for a client to end that is still sending behind its last response."""
-        self._lingers_until = time.monotonic() + _MAX_LINGER_S
-        self._expect(_LINGER_S)
-
-    def linger_on(self) -> bool:
-        """Report whether such a client may go on, and wait again if so."""
-        lingers = self._conn.idle_s < _LINGER_S and time.monotonic() < self._lingers_until
-        if lingers:
-            self._expect(_LINGER_S)
-        return lingers
 
     def began_s(self, now: float) -> float:
         """Return when the head that is late or refused has begun to come."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from corepool_http.exchange import Exchange
 from corepool_http.http1.codec import RequestParser
 from corepool_http.http1.deadlines import Deadlines
+from corepool_http.http1.ending import Ending
 from corepool_http.http1.framing import CHUNKED, CLOSE, CONTINUE, LAST_CHUNK, NONE, encode_head, encode_switch
 from corepool_http.http1.resetting import Reset
 from corepool_http.http1.switching import accept_of, check_key
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
 
     from corepool import Connection
+    from corepool_http.http1.ending import Session
     from corepool_http.http1.known import KnownHeads
     from corepool_http.message import Request
     from corepool_http.proxies import Client
@@ -52,7 +54,7 @@ class Driver:
         "tunnel_user",
     )
 
-    def __init__(self, service: Service, known: KnownHeads, conn: Connection[Driver], waited_s: float = 0.0) -> None:
+    def __init__(self, service: Service, known: KnownHeads, conn: Connection[Session], waited_s: float = 0.0) -> None:
         """Wait for the first request, for which `waited_s` seconds were waited already."""
         self.service = service
         self.heads = service.heads
@@ -259,17 +261,13 @@ class Driver:
                 self._deadlines.arm()
 
     def _end(self) -> None:
-        """Close; only our side while the client may be sending: a reset would destroy unread parts of the response."""
+        """Close; only our side while the client may be sending."""
         conn, parser = self.conn, self.parser
         if conn.closed or conn.eof or (parser.body is None and parser.refusal is None):
             conn.close()
             return
         parser.drop()
-        self.leaving = True
-        conn.busy = True  # a worker that leaves must not close it
-        conn.send_eof()
-        conn.resume()
-        self._deadlines.linger()
+        conn.session = Ending(conn)
 
     def _go_on(self) -> None:
         """Serve pipelined requests. Not from within the end of the response before: that could go on for ever."""
@@ -346,5 +344,5 @@ class Driver:
                 current.call(body.on_change)  # a thread may still wait for more of it
         elif current is None and parser.in_head:
             self.refuse(RefusedError(408, "the header section took too long"))
-        elif current is None and not self._deadlines.linger_on():
+        elif current is None:
             self.conn.close()

@@ -92,4 +92,5 @@ class Closes:
     @hookimpl
     def on_readable(self, conn):
         conn.recv(1)
+        conn.send(b"closed")
         conn.close()

@@ -113,6 +113,30 @@ def test_a_message_that_does_not_fit_is_refused(message: Message) -> None:
         encode(message)
 
 
+@pytest.mark.parametrize("kind", [Stop, Status, Ready, Room, Leaving, AskStatus, Drained])
+def test_a_message_without_content_has_none(kind: type[Message]) -> None:
+    number = next(number for number, each in KINDS.items() if each is kind)
+    with pytest.raises(GarbageError, match="1 bytes"):
+        decode(header(number, 0, b"x"))
+
+
+@pytest.mark.parametrize(("socket", "payload"), [(0, b"\0\0\0"), (1, b""), (1, b"\0\0")])
+def test_an_order_to_drain_names_its_sockets_in_its_content_alone(socket: int, payload: bytes) -> None:
+    number = next(number for number, each in KINDS.items() if each is Drain)
+    with pytest.raises(GarbageError, match="drain order"):
+        decode(header(number, socket, payload))
+
+
+@pytest.mark.parametrize("others", [[], [bytes(100)], [bytes(CRASH_SLOT_BYTES), bytes(5000)]])
+def test_records_fill_a_message_to_its_last_byte(others: list[bytes]) -> None:
+    overhead = len(Thaw(SocketIndex(0), [bytes(CRASH_SLOT_BYTES)]).pack()) - CRASH_SLOT_BYTES
+    left = MAX_PAYLOAD - sum(overhead + len(each) for each in others) - overhead
+
+    assert fit(others, left)
+    assert len(encode(Thaw(SocketIndex(0), [*others, bytes(left)]))) == HEADER_SIZE + MAX_PAYLOAD
+    assert not fit(others, left + 1)
+
+
 @given(st.lists(st.integers(CRASH_SLOT_BYTES, 16_384), min_size=1, max_size=6))
 def test_records_that_fit_make_a_message(sizes: list[int]) -> None:
     records: list[bytes] = []

@@ -1,0 +1,69 @@
+"""The end of a connection whose client may still be sending a request that is not read any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from corepool import Connection
+
+_SILENCE_S = 2.0
+"""How long such a client may be silent: as long as one whose connection corepool has closed (worker/lingering.py)."""
+
+
+class Session(Protocol):
+    """The state of a connection, as the hooks see it."""
+
+    @property
+    def is_between_requests(self) -> bool:
+        """True when nothing is under way: the next request may come."""
+
+    def receive(self) -> None:
+        """Receive bytes from the client."""
+
+    def room(self) -> None:
+        """Go on with output that had to wait until the client has read."""
+
+    def on_deadline(self) -> None:
+        """End the connection if its client is late."""
+
+    def leave(self) -> None:
+        """Let the response that is being made be the last."""
+
+    def gone(self) -> None:
+        """Notify the application: the connection is gone."""
+
+
+class Ending:
+    """Waits for the client's next bytes, or its end, and closes then; after it the connection serves no request.
+
+    The bytes are left unread. They tell corepool, which closes the connection, that its client is still sending: it
+    reads and drops the rest, so that no reset destroys the response. Before they come, HTTP alone knows of them.
+    """
+
+    is_between_requests = False
+
+    def __init__(self, conn: Connection[Session]) -> None:
+        """End our side."""
+        self._conn = conn
+        conn.busy = True  # a worker that leaves must not close it
+        conn.send_eof()
+        conn.resume()
+        conn.deadline(_SILENCE_S)
+
+    def receive(self) -> None:
+        """Close: either the client is sending, or it has ended."""
+        self._conn.close()
+
+    def on_deadline(self) -> None:
+        """Close: the client is silent."""
+        self._conn.close()
+
+    def room(self) -> None:
+        """Do nothing: there is no more output."""
+
+    def leave(self) -> None:
+        """Do nothing: no request follows."""
+
+    def gone(self) -> None:
+        """Do nothing: the response has ended."""
