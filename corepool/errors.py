@@ -12,6 +12,7 @@ status  meaning
         has the control socket that `run` wants
 2       usage or configuration (nothing was started)
 3       the pool could not boot: a worker of the first generation died or hung
+4       `status --check`: every worker is ready, and the last reload has failed
 ======  ========================================================================
 """
 
@@ -21,6 +22,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+EXIT_RELOAD_FAILED = 4
+"""No error has it: the command has done what it was asked to."""
 
 
 class CorepoolError(Exception):
@@ -75,6 +80,10 @@ class PluginError(CorepoolError):
 
 class ControlError(CorepoolError):
     """A running pool can't be reached or refused a command."""
+
+
+class ReloadError(ControlError):
+    """A reload can't begin, since the configuration has mistakes. They were logged."""
 
 
 class BootError(CorepoolError):

@@ -6,6 +6,7 @@ The frames above it, of corepool, of its own plugins and of the import system, t
 from __future__ import annotations
 
 import os
+import re
 import sysconfig
 import traceback
 from importlib.metadata import PackageNotFoundError, distribution
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
 _STDLIB = sysconfig.get_path("stdlib") + os.sep
+_FRAME = re.compile(r'^  File "(?P<file>[^"\n]*)", line (?P<line>\d+)', re.MULTILINE)
+_PLACE = re.compile(r" \((?P<file>[^()\n]+):(?P<line>\d+)(?:, in [^()\n]*)?\)")
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
@@ -50,6 +53,22 @@ def spell_place(error: BaseException) -> str:
     code = last.tb_frame.f_code
     function = "" if code.co_name == "<module>" else f", in {code.co_name}"
     return f" ({_short(code.co_filename)}:{last.tb_lineno}{function})"
+
+
+def last_words(report: str) -> str:
+    """Return the line of a report that names the exception: of a traceback the one behind its last frame."""
+    lines = report.strip("\n").splitlines()
+    last_frame = max((number for number, line in enumerate(lines) if _FRAME.match(line)), default=-1)
+    return next((line for line in lines[last_frame + 1 :] if line[:1].strip()), lines[-1] if lines else "")
+
+
+def spelled_place(report: str) -> tuple[str, int]:
+    """Return the file and the line that a report names last, as `spell_traceback` or `spell_place` write them.
+
+    :returns: ("", 0): it names none.
+    """
+    found = list(_FRAME.finditer(report)) or list(_PLACE.finditer(report))
+    return (found[-1]["file"], int(found[-1]["line"])) if found else ("", 0)
 
 
 def _short(path: str) -> str:

@@ -100,7 +100,7 @@ class ControlSocket:
         else:
             self._bound_at = self._path
 
-    def remove_successors(self) -> None:
+    def remove_new_masters_file(self) -> None:
         """Remove the socket file left by a new master that was killed before it took our place."""
         if self._bound_at == self._path:
             socketfile.remove_stale(self._beside)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from corepool.master.recovery import Recovery
-    from corepool.master.upgrade import Upgrade
+    from corepool.master.upgrading import Upgrading
     from corepool.master.worker_pool import WorkerPool
     from corepool.plugins.listener import BoundSocket
 
@@ -31,7 +31,7 @@ class OtherPools:
     def __init__(
         self,
         inherited: Mapping[int, SocketIndex],
-        upgrade: Upgrade,
+        upgrading: Upgrading,
         recovery: Recovery,
         serving: Callable[[], Iterable[WorkerPool]],
         lasting: Callable[[], Iterable[BoundSocket]],
@@ -43,7 +43,7 @@ class OtherPools:
         :param lasting: lists the sockets that will be served once a reload that is under way is over.
         """
         self._inherited = inherited
-        self._upgrade = upgrade
+        self._upgrading = upgrading
         self._recovery = recovery
         self._serving = serving
         self._lasting = lasting
@@ -51,15 +51,15 @@ class OtherPools:
 
     def lasting_sockets(self) -> Collection[SocketIndex]:
         """List the sockets that will be served once a reload or an upgrade that is under way is over."""
-        if self._upgrade.new_master is not None:
-            return self._upgrade.new_master.sockets
+        if self._upgrading.new_master is not None:
+            return self._upgrading.new_master.sockets
         return [bound.index for bound in self._lasting()]
 
     def take(self, handoff: Handoff) -> None:
         """Pass a connection to the new master, or to the pool that serves its listener now; without one it is lost."""
-        if self._upgrade.new_master is not None:
+        if self._upgrading.new_master is not None:
             self._recovery.free(handoff.crash_slot)
-            self._upgrade.new_master.give(handoff)
+            self._upgrading.new_master.give(handoff)
             return
         for pool in self._serving():
             if any(bound.index == handoff.socket for bound in pool.serving.bound):
@@ -81,4 +81,4 @@ class OtherPools:
     @property
     def is_holding(self) -> bool:
         """True while connections wait until the new master has room."""
-        return self._upgrade.new_master is not None and self._upgrade.new_master.is_holding
+        return self._upgrading.new_master is not None and self._upgrading.new_master.is_holding

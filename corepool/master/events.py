@@ -98,8 +98,17 @@ def reload_done(*, generation: int) -> None:
 
 
 @event(logging.ERROR)
-def reload_failed(*, generation: int, kept: int, reason: str | None = None) -> None:
-    """A reload is over without effect; `kept`: the workers that were not replaced."""
+def reload_failed(
+    *,
+    kept: int,
+    generation: int | None = None,
+    file: str | None = None,
+    line: int | None = None,
+    reason: str | None = None,
+) -> None:
+    """A reload is over without effect; `kept`: the workers that serve on as they are; without `generation`, the
+    configuration could not be read.
+    """
 
 
 @event(logging.ERROR)

@@ -1,6 +1,6 @@
 """The inheritance of a new master at an upgrade: the listening sockets, and the channel to the master before it.
 
-The new master's side of upgrade.py, which says how the two talk.
+The new master's side of upgrading.py, which says how the two talk.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import time
 from dataclasses import dataclass, field
 from select import EPOLLIN
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from corepool.files.descriptors import release
 from corepool.ipc.channel import Channel
 from corepool.ipc.messages import NewConnections, Ready, Thaw
 from corepool.master import events
+from corepool.master.reload import ReloadHistory
 from corepool.spec.transport import Endpoint
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 VARIABLE = "COREPOOL_UPGRADE"
-"""The environment variable that tells of it: JSON, the channel, the sockets by URL, and the orders."""
+"""The environment variable that tells of it: JSON, the channel, the sockets by URL, the orders, the last reloads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class Inheritance:
         """True when there is an old master."""
         self.orders = Orders.told(told.get("orders", {}))
         """The orders that it was given."""
+        self.reloads = ReloadHistory.told(told.get("reloads", {}), time.time())
+        """How its reloads have ended."""
 
     def take(self, place: int) -> socket.socket:
         """Take over a socket, by its position in `places`. Once; the caller owns it."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from corepool.master.pools import Pools
-    from corepool.master.upgrade import Upgrade
+    from corepool.master.upgrading import Upgrading
 
 log = logging.getLogger(__name__)
 
@@ -24,13 +24,13 @@ _LOG_LEVELS = ("debug", "info", "warning", "error")
 class LiveOrders:
     """The orders of operators that need no other process."""
 
-    def __init__(self, pools: Pools, upgrade: Upgrade, paused: set[str]) -> None:
+    def __init__(self, pools: Pools, upgrading: Upgrading, paused: set[str]) -> None:
         """Begin with the paused listeners.
 
         :param paused: their names, which others look at.
         """
         self._pools = pools
-        self._upgrade = upgrade
+        self._upgrading = upgrading
         self._paused = paused
 
     def drain(self, slot: int, pool: str | None = None) -> int:
@@ -48,7 +48,7 @@ class LiveOrders:
         :raises ControlError: there is no such pool, or several and none is named; the number is out of range; or an
             upgrade is under way.
         """
-        self._upgrade.refuse_orders()
+        self._upgrading.refuse_orders()
         if not 1 <= workers <= MAX_WORKERS:
             raise ControlError(f"workers: expected 1 to {MAX_WORKERS}, not {workers}")
         return self._pools.named(pool).scale(workers)
@@ -58,7 +58,7 @@ class LiveOrders:
 
         :raises ControlError: an upgrade is under way.
         """
-        self._upgrade.refuse_orders()
+        self._upgrading.refuse_orders()
         for pool in self._pools.serving.values():
             pool.scale(pool.workers.target + workers)
 
@@ -74,7 +74,7 @@ class LiveOrders:
 
         :raises ControlError: there is none of that name, or an upgrade is under way.
         """
-        self._upgrade.refuse_orders()
+        self._upgrading.refuse_orders()
         self._tell_listener(name, Pause)
         self._paused.add(name)
         self._resume_acceptors()
@@ -85,7 +85,7 @@ class LiveOrders:
 
         :raises ControlError: there is none of that name, or an upgrade is under way.
         """
-        self._upgrade.refuse_orders()
+        self._upgrading.refuse_orders()
         self.accept_again([name])
         events.listener_resumed(log, name=name)
 
@@ -104,7 +104,7 @@ class LiveOrders:
 
         :raises ControlError: there is no such level, or an upgrade is under way.
         """
-        self._upgrade.refuse_orders()
+        self._upgrading.refuse_orders()
         if level not in _LOG_LEVELS:
             raise ControlError(f"no log level {level!r}; there are: {', '.join(_LOG_LEVELS)}")
         logging.getLogger().setLevel(level.upper())

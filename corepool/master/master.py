@@ -26,9 +26,9 @@ from corepool.master.oom import OomCounter
 from corepool.master.owner import Surroundings
 from corepool.master.pools import Pools
 from corepool.master.recovery import Recovery
-from corepool.master.reload import Reload
+from corepool.master.reloading import Reloading
 from corepool.master.status import PoolStatus, WorkersOfPool, listeners_status, totals, workers_status
-from corepool.master.upgrade import Upgrade
+from corepool.master.upgrading import Upgrading
 from corepool.plugins.listener import MAX_LISTENERS, sockets_of
 from corepool.system.title import Title, count
 
@@ -86,7 +86,7 @@ class Master:
         """Listeners from which nothing is accepted, by name: an operator has paused them, or an old master serves."""
         crash_slots = CrashSlots()
         self._recovery = Recovery(crash_slots, self._loop)
-        self._upgrade = Upgrade(
+        self._upgrading = Upgrading(
             self._loop,
             self._on_upgraded,
             self._on_upgrade_failed,
@@ -94,10 +94,10 @@ class Master:
         )
         self.elsewhere = OtherPools(
             {each.socket.fileno(): each.index for each in bound},
-            self._upgrade,
+            self._upgrading,
             self._recovery,
             lambda: self.pools.serving.values(),  # noqa: PLW0108  # both are made below
-            lambda: self._reload.lasting_sockets(),  # noqa: PLW0108
+            lambda: self._reloading.lasting_sockets(),  # noqa: PLW0108
         )
         self.pools = Pools(
             Surroundings(
@@ -116,8 +116,8 @@ class Master:
         self.pools.serving = self.pools.make(configurations, generation=0)
         for pool in self.pools.serving.values():
             pool.scale_as_before(inheritance.orders.scaled)
-        self._reload = Reload(self.pools, read_again, service_manager)
-        self.live = LiveOrders(self.pools, self._upgrade, self._paused)
+        self._reloading = Reloading(self.pools, read_again, service_manager, inheritance.reloads)
+        self.live = LiveOrders(self.pools, self._upgrading, self._paused)
         self._configured_log_level = logging.getLogger().level
         configured, holds = inheritance.orders.log_level
         if configured == self._configured_log_level:  # else the file is newer than what an operator has said
@@ -131,7 +131,7 @@ class Master:
     @property
     def finished(self) -> bool:
         """True when the master was told to stop, every worker is gone, and so is what it passes on to a new master."""
-        new_master = self._upgrade.new_master
+        new_master = self._upgrading.new_master
         passes_on = new_master is not None and (new_master.is_holding or self._inheritance.is_open)
         return self._stopping and not self.pools.workers and not passes_on
 
@@ -181,8 +181,8 @@ class Master:
         begins = not self._stopping
         if begins:
             self._stopping = True
-            self._upgrade.give_up()
-            self._reload.give_up()
+            self._upgrading.give_up()
+            self._reloading.give_up()
             self._service_manager.stopping()
             events.pool_stopping(log, workers=self.pools.workers, fast=fast)
         else:
@@ -199,21 +199,22 @@ class Master:
     def reload(self) -> None:
         """Read the configuration again, and replace every worker by one that imports the application anew.
 
-        :raises ControlError: the pool is starting or stopping, or the configuration has mistakes.
+        :raises ControlError: the pool is starting or stopping, or an upgrade is under way.
+        :raises ReloadError: the configuration has mistakes, which were logged.
         """
         if self._state != "ready":
             raise ControlError(f"the pool is {self._state}")
-        self._upgrade.refuse_orders()
-        self._reload.begin()
+        self._upgrading.refuse_orders()
+        self._reloading.begin()
 
     def upgrade(self) -> None:
         """Execute a new master with the listening sockets; leave when it is ready, go on when it fails.
 
         :raises ControlError: it can't be done now, or not here.
         """
-        if self._state != "ready" or self._reload.is_running:
+        if self._state != "ready" or self._reloading.is_running:
             raise ControlError(f"the pool is {'reloading' if self._state == 'ready' else self._state}")
-        self._upgrade.refuse_orders()
+        self._upgrading.refuse_orders()
         serving = self.pools.serving.values()
         orders = Orders(
             frozenset(self._paused),
@@ -221,7 +222,8 @@ class Master:
             (self._configured_log_level, logging.getLogger().level),
         )
         timeout_s = 2 * max(pool.serving.pool.boot_timeout for pool in serving)
-        self._upgrade.begin(self.pools.sockets(), orders, timeout_s)
+        told = {"orders": orders.tell(), "reloads": self._reloading.history.tell()}
+        self._upgrading.begin(self.pools.sockets(), told, timeout_s)
         self._service_manager.reloading()
 
     def status(self) -> PoolStatus:
@@ -231,11 +233,11 @@ class Master:
             pid=os.getpid(),
             version=self._version,
             uptime=round(now - self._started_at, 3),
-            generation=self._reload.generation,
+            generation=self._reloading.generation,
             wanted=pools.wanted,
             state=self._state,
-            upgrade=self._upgrade.status(),
-            reload=self._reload.status(),
+            upgrade=self._upgrading.status(),
+            reload=self._reloading.status(),
             pools=[WorkersOfPool(name=pool.name, state=pool.state, wanted=pool.workers.target) for pool in pools],
             listeners=[
                 listener
@@ -264,12 +266,12 @@ class Master:
         for pool in pools:
             pool.close()
         self._recovery.close()
-        for bound in self._reload.every_socket():
+        for bound in self._reloading.every_socket():
             bound.close()
         if self._control is not None:
-            self._control.remove_successors()
+            self._control.remove_new_masters_file()
             self._control.close()
-        self._upgrade.release()
+        self._upgrading.release()
         self._service_manager.close()
         self._loop.close()
         for pool in self.pools.serving.values():
@@ -281,10 +283,10 @@ class Master:
 
     # --- of pools (owner.Owner)
 
-    def on_ready(self, pool: Member) -> None:
+    def on_ready(self, pool: Member) -> None:  # noqa: ARG002  # all of them have to
         """Note that a pool serves: all of them have to, at the start and in a reload."""
         if self._was_ready:
-            self._reload.rolled(pool)
+            self._reloading.commit_if_ready()
         elif all(each.is_ready for each in self.pools.serving.values()):
             self._was_ready = True
             self._accept_at_last()
@@ -294,7 +296,7 @@ class Master:
     def on_failed(self, pool: Member, failure: Failure) -> None:  # noqa: ARG002  # one is enough
         """End what can't begin: the whole master, or the reload for all pools."""
         if self._was_ready:
-            self._reload.fail(str(failure))
+            self._reloading.fail(failure)
             return
         if self._boot_failure is None:
             rest = f"\n{failure.report}" if "\n" in failure.report else f" {failure.report}"
@@ -321,7 +323,7 @@ class Master:
         self._service_manager.main_process(pid)
         for pool in self.pools:
             pool.acceptors.use(())  # their sockets are closed below, and a stop accepts from those it has
-        for bound in self._reload.every_socket():
+        for bound in self._reloading.every_socket():
             # Not its transport's close: what belongs to it, such as a file, is the other's now.
             release(bound.socket.detach())
         self._stopping = True
@@ -334,7 +336,7 @@ class Master:
 
     def _on_upgrade_failed(self) -> None:
         if self._control is not None:
-            self._control.remove_successors()
+            self._control.remove_new_masters_file()
         self._service_manager.ready(f"{count(self.pools.wanted, 'worker')}; the last upgrade has failed")
 
     def _show_title(self) -> None:

@@ -1,7 +1,7 @@
 """The new master, which serves in the place of this one, and the connections from our workers that are sent to it.
 
-They go by the channel of upgrade.py. The new master takes them between its own events, so for a moment the channel may
-be full: connections that come then wait here, our loop goes on, and our workers are asked to wait as well
+They go by the channel of upgrading.py. The new master takes them between its own events, so for a moment the channel
+may be full: connections that come then wait here, our loop goes on, and our workers are asked to wait as well
 (`NewMaster.is_holding`). A new master that takes nothing for a while counts as stopped or stuck for good. The waiting
 connections are closed then, all at once, and so are later ones: clients whose connections are closed can connect anew.
 """

@@ -7,7 +7,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from corepool.errors import ControlError
+from corepool.errors import ControlError, ReloadError
 from corepool.guards import HOOK_ERRORS
 from corepool.logs.log import reopen_logs
 from corepool.master import events
@@ -59,6 +59,8 @@ def _obey(master: Master, signum: int) -> None:
             reopen_logs()
             for pool in master.pools:
                 pool.supervisor.forward(signum)
+    except ReloadError:
+        pass  # it was logged
     except ControlError as error:
         events.order_refused(log, order=_ORDERS[signal.Signals(signum)], reason=error)
     except HOOK_ERRORS as error:  # of plugins, in a reload; further signals may have come with this one

@@ -1,187 +1,173 @@
-"""Reload: every pool rolls to the configuration that was read again; then it takes effect in all of them, or in none.
+"""The reload of a master: the one under way, and how the last ones have ended. Pure.
 
-A worker serves until its replacement is ready. The first replacement that can't start ends the reload, and those that
-were not replaced yet go on. A reload during a reload begins anew.
+The table is the source of truth: a pair that is not in it is a bug of ours. How far each pool is stands in its `Roll`.
 """
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Literal
-
-from corepool.errors import ConfigError, ControlError
-from corepool.guards import HOOK_ERRORS
-from corepool.master import events
-from corepool.master.status import ReloadStatus
-from corepool.plugins.listener import sockets_of, without
-from corepool.system.title import count
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping
 
-    from corepool.master.notify import ServiceManager
-    from corepool.master.owner import Member
-    from corepool.master.pools import Pools
-    from corepool.plugins.listener import BoundSocket, Configuration
+    from corepool.master.status import ReloadFailureStatus
+    from corepool.plugins.listener import Configuration
 
-log = logging.getLogger(__name__)
+
+class ReloadState(StrEnum):
+    """Where a master is between two configurations; the value is the one that `status` shows."""
+
+    NONE = "none"  # there was no reload yet
+    RUNNING = "running"  # pools roll to the coming configurations
+    DONE = "done"  # the last one has taken effect
+    FAILED = "failed"  # the last one has not
+
+
+class ReloadEvent(StrEnum):
+    """The events of a reload."""
+
+    UNREADABLE = "unreadable"  # the configuration has mistakes: nothing begins
+    BEGUN = "begun"  # it was read, perhaps during another reload
+    DONE = "done"  # it has taken effect in every pool
+    FAILED = "failed"  # a worker of it could not start, or the master stops
+
+
+TRANSITIONS: dict[tuple[ReloadState, ReloadEvent], ReloadState] = {
+    **{(state, ReloadEvent.BEGUN): ReloadState.RUNNING for state in ReloadState},
+    **{(state, ReloadEvent.UNREADABLE): ReloadState.FAILED for state in ReloadState},
+    (ReloadState.RUNNING, ReloadEvent.UNREADABLE): ReloadState.RUNNING,  # the one before it goes on
+    (ReloadState.RUNNING, ReloadEvent.DONE): ReloadState.DONE,
+    (ReloadState.RUNNING, ReloadEvent.FAILED): ReloadState.FAILED,
+}
+
+
+def step(state: ReloadState, event: ReloadEvent) -> ReloadState:
+    """Return the next state.
+
+    :raises RuntimeError: the pair is not in the table.
+    """
+    if (state, event) not in TRANSITIONS:
+        raise RuntimeError(f"a reload that is {state} can't be {event}")
+    return TRANSITIONS[state, event]
+
+
+class ReloadFailure(NamedTuple):
+    """Why a reload has failed."""
+
+    at: float
+    """When: seconds since the epoch."""
+    reason: str
+    """In one line."""
+    file: str
+    """The file of the mistake; "": it is not known."""
+    line: int
+    """The line in it; 0: it is not known."""
+    kept: int
+    """How many workers it has left as they were."""
+
+    @classmethod
+    def told(cls, told: Mapping[str, Any]) -> ReloadFailure:
+        """Read what `tell` has made; another corepool may have told less."""
+        return cls(
+            float(told.get("at", 0.0)),
+            str(told.get("reason", "")),
+            str(told.get("file", "")),
+            int(told.get("line", 0)),
+            int(told.get("kept", 0)),
+        )
+
+    def tell(self) -> ReloadFailureStatus:
+        """Return it in types that JSON can hold."""
+        return {"at": self.at, "reason": self.reason, "file": self.file, "line": self.line, "kept": self.kept}
+
+
+class ReloadHistory(NamedTuple):
+    """How reloads have ended, as it is passed on to a new master."""
+
+    done_at: float
+    """When the last one took effect, or the first configuration was read: seconds since the epoch."""
+    failure: ReloadFailure | None = None
+    """The last one that has failed, if none has succeeded since then."""
+
+    @classmethod
+    def told(cls, told: Mapping[str, Any], now: float) -> ReloadHistory:
+        """Read what `tell` has made; another corepool may have told less.
+
+        :param now: seconds since the epoch.
+        """
+        failure = told.get("failure")
+        return cls(float(told.get("done_at", now)), None if failure is None else ReloadFailure.told(failure))
+
+    def tell(self) -> dict[str, object]:
+        """Return it in types that JSON can hold."""
+        return {"done_at": self.done_at, "failure": None if self.failure is None else self.failure.tell()}
 
 
 class Reload:
-    """The reload under way, or how the last one has ended."""
+    """How far the reload under way is, and how the last ones have ended."""
 
-    def __init__(
-        self,
-        pools: Pools,
-        read_again: Callable[[Sequence[BoundSocket]], list[Configuration]],
-        service_manager: ServiceManager,
-    ) -> None:
+    def __init__(self, history: ReloadHistory) -> None:
         """Begin with none.
 
-        :param read_again: returns the configuration to reload, which takes over the open sockets that it still wants;
-            raises ConfigError, and nothing has changed then.
+        :param history: of this master's predecessor, or of none.
         """
-        self._pools = pools
-        self._read_again = read_again
-        self._service_manager = service_manager
-        self._coming: dict[str, Configuration] | None = None
-        """The coming configurations, by the names of the pools."""
-        self._rolled: set[str] = set()
-        """The pools that are ready for it."""
-        self._state: Literal["none", "running", "done", "failed"] = "none"
-        self._error = ""
+        self.state = ReloadState.NONE
         self.generation = 0
         """How many reloads have begun."""
+        self.coming: dict[str, Configuration] = {}
+        """The configurations that the reload under way leads to, by the names of their pools."""
+        self.history = history
+        self.error = ""
+        """Why the last one has failed, in full."""
+        self._failure_before: ReloadFailure | None = None
+        """The failure that the success of the reload under way makes good."""
 
     @property
     def is_running(self) -> bool:
         """True until it has taken effect or failed."""
-        return self._coming is not None
+        return self.state is ReloadState.RUNNING
 
-    def status(self) -> ReloadStatus:
-        """Describe it."""
-        return ReloadStatus(state=self._state, generation=self.generation, left=self._left, error=self._error)
+    def unreadable(self, failure: ReloadFailure, error: str) -> None:
+        """Note that the configuration has mistakes. A reload that is under way goes on, and does not make that good."""
+        self._step(ReloadEvent.UNREADABLE)
+        self._note(failure, error if self.state is ReloadState.FAILED else "")
 
-    def begin(self) -> None:
-        """Read the configuration again, and have every pool roll to it.
-
-        :raises ControlError: the configuration has mistakes; nothing has changed.
-        """
-        open_already = self.every_socket()
-        try:
-            configurations = self._read_again(open_already)
-        except ConfigError as error:
-            for each in error.tracebacks:
-                events.plugin_failed_at_reload.report(log, each)
-            raise ControlError(f"nothing was changed: {error}") from None
-        except OSError as error:  # out of descriptors, say: something could not even be looked at
-            raise ControlError(f"nothing was changed: {error}") from None
-        pools = self._pools
-        for bound in without(open_already, pools.sockets(), sockets_of(configurations)):
-            bound.close()  # only the reload that this one overtakes wanted it
+    def begin(self, coming: dict[str, Configuration]) -> None:
+        """Lead to these configurations; a reload during a reload begins anew."""
+        self._step(ReloadEvent.BEGUN)
         self.generation += 1
-        pools.dismiss_arriving()
-        coming = self._coming = {each.name: each for each in configurations}
-        self._rolled = {name for name in pools.serving if name not in coming}
-        self._state, self._error = "running", ""
-        events.reload_started(log, generation=self.generation, workers=pools.workers)
-        self._service_manager.reloading()
-        # All at once, before the first is asked to begin: one that fails at once ends the reload for all.
-        rolling = [(pool, coming[name]) for name, pool in pools.serving.items() if name in coming]
-        brought = [each for each in configurations if each.name not in pools.serving]
-        pools.arriving = pools.make(brought, self.generation)
-        for arriving in pools.arriving.values():
-            arriving.plugins.start(arriving.serving)
-            arriving.start()  # and not `open`: its sockets may still be another pool's
-        for pool, configuration in rolling:
-            if self.is_running:
-                pool.rolling.begin(self.generation, configuration)
+        self.coming, self.error = coming, ""
+        self._failure_before = self.history.failure
 
-    def rolled(self, pool: Member) -> None:
-        """Take effect once every pool is ready for it."""
-        self._rolled.add(pool.name)
-        if self._coming is None or not self._rolled >= {*self._coming, *self._pools.serving}:
-            return
-        self._commit(self._coming)
-        self._state = "done"
-        events.reload_done(log, generation=self.generation)
-        self._service_manager.ready(count(self._pools.wanted, "worker"))
-        for each in self._pools.serving.values():
-            each.plugins.call("on_reload", each.plugins.info())
+    def done(self, now: float) -> dict[str, Configuration]:
+        """Take effect.
 
-    def fail(self, error: str) -> None:
-        """End it for all pools; those workers that were not replaced yet go on."""
-        if self._coming is None:
-            return
-        kept = self._left + 1
-        self._state, self._error = "failed", error
-        self._abandon(self._coming)
-        events.reload_failed.report(log, error, generation=self.generation, kept=kept)
-        self._service_manager.ready(f"{count(self._pools.wanted, 'worker')}; the last reload has failed")
+        :param now: seconds since the epoch.
+        :returns: the configurations to serve.
+        """
+        self._step(ReloadEvent.DONE)
+        left = self.history.failure
+        self.history = ReloadHistory(now, None if left is self._failure_before else left)
+        return self._end()
 
-    def give_up(self) -> None:
-        """End it, since all pools stop."""
-        if self._coming is None:
-            return
-        self._state, self._error = "failed", "the pool was told to stop"
-        for bound in without(self.every_socket(), self._pools.sockets()):
-            bound.close()
-        self._coming = None
+    def fail(self, failure: ReloadFailure, error: str) -> dict[str, Configuration]:
+        """End without effect.
 
-    def lasting_sockets(self) -> list[BoundSocket]:
-        """List the sockets that will be served when it is over."""
-        return self._pools.sockets() if self._coming is None else sockets_of(self._coming.values())
+        :param error: the reason in full.
+        :returns: the configurations that will not be served.
+        """
+        self._step(ReloadEvent.FAILED)
+        self._note(failure, error)
+        return self._end()
 
-    def every_socket(self) -> list[BoundSocket]:
-        """List the sockets that are served, and those that it has opened."""
-        serving = self._pools.sockets()
-        return [*serving, *without(sockets_of((self._coming or {}).values()), serving)]
+    def _note(self, failure: ReloadFailure, error: str) -> None:
+        self.error = error
+        self.history = self.history._replace(failure=failure)
 
-    @property
-    def _left(self) -> int:
-        """How many workers wait for their replacements."""
-        if not self.is_running:
-            return 0
-        return sum(pool.rolling.left if pool.is_ready else pool.workers.target for pool in self._pools)
+    def _end(self) -> dict[str, Configuration]:
+        coming, self.coming = self.coming, {}
+        return coming
 
-    def _commit(self, coming: dict[str, Configuration]) -> None:
-        """Serve what the workers were reloaded with."""
-        self._coming = None
-        pools = self._pools
-        old = pools.sockets()
-        leaving = [pool for name, pool in pools.serving.items() if name not in coming]
-        # Each step for all before the next: a socket may change its pool.
-        for pool in pools.serving.values():
-            pool.acceptors.use(())
-        pools.serving = {name: pools.serving.get(name) or pools.arriving[name] for name in coming}
-        pools.arriving = {}
-        for name, pool in pools.serving.items():
-            pool.commit(coming[name])
-        _adopt_changed(old, pools.sockets())
-        for bound in without(old, pools.sockets()):
-            bound.close()
-        for pool in pools.serving.values():
-            pool.acceptors.use(pool.serving.bound)
-        for pool in pools.serving.values():
-            pool.dispatch.retry()
-        pools.dismiss(leaving, fast=False)
-
-    def _abandon(self, coming: dict[str, Configuration]) -> None:
-        """Forget what it would have led to."""
-        self._coming = None
-        self._pools.dismiss_arriving()
-        for pool in self._pools.serving.values():
-            pool.rolling.abandon()
-        for bound in without(sockets_of(coming.values()), self._pools.sockets()):
-            bound.close()
-
-
-def _adopt_changed(old: Sequence[BoundSocket], new: Sequence[BoundSocket]) -> None:
-    """Make sockets what their URLs say now, where these have changed on the same address."""
-    before = {id(bound.socket): bound.transport for bound in old}
-    for bound in new:
-        if before.get(id(bound.socket), bound.transport) is not bound.transport:
-            try:
-                bound.transport.adopt(bound.endpoint, bound.socket)
-            except HOOK_ERRORS as error:
-                events.socket_not_adopted.exception(log, error, url=bound.url)
+    def _step(self, event: ReloadEvent) -> None:
+        self.state = step(self.state, event)

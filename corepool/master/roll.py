@@ -85,6 +85,11 @@ class Roll:
         return self.coming or self.serving
 
     @property
+    def is_under_way(self) -> bool:
+        """True until the reload that leads to the coming configuration takes effect or fails."""
+        return self.coming is not None
+
+    @property
     def is_rolling(self) -> bool:
         """True while workers of the coming configuration are still to become ready."""
         return self.state is RollState.ROLLING
@@ -125,22 +130,29 @@ class Roll:
         old, self.serving, self.coming = self.serving, new, None
         return old
 
-    def abandon(self) -> tuple[Configuration | None, list[int]]:
+    def abandon(self) -> list[int]:
         """Keep the old configuration.
 
-        :returns: the one that was to come, and the pids of its replacements that have begun.
+        :returns: the pids of the replacements that have begun.
         """
         self._step(RollEvent.ABANDONED)
-        coming, self.coming = self.coming, None
+        self.coming = None
         self.replacements.surge = self.serving.pool.surge
-        return coming, self.replacements.abandon({ExitCause.REPLACED})
+        return self.replacements.abandon({ExitCause.REPLACED})
+
+    def is_abandoned(self, configuration: Configuration) -> bool:
+        """Return whether workers of a configuration are to be replaced, since it is that of a reload that has failed.
+
+        Any such reload: one that fails may have overtaken another, or have begun while workers of another were left.
+        """
+        return self.state is RollState.ABANDONING and not configuration.is_like(self.serving)
 
     def clear(self, configurations: Iterable[Configuration]) -> bool:
         """Find out whether every worker serves like the configuration in effect, after a roll was abandoned; True once.
 
         :param configurations: those of the workers.
         """
-        if self.state is not RollState.ABANDONING or any(not each.is_like(self.serving) for each in configurations):
+        if self.state is not RollState.ABANDONING or any(map(self.is_abandoned, configurations)):
             return False
         self._step(RollEvent.CLEARED)
         return True

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from corepool.master.dispatch import Dispatch
     from corepool.master.pool_plugins import PoolPlugins
-    from corepool.master.roll import Roll
+    from corepool.master.roll import Roll, RollState
     from corepool.master.staffing import Staffing
     from corepool.master.workers import WorkerEntry, Workers
     from corepool.plugins.listener import Configuration
@@ -44,7 +44,19 @@ class Rolling:
     @property
     def left(self) -> int:
         """How many slots have not had a ready worker of the coming configuration yet."""
-        return self._roll.left(self._workers.target)
+        return self._roll.left(self._workers.target) if self._roll.is_under_way else 0
+
+    @property
+    def kept(self) -> int:
+        """How many workers serve on as they are if the reload fails now."""
+        serving, coming = self._roll.serving, self._roll.coming
+        configurations = [entry.configuration for entry in self._workers.ready()]
+        return sum(each is not coming and each.is_like(serving) for each in configurations)
+
+    @property
+    def state(self) -> RollState:
+        """Where the pool is between two configurations."""
+        return self._roll.state
 
     def begin(self, generation: int, coming: Configuration) -> None:
         """Replace every worker by one that serves `coming`. A roll during a roll begins anew."""
@@ -69,19 +81,18 @@ class Rolling:
         return new.worker_range != old.worker_range
 
     def abandon(self) -> None:
-        """Keep the old workers; those that have begun with the abandoned configuration are replaced once more."""
-        coming, begun = self._roll.abandon()
-        self._retire_begun(begun)
-        if coming is None or self._staffing.is_over:
+        """Keep the old workers; those that have begun with another configuration are replaced once more."""
+        was_under_way = self._roll.is_under_way
+        self._retire_begun(self._roll.abandon())
+        if not was_under_way or self._staffing.is_over:
             return
-        if not coming.is_like(self._roll.serving):
-            for entry in self._workers:
-                if entry.configuration is not coming:
-                    continue
-                if entry.state is State.READY:
-                    self._roll.replacements.want(entry.slot, ExitCause.REPLACED)
-                elif entry.state is State.STARTING:
-                    self._retire(entry, ExitCause.REPLACED)
+        for entry in self._workers:
+            if not self._roll.is_abandoned(entry.configuration):
+                continue
+            if entry.state is State.READY:
+                self._roll.replacements.want(entry.slot, ExitCause.REPLACED)
+            elif entry.state is State.STARTING:
+                self._retire(entry, ExitCause.REPLACED)
         self.clear()
         self._plugins.stop_unused()
         self._staffing.start_replacements()

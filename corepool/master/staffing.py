@@ -89,12 +89,12 @@ class Staffing:
                 replacement = self._supervisor.spawn(slot, self._roll.generation, self._roll.newest)
             except (OSError, RuntimeError) as error:
                 name = self._roll.serving.worker_name(slot)
-                if self._roll.replacements.drop(slot) is ExitCause.REPLACED:
+                if self._roll.replacements.drop(slot) is ExitCause.REPLACED and self._roll.is_under_way:
                     self._fail(Failure(name, "can't be forked", str(error)))
                     return
                 events.replacement_not_forked(log, slot=name, reason=error)
                 if (stays := self._workers.in_slot(slot)) is not None:
-                    stays.kept_until = self._loop.time() + self._roll.serving.pool.respawn_delay_max
+                    self._keep(stays)
                 continue
             cause = self._roll.replacements.started(slot, replacement.pid)
             if self._workers.target - len(self._workers.ready()) < self._roll.serving.pool.max_unavailable:
@@ -105,13 +105,17 @@ class Staffing:
         """Keep the one that serves: the application, or what it needs, is broken now."""
         if replacement.slot in self._workers.vacant():
             self._respawn_later(replacement.slot, None)  # it has left already (`max_unavailable`)
-        if cause is ExitCause.REPLACED:
+        if cause is ExitCause.REPLACED and self._roll.is_under_way:
             self._fail(Failure(replacement.name, "could not boot", report))
         else:
             events.replacement_boot_failed.report(log, report, slot=replacement.name)
             for entry in self._workers.predecessors(replacement):
-                entry.kept_until = self._loop.time() + self._roll.serving.pool.respawn_delay_max
+                self._keep(entry)
         self.start_replacements()
+
+    def _keep(self, entry: WorkerEntry) -> None:
+        """Have a worker serve for a while before another replacement is tried; `Upkeep` does."""
+        entry.kept_until = self._loop.time() + self._roll.serving.pool.respawn_delay_max
 
     def _life_of(self, entry: WorkerEntry) -> Life | None:
         """Describe the life of a worker that has ended; None: it was never ready."""

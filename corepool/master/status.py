@@ -67,13 +67,32 @@ Totals = dict[str, int]
 """The counters of spec/counters.py since the master started, over every process there was."""
 
 
+class ReloadFailureStatus(TypedDict):
+    """The last reload that has failed; `at` in seconds since the epoch, `kept`: workers that it has left as they were.
+
+    `file` and `line`: the place of the mistake; "" and 0 where it is not known.
+    """
+
+    at: float
+    reason: str
+    file: str
+    line: int
+    kept: int
+
+
 class ReloadStatus(TypedDict):
-    """The last reload; `left`: workers that still wait for their replacements."""
+    """The last reload; `left`: workers that still wait for their replacements.
+
+    `done_at`: when the last one took effect, or the first configuration was read. `failure`: the last one that has
+    failed, until the next one succeeds.
+    """
 
     state: Literal["none", "running", "done", "failed"]
     generation: int
     left: int
     error: str
+    done_at: float
+    failure: ReloadFailureStatus | None
 
 
 class UpgradeStatus(TypedDict):

@@ -90,7 +90,7 @@ class Upkeep:
         self._heartbeats_checked_at = now
 
     def _recycle(self) -> None:
-        """Have workers that have served long enough replaced."""
+        """Have workers replaced that have served long enough, or serve what a failed reload has left."""
         now = self._loop.time()
         for entry in self._workers.ready():
             cells = entry.row.cells
@@ -105,8 +105,12 @@ class Upkeep:
                 events.worker_killed(log, slot=entry.name, pid=entry.pid, reason=f"{usage.memory} bytes of memory")
                 self._supervisor.kill(entry, ExitCause.MEMORY)
                 continue
+            if now < entry.kept_until:
+                continue
+            if self._roll.is_abandoned(entry.configuration):  # its replacement could not start before
+                self._roll.replacements.want(entry.slot, ExitCause.REPLACED)
             reason = entry.limits.reason(usage)
-            if reason and now >= entry.kept_until and self._roll.replacements.want(entry.slot, ExitCause.RECYCLED):
+            if reason and self._roll.replacements.want(entry.slot, ExitCause.RECYCLED):
                 events.worker_recycled(log, slot=entry.name, pid=entry.pid, reason=reason)
         self._staffing.start_replacements()
 

@@ -332,7 +332,7 @@ class WorkerPool:
         self.staffing.replace(entry)
 
     def _fail_roll(self, failure: Failure) -> None:
-        if self._roll.is_rolling:
+        if self._roll.is_under_way:
             self._shared.owner.on_failed(self, failure)
 
     def _end(self) -> None:

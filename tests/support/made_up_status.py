@@ -56,7 +56,7 @@ def made_up_status() -> PoolStatus:
         state="ready",
         wanted=1,
         generation=0,
-        reload=ReloadStatus(state="none", generation=0, left=0, error=""),
+        reload=ReloadStatus(state="none", generation=0, left=0, error="", done_at=1.7e9, failure=None),
         upgrade=UpgradeStatus(state="none", pid=0, error=""),
         pools=[WorkersOfPool(name="default", state="ready", wanted=1)],
         listeners=[listener],

@@ -226,7 +226,7 @@ def test_a_password_from_a_file_is_read_again_at_a_reload(pool: Pools, clients: 
 
     secret.chmod(0o644)
     running.send_signal(signal.SIGHUP)
-    wait_until(lambda: "order_refused order=reload" in running.stderr)
+    wait_until(lambda: "reload_failed kept=" in running.stderr)
     assert "every user may read it" in running.stderr
     assert clients(running)("AUTH", "another") == b"OK"
 

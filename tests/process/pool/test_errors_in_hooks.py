@@ -127,7 +127,7 @@ def test_a_plugin_that_calls_sys_exit_ends_no_running_pool(pool: Pools, where: s
 
     running.send_signal(signal.SIGHUP)
 
-    wait_until(lambda: "order_refused order=reload" in running.stderr)
+    wait_until(lambda: "reload_failed kept=" in running.stderr)
     assert "SystemExit: no licence" in running.stderr
     with running.connect() as client:
         client.sendall(b"hello")

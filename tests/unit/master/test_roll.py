@@ -103,17 +103,18 @@ class RollMachine(RuleBasedStateMachine):
         cause = self.roll.replacements.ended(slot, pid)
         if cause is ExitCause.REPLACED and self.roll.is_rolling:
             self.a_reload_fails()
+        elif self.roll.is_abandoned(self.serves[slot]):
+            self.roll.replacements.want(slot, ExitCause.REPLACED)  # as `Upkeep` does, later
         self.settle()
 
     @rule()
     def a_reload_fails(self) -> None:
         if self.roll.state is RollState.IDLE and self.roll.coming is None:
-            assert self.roll.abandon() == (None, [])
+            assert self.roll.abandon() == []
             return
-        coming, begun = self.roll.abandon()
-        self.forget(begun)
+        self.forget(self.roll.abandon())
         for slot, its in self.serves.items():
-            if its is coming:
+            if self.roll.is_abandoned(its):
                 self.roll.replacements.want(slot, ExitCause.REPLACED)
         self.settle()
 
@@ -142,6 +143,9 @@ class RollMachine(RuleBasedStateMachine):
             assert {each.number for each in self.serves.values()} == {roll.serving.number}
         if roll.state is RollState.COMMITTING:
             assert roll.left(SLOTS) == 0
+        if roll.state is RollState.ABANDONING:
+            for slot, its in self.serves.items():
+                assert its is roll.serving or roll.replacements.replaces(slot), "it is replaced once more"
 
 
 TestRoll = RollMachine.TestCase
