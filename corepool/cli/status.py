@@ -10,12 +10,13 @@ from pydantic import ValidationError
 
 from corepool.cli.arguments import DEFAULT_CONFIG, AsJson, Config, Control
 from corepool.cli.client import ask
+from corepool.cli.reloads import failed_reload
 from corepool.cli.resolve import draft_of_file
 from corepool.config.draft import ENVIRONMENT
 from corepool.config.load import Overrides, control_socket_path, refuse_others_folder
 from corepool.config.mistakes import describe_mistakes
 from corepool.config.settings import ControlSettings
-from corepool.errors import ConfigError
+from corepool.errors import EXIT_RELOAD_FAILED, ConfigError
 from corepool.spec.counters import OF_SERVICES
 
 if TYPE_CHECKING:
@@ -29,7 +30,11 @@ def status(
     control: Control = None,
     *,
     check: Annotated[
-        bool, typer.Option("--check", help="Print one line; exit with 1 unless every worker is ready.")
+        bool,
+        typer.Option(
+            "--check",
+            help="Print one line; exit with 1 unless every worker is ready, and with 4 if the last reload has failed.",
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -47,9 +52,12 @@ def status(
 def _check(answer: "Mapping[str, Any]") -> None:
     wanted = answer.get("wanted", 0)
     ready = sum(worker.get("state") == "ready" for worker in answer.get("workers", []))
-    typer.echo(f"{answer.get('state')}: {ready} of {wanted} workers are ready")
+    failed = failed_reload(answer)
+    typer.echo(f"{answer.get('state')}: {ready} of {wanted} workers are ready{'' if failed is None else f'; {failed}'}")
     if answer.get("state") != "ready" or ready < wanted:
         raise typer.Exit(1)
+    if failed is not None:
+        raise typer.Exit(EXIT_RELOAD_FAILED)
 
 
 def socket_of(config: Path | None, control: str | None) -> Path:
@@ -92,6 +100,8 @@ def _print(answer: "Mapping[str, Any]") -> None:
         f"corepool {answer.get('version')}, pid {answer.get('pid')}, "
         f"generation {answer.get('generation')}, up {_span(answer.get('uptime'))}"
     )
+    if (failed := failed_reload(answer)) is not None:
+        typer.echo(failed)
     pool = ("pool",) if len(answer.get("pools", ())) > 1 else ()
     # Of a master of another version, there may be fewer.
     spare = [each.name for each in OF_SERVICES if all(each.name in one for one in answer.get("listeners", ()))]

@@ -9,6 +9,7 @@ import typer
 
 from corepool.cli.arguments import Config, Control
 from corepool.cli.client import ask
+from corepool.cli.reloads import failed_reload
 from corepool.cli.status import socket_of
 from corepool.errors import ControlError
 
@@ -105,6 +106,7 @@ class View:
         held = self._connections_history[-1]
         lines = [
             f"corepool {status['version']}, pid {status['pid']}, {status['state']}, generation {status['generation']}",
+            *([] if (failed := failed_reload(status)) is None else [failed]),
             f"requests/s  {rate:>9.1f}  {sparkline(self._requests_history, self._bars)}",
             f"connections {held:>9.0f}  {sparkline(self._connections_history, self._bars)}",
         ]

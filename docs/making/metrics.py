@@ -14,7 +14,7 @@ _STATUS = {
     "uptime": 0.0,
     "generation": 0,
     "pools": [{"name": "main", "wanted": 1}],
-    "reload": {"state": "none"},
+    "reload": {"failure": None, "done_at": 0.0},
     "listeners": [{"name": "web", "active": 0, **dict.fromkeys((each.name for each in SHOWN_OF_LISTENERS), 0)}],
     "workers": [{"pool": "main", "slot": 0, "state": "ready", **dict.fromkeys(OF_WORKERS, 0)}],
 }

@@ -57,8 +57,14 @@ class _Status(Collector):
             ready.add_metric([pool["name"]], sum(worker["pool"] == pool["name"] for worker in serving))
         yield wanted
         yield ready
-        failed = told["reload"]["state"] == "failed"
-        yield GaugeMetricFamily("corepool_reload_failed", "1 if the last reload has failed.", value=int(failed))
+        reload = told["reload"]
+        failed = int(reload["failure"] is not None)
+        yield GaugeMetricFamily("corepool_reload_failed", "1 after a failed reload, until one succeeds.", value=failed)
+        yield GaugeMetricFamily(
+            "corepool_reload_last_success_timestamp_seconds",
+            "When the last reload took effect, or the first configuration was read.",
+            value=reload["done_at"],
+        )
         active = GaugeMetricFamily("corepool_listener_active", "Open connections of a listener.", labels=["listener"])
         for listener in told["listeners"]:
             active.add_metric([listener["name"]], listener["active"])

@@ -231,6 +231,18 @@ def test_a_pool_is_ready_when_all_its_workers_are(
     assert (done.stdout, done.returncode) == (line + "\n", exit_status)
 
 
+def test_a_failed_reload_has_a_line_and_an_exit_status_without_terminal_codes(
+    corepool: Corepool, tmp_path: Path
+) -> None:
+    failure = {"at": 1.7e9, "reason": "two\nlines \x1b]0;x\x07 ü", "file": "", "line": 0, "kept": 1}
+    status = {**STATUS, "reload": {**STATUS["reload"], "state": "failed", "failure": failure}}
+    with pool_that_answers(tmp_path / "c.sock", reply(ok=True, result=status)):
+        done = corepool("status", "--check", "--control", "c.sock")
+
+    assert done.returncode == 4
+    assert done.stdout.endswith(": two\\nlines \\x1b]0;x\\x07 ü; workers kept: 1\n")
+
+
 def test_a_long_answer_is_read_whole(corepool: Corepool, tmp_path: Path) -> None:
     """That of 512 workers has 150 KB."""
     status = {**STATUS, "workers": [{**STATUS["workers"][0], "slot": slot} for slot in range(2000)]}
