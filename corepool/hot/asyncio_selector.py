@@ -24,8 +24,6 @@ class ReactorSelector(selectors.BaseSelector):
         """Share the reactor's epoll, and own the reactor: `close` closes it."""
         self._reactor = reactor
         reactor.event_of = self._event_of
-        # In the place of the method: its frame costs 0.17 of 5.1 us where a batch is one event.
-        self.select = reactor.poll  # type: ignore[method-assign]
         self._keys: dict[int, selectors.SelectorKey] = {}
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:

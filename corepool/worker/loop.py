@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sys
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,7 +21,9 @@ from corepool.logs.rate_limited import RateLimitedLog
 from corepool.worker import events
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Awaitable, Generator
+    from selectors import SelectorKey
 
     from corepool.hot.reactor import Reactor
 
@@ -40,9 +43,17 @@ _CANCEL_S = 0.25
 class WorkerLoop(asyncio.SelectorEventLoop):
     """An event loop that only `end` ends, once `serve` runs. Before that, while plugins start, it is asyncio's."""
 
+    # Of asyncio's BaseEventLoop, in every version: callbacks that are ready, timers, and whether `stop` was called.
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+    _stopping: bool
+
     def __init__(self, reactor: Reactor) -> None:
         """Poll with `reactor`."""
-        super().__init__(ReactorSelector(reactor))
+        selector = ReactorSelector(reactor)
+        selector.select = self._poll  # type: ignore[method-assign]
+        super().__init__(selector)
+        self._reactor = reactor
         self._rate_limited = RateLimitedLog(log)
         self._failures = 0
         """Polls that have failed since one has succeeded."""
@@ -93,6 +104,23 @@ class WorkerLoop(asyncio.SelectorEventLoop):
         error = context.get("exception")
         if error is None or not was_logged(error):
             super().call_exception_handler(context)
+
+    def _poll(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
+        """Poll for asyncio, and again as long as that has brought it no event, callback, timer or end.
+
+        :param timeout: in seconds, until the first timer is due; None: there is none.
+        """
+        poll, ready, timers = self._reactor.poll, self._ready, len(self._scheduled)
+        due = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            events = poll(timeout)
+            # Only asyncio's turn takes timers out: as many are the same ones, though one may be cancelled by now.
+            if events or ready or self._stopping or len(self._scheduled) != timers:
+                return events
+            if timeout is not None:
+                timeout = due - time.monotonic()
+                if timeout <= 0:
+                    return events
 
     def _bear(self) -> None:
         """Go on after a failure that is no callback's: asyncio logs what those raise, and lets out two classes only."""

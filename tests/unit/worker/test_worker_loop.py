@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+from select import EPOLLIN
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -13,6 +15,42 @@ from corepool.worker.loop import WorkerLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+class Ready:
+    """A source that is always ready, and calls what it was given each time."""
+
+    def __init__(self, reactor: Reactor, call: Callable[[], object]) -> None:
+        self.reading, self.writing = os.pipe()
+        os.write(self.writing, b"x")
+        self.call = call
+        self.events = 0
+        reactor.add(self.reading, self, EPOLLIN)
+
+    def on_event(self, mask: int) -> None:  # noqa: ARG002
+        self.events += 1
+        self.call()
+
+    def on_failure(self) -> None:
+        raise AssertionError
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None:
+        os.close(self.reading)
+        os.close(self.writing)
+
+
+def end_at_event(loop: WorkerLoop) -> None:
+    reading, writing = os.pipe()
+    os.close(writing)
+
+    def on_event() -> None:
+        loop.remove_reader(reading)
+        os.close(reading)
+        loop.end()
+
+    loop.add_reader(reading, on_event)
 
 
 @pytest.fixture
@@ -133,3 +171,67 @@ def test_while_plugins_start_it_is_asyncios(loop: WorkerLoop) -> None:
     with pytest.raises(SystemExit):
         loop.run_until_complete(waits)
     assert isinstance(task.exception(), SystemExit)
+
+
+def test_batches_of_our_sources_cost_no_turn_of_asyncio(
+    loop: WorkerLoop, reactor: Reactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = 0
+    take_turn = loop._run_once  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def count() -> None:
+        nonlocal turns
+        turns += 1
+        take_turn()
+
+    monkeypatch.setattr(loop, "_run_once", count)
+    loop.call_later(1000, interrupt)
+    source = Ready(reactor, lambda: loop.end() if source.events == 50 else None)
+    loop.serve()
+    source.close()
+
+    assert source.events == 50
+    assert turns == 1
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda loop: loop.call_soon(loop.end),
+        lambda loop: loop.call_later(0, loop.end),
+        lambda loop: loop.call_later(0.001, loop.end),
+        end_at_event,
+        lambda loop: loop.create_task(asyncio.sleep(0)).add_done_callback(lambda _: loop.end()),
+        lambda loop: loop.run_in_executor(None, loop.call_soon_threadsafe, loop.end),
+        WorkerLoop.end,
+    ],
+    ids=["callback", "timer now", "timer", "reader", "task", "thread", "end"],
+)
+@pytest.mark.parametrize("timer_s", [None, 1000])
+def test_asyncio_has_its_turn_while_a_source_is_always_ready(
+    loop: WorkerLoop,
+    reactor: Reactor,
+    end: Callable[[WorkerLoop], object],
+    timer_s: float | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    if timer_s is not None:
+        loop.call_later(timer_s, interrupt)
+    source = Ready(reactor, lambda: end(loop) if source.events == 3 else None)
+    loop.serve()
+    source.close()
+
+    assert not caplog.records  # the time-out of the test, which the loop survives
+
+
+def test_a_timer_is_not_late_by_the_batches_before_it(
+    loop: WorkerLoop, reactor: Reactor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also when the earliest one was cancelled meanwhile."""
+    loop.call_later(0.02, loop.end)
+    earlier = loop.call_later(0.01, interrupt)
+    source = Ready(reactor, earlier.cancel)
+    loop.serve()
+    source.close()
+
+    assert not caplog.records
