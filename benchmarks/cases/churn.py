@@ -25,8 +25,8 @@ CONNECTIONS, ROUNDS = 3_000, 9
 
 WORKERS = (1, 8, 32)
 MAX_GROWTH = 1.15
-"""The most that a connection should cost with more workers, in times of its cost with one. The master's part is near;
-that of the workers is not on one core, where each connection wakes a process whose caches the others have used."""
+"""The most that a connection should cost with more workers, in times of its cost with one. Not met with 32 on one core,
+where each connection wakes a process with cold caches: docs/explanation/dispatch.md has the floor."""
 
 QUICK_CONNECTIONS, QUICK_ROUNDS = 3_000, 3
 
