@@ -30,7 +30,7 @@ def port(running: PoolProcess) -> int:
 
 
 def run(*command: str, text: str = "") -> str:
-    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=20, check=True).stdout  # noqa: S603
+    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=300, check=True).stdout  # noqa: S603
 
 
 def test_nc(kv: PoolProcess) -> None:

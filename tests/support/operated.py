@@ -65,7 +65,7 @@ def write(running: PoolProcess, text: str) -> None:
 def corepool(running: PoolProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "corepool", *arguments, "--control", str(running.control)]
     return subprocess.run(  # noqa: S603 - the command is the test's own
-        command, capture_output=True, text=True, check=False, timeout=60
+        command, capture_output=True, text=True, check=False, timeout=300
     )
 
 

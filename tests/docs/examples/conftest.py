@@ -54,6 +54,6 @@ def run(tmp_path: Path, scratch_python: str) -> Run:
     def run_in_example(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         folder = copy(name, tmp_path / name)
         command = [scratch_python, *arguments]
-        return subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True, timeout=100)  # noqa: S603
+        return subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True, timeout=300)  # noqa: S603
 
     return run_in_example

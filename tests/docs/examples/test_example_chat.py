@@ -309,6 +309,6 @@ def test_netcat_is_a_client(chat: Chat) -> None:
     url = urlsplit(chat.running.urls("chat")[0])
     command = ["nc", "-N", str(url.hostname), str(url.port)]
 
-    done = subprocess.run(command, input=b"ada\n/who\n/quit\n", stdout=subprocess.PIPE, check=True, timeout=20)  # noqa: S603
+    done = subprocess.run(command, input=b"ada\n/who\n/quit\n", stdout=subprocess.PIPE, check=True, timeout=300)  # noqa: S603
 
     assert done.stdout.decode().splitlines()[-1] == "* in the lobby: ada"

@@ -46,7 +46,7 @@ class Site:
 
     def manage(self, *arguments: str, **environment: str) -> None:
         command = [sys.executable, "manage.py", *arguments]
-        subprocess.run(command, cwd=self.running.directory, env=environment, check=True, timeout=60)  # noqa: S603
+        subprocess.run(command, cwd=self.running.directory, env=environment, check=True, timeout=300)  # noqa: S603
 
     def lines(self) -> list[str]:
         """Read the book itself: the pages show only the latest ones."""

@@ -72,7 +72,7 @@ def test_logger_is_a_client(collector: PoolProcess, form: tuple[str, ...]) -> No
     to = ["logger", "--server", str(url.hostname), "--port", str(url.port), "--tcp"]
 
     what = ["--priority", "local3.warning", "--tag", "me", "hello from logger"]
-    subprocess.run([*to, *form, *what], check=True, timeout=20)  # noqa: S603
+    subprocess.run([*to, *form, *what], check=True, timeout=300)  # noqa: S603
 
     wait_until(lambda: rows(collector))
     found = rows(collector, "SELECT facility, severity, host, app, text FROM messages")

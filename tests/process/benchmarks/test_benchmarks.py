@@ -103,7 +103,7 @@ def benchmarks(*arguments: str, path: str | None = None) -> subprocess.Completed
     environment = os.environ | ({} if path is None else {"PATH": path})
     command = [sys.executable, "-m", "benchmarks", *arguments]
     return subprocess.run(  # noqa: S603 - our own words
-        command, cwd=HOUSE, env=environment, capture_output=True, text=True, timeout=100, check=False
+        command, cwd=HOUSE, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
 
 

@@ -119,7 +119,7 @@ def test_curl_uploads_a_file(running: PoolProcess, tmp_path: Path, expect: str) 
     for calls in ([("read", 3_000_000)], [("read",)], [("readlines",)]):
         command = ["curl", "-sS", "-H", expect, "-H", f"X-Calls: {json.dumps(calls)}", "--data-binary", f"@{upload}"]
         url = running.urls()[0].replace("tcp", "http") + "/sizes"
-        done = subprocess.run([*command, url], capture_output=True, check=True, timeout=60)  # noqa: S603
+        done = subprocess.run([*command, url], capture_output=True, check=True, timeout=300)  # noqa: S603
         results, length, _ = json.loads(done.stdout)
         assert (results, length) == ([1 if calls[0][0] == "readlines" else 3_000_000], "3000000")
 

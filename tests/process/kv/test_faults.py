@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import signal
 import socket
-import statistics
 import struct
 import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
     Clients = Callable[[PoolProcess], Client]
 
-MAX_WAIT_S = 0.25
 BIG = "x" * 100_000
 
 
@@ -42,7 +40,6 @@ class Writer(threading.Thread):
         self.name = name
         self.acknowledged = 0
         self.failures: list[object] = []
-        self.longest_wait_s = 0.0
         self._url = url
         self._over = over
 
@@ -54,9 +51,7 @@ class Writer(threading.Thread):
                     client = Client(sock)
                     while not self._over.is_set():
                         number += 1
-                        began_s = time.monotonic()
                         reply = client("SET", self.name, number)
-                        self.longest_wait_s = max(self.longest_wait_s, time.monotonic() - began_s)
                         if reply != b"OK":
                             self.failures.append(reply)
                         self.acknowledged = number
@@ -64,81 +59,58 @@ class Writer(threading.Thread):
                 continue
 
 
-@contextmanager
-def longest_stall() -> Iterator[list[float]]:
-    """Measure for how long this machine lets a process wait that has nothing to do; in seconds.
-
-    On each of its cores: a host that takes one away for a while stalls the processes there, and no others.
-    """
-    longest = [0.0]
-    over = threading.Event()
-
-    def watch(cpu: int) -> None:
-        os.sched_setaffinity(0, {cpu})  # of this thread, sched_setaffinity(2)
-        while not over.is_set():
-            began_s = time.monotonic()
-            over.wait(0.01)
-            longest[0] = max(longest[0], time.monotonic() - began_s - 0.01)
-
-    threads = [threading.Thread(target=watch, args=(cpu,)) for cpu in os.sched_getaffinity(0)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield longest
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
-
-
 def test_every_acknowledged_write_survives_the_deaths_of_workers(pool: Pools, clients: Clients) -> None:
     running = pool(kv_toml(workers=3))
     over = threading.Event()
     writers = [Writer(running.urls()[0], f"writer-{number}", over) for number in range(6)]
-    with longest_stall() as stall:
-        for writer in writers:
-            writer.start()
-        deadline = time.monotonic() + 20
-        kills = 0
-        while time.monotonic() < deadline:
+    for writer in writers:
+        writer.start()
+    try:
+        for _ in range(25):
             restarts = running.status()["totals"]["restarts"]
             os.kill(random.choice(running.workers()), signal.SIGKILL)  # noqa: S311
-            kills += 1
+            acknowledged = [writer.acknowledged for writer in writers]
             wait_until(lambda restarts=restarts: running.status()["totals"]["restarts"] > restarts)
             wait_until(lambda: len(running.workers()) == 3)
+            # A lock that the dead worker has held, and that isn't recovered, stops all of them.
+            wait_until(
+                lambda before=acknowledged: all(
+                    writer.acknowledged > number for writer, number in zip(writers, before, strict=True)
+                ),
+                what="every writer goes on",
+            )
+    finally:
         over.set()
         for writer in writers:
             writer.join()
 
     assert [writer.failures for writer in writers] == [[]] * 6
-    assert kills >= 20
     client = clients(running)
     for writer in writers:
         # Unacknowledged values may be there as well: the last one of each writer.
         assert int(client("GET", writer.name)) >= writer.acknowledged
-    # Half of them: a busy machine lets one or two wait, a lock that isn't recovered all of them.
-    assert max(writer.longest_wait_s for writer in writers) < 8 * MAX_WAIT_S + stall[0]
-    assert statistics.median_low(writer.longest_wait_s for writer in writers) < MAX_WAIT_S + stall[0]
 
 
 def test_readers_killed_inside_a_transaction_do_not_pin_freed_pages(
     pool: Pools, clients: Clients, tmp_path: Path
 ) -> None:
     running = pool(kv_toml(workers=2, store=f"lmdb:{tmp_path}/data"))
-    for number in range(100):
-        clients(running)("SET", number, "x" * 64)
+    client = clients(running)
+    for number in range(2000):  # a read of all keys takes long enough to be stopped in
+        client("SET", f"kept-{number}", "x" * 64)
     with lmdb.open(str(tmp_path / "data"), readonly=True, max_dbs=2) as store:
-        for _ in range(50):
+        pages = store.info()["last_pgno"]
+        for _ in range(6):
             reader = clients(running)
             victim = int(dict(line.split(":") for line in words_of(reader("INFO", "server")))["process_id"])
             stop_inside_a_read(store, reader, victim)
             os.kill(victim, signal.SIGKILL)
             wait_until(lambda victim=victim: len(pids := running.workers()) == 2 and victim not in pids)
         client = clients(running)
-        for number in range(20_000):
+        for number in range(5000):  # of which each would take pages of its own
             assert client("SET", number % 100, "y" * 64) == b"OK"
 
-        assert store.info()["last_pgno"] < 64
+        assert store.info()["last_pgno"] < pages + 64
 
 
 def words_of(info: bytes) -> list[str]:
@@ -153,8 +125,8 @@ def stop_inside_a_read(store: lmdb.Environment, reader: Client, pid: int) -> Non
         return any(row[0] == str(pid) and row[2] != "-" for row in rows)
 
     def is_stopped_inside() -> bool:
-        reader.sock.sendall(b"KEYS *\n" * 50)
-        for _ in range(200):
+        reader.sock.sendall(b"KEYS none*\n" * 50)
+        while not select.select([reader.sock], [], [], 0)[0]:  # however late the worker gets a processor
             if is_reading():
                 os.kill(pid, signal.SIGSTOP)
                 if is_reading():

@@ -16,7 +16,7 @@ PROGRAM = source("programs/rehearse.py")
 
 def test_a_rehearsal_leaves_nothing_behind(tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603 - the program above
-        [sys.executable, "-c", PROGRAM], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", PROGRAM], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
     )
 
     assert done.stdout == "still there\n['TERM']\n", done.stderr
