@@ -12,11 +12,13 @@ from zlib import crc32
 
 import lmdb
 
-from corepool_kv.stores import BrokenError, NoRoomError, Record, StoreError
-from corepool_kv.stores.lmdb_format import HEADER, HEADER_BYTES, PLAIN, RECORD_VERSION, STRING, check_prefix
+from corepool_kv.stores import BrokenError, NoRoomError, StoreError
+from corepool_kv.stores.lmdb_format import LONG, LONG_BYTES, LONG_VERSION, SHORT, STRING, parse
 
 if TYPE_CHECKING:
     from lmdb import _Database
+
+    from corepool_kv.stores import Record
 
     class _Find(Protocol):
         def __call__(self, key: bytes, default: None, db: _Database, /) -> bytes | None: ...
@@ -24,9 +26,7 @@ if TYPE_CHECKING:
 
 _TIME = Struct(">Q")
 _NEVER = bytes(8)
-_PLAIN_WITHOUT_FLAGS = PLAIN + bytes(4)
-_pack_header = HEADER.pack
-_unpack_header = HEADER.unpack_from
+_pack_long = LONG.pack
 _HASH = Struct(">I")
 
 _WRITES_PER_TRANSACTION = 1 << 20  # of a version, the part below LMDB's transaction number
@@ -53,10 +53,7 @@ class LmdbTransaction:
             raise translated(error) from None
         if stored is None:
             return None
-        if len(stored) < HEADER_BYTES or stored[:2] != PLAIN[:2]:
-            check_prefix(stored, key)
-        _, _, expires_ms, flags, version = _unpack_header(stored)
-        return Record(stored[HEADER_BYTES:], expires_ms, version, flags)
+        return parse(stored, key)
 
     def get_value(self, key: bytes, now_ms: int) -> bytes | None:
         try:
@@ -67,12 +64,12 @@ class LmdbTransaction:
             raise translated(error) from None
         if stored is None:
             return None
-        value = stored[22:]
-        if stored[:10] != PLAIN or not value:  # a damaged record may be too short to have any
-            check_prefix(stored, key)
-            if 0 < int.from_bytes(stored[2:10]) < now_ms:
-                return None
-        return value
+        if stored[:2] == SHORT:
+            value = stored[10:]
+            if value:  # a damaged record may be too short to have any
+                return value
+        record = parse(stored, key)
+        return None if 0 < record.expires_ms < now_ms else record.value
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         keys: list[bytes] = []
@@ -107,13 +104,13 @@ class LmdbTransaction:
     def put(self, key: bytes, value: bytes, expires_ms: int, flags: int) -> None:
         self._version = version = (self._version or self.txn.id() * _WRITES_PER_TRANSACTION) + 1
         if expires_ms or flags:
-            header = _pack_header(RECORD_VERSION, STRING, expires_ms, flags, version)
+            header = _pack_long(LONG_VERSION, STRING, expires_ms, flags, version)
         else:
-            header = _PLAIN_WITHOUT_FLAGS + version.to_bytes(8)  # a quarter of the time
+            header = SHORT + version.to_bytes(8)
         try:
             place = crc32(key).to_bytes(4) + key
             before: bytes | None = self.txn.replace(place, header + value, self._data)  # type: ignore[assignment]
-            if before is not None and before[:10] != PLAIN:
+            if before is not None and before[:2] != SHORT:
                 self._forget_expiry(key, before)
             if expires_ms:
                 self.txn.put(_TIME.pack(expires_ms) + key, b"", db=self._expiry)
@@ -125,7 +122,7 @@ class LmdbTransaction:
             before: bytes | None = self.txn.pop(_place(key), db=self._data)  # type: ignore[assignment]
             if before is None:
                 return False
-            if before[:10] == PLAIN:
+            if before[:2] == SHORT:
                 return True
             return not 0 < self._forget_expiry(key, before) < now_ms
         except lmdb.BadValsizeError:
@@ -135,7 +132,7 @@ class LmdbTransaction:
 
     def _forget_expiry(self, key: bytes, before: bytes) -> int:
         """Remove a record's entry of `expiry`, and return the time; 0 if it never expires, or is damaged."""
-        if len(before) < HEADER_BYTES or before[2:10] == _NEVER:
+        if len(before) < LONG_BYTES or before[2:10] == _NEVER:
             return 0
         self.txn.delete(before[2:10] + key, db=self._expiry)
         return int.from_bytes(before[2:10])
@@ -165,7 +162,7 @@ class LmdbTransaction:
                 place = _place(entry[8:])
                 stored = self._find(place, None, self._data)
                 # An entry that was left behind by a damaged record says nothing about the record of today.
-                if stored is not None and stored[2:10] == entry[:8]:
+                if stored is not None and stored[:1] != SHORT[:1] and stored[2:10] == entry[:8]:
                     self.txn.delete(place, db=self._data)
         except lmdb.Error as error:
             raise translated(error) from None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from corepool_kv.stores import DamagedRecordError, StoreError, Transaction
 from corepool_kv.stores.lmdb import LmdbStore
-from corepool_kv.stores.lmdb_format import HEADER, RECORD_VERSION, STRING, check_prefix
+from corepool_kv.stores.lmdb_format import LONG, LONG_VERSION, SHORT, STRING, parse
 from corepool_kv.stores.options import StoreOptions
 
 if TYPE_CHECKING:
@@ -77,9 +77,11 @@ def test_a_record_keeps_flags_and_gets_a_new_version_with_each_write(tmp_path: P
     ("stored", "reason"),
     [
         (b"", "it has 0 bytes"),
-        (HEADER.pack(RECORD_VERSION, STRING, 0, 0, 1)[:-1], "it has 21 bytes"),
-        (HEADER.pack(2, STRING, 0, 0, 1) + b"x", "its header is of version 2, this corepool knows 1"),
-        (HEADER.pack(RECORD_VERSION, ord("h"), 0, 0, 1) + b"x", "its type is b'h'"),
+        (SHORT + bytes(7), "it has 9 bytes"),
+        (LONG.pack(LONG_VERSION, STRING, 0, 0, 1)[:-1], "it has 21 bytes"),
+        (LONG.pack(3, STRING, 0, 0, 1) + b"x", "its header is of version 3, this corepool knows 1 and 2"),
+        (LONG.pack(LONG_VERSION, ord("h"), 0, 0, 1) + b"x", "its type is b'h'"),
+        (SHORT[:1] + b"h" + bytes(8) + b"x", "its type is b'h'"),
     ],
 )
 def test_a_damaged_record_can_be_overwritten_and_removed(tmp_path: Path, stored: bytes, reason: str) -> None:
@@ -113,10 +115,40 @@ def test_an_empty_value_is_no_damage(tmp_path: Path) -> None:
 @given(st.binary(max_size=40))
 def test_any_bytes_are_a_record_or_damaged(stored: bytes) -> None:
     try:
-        check_prefix(stored, b"k")
+        record = parse(stored, b"k")
     except DamagedRecordError:
         return
-    assert HEADER.unpack_from(stored)[:2] == (RECORD_VERSION, STRING)
+    assert stored[:2] in (SHORT, LONG.pack(LONG_VERSION, STRING, 0, 0, 0)[:2])
+    assert stored.endswith(record.version.to_bytes(8) + record.value)
+
+
+@pytest.mark.parametrize("expires_ms", [0, NOW_MS])
+@pytest.mark.parametrize("flags", [0, 7])
+def test_a_header_is_short_where_it_has_neither_expiry_nor_flags(tmp_path: Path, expires_ms: int, flags: int) -> None:
+    with opened(tmp_path / "data") as store:
+        with changing(store) as transaction:
+            transaction.put(b"k", b"value", expires_ms, flags)
+        with changing(store) as transaction:
+            assert transaction.count_expiring() == (expires_ms > 0)
+            record = transaction.get(b"k")
+            assert record is not None
+            assert record == (b"value", expires_ms, record.version, flags)
+            transaction.put(b"k", b"value", 0, 0)
+            assert transaction.count_expiring() == 0
+            transaction.put(b"k", b"value", expires_ms, flags)
+    with closing(lmdb.open(str(tmp_path / "data"), max_dbs=4)) as env, env.begin(db=env.open_db(b"data")) as txn:
+        assert len(txn.get(place(b"k")) or b"") == (22 if expires_ms or flags else 10) + len(b"value")
+
+
+def test_the_version_of_a_record_is_not_taken_for_its_expiry(tmp_path: Path) -> None:
+    version = NOW_MS.to_bytes(8)
+    with opened(tmp_path / "data"):
+        pass
+    write(tmp_path / "data", b"data", {place(b"k"): SHORT + version + b"value"})
+    write(tmp_path / "data", b"expiry", {version + b"k": b""})  # left behind by a damaged record
+    with opened(tmp_path / "data") as store, changing(store) as transaction:
+        assert transaction.remove_expired(NOW_MS + 1, 10) == 1
+        assert transaction.get_value(b"k", NOW_MS + 1) == b"value"
 
 
 def test_expired_records_are_removed_and_entries_left_behind_with_them(tmp_path: Path) -> None:
