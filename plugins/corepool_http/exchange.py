@@ -175,9 +175,11 @@ class Exchange:
         """
         if type(data) is not bytes:
             data = as_bytes(data, "the content")
+        if self.ended:
+            return
         if self._head is not None:
             self._send_head()
-        if not data or self.ended:
+        if not data:
             return
         if self._is_empty or self._left is not None:
             data = data[: self._room_for(len(data))]
@@ -188,11 +190,15 @@ class Exchange:
 
     def send_file(self, file: FileDescriptorLike, offset: int, count: int) -> None:
         """Send a part of a file as content, but no more than was announced."""
+        if self.ended:
+            return
         if self._head is not None:
             self._send_head()
-        if count <= 0 or self.ended:
+        if count <= 0:
             return
-        if self._is_empty or self._left is not None:
+        if count == self._left:
+            self._left = 0
+        elif self._is_empty or self._left is not None:
             count = self._room_for(count)
             if not count:
                 return
@@ -303,8 +309,8 @@ class Exchange:
 
     def _send_head(self) -> None:
         head, self._head = self._head, None
-        if head is not None and not self.ended:
-            self._stream.begin(head, None, b"")
+        assert head is not None
+        self._stream.begin(head, None, b"")
 
     def _release(self) -> None:
         on_gone, self.on_gone = self.on_gone, None

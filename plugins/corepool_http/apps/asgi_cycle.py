@@ -67,8 +67,6 @@ class Cycle(Waiting):
         """The application has ended its response. The exchange's end may have come from elsewhere."""
         self._was_told = False
         """The application knows that the client has gone before that."""
-        exchange.on_gone = self._wake
-        exchange.on_room = self._wake
         body = exchange.request.body
         if body is not None:
             body.on_change = self._wake
@@ -95,6 +93,15 @@ class Cycle(Waiting):
         finally:
             if self.task is not None:
                 self._tasks.running.discard(self.task)
+            # The response has ended, and so has each wait for it. The garbage collector would have to find the cycle.
+            exchange.on_gone = exchange.on_room = None
+            if exchange.request.body is not None:
+                exchange.request.body.on_change = None
+
+    async def _wait(self) -> None:
+        # Only now: most requests never wait, and to be called at the end of each would cost them a twentieth.
+        self._exchange.on_gone = self._exchange.on_room = self._wake
+        await super()._wait()
 
     def _on_error(self, error: BaseException) -> None:
         exchange = self._exchange

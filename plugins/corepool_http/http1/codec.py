@@ -242,7 +242,7 @@ class RequestParser:
             judgement.judge_host(host, version)
             self._host = host
         target = self._target
-        if target[:1] != b"/" or b"#" in target:
+        if target[:1] != b"/" or 0x23 in target:
             target, section = judgement.origin_form(http.get_method(), target, section)
         request = Request(RequestLine(http.get_method().decode(), target), version, section)
         if section.has_any(_OF_CONTENT):
