@@ -26,6 +26,9 @@ _BUSY, _IDLE, _SENDING, _SPEAKING = (
     int(status) for status in (Status.BUSY, Status.IDLE, Status.SENDING, Status.SPEAKING)
 )
 
+_NOTHING = object()
+"""Of a journal that has no state written yet; None is the answer of plugins whose connection can't move now."""
+
 
 class CrashRecords:
     """The records of one service: the state that another worker needs to go on with a connection.
@@ -72,45 +75,55 @@ class CrashRecords:
 class Journal:
     """The journal of one connection. See the head of this file."""
 
-    __slots__ = ("_ask", "_length", "_published", "_records", "_sending", "_statuses", "crash_slot")
+    __slots__ = ("_ask", "_length", "_published", "_records", "_sending", "_status", "_statuses", "crash_slot")
 
     def __init__(self, records: CrashRecords, crash_slot: int) -> None:
-        """Write to `crash_slot`, whose status stays as it is for now."""
+        """Write to `crash_slot`, whose status is BUSY until something is noted."""
         self.crash_slot = crash_slot
         self._records = records
         self._ask = records.ask
         self._statuses = records.slots.statuses
         self._sending = records.slots.sending
         self._length = 0
-        self._published: object = None
+        self._published: object = _NOTHING
+        self._status = _BUSY
+        """The status in shared memory, to which no other process writes meanwhile: reading it there takes longer."""
 
     def wake(self) -> None:
         """Note that input may be read from now on."""
-        if self._statuses[self.crash_slot] == _IDLE:
-            self._statuses[self.crash_slot] = _BUSY
+        if self._status == _IDLE:
+            self._status = self._statuses[self.crash_slot] = _BUSY
 
     def sends(self, conn: Held, length: int) -> None:
         """Note that output is about to be sent.
 
         :param length: that of a whole reply, after which nothing is unfinished; 0: this is a part of one.
         """
-        statuses, slot = self._statuses, self.crash_slot
-        if not 0 < length <= MAX_ANNOUNCED or statuses[slot] == _SPEAKING or not self._publish(conn):
-            statuses[slot] = _SPEAKING
+        slot = self.crash_slot
+        if not 0 < length <= MAX_ANNOUNCED or self._status == _SPEAKING:
+            self._status = self._statuses[slot] = _SPEAKING
+            return
+        try:
+            # Asked here first: nearly always it is the state that is written, and this saves each reply a call.
+            is_written = self._ask(conn) == self._published
+        except HOOK_ERRORS:
+            is_written = False  # `_publish` meets and logs the error
+        if not (is_written or self._publish(conn)):
+            self._status = self._statuses[slot] = _SPEAKING
             return
         self._length = length
         self._sending[slot] = conn.bytes_out << LENGTH_BITS | length
-        statuses[slot] = _SENDING
+        self._status = self._statuses[slot] = _SENDING
 
     def sent(self, count: int) -> None:
         """Note how much of what `sends` was called with has left."""
-        if self._statuses[self.crash_slot] == _SENDING:
-            self._statuses[self.crash_slot] = _IDLE if count == self._length else _SPEAKING
+        if self._status == _SENDING:
+            self._status = self._statuses[self.crash_slot] = _IDLE if count == self._length else _SPEAKING
 
     def rest(self, conn: Held) -> None:
         """Note that an event is over: if nothing is unfinished, the connection could go on in another worker."""
-        if self._statuses[self.crash_slot] != _IDLE and conn.is_idle and self._publish(conn):
-            self._statuses[self.crash_slot] = _IDLE
+        if self._status != _IDLE and conn.is_idle and self._publish(conn):
+            self._status = self._statuses[self.crash_slot] = _IDLE
 
     def _publish(self, conn: Held) -> bool:
         """Write the state of the plugins, if it has changed; False: the connection can't move now."""
