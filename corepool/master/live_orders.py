@@ -86,11 +86,11 @@ class LiveOrders:
         :raises ControlError: there is none of that name, or an upgrade is under way.
         """
         self._upgrading.refuse_orders()
-        self.accept_again([name])
+        self.resume_listeners([name])
         events.listener_resumed(log, name=name)
 
-    def accept_again(self, names: Iterable[str]) -> None:
-        """Take connections of some listeners again.
+    def resume_listeners(self, names: Iterable[str]) -> None:
+        """Take connections of some listeners again, unlogged.
 
         :raises ControlError: there is none of such a name.
         """

@@ -310,7 +310,7 @@ class Master:
     def _accept_at_last(self) -> None:
         """Accept from the sockets that were left to the master before this one, except paused ones."""
         if self._inheritance.is_upgrade:
-            self.live.accept_again(self._paused - self._inheritance.orders.paused)
+            self.live.resume_listeners(self._paused - self._inheritance.orders.paused)
 
     # --- upgrade
 

@@ -86,7 +86,7 @@ class Pools:
         """Stop pools that are no longer ours."""
         for pool in pools:
             self._departing.append(pool)
-            pool.leave(fast=fast)
+            pool.dismiss(fast=fast)
 
     def dismiss_serving(self) -> None:
         """Have every pool that serves leave."""

@@ -66,8 +66,6 @@ class Recovery:
         self._sweeping: Timer | None = None
         self.survived = 0
         self.interrupted = 0
-        self.broken = 0
-        """Connections that ended in the middle of a reply."""
 
     def take(self) -> int:
         """Return a crash slot for a connection about to be handed over; 0: none is free, and it can't be kept."""
@@ -158,8 +156,6 @@ class Recovery:
                 self.interrupted += 1
                 return Handoff(copy.fd, copy.socket, None, lost(), 0, crash_slot)
             events.crashing_connection_closed(log, peer=peer_of(copy.fd), crashes=_MAX_CRASHES)
-        if status == Status.SPEAKING:
-            self.broken += 1
         release(copy.fd)
         self.free(crash_slot)
         return None

@@ -145,7 +145,7 @@ class WorkerPool:
         if not len(self.workers):
             self._shared.owner.on_empty(self)
 
-    def leave(self, *, fast: bool) -> None:
+    def dismiss(self, *, fast: bool) -> None:
         """Stop, since the configuration has this pool no more; what waits for a worker may be another pool's now."""
         self.dispatch.use(())
         self.dispatch.retry()

@@ -178,7 +178,7 @@ class Intake:
         if not self.say(message):
             self._loop.call_later(_SAY_RETRY_S, self.say_surely, message)
 
-    def leave(self) -> None:
+    def stop(self) -> None:
         """Take nothing more: connections that are not acknowledged go back to the master."""
         self._open = False
         self.say_surely(Leaving())

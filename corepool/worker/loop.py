@@ -41,7 +41,10 @@ _CANCEL_S = 0.25
 
 
 class WorkerLoop(asyncio.SelectorEventLoop):
-    """An event loop that only `end` ends, once `serve` runs. Before that, while plugins start, it is asyncio's."""
+    """An event loop that only `end` ends, once `run_until_end` runs.
+
+    Before that, while plugins start, it is asyncio's.
+    """
 
     # Of asyncio's BaseEventLoop, in every version: callbacks that are ready, timers, and whether `stop` was called.
     _ready: deque[asyncio.Handle]
@@ -57,15 +60,15 @@ class WorkerLoop(asyncio.SelectorEventLoop):
         self._rate_limited = RateLimitedLog(log)
         self._failures = 0
         """Polls that have failed since one has succeeded."""
-        self._has_served = False
+        self._has_run = False
         self._is_over = False
 
-    def serve(self) -> None:
+    def run_until_end(self) -> None:
         """Run until `end` is called.
 
         :raises BaseException: polling fails again and again, so that nothing can be served.
         """
-        self._has_served = True
+        self._has_run = True
         while not self._is_over:
             try:
                 self.run_forever()
@@ -78,13 +81,16 @@ class WorkerLoop(asyncio.SelectorEventLoop):
                     events.loop_stop_ignored(self._rate_limited)
 
     def end(self) -> None:
-        """Let `serve` return when this turn of the loop is over."""
+        """Let `run_until_end` return when this turn of the loop is over."""
         self._is_over = True
         self.stop()
 
     def run_until_complete(self, future: Generator[Any, None, ResultT] | Awaitable[ResultT]) -> ResultT:
-        """Run until `future` is done, as asyncio does; after `serve`, no other task or callback can end that either."""
-        if not self._has_served or self.is_closed() or _runs_in_this_thread():
+        """Run until `future` is done, as asyncio does.
+
+        After `run_until_end`, no other task or callback can end that either.
+        """
+        if not self._has_run or self.is_closed() or _runs_in_this_thread():
             return super().run_until_complete(future)
         task: asyncio.Future[ResultT] = asyncio.ensure_future(future, loop=self)  # type: ignore[arg-type]
         while True:

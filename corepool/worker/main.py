@@ -49,6 +49,7 @@ from corepool.worker.process import (
     share_no_signals_with_forks,
 )
 from corepool.worker.question import StatusQuestion
+from corepool.worker.row import WorkerRow
 from corepool.worker.service import Service
 from corepool.worker.watchdog import Watchdog
 
@@ -89,7 +90,6 @@ class WorkerProcess:
         self.workers = spawn.workers
         self.pid = os.getpid()
         self._master_pid = spawn.master_pid
-        self._row = spawn.row
         self._scoreboard = spawn.scoreboard
         self._bound = bound
         self._pool = pool
@@ -118,20 +118,12 @@ class WorkerProcess:
         self._drain = Drain(
             self._reactor, self._services, self._backlogs.values(), self._mover, self.loop, self.loop.end
         )
-        self._heartbeat = Heartbeat(
-            spawn.row,
-            self._name,
-            pool.heartbeat_timeout,
-            self.loop,
-            self._reactor,
-            self._services,
-            counts,
-            lambda: self.requests,
-        )
+        self._row = WorkerRow(spawn.row, self._reactor, self._services, counts, lambda: self.requests)
+        self._heartbeat = Heartbeat(self.loop, self._row, self._services, self._name, pool.heartbeat_timeout)
         self._shared: dict[Callable[[], object], object] = {}
         self.requests = 0
         self._orphaned = False
-        self._serves = False
+        self._is_ready = False
         self._failure: BaseException | None = None
         self._ends_at: float | None = None
         self._stop_s = pool.stop_timeout
@@ -160,11 +152,10 @@ class WorkerProcess:
         self.intake.watch(self._reactor)
         for index, backlog in self._backlogs.items():
             (backlog.pause if index in self._paused else backlog.resume)()
-        self._row.cells[Cell.SLOT] = self.slot
-        self._row.cells[Cell.PID] = self.pid
+        self._row.join(self.slot, self.pid)
         self._heartbeat.start()
         self.intake.say_surely(Ready())
-        self._serves = True
+        self._is_ready = True
 
     def run(self) -> int:
         """Serve until drained or stopped, then run the plugins' stop.
@@ -172,12 +163,12 @@ class WorkerProcess:
         :returns: the exit status.
         """
         watchdog = Watchdog(self.loop, self._heartbeat.interval_s, self._pool.heartbeat_timeout)
-        self.loop.serve()
+        self.loop.run_until_end()
         watchdog.disarm()
         self._ends_at = self.loop.time() + _LAST_WORDS_S
         self._stops_by = self.loop.time() + self._stop_s
         self._reactor.flush_unsent()
-        self._heartbeat.publish()
+        self._row.publish()
         self.intake.say(Drained())
         for chain in self._chains:
             if chain.on_worker_stop is not None:
@@ -199,7 +190,7 @@ class WorkerProcess:
         ]
 
     def loads(self) -> list[WorkerLoad]:
-        own_pool = self._row.cells[Cell.POOL]
+        own_pool = self._row.pool
         return sorted(
             WorkerLoad(
                 slot=row[Cell.SLOT],
@@ -222,7 +213,7 @@ class WorkerProcess:
         return self._pool.boot_timeout
 
     def gauge_threads(self, most: int) -> ThreadGauge:
-        return self._heartbeat.gauge_threads(most)
+        return self._row.gauge_threads(most)
 
     def last_words_s(self) -> float:
         return _LAST_WORDS_S if self._ends_at is None else max(0.0, self._ends_at - self.loop.time())
@@ -234,7 +225,7 @@ class WorkerProcess:
         if self._failure is not None:
             return
         self._failure = error
-        if self._serves:  # else it fails to boot
+        if self._is_ready:  # else it fails to boot
             events.worker_failed.report(log, report_failure(self._channel, error), worker=self._name)
             self._leave(self._pool.drain_timeout, moves=True)
 
@@ -325,7 +316,7 @@ class WorkerProcess:
         """
         for index, backlog in self._backlogs.items():
             (backlog.finish if index in ending else backlog.stop)()
-        self.intake.leave()
+        self.intake.stop()
         self._drain.begin(timeout_s, moves=moves)
 
 

@@ -85,7 +85,7 @@ def test_the_loop_marks_an_exception_that_takes_no_attributes(caplog: pytest.Log
 
     task = loop.create_task(leave())
     task.add_done_callback(lambda _: loop.end())
-    loop.serve()
+    loop.run_until_end()
     loop.call_exception_handler({"message": "never retrieved", "exception": task.exception()})
     loop.close()
 

@@ -80,7 +80,7 @@ def test_callbacks_that_were_ready_are_called_after_one_that_fails(loop: WorkerL
     loop.call_soon(interrupt)
     loop.call_soon(called.append, "after")
     loop.call_soon(loop.end)
-    loop.serve()
+    loop.run_until_end()
 
     assert called == ["before", "after"]
 
@@ -90,7 +90,7 @@ def test_the_end_is_not_lost_in_a_turn_that_fails(loop: WorkerLoop, first: Calla
     loop.call_soon(first, loop)
     loop.call_soon(loop.end)
     loop.call_soon(interrupt)
-    loop.serve()
+    loop.run_until_end()
 
     assert not loop.is_running()
 
@@ -101,7 +101,7 @@ def test_the_loop_goes_on_when_something_else_stops_it(loop: WorkerLoop, caplog:
         loop.call_soon(loop.end)  # in the next turn, which there has to be
 
     loop.call_soon(stop)
-    loop.serve()
+    loop.run_until_end()
 
     assert "loop_stop_ignored" in caplog.text
 
@@ -112,7 +112,7 @@ def test_a_failure_of_polling_is_survived(loop: WorkerLoop, reactor: Reactor, ca
         raise OSError("as asked")
 
     loop.call_soon(reactor.at_batch_end, fail)
-    loop.serve()
+    loop.run_until_end()
 
     assert "OSError: as asked" in caplog.text
 
@@ -124,7 +124,7 @@ def test_a_loop_that_can_not_poll_gives_up(loop: WorkerLoop) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop._selector, "select", fail)  # type: ignore[attr-defined]  # noqa: SLF001
         with pytest.raises(OSError, match="as asked"):
-            loop.serve()
+            loop.run_until_end()
 
 
 def test_a_task_is_told_of_once(loop: WorkerLoop, caplog: pytest.LogCaptureFixture) -> None:
@@ -137,7 +137,7 @@ def test_a_task_is_told_of_once(loop: WorkerLoop, caplog: pytest.LogCaptureFixtu
 
     loop.create_task(leave_once("alone"))
     loop.create_task(group()).add_done_callback(lambda _: loop.end())
-    loop.serve()
+    loop.run_until_end()
     gc.collect()
 
     assert caplog.text.count("SystemExit: of a group") == 1
@@ -146,7 +146,7 @@ def test_a_task_is_told_of_once(loop: WorkerLoop, caplog: pytest.LogCaptureFixtu
 
 def test_once_it_has_served_no_other_task_ends_an_awaited_one(loop: WorkerLoop) -> None:
     loop.call_soon(loop.end)
-    loop.serve()
+    loop.run_until_end()
     loop.create_task(leave())
     loop.call_soon(loop.stop)
 

@@ -1,0 +1,81 @@
+"""The row of a worker on the scoreboard, as far as the worker's loop writes it: all but the counts of connections."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corepool.ipc.scoreboard import Cell, held
+from corepool.spec.types import ThreadGauge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from corepool.hot.reactor import Reactor
+    from corepool.ipc.scoreboard import Row
+    from corepool.worker.counts import ConnectionCounts
+    from corepool.worker.service import Service
+
+
+class WorkerRow:
+    """Publishes what a worker's parts have counted."""
+
+    def __init__(
+        self,
+        row: Row,
+        reactor: Reactor,
+        services: Sequence[Service],
+        counts: ConnectionCounts,
+        requests: Callable[[], int],
+    ) -> None:
+        """Prepare; nothing is published yet.
+
+        :param requests: returns the number of requests that protocols have counted.
+        """
+        self._cells = row.cells
+        self._reactor = reactor
+        self._services = services
+        self._counts = counts
+        self._requests = requests
+        self._guessing = [each for each in services if not each.chain.counts_requests]
+        self._gauges: list[ThreadGauge] = []
+
+    @property
+    def pool(self) -> int:
+        """The number that the processes of its pool share."""
+        return self._cells[Cell.POOL]
+
+    @property
+    def held(self) -> int:
+        """How many connections the worker has."""
+        return held(self._cells)
+
+    def join(self, slot: int, pid: int) -> None:
+        """Have the others see this worker."""
+        self._cells[Cell.SLOT] = slot
+        self._cells[Cell.PID] = pid
+
+    def gauge_threads(self, most: int) -> ThreadGauge:
+        """Return a gauge whose numbers are published from now on."""
+        gauge = ThreadGauge(most)
+        self._gauges.append(gauge)
+        return gauge
+
+    def beat(self, now: float, lag_s: float) -> None:
+        """Show that the loop turns.
+
+        :param now: the monotonic clock, in seconds.
+        :param lag_s: how late this heartbeat is.
+        """
+        self._cells[Cell.LAG_NS] = max(0, int(lag_s * 1e9))
+        self._cells[Cell.HEARTBEAT_NS] = int(now * 1e9)
+
+    def publish(self) -> None:
+        """Write the counters that connections keep as plain attributes."""
+        cells = self._cells
+        cells[Cell.REQUESTS] = self._requests() + sum(service.events for service in self._guessing)
+        self._counts.publish(self._services)
+        cells[Cell.BUSY_NS] = int(self._reactor.busy_s * 1e9)
+        if self._gauges:
+            cells[Cell.THREADS] = sum(gauge.most for gauge in self._gauges)
+            cells[Cell.THREADS_BUSY] = max(0, sum(gauge.busy for gauge in self._gauges))
+            cells[Cell.THREADS_WAITING] = max(0, sum(gauge.waiting for gauge in self._gauges))
