@@ -86,6 +86,10 @@ class ReloadError(ControlError):
     """A reload can't begin, since the configuration has mistakes. They were logged."""
 
 
+class ControlSocketTakenError(ControlError):
+    """Another process has the control socket."""
+
+
 class BootError(CorepoolError):
     """The first generation of workers could not start."""
 

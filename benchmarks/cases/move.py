@@ -117,7 +117,7 @@ async def _until(condition: Callable[[], bool]) -> None:
 
 async def _move(running: Running) -> Moved:
     def total(name: str) -> int:
-        totals: Any = ask_pool(running.scratch / "control", "status")["totals"]
+        totals: Any = ask_pool(running.scratch / "control", "status").result["totals"]
         return int(totals[name])
 
     idle = []

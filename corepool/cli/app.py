@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import corepool
-from corepool.cli import check, new, operate, plugins, run, status, top
+from corepool.cli import check, new, operate, plugins, ps, run, status, top
 
 
 def make_app() -> typer.Typer:
@@ -30,6 +30,7 @@ def make_app() -> typer.Typer:
         check.schema,
         new.new,
         plugins.plugins,
+        ps.ps,
         status.status,
         top.top,
         operate.reload,

@@ -22,6 +22,15 @@ Control = Annotated[
     str | None,
     typer.Option("--control", metavar="PATH", help="The control socket.", show_default=False),
 ]
+Which = Annotated[
+    str | None,
+    typer.Option(
+        "--control",
+        metavar="NAME",
+        help="The pool, by its name (see `corepool ps`) or the path of its control socket.",
+        show_default=False,
+    ),
+]
 Workers = Annotated[
     str | None,
     typer.Option("-w", "--workers", metavar="N", help='How many worker processes, or "auto".'),
@@ -33,6 +42,22 @@ Dispatcher = Annotated[
 LogLevel = Annotated[
     str | None,
     typer.Option("--log-level", metavar="LEVEL", help="debug, info, warning or error."),
+]
+COLORS = ("auto", "always", "never")
+
+
+def _color(text: str) -> str:
+    if text not in COLORS:
+        raise typer.BadParameter(f"expected {', '.join(COLORS)}, not {text!r}")
+    return text
+
+
+Wide = Annotated[bool, typer.Option("--wide", help="Show every column, however narrow the terminal is.")]
+Color = Annotated[
+    str,
+    typer.Option(
+        "--color", metavar="WHEN", parser=_color, help="auto (on a terminal, unless NO_COLOR is set), always or never."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Reload = Annotated[bool, typer.Option("--reload", help="Reload when code or the configuration changes.")]

@@ -23,9 +23,10 @@ def check(config: Config = None) -> None:
     from corepool.cli.toml import resolved  # noqa: PLC0415
 
     registry = Registry()
-    settings = settle(draft_of_file(config, Overrides(environment=os.environ)), registry)
+    draft = draft_of_file(config, Overrides(environment=os.environ))
+    settings = settle(draft, registry)
     typer.echo(f"# {config or DEFAULT_CONFIG}: no mistakes. With every default filled in it reads:\n")
-    typer.echo(resolved(settings, registry), nl=False)
+    typer.echo(resolved(settings, registry, draft.started_from), nl=False)
 
 
 def config(path: Config = None, *, as_json: AsJson = False) -> None:

@@ -1,6 +1,6 @@
 """The other end of the control socket: one question to a running pool, one answer.
 
-A request and a reply are one JSON object on one line each; the pool closes after its reply.
+A request and a reply are one JSON object on one line each; the pool closes after its reply. Each reply names the pool.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import json
 import os
 import socket
 import struct
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, NamedTuple
 
 from corepool.errors import ControlError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 # A pool answers from its loop, within milliseconds; one that takes this long is stopped or stuck.
@@ -28,15 +29,66 @@ _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 _TIMEVAL = struct.Struct("2l")
 
 
-def ask(path: Path, command: str, **arguments: object) -> dict[str, object]:
+class About(NamedTuple):
+    """The pool that has answered, as it names itself."""
+
+    name: str
+    pid: int
+    configuration: str | None
+
+    def __str__(self) -> str:
+        return f"{self.name} (pid {self.pid}, {self.configuration or 'no configuration'})"
+
+
+class Peer(NamedTuple):
+    """The process that listens at a control socket."""
+
+    pid: int
+    """In our PID namespace, in its own it may have another; 0: it can't be seen from here (unix(7), SO_PEERCRED)."""
+    uid: int
+
+
+class Answer(NamedTuple):
+    """The result of a command, and the pool that it is from; a master of another version may not name itself."""
+
+    result: dict[str, object]
+    about: About | None
+
+
+def ask(path: Path, command: str, **arguments: object) -> Answer:
     """Send `command` to the pool whose control socket is at `path`, and wait for the result.
 
     :raises ControlError: there is no answer, the answer is not a pool's, or the pool refuses.
     """
-    with _connected(path) as sock:
-        sock.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
+    with _connected(path) as (sock, _):
+        sock.sendall(_request(command, **arguments))
         line = _read_line(sock)
-    return _result(line, path)
+    return _answer(line, path)
+
+
+def status_of_each(paths: Iterable[Path]) -> Iterator[tuple[Path, Peer, Answer | None]]:
+    """Ask every pool for its status, all at the same time.
+
+    :returns: those that listen. None: it has not answered in time, or not as a pool does.
+    """
+    with contextlib.ExitStack() as stack:
+        asked: list[tuple[Path, Peer, socket.socket]] = []
+        for path in paths:
+            try:
+                sock, peer = stack.enter_context(_connected(path))
+            except ControlError:  # left by a pool that was killed, or not one of ours
+                continue
+            asked.append((path, peer, sock))
+            with contextlib.suppress(OSError):
+                sock.sendall(_request("status"))
+        give_up = time.monotonic() + _TIMEOUT_S
+        for path, peer, sock in asked:
+            sock.settimeout(max(0.01, give_up - time.monotonic()))
+            try:
+                answer = _answer(_read_line(sock), path)
+            except (OSError, ControlError):
+                answer = None
+            yield path, peer, answer
 
 
 def pid_of_master(path: Path) -> int:
@@ -45,13 +97,12 @@ def pid_of_master(path: Path) -> int:
     :returns: 0 if it can't be seen from here (unix(7), SO_PEERCRED).
     :raises ControlError: no process listens there.
     """
-    with _connected(path) as sock:
-        pid, _ = _peer_of(sock)
-    return pid
+    with _connected(path) as (_, peer):
+        return peer.pid
 
 
 @contextlib.contextmanager
-def _connected(path: Path) -> Iterator[socket.socket]:
+def _connected(path: Path) -> Iterator[tuple[socket.socket, Peer]]:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             # connect(2): a socket that doesn't block would fail at once while the backlog is full.
@@ -60,10 +111,10 @@ def _connected(path: Path) -> Iterator[socket.socket]:
             )
             sock.connect(str(path))
             sock.settimeout(_TIMEOUT_S)
-            _, uid = _peer_of(sock)
-            if uid not in (os.geteuid(), 0) and os.geteuid() != 0:
-                raise ControlError(f"what answers at {path} is user {uid}'s, and neither ours nor root's")
-            yield sock
+            peer = _peer_of(sock)
+            if peer.uid not in (os.geteuid(), 0) and os.geteuid() != 0:
+                raise ControlError(f"what answers at {path} is user {peer.uid}'s, and neither ours nor root's")
+            yield sock, peer
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         raise ControlError(f"no pool answers at {path}; is it running? (--control PATH chooses another)") from None
     except (TimeoutError, BlockingIOError):
@@ -72,10 +123,14 @@ def _connected(path: Path) -> Iterator[socket.socket]:
         raise ControlError(f"can't query the pool at {path}: {error.strerror or error}") from None
 
 
-def _peer_of(sock: socket.socket) -> tuple[int, int]:
-    """Return the pid and the uid of the process at the other end, as they were when it began to listen."""
+def _peer_of(sock: socket.socket) -> Peer:
+    """Return the process at the other end, as it was when it began to listen."""
     pid, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
-    return pid, uid
+    return Peer(pid, uid)
+
+
+def _request(command: str, **arguments: object) -> bytes:
+    return json.dumps({"command": command, **arguments}).encode() + b"\n"
 
 
 def _read_line(sock: socket.socket) -> bytes:
@@ -88,17 +143,29 @@ def _read_line(sock: socket.socket) -> bytes:
     return bytes(received)
 
 
-def _result(line: bytes, path: Path) -> dict[str, object]:
+def _answer(line: bytes, path: Path) -> Answer:
     try:
         reply: object = json.loads(line)
     except (ValueError, RecursionError):  # ValueError: JSONDecodeError, UnicodeDecodeError
         reply = None
     match reply:
-        case {"ok": True, "result": dict(result)}:
-            return result
-        case {"ok": False, "error": str(reason)}:
-            # The text may come from a process that is no pool: no control character of it reaches the terminal.
-            shown = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in reason)
-            raise ControlError(f"the pool at {path} refused: {shown}")
+        case {"ok": True, "result": dict(result), **more}:
+            return Answer(result, _about(more.get("pool")))
+        case {"ok": False, "error": str(reason), **more}:
+            about = _about(more.get("pool"))
+            raise ControlError(f"{f'pool {about}' if about else f'the pool at {path}'} refused: {_shown(reason)}")
         case _:
             raise ControlError(f"the process listening at {path} is not corepool; it answered: {line[:60]!r}")
+
+
+def _about(told: object) -> About | None:
+    match told:
+        case {"name": str(name), "pid": int(pid), "configuration": str() | None as configuration}:
+            return About(_shown(name), pid, configuration and _shown(configuration))
+        case _:
+            return None
+
+
+def _shown(text: str) -> str:
+    """Return a text that may come from a process that is no pool: no control character of it reaches the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)

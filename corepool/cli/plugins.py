@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from corepool.cli.arguments import AsJson
+from corepool.cli.arguments import AsJson, Color, Wide
 from corepool.config.suggest import nearest
 from corepool.plugins.registry import KINDS, Registry
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def plugins(*, as_json: AsJson = False) -> None:
+def plugins(*, wide: Wide = False, color: Color = "auto", as_json: AsJson = False) -> None:
     """List the installed plugins, and say which of them are broken.
 
     Kinds that are not corepool's own belong to plugins, such as the stores of kv. Ends with status 1 when
@@ -25,14 +25,17 @@ def plugins(*, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(plugin) | {"broken": fault} for plugin, fault in found], indent=2))
     else:
-        from corepool.cli.tables import print_table  # noqa: PLC0415 - rich is slow to import
+        from corepool.cli.tables import Column, print_table  # noqa: PLC0415 - rich is slow to import
 
+        headings = ("kind", "name", "distribution", "version")
         print_table(
-            ("kind", "name", "distribution", "version", ""),
+            [*map(Column, headings), Column("state", hides_zeros=True)],
             [
                 (plugin.kind, plugin.name, plugin.distribution, plugin.version, "broken" if fault else "")
                 for plugin, fault in found
             ],
+            wide=wide,
+            color=color,
         )
         for fault in dict.fromkeys(fault for _, fault in found if fault):  # two that claim one name have the same
             typer.echo(f"broken: {fault}")

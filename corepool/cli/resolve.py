@@ -9,6 +9,7 @@ from corepool.cli.arguments import DEFAULT_CONFIG
 from corepool.config.draft import COMMAND_LINE
 from corepool.config.environment import mistakes_in
 from corepool.config.load import Overrides, make_draft, parse_draft, read_draft
+from corepool.config.runtime import Origin, origin_of_flags
 from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def draft_of_file(config: Path | None, overrides: Overrides) -> Draft:
 
 def draft_of_demo(overrides: Overrides) -> Draft:
     """Read the demo pool's configuration."""
-    return parse_draft(starter().encode(), "the demo configuration", overrides)
+    draft = parse_draft(starter().encode(), "the demo configuration", overrides)
+    draft.started_from = Origin("demo")
+    return draft
 
 
 def draft_of_flags(protocol: str, bind: Sequence[str], options: Mapping[str, object], overrides: Overrides) -> Draft:
@@ -53,6 +56,7 @@ def draft_of_flags(protocol: str, bind: Sequence[str], options: Mapping[str, obj
     }
     draft = make_draft(table, COMMAND_LINE, flags)
     draft.mistakes += mistakes_in(overrides.environment)
+    draft.started_from = origin_of_flags(protocol, bind)
     return draft
 
 

@@ -113,7 +113,8 @@ def _run(read: "Callable[[], Draft]", config: "Path | None", *, reload: bool) ->
         log = start_log(settings.log.level, settings.log.format, settings.log.file)
         if watcher is not None:
             watcher.start()
-        status = Pool(settings, registry, stopping.after(announce), [log.fd], read_again, inheritance).run()
+        origin = draft.started_from
+        status = Pool(settings, registry, stopping.after(announce), [log.fd], read_again, inheritance, origin).run()
         stopping.ignore()
     except ConfigError as error:  # mistakes found by opening and binding: reported as `check` reports the rest
         draft.add_error(error)

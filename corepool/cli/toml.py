@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, cast
 
 from corepool.cli.shown import shown
 from corepool.config.cpus import available_cpus
-from corepool.config.load import control_socket_path
 from corepool.config.mistakes import join_path
+from corepool.config.runtime import control_socket_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from corepool.config.runtime import Origin
     from corepool.config.settings import Settings
     from corepool.plugins.registry import Registry
 
 
-def resolved(settings: Settings, registry: Registry) -> str:
+def resolved(settings: Settings, registry: Registry, origin: Origin) -> str:
     """Write every setting with its value; values that depend on the machine are resolved, or noted beside."""
     tables = shown(settings, registry)
-    tables["control"] = {"socket": str(control_socket_path(settings.control))}
+    tables["control"] = {"socket": str(control_socket_path(settings, origin))}
     lines: list[str] = []
     for name, table in tables.items():
         if isinstance(table, list):

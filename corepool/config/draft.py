@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from corepool.config.environment import PREFIX
 from corepool.config.positions import line_of, lines_of
+from corepool.config.runtime import Origin
 from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Draft:
     """The text of the file, if it came from one."""
     tracebacks: list[str] = field(default_factory=list)
     """Of the mistakes that are in a plugin's code."""
+    started_from: Origin = field(default_factory=lambda: Origin("corepool"))
+    """Where the settings come from, for the pool's name."""
 
     def origin(self, path: str) -> str:
         """Return the place that the value of a key path comes from."""

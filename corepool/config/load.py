@@ -12,11 +12,8 @@ from __future__ import annotations
 
 import os
 import re
-import stat
-import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tomli
@@ -26,23 +23,19 @@ from corepool.config.accounts import process_mistakes
 from corepool.config.draft import Draft
 from corepool.config.environment import mistakes_in, values_of
 from corepool.config.mistakes import find_mistakes, join_path, spell_value
+from corepool.config.runtime import MAX_CONTROL_PATH_BYTES, origin_of_file
 from corepool.config.salvage import salvage
 from corepool.config.settings import Settings, WorkersRange
 from corepool.config.suggest import did_you_mean
-from corepool.errors import ConfigError, ControlError
-from corepool.files.socketfile import MAX_PATH_BYTES
+from corepool.errors import ConfigError
 from corepool.spec.transport import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from corepool.config.settings import ControlSettings
+    from pathlib import Path
 
 # A configuration is some kilobytes; this only keeps a path like /dev/zero from filling the memory.
 _FILE_LIMIT = 4 * 1024 * 1024
-
-MAX_CONTROL_PATH_BYTES = MAX_PATH_BYTES - 1
-"""Bytes of the control socket's path at most. At an upgrade a second one beside it has a name one byte longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +91,7 @@ def read_draft(path: Path, overrides: Overrides | None = None) -> Draft:
         raise ConfigError([f"larger than {_FILE_LIMIT} bytes; is it really a configuration?"], str(path))
     draft = parse_draft(content, str(path), overrides)
     draft.text = content.decode()
+    draft.started_from = origin_of_file(path)
     return draft
 
 
@@ -142,39 +136,6 @@ def _line_of(error: tomli.TOMLDecodeError, content: bytes) -> int:
     """Return the line that tomli names: 2.0 has it in its words only."""
     found = re.search(r"at line (\d+)", str(error))
     return content.count(b"\n") + 1 if found is None else int(found[1])
-
-
-def control_socket_path(control: ControlSettings) -> Path:
-    """Return the path of the control socket: as configured, else a place of the user's own."""
-    if control.socket is not None:
-        return Path(control.socket)
-    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
-    if runtime.is_absolute():  # the XDG specification says to ignore others
-        return runtime / "corepool" / "control.sock"
-    if os.geteuid() == 0:
-        return Path("/run/corepool/control.sock")
-    return Path(tempfile.gettempdir(), f"corepool-{os.geteuid()}", "control.sock")
-
-
-def refuse_others_folder(socket: Path) -> None:
-    """Refuse a control socket at its default place if the folder isn't ours alone: in /tmp any user may have made it.
-
-    :raises ControlError: it belongs to another user, or others may write to it. A missing folder is fine.
-    """
-    folder = socket.parent
-    try:
-        status = folder.lstat()
-    except OSError:
-        return
-    if not stat.S_ISDIR(status.st_mode):
-        reason = "is not a folder"
-    elif status.st_uid != os.geteuid():
-        reason = f"belongs to user {status.st_uid}"
-    elif status.st_mode & 0o022:
-        reason = f"can be written by others (mode {stat.S_IMODE(status.st_mode):04o})"
-    else:
-        return
-    raise ControlError(f"control socket {socket}: {str(folder)!r} {reason}; choose another path with --control PATH")
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:

@@ -39,7 +39,8 @@ class PoolSettings(_Table):
     """[pool], or one of several [[pool]]: the processes."""
 
     name: Name | None = None
-    """Its name in `status`, in the log and for listeners; each of several needs one."""
+    """Its name in `status`, in the log and for listeners; each of several needs one. An only one gives it to all,
+    for `corepool ps` and other commands."""
 
     workers: Annotated[int, Field(ge=1, le=512)] | Literal["auto"] | WorkersRange = "auto"
     """How many worker processes; "auto" is the CPUs this process may use (affinity and cgroup quota)."""
@@ -108,7 +109,8 @@ class ProcessSettings(_Table):
     """[process]: user, limits, priority and name of the processes. Read once, at the start."""
 
     name: Name | None = None
-    """The pool's name in process titles; unset: the names of its listeners."""
+    """The name of the whole, for `corepool ps` and other commands; unset: that of the only [pool], else of the folder
+    of the configuration. Process titles have it, too, and if it is unset the names of the listeners."""
 
     user: AccountName | None = None
     """Workers run as this user, by name or number; the master stays root, to bind and to clean up (nginx, gunicorn)."""
@@ -138,7 +140,7 @@ class ControlSettings(_Table):
     """[control]: how `corepool status` and its like reach the running pool."""
 
     socket: Annotated[str, Field(min_length=1, max_length=107)] | None = None
-    """Path of the control socket, mode 0600. Unset: a path of the user's own in the run-time directory."""
+    """Path of the control socket, mode 0600. Unset: NAME.sock in the user's run-time folder."""
 
 
 class LogSettings(_Table):

@@ -123,6 +123,44 @@ def remove_stale(path: Path) -> None:
         _remove_stale(path)
 
 
+def remove_stale_link(path: Path) -> None:
+    """Remove a link to a socket that no process listens on; leave anything else, and raise nothing."""
+    with contextlib.suppress(OSError), _locked(path.parent):
+        _remove_stale_link(path)
+
+
+def link(path: Path, target: Path) -> None:
+    """Make a link to a socket, in place of a link or a socket that no process answers at.
+
+    :raises OSError: it can't be made, or its path is taken.
+    """
+    with _locked(path.parent):
+        if path.is_symlink():
+            _remove_stale_link(path)
+        else:
+            _remove_stale(path)
+        path.symlink_to(target)
+
+
+def replace_by_link(path: Path, target: Path) -> None:
+    """Make a link to a socket in place of any socket or link; clients find one of the two at every moment.
+
+    :raises OSError: it can't be made.
+    """
+    beside = path.with_name(f"{path.name}~")
+    with _locked(path.parent):
+        beside.unlink(missing_ok=True)
+        beside.symlink_to(target)
+        beside.rename(path)
+
+
+def unlink(path: Path, target: Path) -> None:
+    """Remove a link if it leads to `target`. Nothing is raised."""
+    with contextlib.suppress(OSError), _locked(path.parent):
+        if path.is_symlink() and path.readlink() == target:
+            path.unlink()
+
+
 def identity(path: Path) -> tuple[int, int] | None:
     """Return the device and the inode of a file; None if it is missing."""
     try:
@@ -152,6 +190,23 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(directory)  # and with it the lock
+
+
+def _remove_stale_link(path: Path) -> None:
+    if not path.is_symlink():
+        return
+    try:
+        if not stat.S_ISSOCK(path.stat().st_mode):
+            return
+    except FileNotFoundError:  # it leads nowhere
+        path.unlink()
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
 
 
 def _remove_stale(path: Path) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corepool import __version__
-from corepool.config.load import control_socket_path
-from corepool.errors import ConfigError, ControlError
+from corepool.config.runtime import Origin
+from corepool.errors import ConfigError
 from corepool.guards import HOOK_ERRORS
 from corepool.launch import events
+from corepool.launch.controlling import open_control, warn_of_other_name
 from corepool.launch.plan import Places, Plan
 from corepool.logs.log import entrust_logs
 from corepool.master.commands import commands_of
-from corepool.master.control import ControlSocket
 from corepool.master.inheritance import Inheritance
 from corepool.master.master import Master
 from corepool.master.notify import ServiceManager
@@ -29,11 +29,11 @@ from corepool.worker.boot import run_worker
 from corepool.worker.rehearsal import rehearse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from corepool.config.settings import Settings
     from corepool.ipc.worker_spawn import WorkerSpawn
-    from corepool.master.commands import Command
+    from corepool.master.control import ControlSocket
     from corepool.plugins.listener import BoundSocket, Configuration
     from corepool.plugins.registry import Registry
 
@@ -51,12 +51,14 @@ class Pool:
         keep_fds: Iterable[int] = (),
         read_again: Callable[[], tuple[Settings, Registry]] | None = None,
         inheritance: Inheritance | None = None,
+        origin: Origin | None = None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
         :param announce: told where the pool listens, once it is ready.
         :param read_again: gives settings and plugins for a reload, or raises ConfigError; those at hand by default.
         :param inheritance: sockets and orders of the master before this one, at an upgrade in place.
+        :param origin: where the settings come from: the pool's name, if they don't say it, and its file.
         :param keep_fds: descriptors that workers inherit, such as the log's.
         """
         self._settings = settings
@@ -66,6 +68,7 @@ class Pool:
         self._read_settings_again = read_again or (lambda: (settings, registry))
         self._places = Places()
         self._inheritance = inheritance or Inheritance({})
+        self._origin = origin or Origin("corepool")
         pidfile = settings.process.pidfile
         self._pidfile = None if pidfile is None else PidFile(Path(pidfile))
 
@@ -120,7 +123,13 @@ class Pool:
         Raises as `run`.
         """
         identity, bound = configurations[0].identity, sockets_of(configurations)
-        control = self._listen_for_control(commands_of(lambda: master))
+        control, place = open_control(
+            self._settings,
+            self._origin,
+            commands_of(lambda: master),
+            self._inheritance.place,
+            is_upgrade=self._inheritance.is_upgrade,
+        )
 
         def serve(spawn: WorkerSpawn, configuration: Configuration) -> int:
             return run_worker(spawn, configuration, self._keep_fds)
@@ -131,13 +140,14 @@ class Pool:
             version=__version__,
             service_manager=ServiceManager(os.environ, os.getpid()),
             run_worker=serve,
-            read_again=lambda open_already: self._read_again(open_already, identity),
+            read_again=lambda open_already: self._read_again(open_already, identity, place.name),
             on_ready=lambda: self._on_ready(master, bound, control),
             inheritance=self._inheritance,
+            place=place,
         )
         return master, control
 
-    def _read_again(self, open_already: Sequence[BoundSocket], identity: Identity) -> list[Configuration]:
+    def _read_again(self, open_already: Sequence[BoundSocket], identity: Identity, name: str) -> list[Configuration]:
         """Make the configuration of a reload.
 
         :raises ConfigError: with every mistake; nothing has changed.
@@ -147,19 +157,9 @@ class Pool:
             if getattr(settings, table) != getattr(self._settings, table):
                 events.table_needs_restart(log, table=table)
         settings = settings.model_copy(update={"process": self._settings.process})
+        warn_of_other_name(settings, self._origin, name)
         serving = [each.listener for each in open_already]
         return Plan(settings, registry, self._places, serving).bind(identity, open_already)
-
-    def _listen_for_control(self, commands: Mapping[str, Command]) -> ControlSocket:
-        is_default = self._settings.control.socket is None
-        control = ControlSocket(control_socket_path(self._settings.control), commands, in_own_folder=is_default)
-        try:
-            control.listen(beside=self._inheritance.is_upgrade)
-        except ControlError as error:
-            if not is_default:
-                raise
-            events.control_socket_unavailable(log, reason=error)
-        return control
 
     def _on_ready(self, master: Master, bound: Sequence[BoundSocket], control: ControlSocket) -> None:
         if self._inheritance.is_upgrade:

@@ -1,12 +1,15 @@
 """The control socket: how commands reach the running pool, inside the master's own loop.
 
 A client sends one line, a JSON object {"command": NAME, ...its arguments}, and gets one line back:
-{"ok": true, "result": ...} or {"ok": false, "error": "..."}; then the master closes. Clients are few, short,
-and never waited for: slow clients, huge requests and garbage are dropped without disturbing the pool.
+{"ok": true, "pool": ..., "result": ...} or {"ok": false, "pool": ..., "error": "..."}; then the master closes. `pool`
+names the one that answers: name, pid, configuration. A request may have "to": PID, the master that it is meant for:
+between the moments when a client finds a pool and commands it, another one may have taken the path. Clients are few,
+short, and never waited for: slow clients, huge requests and garbage are dropped without disturbing the pool.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -14,8 +17,8 @@ import socket
 from select import EPOLLIN, EPOLLOUT
 from typing import TYPE_CHECKING
 
-from corepool.config.load import MAX_CONTROL_PATH_BYTES, refuse_others_folder
-from corepool.errors import ControlError
+from corepool.config.runtime import MAX_CONTROL_PATH_BYTES, refuse_others_folder
+from corepool.errors import ControlError, ControlSocketTakenError
 from corepool.files import socketfile
 from corepool.files.descriptors import release
 from corepool.guards import HOOK_ERRORS
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from corepool.config.runtime import Place
     from corepool.master.loop import Loop
 
 log = logging.getLogger(__name__)
@@ -46,14 +50,14 @@ class ControlSocket:
         self,
         path: Path,
         commands: Mapping[str, Callable[[Mapping[str, object]], object]],
-        *,
-        in_own_folder: bool = False,
+        place: Place | None = None,
     ) -> None:
         """Prepare; `listen` opens it.
 
-        :param in_own_folder: refuse a folder that isn't ours alone, since the operator has not chosen it.
+        :param place: the pool's name, and where commands find it. If that is `path`, a folder that isn't ours alone is
+            refused, since the operator has not chosen it; else it is for a link to `path`. None: they don't find it.
         """
-        self._in_own_folder = in_own_folder
+        self._place = place
         self._path = path
         self._beside = path.with_name(f"{path.name}~")
         self._bound_at = path
@@ -68,7 +72,8 @@ class ControlSocket:
         """Bind and listen; a stale socket file is replaced.
 
         :param beside: under another name, since the master before us still answers; `take_place` ends that.
-        :raises ControlError: another process listens there already, or the path can't be made.
+        :raises ControlSocketTakenError: another process listens there already, or the path is no socket's.
+        :raises ControlError: the path can't be made.
         """
         if len(os.fsencode(self._path)) > MAX_CONTROL_PATH_BYTES:
             raise ControlError(f"control socket {self._path}: the path has more than {MAX_CONTROL_PATH_BYTES} bytes")
@@ -77,17 +82,28 @@ class ControlSocket:
         sock.setblocking(False)
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self._in_own_folder:
+            if self._is_at_default:
                 refuse_others_folder(self._path)
+                socketfile.remove_stale_link(path)
             self._identity = socketfile.listen_at(sock, path, 0o600, MAX_CLIENTS)
         except OSError as error:
             sock.close()
-            raise ControlError(f"control socket {self._path}: {error.strerror or error}") from None
+            kind = ControlSocketTakenError if error.errno == errno.EADDRINUSE else ControlError
+            raise kind(f"control socket {self._path}: {error.strerror or error}") from None
         except ControlError:
             sock.close()
             raise
         self._bound_at = path
         self._socket = sock
+
+    def link(self, place: Place) -> None:
+        """Have commands find it in the run-time folder as well.
+
+        :raises OSError: the link can't be made, or its path is taken.
+        """
+        place.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        socketfile.link(place.path, self._path.absolute())
+        self._place = place
 
     def take_place(self) -> None:
         """Answer under the right name, in place of the master before us. Serving matters more: nothing is raised."""
@@ -95,10 +111,11 @@ class ControlSocket:
             return
         try:
             self._bound_at.rename(self._path)
+            self._bound_at = self._path
+            if self._place is not None and not self._is_at_default:
+                socketfile.replace_by_link(self._place.path, self._path.absolute())
         except OSError as error:
             events.control_socket_not_renamed(log, path=self._bound_at, reason=error.strerror)
-        else:
-            self._bound_at = self._path
 
     def remove_new_masters_file(self) -> None:
         """Remove the socket file left by a new master that was killed before it took our place."""
@@ -121,11 +138,15 @@ class ControlSocket:
             self._loop.unwatch(self._socket.fileno())
         if self._identity is not None:
             socketfile.remove(self._bound_at, self._identity)
+        if self._place is not None and not self._is_at_default and not self._path.exists():
+            # A new master that has taken over the path has taken over the link as well.
+            socketfile.unlink(self._place.path, self._path.absolute())
         release(self._socket.detach())
         self._socket = None
 
     def answer(self, line: bytes) -> bytes:
         """Carry out one request, and give the reply as a line."""
+        pid = os.getpid()
         try:
             request = json.loads(line)
             name = request["command"]
@@ -137,8 +158,17 @@ class ControlSocket:
                 "error": f'no such command; send {{"command": NAME}}, where NAME is one of: {known}',
             }
         else:
-            reply = _carry_out(name, command, request)
+            if request.get("to", pid) == pid:
+                reply = _carry_out(name, command, request)
+            else:
+                reply = {"ok": False, "error": f"meant for pid {request['to']}, which is another master"}
+        if self._place is not None:
+            reply["pool"] = {"name": self._place.name, "pid": pid, "configuration": self._place.file}
         return json.dumps(reply).encode() + b"\n"
+
+    @property
+    def _is_at_default(self) -> bool:
+        return self._place is not None and self._place.path == self._path
 
     def _on_event(self, mask: int) -> None:  # noqa: ARG002
         assert self._socket is not None

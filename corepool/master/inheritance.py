@@ -10,9 +10,11 @@ import logging
 import socket
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from select import EPOLLIN
 from typing import TYPE_CHECKING, Any
 
+from corepool.config.runtime import Place
 from corepool.errors import PeerGoneError
 from corepool.files.descriptors import release
 from corepool.ipc.channel import Channel
@@ -91,6 +93,8 @@ class Inheritance:
         """The orders that it was given."""
         self.reloads = ReloadHistory.told(told.get("reloads", {}), time.time())
         """How its reloads have ended."""
+        self.place = _place(told.get("place"))
+        """Its name, and where commands find it; None: it has told of none."""
 
     def take(self, place: int) -> socket.socket:
         """Take over a socket, by its position in `places`. Once; the caller owns it."""
@@ -158,3 +162,11 @@ class Inheritance:
             release(fd)
         for fd, record in zip(fds, frozen, strict=False):
             adopt(listening_fd, fd, record)
+
+
+def _place(told: object) -> Place | None:
+    match told:
+        case [str(name), str(path)]:
+            return Place(name, Path(path))
+        case _:
+            return None

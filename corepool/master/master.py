@@ -35,6 +35,7 @@ from corepool.system.title import Title, count
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from corepool.config.runtime import Place
     from corepool.ipc.worker_spawn import WorkerSpawn
     from corepool.master.control import ControlSocket
     from corepool.master.notify import ServiceManager
@@ -60,6 +61,7 @@ class Master:
         read_again: Callable[[Sequence[BoundSocket]], list[Configuration]],
         on_ready: Callable[[], None],
         inheritance: Inheritance,
+        place: Place,
     ) -> None:
         """Take over the bound sockets; nothing is forked yet.
 
@@ -71,7 +73,9 @@ class Master:
         :param on_ready: called once, when the first generation of every pool is ready.
         :param inheritance: from the master before this one, if there is one. That one serves until `on_ready`;
             nothing is accepted here before, since it would be lost if this one could not start.
+        :param place: its name, and where commands find it.
         """
+        self._place = place
         self._name = title
         self._title = Title()
         self._rate_limited = RateLimitedLog(log)
@@ -221,16 +225,17 @@ class Master:
             {pool.name: pool.scaled for pool in serving},
             (self._configured_log_level, logging.getLogger().level),
         )
-        timeout_s = 2 * max(pool.serving.pool.boot_timeout for pool in serving)
-        told = {"orders": orders.tell(), "reloads": self._reloading.history.tell()}
-        self._upgrading.begin(self.pools.sockets(), told, timeout_s)
+        told = {"orders": orders.tell(), "reloads": self._reloading.history.tell(), "place": self._place.tell()}
+        self._upgrading.begin(self.pools.sockets(), told, 2 * max(pool.serving.pool.boot_timeout for pool in serving))
         self._service_manager.reloading()
 
     def status(self) -> PoolStatus:
         """Describe the pools."""
         now, pools = self._loop.time(), self.pools
         return PoolStatus(
+            name=self._place.name,
             pid=os.getpid(),
+            configuration=self._place.file,
             version=self._version,
             uptime=round(now - self._started_at, 3),
             generation=self._reloading.generation,

@@ -104,9 +104,14 @@ class UpgradeStatus(TypedDict):
 
 
 class PoolStatus(TypedDict):
-    """The whole answer; `wanted`: how many workers there should be in all pools."""
+    """The whole answer; `wanted`: how many workers there should be in all pools.
 
+    `configuration` is the absolute path of the file that the pool was started from, if any.
+    """
+
+    name: str
     pid: int
+    configuration: str | None
     version: str
     uptime: float
     state: Literal["starting", "ready", "stopping"]

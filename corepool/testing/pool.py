@@ -78,6 +78,7 @@ class PoolProcess:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("COREPOOL_")}
         inherited.pop("WATCHDOG_USEC", None)
         inherited["COREPOOL_LOG_FORMAT"] = "text"  # what tests look for
+        inherited["XDG_RUNTIME_DIR"] = str(self.directory)  # and no command finds it but those that look here
         notify_path = self.directory / "notify.sock"
         added = {**surroundings.get("environment", {}), "NOTIFY_SOCKET": str(notify_path)}
         self._environment = {**inherited, **added}

@@ -50,7 +50,9 @@ def made_up_status() -> PoolStatus:
     )
     counted = totals(Scoreboard(1), restarts=0, redispatched=0, survived=0, interrupted=0)
     status = PoolStatus(
+        name="shop",
         pid=41,
+        configuration="/srv/shop/corepool.toml",
         version="0.1.0",
         uptime=7300.0,
         state="ready",

@@ -69,6 +69,22 @@ def corepool(running: PoolProcess, *arguments: str) -> subprocess.CompletedProce
     )
 
 
+def told(running: PoolProcess, *arguments: str) -> str:
+    """Return the line that a command prints, less the names of the pool, which have to be right."""
+    line = corepool(running, *arguments).stdout
+    names = f"{about(running, running.status()['pid'])}: "
+    assert line.startswith(names), line
+    return line.removeprefix(names).removesuffix("\n")
+
+
+def about(running: PoolProcess, pid: int | None = None) -> str:
+    """Return the names of a pool as each answer has them.
+
+    :param pid: its present master's, after an upgrade.
+    """
+    return f"{running.directory.name} (pid {pid or running.pid}, {running.directory / 'corepool.toml'})"
+
+
 def reload_by_signal(running: PoolProcess) -> None:
     before = running.status()["reload"]["generation"]
     running.send_signal(signal.SIGHUP)

@@ -73,7 +73,7 @@ class Walkthrough:
             **{name: value for name, value in os.environ.items() if not name.startswith("COREPOOL_")},
             "HOME": str(home),  # where a reader has the checkout
             "PATH": f"{tools}:{os.environ['PATH']}",
-            "COREPOOL_CONTROL_SOCKET": str(folder / "control.sock"),
+            "XDG_RUNTIME_DIR": str(folder),
             "COLUMNS": "120",
             # Compiled files are told apart by the second: too coarse for a reader as fast as this.
             "PYTHONDONTWRITEBYTECODE": "1",

@@ -159,15 +159,17 @@ protocol = "echo"
     assert load_settings(resolved) == load_settings(mine)
 
 
-def test_what_depends_on_the_machine_is_resolved(corepool: Corepool, tmp_path: Path) -> None:
+def test_what_depends_on_the_machine_is_resolved(
+    corepool: Corepool, tmp_path: Path, environment: dict[str, str]
+) -> None:
     (tmp_path / "corepool.toml").write_text(
         '[[listener]]\nname = "a"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "echo"\n'
     )
 
-    done = corepool("check")
+    done = corepool("check", environment=environment | {"XDG_RUNTIME_DIR": "/run/user/7"})
 
     assert done.returncode == 0, done.stderr
-    assert tomli.loads(done.stdout)["control"] == {"socket": str(tmp_path / "corepool" / "control.sock")}
+    assert tomli.loads(done.stdout)["control"] == {"socket": f"/run/user/7/corepool/{tmp_path.name}.sock"}
     assert 'workers = "auto"  # ' in done.stdout
 
 

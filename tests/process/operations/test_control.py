@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from http_client import get
-from operated import corepool, reload_by_signal, start
+from operated import corepool, reload_by_signal, start, told
 
 from corepool.testing.sockets import connect, receive_all
 from corepool.testing.waiting import wait_until
@@ -24,7 +24,7 @@ def test_a_paused_listener_keeps_its_clients_waiting(pool: Pools, dispatcher: st
     with connect(running.urls()[0]) as before:
         before.sendall(REQUEST[:10])
         wait_until(lambda: running.status()["listeners"][0]["active"] == 1)
-        assert corepool(running, "pause", "http").stdout == "listener http is paused\n"
+        assert told(running, "pause", "http") == "listener http is paused"
         assert running.status()["listeners"][0]["paused"] is True
         before.sendall(REQUEST[10:])
         assert receive_all(before).endswith(b"one"), "connections that there are go on"
@@ -63,6 +63,6 @@ def test_the_log_level_is_changed_everywhere(pool: Pools) -> None:
     lines = running.stderr.count("\n")
     reload_by_signal(running)
     assert running.stderr.count("\n") == lines
-    assert corepool(running, "log-level", "info").stdout == "log level is now info\n"
+    assert told(running, "log-level", "info") == "log level is now info"
     reload_by_signal(running)
     assert "reload_done" in running.stderr

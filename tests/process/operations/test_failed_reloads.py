@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from http_client import get, parse, request
-from operated import APPLICATION, corepool, reload_by_signal, start, write
+from operated import APPLICATION, about, corepool, reload_by_signal, start, write
 from rich.console import Console
 
 from corepool.cli.top import View
@@ -45,7 +45,9 @@ def failure(running: PoolProcess) -> dict[str, Any] | None:
 
 def check(running: PoolProcess) -> tuple[int, str]:
     done = corepool(running, "status", "--check")
-    return done.returncode, done.stdout
+    names = f"{about(running, running.status()['pid'])}: "
+    assert done.stdout.startswith(names)
+    return done.returncode, done.stdout.removeprefix(names)
 
 
 def on_top(running: PoolProcess) -> str:
@@ -53,7 +55,7 @@ def on_top(running: PoolProcess) -> str:
     view.add(running.status(), time.monotonic())
     console = Console(width=400)
     with console.capture() as captured:
-        console.print(view.render())
+        console.print(view.render(400, 40))
     return captured.get()
 
 

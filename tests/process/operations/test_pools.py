@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from http_client import parse, request
 from http_load import Load
-from operated import blocked_workers, corepool, reload_by_signal
+from operated import blocked_workers, corepool, reload_by_signal, told
 
 from corepool.testing.sockets import connect, receive_all
 from corepool.testing.waiting import wait_until
@@ -127,7 +127,7 @@ def test_commands_name_their_pool(pool: Pools, tmp_path: Path) -> None:
     refused = corepool(running, "scale", "3")
     assert (refused.returncode, "there are several pools; say which: web, api" in refused.stderr) == (1, True)
     assert "no pool named 'wbe'" in corepool(running, "scale", "3", "--pool", "wbe").stderr
-    assert corepool(running, "scale", "3", "--pool", "web").stdout == "workers: 3\n"
+    assert told(running, "scale", "3", "--pool", "web") == "workers: 3"
     wait_until(lambda: len(workers_of(running, "web")) == 3)
     (before,) = workers_of(running, "api")
     assert corepool(running, "drain", "api/0").returncode == 0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from http_load import Load
-from operated import APPLICATION, corepool, reload_by_signal, start, write
+from operated import APPLICATION, about, corepool, reload_by_signal, start, told, write
 
 from corepool.testing.sockets import connect, receive_all
 from corepool.testing.waiting import wait_until
@@ -86,7 +86,7 @@ def test_a_broken_application_changes_nothing(pool: Pools) -> None:
         assert running.status()["reload"]["state"] == "failed"
 
         write(running, APPLICATION % "two")
-        assert corepool(running, "reload").stdout == "reloaded: every worker is of generation 2\n"
+        assert told(running, "reload") == "reloaded: every worker is of generation 2"
     assert load.failures == []
     assert b"two" in load.bodies
 
@@ -156,7 +156,7 @@ def test_scaling_up_and_down_loses_nothing(pool: Pools) -> None:
     running = start(pool)
     with Load(running.urls()[0]) as load:
         for number in (4, 1, 3, 2) * int(os.environ.get("TEST_SCALINGS", "2")):
-            assert corepool(running, "scale", str(number)).stdout == f"workers: {number}\n"
+            assert told(running, "scale", str(number)) == f"workers: {number}"
             wait_until(
                 lambda number=number: [worker["slot"] for worker in running.status()["workers"]] == list(range(number))
             )
@@ -191,7 +191,7 @@ def test_stop_names_the_workers_that_it_waits_for(pool: Pools) -> None:
             assert stopping.stdout.readline() == f"waiting for connections of worker 0 (pid {pid}): 1\n"
             busy.sendall(b"x")
             assert receive_all(busy).endswith(b"one")
-            assert stopping.stdout.readline().startswith("stopped after ")
+            assert stopping.stdout.readline().startswith(f"{about(running)}: stopped after ")
     assert stopping.returncode == 0
     assert running.wait() == 0
     assert not Path(running.control).exists()

@@ -79,7 +79,7 @@ def test_rates_are_those_of_the_time_between(pool: Pools) -> None:
     later["totals"]["requests"] = later["workers"][0]["requests"] = 40
     view.add(later, 102.0)
     shown = io.StringIO()
-    Console(width=140, file=shown).print(view.render())
+    Console(width=140, file=shown).print(view.render(140, 40))
     assert "15.0" in shown.getvalue()
 
 

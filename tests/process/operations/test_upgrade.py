@@ -10,7 +10,7 @@ import psutil
 import pytest
 from http_client import get
 from http_load import Load
-from operated import APPLICATION, CONFIG, corepool, start, write
+from operated import APPLICATION, CONFIG, about, corepool, start, write
 
 from corepool.testing.sockets import connect, receive_all
 from corepool.testing.waiting import wait_until
@@ -42,7 +42,7 @@ def test_masters_follow_each_other_under_load(upgraded: PoolProcess) -> None:
             done = corepool(upgraded, "upgrade")
             assert done.returncode == 0, done.stderr
             pid = upgraded.status()["pid"]
-            assert done.stdout == f"upgraded: the master is pid {pid} now\n"
+            assert done.stdout == f"{about(upgraded, pid)}: upgraded: the master is pid {pid} now\n"
             assert pid not in pids
             pids.add(pid)
             assert get(upgraded, "/").body == f"version {number}".encode()

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from settings_of import load_settings
 
-from corepool.config.load import Overrides, control_socket_path, read_draft
-from corepool.config.settings import ControlSettings
+from corepool.config.load import Overrides, read_draft
 from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -201,27 +200,3 @@ def test_mistakes_found_later_about_values_already_reported_are_left_out(config:
         "listener[0].name = 3: expected text in quotes",
         "listener[0].protocol: unknown",
     ]
-
-
-def test_the_control_socket_is_where_the_configuration_says() -> None:
-    assert str(control_socket_path(ControlSettings(socket="/x/y"))) == "/x/y"
-
-
-@pytest.mark.parametrize(
-    ("runtime", "uid", "path"),
-    [
-        ("/run/user/7", 7, "/run/user/7/corepool/control.sock"),
-        ("/run/user/0", 0, "/run/user/0/corepool/control.sock"),
-        ("", 0, "/run/corepool/control.sock"),
-        ("relative", 0, "/run/corepool/control.sock"),
-        ("", 7, "/temporary/corepool-7/control.sock"),
-    ],
-)
-def test_the_control_socket_is_the_users_own_by_default(
-    monkeypatch: pytest.MonkeyPatch, runtime: str, uid: int, path: str
-) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
-    monkeypatch.setattr("tempfile.tempdir", "/temporary")
-    monkeypatch.setattr(os, "geteuid", lambda: uid)
-
-    assert str(control_socket_path(ControlSettings())) == path

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corepool.config.load import MAX_CONTROL_PATH_BYTES, refuse_others_folder
+from corepool.config.runtime import MAX_CONTROL_PATH_BYTES, Place, refuse_others_folder
 from corepool.errors import ControlError
 from corepool.ipc.scoreboard import Cell, ListenerPlace, Scoreboard, listener_cell
 from corepool.master.control import MAX_CLIENTS, ControlSocket
@@ -331,22 +331,27 @@ def test_of_many_that_begin_at_once_one_has_the_control_socket(tmp_path: Path) -
             assert not path.exists()
 
 
+def at_default(folder: Path) -> ControlSocket:
+    path = folder / "shop.sock"
+    return ControlSocket(path, {}, Place("shop", path))
+
+
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
 def test_control_refuses_a_default_folder_that_others_may_write_to(tmp_path: Path, mode: int) -> None:
     folder = tmp_path / "corepool-1"
     folder.mkdir()
     folder.chmod(mode)
     with pytest.raises(ControlError, match="can be written by others"):
-        ControlSocket(folder / "control.sock", {}, in_own_folder=True).listen()
+        at_default(folder).listen()
     with pytest.raises(ControlError, match="can be written by others"):
         refuse_others_folder(folder / "control.sock")
     folder.chmod(0o755)
     link = tmp_path / "link"
     link.symlink_to(folder)
     with pytest.raises(ControlError, match="is not a folder"):
-        ControlSocket(link / "control.sock", {}, in_own_folder=True).listen()
+        at_default(link).listen()
     assert list(folder.iterdir()) == []
-    control = ControlSocket(folder / "control.sock", {}, in_own_folder=True)
+    control = at_default(folder)
     control.listen()
     control.close()
 
@@ -355,5 +360,5 @@ def test_control_refuses_a_default_folder_that_others_may_write_to(tmp_path: Pat
 def test_control_refuses_a_default_folder_of_another_user(tmp_path: Path) -> None:
     os.chown(tmp_path, 54_322, -1)
     with pytest.raises(ControlError, match="belongs to user 54322"):
-        ControlSocket(tmp_path / "control.sock", {}, in_own_folder=True).listen()
+        at_default(tmp_path).listen()
     os.chown(tmp_path, 0, -1)
