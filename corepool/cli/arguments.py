@@ -59,5 +59,25 @@ Color = Annotated[
         "--color", metavar="WHEN", parser=_color, help="auto (on a terminal, unless NO_COLOR is set), always or never."
     ),
 ]
+LogConfig = Annotated[
+    str | None,
+    typer.Option("--log-config", metavar="FILE", help="Configure Python's logging in the workers: .json, .yaml, INI."),
+]
+EnvFile = Annotated[
+    Path | None,
+    typer.Option("--env-file", metavar="FILE", help="Variables, NAME=VALUE a line, that the environment lacks."),
+]
+ReloadDir = Annotated[
+    list[Path] | None,
+    typer.Option("--reload-dir", metavar="FOLDER", help="Watch this folder instead of the present one; repeatable."),
+]
+ReloadInclude = Annotated[
+    list[str] | None,
+    typer.Option("--reload-include", metavar="PATTERN", help="Watch these files, too, such as '*.html'; repeatable."),
+]
+ReloadExclude = Annotated[
+    list[str] | None,
+    typer.Option("--reload-exclude", metavar="PATTERN", help="Don't watch these files, or folder; repeatable."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Reload = Annotated[bool, typer.Option("--reload", help="Reload when code or the configuration changes.")]

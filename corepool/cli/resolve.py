@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from corepool.cli.arguments import DEFAULT_CONFIG
+from corepool.config.addresses import url_of
 from corepool.config.draft import COMMAND_LINE
 from corepool.config.environment import mistakes_in
 from corepool.config.load import Overrides, make_draft, parse_draft, read_draft
@@ -41,22 +44,39 @@ def draft_of_demo(overrides: Overrides) -> Draft:
     return draft
 
 
-def draft_of_flags(protocol: str, bind: Sequence[str], options: Mapping[str, object], overrides: Overrides) -> Draft:
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The listener of `serve`, and its pool, as flags say them.
+
+    :param flags: the name of the flag, by the key path that it sets.
+    """
+
+    protocol: str
+    bind: Sequence[str]
+    listener: Mapping[str, object]
+    pool: Mapping[str, object]
+    flags: Mapping[str, str]
+
+
+def draft_of_flags(served: Served, overrides: Overrides) -> Draft:
     """Make the configuration of one listener from the arguments of `serve`."""
-    table: dict[str, object] = {
-        "listener": [{"name": protocol, "bind": list(bind), "protocol": protocol, "options": dict(options)}]
-    }
-    flags = overrides.merge_into(table) | {
+    its = {"name": served.protocol, "bind": list(served.bind), "protocol": served.protocol}
+    pool: dict[str, object] = {}
+    table: dict[str, object] = {"pool": pool, "listener": [{**deepcopy(dict(served.listener)), **its}]}
+    flags = overrides.merge_into(table)
+    pool |= served.pool
+    flags |= {
+        **served.flags,
         "listener[0].name": "PROTOCOL",
         "listener[0].protocol": "PROTOCOL",
         "listener[0].options": "--option",
-        **{f"listener[0].bind[{number}]": "--bind" for number in range(len(bind))},
+        **{f"listener[0].bind[{number}]": "--bind" for number in range(len(served.bind))},
         "listener[0].bind": "--bind",
         "listener[0]": "PROTOCOL",  # last, since it matches them all: mistakes in the protocol's hooks
     }
     draft = make_draft(table, COMMAND_LINE, flags)
     draft.mistakes += mistakes_in(overrides.environment)
-    draft.started_from = origin_of_flags(protocol, bind)
+    draft.started_from = origin_of_flags(served.protocol, [url_of(each) for each in served.bind])
     return draft
 
 

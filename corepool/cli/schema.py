@@ -48,8 +48,17 @@ def _options(registry: Registry, kind: Kind, definitions: Schema) -> Iterator[tu
             its_own: Schema = model.model_json_schema(ref_template=f"#/$defs/{place}.{{model}}")
             for inner, definition in its_own.pop("$defs", {}).items():
                 definitions[f"{place}.{inner}"] = definition
+            for each in its_own.get("properties", {}).values():
+                _allow_alone(each)
             definitions[place] = its_own
         yield name, {"$ref": f"#/$defs/{place}"}
+
+
+def _allow_alone(key: Schema) -> None:
+    """Allow a text in the place of a list of one, as `corepool.config.plugin_options` does."""
+    if key.get("type") == "array":
+        rest = {word: key.pop(word) for word in list(key) if word not in ("default", "description", "title")}
+        key["anyOf"] = [rest, {"type": "string"}]
 
 
 def _depend(table: Schema, selector: str, options: str, by_name: dict[str, Schema]) -> None:

@@ -38,7 +38,7 @@ def values_of(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str, o
         found = known.get(variable.upper())
         if found is not None:
             section, key = found
-            yield section, key, variable, _value(_SECTIONS[section], key, text)
+            yield section, key, variable, value_from_text(_SECTIONS[section], key, text)
 
 
 def mistakes_in(environment: Mapping[str, str]) -> Iterator[str]:
@@ -78,7 +78,7 @@ def _settings() -> dict[str, tuple[str, str]]:
     }
 
 
-def _value(model: type[BaseModel], key: str, text: str) -> object:
+def value_from_text(model: type[BaseModel], key: str, text: str) -> object:
     """Read a text as its key wants it: as it is ("30s", "auto"), else as TOML would (4, true, {min = 1, max = 2})."""
     try:
         model.model_validate({key: text})

@@ -46,6 +46,7 @@ class Overrides:
     dispatcher: str | None = None
     control: str | None = None
     log_level: str | None = None
+    log_config: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def merge_into(self, table: dict[str, object]) -> dict[str, str]:
@@ -56,6 +57,7 @@ class Overrides:
             ("pool", "dispatcher", "--dispatcher", self.dispatcher),
             ("control", "socket", "--control", self.control),
             ("log", "level", "--log-level", self.log_level),
+            ("log", "config", "--log-config", self.log_config),
         ):
             if value is not None:
                 said = int(value) if key == "workers" and _is_number(value) else value
@@ -169,7 +171,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         for extension in listener.extension_options:
             if extension not in listener.extensions:
                 near = did_you_mean(extension, listener.extensions)
-                yield f"{here}.extension_options.{extension}: no such name in {here}.extensions{near}"
+                yield f"{here}.extension_options.{extension}: it is not among the extensions of this listener{near}"
 
 
 def _pool_contradictions(settings: Settings) -> Iterator[str]:

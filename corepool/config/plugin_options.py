@@ -1,8 +1,8 @@
 """Options of plugins, from sources where values have a type, and from sources where all is text.
 
 In TOML 8, "8" and ["8"] are three things: `threads = "8"` is a mistake to report, as it is in the settings. A flag,
-`-o threads=8`, and the query of a URL can't tell them apart: their text becomes a value of the model's type,
-a list of one where it wants a list.
+`-o threads=8`, and the query of a URL can't tell them apart: their text becomes a value of the model's type.
+From either, a text that stands where a list is wanted is a list of one: `allow = "10.0.0.0/8"`.
 
 Pydantic's strict mode can't report the former: given Python's values it wants instances (a tuple for an array, an
 IPv4Network for its text), and given JSON it refuses the instances that a plugin's own validators make. So a model
@@ -23,7 +23,7 @@ from corepool.config.suggest import nearest
 from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from corepool.config.mistakes import Mistake
     from corepool.spec.options import Options
@@ -47,18 +47,17 @@ def validate_options(model: type[Model], values: Mapping[str, object], where: st
     :raises ConfigError: with every mistake.
     """
     is_untyped = any(map(_is_untyped, values.values()))
-    found: list[Mistake] = [] if is_untyped else _conversions(model, values, where)
-
-    def make(values: Mapping[str, object]) -> Model:
-        return _convert(model, values) if is_untyped else model.model_validate(values)
-
+    plain = {key: _plain(value) for key, value in values.items()}
+    others: list[Mistake] = []
     try:
-        made = make(values)
+        made = _convert(model, plain)
     except ValidationError as error:
         others = find_mistakes(error, model, where)
+    found = [] if is_untyped else _conversions(model, plain, where)
+    if others:
         paths = {mistake.path for mistake in others}
         found = [*others, *(mistake for mistake in found if mistake.path not in paths)]
-        found += _of_the_whole(model, make, values, found, where)
+        found += _of_the_whole(model, plain, found, where)
     if found:
         raise ConfigError([mistake.sentence for mistake in found])
     return made
@@ -66,7 +65,6 @@ def validate_options(model: type[Model], values: Mapping[str, object], where: st
 
 def _of_the_whole(
     model: type[Options],
-    make: Callable[[Mapping[str, object]], object],
     values: Mapping[str, object],
     found: Sequence[Mistake],
     where: str,
@@ -80,7 +78,7 @@ def _of_the_whole(
     if not all(mistake.path for mistake in found):  # it has called them
         return []
     try:
-        make({key: value for key, value in values.items() if key not in refused})
+        _convert(model, {key: value for key, value in values.items() if key not in refused})
     except ValidationError as error:
         meant = {*refused, *(near for key in refused for near in nearest(key, model.model_fields))}
         return [
@@ -104,8 +102,8 @@ def _conversions(model: type[Options], values: Mapping[str, object], where: str)
     return []
 
 
-def _convert(model: type[Model], texts: Mapping[str, object]) -> Model:
-    values = {key: _plain(value) for key, value in texts.items()}
+def _convert(model: type[Model], values: dict[str, object]) -> Model:
+    """Make options; a text that stands where a list is wanted becomes a list of one, in `values`, too."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -116,7 +114,8 @@ def _convert(model: type[Model], texts: Mapping[str, object]) -> Model:
         }
         if not alone:
             raise
-    return model.model_validate(values | {key: [values[key]] for key in alone})
+    values |= {key: [values[key]] for key in alone}
+    return model.model_validate(values)
 
 
 def _is_untyped(value: object) -> bool:

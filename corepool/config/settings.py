@@ -6,10 +6,12 @@ seconds here, whatever unit the file used.
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from corepool.config.addresses import url_of
 from corepool.config.masks import FileMask
 from corepool.spec.durations import Duration, DurationOrOff
 from corepool.spec.sizes import Size, SizeOrOff
@@ -18,6 +20,14 @@ Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][
 OptionTable = dict[str, object]
 # uid_t is 32 bits, and its last value means "unchanged" to setresuid(2).
 AccountName = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0, le=2**32 - 2)]
+
+
+def _alone(value: object) -> object:
+    """Return the list of one element in whose place the element itself is written."""
+    return (value,) if isinstance(value, str | int | float) else value
+
+
+_Address = Annotated[str, AfterValidator(url_of)]
 
 
 class _Table(BaseModel):
@@ -155,15 +165,23 @@ class LogSettings(_Table):
     file: Annotated[str, Field(min_length=1)] | None = None
     """Where it goes; unset: standard error. Reopened on USR1."""
 
+    config: Annotated[str, Field(min_length=1)] | None = None
+    """A file for `logging.config`, .json, .yaml or INI: each worker reads it before it imports the application."""
+
 
 class ListenerSettings(_Table):
     """[[listener]]: the addresses of connections, and the plugins that serve them."""
 
-    name: Name
-    """Its name in `status` and the log."""
+    name: Name = ""
+    """Its name in `status` and the log; unset: its protocol's, with a number from the second one on."""
 
-    bind: Annotated[tuple[str, ...], Field(min_length=1, max_length=64, strict=False)]
-    """URLs to listen on; port 0 takes a free port."""
+    bind: Annotated[
+        tuple[_Address, ...],
+        Field(min_length=1, max_length=64, strict=False),
+        BeforeValidator(_alone, json_schema_input_type=str | Annotated[list[str], Field(min_length=1, max_length=64)]),
+    ]
+    """URLs to listen on, such as `tcp://127.0.0.1:8000`; port 0 takes a free port. `8000`, `:8000` (every address),
+    `127.0.0.1:8000` and `[::1]:8000` are understood, too."""
 
     protocol: Name
     """The protocol plugin that serves its connections."""
@@ -180,7 +198,11 @@ class ListenerSettings(_Table):
     dispatcher_options: OptionTable = {}
     """Options of that dispatcher."""
 
-    extensions: Annotated[tuple[Name, ...], Field(strict=False)] = ()
+    extensions: Annotated[
+        tuple[Name, ...],
+        Field(strict=False),
+        BeforeValidator(_alone, json_schema_input_type=Name | list[Name]),
+    ] = ()
     """Plugins that see each connection before the protocol, in this order."""
 
     extension_options: dict[str, OptionTable] = {}
@@ -207,6 +229,26 @@ class ListenerSettings(_Table):
     are being sent don't count: they are not in memory."""
 
 
+def _name_listeners(table: object) -> object:
+    """Name listeners that have no name after their protocols: http, http-2."""
+    listeners = table.get("listener") if isinstance(table, dict) else None
+    if not isinstance(table, dict) or not isinstance(listeners, list | tuple):
+        return table  # reported as a mistake
+    names = [each.get("name") for each in listeners if isinstance(each, dict)]
+    taken = {name for name in names if isinstance(name, str)}
+    named: list[object] = []
+    for listener in listeners:
+        protocol = listener.get("protocol") if isinstance(listener, dict) else None
+        if not isinstance(listener, dict) or "name" in listener or not isinstance(protocol, str) or not protocol:
+            named.append(listener)
+            continue
+        numbered = (f"{protocol}-{number}" for number in itertools.count(2))
+        name = next(each for each in itertools.chain([protocol], numbered) if each not in taken)
+        taken.add(name)
+        named.append({"name": name, **listener})
+    return {**table, "listener": named}
+
+
 def _form_of_pool(value: object) -> str:
     # The names that the members of the union have: mistakes are found by them.
     return "tuple" if isinstance(value, list | tuple) else "PoolSettings"
@@ -214,6 +256,8 @@ def _form_of_pool(value: object) -> str:
 
 class Settings(_Table):
     """The whole configuration."""
+
+    _with_names = model_validator(mode="before")(_name_listeners)
 
     pool: Annotated[
         Annotated[PoolSettings, Tag("PoolSettings")]

@@ -13,6 +13,11 @@ def max_connections_lowered(*, configured: int, lowered: int, nofile: int) -> No
 
 
 @event(logging.WARNING)
+def listens_on_every_address(*, listener: str, url: str, advice: str) -> None:
+    """Every host that reaches this machine reaches the listener, if no firewall is between them."""
+
+
+@event(logging.WARNING)
 def table_needs_restart(*, table: str) -> None:
     """A table of the configuration has changed whose settings take effect when the pool is restarted."""
 

@@ -120,7 +120,9 @@ class Plan:
         :returns: what each pool serves.
         :raises ConfigError: with every mistake; nothing new is left bound.
         """
-        bound = bind(self._wanted, self._places.next_socket, list(open_already), inheritance, self.mistakes.copy())
+        before = list(open_already)
+        bound = bind(self._wanted, self._places.next_socket, before, inheritance, self.mistakes.copy())
+        _warn_of_every_address(bound, before)
         return [
             self._configuration(index, [each for each in bound if each.listener.pool == index], identity)
             for index in range(len(self._settings.pools))
@@ -281,6 +283,19 @@ def _obstacles(settings: ListenerSettings, dispatcher_name: str, dispatcher: Dis
         yield f"with the dispatcher {dispatcher_name!r} the master never has the connections; choose another"
     if not chain.freezer.can_freeze:
         yield f"protocol {settings.protocol!r}, or an extension, can't hand on the state of a connection (on_freeze)"
+
+
+def _warn_of_every_address(bound: Iterable[BoundSocket], before: Iterable[BoundSocket]) -> None:
+    """Log which new sockets listen on every address of the machine: a default of other servers, and often not meant."""
+    known = {each.index for each in before}
+    for each in bound:
+        if each.index not in known and each.address.is_every_address:
+            events.listens_on_every_address(
+                log,
+                listener=each.listener.name,
+                url=each.url,
+                advice=f"{each.address.nearby.url} is this machine's own",
+            )
 
 
 def _within_descriptor_limit(pool: PoolSettings) -> PoolSettings:

@@ -132,7 +132,7 @@ class Pool:
         )
 
         def serve(spawn: WorkerSpawn, configuration: Configuration) -> int:
-            return run_worker(spawn, configuration, self._keep_fds)
+            return run_worker(spawn, configuration, self._keep_fds, self._settings.log.config)
 
         master = Master(
             configurations=configurations,

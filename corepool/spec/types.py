@@ -64,6 +64,11 @@ class Address(NamedTuple):
         return f"unix:{path}" if path.startswith("@") else f"unix://{path}"
 
     @property
+    def is_every_address(self) -> bool:
+        """Whether a server that listens here listens on every address of the machine."""
+        return self.port is not None and self.host in _LOOPBACKS
+
+    @property
     def nearby(self) -> Address:
         """The address by which a client on the same machine reaches a server that listens on this one."""
         return self._replace(host=_LOOPBACKS.get(self.host, self.host))

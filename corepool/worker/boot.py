@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 EXIT_BOOT_FAILED = 3
 
 
-def run_worker(spawn: WorkerSpawn, configuration: Configuration, keep: Iterable[int]) -> int:
+def run_worker(
+    spawn: WorkerSpawn, configuration: Configuration, keep: Iterable[int], log_config: str | None = None
+) -> int:
     """Run a worker.
 
     Runs in: the forked child, with all signals blocked; the caller ends the process with what this returns.
 
     :param keep: descriptors to keep besides the standard three, the channel and the sockets it accepts on.
+    :param log_config: a file for `logging.config`.
     :returns: the exit status.
     """
     own = [each.socket.fileno() for each in configuration.bound if each.listener.dispatcher.worker_accepts]
@@ -36,6 +39,10 @@ def run_worker(spawn: WorkerSpawn, configuration: Configuration, keep: Iterable[
             worker = WorkerProcess(spawn, configuration)
         configuration.identity.assume(spawn.slot)
         die_with_master(spawn.master_pid)
+        if log_config is not None:
+            from corepool.logs.log_config import configure_logging  # noqa: PLC0415  # few use it
+
+            configure_logging(log_config)
         worker.start_plugins()
         # Objects that the plugins loaded stay: the collector need not look at them again and again.
         gc.freeze()

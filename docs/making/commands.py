@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 def page() -> str:
     """Write the page."""
-    group = typer.main.get_command(make_app())
-    parts = [f"# Commands\n\n{MADE}\n", *(_section(name, group.commands[name]) for name in group.commands)]  # type: ignore[attr-defined]
+    group: Any = typer.main.get_command(make_app())
+    parts = [
+        f"# Commands\n\n{MADE}\n",
+        *(_section(name, group.get_command(None, name)) for name in group.list_commands(None)),
+    ]
     statuses = re.findall(r"^(\d) +(.+(?:\n {2,}.+)*)", errors.__doc__ or "", re.MULTILINE)
     parts.append(
         "## Exit status\n\n"

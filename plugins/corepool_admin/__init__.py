@@ -24,6 +24,8 @@ _SERVER = ServerOptions(
 class Admin(HttpServer):
     """Answer /livez, /readyz, /status and /metrics."""
 
+    default_port = 9007
+
     try_it = "curl http://{host}:{port}/status"
 
     class Options(corepool.Options):

@@ -10,6 +10,8 @@ __all__ = ["Echo"]
 class Echo:
     """Send every received byte back."""
 
+    default_port = 7007
+
     try_it = "printf 'hello\\n' | nc -N {host} {port}"
 
     @hookimpl

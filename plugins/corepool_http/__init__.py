@@ -22,6 +22,8 @@ class Http(HttpServer):
 
     Options = HttpOptions
 
+    default_port = 8000
+
     try_it = "curl http://{host}:{port}/"
 
     def __init__(self, options: HttpOptions) -> None:

@@ -25,6 +25,8 @@ class Kv:
 
     counts_requests = True
 
+    default_port = 6379
+
     try_it = "printf 'SET greeting hello\\nGET greeting\\n' | nc -N {host} {port}"
 
     def __init__(self, options: KvOptions) -> None:

@@ -17,14 +17,15 @@ COMMANDS = {
     "run": ["CONFIG", "--control", "-w, --workers", "-d, --dispatcher", "--log-level", "--reload"],
     "serve": [
         *("PROTOCOL", "TARGET", "-b, --bind", "-w, --workers", "-d, --dispatcher", "-o, --option"),
-        *("--control", "--log-level", "corepool serve echo -b tcp://127.0.0.1:7007"),
+        *("--control", "--log-level", "corepool serve http myapp:app -b 8000", "--idle-timeout", "--drain-timeout"),
+        *("--keep-on-crash / --no-keep-on-crash", "--extension VALUE", "--extension-option NAME.KEY=VALUE"),
     ],
+    "init": ["PATH", "corepool.toml"],
     "check": ["CONFIG"],
     "config": ["CONFIG", "--json"],
-    "init": ["PATH", "corepool.toml"],
     "schema": ["JSON Schema"],
+    "plugins": ["NAME", "--wide", "--color", "--json"],
     "new": ["NAME", "--kind", "protocol", "dispatcher", "transport", "extension", "scaler"],
-    "plugins": ["--wide", "--color", "--json"],
     "ps": ["--wide", "--color", "--json"],
     "status": ["CONFIG", "--check", "--wide", "--color", "--json", "--control"],
     "top": ["CONFIG", "--interval", "--wide", "--color", "--control"],
@@ -40,13 +41,22 @@ COMMANDS = {
 }
 
 
-def test_the_help_lists_every_command_with_a_line_that_is_not_cut(corepool: Corepool) -> None:
+HEADINGS = [
+    "Start a pool:",
+    "Write a configuration, or a plugin:",
+    "Look at a running pool:",
+    "Operate a running pool:",
+]
+
+
+def test_the_help_lists_every_command_under_a_heading_with_a_line_that_is_not_cut(corepool: Corepool) -> None:
     shown = corepool("--help")
 
     assert shown.returncode == 0
-    listed = [line.split()[0] for line in shown.stdout.partition("Commands:")[2].splitlines() if line.strip()]
-    assert listed == list(COMMANDS)
-    assert "..." not in shown.stdout.partition("Commands:")[2]
+    lines = [line for line in shown.stdout.partition("--help  ")[2].splitlines()[1:] if line.strip()]
+    assert [line for line in lines if not line.startswith(" ")] == HEADINGS
+    assert [line.split()[0] for line in lines if line.startswith(" ")] == list(COMMANDS)
+    assert "..." not in "".join(lines)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -76,10 +86,16 @@ def test_the_installed_script_is_the_same_program(tmp_path: Path) -> None:
         (("srve",), "No such command 'srve'"),
         (("run", "--wrokers", "2"), "No such option: --wrokers"),
         (("serve",), "Missing argument"),
-        (("serve", "echo"), "corepool serve echo -b tcp://127.0.0.1:7007"),
+        (("serve", "asyncio", "m:a"), "corepool serve asyncio -b 7000"),
+        (("serve", "echo", "--threads", "2"), "No such option: --threads"),
+        (("myapp:app",), "to serve an application: corepool serve http myapp:app"),
+        (("--host", "a", "myapp:app"), "--host is a flag of uvicorn; here: --bind HOST:PORT, after the command"),
+        (("serve", "http", "a:b", "--timeout", "3"), "--timeout is a flag of gunicorn; here: --heartbeat-timeout"),
+        (("serve", "http", "a:b", "--threads", "2", "-o", "threads=3"), "given by -o as well"),
+        (("serve", "http", "a:b", "--extension-option", "x=3"), "'x=3' is not of the form NAME.KEY=VALUE"),
         (("serve", "echo", "-b", "tcp://127.0.0.1:0", "-o", "x"), "'x' is not of the form KEY=VALUE"),
         (("serve", "echo", "app:x", "-b", "tcp://127.0.0.1:0"), "protocol 'echo' takes no TARGET"),
-        (("serve", "kv", "x", "-b", "tcp://127.0.0.1:0", "-o", "target=y"), "given as TARGET as well"),
+        (("serve", "http", "x:a", "-b", "0", "-o", "target=y"), "given as TARGET as well"),
     ],
 )
 def test_wrong_usage_is_explained_with_status_2(corepool: Corepool, arguments: tuple[str, ...], words: str) -> None:

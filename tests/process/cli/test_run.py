@@ -89,6 +89,10 @@ def test_flags_of_run_win_over_the_file() -> None:
         (("-o", "a=1"), ["--option", "takes no options", "a"]),
         (("--log-level", "loud"), ["--log-level", '"loud"']),
         (("-b", "tcp://127.0.0.1"), ["--bind", "tcp://127.0.0.1", "port"]),
+        (("--idle-timeout", "soon", "--surge", "0"), ['--idle-timeout = "soon"', "--surge = 0: expected at least 1"]),
+        (("--extension", "acess"), ["--extension[0]", "did you mean 'access'?"]),
+        (("--extension-option", "access.allow=x"), ["--extension-option.access: it is not among the extensions"]),
+        (("--dispatcher-option", "a=1"), ["--dispatcher-option", "takes no options"]),
         (("-b", "tpc://127.0.0.1:0"), ["--bind", "did you mean 'tcp'?"]),
         (("--control", ""), ["--control", "at least 1 character"]),
     ],
@@ -107,8 +111,8 @@ def test_a_target_without_a_protocol_is_told_what_comes_first(corepool: Corepool
     done = corepool("serve", "webapp:app", *bind)
 
     assert done.returncode == 2
-    url = bind[1] if bind else "tcp://127.0.0.1:8000"
-    assert f"the protocol comes first: corepool serve http webapp:app -b {url}" in " ".join(done.stderr.split())
+    right = " ".join(["corepool serve http webapp:app", *bind])
+    assert f"the protocol comes first: {right}" in " ".join(done.stderr.split())
 
 
 def test_an_unknown_protocol_is_one_mistake_with_a_suggestion(corepool: Corepool) -> None:

@@ -126,7 +126,7 @@ protcol = "echo"
         'listener[0].name = "a": another listener has this name',
         "listener[0].bind[2] = 3: expected text in quotes",
         'listener[0].bind[1] = "foo": not a URL; expected scheme://..., such as tcp://127.0.0.1:8000',
-        "listener[0].extension_options.auht: no such name in listener[0].extensions (did you mean 'auth'?)",
+        "listener[0].extension_options.auht: it is not among the extensions of this listener (did you mean 'auth'?)",
         "listener[1].protocol: missing; it has no default",
         'listener[1].name = "a": another listener has this name',
         'listener[1].bind[0] = "tcp://127.0.0.1:1": already bound by listener[0].bind[0]',

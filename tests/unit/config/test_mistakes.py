@@ -58,7 +58,8 @@ def test_each_kind_of_mistake_is_one_plain_sentence(section: str, key: str, valu
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"bind": "tcp://x"}, 'listener[0].bind = "tcp://x": expected an array; write bind = ["tcp://x"]'),
+        ({"bind": {}}, "listener[0].bind: expected an array"),
+        ({"bind": 8000}, "listener[0].bind[0] = 8000: expected text in quotes"),
         ({"extensions": {}}, "listener[0].extensions: expected an array"),
         ({"bind": []}, "listener[0].bind = []: expected at least 1 item"),
         ({"bind": ["a", 2]}, "listener[0].bind[1] = 2: expected text in quotes"),

@@ -1,0 +1,52 @@
+"""Flags of the command line made from settings and plugins' options: one for each key, with the key's own words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import NoneType
+from typing import TYPE_CHECKING, get_origin
+
+from pydantic import BaseModel
+
+from corepool.config.annotations import holds_secret, members_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LISTS = (list, tuple, set, frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One flag: the key that it sets, and the form of its value."""
+
+    key: str
+    name: str
+    """With its dashes, such as --idle-timeout."""
+    is_switch: bool
+    """It takes no value; the key is true or false."""
+    is_list: bool
+    """It may be repeated."""
+    help: str
+
+
+def flags_of(model: type[BaseModel]) -> Iterator[Flag]:
+    """Yield the flags of a model's keys.
+
+    Tables have none, for a flag is one value; nor have secrets, which `ps` would show to every user.
+    """
+    for key, field in model.model_fields.items():
+        members = [member for member in members_of(field.annotation) if member is not NoneType]
+        if holds_secret(field.annotation) or all(map(_is_table, members)):
+            continue
+        yield Flag(
+            key,
+            f"--{key.replace('_', '-')}",
+            is_switch=members == [bool],
+            is_list=any(get_origin(member) in _LISTS for member in members),
+            help=" ".join((field.description or "").split()),
+        )
+
+
+def _is_table(member: object) -> bool:
+    return get_origin(member) is dict or (isinstance(member, type) and issubclass(member, BaseModel))
