@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from typing import TYPE_CHECKING, Self
 
 from corepool.config.settings import ListenerSettings
-from corepool.hot.asyncio_selector import ReactorSelector
 from corepool.hot.deadlines import Deadlines
 from corepool.hot.leaving import leave
 from corepool.hot.reactor import Reactor
@@ -19,10 +17,12 @@ from corepool.plugins.listener import BoundSocket, Listener
 from corepool.spec.dispatcher import Dispatcher
 from corepool.spec.transport import Endpoint, Transport
 from corepool.spec.types import Address
+from corepool.testing.loop import SteppedLoop
 from corepool.worker.counts import ConnectionCounts
 from corepool.worker.service import Service, connections_of
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Sequence
 
     from corepool.hot.connection import Connection
@@ -63,17 +63,23 @@ class ServedHere:
         protocol: object,
         *,
         extensions: Sequence[object] = (),
+        chain: Chain | None = None,
+        deadlines: Callable[[asyncio.AbstractEventLoop], Deadlines] = Deadlines,
+        local: Address | None = None,
         transport: Transport | None = None,
         family: int = socket.AF_UNIX,
         **settings: object,
     ) -> None:
         """Serve connections of `transport` with these plugins; nothing has arrived yet.
 
+        :param chain: of the hooks of these plugins; made if it is not given.
+        :param deadlines: makes the deadlines of connections for the worker's loop.
+        :param local: the address that clients connect to.
         :param settings: of the listener, as in the configuration.
         """
         self.reactor = Reactor()
-        self.loop = asyncio.SelectorEventLoop(ReactorSelector(self.reactor))
-        self.deadlines = Deadlines(self.loop)
+        self.loop = SteppedLoop(self.reactor)
+        self.deadlines = deadlines(self.loop)
         self.crash_slots = CrashSlots()
         self.row = Scoreboard(1).claim(pool=0)
         self.counts = ConnectionCounts(self.row, _MAX_CONNECTIONS, self.reactor)
@@ -85,15 +91,14 @@ class ServedHere:
             "first",
             _First(),
             protocol,
-            Chain(protocol, extensions),
+            chain or Chain(protocol, extensions),
             (),
             "",
         )
         self._socket = socket.socket(family)  # known by its family only
         endpoint = Endpoint("memory:", "memory")
-        bound = BoundSocket(
-            SocketIndex(0), listener, endpoint, transport or Plain(), self._socket, "memory:", Address("memory", 1)
-        )
+        address = local or Address("memory", 1)
+        bound = BoundSocket(SocketIndex(0), listener, endpoint, transport or Plain(), self._socket, "memory:", address)
         self.service = Service(bound, self.loop, self.reactor, self.deadlines, self.counts, self.crash_slots)
 
     def __enter__(self) -> Self:
@@ -108,6 +113,10 @@ class ServedHere:
         theirs.setblocking(False)
         self.service.take_handed_over(ours.detach(), crash_slot)
         return theirs
+
+    def connection(self, fd: int) -> Connection | None:
+        """Return the open connection with this descriptor."""
+        return next((conn for conn in self.connections() if conn.fileno() == fd), None)
 
     def connections(self) -> list[Connection]:
         """List the open connections."""

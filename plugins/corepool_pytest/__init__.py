@@ -32,7 +32,7 @@ def pool() -> Iterator[Pools]:
 
 @pytest.fixture
 def connection() -> Iterator[Conversations]:
-    """Drive a protocol in this process, without sockets: `client = connection(Shout()); client.send(b"hello")`."""
+    """Drive a protocol in this process: `client = connection(Shout()); client.send(b"hello")`."""
     from corepool.testing.conversation import Conversations  # noqa: PLC0415
 
     with Conversations() as conversations:

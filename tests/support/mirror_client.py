@@ -24,8 +24,8 @@ def run_out(client: Conversation) -> None:
     """Let deadlines pass until the connection ends."""
 
     def has_ended() -> bool:
-        if not (client.conn.closed or client.conn.has_sent_eof):
+        if not (client.conn.closed or client.has_met_the_end):
             client.time_out(TimeoutKind.READ)
-        return client.conn.closed or client.conn.has_sent_eof
+        return client.conn.closed or client.has_met_the_end
 
     wait_until(has_ended)

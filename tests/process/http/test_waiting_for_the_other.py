@@ -155,7 +155,7 @@ def test_a_client_that_is_still_sending_holds_its_worker_until_it_has_read_the_r
 ) -> None:
     client = connection(Http(HttpOptions(root=str(tmp_path))))
     client.send(b"GET / HTTP/1.1\r\nHost a\r\n\r\n")
-    assert client.conn.has_sent_eof
+    assert client.has_met_the_end
     assert client.conn.busy
     assert not client.conn.closed
 

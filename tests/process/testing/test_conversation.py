@@ -1,4 +1,4 @@
-"""A protocol in memory behaves as one in a worker: the same protocol tells the same story in both."""
+"""A protocol in the test's process behaves as one in a worker: the same protocol tells the same story in both."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from extension_client import plugin_files
 from sources import source
 
 from corepool import Address, CloseReason, TimeoutKind, hookimpl
-from corepool.errors import PluginError
+from corepool.errors import PluginError, ThawRefusedError
 from corepool.streams import Stream, StreamProtocol
-from corepool.testing.memory import MemoryConnection
 from corepool.testing.sockets import receive_exactly, reset
 from corepool.testing.waiting import wait_until
 
@@ -88,7 +87,7 @@ def test_a_protocol_in_memory_and_in_a_worker_have_the_same_story(
             case "expect":
                 assert in_memory.receive() == data
             case "expect the end":
-                assert in_memory.conn.has_sent_eof
+                assert in_memory.has_met_the_end
             case "end":
                 in_memory.end()
             case "reset":
@@ -367,6 +366,101 @@ def test_a_wrong_hook_is_refused_as_at_the_start_of_a_pool(connection: Conversat
         connection(Wrong())
 
 
+def test_bytes_that_the_protocol_does_not_receive_are_counted_and_arrive_later(connection: Conversations) -> None:
+    class Waits:
+        received = 0
+
+        @hookimpl
+        def on_accept(self, conn: Any) -> None:
+            conn.pause()
+
+        @hookimpl
+        def on_readable(self, conn: Any) -> None:
+            self.received += len(conn.recv())
+
+        @hookimpl
+        def on_timeout(self, conn: Any) -> bool:
+            conn.resume()
+            return True
+
+    protocol = Waits()
+    client = connection(protocol)
+    client.send(b"x" * 1_000_000)
+    client.send(b"y")
+    assert (client.unread, protocol.received, client.conn.paused) == (1_000_001, 0, True)
+
+    client.time_out(TimeoutKind.READ)
+
+    assert (client.unread, protocol.received) == (0, 1_000_001)
+
+
+def test_clients_have_the_addresses_that_the_test_says_and_keep_them(connection: Conversations) -> None:
+    class Movable:
+        @hookimpl
+        def on_readable(self, conn: Any) -> None:
+            conn.recv()
+            conn.send(str(conn.peer).encode())
+
+        @hookimpl
+        def on_freeze(self) -> bytes:
+            return b""
+
+        @hookimpl
+        def on_thaw(self) -> None: ...
+
+    protocol = Movable()
+    peers = [Address("192.0.2.7", 1), Address("192.0.2.8", 2)]
+    clients = [connection(protocol, peer=peer) for peer in peers]
+    clients[1] = connection.move(clients[1], Movable())
+    for client in clients:
+        client.send(b"?")
+
+    assert [client.receive().decode() for client in clients] == [str(peer) for peer in peers]
+
+
+@pytest.mark.parametrize("hook", ["on_freeze", "on_thaw"])
+def test_an_exception_on_the_way_to_another_worker_is_the_tests(connection: Conversations, hook: str) -> None:
+    class Fails:
+        @hookimpl
+        def on_readable(self, conn: Any) -> None: ...
+
+        @hookimpl
+        def on_freeze(self) -> bytes:
+            if hook == "on_freeze":
+                raise KeyError(hook)
+            return b""
+
+        @hookimpl
+        def on_thaw(self) -> None:
+            raise ValueError(hook)
+
+    client = connection(Fails())
+    with pytest.raises(KeyError if hook == "on_freeze" else ThawRefusedError, match=hook):
+        connection.move(client, Fails())
+
+    assert client.reason is (None if hook == "on_freeze" else CloseReason.MOVED)
+
+
+def test_a_deadline_passes_only_when_the_test_says_so(connection: Conversations) -> None:
+    class Hurries:
+        @hookimpl
+        def on_accept(self, conn: Any) -> None:
+            conn.deadline(0.0)
+
+        @hookimpl
+        def on_readable(self, conn: Any) -> None:
+            conn.send(conn.recv())
+
+    client = connection(Hurries())
+    for _ in range(10):
+        client.send(b"x")
+    assert (client.receive(), client.reason) == (b"x" * 10, None)
+
+    client.time_out(TimeoutKind.READ)
+
+    assert client.reason is CloseReason.TIMEOUT
+
+
 class Busy(StreamProtocol):
     """Takes many turns of the loop for an answer; then it fails."""
 
@@ -395,8 +489,8 @@ def test_what_a_coroutine_raises_is_the_tests(connection: Conversations) -> None
     assert other.receive() == b"one\n"
 
 
-def test_an_attribute_that_connections_do_not_have_is_an_error() -> None:
-    conn = MemoryConnection(1, "echo", Address("unknown"), Address("unknown"), 65_536)
+def test_an_attribute_that_connections_do_not_have_is_an_error(connection: Conversations) -> None:
+    conn: Any = connection(Busy()).conn
 
     with pytest.raises(AttributeError, match="buzy"):
-        conn.buzy = True  # type: ignore[attr-defined]
+        conn.buzy = True

@@ -70,7 +70,7 @@ def test_before_the_application_accepts(connection: Conversations) -> None:
     client = serve(connection, "/wait")
     client.send(messages)
     assert client.conn.paused
-    assert len(client.conn.incoming) > len(messages) - SEGMENTS
+    assert client.unread > len(messages) - SEGMENTS
     let_go(client)
     client.send(frame(1, b"how many bytes?"))
     assert client.receive().endswith(b"\x81\x071000000")
@@ -114,7 +114,7 @@ def test_messages_waiting_for_the_application(connection: Conversations) -> None
         client = serve(connection, "/slow", max_message=most)
         client.send(messages)
         assert client.conn.paused
-        assert len(client.conn.incoming) > len(messages) - SEGMENTS
+        assert client.unread > len(messages) - SEGMENTS
         client.receive()
         mirror.Handshakes.go.set()
         client.send(frame(1, b"how many bytes?"))
@@ -145,7 +145,7 @@ def test_packed_messages(connection: Conversations) -> None:
     assert len(data) > 2 * 65_536
     client.send(data)
     assert client.conn.paused
-    assert client.conn.incoming
+    assert client.unread
     inbox = client.conn.session.tunnel_user.inbox  # type: ignore[attr-defined]
     assert sum(len(each["bytes"]) for each, _ in list(inbox._messages)[1:]) < 6 * MEGABYTE  # noqa: SLF001
 
@@ -155,7 +155,7 @@ def test_pings_of_the_client(connection: Conversations) -> None:
     client.stop_reading()
     client.send(frame(9, b"") * 1_000_000)
     assert client.conn.buffered < HIGH_WATER + SEGMENTS
-    assert len(client.conn.incoming) > 3 * MEGABYTE
+    assert client.unread > 3 * MEGABYTE
     client.time_out(TimeoutKind.WRITE)
     assert client.reason is CloseReason.TIMEOUT
 
@@ -187,7 +187,7 @@ def test_closing(connection: Conversations) -> None:
     data = frame(2, b"x" * 1_000) * 2_000
     client.send(data)
     client.send(data)
-    assert client.conn.incoming == b""
+    assert client.unread == 0
     assert not client.conn.closed
     run_out(client)
     assert client.reason is CloseReason.ABORTED

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from corepool import ListenerInfo
-from corepool.testing.conversation import MemoryWorker
+from corepool.hot.reactor import Reactor
+from corepool.testing.failures import Failures
+from corepool.testing.loop import SteppedLoop
+from corepool.testing.worker_here import WorkerHere
 from corepool_kv.engine.engine import Engines
 from corepool_kv.engine.errors import AbandonedError, KeyTooLongError, ValueTooLongError
 from corepool_kv.engine.keyspace import Limits
@@ -90,15 +93,23 @@ class Memcached:
 
 
 @contextmanager
-def running(store: str) -> Iterator[tuple[Engine, MemoryWorker]]:
-    worker = MemoryWorker(ListenerInfo("cache", "memcached", ("tcp://127.0.0.1:11211",)))
+def running(store: str) -> Iterator[tuple[Engine, WorkerHere]]:
+    failures = Failures()
+    loop = SteppedLoop(Reactor())
+    worker = WorkerHere(loop, ListenerInfo("cache", "memcached", ("tcp://127.0.0.1:11211",)), failures)
     engines = worker.shared(Engines)
-    with closing(worker.loop):
+    with closing(loop):
         engine = engines.join(make_store(StoreOptions(store=store)), worker)
         try:
             yield engine, worker
         finally:
             engines.leave(engine)
+    failures.raise_first()
+
+
+def end_batch(worker: WorkerHere) -> None:
+    assert isinstance(worker.loop, SteppedLoop)
+    worker.loop.reactor.poll(0)
 
 
 @pytest.fixture(params=["memory:", "lmdb:"])
@@ -111,14 +122,14 @@ def test_flags_and_versions_are_kept(place: str) -> None:
         client, other = Memcached(engine), Memcached(engine)
         assert client.gets(b"a") == b"END\r\n"
         client.set(b"a", 0xFFFFFFFF, b"one")
-        worker.finish_event(with_loop=False)
+        end_batch(worker)
         head, value, _ = client.gets(b"a").splitlines()
         version = int(head.split()[-1])
         assert (head.split()[:4], value) == ([b"VALUE", b"a", b"4294967295", b"3"], b"one")
         client.cas(b"a", 1, version, b"two")
         other.cas(b"a", 2, version, b"three")
         other.cas(b"b", 2, version, b"three")
-        worker.finish_event(with_loop=False)
+        end_batch(worker)
         assert client.received == b"STORED\r\nSTORED\r\n"
         assert other.received == b"EXISTS\r\nNOT_FOUND\r\n"
         assert client.gets(b"a").startswith(b"VALUE a 1 3 ")
@@ -132,7 +143,7 @@ def test_errors_are_in_the_words_of_the_dialect_and_cost_their_client_alone(plac
         clients[1].set_and_abandon(b"b")
         clients[2].set_and_break(b"c")
         clients[3].set(b"d", 0, b"fine")
-        worker.finish_event(with_loop=False)
+        end_batch(worker)
         assert [client.received for client in clients] == [
             b"SERVER_ERROR object too large for cache\r\nSTORED\r\n",
             b"SERVER_ERROR abandoned\r\n",

@@ -1,0 +1,79 @@
+"""The worker that plugins see in this process."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from corepool.spec.types import ThreadGauge, WorkerLoad
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Mapping
+
+    from corepool.spec.types import ListenerInfo
+    from corepool.testing.failures import Failures
+    from corepool.testing.loop import SteppedLoop
+
+T = TypeVar("T")
+
+
+class WorkerHere:
+    """Implements `corepool.Worker`: the only one of its pool, without a master."""
+
+    def __init__(
+        self, loop: SteppedLoop, listener: ListenerInfo, failures: Failures, held: Callable[[], int] = int
+    ) -> None:
+        """Serve one listener.
+
+        :param failures: keeps the exceptions that are the test's.
+        :param held: counts the open connections.
+        """
+        self.slot = 0
+        self.pool = "main"
+        self.pid = os.getpid()
+        self.generation = 0
+        self.workers = 1
+        self.boot_timeout = 60.0
+        self.requests = 0
+        self.loop: asyncio.AbstractEventLoop = loop
+        self.listeners = [listener]
+        self.accepted = 0
+        self._reactor = loop.reactor
+        self._held = held
+        self._failures = failures
+        self._shared: dict[Callable[[], object], object] = {}
+
+    def loads(self) -> list[WorkerLoad]:
+        """Return the load of the only worker, this one."""
+        return [WorkerLoad(self.slot, self.pid, self._held(), self.accepted, self.accepted, 0.0)]
+
+    async def status(self) -> Mapping[str, object]:
+        """Refuse: there is no master."""
+        raise OSError("a worker in the test's process has no master; test this with the fixture `pool`")
+
+    def gauge_threads(self, most: int) -> ThreadGauge:
+        """Return a gauge that is not shown anywhere."""
+        return ThreadGauge(most)
+
+    def last_words_s(self) -> float:
+        """Return all the time that a worker has."""
+        return 0.5
+
+    def stop_s(self) -> float:
+        """Return `stop_timeout`'s default."""
+        return 10.0
+
+    def fail(self, error: BaseException) -> None:
+        """Have the test fail."""
+        self._failures.add(error)
+
+    def shared(self, make: Callable[[], T]) -> T:
+        """Return the object that `make` has made for this worker."""
+        if make not in self._shared:
+            self._shared[make] = make()
+        return cast("T", self._shared[make])
+
+    def at_batch_end(self, call: Callable[[], None]) -> None:
+        """Have `call` called once, at the end of the batch."""
+        self._reactor.at_batch_end(lambda: self._failures.contain(call))
