@@ -17,6 +17,7 @@ from corepool_http.apps.asgi_messages import (
     is_departure,
     type_of,
 )
+from corepool_http.apps.asgi_tasks import log_failure
 from corepool_http.apps.waiting import CALLS_PER_ROUND, Waiting
 from corepool_http.exchange import CLIENT_GONE, ClientDisconnectedError
 from corepool_http.values import ResponseError
@@ -108,12 +109,7 @@ class Cycle(Waiting):
         if self._tasks.is_closing and isinstance(error, asyncio.CancelledError | GeneratorExit):
             exchange.fail(503)
             return
-        if self._was_told and is_departure(error):
-            events.client_gone(log, request=exchange.describe(), error=error)
-        elif isinstance(error, ResponseError):
-            events.response_invalid.exception(log, error, request=exchange.describe(), reason=error)
-        else:
-            events.request_failed.exception(log, error, request=exchange.describe())
+        log_failure(exchange, error, client_has_left=self._was_told)
         body = exchange.request.body
         if body is not None and body.failed and is_departure(error):
             exchange.refuse_content()

@@ -9,14 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 from corepool.guards import HOOK_ERRORS
 from corepool_http import events
+from corepool_http.apps.asgi_messages import is_departure
+from corepool_http.values import ResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+
+    from corepool_http.exchange import Exchange
 
 log = logging.getLogger(__name__)
 
 _CANCEL_S = 0.25
 """How long tasks may take to be cancelled: one that refuses must not keep its worker."""
+
+
+def log_failure(exchange: Exchange, error: BaseException, *, client_has_left: bool) -> None:
+    """Log the exception that an application has ended with; after its client has left, it may say just that."""
+    if client_has_left and is_departure(error):
+        events.client_gone(log, request=exchange.describe(), error=error)
+    elif isinstance(error, ResponseError):
+        events.response_invalid.exception(log, error, request=exchange.describe(), reason=error)
+    else:
+        events.request_failed.exception(log, error, request=exchange.describe())
 
 
 class Tasks:

@@ -14,12 +14,12 @@ from corepool_http.apps.asgi_messages import (
     bytes_of,
     head_of,
     int_of,
-    is_departure,
     pairs_of,
     subprotocol_of,
     text_of,
     type_of,
 )
+from corepool_http.apps.asgi_tasks import log_failure
 from corepool_http.apps.handshake import HandshakeError
 from corepool_http.apps.waiting import CALLS_PER_ROUND, Waiting
 from corepool_http.apps.websocket_link import GOING_AWAY, Link
@@ -111,12 +111,8 @@ class WebSocket(Waiting):
         code, status = _INTERNAL, 500
         if self._tasks.is_closing and isinstance(error, asyncio.CancelledError | GeneratorExit):
             code, status = GOING_AWAY, 503
-        elif self._is_gone and is_departure(error):
-            events.client_gone(log, request=exchange.describe(), error=error)
-        elif isinstance(error, ResponseError):
-            events.response_invalid.exception(log, error, request=exchange.describe(), reason=error)
         else:
-            events.request_failed.exception(log, error, request=exchange.describe())
+            log_failure(exchange, error, client_has_left=self._is_gone)
         if self._link.is_accepted:
             self._link.close(code, "")
         else:
