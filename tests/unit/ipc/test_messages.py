@@ -113,7 +113,7 @@ def test_a_message_that_does_not_fit_is_refused(message: Message) -> None:
         encode(message)
 
 
-@pytest.mark.parametrize("kind", [Stop, Status, Ready, Room, Leaving, AskStatus, Drained])
+@pytest.mark.parametrize("kind", [Stop, Status, Ready, Room, Leaving, AskStatus, Drained, Pause, Resume])
 def test_a_message_without_content_has_none(kind: type[Message]) -> None:
     number = next(number for number, each in KINDS.items() if each is kind)
     with pytest.raises(GarbageError, match="1 bytes"):
