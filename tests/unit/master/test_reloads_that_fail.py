@@ -96,23 +96,25 @@ def test_two_unlike_reloads_that_fail_leave_no_worker_of_either(
         fail_next(world, "a")
     world.begin_reload([configuration("a", workers=3, version=2)])
     fail_next(world, "a")
-    world.settle()
+    world.boot_all()
     assert versions(a) == [0, 0, 0]
 
 
 def test_a_fork_that_fails_leaves_no_worker_of_a_failed_reload(begin: Callable[..., World]) -> None:
-    world = begin(configuration("a", workers=3, surge=3))
-    (a,) = world.pools.serving.values()
-    world.begin_reload([configuration("a", workers=3, surge=3, version=1)])
-    boot_next(world, "a")
-    boot_next(world, "a")
-    assert versions(a) == [1, 1, 0]
+    world = begin(configuration("a", workers=3, surge=3), configuration("b"))
+    a, b = world.pools.serving.values()
+    world.begin_reload([configuration("a", workers=3, surge=3, version=1), configuration("b", version=1)])
+    for _ in range(3):
+        boot_next(world, "a")
+    for each in world.in_state(State.DRAINING):
+        world.end(*each)  # or its end would have the forks tried again
+    assert versions(a) == [1, 1, 1]
     world.forks_to_refuse = 1
-    fail_next(world, "a")
+    fail_next(world, "b")
     world.boot_all()
-    assert versions(a)[1:] == [0, 0], "the fork for another slot is not given up"
+    assert versions(a) == [1, 0, 0], "the forks for the other slots are not given up"
     world.settle()
-    assert versions(a) == [0, 0, 0], "and the one that could not be forked is tried again"
+    assert (versions(a), versions(b)) == ([0, 0, 0], [0, 0]), "and the one that was refused is tried again"
 
 
 def test_a_worker_that_cannot_come_back_at_once_comes_back_later(begin: Callable[..., World]) -> None:
