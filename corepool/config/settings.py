@@ -183,6 +183,10 @@ class ListenerSettings(_Table):
     """URLs to listen on, such as `tcp://127.0.0.1:8000`; port 0 takes a free port. `8000`, `:8000` (every address),
     `127.0.0.1:8000` and `[::1]:8000` are understood, too."""
 
+    bind_per_worker: bool = False
+    """Bind each URL once for each worker, which accepts there by itself, so that a proxy can send a session to its
+    worker: the port counts up with the worker's slot, or `{slot}` in the URL stands for it. For sticky sessions."""
+
     protocol: Name
     """The protocol plugin that serves its connections."""
 

@@ -34,6 +34,8 @@ class Wanted(NamedTuple):
     """None: it has mistakes."""
     endpoint: Endpoint
     transport: Transport
+    slot: int | None
+    """Of the one worker that it is for."""
 
 
 def bind(
@@ -59,7 +61,7 @@ def bind(
     ours += [(each.url, each.port, each) for _, each in left]
     with ExitStack() as undo:
         for place, each in enumerate(wanted):
-            where, settings, listener, endpoint, transport = each
+            where, settings, listener, endpoint, transport, slot = each
             try:
                 if place in kept:
                     same = there[kept[place]]
@@ -82,7 +84,7 @@ def bind(
                 continue
             undo.callback(sock.close)
             url, address = transport.url(endpoint, sock), transport.address(sock.getsockname())
-            bound.append(BoundSocket(next_index(), listener, endpoint, transport, sock, url, address))
+            bound.append(BoundSocket(next_index(), listener, endpoint, transport, sock, url, address, slot))
             undo.callback(bound[-1].close)
         mistakes.finish()
         undo.pop_all()
@@ -98,7 +100,7 @@ def _match(wanted: Sequence[Wanted], there: Sequence[tuple[str, Endpoint]]) -> d
 
 def _keep(same: BoundSocket, wanted: Wanted, mistakes: Mistakes) -> BoundSocket | None:
     """Return a socket that is open already as the new configuration has it; None: there is a mistake."""
-    where, _, listener, endpoint, transport = wanted
+    where, _, listener, endpoint, transport, slot = wanted
     url = same.url
     if same.endpoint.url == endpoint.url:
         endpoint = same.endpoint
@@ -116,9 +118,9 @@ def _keep(same: BoundSocket, wanted: Wanted, mistakes: Mistakes) -> BoundSocket 
             return None
     else:
         url = transport.url(endpoint, same.socket)
-    return (
-        None if listener is None else replace(same, listener=listener, endpoint=endpoint, transport=transport, url=url)
-    )
+    if listener is None:
+        return None
+    return replace(same, listener=listener, endpoint=endpoint, transport=transport, url=url, slot=slot)
 
 
 def _in_use_by(endpoint: Endpoint, ours: Iterable[tuple[str, int | None, Endpoint]]) -> str | None:

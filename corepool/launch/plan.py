@@ -19,6 +19,7 @@ from corepool.ipc.scoreboard import ListenerPlace
 from corepool.launch import events
 from corepool.launch.binding import Wanted, bind
 from corepool.launch.mistakes import Mistakes, spell_failure
+from corepool.launch.per_worker import url_of_worker
 from corepool.launch.sharing import find_contradictions
 from corepool.plugins.chain import Chain
 from corepool.plugins.listener import MAX_LISTENERS, BoundSocket, Configuration, Listener
@@ -98,7 +99,7 @@ class Plan:
             if listener is not None:
                 made.append((where, listener, _workers_of(settings.pools[listener.pool])[1]))
             for position, url in enumerate(each.bind):
-                self._add_endpoint(f"{where}.bind[{position}]", url, each, listener)
+                self._add_endpoints(f"{where}.bind[{position}]", url, each, listener)
         for mistake in find_contradictions(made):
             self.mistakes.add(mistake)
 
@@ -146,7 +147,9 @@ class Plan:
     def _make_listener(self, place: ListenerPlace, where: str, settings: ListenerSettings) -> Listener | None:
         pool_index = self._settings.pool_of(settings) or 0  # without a pool: a mistake that is known already
         pool, its_place = self._settings.pools[pool_index], self._settings.where_is_pool(pool_index)
-        if settings.dispatcher is None:
+        if settings.bind_per_worker and settings.dispatcher is None:
+            dispatcher_name, dispatcher_where, dispatcher_options = "kernel", f"{where}.bind_per_worker", {}
+        elif settings.dispatcher is None:
             dispatcher_name, dispatcher_where = pool.dispatcher, f"{its_place}.dispatcher"
             dispatcher_options = dict(pool.dispatcher_options)
         else:
@@ -177,6 +180,9 @@ class Plan:
         if dispatcher is not None and not isinstance(dispatcher, Dispatcher):
             self.mistakes.add(f"{dispatcher_where}: {dispatcher_name!r} does not derive from corepool.Dispatcher")
             return None
+        if settings.bind_per_worker and dispatcher is not None:
+            for obstacle in _obstacles_to_own_addresses(pool, dispatcher_name, dispatcher):
+                self.mistakes.add(f"{where}.bind_per_worker = true: {obstacle}")
         if made is None or dispatcher is None or len(extensions) < len(created):
             return None
         protocol, made_with = made.plugin, tuple(each.options for each in (made, *extensions))
@@ -209,7 +215,22 @@ class Plan:
             place, pool_index, settings, dispatcher_name, dispatcher, protocol, chain, made_with, str(example)
         )
 
-    def _add_endpoint(self, where: str, url: str, settings: ListenerSettings, listener: Listener | None) -> None:
+    def _add_endpoints(self, where: str, url: str, settings: ListenerSettings, listener: Listener | None) -> None:
+        if not settings.bind_per_worker:
+            self._add_endpoint(where, url, settings, listener, None)
+            return
+        pool = self._settings.pools[self._settings.pool_of(settings) or 0]
+        for slot in range(_workers_of(pool)[1]):
+            try:
+                own = url_of_worker(url, slot)
+            except ValueError as error:
+                self.mistakes.add(f"{where} = {spell_value(url)}: {error}")
+                return
+            self._add_endpoint(where, own, settings, listener, slot)
+
+    def _add_endpoint(
+        self, where: str, url: str, settings: ListenerSettings, listener: Listener | None, slot: int | None
+    ) -> None:
         try:
             endpoint = replace(Endpoint.parse(url), rights=self._rights)
         except ValueError as error:
@@ -237,7 +258,7 @@ class Plan:
             self.mistakes.add(
                 f"{where}: keep_on_crash needs a transport that keeps no per-connection state in the worker"
             )
-        self._wanted.append(Wanted(where, settings, listener, endpoint, transport))
+        self._wanted.append(Wanted(where, settings, listener, endpoint, transport, slot))
 
     def _create(
         self, kind: Kind, name: str, options: Mapping[str, object], where: str, options_where: str
@@ -296,6 +317,14 @@ def _warn_of_every_address(bound: Iterable[BoundSocket], before: Iterable[BoundS
                 url=each.url,
                 advice=f"{each.address.nearby.url} is this machine's own",
             )
+
+
+def _obstacles_to_own_addresses(pool: PoolSettings, dispatcher_name: str, dispatcher: Dispatcher) -> Iterator[str]:
+    """Yield the reasons why workers can't have an address each."""
+    if not dispatcher.worker_accepts:
+        yield f"each worker accepts at its own address, so dispatcher {dispatcher_name!r} has no choice; leave it out"
+    if isinstance(pool.workers, WorkersRange):
+        yield "each worker has an address, so their number is fixed; write workers as a number"
 
 
 def _within_descriptor_limit(pool: PoolSettings) -> PoolSettings:

@@ -188,7 +188,7 @@ class Dispatch:
             return
         listener = bound.listener
         arrived = Arrived(listener.name, bound.transport, handoff.peer, handoff.fd)
-        entry = self._placing.choose(listener, handoff.socket, arrived, origin=handoff.origin)
+        entry = self._placing.choose(listener, handoff.socket, arrived, origin=handoff.origin, slot=bound.slot)
         if entry is None:
             self._homeless.append(handoff)
             return

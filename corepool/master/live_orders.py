@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from corepool.master.pools import Pools
     from corepool.master.upgrading import Upgrading
+    from corepool.master.worker_pool import WorkerPool
 
 log = logging.getLogger(__name__)
 
@@ -46,19 +47,23 @@ class LiveOrders:
 
         :returns: how many there will be.
         :raises ControlError: there is no such pool, or several and none is named; the number is out of range; or an
-            upgrade is under way.
+            upgrade is under way; or the pool has an address for each worker.
         """
         self._upgrading.refuse_orders()
         if not 1 <= workers <= MAX_WORKERS:
             raise ControlError(f"workers: expected 1 to {MAX_WORKERS}, not {workers}")
-        return self._pools.named(pool).scale(workers)
+        named = self._pools.named(pool)
+        _refuse_if_fixed(named)
+        return named.scale(workers)
 
     def scale_by(self, workers: int) -> None:
         """Change the number of workers of every pool by `workers`, which may be negative.
 
-        :raises ControlError: an upgrade is under way.
+        :raises ControlError: an upgrade is under way, or a pool has an address for each worker: then nothing changes.
         """
         self._upgrading.refuse_orders()
+        for pool in self._pools.serving.values():
+            _refuse_if_fixed(pool)
         for pool in self._pools.serving.values():
             pool.scale(pool.workers.target + workers)
 
@@ -125,3 +130,12 @@ class LiveOrders:
     def _resume_acceptors(self) -> None:
         for pool in self._pools.serving.values():
             pool.acceptors.resume()
+
+
+def _refuse_if_fixed(pool: WorkerPool) -> None:
+    """Refuse to scale a pool whose workers have an address each: clients of a missing one would wait for ever."""
+    listener = pool.serving.has_address_per_worker
+    if listener is not None:
+        raise ControlError(
+            f"listener {listener!r} has an address for each worker (bind_per_worker): change `workers` and reload"
+        )

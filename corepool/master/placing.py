@@ -108,18 +108,27 @@ class Placing:
             self.candidates.remove(view)
 
     def choose(
-        self, listener: Listener, socket: SocketIndex, incoming: Incoming, *, origin: int = 0
+        self,
+        listener: Listener,
+        socket: SocketIndex,
+        incoming: Incoming,
+        *,
+        origin: int = 0,
+        slot: int | None = None,
     ) -> WorkerEntry | None:
         """Choose a worker for a connection; None: it has to wait.
 
         :param socket: the one that it came in by: the worker has to know it.
         :param origin: the pid of the worker that had it before; it gets it back only if there is no other.
+        :param slot: of the worker that the socket is for; another gets it only if there is none in that slot.
         """
         candidates = self.candidates
         if self.is_mixed:
             candidates = [view for view in candidates if socket in self._entries[view].sockets]
         if origin:
             candidates = [view for view in candidates if view.pid != origin] or candidates
+        if slot is not None:
+            candidates = [view for view in candidates if view.slot == slot] or candidates
         if not candidates:
             return None
         try:

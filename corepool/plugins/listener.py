@@ -59,7 +59,8 @@ class Listener:
 class BoundSocket:
     """One listening socket. `url` and `address` are as bound.
 
-    `index` is its number in messages: the socket keeps it over reloads, and no other has it meanwhile.
+    `index` is its number in messages: the socket keeps it over reloads, and no other has it meanwhile. `slot` is that
+    of the one worker that serves it, if it is not for all of them.
     """
 
     index: SocketIndex
@@ -69,6 +70,11 @@ class BoundSocket:
     socket: socket.socket
     url: str
     address: Address
+    slot: int | None = None
+
+    def is_accepted_by(self, slot: int) -> bool:
+        """Return whether the worker in `slot` accepts from it by itself."""
+        return self.listener.dispatcher.worker_accepts and self.slot in (None, slot)
 
     @property
     def example(self) -> str:
@@ -123,6 +129,11 @@ class Configuration:
     def clamp(self, workers: int) -> int:
         """Return the number nearest to `workers` that it allows."""
         return min(max(workers, self.min_workers), self.max_workers)
+
+    @property
+    def has_address_per_worker(self) -> str | None:
+        """The name of a listener that is bound once for each worker, if there is one: their number is then fixed."""
+        return next((each.listener.name for each in self.bound if each.slot is not None), None)
 
     @property
     def chains(self) -> list[Chain]:

@@ -31,7 +31,7 @@ def run_worker(
     :param log_config: a file for `logging.config`.
     :returns: the exit status.
     """
-    own = [each.socket.fileno() for each in configuration.bound if each.listener.dispatcher.worker_accepts]
+    own = [each.socket.fileno() for each in configuration.bound if each.is_accepted_by(spawn.slot)]
     detach_from_master([*keep, spawn.channel.fd, *own], spawn.master_pid)
     os.environ.pop("NOTIFY_SOCKET", None)  # systemd listens to the master only
     try:

@@ -111,7 +111,7 @@ class WorkerProcess:
         self._backlogs = {
             each.index: BacklogReader(each, service, counts, self._reactor, self.loop)
             for each, service in zip(bound, self._services, strict=True)
-            if each.listener.dispatcher.worker_accepts
+            if each.is_accepted_by(spawn.slot)
         }
         self._chains = configuration.chains
         self._mover = Mover(self.intake, by_index, spawn.row)

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import tempfile
 import threading
 from pathlib import Path
@@ -16,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import documents
 import pytest
+from proxy_programs import PROXIES
 from sources import source
 from websockets.sync.client import connect as connect_websocket
 
-from corepool.testing.sockets import connect, reserved_port
+from corepool.testing.sockets import reserved_port
 from corepool.testing.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
@@ -30,21 +30,6 @@ if TYPE_CHECKING:
 
 PAGE = {block.file: block.text for block in documents.blocks(documents.DOCS / "howto" / "proxies.md") if block.file}
 SHOP = source("served/shop.py")
-# What a distribution's nginx.conf says around conf.d/*.conf.
-NGINX = """
-daemon off;
-{user}
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log stderr;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/bodies;
-    proxy_temp_path {folder}/proxied;
-    include {folder}/shop.conf;
-}}
-"""
 
 
 class Proxied:
@@ -73,27 +58,6 @@ def post(client: http.client.HTTPConnection, content: str, headers: dict[str, st
     return json.loads(told)  # type: ignore[no-any-return]
 
 
-@contextlib.contextmanager
-def program(command: list[str], folder: Path, port: int) -> Iterator[None]:
-    """Run a proxy until it is no longer needed."""
-    with (folder / "proxy.txt").open("wb") as log:
-        running = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - our own words
-
-    def listens() -> bool:
-        assert running.poll() is None, (folder / "proxy.txt").read_text()
-        with contextlib.suppress(ConnectionRefusedError):
-            connect(f"tcp://127.0.0.1:{port}").close()
-            return True
-        return False
-
-    try:
-        wait_until(listens, what=f"{command[0]} listens")
-        yield
-    finally:
-        running.send_signal(signal.SIGTERM)
-        running.wait(DEADLINE_S)
-
-
 @pytest.fixture(params=["nginx unix", "nginx tcp", "haproxy unix", "haproxy tcp"])
 def proxied(request: pytest.FixtureRequest, pool: Pools) -> Iterator[Proxied]:
     """Return a pool behind each proxy, each way, configured as the page says: but for ports, folders and the user."""
@@ -112,13 +76,6 @@ def proxied(request: pytest.FixtureRequest, pool: Pools) -> Iterator[Proxied]:
 
         for page_name in ("shop.conf", "haproxy.cfg"):
             (folder / page_name).write_text(here(PAGE[page_name]))
-        # One that is root runs its workers as another user, who may not use our folder.
-        user = "user root root;" if os.geteuid() == 0 else ""
-        (folder / "nginx.conf").write_text(NGINX.format(folder=folder, user=user))
-        command = {
-            "nginx": ["nginx", "-c", str(folder / "nginx.conf")],
-            "haproxy": ["haproxy", "-db", "-f", str(folder / "haproxy.cfg")],
-        }[kind]
         running = pool(
             here(PAGE["corepool.toml"]),
             files={"shop.py": SHOP},
@@ -129,7 +86,7 @@ def proxied(request: pytest.FixtureRequest, pool: Pools) -> Iterator[Proxied]:
             },
             traceback=True,  # of one test, whose application can't start
         )
-        with program(command, folder, int(ports["80"])):
+        with PROXIES[kind](folder, int(ports["80"])):
             yield Proxied(running, folder, int(ports["80"]))
 
 
