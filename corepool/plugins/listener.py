@@ -79,12 +79,7 @@ class BoundSocket:
     @property
     def example(self) -> str:
         """A shell command that tries it from this machine; empty without a port, or if the protocol has no example."""
-        address = self.address.nearby
-        if address.port is None:
-            return ""
-        # "{host}:{port}" is part of a URL, and has brackets where the host has colons.
-        line = self.listener.example.replace("{host}:{port}", address.authority)
-        return line.replace("{host}", address.host).replace("{port}", str(address.port))
+        return "" if self.address.port is None else fill_in(self.listener.example, self.address.nearby)
 
     def close(self) -> None:
         """Stop listening; the master's business alone. Idempotent."""
@@ -94,6 +89,12 @@ class BoundSocket:
             except HOOK_ERRORS as error:
                 events.socket_not_cleaned_up.exception(log, error, url=self.url)
                 release(self.socket.detach())
+
+
+def fill_in(example: str, address: Address) -> str:
+    """Fill an example in: "{host}:{port}" is part of a URL, and has brackets where the host has colons."""
+    host, port = address
+    return example.replace("{host}:{port}", address.authority).replace("{host}", host).replace("{port}", str(port))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -83,7 +83,7 @@ class DispatchMachine(RuleBasedStateMachine):
             settings=SimpleNamespace(keep_on_crash=keep_on_crash),
         )
         transport = SimpleNamespace(address=lambda _: Address("x"))
-        self.bound = cast("Any", SimpleNamespace(index=0, listener=listener, transport=transport))
+        self.bound = cast("Any", SimpleNamespace(index=0, listener=listener, transport=transport, slot=None))
         pool = SimpleNamespace(max_connections=max_connections)
         self.configuration = cast("Any", SimpleNamespace(worker_name=str, bound=[self.bound], pool=pool))
         self.dispatch = Dispatch(self.loop, self.workers, self.board, [self.bound], self.recovery, self.stray)

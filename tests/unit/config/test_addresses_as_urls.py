@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corepool import Address, Endpoint
-from corepool.launch.pool import _fill
+from corepool.plugins.listener import fill_in
 
 if TYPE_CHECKING:
     import ipaddress
@@ -99,9 +99,9 @@ def test_a_url_that_would_be_misread_is_refused(url: str, says: str) -> None:
     ],
 )
 def test_an_example_has_brackets_in_urls_only(host: str, shown: str) -> None:
-    assert _fill("curl http://{host}:{port}/ or nc {host} {port}", Address(host, 80).nearby) == shown
+    assert fill_in("curl http://{host}:{port}/ or nc {host} {port}", Address(host, 80).nearby) == shown
 
 
 @given(st.ip_addresses(v=6))
 def test_an_example_is_a_url_whatever_the_address(ip: ipaddress.IPv6Address) -> None:
-    assert Endpoint.parse(_fill("http://{host}:{port}/", Address(str(ip), 80))).host == str(ip)
+    assert Endpoint.parse(fill_in("http://{host}:{port}/", Address(str(ip), 80))).host == str(ip)

@@ -41,7 +41,7 @@ class Master:
             name="l", dispatcher=strategy, dispatcher_name="s", settings=SimpleNamespace(keep_on_crash=False)
         )
         transport = SimpleNamespace(address=lambda _: Address("192.0.2.1", 1))
-        self.bound = cast("Any", SimpleNamespace(index=0, listener=listener, transport=transport))
+        self.bound = cast("Any", SimpleNamespace(index=0, listener=listener, transport=transport, slot=None))
         configuration = cast(
             "Any", SimpleNamespace(worker_name=str, bound=[self.bound], pool=SimpleNamespace(max_connections=100))
         )

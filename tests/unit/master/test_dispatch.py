@@ -187,3 +187,19 @@ def test_a_strategy_that_calls_sys_exit_costs_no_connection() -> None:
     (entry,) = machine.workers
     assert len(machine.played(entry).queue) == 3
     machine.teardown()
+
+
+def test_a_connection_of_a_workers_own_address_goes_to_its_slot_and_elsewhere_only_without_it() -> None:
+    machine = PlacingMachine()
+    machine.a_worker_boots()
+    machine.a_worker_boots()
+    first, second = machine.workers
+    machine.bound.slot = second.view.slot
+
+    machine.connections_arrive(3)
+    assert (len(machine.played(first).queue), len(machine.played(second).queue)) == (0, 3)
+
+    machine.bound.slot = 7  # no worker has it
+    machine.connections_arrive(1)
+    assert len(machine.played(first).queue) + len(machine.played(second).queue) == 4
+    machine.teardown()
