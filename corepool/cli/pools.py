@@ -141,9 +141,13 @@ def _at(control: str) -> Pool:
     path = Path(control)
     if "/" in control or path.is_socket():
         return Pool(path)
-    named = [each for each in running_pools() if each.about.name == control]
+    found = running_pools()
+    named = [each for each in found if each.about.name == control]
     if len(named) > 1:  # of several users
-        raise ControlError(f"several pools have this name; --control PATH chooses one:\n{_paths_of(named)}")
+        paths = "\n".join(f"  {each.path}" for each in named)
+        raise ControlError(f"several pools have this name; --control PATH chooses one:\n{paths}")
+    if found and not named:
+        raise ControlError(f"no pool has the name {control!r}, and no socket this path; running:\n{table_of(found)}")
     return _pool(named[0]) if named else Pool(path)
 
 
@@ -165,10 +169,6 @@ def _of_the_environment(text: str) -> str:
         named = [mistake.replace("control.socket", SOCKET_VARIABLE, 1) for mistake in mistakes]
         raise ConfigError(named, ENVIRONMENT) from None
     return text
-
-
-def _paths_of(found: Iterable[Running]) -> str:
-    return "\n".join(f"  {each.path}" for each in found)
 
 
 def _of_configuration(config: Path) -> Pool:

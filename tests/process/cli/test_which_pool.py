@@ -85,6 +85,9 @@ def test_the_only_pool_is_found_from_anywhere_and_of_several_none(day: Day) -> N
         ["cafe", str(second.pid), str(cafe / "corepool.toml")],
         ["shop", str(first.pid), str(shop / "corepool.toml")],
     ]
+    misspelt = day("stop", "--control", "shpo").stderr
+    assert misspelt.startswith("corepool: no pool has the name 'shpo', and no socket this path; running:\n")
+    assert f"shop  {first.pid}" in misspelt
     assert day("stop", "--control", "shop").returncode == 0
     assert first.wait() == 0
     assert day("stop", str(day.runtime / "cafe.sock")).returncode == 2, "a socket is no configuration"

@@ -122,6 +122,22 @@ def test_commands_look_where_a_users_pools_may_be(tmp_path: Path, monkeypatch: p
         assert expected or len(folders) == 1
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to give folders away")
+def test_root_looks_into_the_folders_of_all_users_but_not_into_those_of_others_in_their_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "")
+    for name, owner in (("corepool-7", 7), ("corepool-8", 9), ("corepool-x", 7)):
+        (tmp_path / name).mkdir()
+        os.chown(tmp_path / name, owner, -1)
+    (tmp_path / "corepool-10").symlink_to("corepool-7")
+    assert [each.name for each in runtime_folders() if each.parent == tmp_path] == ["corepool-7"]
+
+    monkeypatch.setattr(os, "geteuid", lambda: 7)
+    assert [each.name for each in runtime_folders() if each.parent == tmp_path] == ["corepool-7"]
+
+
 @given(wanted=st.text(max_size=300), folder=st.integers(0, 90))
 def test_any_name_is_that_of_a_file_which_a_socket_can_have(wanted: str, folder: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
