@@ -38,7 +38,7 @@ def test_a_client_waits_for_room_in_the_backlog(full: tuple[Path, socket.socket]
     path, listening = full
     ids: list[int] = []
 
-    def ask() -> dict[str, object]:
+    def ask() -> client.Answer:
         ids.append(threading.get_native_id())
         return client.ask(path, "status")
 
@@ -49,7 +49,7 @@ def test_a_client_waits_for_room_in_the_backlog(full: tuple[Path, socket.socket]
         with listening.accept()[0] as accepted:
             accepted.recv(1000)
             accepted.sendall(b'{"ok": true, "result": {"as": "asked"}}\n')
-        assert answer.result() == {"as": "asked"}
+        assert answer.result() == ({"as": "asked"}, None)
 
 
 def test_a_backlog_that_stays_full_is_no_answer(
