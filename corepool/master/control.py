@@ -122,7 +122,7 @@ class ControlSocket:
         if self._bound_at == self._path:
             socketfile.remove_stale(self._beside)
 
-    def serve(self, loop: Loop) -> None:
+    def start(self, loop: Loop) -> None:
         """Answer from now on, if it listens."""
         if self._socket is not None:
             self._loop = loop
@@ -179,7 +179,7 @@ class ControlSocket:
             # The client waits; the loop must not spin meanwhile.
             events.control_socket_paused(self._rate_limited, reason=error, retry_s=_REST_S)
             self._loop.unwatch(self._socket.fileno())
-            self._loop.call_later(_REST_S, lambda: self.serve(self._loop) if self._socket and self._loop else None)
+            self._loop.call_later(_REST_S, lambda: self.start(self._loop) if self._socket and self._loop else None)
             return
         if accepted is None:
             return

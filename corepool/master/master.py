@@ -149,7 +149,7 @@ class Master:
         try:
             self._loop.watch(signals_fd, EPOLLIN, lambda _: obey())
             self._control = control
-            control.serve(self._loop)
+            control.start(self._loop)
             self.start()
             while not self.finished:
                 self.turn()

@@ -70,7 +70,7 @@ def test_a_worker_that_grows_beyond_all_bounds_is_killed(pool: Pools) -> None:
     wait_until(lambda: running.workers() and get(running, "/").body == b"0")
 
 
-def test_a_worker_whose_successor_cannot_start_goes_on(pool: Pools) -> None:
+def test_a_worker_whose_replacement_cannot_start_goes_on(pool: Pools) -> None:
     running = start(pool, workers=1, lines="recycle_requests = 3")
     pids = running.workers()
     write(running, "1 // 0\n")

@@ -78,7 +78,7 @@ def test_an_upgrade_that_fails_changes_nothing(pool: Pools) -> None:
     assert len(running.left_over()) == 3
 
 
-def test_a_successor_that_is_killed_changes_nothing(pool: Pools) -> None:
+def test_a_new_master_that_is_killed_changes_nothing(pool: Pools) -> None:
     running = start(pool)
     write(running, "import time\ntime.sleep(60)\n")
     running.send_signal(signal.SIGUSR2)
@@ -111,7 +111,7 @@ def test_what_the_new_master_would_not_know_is_refused(pool: Pools) -> None:
     running.stop()
 
 
-def test_a_pool_that_stops_takes_its_successor_with_it(pool: Pools) -> None:
+def test_a_pool_that_stops_takes_its_new_master_with_it(pool: Pools) -> None:
     running = start(pool)
     write(running, "import time\ntime.sleep(60)\n")
     running.send_signal(signal.SIGUSR2)

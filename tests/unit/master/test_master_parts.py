@@ -211,7 +211,7 @@ def control(tmp_path: Path) -> tuple[ControlSocket, Loop, Path]:
     loop = Loop()
     control = ControlSocket(path, {"status": lambda _: {"pid": 1}})
     control.listen()
-    control.serve(loop)
+    control.start(loop)
     return control, loop, path
 
 
@@ -265,11 +265,11 @@ def test_control_replaces_a_stale_file_and_refuses_a_living_one(control: tuple[C
     its.close()
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(path))
-    successor = ControlSocket(path, {})
-    successor.listen()
+    next_one = ControlSocket(path, {})
+    next_one.listen()
     path.unlink()
     path.write_text("somebody else's")
-    successor.close()
+    next_one.close()
     loop.close()
 
     assert path.read_text() == "somebody else's"
@@ -284,7 +284,7 @@ def test_control_says_that_it_has_failed_when_a_command_does(tmp_path: Path, cap
     loop = Loop()
     control = ControlSocket(tmp_path / "control.sock", {"fail": fail})
     control.listen()
-    control.serve(loop)
+    control.start(loop)
     reply = json.loads(ask(loop, tmp_path / "control.sock", b'{"command": "fail"}\n'))
     control.close()
     loop.close()
@@ -293,7 +293,7 @@ def test_control_says_that_it_has_failed_when_a_command_does(tmp_path: Path, cap
     assert "control_command_failed command=fail" in caplog.text
 
 
-def test_control_refuses_a_path_that_has_no_room_for_a_successors(tmp_path: Path) -> None:
+def test_control_refuses_a_path_that_has_no_room_for_that_of_a_new_master(tmp_path: Path) -> None:
     room = MAX_CONTROL_PATH_BYTES - len(str(tmp_path)) - 1
     longest = ControlSocket(tmp_path / ("ü" * (room // 2) + "x" * (room % 2)), {})
     longest.listen()
