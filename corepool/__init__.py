@@ -5,36 +5,40 @@ that serve them on an epoll reactor inside asyncio. Protocols, dispatch strategi
 plugins found by entry points. It is not a protocol, a framework or a proxy: the master never reads a
 byte that a client sent.
 
-The names below are the public interface; everything else may change between releases.
+The names below are the public interface; everything else may change between releases. Each is imported when it is
+used: a command that needs none of them starts in a few milliseconds.
 """
 
-from importlib.metadata import version
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from corepool.errors import SetupError
-from corepool.logs.event import Event, event
-from corepool.spec.connection import Connection
-from corepool.spec.dispatcher import Dispatcher, Incoming, WorkerView
-from corepool.spec.durations import Duration, DurationOrOff
-from corepool.spec.hookspecs import hookimpl
-from corepool.spec.layer import Layer
-from corepool.spec.options import Options
-from corepool.spec.scaler import PoolLoad, Scaler
-from corepool.spec.sizes import Size, SizeOrOff
-from corepool.spec.transport import Endpoint, FileRights, Transport
-from corepool.spec.types import (
-    Address,
-    CloseReason,
-    ExitCause,
-    ExitStatus,
-    ListenerInfo,
-    PoolInfo,
-    SharedResource,
-    ThreadGauge,
-    TimeoutKind,
-    WorkerInfo,
-    WorkerLoad,
-)
-from corepool.spec.worker import Worker
+if TYPE_CHECKING:
+    from corepool.errors import SetupError
+    from corepool.logs.event import Event, event
+    from corepool.script import run
+    from corepool.spec.connection import Connection
+    from corepool.spec.dispatcher import Dispatcher, Incoming, WorkerView
+    from corepool.spec.durations import Duration, DurationOrOff
+    from corepool.spec.hookspecs import hookimpl
+    from corepool.spec.layer import Layer
+    from corepool.spec.options import Options
+    from corepool.spec.scaler import PoolLoad, Scaler
+    from corepool.spec.sizes import Size, SizeOrOff
+    from corepool.spec.transport import Endpoint, FileRights, Transport
+    from corepool.spec.types import (
+        Address,
+        CloseReason,
+        ExitCause,
+        ExitStatus,
+        ListenerInfo,
+        PoolInfo,
+        SharedResource,
+        ThreadGauge,
+        TimeoutKind,
+        WorkerInfo,
+        WorkerLoad,
+    )
+    from corepool.spec.worker import Worker
 
 __all__ = [
     "Address",
@@ -69,7 +73,57 @@ __all__ = [
     "__version__",
     "event",
     "hookimpl",
+    "run",
 ]
 
-__version__ = version("corepool")
+__version__ = "0.1.0"
 """The version of corepool, as of its distribution."""
+
+_HOMES = {
+    "Address": "corepool.spec.types",
+    "CloseReason": "corepool.spec.types",
+    "Connection": "corepool.spec.connection",
+    "Dispatcher": "corepool.spec.dispatcher",
+    "Duration": "corepool.spec.durations",
+    "DurationOrOff": "corepool.spec.durations",
+    "Endpoint": "corepool.spec.transport",
+    "Event": "corepool.logs.event",
+    "ExitCause": "corepool.spec.types",
+    "ExitStatus": "corepool.spec.types",
+    "FileRights": "corepool.spec.transport",
+    "Incoming": "corepool.spec.dispatcher",
+    "Layer": "corepool.spec.layer",
+    "ListenerInfo": "corepool.spec.types",
+    "Options": "corepool.spec.options",
+    "PoolInfo": "corepool.spec.types",
+    "PoolLoad": "corepool.spec.scaler",
+    "Scaler": "corepool.spec.scaler",
+    "SetupError": "corepool.errors",
+    "SharedResource": "corepool.spec.types",
+    "Size": "corepool.spec.sizes",
+    "SizeOrOff": "corepool.spec.sizes",
+    "ThreadGauge": "corepool.spec.types",
+    "TimeoutKind": "corepool.spec.types",
+    "Transport": "corepool.spec.transport",
+    "Worker": "corepool.spec.worker",
+    "WorkerInfo": "corepool.spec.types",
+    "WorkerLoad": "corepool.spec.types",
+    "WorkerView": "corepool.spec.dispatcher",
+    "event": "corepool.logs.event",
+    "hookimpl": "corepool.spec.hookspecs",
+    "run": "corepool.script",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(home), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

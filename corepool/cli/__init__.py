@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import sys
 
+from corepool import __version__
 from corepool.errors import ConfigError, CorepoolError
 
 # A reader of standard error that is merely slow gets the whole message; one that hangs must not keep a
@@ -20,12 +21,16 @@ _PATIENCE_S = 1.0
 def main() -> None:
     """Run the command that the arguments name, and exit."""
     # Imported here, so that parts of this package can be imported without all of its commands.
-    from corepool.cli.app import make_app  # noqa: PLC0415
     from corepool.cli.output import open_standard_streams, silence, spell_out, write  # noqa: PLC0415
 
     open_standard_streams()
     spell_out(sys.stdout)
     try:
+        if sys.argv[1:] == ["--version"]:  # asked by scripts, often: typer takes longer than all the rest
+            print(f"corepool {__version__}", flush=True)  # noqa: T201
+            return
+        from corepool.cli.app import make_app  # noqa: PLC0415
+
         make_app()(prog_name="corepool")
     except OSError as error:
         if error.errno != errno.ENOSPC:

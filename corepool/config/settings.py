@@ -17,6 +17,10 @@ from corepool.spec.durations import Duration, DurationOrOff
 from corepool.spec.sizes import Size, SizeOrOff
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+# A name, or the place of a class: FILE.py:CLASS, MODULE:CLASS.
+ExtensionName = Annotated[
+    str, Field(min_length=1, max_length=1024, pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]*|[^:]+:[A-Za-z_][A-Za-z0-9_]*)$")
+]
 OptionTable = dict[str, object]
 # uid_t is 32 bits, and its last value means "unchanged" to setresuid(2).
 AccountName = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0, le=2**32 - 2)]
@@ -203,11 +207,12 @@ class ListenerSettings(_Table):
     """Options of that dispatcher."""
 
     extensions: Annotated[
-        tuple[Name, ...],
+        tuple[ExtensionName, ...],
         Field(strict=False),
-        BeforeValidator(_alone, json_schema_input_type=Name | list[Name]),
+        BeforeValidator(_alone, json_schema_input_type=ExtensionName | list[ExtensionName]),
     ] = ()
-    """Plugins that see each connection before the protocol, in this order."""
+    """Plugins that see each connection before the protocol, in this order; also a class of yours, without a package:
+    `./hooks.py:Hooks` or `module:Class`."""
 
     extension_options: dict[str, OptionTable] = {}
     """Options of the extensions, one table per name."""

@@ -186,12 +186,14 @@ class Plan:
         if made is None or dispatcher is None or len(extensions) < len(created):
             return None
         protocol, made_with = made.plugin, tuple(each.options for each in (made, *extensions))
+        types = tuple(type(each.plugin) for each in extensions)
         before = self._serving.get(settings.name)
         if (
             before is not None
             and _are_same_plugins(before.settings, settings)
             and before.made_with == made_with
             and type(before.protocol) is type(protocol)
+            and before.extension_types == types
         ):
             protocol, chain = before.protocol, before.chain
         else:
@@ -212,7 +214,7 @@ class Plan:
             for obstacle in _obstacles(settings, dispatcher_name, dispatcher, chain):
                 self.mistakes.add(f"{where}.keep_on_crash = true: {obstacle}")
         return Listener(
-            place, pool_index, settings, dispatcher_name, dispatcher, protocol, chain, made_with, str(example)
+            place, pool_index, settings, dispatcher_name, dispatcher, protocol, chain, made_with, str(example), types
         )
 
     def _add_endpoints(self, where: str, url: str, settings: ListenerSettings, listener: Listener | None) -> None:

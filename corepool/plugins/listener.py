@@ -48,6 +48,7 @@ class Listener:
     made_with: tuple[Options | None, ...]
     """The options of protocol and extensions, including values read from files."""
     example: str
+    extension_types: tuple[type, ...] = ()
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from corepool.config.suggest import did_you_mean
 from corepool.errors import ConfigError, PluginError
 from corepool.guards import HOOK_ERRORS
 from corepool.logs.tracebacks import spell_place
+from corepool.plugins.references import is_reference, load_reference
 from corepool.spec.options import Options
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class Registry:
             distributions claim, a failing import, something that is not a class, or a newer contract.
         """
         singular = kind.removesuffix("s")
+        if kind == "extensions" and is_reference(name):
+            return load_reference(name)
         entries = self._entries.get((kind, name))
         if entries is None:
             installed = self.names(kind)

@@ -7,6 +7,11 @@ import logging
 from corepool import event
 
 
+@event(logging.INFO)
+def factory_called(*, target: str) -> None:
+    """The target is a function that returns the application: its signature is no application's."""
+
+
 @event(logging.ERROR)
 def request_failed(*, request: str) -> None:
     """The application has raised an exception; the request is answered with 500, or its connection is closed."""

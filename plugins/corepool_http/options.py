@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 from pydantic import AfterValidator, Field, model_validator
 
 from corepool import Duration, DurationOrOff, Options, Size, SizeOrOff
+from corepool_http.targets import split_target
 
 Network = IPv4Network | IPv6Network | Literal["unix", "*"]
 
@@ -41,7 +42,8 @@ class SourceOptions(Options):
     """The application or the files to serve."""
 
     target: str = ""
-    """The application, as "module:attribute"; `serve http TARGET` sets it."""
+    """The application, as "module:attribute"; `serve http TARGET` sets it. "module" alone: its `application` or `app`.
+    A factory, `module:make` or `module:make("prod")`, is recognised by its signature or by the call."""
 
     interface: Literal["auto", "wsgi", "asgi"] = "auto"
     """How the application is called; auto: ASGI if it is a coroutine function, else WSGI."""
@@ -50,7 +52,8 @@ class SourceOptions(Options):
     """ASGI: start and end the application; auto: if it has a lifespan; on: the boot fails without one; off: never."""
 
     factory: bool = False
-    """The attribute is a factory: called without arguments, it returns the application."""
+    """The attribute is a factory, even if its signature doesn't show it: called without arguments, it returns the
+    application."""
 
     directory: str = "."
     """Where modules are imported from first."""
@@ -76,8 +79,8 @@ class SourceOptions(Options):
             raise ValueError("`target` and `root` exclude each other: give each a listener")
         if not self.target and not self.root:
             raise ValueError("either `target` (an application) or `root` (a folder of files) is needed")
-        if self.target and not all(self.target.partition(":")):
-            raise ValueError(f"target = {self.target!r}: expected MODULE:ATTRIBUTE, such as myapp:app")
+        if self.target:
+            split_target(self.target)
         return self
 
 

@@ -1,0 +1,37 @@
+"""Targets of the http protocol, taken apart: `module`, `module:attribute`, `module:factory("argument")`."""
+
+from __future__ import annotations
+
+import ast
+from typing import NamedTuple
+
+
+class Target(NamedTuple):
+    """A target. `attribute` is empty where only a module is named; `call` has the arguments of a written call."""
+
+    module: str
+    attribute: str
+    call: tuple[tuple[object, ...], dict[str, object]] | None
+
+
+def split_target(target: str) -> Target:
+    """Take a target apart.
+
+    :raises ValueError: it is none; says in words what is expected.
+    """
+    expected = f"target = {target!r}: expected MODULE:ATTRIBUTE, such as myapp:app, or MODULE, or MODULE:FACTORY(...)"
+    module, colon, attribute = target.partition(":")
+    if not module or (colon and not attribute):
+        raise ValueError(expected)
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise ValueError(f"{expected}; {module!r} can't be the name of a module")
+    if "(" not in attribute:
+        return Target(module, attribute, None)
+    try:
+        call = ast.parse(attribute, mode="eval").body
+        assert isinstance(call, ast.Call)
+        arguments = tuple(map(ast.literal_eval, call.args))
+        named = {each.arg or "": ast.literal_eval(each.value) for each in call.keywords}
+    except (AssertionError, SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        raise ValueError(f"{expected}; arguments are literals, such as make('prod', debug=True)") from None
+    return Target(module, ast.unparse(call.func), (arguments, named))
