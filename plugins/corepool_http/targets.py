@@ -17,7 +17,7 @@ class Target(NamedTuple):
 def split_target(target: str) -> Target:
     """Take a target apart.
 
-    :raises ValueError: it is none; says in words what is expected.
+    :raises ValueError: it is none; the message has the expected forms.
     """
     expected = f"target = {target!r}: expected MODULE:ATTRIBUTE, such as myapp:app, or MODULE, or MODULE:FACTORY(...)"
     module, colon, attribute = target.partition(":")

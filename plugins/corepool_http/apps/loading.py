@@ -48,7 +48,7 @@ def _of_module(module: str, directory: str) -> object:
         try:
             return load_target(f"{module}:{attribute}", directory)
         except LoadError:
-            if module not in sys.modules:  # it is the module that there is not
+            if module not in sys.modules:  # the module itself is missing
                 raise
     raise LoadError(f"target = {module!r}: the module has neither {' nor '.join(map(repr, _USUAL))}; say {module}:NAME")
 
