@@ -62,6 +62,12 @@ class ReloadsMachine(RuleBasedStateMachine):
             if picked := self.pick(0, State.STARTING):
                 (self.world.boot if boots_well else self.world.fail_to_boot)(*picked)
 
+    @rule(written=FILES, boots=st.integers(1, 3), failures=st.integers(1, 4))
+    def a_reload_fails_halfway(self, written: list[Configuration], boots: int, failures: int) -> None:
+        """So that it is met often: the replacements of the workers that it has brought fail as well."""
+        self.world.begin_reload(written)
+        self.workers_boot_or_fail([True] * boots + [False] * failures)
+
     @rule(number=PICKS)
     def a_worker_crashes(self, number: int) -> None:
         if picked := self.pick(number, State.READY):
