@@ -69,6 +69,9 @@ def ask(path: Path, command: str, **arguments: object) -> Answer:
 def status_of_each(paths: Iterable[Path]) -> Iterator[tuple[Path, Peer, Answer | None]]:
     """Ask every pool for its status, all at the same time.
 
+    Only those are asked that are run by the owner of their folder: a link that another user has made may lead root to
+    any socket.
+
     :returns: those that listen. None: it has not answered in time, or not as a pool does.
     """
     with contextlib.ExitStack() as stack:
@@ -76,7 +79,9 @@ def status_of_each(paths: Iterable[Path]) -> Iterator[tuple[Path, Peer, Answer |
         for path in paths:
             try:
                 sock, peer = stack.enter_context(_connected(path))
-            except ControlError:  # left by a pool that was killed, or not one of ours
+                if path.parent.stat().st_uid != peer.uid:
+                    continue
+            except (ControlError, OSError):  # left by a pool that was killed, or not one of ours
                 continue
             asked.append((path, peer, sock))
             with contextlib.suppress(OSError):

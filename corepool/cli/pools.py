@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from corepool.cli.arguments import DEFAULT_CONFIG
 from corepool.cli.client import About, ask, status_of_each
-from corepool.config.runtime import SUFFIX, refuse_others_folder, runtime_folder, runtime_folders, sockets_in
+from corepool.config.runtime import (
+    SUFFIX,
+    is_own_folder,
+    refuse_others_folder,
+    runtime_folder,
+    runtime_folders,
+    sockets_in,
+)
 from corepool.errors import ConfigError, ControlError
 from corepool.files.socketfile import remove_stale, remove_stale_link
 
@@ -102,7 +109,8 @@ def pool_of(config: Path | None, control: str | None) -> Pool:
 
 def running_pools() -> list[Running]:
     """List the running pools of this user, by name; for root, of every user. Files left by killed ones are removed."""
-    paths = {os.path.realpath(path): path for folder in runtime_folders() for path in sockets_in(folder)}
+    there = [path for folder in runtime_folders() for path in sockets_in(folder)]
+    paths = {os.path.realpath(path): path for path in there}
     found = [
         Running(
             path,
@@ -112,9 +120,11 @@ def running_pools() -> list[Running]:
         )
         for path, peer, answer in status_of_each(paths.values())
     ]
-    for path in {*paths.values()} - {each.path for each in found}:
-        remove_stale_link(path)
-        remove_stale(path)
+    answering = {os.path.realpath(each.path) for each in found}
+    for path in there:
+        if os.path.realpath(path) not in answering and is_own_folder(path.parent):
+            remove_stale_link(path)
+            remove_stale(path)
     return sorted(found, key=lambda each: (each.about.name, each.about.pid))
 
 

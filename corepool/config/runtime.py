@@ -161,6 +161,15 @@ def refuse_others_folder(socket: Path) -> None:
     raise ControlError(f"control socket {socket}: {str(folder)!r} {reason}; choose another path with --control PATH")
 
 
+def is_own_folder(folder: Path) -> bool:
+    """Return whether files may be removed from a folder: another user could lead us elsewhere meanwhile."""
+    try:
+        refuse_others_folder(folder / f"any{SUFFIX}")
+    except ControlError:
+        return False
+    return True
+
+
 def sockets_in(folder: Path) -> Iterator[Path]:
     """Yield the control sockets in a run-time folder, and the links to such, by name."""
     try:

@@ -71,11 +71,11 @@ def _open_elsewhere(
     control.listen(beside=is_upgrade)
     if is_upgrade:
         return control, places[0]  # linked when it takes its place
-    reason: OSError | None = None
+    reason: Exception | None = None
     for place in places:
         try:
             control.link(place)
-        except OSError as error:
+        except (OSError, ControlError) as error:
             reason = reason or error
         else:
             _tell_of_other_name(place, places)

@@ -100,8 +100,10 @@ class ControlSocket:
         """Have commands find it in the run-time folder as well.
 
         :raises OSError: the link can't be made, or its path is taken.
+        :raises ControlError: the folder isn't ours alone.
         """
         place.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        refuse_others_folder(place.path)
         socketfile.link(place.path, self._path.absolute())
         self._place = place
 

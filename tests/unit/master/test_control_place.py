@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from corepool.config.runtime import Place
-from corepool.errors import ControlSocketTakenError
+from corepool.errors import ControlError, ControlSocketTakenError
 from corepool.master.control import ControlSocket
 
 if TYPE_CHECKING:
@@ -61,6 +61,15 @@ def leave_as_if_killed(control: ControlSocket) -> None:
     """Close its socket, and leave the files."""
     assert control._socket is not None  # noqa: SLF001
     control._socket.close()  # noqa: SLF001
+
+
+def test_no_link_is_made_in_a_folder_that_others_may_write_to(tmp_path: Path) -> None:
+    place = place_in(tmp_path)
+    place.path.parent.mkdir()
+    place.path.parent.chmod(0o777)
+    with pytest.raises(ControlError, match="can be written by others"):
+        ControlSocket(tmp_path / "c.sock", {}, place).link(place)
+    assert not any(place.path.parent.iterdir())
 
 
 @pytest.mark.parametrize("is_linked", [True, False])
