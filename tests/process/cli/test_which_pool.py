@@ -234,3 +234,21 @@ def test_a_pool_that_does_not_answer_is_listed_as_such_and_not_mistaken_for_none
     assert (pool["name"], pool["pid"], pool["state"]) == ("shop", process.pid, "no answer")
     assert refused.returncode == 1
     assert f"shop  {process.pid}" in refused.stderr
+
+
+def test_every_answer_names_the_pool_in_json_as_well(day: Day) -> None:
+    shop = day.folder("shop")
+    process = day.start(shop)
+    about = {
+        "name": "shop",
+        "pid": process.pid,
+        "configuration": str(shop / "corepool.toml"),
+        "control": str(day.runtime / "shop.sock"),
+    }
+    status = json.loads(day("status", "--json", at=shop).stdout)
+    assert {key: status[key] for key in ("name", "pid", "configuration")} | {"control": about["control"]} == about
+    commands = [command for command in COMMANDS if command[0] not in ("status", "upgrade", "stop")]
+    for command in [*commands, ["stop"]]:
+        done = day(*command, "--json", at=shop)
+        assert (done.returncode, json.loads(done.stdout)["pool"]) == (0, about), command
+    assert process.wait() == 0
