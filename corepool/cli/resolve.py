@@ -16,11 +16,12 @@ from corepool.config.runtime import Origin, origin_of_flags
 from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from corepool.config.draft import Draft
     from corepool.config.settings import Settings
+    from corepool.launch.pool import Pool
     from corepool.plugins.registry import Registry
 
 
@@ -85,11 +86,23 @@ def settle(draft: Draft, registry: Registry) -> Settings:
 
     :raises ConfigError: with every mistake, if there are any.
     """
+    return _settle(draft, registry, lambda pool: pool.check())
+
+
+def settle_again(draft: Draft, registry: Registry) -> Settings:
+    """Settle the draft of a pool that runs, for its reload, or for its new master.
+
+    :raises ConfigError: with every mistake, if there are any.
+    """
+    return _settle(draft, registry, lambda pool: pool.check_again())
+
+
+def _settle(draft: Draft, registry: Registry, check: Callable[[Pool], None]) -> Settings:
     from corepool.launch.pool import Pool  # noqa: PLC0415 - all of the pool, which a syntax error need not wait for
 
     if draft.settings is not None:
         try:
-            Pool(draft.settings, registry).check()
+            check(Pool(draft.settings, registry))
         except ConfigError as error:
             draft.add_error(error)
     return draft.finish()

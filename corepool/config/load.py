@@ -168,6 +168,12 @@ def _contradictions(settings: Settings) -> Iterator[str]:
                 f"{here}.output_limit = {listener.output_limit}: less than output_high_water "
                 f"({listener.output_high_water}), so a peer would be dropped before it is paused"
             )
+        if listener.dispatcher is None and listener.dispatcher_options:
+            its_pool = settings.where_is_pool(settings.pool_of(listener) or 0)
+            yield (
+                f"{here}.dispatcher_options: options of which dispatcher? {here}.dispatcher is not set; those of the "
+                f"pool's are {its_pool}.dispatcher_options"
+            )
         for extension in listener.extension_options:
             if extension not in listener.extensions:
                 near = did_you_mean(extension, listener.extensions)

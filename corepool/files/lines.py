@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from corepool.errors import SetupError
 from corepool.files import events
+from corepool.files.examining import refuse_unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,6 +117,19 @@ class LineFile:
         if not self._lost:
             events.lines_lost(log, path=self._path, reason=why)
         self._lost += lines
+
+
+def examine(path: str) -> str:
+    """Return a path if a `LineFile` of it could be opened, by this user: a validator for options.
+
+    :raises ValueError: it could not; says why.
+    """
+    if path != "-":
+        try:
+            refuse_unwritable(path)
+        except OSError as error:
+            raise ValueError(f"can't be opened: {error.strerror}") from None
+    return path
 
 
 def _open(path: str) -> int:

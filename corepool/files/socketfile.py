@@ -28,6 +28,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from corepool.files.examining import refuse_new_file
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -52,8 +54,7 @@ def listen_at(
     :returns: the identity of the file, for `remove`.
     :raises OSError: in words for an operator. EADDRINUSE: a process listens there, or it is not a socket.
     """
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, f"the folder {str(path.parent)!r} doesn't exist")
+    _refuse_missing(path.parent)
     with _locked(path.parent):
         _remove_stale(path)
         # Not chmod(2) afterwards: between the two any user could connect. The umask belongs to the
@@ -75,6 +76,19 @@ def listen_at(
     return made
 
 
+def examine(path: Path) -> None:
+    """Find out whether `listen_at` would succeed if no process listens there; nothing is made or changed.
+
+    :raises OSError: as `listen_at`.
+    """
+    _refuse_missing(path.parent)
+    _is_socket(path)
+    try:
+        refuse_new_file(path.parent)
+    except OSError as error:
+        raise _not_made(f"the socket {str(path)!r}", error) from error
+
+
 def bind_to(sock: socket.socket, address: bytes, what: str) -> None:
     """Bind a UNIX socket.
 
@@ -86,7 +100,7 @@ def bind_to(sock: socket.socket, address: bytes, what: str) -> None:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise OSError(error.errno, f"{what} is in use: another process listens on it") from error
-        raise OSError(error.errno, f"{what} can't be made: {error.strerror}") from error
+        raise _not_made(what, error) from error
 
 
 def change_mode(path: Path, mode: int) -> None:
@@ -214,10 +228,7 @@ def _remove_stale(path: Path) -> None:
 
     :raises OSError: EADDRINUSE, when one does or it is not a socket.
     """
-    try:
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise OSError(errno.EADDRINUSE, f"{str(path)!r} exists and is not a socket; remove it by hand")
-    except FileNotFoundError:
+    if not _is_socket(path):
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)  # a full backlog is an answer, too
@@ -231,3 +242,25 @@ def _remove_stale(path: Path) -> None:
         else:
             reason = "is in use: another process listens on it"
     raise OSError(errno.EADDRINUSE, f"the socket {str(path)!r} {reason}")
+
+
+def _is_socket(path: Path) -> bool:
+    """Return False if nothing is there.
+
+    :raises OSError: EADDRINUSE, it is something else.
+    """
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise OSError(errno.EADDRINUSE, f"{str(path)!r} exists and is not a socket; remove it by hand")
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _refuse_missing(folder: Path) -> None:
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"the folder {str(folder)!r} doesn't exist")
+
+
+def _not_made(what: str, error: OSError) -> OSError:
+    return OSError(error.errno, f"{what} can't be made: {error.strerror}")

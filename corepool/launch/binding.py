@@ -77,7 +77,7 @@ def bind(
                     sock = transport.listen(endpoint, settings.backlog)
             except OSError as error:
                 reason = _in_use_by(endpoint, ours) if error.errno == errno.EADDRINUSE else None
-                mistakes.add(f"{where}: can't listen on {endpoint.url}: {reason or error.strerror or error}")
+                mistakes.add(spell_refusal(where, endpoint, error, reason))
                 continue
             if listener is None:
                 transport.close(endpoint, sock)
@@ -89,6 +89,14 @@ def bind(
         mistakes.finish()
         undo.pop_all()
     return bound
+
+
+def spell_refusal(where: str, endpoint: Endpoint, error: OSError, reason: str | None = None) -> str:
+    """Return the mistake that an address on which the system doesn't let us listen is.
+
+    :param reason: in the place of the error's own.
+    """
+    return f"{where}: can't listen on {endpoint.url}: {reason or error.strerror or error}"
 
 
 def _match(wanted: Sequence[Wanted], there: Sequence[tuple[str, Endpoint]]) -> dict[int, int]:

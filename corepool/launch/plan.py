@@ -12,15 +12,16 @@ from corepool.config.cpus import available_cpus
 from corepool.config.mistakes import spell_value
 from corepool.config.plugin_options import Untyped
 from corepool.config.settings import WorkersRange
+from corepool.config.suggest import nearest
 from corepool.errors import ConfigError, CorepoolError, PluginError
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.messages import SocketIndex
 from corepool.ipc.scoreboard import ListenerPlace
 from corepool.launch import events
-from corepool.launch.binding import Wanted, bind
+from corepool.launch.binding import Wanted, bind, spell_refusal
 from corepool.launch.mistakes import Mistakes, spell_failure
 from corepool.launch.per_worker import url_of_worker
-from corepool.launch.sharing import find_contradictions
+from corepool.launch.sharing import Sharing, find_contradictions
 from corepool.plugins.chain import Chain
 from corepool.plugins.listener import MAX_LISTENERS, BoundSocket, Configuration, Listener
 from corepool.spec.dispatcher import Dispatcher
@@ -92,16 +93,26 @@ class Plan:
         ]
         self._wanted: list[Wanted] = []
         cells = places.of_listeners([listener.name for listener in settings.listener])
-        made: list[tuple[str, Listener, int]] = []
+        sharing: list[Sharing] = []
         for index, each in enumerate(settings.listener):
             where = f"listener[{index}]"
-            listener = self._make_listener(cells[each.name], where, each)
-            if listener is not None:
-                made.append((where, listener, _workers_of(settings.pools[listener.pool])[1]))
+            listener = self._make_listener(cells[each.name], where, each, sharing)
             for position, url in enumerate(each.bind):
                 self._add_endpoints(f"{where}.bind[{position}]", url, each, listener)
-        for mistake in find_contradictions(made):
+        for mistake in find_contradictions(sharing):
             self.mistakes.add(mistake)
+
+    def examine(self) -> None:
+        """Find the addresses on which this system would not let the pool listen, without binding any for good."""
+        for where, _, _, endpoint, transport in self._wanted:
+            try:
+                transport.examine(endpoint)
+            except KeyboardInterrupt:  # the operator's
+                raise
+            except OSError as error:
+                self.mistakes.add(spell_refusal(where, endpoint, error))
+            except HOOK_ERRORS as error:
+                self.mistakes.add(f"{where}: {endpoint.url}: its transport failed: {spell_failure(error)}", error)
 
     def finish(self) -> None:
         """Raise ConfigError with every mistake, if there are any."""
@@ -144,7 +155,10 @@ class Plan:
             return None
         return scaler
 
-    def _make_listener(self, place: ListenerPlace, where: str, settings: ListenerSettings) -> Listener | None:
+    def _make_listener(
+        self, place: ListenerPlace, where: str, settings: ListenerSettings, sharing: list[Sharing]
+    ) -> Listener | None:
+        """Make a listener's plugins; with a mistake in one of them, the others are made to find theirs."""
         pool_index = self._settings.pool_of(settings) or 0  # without a pool: a mistake that is known already
         pool, its_place = self._settings.pools[pool_index], self._settings.where_is_pool(pool_index)
         if settings.bind_per_worker and settings.dispatcher is None:
@@ -177,13 +191,14 @@ class Plan:
             for position, name in enumerate(settings.extensions)
         ]
         extensions = [each for each in created if each is not None]
+        self._check_unlisted(where, settings)
         if dispatcher is not None and not isinstance(dispatcher, Dispatcher):
             self.mistakes.add(f"{dispatcher_where}: {dispatcher_name!r} does not derive from corepool.Dispatcher")
-            return None
+            dispatcher = None
         if settings.bind_per_worker and dispatcher is not None:
             for obstacle in _obstacles_to_own_addresses(pool, dispatcher_name, dispatcher):
                 self.mistakes.add(f"{where}.bind_per_worker = true: {obstacle}")
-        if made is None or dispatcher is None or len(extensions) < len(created):
+        if made is None:
             return None
         protocol, made_with = made.plugin, tuple(each.options for each in (made, *extensions))
         types = tuple(type(each.plugin) for each in extensions)
@@ -195,15 +210,17 @@ class Plan:
             and type(before.protocol) is type(protocol)
             and before.extension_types == types
         ):
-            protocol, chain = before.protocol, before.chain
+            protocol = before.protocol
+            chain: Chain | None = before.chain
         else:
             try:
                 chain = Chain(protocol, [each.plugin for each in extensions])
             except PluginError as error:
                 self.mistakes.add(f"{where}: {error}")
-                return None
+                chain = None
         can_share: object = getattr(protocol, "max_workers", None)
         workers = _workers_of(pool)[1]
+        sharing.append(Sharing(where, settings.name, pool_index, protocol, workers))
         if isinstance(can_share, int) and workers > can_share:
             self.mistakes.add(
                 f"{its_place}.workers: {where} can't be served by {workers} workers: "
@@ -213,26 +230,14 @@ class Plan:
         if settings.keep_on_crash:
             for obstacle in _obstacles(settings, dispatcher_name, dispatcher, chain):
                 self.mistakes.add(f"{where}.keep_on_crash = true: {obstacle}")
+        if dispatcher is None or chain is None or len(extensions) < len(created):
+            return None
         return Listener(
             place, pool_index, settings, dispatcher_name, dispatcher, protocol, chain, made_with, str(example), types
         )
 
-    def _add_endpoints(self, where: str, url: str, settings: ListenerSettings, listener: Listener | None) -> None:
-        if not settings.bind_per_worker:
-            self._add_endpoint(where, url, settings, listener, None)
-            return
-        pool = self._settings.pools[self._settings.pool_of(settings) or 0]
-        for slot in range(_workers_of(pool)[1]):
-            try:
-                own = url_of_worker(url, slot)
-            except ValueError as error:
-                self.mistakes.add(f"{where} = {spell_value(url)}: {error}")
-                return
-            self._add_endpoint(where, own, settings, listener, slot)
-
-    def _add_endpoint(
-        self, where: str, url: str, settings: ListenerSettings, listener: Listener | None, slot: int | None
-    ) -> None:
+                self._add_endpoints(f"{where}.bind[{position}]", url, each, listener)
+        for mistake in find_contradictions(sharing):
         try:
             endpoint = replace(Endpoint.parse(url), rights=self._rights)
         except ValueError as error:
@@ -300,11 +305,13 @@ def _are_same_plugins(old: ListenerSettings, new: ListenerSettings) -> bool:
     return plugins(old) == plugins(new)
 
 
-def _obstacles(settings: ListenerSettings, dispatcher_name: str, dispatcher: Dispatcher, chain: Chain) -> Iterator[str]:
+def _obstacles(
+    settings: ListenerSettings, dispatcher_name: str, dispatcher: Dispatcher | None, chain: Chain | None
+) -> Iterator[str]:
     """Yield the reasons why connections of a listener can't outlive their worker."""
-    if dispatcher.worker_accepts:
+    if dispatcher is not None and dispatcher.worker_accepts:
         yield f"with the dispatcher {dispatcher_name!r} the master never has the connections; choose another"
-    if not chain.freezer.can_freeze:
+    if chain is not None and not chain.freezer.can_freeze:
         yield f"protocol {settings.protocol!r}, or an extension, can't hand on the state of a connection (on_freeze)"
 
 

@@ -15,6 +15,7 @@ from corepool.guards import HOOK_ERRORS
 from corepool.launch import events
 from corepool.launch.controlling import open_control, warn_of_other_name
 from corepool.launch.plan import Places, Plan
+from corepool.launch.preflight import refusals
 from corepool.logs.log import entrust_logs
 from corepool.master.commands import commands_of
 from corepool.master.inheritance import Inheritance
@@ -73,11 +74,26 @@ class Pool:
         self._pidfile = None if pidfile is None else PidFile(Path(pidfile))
 
     def check(self) -> None:
-        """Find the mistakes that show without binding an address.
+        """Find the mistakes that show without binding an address, at a start.
 
         :raises ConfigError: with every mistake.
         """
-        Plan(self._settings, self._registry, Places()).finish()
+        plan = self._planned()
+        plan.examine()
+        plan.finish()
+
+    def check_again(self) -> None:
+        """Find them while a pool runs: what it is bound to already is not examined.
+
+        :raises ConfigError: with every mistake.
+        """
+        self._planned().finish()
+
+    def _planned(self) -> Plan:
+        plan = Plan(self._settings, self._registry, Places())
+        for mistake in refusals(self._settings):
+            plan.mistakes.add(mistake)
+        return plan
 
     def run(self) -> int:
         """Bind, fork, serve until told to stop.

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from corepool.spec.types import SharedResource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from corepool.plugins.listener import Listener
+
+class Sharing(NamedTuple):
+    """A listener, as far as it may share something."""
+
+    where: str
+    """Its place in the configuration."""
+    name: str
+    pool: int
+    protocol: object
+    most_workers: int
+    """That its pool may have."""
 
 
-def find_contradictions(listeners: Iterable[tuple[str, Listener, int]]) -> Iterator[str]:
-    """Report listeners that share a resource and contradict each other, and resources shared by too many workers.
-
-    :param listeners: each with its place in the configuration, and the most workers that its pool may have.
-    """
-    first: dict[str, tuple[str, Listener, SharedResource]] = {}
+def find_contradictions(listeners: Iterable[Sharing]) -> Iterator[str]:
+    """Report listeners that share a resource and contradict each other, and resources shared by too many workers."""
+    first: dict[str, tuple[str, Sharing, SharedResource]] = {}
     workers: dict[str, dict[int, int]] = {}
-    for where, listener, most in listeners:
-        protocol = listener.protocol
+    for listener in listeners:
+        where, protocol = listener.where, listener.protocol
         declared: object = getattr(protocol, "shares", ())
         for resource in declared if isinstance(declared, list | tuple) else ():
             if not isinstance(resource, SharedResource):
                 continue
             pools = workers.setdefault(resource.identity, {})
-            pools[listener.pool] = most
+            pools[listener.pool] = listener.most_workers
             its_place, its_listener, its = first.setdefault(resource.identity, (where, listener, resource))
             if listener is its_listener:
                 continue

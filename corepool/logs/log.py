@@ -142,8 +142,8 @@ def start_log(level: str, style: Literal["auto", "text", "json"] = "auto", path:
     is_text = style == "text" or (style == "auto" and path is None and os.isatty(_STDERR))
     try:
         handler = LogHandler(path, TextFormatter() if is_text else JsonFormatter())
-    except OSError as error:
-        raise ConfigError([f'log.file = "{path}": can\'t be opened: {error.strerror}']) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise ConfigError([not_opened(path, error)]) from None
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(level.upper())
@@ -178,8 +178,7 @@ def entrust_logs(uid: int, gid: int) -> None:
 def _open(path: str) -> tuple[int, bool]:
     """Open a log file, and tell whether it was made now.
 
-    :raises OSError: ELOOP, it is a link to a file: where others may make links, root would write wherever they want.
-        One to a pipe or a device, such as /dev/stdout, is followed.
+    :raises OSError: ELOOP, it is a link to a file.
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -192,11 +191,27 @@ def _open(path: str) -> tuple[int, bool]:
         if error.errno != errno.ELOOP:
             raise
     fd = os.open(path, flags)
-    mode = os.fstat(fd).st_mode
-    if stat.S_ISCHR(mode) or stat.S_ISFIFO(mode):
-        return fd, False
-    os.close(fd)
-    raise OSError(errno.ELOOP, "it is a link; name the file itself")
+    try:
+        refuse_link_to(os.fstat(fd).st_mode)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd, False
+
+
+def refuse_link_to(mode: int) -> None:
+    """Refuse a link as the path of a log file: where others may make links, root would write wherever they want.
+
+    :param mode: of the link's target: one to a pipe or a device, such as /dev/stdout, is followed.
+    :raises OSError: ELOOP.
+    """
+    if not (stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)):
+        raise OSError(errno.ELOOP, "it is a link; name the file itself")
+
+
+def not_opened(path: str | None, error: OSError | ValueError) -> str:
+    """Return the mistake in the configuration that a log file can't be opened is."""
+    return f'log.file = "{path}": can\'t be opened: {error.strerror if isinstance(error, OSError) else error}'
 
 
 def _reopen(fd: int) -> tuple[int, bool]:

@@ -97,6 +97,16 @@ class Transport(ABC):
         :raises ValueError: with the mistake in words.
         """
 
+    def examine(self, endpoint: Endpoint) -> None:  # noqa: B027  # few know anything before they bind
+        """Refuse an endpoint on which `listen` would fail on this system: a folder that is missing, say.
+
+        So that `corepool check` says so, and `run` together with all other mistakes. Leave nothing open or on disk. An
+        address that is in use is none of them: it is mostly the running pool that uses it. Runs in: the command line
+        and the master, at a start before anything is bound; not at a reload.
+
+        :raises OSError: as `listen` would.
+        """
+
     @abstractmethod
     def listen(self, endpoint: Endpoint, backlog: int) -> socket.socket:
         """Bind and listen.

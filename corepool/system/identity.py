@@ -7,6 +7,7 @@ privileges again: to bind what a reload adds, to execute a new master, to remove
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -22,6 +23,8 @@ from corepool.spec.transport import FileRights
 from corepool.system import events
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from corepool.config.settings import ProcessSettings
 
 log = logging.getLogger(__name__)
@@ -30,7 +33,12 @@ _NOFILE_CEILING = 1 << 20
 """The most descriptors that "max" asks for, Linux's own default for fs.nr_open. Some container engines set 2^30:
 programs that a worker starts and that close every possible descriptor one by one would take minutes."""
 
+# As capabilities(7) numbers them.
 _CAP_KILL = 5
+_CAP_SETGID = 6
+_CAP_SETUID = 7
+_CAP_SYS_NICE = 23
+_CAP_SYS_RESOURCE = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,8 @@ class Identity:
             raise ConfigError(
                 ["process.user: the master could not signal workers of another user; it takes the capability KILL"]
             )
+        if account is not None and not (_has_capability(_CAP_SETGID) and _has_capability(_CAP_SETUID)):
+            raise ConfigError([f"process.user: {_not_become(account, os.strerror(errno.EPERM))}"])
         match settings.affinity:
             case "off":
                 cpus: tuple[int, ...] = ()
@@ -107,6 +117,24 @@ def file_rights(settings: ProcessSettings) -> FileRights:
     return FileRights(account.uid, account.gid, settings.umask)
 
 
+def examine(settings: ProcessSettings) -> Iterator[str]:
+    """Yield the mistakes for which `settle` and `Identity.of` would refuse the settings; nothing is changed."""
+    try:
+        Identity.of(settings)
+    except ConfigError as error:
+        yield from error.mistakes
+    now, nice = os.getpriority(os.PRIO_PROCESS, 0), settings.nice
+    most_nice, _ = resource.getrlimit(resource.RLIMIT_NICE)
+    if nice is not None and nice < min(now, 20 - most_nice) and not _has_capability(_CAP_SYS_NICE):
+        yield _nice_refused(nice, os.strerror(errno.EACCES))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    nofile = settings.nofile
+    if isinstance(nofile, int) and nofile != soft:
+        exceeds = hard != resource.RLIM_INFINITY and nofile > hard
+        if nofile > _most_descriptors() or (exceeds and not _has_capability(_CAP_SYS_RESOURCE)):
+            yield _nofile_refused(nofile, hard, "not allowed to raise maximum limit")
+
+
 def settle(settings: ProcessSettings) -> None:
     """Apply [process] to the master, before it opens anything.
 
@@ -118,9 +146,7 @@ def settle(settings: ProcessSettings) -> None:
         try:
             os.setpriority(os.PRIO_PROCESS, 0, settings.nice)
         except PermissionError as error:
-            now = os.getpriority(os.PRIO_PROCESS, 0)
-            mistake = f"process.nice = {settings.nice}: {error.strerror}; less than {now} takes root or a `ulimit -e`"
-            raise ConfigError([mistake]) from None
+            raise ConfigError([_nice_refused(settings.nice, error.strerror)]) from None
     limit_descriptors(settings.nofile)
 
 
@@ -137,9 +163,21 @@ def limit_descriptors(nofile: int | str) -> None:
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, max(hard, nofile)))
     except (OSError, ValueError) as error:
-        raise ConfigError(
-            [f"process.nofile = {nofile}: {error}; the hard limit is {hard} (`ulimit -Hn`), and only root can raise it"]
-        ) from None
+        raise ConfigError([_nofile_refused(nofile, hard, error)]) from None
+
+
+def _nice_refused(nice: int, reason: str | None) -> str:
+    now = os.getpriority(os.PRIO_PROCESS, 0)
+    return f"process.nice = {nice}: {reason}; less than {now} takes root or a `ulimit -e`"
+
+
+def _nofile_refused(nofile: int, hard: int, reason: object) -> str:
+    return f"process.nofile = {nofile}: {reason}; the hard limit is {hard} (`ulimit -Hn`), and only root can raise it"
+
+
+def _most_descriptors() -> int:
+    """Return the system's own limit, which not even root exceeds."""
+    return int(Path("/proc/sys/fs/nr_open").read_text())
 
 
 def _has_capability(number: int) -> bool:
@@ -159,8 +197,11 @@ def _become(account: Account) -> None:
         os.setresgid(account.gid, account.gid, account.gid)
         os.setresuid(account.uid, account.uid, account.uid)
     except OSError as error:
-        raise SetupError(
-            f"can't become user {account.uid}, group {account.gid}: {error.strerror} "
-            "(it takes the capabilities SETUID and SETGID)"
-        ) from None
+        raise SetupError(_not_become(account, error.strerror)) from None
     os.environ.update(account.environment)
+
+
+def _not_become(account: Account, reason: str | None) -> str:
+    return (
+        f"can't become user {account.uid}, group {account.gid}: {reason} (it takes the capabilities SETUID and SETGID)"
+    )

@@ -19,10 +19,15 @@ import stat
 from typing import TYPE_CHECKING
 
 from corepool.errors import ConfigError
+from corepool.files.examining import refuse_unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# O_NOFOLLOW: in a folder that others can write to, root must not be led to another file.
+# O_NONBLOCK: a FIFO without a reader must not keep us.
+_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 _MAX_BYTES = 32  # a number and a newline; a longer file is not a pidfile
 
@@ -41,6 +46,22 @@ class PidFile:
         """
         try:
             self._fd = _lock(self._path)
+        except OSError as error:
+            raise ConfigError([f'process.pidfile = "{self._path}": {error.strerror}']) from None
+
+    def examine(self) -> None:
+        """Find out whether `acquire` would succeed if no other master runs; nothing is made or changed.
+
+        :raises ConfigError: as `acquire`.
+        """
+        try:
+            refuse_unwritable(self._path)
+            if os.path.lexists(self._path):
+                fd = os.open(self._path, _FLAGS)
+                try:
+                    _refuse_others_data(fd)
+                finally:
+                    os.close(fd)
         except OSError as error:
             raise ConfigError([f'process.pidfile = "{self._path}": {error.strerror}']) from None
 
@@ -113,13 +134,10 @@ def _lock(path: Path) -> int:
 
 def _open(path: Path) -> tuple[int, bool]:
     """Open the file, and tell whether we have made it."""
-    # O_NOFOLLOW: in a folder that others can write to, root must not be led to another file.
-    # O_NONBLOCK: a FIFO without a reader must not keep us.
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        return os.open(path, flags | os.O_EXCL, 0o644), True
+        return os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644), True
     except FileExistsError:
-        return os.open(path, flags, 0o644), False
+        return os.open(path, _FLAGS | os.O_CREAT, 0o644), False
 
 
 def _refuse_others_data(fd: int) -> None:

@@ -11,10 +11,10 @@ import struct
 import time
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from corepool import CloseReason, Options, hookimpl
-from corepool.files.lines import LineFile, moment
+from corepool.files.lines import LineFile, examine, moment
 from corepool_extensions.peers import spell
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class AccessLogOptions(Options):
     format: Literal["text", "json"] = "text"
     """key=value pairs, or one JSON object per line."""
 
-    file: Annotated[str, Field(min_length=1)] = "-"
+    file: Annotated[str, Field(min_length=1), AfterValidator(examine)] = "-"
     """Where the lines go; "-": standard output. USR1 to a worker reopens it."""
 
 

@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 from pydantic import AfterValidator, Field, model_validator
 
 from corepool import Duration, DurationOrOff, Options, Size, SizeOrOff
+from corepool.files.lines import examine
 from corepool_http.targets import split_target
 
 Network = IPv4Network | IPv6Network | Literal["unix", "*"]
@@ -129,6 +130,15 @@ class ServerOptions(Options):
 
     ping_interval: DurationOrOff = 20.0
     """The time between pings on a WebSocket; one that isn't answered before the next ends it. 0: none."""
+
+    @model_validator(mode="after")
+    def _log_can_be_opened(self) -> Self:
+        if self.access_log != "off":
+            try:
+                examine(self.access_log_file)
+            except ValueError as error:
+                raise ValueError(f'access_log_file = "{self.access_log_file}": {error}') from None
+        return self
 
 
 class HttpOptions(ServerOptions, SourceOptions):

@@ -38,8 +38,25 @@ class Tcp(Transport):
         except UnicodeError as error:
             raise ValueError(f"the host {endpoint.host!r} can't be a name: {error}") from None
 
+    def examine(self, endpoint: Endpoint) -> None:
+        """Bind for a moment, without listening: other servers can bind the same address meanwhile."""
+        try:
+            self._bound(endpoint).close()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+
     def listen(self, endpoint: Endpoint, backlog: int) -> socket.socket:
         """Bind to the first address of the host. A name may ask the resolver, which may take seconds."""
+        listening = self._bound(endpoint)
+        try:
+            listening.listen(backlog)
+        except BaseException:
+            listening.close()
+            raise
+        return listening
+
+    def _bound(self, endpoint: Endpoint) -> socket.socket:
         host = "0.0.0.0" if endpoint.host in ("", "*") else endpoint.host
         try:
             found = socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -60,7 +77,6 @@ class Tcp(Transport):
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             listening.setblocking(False)
             _bind(listening, address)
-            listening.listen(backlog)
         except BaseException:
             listening.close()
             raise

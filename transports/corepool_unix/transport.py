@@ -68,6 +68,11 @@ class Unix(Transport):
         if (length := len(os.fsencode(path))) > socketfile.MAX_PATH_BYTES:
             raise ValueError(f"the path has {length} bytes; the system allows {socketfile.MAX_PATH_BYTES}")
 
+    def examine(self, endpoint: Endpoint) -> None:
+        """Refuse a folder that is missing or can't be written, and a file in the place of the socket."""
+        if not endpoint.path.startswith("@"):
+            socketfile.examine(Path(endpoint.path))
+
     def listen(self, endpoint: Endpoint, backlog: int) -> socket.socket:
         """Bind the abstract name, or make the socket file in place of one without a listening process."""
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

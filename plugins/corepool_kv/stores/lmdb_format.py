@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import lmdb
 
+from corepool.files.examining import refuse_new_folder
 from corepool_kv.stores import DamagedRecordError, Record, StoreError
 
 if TYPE_CHECKING:
@@ -86,6 +87,10 @@ def check_folder(path: Path) -> None:
     """
     if path.exists() and not path.is_dir():
         raise StoreError("is a file: a store is a folder, in which LMDB keeps its files")
+    try:
+        refuse_new_folder(path)
+    except OSError as error:
+        raise StoreError(f"can't be made: {error.strerror}") from None
     try:
         if not (path / "data.mdb").stat().st_size:
             return
