@@ -1,4 +1,4 @@
-"""The files in deploy/: judged by the tools that read them, as far as a machine without systemd or Docker allows."""
+"""The image of the demo: its instructions, and its commands as process 1, as far as a machine without Docker allows."""
 
 from __future__ import annotations
 
@@ -31,54 +31,6 @@ UID = 10001
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)  # noqa: S603
-
-
-# --- systemd
-
-
-@pytest.fixture
-def units(tmp_path: Path) -> list[Path]:
-    """Copy the units, made to fit this machine: an executable that exists, and a type that its systemd knows."""
-    copies = [tmp_path / "corepool.service", tmp_path / "corepool.socket"]
-    for copy in copies:
-        shutil.copy(DEPLOY / copy.name, copy)
-    text = copies[0].read_text().replace("/opt/corepool/bin/corepool", "/bin/true")
-    version = int(run("systemd-analyze", "--version").stdout.split()[1])
-    if version < 253:  # the first that knows it
-        text = text.replace("Type=notify-reload", "Type=notify")
-    copies[0].write_text(text)
-    return copies
-
-
-def test_systemd_finds_nothing_wrong_with_the_units(units: list[Path]) -> None:
-    done = run("systemd-analyze", "verify", "--recursive-errors=no", *map(str, units))
-
-    assert done.stderr == ""
-    assert done.returncode == 0
-
-
-def test_systemd_would_find_a_mistake(units: list[Path]) -> None:
-    units[0].write_text(units[0].read_text().replace("ProtectSystem=strict", "ProtectSystem=very"))
-
-    done = run("systemd-analyze", "verify", "--recursive-errors=no", *map(str, units))
-
-    assert "Failed to parse protect system value" in done.stderr
-
-
-def test_systemd_takes_the_service_for_well_hardened(units: list[Path]) -> None:
-    """Exposure from 0 to 10: what serves a network without restrictions has 9.6."""
-    done = run("systemd-analyze", "security", "--offline=true", "--threshold=30", str(units[0]))
-
-    assert done.returncode == 0, done.stdout
-
-
-def test_the_service_asks_for_what_the_pool_has() -> None:
-    unit = (DEPLOY / "corepool.service").read_text()
-    command = re.search(r"^ExecStart=\S+ (.*)$", unit, re.MULTILINE)
-
-    assert "Type=notify-reload" in unit
-    assert command is not None
-    assert command[1] == "run /etc/corepool/corepool.toml --control /run/corepool/control.sock"
 
 
 # --- the image
