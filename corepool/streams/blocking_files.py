@@ -20,6 +20,8 @@ class Input(Protocol):
 
     def recv(self, limit: int, /) -> bytes: ...
 
+    def peek(self, limit: int, /) -> bytes: ...
+
     def readline(self) -> bytes: ...
 
     def gather(self, size: int, /, *, line: bool = False) -> bytes: ...
@@ -64,6 +66,10 @@ class ReadFile(io.BufferedIOBase):
     def read1(self, size: int = -1, /) -> bytes:
         """Read the bytes that have arrived, at least one; b"" at the end."""
         return self._stream.recv(size if size >= 0 else _PIECE)
+
+    def peek(self, size: int = 0, /) -> bytes:
+        """Return the bytes that have arrived, at least one, and leave them to be read; b"" at the end."""
+        return self._stream.peek(size if size > 0 else _PIECE)
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Fill `buffer`, less only at the end."""

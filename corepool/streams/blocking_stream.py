@@ -11,13 +11,15 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from corepool.streams.arrivals import Arrivals, wait_on
 from corepool.streams.blocking_files import ReadFile, WriteFile
+from corepool.streams.blocking_reads import BlockingReads
 from corepool.streams.endings import CUT_BY_WORKER, is_end
-from corepool.streams.errors import BrokenError, DeadlineError, EndedError, GoneError
+from corepool.streams.errors import BrokenError, GoneError
 from corepool.streams.inbox import Inbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from _typeshed import ReadableBuffer
 
@@ -29,7 +31,7 @@ _PIECE = 65_536
 """Bytes that one wait for the peer may bring or take: far below `output_limit`, which ends a connection."""
 
 
-class BlockingStream:
+class BlockingStream(BlockingReads):
     """The stream for `handle`: as a socket (recv, sendall), as files (rfile, wfile), or line by line."""
 
     def __init__(self, conn: Connection[BlockingStream], mailbox: Mailbox, limit: int, *, answers: bool) -> None:
@@ -46,7 +48,7 @@ class BlockingStream:
         self._outbox: deque[bytes] = deque()
         self._outbox_size = 0
         self._lock = threading.Lock()
-        self._arrived = threading.Condition(self._lock)
+        self._arrived = Arrivals(self._lock)
         self._taken = threading.Condition(self._lock)
         self._is_sending = False
         """The loop has been asked to send, and has not begun."""
@@ -100,53 +102,6 @@ class BlockingStream:
         """Return the time-out in seconds that `settimeout` has set."""
         return self._timeout_s
 
-    def recv(self, limit: int, *, begun: bool = False) -> bytes:
-        """Wait for input.
-
-        :param begun: the handler already has a part of what it waits for: a worker that leaves then waits, too.
-        :returns: `limit` bytes at most; b"" at the end.
-        :raises ConnectionResetError: the connection is broken; all reads raise this.
-        :raises TimeoutError: nothing came in time; all reads raise this.
-        """
-        if limit < 0:
-            raise ValueError(f"recv: expected 0 bytes or more; got {limit}")
-        return self.take(lambda inbox: inbox.take_some(limit), begun=begun) if limit else b""
-
-    def readline(self, *, begun: bool = False) -> bytes:
-        """Read a line with its line break; at the end the rest, and then b"".
-
-        :param begun: as for `recv`.
-        :raises ValueError: it is longer than the limit; the part that has arrived is dropped.
-        """
-        return self.take(Inbox.take_line, begun=begun)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self.readline, b"")
-
-    def readexactly(self, n: int, *, begun: bool = False) -> bytes:
-        """Read `n` bytes.
-
-        :param begun: as for `recv`: for the body of a message whose header was read, say.
-        :raises asyncio.IncompleteReadError: the peer has ended before.
-        """
-        if n < 0:
-            raise ValueError(f"readexactly: expected 0 bytes or more; got {n}")
-        taken = self.gather(n, begun=begun)
-        if len(taken) < n:
-            raise EndedError(taken, n)
-        return taken
-
-    def readuntil(self, separator: bytes = b"\n", *, begun: bool = False) -> bytes:
-        """Read until a separator, and with it.
-
-        :param begun: as for `recv`.
-        :raises asyncio.IncompleteReadError: the peer has ended before.
-        :raises asyncio.LimitOverrunError: it doesn't come within the limit.
-        """
-        if not separator:
-            raise ValueError("an empty separator separates nothing")
-        return self.take(lambda inbox: inbox.take_until(separator), begun=begun)
-
     def take(self, attempt: Callable[[Inbox], bytes | None], *, begun: bool = False) -> bytes:
         """Try `attempt` on the inbox until it gives something, and wait for more in between.
 
@@ -161,28 +116,14 @@ class BlockingStream:
                     taken = attempt(self._inbox)
             if taken and self._answers:
                 self._owes = True
+            if self._arrived.is_watched:
+                self._show_rest()
             return taken
 
-    def gather(self, size: int, *, line: bool = False, begun: bool = False) -> bytes:
-        """Take `size` bytes, or a line of that many at most; fewer only at the end.
-
-        :raises OSError: as `recv`; what came before it is there for the next read.
-        """
-        attempt = Inbox.take_line_of if line else Inbox.take_some
-        pieces: list[bytes] = []
-        left = size
-        try:
-            while left:
-                piece = self.take(lambda inbox: attempt(inbox, left), begun=begun or bool(pieces))  # noqa: B023  # at once
-                pieces.append(piece)
-                left -= len(piece)
-                if not piece or (line and piece.endswith(b"\n")):
-                    break
-        except BaseException:
-            with self._lock:
-                self._inbox.put_back(pieces)
-            raise
-        return b"".join(pieces)
+    def put_back(self, pieces: list[bytes]) -> None:
+        """Put pieces back, for the next read."""
+        with self._lock:
+            self._inbox.put_back(pieces)
 
     def sendall(self, data: ReadableBuffer) -> None:
         """Send; wait while the peer takes too little.
@@ -223,6 +164,33 @@ class BlockingStream:
             self._closes = True
         self._mailbox.post(self._abort)
 
+    def readable_fd(self) -> int:
+        """Return a descriptor for select(2): readable while there is input, or the end. `close_readable_fd` ends it."""
+        with self._lock:
+            if not self._arrived.is_watched:
+                self._arrived.fileno()
+                self._arrived.notify()
+                self._show_rest()
+            return self._arrived.fileno()
+
+    def close_readable_fd(self) -> None:
+        """Close it: the handler has ended."""
+        with self._lock:
+            self._arrived.close()
+
+    def _show_rest(self) -> None:
+        """Let the descriptor say what is there; a thread that waits for it reads on when more has come."""
+        if self._inbox.data or self._inbox.is_ended or self._gone is not None:
+            return
+        self._arrived.clear()
+        self._conn.busy = self._owes or self._outbox_size > 0
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            self._mailbox.post(self._conn.resume)
+
     def _give_up_at(self) -> float | None:
         return None if self._timeout_s is None else time.monotonic() + self._timeout_s
 
@@ -230,10 +198,7 @@ class BlockingStream:
         inbox = self._inbox
         if self._gone is not None:
             raise GoneError(f"the connection is gone: {self._gone}")
-        if self._is_paused:
-            # However much is there, it was not enough.
-            self._is_paused = False
-            self._mailbox.post(self._conn.resume)
+        self._read_on()  # however much is there, it was not enough
         seen = len(inbox.data)
         # Between two requests: a worker that leaves need not wait for this connection.
         self._is_idle = not (begun or seen or self._owes)
@@ -241,7 +206,7 @@ class BlockingStream:
         self._conn.busy = not self._is_idle or self._outbox_size > 0
         try:
             while len(inbox.data) == seen and not inbox.is_ended and self._gone is None:
-                self._wait(self._arrived, give_up)
+                wait_on(self._arrived, give_up, self._timeout_s)
         finally:
             self._is_idle = False
             self._conn.busy = True
@@ -249,16 +214,7 @@ class BlockingStream:
     def _wait_for_room(self) -> None:
         give_up = self._give_up_at()
         while self._outbox_size > self._limit and self._gone is None:
-            self._wait(self._taken, give_up)
-
-    def _wait(self, condition: threading.Condition, give_up: float | None) -> None:
-        if give_up is None:
-            condition.wait()
-            return
-        left_s = give_up - time.monotonic()
-        if left_s <= 0:
-            raise DeadlineError(f"nothing happened within {self._timeout_s:g} s")
-        condition.wait(left_s)
+            wait_on(self._taken, give_up, self._timeout_s)
 
     def _ask_to_send(self) -> None:
         if not self._is_sending:
@@ -317,7 +273,7 @@ class BlockingStream:
             if self._outbox and not conn.closed:
                 return  # `on_writable` comes back to it
             self._taken.notify()
-            if self._is_idle:
+            if self._is_idle or (self._arrived.is_watched and not (self._inbox.data or self._owes)):
                 conn.busy = False
             if self._closes:
                 self._inbox.forget()

@@ -50,6 +50,10 @@ class Inbox:
             return self.take(most)
         return None
 
+    def peek(self, most: int) -> bytes | None:
+        """Return the bytes that have arrived, `most` at most, and leave them; b"" at the end."""
+        return bytes(self.data[:most]) if self.data or self.is_ended else None
+
     def take_line(self) -> bytes | None:
         r"""Take a line with its \n; at the end the rest, without one.
 

@@ -12,8 +12,10 @@ from pydantic import Field
 
 from corepool import DurationOrOff, Options, Size, hookimpl
 from corepool.plugins.loading import LoadError, load_target
+from corepool_hosting import foreign_loops
 from corepool_hosting.facade import ConnectionTransport
 from corepool_hosting.starters import Starter
+from corepool_hosting.targets import required_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,9 +65,12 @@ class AsyncioProtocols:
             raise LoadError(f"target = {self._options.target!r}: {error}") from None
         if kind == "factory":
             self._make = target
+            if not isinstance(target, type):
+                self._try_factory(target)
         elif kind == "main":
             self._starter = Starter(self._options.target, target, worker)
-            self._make = self._starter.start()
+            with foreign_loops.refused(self._options.target):
+                self._make = self._starter.start()
         else:
             self._make = self._reader_protocol(target)
 
@@ -111,6 +116,22 @@ class AsyncioProtocols:
         if conn.session is not None:  # else its protocol could not be made
             conn.session.lost(reason)
 
+    def _try_factory(self, factory: Callable[[], object]) -> None:
+        """Make a protocol for no connection: a function that makes none would fail at each of them.
+
+        :raises LoadError: it makes something else.
+        """
+
+        async def make() -> object:
+            return factory()
+
+        with foreign_loops.refused(self._options.target):
+            made = self._loop.run_until_complete(make())
+        if not hasattr(made, "connection_made"):
+            raise LoadError(
+                f"target = {self._options.target!r}: it has returned {made!r}; expected a protocol of asyncio"
+            )
+
     def _reader_protocol(self, handler: Any) -> Callable[[], asyncio.BaseProtocol]:
         async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
@@ -143,7 +164,7 @@ def kind_of(target: object) -> Literal["factory", "handler", "main"]:
     """
     if not callable(target):
         raise TypeError(f"{type(target).__name__} can't be called")
-    required = _required(target)
+    required = required_parameters(target)
     if isinstance(target, type):
         if issubclass(target, socketserver.BaseRequestHandler):
             raise TypeError('a class of socketserver; serve it with protocol = "socketserver"')
@@ -163,13 +184,3 @@ def kind_of(target: object) -> Literal["factory", "handler", "main"]:
         raise TypeError(f"it wants {', '.join(required)}: expected (reader, writer), or nothing")
     is_coroutine = inspect.iscoroutinefunction(inspect.unwrap(target)) or inspect.iscoroutinefunction(target.__call__)
     return "main" if is_coroutine else "factory"
-
-
-def _required(function: Callable[..., object]) -> list[str]:
-    """List the parameters that a call must give."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except ValueError:  # written in C, and doesn't tell
-        return []
-    catch_all = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [each.name for each in parameters if each.default is each.empty and each.kind not in catch_all]

@@ -15,3 +15,8 @@ def hosted_server_missing(*, target: str, left_s: float) -> None:
 @event(logging.WARNING)
 def hosted_signal_handler_refused(*, target: str, signal: str) -> None:
     """The target wants a handler for a signal that the worker needs; at that signal the target is cancelled instead."""
+
+
+@event(logging.INFO)
+def hosted_server_serves_one(*, target: str) -> None:
+    """The hosted server is no ThreadingMixIn, so each worker serves one connection at a time; `threads` allows more."""

@@ -1,33 +1,47 @@
-"""The protocol `socketserver`: any BaseRequestHandler class of the standard library's socketserver, in threads."""
+"""The protocol `socketserver`: handlers and servers written for the standard library's socketserver, in threads."""
 
 from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import socket
 import socketserver
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from inspect import iscoroutinefunction
+from typing import IO, TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field
 
-from corepool import Size, hookimpl
-from corepool.plugins.loading import LoadError, load_target
+from corepool import Address, Endpoint, Size, hookimpl
+from corepool.plugins.loading import load_target
 from corepool.streams import BlockingOptions, BlockingProtocol, ReadFile
+from corepool_hosting import events
 from corepool_hosting.facade import spell
+from corepool_hosting.server_objects import ServerMaker
+from corepool_hosting.targets import required_parameters
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-    from corepool import Address, Worker
+    from corepool import Worker
     from corepool.streams import BlockingStream
+
+log = logging.getLogger(__name__)
+
+_PIECE = 65_536
+"""Bytes of a file that are read at once."""
 
 
 class SocketserverOptions(BlockingOptions):
     """[listener.options] of protocol = "socketserver"."""
 
     target: Annotated[str, Field(pattern=r"^[^:]+:[^:]+$")]
-    """As "module:attribute": a class derived from socketserver.BaseRequestHandler."""
+    """As "module:attribute": a class derived from socketserver.BaseRequestHandler; or a server, which its handlers find
+    as `self.server`: an object or a class derived from socketserver.BaseServer, or a function that returns one, or
+    calls its `serve_forever`."""
 
     directory: str = "."
     """Where modules are imported from first."""
@@ -50,21 +64,89 @@ class SocketserverHandlers(BlockingProtocol):
         self._target = options.target
         self._directory = options.directory
         self._limit = options.limit
+        self._handler: type[socketserver.BaseRequestHandler]
+        self._server: socketserver.BaseServer | None = None
+        self._maker: ServerMaker | None = None
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
-        target: Any = load_target(self._target, self._directory)
-        if not (isinstance(target, type) and issubclass(target, socketserver.BaseRequestHandler)):
-            raise LoadError(f"target = {self._target!r}: no class derived from socketserver.BaseRequestHandler")
-        if issubclass(target, socketserver.DatagramRequestHandler):
-            raise LoadError(f"target = {self._target!r}: it is for datagrams; corepool serves connections")
-        self._handler = target
+        maker = ServerMaker(self._target, worker, [*_addresses(worker)])
+        target: Any = maker.load(lambda: load_target(self._target, self._directory))
+        if isinstance(target, type) and issubclass(target, socketserver.BaseRequestHandler):
+            if issubclass(target, socketserver.DatagramRequestHandler):
+                raise maker.mistake("it is for datagrams; corepool serves connections")
+            self._handler = target
+        else:
+            self._server = _made(maker, target)
+            self._maker = maker
+            if "threads" not in self.options.model_fields_set and not isinstance(
+                self._server, socketserver.ThreadingMixIn
+            ):
+                # It was written to serve one connection at a time, so its handlers may count on that.
+                self.options = self.options.model_copy(update={"threads": 1})
+                events.hosted_server_serves_one(log, target=self._target)
         super().on_worker_start(worker)
 
+    @hookimpl
+    def on_worker_stop(self) -> None:
+        super().on_worker_stop()
+        if self._maker is not None:
+            self._maker.leave()
+
     def handle(self, stream: BlockingStream) -> None:
-        """Make a handler, which serves while it is made, as in socketserver."""
-        server = HostedServer(stream.local, self._handler)
-        self._handler(RequestSocket(stream, self._limit), spell(stream.peer), server)  # type: ignore[arg-type]
+        """Make a handler, which serves while it is made, as in socketserver; or have the server make one."""
+        request: Any = RequestSocket(stream, self._limit)
+        try:
+            if self._server is None:
+                handler = self._handler
+                is_internet = hasattr(handler, "address_string")  # http.server's takes the host of the address
+                server: Any = HostedServer(stream.local, handler)
+                handler(request, _peer_of(stream, is_internet=is_internet), server)
+            else:
+                self._serve(self._server, request, stream)
+        finally:
+            request.release()
+
+    def _serve(self, server: socketserver.BaseServer, request: Any, stream: BlockingStream) -> None:
+        """Do what a server's `process_request` does, in this thread."""
+        client: Any = _peer_of(stream, is_internet=getattr(server, "address_family", None) != socket.AF_UNIX)
+        try:
+            if server.verify_request(request, client):
+                server.finish_request(request, client)
+        except Exception:
+            if type(server).handle_error is socketserver.BaseServer.handle_error:
+                raise  # and the log has it
+            server.handle_error(request, client)
+        server.shutdown_request(request)
+
+
+def _made(maker: ServerMaker, target: Any) -> socketserver.BaseServer:
+    if isinstance(target, socketserver.BaseServer):
+        return maker.make(target)
+    if isinstance(target, type) and issubclass(target, socketserver.BaseServer):
+        return maker.of_class(target)
+    if isinstance(target, type) or not callable(target) or iscoroutinefunction(target):
+        raise maker.mistake(
+            "no class derived from socketserver.BaseRequestHandler or socketserver.BaseServer, "
+            "no server, and no function that makes one"
+        )
+    if required := required_parameters(target):
+        raise maker.mistake(f"it wants {', '.join(required)}: expected a function that makes a server of nothing")
+    return maker.make(target)
+
+
+def _addresses(worker: Worker) -> Iterator[Address]:
+    for listener in worker.listeners:
+        if listener.protocol == "socketserver":
+            for url in listener.bind:
+                endpoint = Endpoint.parse(url)
+                yield Address(endpoint.path if endpoint.port is None else endpoint.host, endpoint.port)
+
+
+def _peer_of(stream: BlockingStream, *, is_internet: bool) -> tuple[Any, ...] | str:
+    """Return a client's address as its server expects it: one that was written for TCP takes it apart."""
+    peer = spell(stream.peer)
+    return (peer, 0) if is_internet and isinstance(peer, str) else peer
 
 
 class HostedServer:
@@ -130,6 +212,37 @@ class RequestSocket:
         if "w" in mode and "r" not in mode and buffering != 0:
             raw = io.BufferedWriter(raw, buffering if buffering > 0 else io.DEFAULT_BUFFER_SIZE)
         return raw if "b" in mode else io.TextIOWrapper(raw, **text)
+
+    def sendfile(self, file: IO[bytes], offset: int = 0, count: int | None = None) -> int:
+        """Send a file from `offset` on, `count` bytes of it or all; return how many. As socket.sendfile does.
+
+        :raises ValueError: it is no binary file.
+        """
+        if "b" not in getattr(file, "mode", "b"):
+            raise ValueError("file should be opened in binary mode")
+        if count is not None and count <= 0:
+            raise ValueError(f"count must be a positive integer (got {count!r})")
+        if offset:
+            file.seek(offset)
+        sent = 0
+        while data := file.read(_PIECE if count is None else min(_PIECE, count - sent)):
+            self._stream.sendall(data)
+            sent += len(data)
+        if sent and hasattr(file, "seek"):
+            file.seek(offset + sent)
+        return sent
+
+    def fileno(self) -> int:
+        """Return a descriptor for select and poll alone: it is readable when there is input, and always writable.
+
+        After `close` it is -1.
+        """
+        return -1 if self._is_closed else self._stream.readable_fd()
+
+    def release(self) -> None:
+        """Close that descriptor; the handler has ended."""
+        self._is_closed = True
+        self._stream.close_readable_fd()
 
     def settimeout(self, value: float | None) -> None:
         """Limit how long the other methods wait.

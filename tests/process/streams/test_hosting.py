@@ -113,6 +113,9 @@ def test_websockets_are_served(pool: Pools) -> None:
     ("protocol", "target", "says"),
     [
         ("asyncio", "nothing", "without a call of loop.create_server"),
+        ("asyncio", "controller", "it starts a server in a thread, with an event loop of its own"),
+        ("asyncio", "controller_in_main", "`def smtp(): return SMTP(handler)` in the place of aiosmtpd's Controller"),
+        ("asyncio", "no_protocol", "it has returned 5; expected a protocol of asyncio"),
         ("asyncio", "absent", "module 'application' has no 'absent'"),
         ("asyncio", "Unrelated", "no class derived from asyncio.Protocol"),
         ("asyncio", "WithArguments", "can't be made without database: name a function instead that makes one"),

@@ -127,3 +127,19 @@ async def one_argument(reader):
 
 class Datagrams(socketserver.DatagramRequestHandler):
     pass
+
+
+def controller():
+    from aiosmtpd.controller import Controller
+    from aiosmtpd.handlers import Sink
+
+    Controller(Sink(), hostname="127.0.0.1", port=1).start()
+
+
+async def controller_in_main():
+    controller()
+    await asyncio.Event().wait()
+
+
+def no_protocol():
+    return 5
