@@ -104,7 +104,7 @@ class Plan:
 
     def examine(self) -> None:
         """Find the addresses on which this system would not let the pool listen, without binding any for good."""
-        for where, _, _, endpoint, transport in self._wanted:
+        for where, _, _, endpoint, transport, _ in self._wanted:
             try:
                 transport.examine(endpoint)
             except KeyboardInterrupt:  # the operator's
@@ -180,18 +180,19 @@ class Plan:
             dispatcher_where + "_options",
         )
         dispatcher = None if chooser is None else chooser.plugin
-        created = [
-            self._create(
-                "extensions",
-                name,
-                dict(settings.extension_options.get(name, {})),
-                f"{where}.extensions[{position}]",
-                f"{where}.extension_options.{name}",
-            )
-            for position, name in enumerate(settings.extensions)
-        ]
+        unlisted = [name for name in settings.extension_options if name not in settings.extensions]  # a mistake, known
+        created: list[Made | None] = []
+        for position, name in enumerate(settings.extensions):
+            its = f"{where}.extensions[{position}]"
+            options = name if name in settings.extension_options else next(iter(nearest(name, unlisted)), name)
+            unlisted = [each for each in unlisted if each != options]
+            values = dict(settings.extension_options.get(options, {}))
+            created.append(self._create("extensions", name, values, its, f"{where}.extension_options.{options}"))
+        for name in unlisted:
+            if name in self._registry.names("extensions"):  # it may have mistakes, too
+                its = f"{where}.extension_options.{name}"
+                self._create("extensions", name, settings.extension_options[name], its, its)
         extensions = [each for each in created if each is not None]
-        self._check_unlisted(where, settings)
         if dispatcher is not None and not isinstance(dispatcher, Dispatcher):
             self.mistakes.add(f"{dispatcher_where}: {dispatcher_name!r} does not derive from corepool.Dispatcher")
             dispatcher = None
@@ -236,8 +237,22 @@ class Plan:
             place, pool_index, settings, dispatcher_name, dispatcher, protocol, chain, made_with, str(example), types
         )
 
-                self._add_endpoints(f"{where}.bind[{position}]", url, each, listener)
-        for mistake in find_contradictions(sharing):
+    def _add_endpoints(self, where: str, url: str, settings: ListenerSettings, listener: Listener | None) -> None:
+        if not settings.bind_per_worker:
+            self._add_endpoint(where, url, settings, listener, None)
+            return
+        pool = self._settings.pools[self._settings.pool_of(settings) or 0]
+        for slot in range(_workers_of(pool)[1]):
+            try:
+                own = url_of_worker(url, slot)
+            except ValueError as error:
+                self.mistakes.add(f"{where} = {spell_value(url)}: {error}")
+                return
+            self._add_endpoint(where, own, settings, listener, slot)
+
+    def _add_endpoint(
+        self, where: str, url: str, settings: ListenerSettings, listener: Listener | None, slot: int | None
+    ) -> None:
         try:
             endpoint = replace(Endpoint.parse(url), rights=self._rights)
         except ValueError as error:

@@ -6,16 +6,14 @@ import asyncio
 import inspect
 import socketserver
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, Literal
 
 from corepool import DurationOrOff, Options, Size, hookimpl
 from corepool.plugins.loading import LoadError, load_target
 from corepool_hosting import foreign_loops
 from corepool_hosting.facade import ConnectionTransport
 from corepool_hosting.starters import Starter
-from corepool_hosting.targets import required_parameters
+from corepool_hosting.targets import Target, required_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 class AsyncioOptions(Options):
     """[listener.options] of protocol = "asyncio"."""
 
-    target: Annotated[str, Field(pattern=r"^[^:]+:[^:]+$")]
+    target: Target
     """As "module:attribute": a Protocol class, a factory of one, `def` or `async def handler(reader, writer)`, or
     `async def main()`, which calls loop.create_server or asyncio.start_server, itself or through a library."""
 

@@ -9,9 +9,7 @@ import os
 import socket
 import socketserver
 from inspect import iscoroutinefunction
-from typing import IO, TYPE_CHECKING, Annotated, Any, Self
-
-from pydantic import Field
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from corepool import Address, Endpoint, Size, hookimpl
 from corepool.plugins.loading import load_target
@@ -19,7 +17,7 @@ from corepool.streams import BlockingOptions, BlockingProtocol, ReadFile
 from corepool_hosting import events
 from corepool_hosting.facade import spell
 from corepool_hosting.server_objects import ServerMaker
-from corepool_hosting.targets import required_parameters
+from corepool_hosting.targets import Target, required_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +36,7 @@ _PIECE = 65_536
 class SocketserverOptions(BlockingOptions):
     """[listener.options] of protocol = "socketserver"."""
 
-    target: Annotated[str, Field(pattern=r"^[^:]+:[^:]+$")]
+    target: Target
     """As "module:attribute": a class derived from socketserver.BaseRequestHandler; or a server, which its handlers find
     as `self.server`: an object or a class derived from socketserver.BaseServer, or a function that returns one, or
     calls its `serve_forever`."""

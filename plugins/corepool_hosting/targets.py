@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+def _is_target(target: str) -> str:
+    if re.fullmatch("[^:]+:[^:]+", target) is None:
+        raise ValueError("expected MODULE:ATTRIBUTE, such as myserver:main")
+    return target
+
+
+Target = Annotated[str, AfterValidator(_is_target)]
+"""The name of an object, for `load_target`."""
 
 
 def required_parameters(function: Callable[..., object]) -> list[str]:

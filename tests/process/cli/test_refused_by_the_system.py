@@ -134,12 +134,16 @@ CAUSES = {
     ),
     # options
     "options of an extension that is not listed": Cause(
-        "listener[0].extension_options.limits: no such name in listener[0].extensions",
+        "listener[0].extension_options.limits: it is not among the extensions of this listener",
         listener="extension_options.limits.rate = 3",
     ),
     "wrong options of an extension that is not listed": Cause(
         "listener[0].extension_options.limits.per_pear: unknown key",
         listener="extension_options.limits.per_pear = 3",
+    ),
+    "wrong options of an extension whose name is misspelt there": Cause(
+        "listener[0].extension_options.acces.alow: unknown key (did you mean 'allow'?)",
+        listener='extensions = ["access"]\nextension_options.acces = { alow = [], deny = ["10.0.0.0/8"] }',
     ),
     "options of a dispatcher that is not set": Cause(
         "listener[0].dispatcher_options: options of which dispatcher?", listener="dispatcher_options = { choices = 3 }"
