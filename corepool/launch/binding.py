@@ -77,7 +77,7 @@ def bind(
                     sock = transport.listen(endpoint, settings.backlog)
             except OSError as error:
                 reason = _in_use_by(endpoint, ours) if error.errno == errno.EADDRINUSE else None
-                mistakes.add(spell_refusal(where, endpoint, error, reason))
+                mistakes.add(_spell_refusal(where, endpoint, error, reason))
                 continue
             if listener is None:
                 transport.close(endpoint, sock)
@@ -91,7 +91,20 @@ def bind(
     return bound
 
 
-def spell_refusal(where: str, endpoint: Endpoint, error: OSError, reason: str | None = None) -> str:
+def examine(wanted: Iterable[Wanted], mistakes: Mistakes) -> None:
+    """Find the addresses on which this system would not let the pool listen, without binding any for good."""
+    for where, _, _, endpoint, transport, _ in wanted:
+        try:
+            transport.examine(endpoint)
+        except KeyboardInterrupt:  # the operator's
+            raise
+        except OSError as error:
+            mistakes.add(_spell_refusal(where, endpoint, error))
+        except HOOK_ERRORS as error:
+            mistakes.add(f"{where}: {endpoint.url}: its transport failed: {spell_failure(error)}", error)
+
+
+def _spell_refusal(where: str, endpoint: Endpoint, error: OSError, reason: str | None = None) -> str:
     """Return the mistake that an address on which the system doesn't let us listen is.
 
     :param reason: in the place of the error's own.

@@ -18,8 +18,9 @@ from corepool.guards import HOOK_ERRORS
 from corepool.ipc.messages import SocketIndex
 from corepool.ipc.scoreboard import ListenerPlace
 from corepool.launch import events
-from corepool.launch.binding import Wanted, bind, spell_refusal
+from corepool.launch.binding import Wanted, bind, examine
 from corepool.launch.mistakes import Mistakes, spell_failure
+from corepool.launch.obstacles import obstacles_to_keeping, obstacles_to_own_addresses
 from corepool.launch.per_worker import url_of_worker
 from corepool.launch.sharing import Sharing, find_contradictions
 from corepool.plugins.chain import Chain
@@ -30,7 +31,7 @@ from corepool.spec.transport import Endpoint, Transport
 from corepool.system.identity import file_rights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from corepool.config.settings import ListenerSettings, PoolSettings, Settings
     from corepool.master.inheritance import Inheritance
@@ -104,15 +105,7 @@ class Plan:
 
     def examine(self) -> None:
         """Find the addresses on which this system would not let the pool listen, without binding any for good."""
-        for where, _, _, endpoint, transport, _ in self._wanted:
-            try:
-                transport.examine(endpoint)
-            except KeyboardInterrupt:  # the operator's
-                raise
-            except OSError as error:
-                self.mistakes.add(spell_refusal(where, endpoint, error))
-            except HOOK_ERRORS as error:
-                self.mistakes.add(f"{where}: {endpoint.url}: its transport failed: {spell_failure(error)}", error)
+        examine(self._wanted, self.mistakes)
 
     def finish(self) -> None:
         """Raise ConfigError with every mistake, if there are any."""
@@ -180,24 +173,13 @@ class Plan:
             dispatcher_where + "_options",
         )
         dispatcher = None if chooser is None else chooser.plugin
-        unlisted = [name for name in settings.extension_options if name not in settings.extensions]  # a mistake, known
-        created: list[Made | None] = []
-        for position, name in enumerate(settings.extensions):
-            its = f"{where}.extensions[{position}]"
-            options = name if name in settings.extension_options else next(iter(nearest(name, unlisted)), name)
-            unlisted = [each for each in unlisted if each != options]
-            values = dict(settings.extension_options.get(options, {}))
-            created.append(self._create("extensions", name, values, its, f"{where}.extension_options.{options}"))
-        for name in unlisted:
-            if name in self._registry.names("extensions"):  # it may have mistakes, too
-                its = f"{where}.extension_options.{name}"
-                self._create("extensions", name, settings.extension_options[name], its, its)
+        created = self._make_extensions(where, settings)
         extensions = [each for each in created if each is not None]
         if dispatcher is not None and not isinstance(dispatcher, Dispatcher):
             self.mistakes.add(f"{dispatcher_where}: {dispatcher_name!r} does not derive from corepool.Dispatcher")
             dispatcher = None
         if settings.bind_per_worker and dispatcher is not None:
-            for obstacle in _obstacles_to_own_addresses(pool, dispatcher_name, dispatcher):
+            for obstacle in obstacles_to_own_addresses(pool, dispatcher_name, dispatcher):
                 self.mistakes.add(f"{where}.bind_per_worker = true: {obstacle}")
         if made is None:
             return None
@@ -229,13 +211,29 @@ class Plan:
             )
         example: object = getattr(protocol, "try_it", "")
         if settings.keep_on_crash:
-            for obstacle in _obstacles(settings, dispatcher_name, dispatcher, chain):
+            for obstacle in obstacles_to_keeping(settings, dispatcher_name, dispatcher, chain):
                 self.mistakes.add(f"{where}.keep_on_crash = true: {obstacle}")
         if dispatcher is None or chain is None or len(extensions) < len(created):
             return None
         return Listener(
             place, pool_index, settings, dispatcher_name, dispatcher, protocol, chain, made_with, str(example), types
         )
+
+    def _make_extensions(self, where: str, settings: ListenerSettings) -> list[Made | None]:
+        """Make the extensions of a listener, with options whose name is misspelt, too: that is a mistake, known."""
+        unlisted = [name for name in settings.extension_options if name not in settings.extensions]
+        created: list[Made | None] = []
+        for position, name in enumerate(settings.extensions):
+            its = f"{where}.extensions[{position}]"
+            options = name if name in settings.extension_options else next(iter(nearest(name, unlisted)), name)
+            unlisted = [each for each in unlisted if each != options]
+            values = dict(settings.extension_options.get(options, {}))
+            created.append(self._create("extensions", name, values, its, f"{where}.extension_options.{options}"))
+        for name in unlisted:
+            if name in self._registry.names("extensions"):  # it may have mistakes, too
+                its = f"{where}.extension_options.{name}"
+                self._create("extensions", name, settings.extension_options[name], its, its)
+        return created
 
     def _add_endpoints(self, where: str, url: str, settings: ListenerSettings, listener: Listener | None) -> None:
         if not settings.bind_per_worker:
@@ -320,16 +318,6 @@ def _are_same_plugins(old: ListenerSettings, new: ListenerSettings) -> bool:
     return plugins(old) == plugins(new)
 
 
-def _obstacles(
-    settings: ListenerSettings, dispatcher_name: str, dispatcher: Dispatcher | None, chain: Chain | None
-) -> Iterator[str]:
-    """Yield the reasons why connections of a listener can't outlive their worker."""
-    if dispatcher is not None and dispatcher.worker_accepts:
-        yield f"with the dispatcher {dispatcher_name!r} the master never has the connections; choose another"
-    if chain is not None and not chain.freezer.can_freeze:
-        yield f"protocol {settings.protocol!r}, or an extension, can't hand on the state of a connection (on_freeze)"
-
-
 def _warn_of_every_address(bound: Iterable[BoundSocket], before: Iterable[BoundSocket]) -> None:
     """Log which new sockets listen on every address of the machine: a default of other servers, and often not meant."""
     known = {each.index for each in before}
@@ -341,14 +329,6 @@ def _warn_of_every_address(bound: Iterable[BoundSocket], before: Iterable[BoundS
                 url=each.url,
                 advice=f"{each.address.nearby.url} is this machine's own",
             )
-
-
-def _obstacles_to_own_addresses(pool: PoolSettings, dispatcher_name: str, dispatcher: Dispatcher) -> Iterator[str]:
-    """Yield the reasons why workers can't have an address each."""
-    if not dispatcher.worker_accepts:
-        yield f"each worker accepts at its own address, so dispatcher {dispatcher_name!r} has no choice; leave it out"
-    if isinstance(pool.workers, WorkersRange):
-        yield "each worker has an address, so their number is fixed; write workers as a number"
 
 
 def _within_descriptor_limit(pool: PoolSettings) -> PoolSettings:

@@ -179,7 +179,7 @@ class BlockingStream(BlockingReads):
             self._arrived.close()
 
     def _show_rest(self) -> None:
-        """Let the descriptor say what is there; a thread that waits for it reads on when more has come."""
+        """Have the descriptor tell of input; a thread that waits for it reads on when more has come."""
         if self._inbox.data or self._inbox.is_ended or self._gone is not None:
             return
         self._arrived.clear()

@@ -92,7 +92,7 @@ class ServerMaker:
             self._thread.join(self._worker.last_words_s())
 
     def mistake(self, what: str) -> LoadError:
-        """Return an error that says what is wrong with the target."""
+        """Return an error about the target."""
         return LoadError(f"target = {self._target!r}: {what}")
 
     # --- what the replaced methods call

@@ -35,7 +35,7 @@ def app(environ, start_response):
         (("http", "application:nope"), "target = 'application:nope': module 'application' has no 'nope'"),
         (("http", "application:number"), "target = 'application:number': int can't be called"),
         (("asyncio", "nosuch:x"), "target = 'nosuch:x': there is no module 'nosuch' in "),
-        (("socketserver", "application:function"), "no class derived from socketserver.BaseRequestHandler"),
+        (("socketserver", "application:number"), "no class derived from socketserver.BaseRequestHandler"),
         (("kv", "-o", "store=lmdb:/proc/nowhere"), "store lmdb:/proc/nowhere can't be opened"),
     ],
 )

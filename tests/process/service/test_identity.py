@@ -158,10 +158,10 @@ def test_a_log_file_that_was_there_keeps_its_owner(tmp_path: Path) -> None:
 @for_root
 def test_without_the_capability_the_pool_does_not_start_and_says_why(pool: Pools) -> None:
     wrapper = ("setpriv", "--bounding-set=-setuid")
-    running = pool(config('user = "nobody"'), files=files(), wrapper=wrapper, wait=False, exit_status=3)
+    running = pool(config('user = "nobody"'), files=files(), wrapper=wrapper, wait=False, exit_status=2)
 
-    assert running.wait() == 3
-    assert "can't become user" in running.stderr
+    assert running.wait() == 2
+    assert "process.user: can't become user" in running.stderr
     assert "Operation not permitted (it takes the capabilities SETUID and SETGID)" in running.stderr
 
 
