@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import churn, http, kept, kv, memory, move, picture, ping, styles
+from benchmarks.cases import churn, coldstart, http, kept, kv, memory, move, picture, ping, styles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +18,7 @@ CASES: Mapping[str, Callable[[Bench], list[Comparison]]] = {
     "http": http.run,
     "kv": kv.run,
     "memory": memory.run,
+    "coldstart": coldstart.run,
     "styles": styles.run,
     "kept": kept.run,
     "move": move.run,
