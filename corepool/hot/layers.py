@@ -35,7 +35,7 @@ class LayerError(Exception):
 
 
 class LayerOutputError(LayerError):
-    """It was raised as the output of a protocol was about to leave."""
+    """It was raised for a protocol that has met the connection: as its output was about to leave, or at the end."""
 
 
 class Layers:
@@ -200,7 +200,7 @@ class Layers:
     def finish(self) -> None:
         """Have each layer say its last words, the one next to the protocol first. Does nothing the second time.
 
-        :raises LayerError: of a layer.
+        :raises LayerError: of a layer; a LayerOutputError once plaintext may pass.
         """
         if self.finished:
             return
@@ -211,7 +211,7 @@ class Layers:
                     layer.finish()
                     self._collect()
         except HOOK_ERRORS as error:
-            raise LayerError(error) from error
+            raise (LayerOutputError if self._open else LayerError)(error) from error
 
     def fail(self) -> None:
         """Forget the protocol's output, and keep that of the layers: an alert may be in it.

@@ -312,9 +312,10 @@ class Service:
             events.layer_refused(self._rate_limited, listener=name, peer=conn.peer, reason=cause.cause)
         else:
             self.hook_errors += 1
-            # Output fails as seldom as the protocol whose output it was.
-            to = log if isinstance(cause, LayerOutputError) else self._rate_limited
-            events.layer_failed.exception(to, cause.cause, listener=name, peer=conn.peer)
+            if isinstance(cause, LayerOutputError):  # as seldom as mistakes of the protocol that has met it
+                events.layer_failed.exception(log, cause.cause, listener=name, peer=conn.peer)
+            else:
+                events.layer_failed.exception(self._rate_limited, cause.cause, listener=name, peer=conn.peer)
 
     def address(self, fd: int, *, peer: bool) -> Address:
         """Return an address of a connection; that of the peer is Address("unknown") once it is gone."""

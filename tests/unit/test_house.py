@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,12 @@ def test_no_product_file_is_long() -> None:
 
 def test_no_test_file_is_long() -> None:
     assert [path for path in (ROOT / "tests").rglob("*.py") if lines(path) > MAX_TEST_LINES] == []
+
+
+def test_each_test_file_has_a_name_of_its_own() -> None:
+    """Test files are in no package: pytest refuses the second of a name, unless it runs them apart."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_no_modules_import_each_other() -> None:

@@ -57,7 +57,7 @@ UNLIMITED = {
     "handlers_cancelled": "once in a worker's life",
     "hook_failed": "a plugin's own, with its traceback",
     "input_never_read": "once in a listener's life",
-    "layer_failed": "a layer's own, with its traceback, for output of a protocol",
+    "layer_failed": "a layer's own, with its traceback, for a protocol that has met the connection",
     "moves_failed": "once a drain",
     "tasks_abandoned": "once in a worker's life",
     "thread_job_failed": "an application's own, with its traceback",

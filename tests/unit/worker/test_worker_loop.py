@@ -187,7 +187,7 @@ def test_batches_of_our_sources_cost_no_turn_of_asyncio(
     monkeypatch.setattr(loop, "_run_once", count)
     loop.call_later(1000, interrupt)
     source = Ready(reactor, lambda: loop.end() if source.events == 50 else None)
-    loop.serve()
+    loop.run_until_end()
     source.close()
 
     assert source.events == 50
@@ -218,7 +218,7 @@ def test_asyncio_has_its_turn_while_a_source_is_always_ready(
     if timer_s is not None:
         loop.call_later(timer_s, interrupt)
     source = Ready(reactor, lambda: end(loop) if source.events == 3 else None)
-    loop.serve()
+    loop.run_until_end()
     source.close()
 
     assert not caplog.records  # the time-out of the test, which the loop survives
@@ -231,7 +231,7 @@ def test_a_timer_is_not_late_by_the_batches_before_it(
     loop.call_later(0.02, loop.end)
     earlier = loop.call_later(0.01, interrupt)
     source = Ready(reactor, earlier.cancel)
-    loop.serve()
+    loop.run_until_end()
     source.close()
 
     assert not caplog.records
