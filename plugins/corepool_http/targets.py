@@ -23,6 +23,8 @@ def split_target(target: str) -> Target:
     module, colon, attribute = target.partition(":")
     if not module or (colon and not attribute):
         raise ValueError(expected)
+    if module.endswith(".py"):
+        raise ValueError(f"{expected}; a module is named without .py: {module.removesuffix('.py').replace('/', '.')}")
     if not all(part.isidentifier() for part in module.split(".")):
         raise ValueError(f"{expected}; {module!r} can't be the name of a module")
     if "(" not in attribute:

@@ -32,6 +32,11 @@ def test_any_other_text_is_a_mistake_in_words(written: str) -> None:
         split_target(written)
 
 
+def test_a_file_is_answered_with_the_name_of_its_module() -> None:
+    with pytest.raises(ValueError, match=r"a module is named without \.py: site\.main"):
+        split_target("site/main.py:app")
+
+
 def wsgi(environ: object, start_response: object) -> None: ...
 async def asgi(scope: object, receive: object, send: object) -> None: ...
 async def anything(*args: object) -> None: ...
