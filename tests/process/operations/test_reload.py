@@ -167,7 +167,9 @@ def test_a_worker_is_drained_and_replaced(pool: Pools) -> None:
     running = start(pool)
     first, second = running.workers()
     with Load(running.urls()[0]) as load:
-        assert corepool(running, "drain", "1", "--json").stdout == json.dumps({"pid": second}) + "\n"
+        answer = json.loads(corepool(running, "drain", "1", "--json").stdout)
+        assert answer.pop("pool")["name"] == running.directory.name
+        assert answer == {"pid": second}
         wait_until(lambda: second not in running.workers() and len(running.workers()) == 2)
     assert load.failures == []
     assert running.workers()[0] == first
