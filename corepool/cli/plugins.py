@@ -102,7 +102,8 @@ def _show(registry: Registry, name: str, *, as_json: bool) -> None:
 
 
 def _first_words(plugin: type | None) -> str:
-    return " ".join((getattr(plugin, "__doc__", None) or "").partition("\n\n")[0].split())
+    told = "" if plugin is None else plugin.__doc__ or ""
+    return " ".join(told.partition("\n\n")[0].split())
 
 
 def _default(written: str) -> str:
