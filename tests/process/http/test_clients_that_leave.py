@@ -24,7 +24,6 @@ APPLICATION = source("served/left.py")
 @pytest.fixture(scope="module")
 def left() -> Iterator[PoolProcess]:
     """Serve an application whose clients leave."""
-    pytest.importorskip("starlette")
     with PoolProcess.run(http_toml(target="application:app"), files={"application.py": APPLICATION}) as running:
         [worker] = running.workers()
         yield running

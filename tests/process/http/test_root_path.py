@@ -95,7 +95,6 @@ def test_a_root_path_outside_of_ascii(pool: Pools) -> None:
 
 
 def test_mounts_are_found_and_urls_are_whole(pool: Pools) -> None:
-    pytest.importorskip("starlette")
     running = pool(http_toml(target="application:app", root_path="/api"), files={"application.py": STARLETTE})
     assert json.loads(get(running, "/item").body) == ["/api", "/api/item", "http://a/api/item"]
     root, path, _ = json.loads(get(running, "/shop/item").body)

@@ -8,6 +8,7 @@ import struct
 import xmlrpc.client
 from typing import TYPE_CHECKING
 
+import dnslib
 import pytest
 from operated import reload_by_signal
 from sources import source
@@ -112,7 +113,6 @@ def test_xmlrpc_calculates(pool: Pools) -> None:
 
 @pytest.mark.parametrize("target", ["dns", "dns_object"])
 def test_dnslib_answers(pool: Pools, target: str) -> None:
-    dnslib = pytest.importorskip("dnslib")
     running = start(pool, target)
     question = dnslib.DNSRecord.question("shop.example").pack()
     for _ in range(2):
