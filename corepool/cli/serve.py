@@ -193,9 +193,10 @@ def _with_flags(flags: Sequence[tuple[str, str, Flag]]) -> Callable[..., None]:
     for section, heading, flag in flags:
         name = _SINGULAR.get(flag.name, flag.name)
         written = f"{name}/--no-{name.removeprefix('--')}" if flag.is_switch else name
-        form: Any = bool if flag.is_switch else list[str] if flag.is_list else str
+        form: Any = bool if flag.is_switch else list[str] if flag.is_list or flag.is_table else str
+        metavar = "KEY=VALUE" if flag.is_table else "VALUE"
         told = typer.Option(
-            written, metavar=None if flag.is_switch else "VALUE", help=flag.help, rich_help_panel=heading
+            written, metavar=None if flag.is_switch else metavar, help=flag.help, rich_help_panel=heading
         )
         parameters.append(
             inspect.Parameter(

@@ -41,6 +41,16 @@ def below(annotation: object, part: str | int) -> object:
     return None
 
 
+def is_table_of_texts(annotation: object) -> bool:
+    """Return whether a value is a table with keys that its author chooses, each of them with a text."""
+    members = members_of(annotation)
+    return (
+        len(members) == 1
+        and get_origin(members[0]) is dict
+        and all(members_of(argument) == [str] for argument in get_args(members[0]))
+    )
+
+
 def holds_secret(annotation: object) -> bool:
     """Return whether a value, or a part of it, must not be shown. Tables in it answer for themselves."""
     return any(

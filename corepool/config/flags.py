@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_origin
 
 from pydantic import BaseModel
 
-from corepool.config.annotations import holds_secret, members_of
+from corepool.config.annotations import holds_secret, is_table_of_texts, members_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,23 +27,28 @@ class Flag:
     """It takes no value; the key is true or false."""
     is_list: bool
     """It may be repeated."""
+    is_table: bool
+    """Each value is one KEY=VALUE of a table; it may be repeated."""
     help: str
 
 
 def flags_of(model: type[BaseModel]) -> Iterator[Flag]:
     """Yield the flags of a model's keys.
 
-    Tables have none, for a flag is one value; nor have secrets, which `ps` would show to every user.
+    Tables have none, unless their values are texts, for a flag is one value; nor have secrets, which `ps` would show
+    to every user.
     """
     for key, field in model.model_fields.items():
         members = [member for member in members_of(field.annotation) if member is not NoneType]
-        if holds_secret(field.annotation) or all(map(_is_table, members)):
+        is_table = is_table_of_texts(field.annotation)
+        if holds_secret(field.annotation) or (all(map(_is_table, members)) and not is_table):
             continue
         yield Flag(
             key,
             f"--{key.replace('_', '-')}",
             is_switch=members == [bool],
             is_list=any(get_origin(member) in _LISTS for member in members),
+            is_table=is_table,
             help=" ".join((field.description or "").split()),
         )
 

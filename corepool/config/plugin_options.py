@@ -2,7 +2,8 @@
 
 In TOML 8, "8" and ["8"] are three things: `threads = "8"` is a mistake to report, as it is in the settings. A flag,
 `-o threads=8`, and the query of a URL can't tell them apart: their text becomes a value of the model's type.
-From either, a text that stands where a list is wanted is a list of one: `allow = "10.0.0.0/8"`.
+From either, a text that stands where a list is wanted is a list of one: `allow = "10.0.0.0/8"`. Only from the latter,
+texts that stand where a table of texts is wanted are its pairs: `-o static=/static/=./public`.
 
 Pydantic's strict mode can't report the former: given Python's values it wants instances (a tuple for an array, an
 IPv4Network for its text), and given JSON it refuses the instances that a plugin's own validators make. So a model
@@ -18,14 +19,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
-from corepool.config.mistakes import NO_ARRAY, find_mistakes
+from corepool.config.annotations import is_table_of_texts
+from corepool.config.mistakes import NO_ARRAY, Mistake, find_mistakes, join_path, spell_value
 from corepool.config.suggest import nearest
 from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from corepool.config.mistakes import Mistake
     from corepool.spec.options import Options
 
     Model = TypeVar("Model", bound=Options)
@@ -48,11 +49,11 @@ def validate_options(model: type[Model], values: Mapping[str, object], where: st
     """
     is_untyped = any(map(_is_untyped, values.values()))
     plain = {key: _plain(value) for key, value in values.items()}
-    others: list[Mistake] = []
+    others = _read_pairs(model, values, plain, where) if is_untyped else []
     try:
         made = _convert(model, plain)
     except ValidationError as error:
-        others = find_mistakes(error, model, where)
+        others += find_mistakes(error, model, where)
     found = [] if is_untyped else _conversions(model, plain, where)
     if others:
         paths = {mistake.path for mistake in others}
@@ -61,6 +62,25 @@ def validate_options(model: type[Model], values: Mapping[str, object], where: st
     if found:
         raise ConfigError([mistake.sentence for mistake in found])
     return made
+
+
+def _read_pairs(
+    model: type[Options], values: Mapping[str, object], plain: dict[str, object], where: str
+) -> list[Mistake]:
+    """Put tables into `plain` for texts written as KEY=VALUE, and return the mistakes of those that are not."""
+    mistakes: list[Mistake] = []
+    for key, field in model.model_fields.items():
+        value = values.get(key)
+        if not (_is_untyped(value) and is_table_of_texts(field.annotation)):
+            continue
+        texts = [str(each) for each in (value if isinstance(value, list) else [value])]
+        plain[key] = dict(text.split("=", 1) for text in texts if "=" in text)
+        mistakes += (
+            Mistake((key,), f"{join_path(where, (key,))} = {spell_value(text)}: expected KEY=VALUE")
+            for text in texts
+            if "=" not in text
+        )
+    return mistakes
 
 
 def _of_the_whole(

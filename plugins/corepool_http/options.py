@@ -17,10 +17,14 @@ from corepool_http.targets import split_target
 Network = IPv4Network | IPv6Network | Literal["unix", "*"]
 
 
-def _is_there(root: str) -> str:
-    if root and not os.path.isdir(root):  # noqa: PTH112  # pathlib raises what isn't allowed to be looked at
+def _folder(path: str) -> str:
+    if not os.path.isdir(path):  # noqa: PTH112  # pathlib raises what isn't allowed to be looked at
         raise ValueError("there is no such folder")
-    return root
+    return path
+
+
+def _folder_or_none(path: str) -> str:
+    return _folder(path) if path else path
 
 
 def _mount_point(root_path: str) -> str:
@@ -37,6 +41,26 @@ def _mount_point(root_path: str) -> str:
         raise ValueError("it has a control character in it")
     stripped = decoded.strip("/")
     return f"/{stripped}" if stripped else ""
+
+
+def _prefixes(folders: dict[str, str]) -> dict[str, str]:
+    """Write the prefixes of folders as mount points are written.
+
+    :raises ValueError: one is no path, or two are the same.
+    """
+    found: dict[str, str] = {}
+    written: dict[str, str] = {}
+    for each, folder in folders.items():
+        try:
+            prefix = _mount_point(each)
+        except ValueError as error:
+            raise ValueError(f"{each!r}: {error}") from None
+        if not each.startswith("/") or {"", ".", ".."}.intersection(prefix.split("/")[1:]):
+            raise ValueError(f"{each!r}: a prefix is a path from its first slash on, such as /static/")
+        if prefix in found:
+            raise ValueError(f"{written[prefix]!r} and {each!r} are the same prefix")
+        found[prefix], written[prefix] = folder, each
+    return found
 
 
 class SourceOptions(Options):
@@ -62,8 +86,17 @@ class SourceOptions(Options):
     threads: Annotated[int, Field(ge=0, le=1000)] = 0
     """WSGI: threads that run the application; 0: the worker's loop runs it, which is fastest for quick ones."""
 
-    root: Annotated[str, AfterValidator(_is_there)] = ""
+    root: Annotated[str, AfterValidator(_folder_or_none)] = ""
     """Without `target`: the folder whose files are served."""
+
+    static: Annotated[dict[str, Annotated[str, AfterValidator(_folder)]], AfterValidator(_prefixes)] = Field(
+        default_factory=dict
+    )
+    """Beside `target`: folders whose files are served below a prefix, as { "/static/" = "./public" }; as a flag
+    --static /static/=./public."""
+
+    static_fallthrough: bool = False
+    """A path below a prefix of `static` that no file has goes to the application; else it is 404."""
 
     index: tuple[str, ...] = ("index.html",)
     """Files that are served in place of their folder."""
@@ -72,16 +105,24 @@ class SourceOptions(Options):
     """List a folder that has no index."""
 
     follow_links: bool = False
-    """Serve files that a symbolic link leads to outside of `root`."""
+    """Serve files that a symbolic link leads to outside of `root`, or of a folder of `static`."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if self.target and self.root:
-            raise ValueError("`target` and `root` exclude each other: give each a listener")
+            raise ValueError(
+                "`target` and `root` exclude each other; beside an application, "
+                '`static = { "/static/" = "FOLDER" }` serves the files of a folder'
+            )
         if not self.target and not self.root:
             raise ValueError("either `target` (an application) or `root` (a folder of files) is needed")
         if self.target:
             split_target(self.target)
+        if "" in self.static and not self.static_fallthrough:
+            raise ValueError(
+                "static: the prefix / leaves nothing to the application; with `static_fallthrough = true` it has the "
+                "paths that no file has"
+            )
         return self
 
 

@@ -66,6 +66,6 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 
-# The listener "static" serves this folder, with sendfile(2); behind a proxy that has one origin, say "/static/".
+# The option `static` in corepool.toml serves this folder under this prefix.
 STATIC_ROOT = BASE_DIR / "static"
-STATIC_URL = os.environ.get("DJANGO_STATIC_URL", "http://127.0.0.1:8002/")
+STATIC_URL = "/static/"

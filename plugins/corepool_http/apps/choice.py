@@ -14,10 +14,22 @@ def make_application(service: Service, options: HttpOptions) -> Application:
 
     :raises Exception: its module raises this when it is imported, or it can't start.
     """
+    if not options.static:
+        return _source(service, options)[0]
+    from corepool_http.apps.static import Static, folders_of  # noqa: PLC0415
+
+    folders = folders_of(service, options)  # first: what can't be served starts no lifespan
+    application, mount_point = _source(service, options)
+    return Static(application, folders, mount_point, falls_through=options.static_fallthrough)
+
+
+def _source(service: Service, options: HttpOptions) -> tuple[Application, str]:
+    """Return an application, and its mount point if the paths of its requests may begin with that."""
     if options.root:
         from corepool_http.apps.files import Files  # noqa: PLC0415
 
-        return Files(service, options)
+        files = Files(service.heads, options, options.root, options.root_path, redirects_to_pages_only=False)
+        return files, ""
     from corepool_http.apps.loading import is_asgi, load  # noqa: PLC0415
 
     application: Any = load(options)
@@ -25,7 +37,7 @@ def make_application(service: Service, options: HttpOptions) -> Application:
     if interface == "asgi" or (interface == "auto" and is_asgi(application)):
         from corepool_http.apps.asgi import Asgi  # noqa: PLC0415
 
-        return Asgi(service, options, application)
+        return Asgi(service, options, application), ""
     from corepool_http.apps.wsgi import Wsgi  # noqa: PLC0415
 
-    return Wsgi(service, options, application)
+    return Wsgi(service, options, application), options.root_path

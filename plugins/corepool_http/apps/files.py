@@ -28,9 +28,12 @@ from corepool_http.responses import reason_of
 if TYPE_CHECKING:
     from corepool_http.exchange import Exchange
     from corepool_http.options import HttpOptions
-    from corepool_http.service import Service
+    from corepool_http.responses import Heads
 
 log = logging.getLogger(__name__)
+
+METHODS = frozenset(("GET", "HEAD"))
+"""By which a file is asked for."""
 
 _MAX_KEPT = 1000
 _SIBLINGS = {"br": ".br", "gzip": ".gz"}
@@ -65,39 +68,59 @@ class Files:
 
     serves_websockets = False
 
-    def __init__(self, service: Service, options: HttpOptions) -> None:
-        """Take the folder of the options.
+    def __init__(
+        self, heads: Heads, options: HttpOptions, folder: str, mount_point: str, *, redirects_to_pages_only: bool
+    ) -> None:
+        """Take a folder.
 
-        :raises SetupError: there is none of that name any more.
+        :param mount_point: the path, not encoded, at which clients see it: empty, or without a slash at its end.
+        :param redirects_to_pages_only: a folder that has neither index nor listing is 404 without its slash, too.
+        :raises SetupError: there is no folder of that name any more.
         """
-        self._heads = service.heads
-        self._root = Path(options.root).resolve()
-        if not self._root.is_dir():
-            raise SetupError(f"root = {options.root!r}: {self._root} is not a folder")
+        self._heads = heads
+        root = Path(folder).resolve()
+        if not root.is_dir():
+            raise SetupError(f"{folder!r}: {root} is not a folder")
         self._index = options.index
         self._lists = options.listing
         self._follows = options.follow_links
-        self._mount_point = quote(options.root_path)
-        self._prefix = str(self._root).rstrip("/")
-        self._sender = FileSender(service.heads)
+        self._mount_point = quote(mount_point)
+        self._redirects_to_pages_only = redirects_to_pages_only
+        self._prefix = str(root).rstrip("/")
+        self._sender = FileSender(heads)
         self._rate_limited = RateLimitedLog(log)
         self._second = -1
         self._recent: dict[bytes, Recent] = {}
         """Files that were served whole within this second, by the path that was asked for."""
 
     def serve(self, exchange: Exchange) -> None:
+        self.answer(exchange, exchange.request.line.path)
+
+    def answer(self, exchange: Exchange, path: bytes) -> None:
+        """Answer a request.
+
+        :param path: the decoded path below the folder's mount point; empty: the folder itself, without its slash.
+        """
         method = exchange.request.line.method
         if method == "OPTIONS":
             self._sender.answer(exchange, 204, [("Allow", "GET, HEAD, OPTIONS")], b"")
             return
-        if method not in {"GET", "HEAD"}:
+        if method not in METHODS:
             exchange.fail(405, [("Allow", "GET, HEAD, OPTIONS")])
             return
         try:
-            if not self._serve_again(exchange):
-                self._serve(exchange)
+            self.send(exchange, path)
         except NotServedError as refusal:
             exchange.fail(refusal.status)
+
+    def send(self, exchange: Exchange, path: bytes) -> None:
+        """Answer a GET or HEAD with what its path leads to.
+
+        :raises NotServedError: there is nothing, or nothing that may be served, and nothing was sent.
+        """
+        try:
+            if not self._serve_again(exchange, path):
+                self._serve(exchange, path)
         except OSError as error:
             # The file may exist: a cache that keeps a 404 would go without it.
             events.file_not_read(self._rate_limited, request=exchange.describe(), reason=error)
@@ -106,14 +129,14 @@ class Files:
     def close(self) -> None:
         """Nothing is held."""
 
-    def _serve_again(self, exchange: Exchange) -> bool:
+    def _serve_again(self, exchange: Exchange, asked: bytes) -> bool:
         """Serve a file again that was served within this second, if it and the request are the same: half the time."""
         second = int(exchange.began_s)
         if second != self._second:
             self._second = second
             self._recent.clear()
             return False
-        recent = self._recent.get(exchange.request.line.path)
+        recent = self._recent.get(asked)
         section = exchange.request.section
         if recent is None or section.has_any(_JUDGED) or (recent.varies and b"accept-encoding" in section):
             return False
@@ -132,23 +155,25 @@ class Files:
             release(fd)
         return True
 
-    def _serve(self, exchange: Exchange) -> None:
+    def _serve(self, exchange: Exchange, asked: bytes) -> None:
         """Serve what the path leads to.
 
         :raises NotServedError: there is nothing, or nothing that may be served.
         :raises OSError: it can't be found out.
         """
-        parts, asks_for_folder = _parts(exchange.request.line.path)
+        parts, asks_for_folder = _parts(asked)
         path = "/".join([self._prefix, *parts])
         fd = self._open(path)
         try:
             status = os.fstat(fd)
             if stat.S_ISREG(status.st_mode) and not asks_for_folder:
-                self._serve_file(exchange, path, fd, status)
+                self._serve_file(exchange, asked, path, fd, status)
             elif not stat.S_ISDIR(status.st_mode):
                 raise NotServedError(404)
             elif asks_for_folder:
-                self._serve_folder(exchange, path, fd)
+                self._serve_folder(exchange, asked, path, fd)
+            elif self._redirects_to_pages_only and not self._lists and self._index_of(fd) is None:
+                raise NotServedError(404)
             else:
                 self._redirect(exchange, parts)
         finally:
@@ -190,21 +215,13 @@ class Files:
         location += f"?{query.decode('latin-1')}" if query else ""
         self._sender.answer(exchange, 301, [("Location", location)], b"")
 
-    def _serve_folder(self, exchange: Exchange, path: str, fd: int) -> None:
-        for name in self._index:
-            try:
-                if not stat.S_ISREG(os.stat(name, dir_fd=fd).st_mode):
-                    continue
-            except PermissionError:
-                raise NotServedError(403) from None  # it may be read, but nothing in it reached
-            except OSError as error:
-                if error.errno in _ABSENT:
-                    continue
-                raise
+    def _serve_folder(self, exchange: Exchange, asked: bytes, path: str, fd: int) -> None:
+        name = self._index_of(fd)
+        if name is not None:
             index = f"{path}/{name}"
             index_fd = self._open(index)
             try:
-                self._serve_file(exchange, index, index_fd, os.fstat(index_fd))
+                self._serve_file(exchange, asked, index, index_fd, os.fstat(index_fd))
             finally:
                 release(index_fd)
             return
@@ -213,7 +230,24 @@ class Files:
         page = page_of(fd, exchange.request.line.path)
         self._sender.answer(exchange, 200, [("Content-Type", "text/html; charset=utf-8")], page)
 
-    def _serve_file(self, exchange: Exchange, path: str, fd: int, status: os.stat_result) -> None:
+    def _index_of(self, fd: int) -> str | None:
+        """Return the name of the file that is served in place of an opened folder, if there is one.
+
+        :raises NotServedError: it may not be looked for.
+        :raises OSError: it can't be found out.
+        """
+        for name in self._index:
+            try:
+                if stat.S_ISREG(os.stat(name, dir_fd=fd).st_mode):
+                    return name
+            except PermissionError:
+                raise NotServedError(403) from None  # it may be read, but nothing in it reached
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
+        return None
+
+    def _serve_file(self, exchange: Exchange, asked: bytes, path: str, fd: int, status: os.stat_result) -> None:
         """Serve a file, or the sibling of it that the client prefers: of whatever age, as nginx does."""
         if not stat.S_ISREG(status.st_mode):
             raise NotServedError(404)  # exchanged for another meanwhile
@@ -229,17 +263,18 @@ class Files:
                 try:
                     sibling_status = os.fstat(sibling)
                     if stat.S_ISREG(sibling_status.st_mode):
-                        self._send(exchange, path, Content(sibling, sibling_status, media_type, each, varies=True))
+                        content = Content(sibling, sibling_status, media_type, each, varies=True)
+                        self._send(exchange, asked, path, content)
                         return
                 finally:
                     release(sibling)
-        self._send(exchange, path, Content(fd, status, media_type, coding, varies=bool(siblings)))
+        self._send(exchange, asked, path, Content(fd, status, media_type, coding, varies=bool(siblings)))
 
-    def _send(self, exchange: Exchange, path: str, content: Content) -> None:
+    def _send(self, exchange: Exchange, asked: bytes, path: str, content: Content) -> None:
         headers = self._sender.send(exchange, content)
         if headers is not None and len(self._recent) < _MAX_KEPT and not (content.varies and content.coding):
             recent = Recent(path, _identity(content.status), headers, content.varies)
-            self._recent[exchange.request.line.path] = recent
+            self._recent[asked] = recent
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:
@@ -255,10 +290,12 @@ def _is_plain(path: str) -> bool:
 
 
 def _parts(path: bytes) -> tuple[list[str], bool]:
-    """Split a decoded path into names, and report whether it asks for a folder.
+    """Split a decoded path into names, and report whether it asks for a folder: by a slash, which an empty one lacks.
 
     :raises NotServedError: it leads anywhere but down.
     """
+    if not path:
+        return [], False
     if b"\0" in path or not path.startswith(b"/"):
         raise NotServedError(404)
     names = os.fsdecode(path).split("/")

@@ -6,6 +6,7 @@ import sys
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any
 
+from corepool_http.apps.paths import below
 from corepool_http.apps.wsgi_files import FileWrapper
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Environments:
     def __init__(self, options: HttpOptions, worker: Worker) -> None:
         self._names: dict[bytes, str] = {}
         # PEP 3333, "Unicode Issues": strings hold the bytes of a request, as latin-1.
-        self._mount = options.root_path.encode().decode("latin-1")
+        self._mount = options.root_path.encode()
         self._base: dict[str, Any] = {
             "wsgi.version": (1, 0),
             "wsgi.errors": sys.stderr,
@@ -37,7 +38,7 @@ class Environments:
             "wsgi.file_wrapper": FileWrapper,
             "wsgi.input_terminated": True,
             "corepool.worker": worker,
-            "SCRIPT_NAME": self._mount,
+            "SCRIPT_NAME": self._mount.decode("latin-1"),
             "SERVER_SOFTWARE": options.server or "corepool",
             "SERVER_PROTOCOL": "HTTP/1.1",
         }
@@ -71,14 +72,10 @@ class Environments:
 
     def _environ_of_line(self, line: RequestLine) -> dict[str, object]:
         target = line.target.decode("latin-1")
-        path = line.path.decode("latin-1")
-        mount = self._mount
-        # A proxy may have taken the prefix off, or not. "/apix" is not under "/api".
-        if mount and path.startswith(mount) and path[len(mount) : len(mount) + 1] in {"", "/"}:
-            path = path[len(mount) :]
+        rest = below(line.path, self._mount)  # a proxy may have taken the prefix off, or not
         return {
             "REQUEST_METHOD": line.method,
-            "PATH_INFO": path,
+            "PATH_INFO": (line.path if rest is None else rest).decode("latin-1"),
             "RAW_URI": target,
             "REQUEST_URI": target,
             "QUERY_STRING": line.query.decode("latin-1"),

@@ -97,9 +97,9 @@ def test_a_form_without_its_token_is_refused(site: Site) -> None:
 def test_the_page_is_styled_by_a_static_file(site: Site) -> None:
     page = site.visit().get("/").text
 
-    found = re.search(r'href="http://127\.0\.0\.1:8002(/[^"]+)"', page)
+    found = re.search(r'href="(/static/[^"]+)"', page)
     assert found is not None
-    sheet = site.visit("static").get(found[1])
+    sheet = site.visit("web").get(found[1])
     assert sheet.status_code == 200
     assert sheet.headers["content-type"].startswith("text/css")
     assert "font-family" in sheet.text

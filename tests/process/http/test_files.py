@@ -214,7 +214,10 @@ def test_a_root_that_is_no_folder_is_a_mistake(tmp_path: Path, name: str) -> Non
 
 def test_target_and_root_exclude_each_other(tmp_path: Path) -> None:
     for options, words in (
-        ({"target": "a:b", "root": str(tmp_path)}, "`target` and `root` exclude each other: give each a listener"),
+        (
+            {"target": "a:b", "root": str(tmp_path)},
+            "`target` and `root` exclude each other; beside an application, `static =",
+        ),
         ({}, "either `target` (an application) or `root` (a folder of files) is needed"),
     ):
         with pytest.raises(ValidationError, match=re.escape(words)):

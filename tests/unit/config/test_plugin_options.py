@@ -12,6 +12,7 @@ import tomli
 from pydantic import BeforeValidator, Field, model_validator
 
 from corepool import Options
+from corepool.config.flags import flags_of
 from corepool.config.plugin_options import Untyped, validate_options
 from corepool.errors import ConfigError
 
@@ -171,3 +172,28 @@ def test_a_mistake_in_one_key_hides_none_of_the_whole(values: dict[str, object],
         validate_options(WithARule, values, "o")
 
     assert sorted(caught.value.mistakes) == sorted(expected)
+
+
+class WithTables(Options):
+    folders: dict[str, Annotated[str, Field(min_length=2)]] = Field({})
+    numbers: dict[str, int] = Field({})
+
+
+def test_a_table_of_texts_is_written_as_pairs_where_nothing_has_a_type() -> None:
+    made = validate_options(WithTables, {"folders": [Untyped("/a=./x"), Untyped("/b=y=z")]}, "o")
+    assert made.folders == {"/a": "./x", "/b": "y=z"}
+    assert validate_options(WithTables, {"folders": Untyped("/a=./x")}, "o").folders == {"/a": "./x"}
+    for values, sentences in (
+        ({"folders": [Untyped("/a=./x"), Untyped("/b"), Untyped("/c=z")]},
+         ['o.folders = "/b": expected KEY=VALUE', 'o.folders."/c" = "z": expected at least 2 characters']),
+        ({"folders": "/a=./x"}, ['o.folders = "/a=./x": expected a table']),
+        ({"numbers": Untyped("a=1")}, ['o.numbers = "a=1": expected a table']),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError) as raised:
+            validate_options(WithTables, values, "o")
+        assert list(raised.value.mistakes) == sentences
+
+
+def test_a_table_of_texts_has_a_flag_and_other_tables_have_none() -> None:
+    [flag] = flags_of(WithTables)
+    assert (flag.name, flag.is_table, flag.is_list, flag.is_switch) == ("--folders", True, False, False)
