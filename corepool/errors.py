@@ -51,8 +51,8 @@ class ConfigError(CorepoolError):
     """The configuration is wrong. Carries every mistake found, not just the first.
 
     `source` is the file (or the command line) that they are in, if known. `places` are the places of the mistakes in a
-    file, "corepool.toml:12", as editors know them; None: it is not in a file. `tracebacks` are those of mistakes in a
-    plugin's code.
+    file, "corepool.toml:12", as editors know them, or "corepool.toml" for what is missing in it; None: it is not in a
+    file. `tracebacks` are those of mistakes in a plugin's code.
     """
 
     exit_status = 2
@@ -70,6 +70,15 @@ class ConfigError(CorepoolError):
         self.tracebacks = tuple(tracebacks)
         located = ((place or source, mistake) for place, mistake in zip(self.places, self.mistakes, strict=True))
         super().__init__("\n".join(mistake if place is None else f"{place}: {mistake}" for place, mistake in located))
+
+    def first_place(self) -> tuple[str, int]:
+        """Return the file and the line of the first mistake that has a line; 0: all are about the file as a whole."""
+        places = [each for each in self.places if each is not None]
+        for each in places:
+            file, _, line = each.rpartition(":")
+            if file and line.isdecimal():
+                return file, int(line)
+        return next(iter(places), self.source or ""), 0
 
 
 class PluginError(CorepoolError):

@@ -94,9 +94,7 @@ class Reloading:
         except ConfigError as error:
             for each in error.tracebacks:
                 events.plugin_failed_at_reload.report(log, each)
-            place = next((each for each in error.places if each is not None), None)
-            file, _, line = (place or f"{error.source or ''}:0").rpartition(":")
-            self._refuse(error, file, int(line))
+            self._refuse(error, *error.first_place())
         except OSError as error:  # out of descriptors, say: something could not even be looked at
             self._refuse(error, "", 0)
         pools = self._pools

@@ -138,6 +138,18 @@ def test_a_file_with_mistakes_is_a_failed_reload(pool: Pools, by_signal: bool) -
     assert failure(running) is None
 
 
+@pytest.mark.parametrize(("toml", "line"), [("", 0), ("\n[pool]\nworkers = 0\n", 3)], ids=["nothing", "no listener"])
+def test_what_is_missing_in_a_file_has_no_line(pool: Pools, toml: str, line: int) -> None:
+    running = start(pool)
+    (running.directory / "corepool.toml").write_text(toml)
+    running.send_signal(signal.SIGHUP)
+    wait_until(lambda: failure(running) is not None)
+    failed = failure(running)
+    assert failed is not None
+    assert (failed["file"].endswith("corepool.toml"), failed["line"]) == (True, line)
+    assert "listener: missing" in failed["reason"]
+
+
 def test_the_workers_that_were_kept_are_counted(pool: Pools) -> None:
     """Of three, one is replaced; the second replacement fails. The application alone has changed: that one stays."""
     running = start(pool, workers=3)
