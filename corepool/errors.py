@@ -51,7 +51,7 @@ class ConfigError(CorepoolError):
     """The configuration is wrong. Carries every mistake found, not just the first.
 
     `source` is the file (or the command line) that they are in, if known. `places` are the places of the mistakes in a
-    file, "corepool.toml:12", as editors know them, or "corepool.toml" for what is missing in it; None: it is not in a
+    file, "corepool.toml:12", as editors know them, or "corepool.toml" for a missing table; None: it is not in a
     file. `tracebacks` are those of mistakes in a plugin's code.
     """
 
