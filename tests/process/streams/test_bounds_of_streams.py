@@ -259,6 +259,10 @@ def test_connections_that_are_closed_while_their_clients_send(running: PoolProce
     for each in clients:
         each.sendall(b"xx")
     wait_until(lambda: running.status()["totals"]["closed"] == closed + len(clients))
+    for _ in range(2):  # descriptors are closed at the end of a batch of events: this one is over after another
+        with running.connect("closes") as other:
+            other.sendall(b"x")
+            assert receive_all(other) == b"closed"
 
     assert len(list(descriptors.iterdir())) <= before + MAX_LINGERING + 1
 
