@@ -68,7 +68,9 @@ def test_configurations_have_no_mistakes(block: Block, tmp_path: Path) -> None:
 def test_commands_take_their_arguments(block: Block) -> None:
     group: Any = typer.main.get_command(make_app())
     for line in re.sub(r"\\\n", "", block.text).splitlines():
-        for command in re.findall(r"(?:^\$ |^|\$\(|&& |\| )(?:\.venv/bin/)?corepool (.*?)(?: \||\)|$)", line):
+        for command in re.findall(
+            r"(?:^\$ |^|(?<=\$\()|&& |\| )(?:\.venv/bin/)?corepool (.*?)(?: \||(?<!\()\)|$)", line
+        ):
             name, *arguments = shlex.split(command, comments=True)
             if name.startswith("-"):
                 continue

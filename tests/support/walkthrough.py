@@ -108,7 +108,7 @@ class Walkthrough:
                 if block.file is not None:
                     self.write(block.file, block.text)
                 elif block.language == "console":
-                    for command, expected in _commands(self.here(block.text)):
+                    for command, expected in commands(self.here(block.text)):
                         self.run(command, expected)
             except BaseException as error:
                 error.add_note(f"{page.name}, block at line {block.line}")
@@ -135,7 +135,7 @@ class Walkthrough:
             done = self._call(command)
             assert done.returncode == 0, f"$ {command}\nended with {done.returncode}: {done.stdout}"
             said = f"$ {command}\nwas to print\n{expected}\nand printed\n{done.stdout}"
-            assert _matches(expected, done.stdout), said
+            assert matches(expected, done.stdout), said
 
     def _port(self, of_page: str) -> int:
         if of_page not in self.ports:
@@ -174,7 +174,7 @@ class Walkthrough:
 
         def is_ready() -> bool:
             assert pool.poll() is None, f"{command} has ended"
-            if not self._log.exists() or not _matches(expected, self._log.read_bytes()[begin:].decode()):
+            if not self._log.exists() or not matches(expected, self._log.read_bytes()[begin:].decode()):
                 return False
             return self._call("corepool status --check").returncode == 0
 
@@ -188,7 +188,7 @@ class Walkthrough:
         os.close(terminal)
 
 
-def _commands(text: str) -> list[tuple[str, str]]:
+def commands(text: str) -> list[tuple[str, str]]:
     """Split a console into its commands and what each prints."""
     parts = re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]
     commands = []
@@ -198,5 +198,5 @@ def _commands(text: str) -> list[tuple[str, str]]:
     return commands
 
 
-def _matches(expected: str, printed: str) -> bool:
+def matches(expected: str, printed: str) -> bool:
     return doctest.OutputChecker().check_output(expected or "...", printed or "\n", _MATCHES)
