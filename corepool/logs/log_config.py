@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import logging.config
 from pathlib import Path
@@ -26,7 +27,7 @@ def configure_logging(path: str) -> None:
             logging.config.fileConfig(path, disable_existing_loggers=False)
     except OSError as error:
         raise SetupError(f"log.config = {path!r}: can't be read: {error.strerror}") from None
-    except (ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError) as error:
+    except (ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError, configparser.Error) as error:
         cause = f" ({error.__cause__})" if error.__cause__ is not None else ""
         raise SetupError(f"log.config = {path!r}: {type(error).__name__}: {error}{cause}") from error
 
@@ -40,5 +41,8 @@ def _read(path: Path) -> object:
         import yaml  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: PLC0415
     except ImportError:
         raise SetupError(f"log.config = {str(path)!r}: YAML needs PyYAML; `pip install pyyaml` gets it") from None
-    loaded: object = yaml.safe_load(text)
+    try:
+        loaded: object = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(error) from None
     return loaded

@@ -124,6 +124,8 @@ class BlockingStream(BlockingReads):
         """Put pieces back, for the next read."""
         with self._lock:
             self._inbox.put_back(pieces)
+            if self._arrived.is_watched and self._inbox.data:
+                self._arrived.notify()  # the read that took them has said that none is left
 
     def sendall(self, data: ReadableBuffer) -> None:
         """Send; wait while the peer takes too little.

@@ -220,7 +220,7 @@ class RequestSocket:
             raise ValueError("file should be opened in binary mode")
         if count is not None and count <= 0:
             raise ValueError(f"count must be a positive integer (got {count!r})")
-        if offset:
+        if hasattr(file, "seek"):  # to 0 as well: not from where the file happens to be
             file.seek(offset)
         sent = 0
         while data := file.read(_PIECE if count is None else min(_PIECE, count - sent)):

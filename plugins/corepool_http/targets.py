@@ -31,9 +31,10 @@ def split_target(target: str) -> Target:
         return Target(module, attribute, None)
     try:
         call = ast.parse(attribute, mode="eval").body
-        assert isinstance(call, ast.Call)
+        if not isinstance(call, ast.Call) or any(each.arg is None for each in call.keywords):
+            raise ValueError(expected)
         arguments = tuple(map(ast.literal_eval, call.args))
-        named = {each.arg or "": ast.literal_eval(each.value) for each in call.keywords}
-    except (AssertionError, SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        named = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         raise ValueError(f"{expected}; arguments are literals, such as make('prod', debug=True)") from None
     return Target(module, ast.unparse(call.func), (arguments, named))

@@ -50,10 +50,12 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     path = scope["path"].removeprefix(scope["root_path"])
     if scope["method"] not in {"GET", "HEAD"}:
         await _respond(send, 405, "text/plain", b"GET and HEAD are answered\n")
-    elif path == "/events":
+    elif path == "/events" and scope["method"] == "GET":
         await _stream(send, worker.shared(Feed), worker)
     elif path == "/status.json":
         await _respond(send, 200, "application/json", json.dumps(await worker.shared(Feed).read(worker)).encode())
+    elif path == "/events":
+        await _respond(send, 200, "text/event-stream", b"")
     elif path in _FILES:
         name, media_type = _FILES[path]
         await _respond(send, 200, media_type, files(__name__).joinpath(name).read_bytes())

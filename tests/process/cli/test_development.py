@@ -78,13 +78,29 @@ def test_pythons_logging_is_configured_from_a_file(name: str, text: str) -> None
         pool.stop()
 
 
-@pytest.mark.parametrize(("name", "words"), [("l.json", "Expecting"), ("l.ini", "log.config"), ("no.json", "No such")])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("l.json", "Expecting"),
+        ("l.ini", "log.config"),
+        ("twice.ini", "DuplicateOptionError"),
+        ("l.yaml", "while parsing"),
+        ("no.json", "No such"),
+    ],
+)
 def test_a_wrong_log_config_ends_the_boot_in_a_line(name: str, words: str) -> None:
-    files = {**FILES, "l.json": "{", "l.ini": "?"}
+    files = {
+        **FILES,
+        "l.json": "{",
+        "l.ini": "?",
+        "twice.ini": f"{INI}[loggers]\nkeys=root\nkeys=root\n",
+        "l.yaml": "{",
+    }
     with PoolProcess.serve(*HTTP, "--log-config", name, files=files, wait=False) as pool:
         assert pool.wait() == 3
     assert words in pool.stderr
     assert "log.config" in pool.stderr
+    assert "Traceback" not in pool.stderr
 
 
 def test_included_files_bring_on_a_reload_and_excluded_ones_do_not() -> None:

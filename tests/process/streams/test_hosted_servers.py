@@ -13,7 +13,7 @@ import pytest
 from operated import reload_by_signal
 from sources import source
 
-from corepool.testing.sockets import receive_all
+from corepool.testing.sockets import receive_all, receive_exactly
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -146,6 +146,8 @@ def test_a_file_is_sent(pool: Pools) -> None:
         client.sendall(b"file 5 7\n")
         assert read_line(client) == b"56789017 12\n"
         assert ask(client, b"text") == b"file should be opened in binary mode\n"
+        client.sendall(b"again\n")
+        assert read_line(client) == b"0123456789" * 20_000 + b"200000\n"
         client.sendall(b"file 199990 0\n")
         assert read_line(client) == b"012345678910 200000\n"
         client.sendall(b"file 0 0\n")
@@ -168,6 +170,14 @@ def test_a_request_can_be_waited_for_by_select(pool: Pools) -> None:
         assert ask(client, b"select") == b"ready\n"
         client.shutdown(socket.SHUT_WR)  # the end is readable, too, and stays so
         assert receive_all(client) == b"0111 "
+
+
+def test_input_that_a_read_gave_back_is_seen_by_select(pool: Pools) -> None:
+    running = start(pool, "Asking")
+    with running.connect() as client:
+        assert ask(client, b"impatient") == b"ready\n"
+        client.sendall(b"hello")  # fewer than it reads, before or after its time-out
+        assert receive_exactly(client, 7) == b"1 hello"
 
 
 def test_what_a_server_refuses_is_closed(pool: Pools) -> None:

@@ -129,6 +129,20 @@ class Asking(socketserver.StreamRequestHandler):
                     with open("file", "rb") as file:
                         sent = self.request.sendfile(file, int(offset), int(count) or None)
                         self.wfile.write(b"%d %d\n" % (sent, file.tell()))
+                case [b"again"]:
+                    with open("file", "rb") as file:
+                        file.read(4)
+                        self.wfile.write(b"%d\n" % self.request.sendfile(file))
+                case [b"impatient"]:
+                    self.request.fileno()
+                    self.request.settimeout(0.05)
+                    self.wfile.write(b"ready\n")
+                    try:
+                        self.rfile.read(10)
+                    except TimeoutError:
+                        self.request.settimeout(None)
+                    ready, _, _ = select.select([self.request], [], [])
+                    self.wfile.write(b"%d %s" % (len(ready), self.rfile.read(5)))
                 case [b"text"]:
                     with open("file") as file:
                         try:

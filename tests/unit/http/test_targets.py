@@ -25,7 +25,8 @@ def test_a_target_is_taken_apart(written: str, parts: tuple[object, ...]) -> Non
 
 
 @pytest.mark.parametrize(
-    "written", ["shop:", ":app", "shop/app.py:app", "shop:make(x)", "shop:make(", "shop:(1)", "a b"]
+    "written",
+    ["shop:", ":app", "shop/app.py:app", "shop:make(x)", "shop:make(", "shop:(1)", "shop:make(**{'a': 1})", "a b"],
 )
 def test_any_other_text_is_a_mistake_in_words(written: str) -> None:
     with pytest.raises(ValueError, match="expected MODULE:ATTRIBUTE"):
