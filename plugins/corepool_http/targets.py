@@ -31,10 +31,10 @@ def split_target(target: str) -> Target:
         return Target(module, attribute, None)
     try:
         call = ast.parse(attribute, mode="eval").body
-        if not isinstance(call, ast.Call) or any(each.arg is None for each in call.keywords):
-            raise ValueError(expected)
-        arguments = tuple(map(ast.literal_eval, call.args))
-        named = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
+        if isinstance(call, ast.Call) and all(each.arg is not None for each in call.keywords):
+            arguments = tuple(map(ast.literal_eval, call.args))
+            named: dict[str, object] = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
+            return Target(module, ast.unparse(call.func), (arguments, named))
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
-        raise ValueError(f"{expected}; arguments are literals, such as make('prod', debug=True)") from None
-    return Target(module, ast.unparse(call.func), (arguments, named))
+        pass  # the same mistake
+    raise ValueError(f"{expected}; arguments are literals, such as make('prod', debug=True)")

@@ -89,13 +89,8 @@ def test_pythons_logging_is_configured_from_a_file(name: str, text: str) -> None
     ],
 )
 def test_a_wrong_log_config_ends_the_boot_in_a_line(name: str, words: str) -> None:
-    files = {
-        **FILES,
-        "l.json": "{",
-        "l.ini": "?",
-        "twice.ini": f"{INI}[loggers]\nkeys=root\nkeys=root\n",
-        "l.yaml": "{",
-    }
+    wrong = {"l.json": "{", "l.ini": "?", "twice.ini": "[loggers]\nkeys=root\nkeys=root\n", "l.yaml": "{"}
+    files = FILES | wrong
     with PoolProcess.serve(*HTTP, "--log-config", name, files=files, wait=False) as pool:
         assert pool.wait() == 3
     assert words in pool.stderr
