@@ -1,4 +1,4 @@
-"""Log lines that a client, an application or the system can cause at any rate, written once a second.
+"""Log lines that a client, an application or the system can cause at any rate, written once a second or less often.
 
 Not for the tracebacks of an application's own requests: its author wants all of them.
 """
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 
     from corepool.logs.event import ExcInfo
 
-_INTERVAL_S = 1.0
-
 
 class RateLimitedLog:
-    """Writes each event once a second at most, with the number of records that were held back since the last one.
+    """Writes each event once in an interval at most, with the number of records that were held back since the last one.
 
     The name of the event decides, whatever its fields are; so the table is as long as the catalogue.
     """
 
-    def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, log: logging.Logger, clock: Callable[[], float] = time.monotonic, *, interval_s: float = 1.0
+    ) -> None:
         self._log = log
         self._clock = clock
+        self._interval_s = interval_s
         self._quiet_until: dict[str, float] = {}
         self._suppressed: dict[str, int] = {}
 
@@ -48,5 +49,5 @@ class RateLimitedLog:
         if now < self._quiet_until.get(name, 0.0):
             self._suppressed[name] = self._suppressed.get(name, 0) + 1
             return False
-        self._quiet_until[name] = now + _INTERVAL_S
+        self._quiet_until[name] = now + self._interval_s
         return True

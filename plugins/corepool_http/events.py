@@ -17,6 +17,14 @@ def request_failed(*, request: str) -> None:
     """The application has raised an exception; the request is answered with 500, or its connection is closed."""
 
 
+@event(logging.WARNING)
+def loop_blocked(*, request: str, seconds: float, advice: str) -> None:
+    """A WSGI application has kept the worker's loop for longer than `slow_call`; logged once a minute in each worker.
+
+    No other connection of the worker was served meanwhile. With `threads` (`--threads 4`) they are.
+    """
+
+
 @event(logging.ERROR)
 def response_invalid(*, request: str, reason: object) -> None:
     """The application's response can't be sent as it is; the request is answered with 500, or cut."""

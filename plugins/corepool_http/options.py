@@ -86,6 +86,10 @@ class SourceOptions(Options):
     threads: Annotated[int, Field(ge=0, le=1000)] = 0
     """WSGI: threads that run the application; 0: the worker's loop runs it, which is fastest for quick ones."""
 
+    slow_call: DurationOrOff = 0.25
+    """WSGI without `threads`: an application that keeps the worker's loop for longer is logged, once a minute;
+    0: never."""
+
     root: Annotated[str, AfterValidator(_folder_or_none)] = ""
     """Without `target`: the folder whose files are served."""
 

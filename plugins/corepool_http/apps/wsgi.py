@@ -10,12 +10,14 @@ from __future__ import annotations
 import io
 from asyncio import _get_running_loop, _set_running_loop
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from corepool.streams import Mailbox, Threads
 from corepool_http.apps.wsgi_environ import Environments
 from corepool_http.apps.wsgi_inline import InlineCall
 from corepool_http.apps.wsgi_input import Reception, streamed
+from corepool_http.apps.wsgi_slow import SlowCalls
 from corepool_http.apps.wsgi_threads import ThreadCall
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Wsgi:
         self._environments = Environments(options, service.worker)
         self._call_soon = service.worker.loop.call_soon
         self._mailbox = Mailbox(service.worker.loop)
+        self._slow = SlowCalls(options.slow_call)
         gauge = service.worker.gauge_threads(options.threads)
         self._threads = Threads("http", self._mailbox, gauge) if options.threads else None
 
@@ -56,13 +59,18 @@ class Wsgi:
     def _begin(self, exchange: Exchange, content: io.IOBase) -> None:
         environ = self._environments.of(exchange, content)
         if self._threads is None:
-            inline = InlineCall(exchange, self._heads, self._call_soon)
+            slow = self._slow
+            inline = InlineCall(exchange, self._heads, self._call_soon, slow)
             loop = _get_running_loop()
             _set_running_loop(None)
+            began_s = monotonic()
             try:
                 inline.call(self._application, environ)
             finally:
                 _set_running_loop(loop)
+            seconds = monotonic() - began_s
+            if seconds > slow.limit_s:
+                slow.report(exchange, seconds)
             return
         threads = self._threads
         threaded = ThreadCall(exchange, self._heads, self._mailbox.post)

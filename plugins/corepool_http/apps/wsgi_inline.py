@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import _get_running_loop, _set_running_loop
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from corepool_http.apps.wsgi_call import IN_ONE_PIECE, Call, answer_failure, as_content, pieces_of
@@ -10,10 +11,13 @@ from corepool_http.apps.wsgi_files import plain_segment
 from corepool_http.exchange import ClientDisconnectedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from corepool_http.apps.wsgi_call import Application
     from corepool_http.apps.wsgi_files import Segment
+    from corepool_http.apps.wsgi_slow import SlowCalls
+    from corepool_http.exchange import Exchange
+    from corepool_http.responses import Heads
 
 _PIECES_PER_TURN = 16
 """Pieces of a response that are sent before other connections have their turn."""
@@ -26,6 +30,12 @@ class InlineCall(Call):
 
     _pieces: Iterator[object]
     _result: Any
+
+    def __init__(
+        self, exchange: Exchange, heads: Heads, post: Callable[[Callable[[], None]], object], slow: SlowCalls
+    ) -> None:
+        super().__init__(exchange, heads, post)
+        self._slow = slow
 
     def call(self, application: Application, environ: dict[str, Any]) -> None:
         try:
@@ -90,10 +100,14 @@ class InlineCall(Call):
         """Go on, from the loop; which is hidden from the application, as in `Wsgi`."""
         loop = _get_running_loop()
         _set_running_loop(None)
+        began_s = monotonic()
         try:
             self._go_on()
         finally:
             _set_running_loop(loop)
+        seconds = monotonic() - began_s
+        if seconds > self._slow.limit_s:
+            self._slow.report(self._exchange, seconds)
 
     def _write(self, data: bytes) -> None:
         content = as_content(data)

@@ -81,3 +81,14 @@ def test_events_that_clients_and_the_system_cause_are_limited() -> None:
     found = {name for name in called if events[name].level >= logging.WARNING}
 
     assert found == UNLIMITED.keys(), "may a client cause it at any rate? Then log it through a RateLimitedLog"
+
+
+def test_an_event_may_be_held_back_for_longer(caplog: pytest.LogCaptureFixture) -> None:
+    now = 10.0
+    limited = RateLimitedLog(logging.getLogger("corepool.test"), lambda: now, interval_s=60.0)
+    too_late(limited, seconds=1)
+    now += 59.9
+    too_late(limited, seconds=2)
+    now += 0.1
+    too_late(limited, seconds=3)
+    assert caplog.messages == ["too_late seconds=1", "too_late seconds=3 suppressed=1"]
