@@ -5,7 +5,8 @@ and the input is read and dropped until the peer has ended too, is silent, or ha
 `lingering_close on`, there is no bound for the bytes: a client that uploads a file and is refused reads the refusal.
 
 Unread input is the sign of such a peer. A protocol that knows that more will come, and has not seen it, waits for it
-before it closes (http1/ending.py).
+before it closes (http1/ending.py). This begins when all output has left. A peer that takes output only once it has sent
+everything would block before: such a protocol has to read on until then.
 """
 
 from __future__ import annotations

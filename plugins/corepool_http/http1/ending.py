@@ -35,9 +35,10 @@ class Session(Protocol):
 
 
 class Ending:
-    """Waits for the client's next bytes, or its end, and closes then; after it the connection serves no request.
+    """Waits until the output has left, then for the client's next bytes, or its end, and closes; it serves no request.
 
-    The bytes are left unread. They tell corepool, which closes the connection, that its client is still sending: it
+    While output is left, the bytes are dropped: a client may read its response only when it has sent its request. After
+    that they are left unread. They tell corepool, which closes the connection, that its client is still sending: it
     reads and drops the rest, so that no reset destroys the response. Before they come, HTTP alone knows of them.
     """
 
@@ -52,15 +53,24 @@ class Ending:
         conn.deadline(_SILENCE_S)
 
     def receive(self) -> None:
-        """Close: either the client is sending, or it has ended."""
-        self._conn.close()
+        """Close: either the client is sending, or it has ended. While output is left, drop what it sends."""
+        conn = self._conn
+        if not conn.buffered:
+            conn.close()
+        elif conn.recv():
+            conn.deadline(_SILENCE_S)
+        elif conn.eof:  # not so if a layer has kept the bytes
+            conn.close()
 
     def on_deadline(self) -> None:
-        """Close: the client is silent."""
-        self._conn.close()
+        """Close: the client is silent. While output is left, it may be reading that: `write_timeout` bounds it."""
+        if self._conn.buffered:
+            self._conn.deadline(_SILENCE_S)
+        else:
+            self._conn.close()
 
     def room(self) -> None:
-        """Do nothing: there is no more output."""
+        """Do nothing: no more output is made."""
 
     def leave(self) -> None:
         """Do nothing: no request follows."""
