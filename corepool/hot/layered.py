@@ -26,7 +26,7 @@ def open_further(conn: Held) -> None:
         _read_wire(conn, layers)
     if conn.reason is None and _is_open(conn, layers) and conn.site.then is not None:
         _enter(conn, conn.site.then, layers)
-    elif layers.holds_input:  # the end, before it was open
+    elif conn.reason is None and layers.holds_input:  # the end, before it was open
         conn.eof = True
 
 

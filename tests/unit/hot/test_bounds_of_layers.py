@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from layers import HELLO, Framed, Layered, Nothing, frame
+from layers import ALERT, HELLO, WELCOME, Framed, Layered, Nothing, frame
 
 from corepool import CloseReason, hookimpl
 from corepool.hot.layers import MAX_UNREAD, READ_BYTES
@@ -211,6 +211,23 @@ def test_input_that_a_layer_holds_is_served_once_a_turn_of_the_loop(more_comes: 
                 client.send(b"x")
             here.turn()
             assert protocol.calls == before + 1
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_the_alert_for_wrong_bytes_reaches_a_client_that_is_still_sending(is_open: bool) -> None:  # noqa: FBT001
+    """A close with bytes of the client unread would reset the connection."""
+    with served(Sips(), lambda: [Framed()]) as here, here.connect() as client:
+        expected = ALERT
+        if is_open:
+            client.send(HELLO)
+            here.turn_until(lambda: here.connections()[0].bytes_out > 0)
+            expected = WELCOME + ALERT
+        client.send(b"\xff" * (READ_BYTES + 1))
+        here.turn_until(lambda: here.connections() == [])
+
+        assert len(here.reactor.sources()) == 1, "it lingers"
+        assert client.recv(100) == expected
+        assert client.recv(100) == b""
 
 
 # --- exceptions, of each method
