@@ -273,14 +273,18 @@ class Connection:
         """Send the output of tasks and timers, and settle the changes that they made."""
         if self.mask == GONE:
             return
-        if self.layers is not None and self.layers.queued:
-            layered.serve_held(self, self.layers)
         if self.out:
             self.active_at = self.site.reactor.now
             send_output(self)
         settle(self)
         if self.journal is not None:
             self.journal.rest(self)
+
+    def serve_unread(self) -> None:
+        """Serve input that a layer holds: it is on the reactor's list."""
+        if self.mask != GONE and self.layers is not None:
+            layered.serve_unread(self, self.layers)
+            self.flush()
 
     # --- what the worker calls
 

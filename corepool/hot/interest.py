@@ -68,7 +68,7 @@ def serve_later(conn: Held, layers: Layers) -> None:
     """Have input that a layer holds served after the others had their turn: no event will announce it."""
     if not layers.queued:
         layers.queued = True
-        conn.site.unsent.append(conn)
+        conn.site.reactor.unread.append(conn)
 
 
 def has_input(conn: Held) -> bool:

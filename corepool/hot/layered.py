@@ -47,15 +47,13 @@ def receive(conn: Held, layers: Layers, limit: int) -> bytes:
     return data
 
 
-def serve_held(conn: Held, layers: Layers) -> None:
-    """Serve input that a layer holds, once a turn of the loop.
-
-    The list of the unsent is gone through before and after the poll, and the turn may have begun with an event.
-    """
-    if layers.served_at == conn.site.reactor.now:
-        conn.site.unsent.append(conn)
-        return
+def serve_unread(conn: Held, layers: Layers) -> None:
+    """Serve input that a layer holds, unless an event of this turn of the loop has."""
     layers.queued = False
+    if layers.served_at == conn.site.reactor.now:
+        if layers.holds_input and wants_input(conn):
+            serve_later(conn, layers)
+        return
     layers.served_at = conn.site.reactor.now
     if conn.site.then is not None:
         if conn.reason is None:

@@ -73,7 +73,7 @@ class Layers:
         self.failed = False
         """`fail` was called."""
         self.queued = False
-        """The connection is on the list of those to be served again, for `holds_input`."""
+        """The connection is on the reactor's list of the unread, for `holds_input`."""
         self.served_at = 0.0
         """The reactor's time when the protocol, or the handshake, was last served."""
 

@@ -39,10 +39,17 @@ class Source(Protocol):
         """Serve the events `mask`. May raise: `on_failure` is then called."""
 
     def on_failure(self) -> None:
-        """Handle an exception of `on_event` or `flush` (sys.exception()). Must not raise."""
+        """Handle an exception of `on_event`, `flush` or `serve_unread` (sys.exception()). Must not raise."""
 
     def flush(self) -> None:
         """Send the output made outside of `on_event`. May raise, as `on_event`."""
+
+
+class UnreadSource(Source, Protocol):
+    """A source that may have input for which its descriptor has no event."""
+
+    def serve_unread(self) -> None:
+        """Serve that input. May raise, as `on_event`."""
 
 
 class NoEpoll:
@@ -75,6 +82,9 @@ class Reactor:
         self._at_batch_end: list[Callable[[], None]] = []
         self.unsent: list[Source] = []
         """Sources with output that was made outside of their own event; sent before the next poll."""
+        self.unread: list[UnreadSource] = []
+        """Sources with input that no event announces: served once a turn, after the events. A source that is on it puts
+        itself on it no second time."""
         self.now = time.monotonic()
         """The time when the current batch of events began, in seconds."""
         self.busy_s = 0.0
@@ -155,6 +165,8 @@ class Reactor:
             self._end_batch()
             # The hooks that ran may have made asyncio's next callbacks ready, after it had chosen this timeout.
             timeout = 0.0
+        elif self.unread:
+            timeout = 0.0
         self.busy_s += time.monotonic() - self.now
         try:
             events = self._poll(timeout, MAX_EVENTS)
@@ -174,9 +186,19 @@ class Reactor:
                 source.on_event(mask)
             except HOOK_ERRORS:  # the first rule above; the source logs it
                 source.on_failure()
+        if self.unread:
+            self._serve_unread()
         if self.unsent or self._to_close or self._at_batch_end:
             self._end_batch()
         return others
+
+    def _serve_unread(self) -> None:
+        unread, self.unread = self.unread, []
+        for source in unread:
+            try:
+                source.serve_unread()
+            except HOOK_ERRORS:
+                source.on_failure()
 
     def _end_batch(self) -> None:
         calls, self._at_batch_end = self._at_batch_end, []

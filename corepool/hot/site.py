@@ -95,6 +95,9 @@ class Held(Connection, Protocol):
     def flush(self) -> None:
         """Send output, and settle the changes, that were made outside of an event."""
 
+    def serve_unread(self) -> None:
+        """Serve input that no event announces."""
+
     def next_deadline(self) -> tuple[float, TimeoutKind] | None:
         """Return the next deadline, and its kind."""
 

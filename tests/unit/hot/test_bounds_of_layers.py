@@ -83,6 +83,15 @@ class Sips:
         self.reasons.append(reason)
 
 
+class Nibbles(Sips):
+    """Reads a byte in each event."""
+
+    @hookimpl
+    def on_readable(self, conn: Any) -> None:
+        self.calls += 1
+        conn.recv(1)
+
+
 def served(protocol: object, make: Callable[[], Sequence[Layer]], **options: object) -> ServedHere:
     return ServedHere(protocol, transport=Layered(make), **options)  # type: ignore[arg-type]
 
@@ -195,12 +204,6 @@ def test_all_rows_have_a_test() -> None:
 
 @pytest.mark.parametrize("more_comes", [False, True])
 def test_input_that_a_layer_holds_is_served_once_a_turn_of_the_loop(more_comes: bool) -> None:  # noqa: FBT001
-    class Nibbles(Sips):
-        @hookimpl
-        def on_readable(self, conn: Any) -> None:
-            self.calls += 1
-            conn.recv(1)
-
     protocol = Nibbles()
     with served(protocol, lambda: [Nothing()]) as here, here.connect() as client:
         client.send(b"x" * 100)
@@ -211,6 +214,22 @@ def test_input_that_a_layer_holds_is_served_once_a_turn_of_the_loop(more_comes: 
                 client.send(b"x")
             here.turn()
             assert protocol.calls == before + 1
+
+
+def test_output_of_tasks_leaves_no_entry_behind_while_a_layer_holds_input() -> None:
+    """Each would be gone through in every turn from then on."""
+    protocol = Nibbles()
+    with served(protocol, lambda: [Nothing()]) as here, here.connect() as client:
+        client.send(b"x" * 100)
+        here.turn_until(lambda: protocol.calls > 0)
+        (conn,) = here.connections()
+        for _ in range(20):
+            before = protocol.calls
+            conn.send(b"of a task")
+            here.turn()
+            assert protocol.calls == before + 1
+            assert client.recv(100) == b"of a task"
+            assert (here.reactor.unsent, here.reactor.unread) == ([], [conn])
 
 
 @pytest.mark.parametrize("is_open", [False, True])
