@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from corepool.spec.durations import Duration, DurationOrOff
     from corepool.spec.hookspecs import hookimpl
     from corepool.spec.layer import Layer
+    from corepool.spec.metrics import Metric
     from corepool.spec.options import Options
     from corepool.spec.scaler import PoolLoad, Scaler
     from corepool.spec.sizes import Size, SizeOrOff
@@ -55,6 +56,7 @@ __all__ = [
     "Incoming",
     "Layer",
     "ListenerInfo",
+    "Metric",
     "Options",
     "PoolInfo",
     "PoolLoad",
@@ -94,6 +96,7 @@ _HOMES = {
     "Incoming": "corepool.spec.dispatcher",
     "Layer": "corepool.spec.layer",
     "ListenerInfo": "corepool.spec.types",
+    "Metric": "corepool.spec.metrics",
     "Options": "corepool.spec.options",
     "PoolInfo": "corepool.spec.types",
     "PoolLoad": "corepool.spec.scaler",

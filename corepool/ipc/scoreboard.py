@@ -4,7 +4,8 @@ Every cell has one writer, so nothing is locked: an aligned 8-byte store is whol
 Linux runs Python on. A row belongs to one process from its fork until it is reaped; then its counters
 are folded into the retired row, so that no total ever goes backwards.
 
-A row is `Cell.COUNT` fixed cells, then for each configured listener one for each counter of its (spec/counters.py).
+A row is `Cell.COUNT` fixed cells, then for each configured listener one for each counter of its (spec/counters.py),
+then for each of them a block for the metrics of its protocol's own (metric_cells.py).
 A connection is accepted once and closed once, whatever happens in between.
 """
 
@@ -13,9 +14,13 @@ from __future__ import annotations
 import ctypes
 import mmap
 from enum import IntEnum
-from typing import NewType
+from typing import TYPE_CHECKING, NewType
 
+from corepool.ipc.metric_cells import BLOCK, COUNTERS
 from corepool.spec.counters import OF_LISTENERS
+
+if TYPE_CHECKING:
+    from corepool.ipc.metric_cells import Layout
 
 ROWS = 1024
 """Processes alive at once: 512 workers (the configuration's limit), each beside its replacement. Untouched rows
@@ -53,7 +58,8 @@ class Cell(IntEnum):
     THREADS_BUSY = 15
     THREADS_WAITING = 16  # connections or requests that wait for one
     TAKEN_BACK = 17  # written by the master: connections handed back that it has received
-    COUNT = 18
+    BLOCKS = 18  # bits, by place: the listeners whose blocks of metrics the process has used
+    COUNT = 19
 
 
 PER_LISTENER = len(OF_LISTENERS)
@@ -98,7 +104,9 @@ class Scoreboard:
 
     def __init__(self, listeners: int) -> None:
         """Map a board for `listeners` configured listeners."""
-        self._width = Cell.COUNT + PER_LISTENER * listeners
+        self._blocks = Cell.COUNT + PER_LISTENER * listeners
+        """Where the blocks of metrics begin in a row."""
+        self._width = self._blocks + BLOCK * listeners
         self._map = mmap.mmap(-1, (ROWS + 1) * self._width * 8)
         self._cells = memoryview(self._map).cast("Q")
         self._columns = tuple(self._cells[cell :: self._width] for cell in LOAD)
@@ -117,7 +125,7 @@ class Scoreboard:
             raise RuntimeError(f"{ROWS} worker processes are alive; the scoreboard has no row for another")
         self._used.add(index)
         self._end = max(self._used) + 1
-        row = Row(self._row(index), index)
+        row = Row(self._row(index), index, self._blocks)
         row.cells[Cell.POOL] = pool
         return row
 
@@ -130,12 +138,14 @@ class Scoreboard:
         # It may have died before it counted all that it took in its last batch.
         cells[Cell.ACCEPTED] += max(0, cells[Cell.RECEIVED] - cells[Cell.ACCEPTED] - cells[Cell.MOVED_IN])
         cells[Cell.CLOSED] += held(cells)
-        for first in range(Cell.COUNT, self._width, PER_LISTENER):
+        for first in range(Cell.COUNT, self._blocks, PER_LISTENER):
             begun = cells[first + _ACCEPTED] + cells[first + _MOVED_IN]
             cells[first + _CLOSED] = max(0, begun - cells[first + _MOVED_OUT])
-        for cell in (*_TOTALS, *range(Cell.COUNT, self._width)):
+        for cell in (*_TOTALS, *range(Cell.COUNT, self._blocks)):
             retired[cell] += cells[cell]
-        for cell in range(self._width):
+        for place in _places(cells[Cell.BLOCKS]):
+            self._retire_block(row.block(place), place)
+        for cell in range(self._blocks):
             cells[cell] = 0
         self._used.remove(row.index)
         self._end = max(self._used, default=0) + 1
@@ -162,11 +172,18 @@ class Scoreboard:
             return self._sum(cell)
         column = Cell.COUNT + COLUMNS[counter]
         # Also of listeners that a reload has removed.
-        return sum(sum(self._row(index)[column::PER_LISTENER]) for index in (0, *self._used))
+        return sum(sum(self._row(index)[column : self._blocks : PER_LISTENER]) for index in (0, *self._used))
 
     def total_of(self, place: ListenerPlace, counter: str) -> int:
         """Sum a counter of one listener over every process since the start."""
         return self._sum(listener_cell(place, counter))
+
+    def metrics_of(self, place: ListenerPlace, layout: Layout) -> list[int]:
+        """Sum the block of a listener over every process since the start; gauges over those that are alive."""
+        rows = [self._row(index) for index in (0, *self._used)]
+        blocks = [_block(row, self._blocks, place).tolist() for row in rows if row[Cell.BLOCKS] >> place & 1]
+        ours = [block for block in blocks if block[0] == layout.tag]
+        return [sum(cells) for cells in zip(*ours, strict=True)] or [0] * BLOCK
 
     def active(self, place: ListenerPlace) -> int:
         """Return the number of open connections of a listener. Read while workers count, this may be off by some."""
@@ -189,6 +206,18 @@ class Scoreboard:
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED
         _mmap(start, len(self._map), mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
 
+    def _retire_block(self, block: memoryview[int], place: ListenerPlace) -> None:
+        """Fold the block of a process that was reaped into that of the retired row, and zero it."""
+        retired = self._row(0)
+        retired[Cell.BLOCKS] |= 1 << place
+        past = _block(retired, self._blocks, place)
+        if past[0] != block[0]:  # of a protocol that the listener has no more
+            past[:] = memoryview(bytes(8 * BLOCK)).cast("Q")
+            past[0] = block[0]
+        for cell in range(1, 1 + COUNTERS):
+            past[cell] += block[cell]
+        block[:] = memoryview(bytes(8 * BLOCK)).cast("Q")
+
     def _sum(self, cell: int) -> int:
         return sum(self._row(index)[cell] for index in (0, *self._used))
 
@@ -199,11 +228,34 @@ class Scoreboard:
 class Row:
     """The counters of one process."""
 
-    __slots__ = ("cells", "index")
+    __slots__ = ("_blocks", "cells", "index")
 
-    def __init__(self, cells: memoryview[int], index: int) -> None:
+    def __init__(self, cells: memoryview[int], index: int, blocks: int) -> None:
+        """Take the cells of a row.
+
+        :param blocks: where the blocks of metrics begin.
+        """
         self.cells = cells
         self.index = index
+        self._blocks = blocks
+
+    @property
+    def of_listeners(self) -> memoryview[int]:
+        """The cells of the counters that each listener has."""
+        return self.cells[Cell.COUNT : self._blocks]
+
+    def block(self, place: ListenerPlace) -> memoryview[int]:
+        """Return a listener's block of metrics, which counts from now on: untouched ones cost no memory."""
+        self.cells[Cell.BLOCKS] |= 1 << place
+        return _block(self.cells, self._blocks, place)
+
+
+def _block(row: memoryview[int], blocks: int, place: ListenerPlace) -> memoryview[int]:
+    return row[blocks + BLOCK * place : blocks + BLOCK * (place + 1)]
+
+
+def _places(bits: int) -> list[ListenerPlace]:
+    return [ListenerPlace(place) for place in range(64) if bits >> place & 1]
 
 
 def held(cells: memoryview[int]) -> int:

@@ -16,6 +16,7 @@ from corepool.config.suggest import nearest
 from corepool.errors import ConfigError, CorepoolError, PluginError
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.messages import SocketIndex
+from corepool.ipc.metric_cells import Layout
 from corepool.ipc.scoreboard import ListenerPlace
 from corepool.launch import events
 from corepool.launch.binding import Wanted, bind, examine
@@ -209,6 +210,11 @@ class Plan:
                 f"{its_place}.workers: {where} can't be served by {workers} workers: "
                 f"protocol {settings.protocol!r} with these options is for {can_share}"
             )
+        try:
+            Layout(getattr(protocol, "metrics", ()))
+        except (TypeError, ValueError, AttributeError) as error:
+            self.mistakes.add(f"{where}: protocol {settings.protocol!r}: {error}")
+            return None
         example: object = getattr(protocol, "try_it", "")
         if settings.keep_on_crash:
             for obstacle in obstacles_to_keeping(settings, dispatcher_name, dispatcher, chain):

@@ -27,7 +27,7 @@ from corepool.master.owner import Surroundings
 from corepool.master.pools import Pools
 from corepool.master.recovery import Recovery
 from corepool.master.reloading import Reloading
-from corepool.master.status import PoolStatus, WorkersOfPool, listeners_status, totals, workers_status
+from corepool.master.status import PoolStatus, WorkersOfPool, build_status, listeners_status, totals, workers_status
 from corepool.master.upgrading import Upgrading
 from corepool.plugins.listener import MAX_LISTENERS, sockets_of
 from corepool.system.title import Title, count
@@ -237,6 +237,7 @@ class Master:
             pid=os.getpid(),
             configuration=self._place.file,
             version=self._version,
+            build=build_status(self._version),
             uptime=round(now - self._started_at, 3),
             generation=self._reloading.generation,
             wanted=pools.wanted,
@@ -244,11 +245,9 @@ class Master:
             upgrade=self._upgrading.status(),
             reload=self._reloading.status(),
             pools=[WorkersOfPool(name=pool.name, state=pool.state, wanted=pool.workers.target) for pool in pools],
-            listeners=[
-                listener
-                for pool in pools.serving.values()
-                for listener in listeners_status(pool.serving, self._scoreboard, self._paused)
-            ],
+            listeners=listeners_status(
+                [pool.serving for pool in pools.serving.values()], self._scoreboard, self._paused
+            ),
             workers=[worker for pool in pools for worker in workers_status(pool.name, pool.workers, now)],
             totals=totals(
                 self._scoreboard,

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import platform
 from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
+from corepool.ipc.metric_cells import Layout
 from corepool.ipc.scoreboard import Cell, Scoreboard, held
 from corepool.spec.counters import OF_WORKERS, SHOWN_OF_LISTENERS
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterable
 
     from corepool.master.workers import Workers
-    from corepool.plugins.listener import Configuration
+    from corepool.plugins.listener import Configuration, Listener
 
 _PAGE_BYTES = os.sysconf("SC_PAGESIZE")
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class MetricStatus(TypedDict):
+    """A metric of a listener's protocol, as it was declared (spec/metrics.py); `cells` are summed over workers."""
+
+    name: str
+    meaning: str
+    kind: str
+    labels: dict[str, list[str]]
+    bounds: list[float]
+    cells: list[int]
 
 
 class ListenerStatus(TypedDict):
@@ -34,10 +49,11 @@ class ListenerStatus(TypedDict):
     bytes_out: int
     hook_errors: int
     layer_failures: int
+    metrics: list[MetricStatus]
 
 
 class WorkerStatus(TypedDict):
-    """One worker process of a pool; `rss` in bytes."""
+    """One worker process of a pool; `rss` in bytes, `heartbeat_age` and `cpu` in seconds."""
 
     pool: str
     slot: int
@@ -49,6 +65,8 @@ class WorkerStatus(TypedDict):
     requests: int
     uptime: float
     lag_ms: float
+    heartbeat_age: float
+    cpu: float
     rss: int
     threads: int
     threads_busy: int
@@ -103,6 +121,14 @@ class UpgradeStatus(TypedDict):
     error: str
 
 
+class BuildStatus(TypedDict):
+    """The program that runs; `compiled`: as extension modules."""
+
+    version: str
+    python: str
+    compiled: bool
+
+
 class PoolStatus(TypedDict):
     """The whole answer; `wanted`: how many workers there should be in all pools.
 
@@ -113,6 +139,7 @@ class PoolStatus(TypedDict):
     pid: int
     configuration: str | None
     version: str
+    build: BuildStatus
     uptime: float
     state: Literal["starting", "ready", "stopping"]
     wanted: int
@@ -126,26 +153,50 @@ class PoolStatus(TypedDict):
 
 
 def listeners_status(
-    configuration: Configuration, scoreboard: Scoreboard, paused: Container[str]
+    configurations: Iterable[Configuration], scoreboard: Scoreboard, paused: Container[str]
 ) -> list[ListenerStatus]:
     """Describe the listeners, each with all its addresses as bound."""
     by_place: dict[int, ListenerStatus] = {}
-    for each in configuration.bound:
-        listener = each.listener
-        if listener.place not in by_place:
-            status = {
-                "name": listener.name,
-                "pool": configuration.name,
-                "bind": [],
-                "protocol": listener.settings.protocol,
-                "dispatcher": listener.dispatcher_name,
-                "active": scoreboard.active(listener.place),
-                "paused": listener.name in paused,
-            }
-            counts = {each.name: scoreboard.total_of(listener.place, each.name) for each in SHOWN_OF_LISTENERS}
-            by_place[listener.place] = cast("ListenerStatus", status | counts)
-        by_place[listener.place]["bind"].append(each.url)
+    for configuration in configurations:
+        for each in configuration.bound:
+            listener = each.listener
+            if listener.place not in by_place:
+                by_place[listener.place] = _listener_status(listener, configuration.name, scoreboard, paused)
+            by_place[listener.place]["bind"].append(each.url)
     return list(by_place.values())
+
+
+def _listener_status(listener: Listener, pool: str, scoreboard: Scoreboard, paused: Container[str]) -> ListenerStatus:
+    status: dict[str, object] = {
+        "name": listener.name,
+        "pool": pool,
+        "bind": [],
+        "protocol": listener.settings.protocol,
+        "dispatcher": listener.dispatcher_name,
+        "active": scoreboard.active(listener.place),
+        "paused": listener.name in paused,
+        **{each.name: scoreboard.total_of(listener.place, each.name) for each in SHOWN_OF_LISTENERS},
+        "metrics": _metrics_status(listener, scoreboard),
+    }
+    return cast("ListenerStatus", status)
+
+
+def _metrics_status(listener: Listener, scoreboard: Scoreboard) -> list[MetricStatus]:
+    if not listener.metrics:
+        return []
+    layout = Layout(listener.metrics)
+    counted = layout.counted(scoreboard.metrics_of(listener.place, layout))
+    return [
+        MetricStatus(
+            name=metric.name,
+            meaning=metric.meaning,
+            kind=metric.kind,
+            labels={name: list(values) for name, values in metric.labels.items()},
+            bounds=list(metric.bounds),
+            cells=list(counted[metric.name]),
+        )
+        for metric in layout.metrics
+    ]
 
 
 def workers_status(pool: str, workers: Workers, now: float) -> list[WorkerStatus]:
@@ -162,6 +213,8 @@ def workers_status(pool: str, workers: Workers, now: float) -> list[WorkerStatus
             requests=entry.row.cells[Cell.REQUESTS],
             uptime=round(now - entry.started_at, 3),
             lag_ms=round(entry.row.cells[Cell.LAG_NS] / 1e6, 3),
+            heartbeat_age=round(max(0.0, now - (entry.row.cells[Cell.HEARTBEAT_NS] / 1e9 or now)), 3),
+            cpu=cpu_s(entry.pid),
             rss=resident_bytes(entry.pid),
             threads=entry.row.cells[Cell.THREADS],
             threads_busy=entry.row.cells[Cell.THREADS_BUSY],
@@ -180,6 +233,23 @@ def totals(scoreboard: Scoreboard, *, restarts: int, redispatched: int, survived
         "survived": survived,
         "interrupted": interrupted,
     }
+
+
+def build_status(version: str) -> BuildStatus:
+    """Describe the program; the hot path is compiled first, if anything is."""
+    spec = importlib.util.find_spec("corepool.hot.reactor")
+    is_source = spec is not None and str(spec.origin).endswith(".py")
+    return BuildStatus(version=version, python=platform.python_version(), compiled=not is_source)
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds that a process has used, in user and system mode (proc(5), stat); 0 once it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123
+            fields = stat.read().rpartition(b")")[2].split()  # the name before it may have spaces
+        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 def resident_bytes(pid: int) -> int:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from corepool.ipc.scoreboard import ListenerPlace
     from corepool.plugins.chain import Chain
     from corepool.spec.dispatcher import Dispatcher
+    from corepool.spec.metrics import Metric
     from corepool.spec.options import Options
     from corepool.spec.scaler import Scaler
     from corepool.spec.transport import Endpoint, Transport
@@ -54,6 +55,11 @@ class Listener:
     def name(self) -> str:
         """The name it has in the configuration."""
         return self.settings.name
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics of its protocol's own."""
+        return tuple(getattr(self.protocol, "metrics", ()))
 
 
 @dataclass(frozen=True, slots=True)

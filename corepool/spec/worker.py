@@ -67,6 +67,17 @@ class Worker(Protocol):
     def gauge_threads(self, most: int) -> ThreadGauge:
         """Make a gauge, for status and metrics, for a plugin that serves connections in at most `most` threads."""
 
+    def metrics_of(self, protocol: object, refresh: Callable[[], None] | None = None) -> Mapping[str, memoryview[int]]:
+        """Return the cells of a protocol's own `metrics`, by name: whole numbers of 64 bits, in shared memory.
+
+        Writing to a cell takes about twice as long as to an attribute: counts of each request can be kept in
+        attributes, and copied by `refresh`; a crash then costs those of the last second.
+
+        :param protocol: the one that asks, in its `on_worker_start`.
+        :param refresh: called in the loop's thread once a second or more often, and before the worker ends.
+        :raises ValueError: it is not the protocol of a listener, an extension, say.
+        """
+
     def last_words_s(self) -> float:
         """Return the seconds that `on_worker_stop` may still wait for handlers to clean up.
 

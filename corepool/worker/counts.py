@@ -40,8 +40,8 @@ class ConnectionCounts:
         self._closed = 0
         self._moved_in = 0
         self._moved_out = 0
-        self._per_listener = array("Q", row.cells[Cell.COUNT :])
-        self._own, self._shared = memoryview(self._per_listener), row.cells[Cell.COUNT :]
+        self._per_listener = array("Q", row.of_listeners)
+        self._own, self._shared = memoryview(self._per_listener), row.of_listeners
         """The counters of listeners, here and on the scoreboard: all at first, then those of this worker's."""
         self._is_published = True
         self.on_room: list[Callable[[], None]] = []

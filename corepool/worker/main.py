@@ -215,6 +215,13 @@ class WorkerProcess:
     def gauge_threads(self, most: int) -> ThreadGauge:
         return self._row.gauge_threads(most)
 
+    def metrics_of(self, protocol: object, refresh: Callable[[], None] | None = None) -> Mapping[str, memoryview[int]]:
+        listener = next((each.listener for each in self._bound if each.listener.protocol is protocol), None)
+        if listener is None:
+            raise ValueError(f"{protocol!r} is the protocol of no listener of this worker; its metrics have no place")
+        guarded = None if refresh is None else (lambda: _guarded("metrics_of", refresh))
+        return self._row.metrics_of(listener, guarded)
+
     def last_words_s(self) -> float:
         return _LAST_WORDS_S if self._ends_at is None else max(0.0, self._ends_at - self.loop.time())
 

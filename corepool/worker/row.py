@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corepool.ipc.metric_cells import Layout
 from corepool.ipc.scoreboard import Cell, held
 from corepool.spec.types import ThreadGauge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from corepool.hot.reactor import Reactor
     from corepool.ipc.scoreboard import Row
+    from corepool.plugins.listener import Listener
     from corepool.worker.counts import ConnectionCounts
     from corepool.worker.service import Service
 
@@ -31,6 +33,7 @@ class WorkerRow:
 
         :param requests: returns the number of requests that protocols have counted.
         """
+        self._row = row
         self._cells = row.cells
         self._reactor = reactor
         self._services = services
@@ -38,6 +41,7 @@ class WorkerRow:
         self._requests = requests
         self._guessing = [each for each in services if not each.chain.counts_requests]
         self._gauges: list[ThreadGauge] = []
+        self._refreshing: list[Callable[[], None]] = []
 
     @property
     def pool(self) -> int:
@@ -60,6 +64,15 @@ class WorkerRow:
         self._gauges.append(gauge)
         return gauge
 
+    def metrics_of(self, listener: Listener, refresh: Callable[[], None] | None) -> Mapping[str, memoryview[int]]:
+        """Return the cells of the metrics of a listener's protocol.
+
+        :param refresh: called before each publication; it raises nothing.
+        """
+        if refresh is not None:
+            self._refreshing.append(refresh)
+        return Layout(listener.metrics).cells(self._row.block(listener.place))
+
     def beat(self, now: float, lag_s: float) -> None:
         """Show that the loop turns.
 
@@ -72,6 +85,8 @@ class WorkerRow:
     def publish(self) -> None:
         """Write the counters that connections keep as plain attributes."""
         cells = self._cells
+        for refresh in self._refreshing:
+            refresh()
         cells[Cell.REQUESTS] = self._requests() + sum(service.events for service in self._guessing)
         self._counts.publish(self._services)
         cells[Cell.BUSY_NS] = int(self._reactor.busy_s * 1e9)

@@ -6,6 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from corepool.spec.counters import SHOWN_OF_LISTENERS, TOTALS
 from corepool_admin.metrics import OF_WORKERS, exposition
+from corepool_http.counted import METRICS
 from docs.making.text import MADE, table
 
 # A pool as small as one can be, so that each metric has a sample.
@@ -13,9 +14,27 @@ _STATUS = {
     "totals": dict.fromkeys((each.name for each in TOTALS), 0),
     "uptime": 0.0,
     "generation": 0,
+    "build": {"version": "", "python": "", "compiled": False},
     "pools": [{"name": "main", "wanted": 1}],
     "reload": {"failure": None, "done_at": 0.0},
-    "listeners": [{"name": "web", "active": 0, **dict.fromkeys((each.name for each in SHOWN_OF_LISTENERS), 0)}],
+    "listeners": [
+        {
+            "name": "web",
+            "active": 0,
+            **dict.fromkeys((each.name for each in SHOWN_OF_LISTENERS), 0),
+            "metrics": [
+                {
+                    "name": each.name,
+                    "meaning": each.meaning,
+                    "kind": each.kind,
+                    "labels": each.labels,
+                    "bounds": each.bounds,
+                    "cells": [0] * each.size,
+                }
+                for each in METRICS
+            ],
+        }
+    ],
     "workers": [{"pool": "main", "slot": 0, "state": "ready", **dict.fromkeys(OF_WORKERS, 0)}],
 }
 

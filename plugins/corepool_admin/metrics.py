@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
+from corepool import Metric as Declared
 from corepool.spec.counters import SHOWN_OF_LISTENERS, TOTALS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from prometheus_client.core import Metric
 
 OF_WORKERS = {
     "connections": ("corepool_worker_connections", "Connections that a worker has.", 1.0),
     "lag_ms": ("corepool_worker_lag_seconds", "How late a worker's loop was at its last heartbeat.", 0.001),
+    "heartbeat_age": (
+        "corepool_worker_heartbeat_age_seconds",
+        "How long ago a worker's loop has turned; above a second an application keeps it.",
+        1.0,
+    ),
+    "cpu": ("corepool_worker_cpu_seconds", "CPU time of a worker; its replacement begins at 0.", 1.0),
     "rss": ("corepool_worker_resident_bytes", "Memory of a worker.", 1.0),
     "threads": ("corepool_worker_threads", "Threads that plugins of a worker have.", 1.0),
     "threads_busy": ("corepool_worker_threads_busy", "Threads that serve a connection or a request.", 1.0),
@@ -48,6 +57,11 @@ class _Status(Collector):
             value = told["totals"][counter.name]
             yield CounterMetricFamily(f"corepool_{counter.name}", counter.meaning, value=value)
         yield GaugeMetricFamily("corepool_uptime_seconds", "How long the master has run.", value=told["uptime"])
+        build = GaugeMetricFamily(
+            "corepool_build_info", "The corepool that runs; compiled: as extension modules.", labels=list(told["build"])
+        )
+        build.add_metric([str(value).lower() for value in told["build"].values()], 1)
+        yield build
         yield GaugeMetricFamily("corepool_generation", "Reloads so far.", value=told["generation"])
         wanted = GaugeMetricFamily("corepool_workers_wanted", "Workers that there should be.", labels=["pool"])
         ready = GaugeMetricFamily("corepool_workers_ready", "Workers that take connections.", labels=["pool"])
@@ -81,3 +95,38 @@ class _Status(Collector):
             for (pool_name, slot), worker in {(each["pool"], each["slot"]): each for each in serving}.items():
                 gauge.add_metric([pool_name, str(slot)], worker[key] * factor)
             yield gauge
+        yield from of_protocols(told["listeners"])
+
+
+def of_protocols(listeners: Iterable[Mapping[str, Any]]) -> list[Metric]:
+    """Make the families of the metrics that the protocols of listeners declare."""
+    families: dict[str, _Family] = {}
+    for listener in listeners:
+        for told in listener["metrics"]:
+            declared = Declared(told["name"], told["meaning"], told["kind"], told["labels"], told["bounds"])
+            family = families.setdefault(declared.name, _family_of(declared))
+            for number, combination in enumerate(declared.combinations()):
+                cells = told["cells"][number * declared.width :][: declared.width]
+                _add(family, [listener["name"], *combination], declared, cells)
+    return list(families.values())
+
+
+_Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
+
+
+def _family_of(declared: Declared) -> _Family:
+    kinds: dict[str, type[_Family]] = {
+        "counter": CounterMetricFamily,
+        "gauge": GaugeMetricFamily,
+        "histogram": HistogramMetricFamily,
+    }
+    return kinds[declared.kind](f"corepool_{declared.name}", declared.meaning, labels=["listener", *declared.labels])
+
+
+def _add(family: _Family, labels: list[str], declared: Declared, cells: Sequence[int]) -> None:
+    if not isinstance(family, HistogramMetricFamily):
+        family.add_metric(labels, cells[0])
+        return
+    *counts, billionths = cells
+    bounds = [*map(floatToGoString, declared.bounds), "+Inf"]
+    family.add_metric(labels, list(zip(bounds, accumulate(counts), strict=True)), billionths / 1e9)

@@ -52,7 +52,6 @@ class Exchange:
         "closes",
         "ended",
         "is_head",
-        "logged",
         "on_gone",
         "on_room",
         "request",
@@ -78,8 +77,6 @@ class Exchange:
         self.ended = False
         self.closes: bool = not request.keep_alive
         """No other request follows on its connection, if that carries one after the other."""
-        self.logged = False
-        """Its line is in the access log."""
         self.is_head = request.line.method == "HEAD"
         self.on_gone: Callable[[], None] | None = None
         """Called when nothing more can be sent: the response has ended, or the client has gone before."""

@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from corepool import TimeoutKind, hookimpl
+from corepool_http.counted import METRICS, Counted
 from corepool_http.http1.driver import Driver
 from corepool_http.http1.known import KnownHeads
 from corepool_http.message import RefusedError
@@ -25,6 +26,8 @@ class HttpServer:
 
     counts_requests = True
 
+    metrics = METRICS
+
     def __init__(self, options: ServerOptions, make: Callable[[Service], Application]) -> None:
         """Prepare to serve.
 
@@ -36,7 +39,7 @@ class HttpServer:
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
-        self._service = Service(self._options, worker, self._make)
+        self._service = Service(self._options, worker, self._make, Counted(worker, self))
         self._known = KnownHeads(self._options)
 
     @hookimpl
@@ -46,8 +49,8 @@ class HttpServer:
     @hookimpl
     def on_signal(self, signum: int) -> None:
         service = getattr(self, "_service", None)  # the master has none
-        if signum == signal.SIGUSR1 and service is not None and service.access_log is not None:
-            service.access_log.reopen()
+        if signum == signal.SIGUSR1 and service is not None:
+            service.reopen()
 
     @hookimpl
     def on_accept(self, conn: Connection[Session]) -> None:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from corepool import Worker
+    from corepool_http.counted import Counted
     from corepool_http.exchange import Exchange
+    from corepool_http.message import RefusedError
     from corepool_http.options import ServerOptions
 
 
@@ -38,32 +40,48 @@ log = logging.getLogger(__name__)
 class Service:
     """Serves requests with an application."""
 
-    def __init__(self, options: ServerOptions, worker: Worker, make: Callable[[Service], Application]) -> None:
+    def __init__(
+        self, options: ServerOptions, worker: Worker, make: Callable[[Service], Application], counted: Counted
+    ) -> None:
         self.options = options
         self.worker = worker
         self.heads = Heads(options.server)
         self.proxies = Proxies(options.trusted_proxies)
-        self.access_log = None if options.access_log == "off" else AccessLog(options, worker)
+        self._counted = counted
+        self._access_log = None if options.access_log == "off" else AccessLog(options, worker)
+        self.ended = counted.ended if self._access_log is None else self._count_and_log
+        """Called when a response has ended, or its client has gone, once for each exchange; with the monotonic clock.
+        One call and no test: it is made for every request."""
         self._application = make(self)
         self.serves_websockets = self._application.serves_websockets
 
     def serve(self, exchange: Exchange) -> None:
         """Answer a request. An error of the application costs this response alone."""
-        self.worker.requests += 1
+        self._counted.served += 1
         try:
             self._application.serve(exchange)
         except HOOK_ERRORS as error:  # SystemExit and its like would end the worker, and all its connections
             events.request_failed.exception(log, error, request=exchange.describe())
             exchange.fail()
 
-    def log_access(self, exchange: Exchange) -> None:
-        """Write a line about a response, if wanted: one, however often and from wherever its end is reported."""
-        if self.access_log is not None and not exchange.logged:
-            exchange.logged = True
-            self.access_log.write(exchange)
+    def refuse(self, exchange: Exchange, refusal: RefusedError) -> None:
+        """Answer bytes that are no request that is served."""
+        self._counted.refused += 1
+        exchange.closes = True
+        exchange.fail(refusal.status, reason=refusal.reason)
+
+    def _count_and_log(self, exchange: Exchange, now_s: float) -> None:
+        self._counted.ended(exchange, now_s)
+        assert self._access_log is not None
+        self._access_log.write(exchange)
+
+    def reopen(self) -> None:
+        """Reopen the access log's file, after it was moved away."""
+        if self._access_log is not None:
+            self._access_log.reopen()
 
     def close(self) -> None:
         """End the application and the log."""
         self._application.close()
-        if self.access_log is not None:
-            self.access_log.close()
+        if self._access_log is not None:
+            self._access_log.close()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from corepool import hookimpl
 from corepool_http.apps.choice import make_application
+from corepool_http.counted import METRICS, Counted
 from corepool_http.exchange import Exchange
 from corepool_http.message import Body, Request, RequestLine, Section
 from corepool_http.options import HttpOptions
@@ -48,13 +49,15 @@ class Framed:
     """A protocol whose connections are served by the same applications as HTTP's."""
 
     Options = HttpOptions
+    metrics = METRICS
 
     def __init__(self, options: HttpOptions) -> None:
         self._options = options
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
-        self.service = Service(self._options, worker, partial(make_application, options=self._options))
+        make = partial(make_application, options=self._options)
+        self.service = Service(self._options, worker, make, Counted(worker, self))
 
     @hookimpl
     def on_worker_stop(self) -> None:
@@ -208,7 +211,7 @@ class FramedStream:
         return 200
 
     def end_tunnel(self) -> None:
-        self._driver.service.log_access(self.exchange)
+        """Go on: `close` or the client ends it."""
 
     # --- the tunnel
 
@@ -232,7 +235,7 @@ class FramedStream:
     def _finish(self, how: str) -> None:
         self._send(end=how)
         self._driver.streams.pop(self._number, None)
-        self._driver.service.log_access(self.exchange)
+        self._driver.service.ended(self.exchange, time.monotonic())
 
     def _send(self, **fields: object) -> None:
         self._driver.conn.send(frame(stream=self._number, **fields))

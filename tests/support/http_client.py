@@ -45,9 +45,9 @@ class Response(NamedTuple):
         return found[0] if found else None
 
 
-def ask(running: PoolProcess, data: bytes) -> bytes:
+def ask(running: PoolProcess, data: bytes, listener: str | None = None) -> bytes:
     """Send bytes, and give everything that comes back until the server closes."""
-    with connect(running.urls()[0]) as sock:
+    with connect(running.urls(listener)[0]) as sock:
         sock.sendall(data)
         return receive_all(sock)
 
@@ -61,8 +61,15 @@ def request(path: str, *headers: str, method: str = "GET", content: bytes = b"",
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + content
 
 
-def get(running: PoolProcess, path: str, *headers: str, method: str = "GET", content: bytes = b"") -> Response:
-    [response] = parse(ask(running, request(path, *headers, method=method, content=content)), [method])
+def get(
+    running: PoolProcess,
+    path: str,
+    *headers: str,
+    method: str = "GET",
+    content: bytes = b"",
+    listener: str | None = None,
+) -> Response:
+    [response] = parse(ask(running, request(path, *headers, method=method, content=content), listener), [method])
     return response
 
 

@@ -10,6 +10,7 @@ from corepool.master.status import (
     UpgradeStatus,
     WorkersOfPool,
     WorkerStatus,
+    build_status,
     totals,
 )
 
@@ -31,6 +32,7 @@ def made_up_status() -> PoolStatus:
         bytes_out=5 * 2**30,
         hook_errors=3,
         layer_failures=0,
+        metrics=[],
     )
     worker = WorkerStatus(
         pool="default",
@@ -43,6 +45,8 @@ def made_up_status() -> PoolStatus:
         requests=9,
         uptime=12.0,
         lag_ms=0.25,
+        heartbeat_age=0.5,
+        cpu=1.5,
         rss=3 * 2**20,
         threads=0,
         threads_busy=0,
@@ -54,6 +58,7 @@ def made_up_status() -> PoolStatus:
         pid=41,
         configuration="/srv/shop/corepool.toml",
         version="0.1.0",
+        build=build_status("0.1.0"),
         uptime=7300.0,
         state="ready",
         wanted=1,

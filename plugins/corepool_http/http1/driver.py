@@ -213,8 +213,7 @@ class Driver:
         request = self.parser.seen()
         began_s = self._deadlines.began_s(time.monotonic())
         self.current = exchange = Exchange(self, request, self._client_of(request), began_s)
-        exchange.closes = True
-        exchange.fail(refusal.status, reason=refusal.reason)
+        self.service.refuse(exchange, refusal)
 
     # --- what ends
 
@@ -226,7 +225,7 @@ class Driver:
             return
         exchange, self.current = self.current, None
         assert exchange is not None
-        self.service.log_access(exchange)
+        self.service.ended(exchange, time.monotonic())
         self.parser.drop()
         self.leaving = True
         self._deadlines.suspend()  # a deadline would close without the reset
@@ -241,8 +240,8 @@ class Driver:
         exchange, self.current = self.current, None
         assert exchange is not None
         conn.busy = False
-        if self.service.access_log is not None:  # every response comes here: no call for nothing
-            self.service.log_access(exchange)
+        now_s = time.monotonic()
+        self.service.ended(exchange, now_s)
         if exchange.closes or (conn.eof and not self.parser.ready):
             self._end()
             return
@@ -256,7 +255,7 @@ class Driver:
             conn.busy = True
             self._deadlines.expect_head()
         else:
-            self._deadlines.due = due = time.monotonic() + self._deadlines.keep_alive_s
+            self._deadlines.due = due = now_s + self._deadlines.keep_alive_s
             if due < self._deadlines.armed:
                 self._deadlines.arm()
 
@@ -284,7 +283,7 @@ class Driver:
         current, self.current = self.current, None
         if current is not None:
             current.lose()
-            self.service.log_access(current)
+            self.service.ended(current, time.monotonic())
             current.notify_gone()
 
     def room(self) -> None:
@@ -322,7 +321,6 @@ class Driver:
     def end_tunnel(self) -> None:
         """Let the client answer the close frame."""
         assert self.current is not None
-        self.service.log_access(self.current)
         self.conn.busy = False
         self.conn.deadline(self.service.options.header_timeout)
 

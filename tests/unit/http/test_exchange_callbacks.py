@@ -48,8 +48,7 @@ def new_exchange(*, has_body: bool = False) -> tuple[Exchange, Conn, list[int], 
     conn, logged = Conn(), list[int]()
     service = SimpleNamespace(
         heads=Heads(""),
-        log_access=lambda exchange: logged.append(exchange.status),
-        access_log=object(),
+        ended=lambda exchange, _now_s: logged.append(exchange.status),
     )
     driver = cast("Any", Driver.__new__(Driver))
     parser = SimpleNamespace(ready=[], refusal=None, in_head=False, body=None, end=lambda: None)

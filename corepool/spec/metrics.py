@@ -1,0 +1,75 @@
+"""The metrics of a protocol's own: it declares them, counts them in its workers, and /metrics shows them by listener.
+
+    class Shop:
+        metrics = (Metric("shop_orders", "Orders taken.", labels={"kind": ("buy", "sell")}),)
+
+        @hookimpl
+        def on_worker_start(self, worker):
+            self._orders = worker.metrics_of(self)["shop_orders"]
+
+        @hookimpl
+        def on_readable(self, conn):
+            self._orders[0] += 1  # kind="buy"
+
+The cells are shared memory, so counting is no system call, and no count is lost when the worker crashes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_NAME = re.compile("[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric, as Prometheus has them: a family of cells, one for each combination of its labels' values.
+
+    A counter never goes backwards: the counts of a worker that has ended are kept. A gauge is a number of this moment:
+    that of a worker that has ended is gone. A histogram has a cell for each of `bounds`, in which values up to that
+    bound are counted, one for those above all, and one for their sum, in billionths.
+    """
+
+    name: str
+    """Without `corepool_` before it and `_total` behind it, in small letters; it begins with the protocol's, so that
+    no two protocols have the same."""
+    meaning: str
+    """For operators: a sentence."""
+    kind: Literal["counter", "gauge", "histogram"] = "counter"
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """All values of each label. `listener` is added."""
+    bounds: Sequence[float] = ()
+    """Of a histogram: growing."""
+
+    def __post_init__(self) -> None:
+        """Judge it.
+
+        :raises ValueError: it can't be shown.
+        """
+        for name in (self.name, *self.labels):
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"metric {self.name!r}: {name!r} is no name: small letters, digits and _ are")
+        if "listener" in self.labels or "le" in self.labels:
+            raise ValueError(f"metric {self.name!r}: the labels `listener` and `le` are added by corepool")
+        if (self.kind == "histogram") != bool(self.bounds) or list(self.bounds) != sorted(set(self.bounds)):
+            raise ValueError(f"metric {self.name!r}: a histogram, and nothing else, has bounds, and they grow")
+
+    @property
+    def width(self) -> int:
+        """Cells of one combination of labels."""
+        return len(self.bounds) + 2 if self.kind == "histogram" else 1
+
+    @property
+    def size(self) -> int:
+        """Cells in all."""
+        return self.width * sum(1 for _ in self.combinations())
+
+    def combinations(self) -> Iterator[tuple[str, ...]]:
+        """Yield each combination of the labels' values, in the order of the cells: the last label changes first."""
+        return itertools.product(*self.labels.values())

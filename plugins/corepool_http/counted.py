@@ -1,0 +1,92 @@
+"""The metrics of HTTP: requests, their durations, and how many are under way.
+
+Counting must cost next to nothing, so counts are kept in this process and copied to their cells with each heartbeat.
+A worker whose application keeps its loop copies nothing meanwhile; `corepool_worker_heartbeat_age_seconds` shows it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+from corepool import Metric
+
+if TYPE_CHECKING:
+    from corepool import Worker
+    from corepool_http.exchange import Exchange
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other")
+_STATUSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
+_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Prometheus's own, and some below: a quick application answers within a millisecond."""
+
+_FAST_S = _BOUNDS[0]
+
+METRICS = (
+    Metric(
+        "http_requests",
+        "Requests that have been answered, or whose client has left (4xx), by method and class of status.",
+        labels={"method": _METHODS, "status": _STATUSES},
+    ),
+    Metric(
+        "http_request_duration_seconds",
+        "From the end of a request's head to the end of its response; WebSockets aside.",
+        kind="histogram",
+        bounds=_BOUNDS,
+    ),
+    Metric("http_requests_in_flight", "Requests that are being answered, and open WebSockets.", kind="gauge"),
+)
+
+_FIRST = {method: len(_STATUSES) * number - 1 for number, method in enumerate(_METHODS)}
+"""The place of each method's counts, less the first class of status, which is 1."""
+_OTHER = _FIRST.pop("other")
+
+
+class Counted:
+    """The counts of one listener in one worker."""
+
+    __slots__ = ("_cells", "_counts", "_known", "_seconds", "_slow", "_worker", "refused", "served")
+
+    def __init__(self, worker: Worker, protocol: object) -> None:
+        """Begin at zero.
+
+        :param protocol: the protocol of the listener; it declares `METRICS`.
+        """
+        self._worker = worker
+        self._cells = worker.metrics_of(protocol, self._refresh)
+        self.served = self.refused = 0
+        """Requests that were begun: those that an application answers, and the others."""
+        self._known = 0
+        """Those of them that the worker knows of."""
+        self._counts = [0] * len(self._cells["http_requests"])
+        self._slow = [0] * (len(_BOUNDS) + 1)
+        """The durations above the first bound. Those below are the rest, and most."""
+        self._seconds = 0.0
+
+    def ended(self, exchange: Exchange, now_s: float) -> None:
+        """Count one that was answered, or is lost. To be called once for each that has begun.
+
+        :param now_s: the monotonic clock.
+        """
+        status = exchange.status
+        self._counts[_FIRST.get(exchange.request.line.method, _OTHER) + status // 100] += 1
+        seconds = now_s - exchange.began_s
+        if seconds <= _FAST_S:
+            self._seconds += seconds
+        elif status >= 200:
+            self._seconds += seconds
+            self._slow[bisect_left(_BOUNDS, seconds)] += 1
+
+    def _refresh(self) -> None:
+        self._worker.requests += self.served - self._known
+        self._known = self.served
+        under_way = self.served + self.refused - sum(self._counts)
+        self._cells["http_requests_in_flight"][0] = under_way
+        requests = self._cells["http_requests"]
+        for place, count in enumerate(self._counts):
+            requests[place] = count
+        durations = self._cells["http_request_duration_seconds"]
+        responses = sum(self._counts) - sum(self._counts[:: len(_STATUSES)])
+        for place, count in enumerate((responses - sum(self._slow), *self._slow[1:])):
+            durations[place] = count
+        durations[-1] = int(self._seconds * 1e9)
