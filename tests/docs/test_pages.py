@@ -38,6 +38,8 @@ TABLES = {
         "howto/django.md",
         "howto/flask.md",
         "howto/static-files.md",
+        "howto/kv-backup.md",
+        "monitoring.md",
         "howto/from-socketserver.md",
         "howto/from-asyncio.md",
         "plugins.md",
