@@ -39,6 +39,7 @@ def receive(conn: Held, layers: Layers, limit: int) -> bytes:
     if limit > 0 and conn.reason is None:
         try:
             data = layers.take(limit)
+            conn.site.bytes_taken += len(data)
         except LayerError as error:
             fail(conn, layers, error)
     if layers.holds_input:

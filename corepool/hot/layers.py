@@ -15,7 +15,7 @@ from corepool.hot.layer_input import LayerInput
 from corepool.hot.outbox import Outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from corepool.spec.layer import Layer
 
@@ -57,10 +57,10 @@ class Layers:
         "served_at",
     )
 
-    def __init__(self, stack: Sequence[Layer]) -> None:
+    def __init__(self, stack: Iterable[Layer]) -> None:
         """Begin; no method of a layer was called yet."""
         self._stack = tuple(stack)
-        self._input = LayerInput(stack)
+        self._input = LayerInput(self._stack)
         self._outbox = Outbox()
         self._wire: bytes | memoryview = b""
         self._plain = b""

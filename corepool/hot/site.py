@@ -152,3 +152,5 @@ class Site:
     """Events that brought data, or the peer's end."""
     bytes_in: int = 0
     bytes_out: int = 0
+    bytes_taken: int = 0
+    """Plaintext that the protocol has received through layers."""

@@ -154,8 +154,9 @@ class Service:
     def look_for_spin(self) -> None:
         """Warn, once, of a protocol that is called and called and never reads. To be called at each heartbeat."""
         before, received = self._looked_at
-        self._looked_at = self.events, self.bytes_in
-        if self.bytes_in == received and self.events - before >= _SPINS and not self._has_spun:
+        now = self.bytes_in + sum(site.bytes_taken for site in self.sites)
+        self._looked_at = self.events, now
+        if now == received and self.events - before >= _SPINS and not self._has_spun:
             self._has_spun = True
             events.input_never_read(log, listener=self.listener.name, calls=self.events - before)
 

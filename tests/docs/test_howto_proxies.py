@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import http.client
 import json
 import os
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 PAGE = {block.file: block.text for block in documents.blocks(documents.DOCS / "howto" / "proxies.md") if block.file}
 SHOP = source("served/shop.py")
+[GZIP] = [block.text for block in documents.blocks(documents.DOCS / "howto" / "proxies.md") if "gzip on" in block.text]
 
 
 class Proxied:
@@ -71,6 +73,8 @@ def proxied(request: pytest.FixtureRequest, pool: Pools) -> Iterator[Proxied]:
                 text = re.sub(r"unix[:@]/run/shop/http.sock( |;)", r"127.0.0.1:8000\1", text)
             text = text.replace("listen 80", "listen 127.0.0.1:80").replace("bind :80", "bind 127.0.0.1:80")
             text = re.sub(r"(127\.0\.0\.1(?::| port ))(\d+)", lambda found: found[1] + ports[found[2]], text)
+            if "gzip" in pace:
+                text = text.replace("client_max_body_size 20m;", f"client_max_body_size 20m;\n{GZIP}")
             text = text.replace("/run/shop", name).replace("inter 2s", "inter 100ms" if pace else "inter 2s")
             return text.replace('workers = "auto"', "workers = 2")
 
@@ -102,6 +106,21 @@ def test_the_application_is_told_of_the_client_and_of_nothing_that_the_client_ma
 
     assert (told["client"], told["scheme"], told["headers"]["host"]) == ("127.0.0.1", "http", "shop.example")
     assert told["headers"]["x-request-id"]
+
+
+@pytest.mark.parametrize("proxied", ["nginx unix gzip"], indirect=True)
+def test_nginx_compresses_large_responses_for_clients_that_take_it(proxied: Proxied) -> None:
+    with contextlib.closing(proxied.connect()) as client:
+        found = []
+        for content, accepted in (("x" * 9000, "gzip"), ("x" * 9000, "identity"), ("x", "gzip")):
+            client.request("POST", "/", content, {"Accept-Encoding": accepted})
+            response = client.getresponse()
+            data = response.read()
+            coding = response.headers["Content-Encoding"]
+            found.append(coding)
+            told = json.loads(gzip.decompress(data) if coding else data)
+            assert told["content"] == content
+    assert found == ["gzip", None, None]
 
 
 def test_the_proxy_keeps_its_connections_to_the_pool(proxied: Proxied) -> None:

@@ -36,7 +36,8 @@ _MAX_NAME_BYTES = 64
 _LONGEST = 4096
 _MAX_FIELDS = 40
 _MAX_PER_GENERATION = 256
-"""Of sections, and of lines. With the bounds above less than 10 MB, even if an attacker fills them."""
+"""Of sections, and of lines. With the bounds above less than 16 MB, even if an attacker fills them: 13.4 MB were
+measured, with what WSGI keeps of each."""
 
 
 class Generations(dict[bytes, "_Value"]):

@@ -26,6 +26,6 @@ async def app(scope, receive, send):
         "content": content.decode(),
     }
     reply = json.dumps(told).encode()
-    length = str(len(reply)).encode()
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(reply)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": reply})

@@ -11,8 +11,9 @@ import pytest
 from layers import ALERT, HELLO, WELCOME, Framed, Layered, Nothing, frame
 
 from corepool import CloseReason, hookimpl
-from corepool.hot.layers import MAX_UNREAD, READ_BYTES
+from corepool.hot.layers import MAX_UNREAD, READ_BYTES, Layers
 from corepool.testing.served import ServedHere
+from corepool.worker import service
 
 if TYPE_CHECKING:
     import socket
@@ -199,6 +200,12 @@ def test_all_rows_have_a_test() -> None:
         assert callable(getattr(sys.modules[__name__], "test_" + re.sub(r"\W+", "_", row)))
 
 
+def test_a_stack_of_layers_may_be_any_iterable_that_can_be_gone_through_once() -> None:
+    layers = Layers(layer for layer in [Nothing(), Nothing()])
+    layers.receive(b"x")
+    assert layers.take(1) == b"x"
+
+
 # --- whose turn it is
 
 
@@ -230,6 +237,34 @@ def test_output_of_tasks_leaves_no_entry_behind_while_a_layer_holds_input() -> N
             assert protocol.calls == before + 1
             assert client.recv(100) == b"of a task"
             assert (here.reactor.unsent, here.reactor.unread) == ([], [conn])
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_a_protocol_that_takes_what_a_layer_holds_is_not_told_to_read(
+    takes: bool,  # noqa: FBT001
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing comes from the wire meanwhile, which is ready all the time."""
+
+    class Ignores(Nibbles):
+        @hookimpl
+        def on_readable(self, conn: Any) -> None:
+            if takes or not self.calls:
+                super().on_readable(conn)
+
+    monkeypatch.setattr(service, "_SPINS", 10)
+    with served(Ignores(), lambda: [Nothing()]) as here, here.connect() as client:
+        client.send(b"x" * 100)
+        here.turn_until(lambda: here.connections()[0].bytes_in == 100)
+        here.service.look_for_spin()
+        client.send(b"more")
+        before = here.service.events
+        here.turn_until(lambda: here.service.events >= before + 20)
+        assert here.connections()[0].bytes_in == 100
+        here.service.look_for_spin()
+
+    assert [each.split()[0] for each in caplog.messages] == ([] if takes else ["input_never_read"])
 
 
 @pytest.mark.parametrize("is_open", [False, True])

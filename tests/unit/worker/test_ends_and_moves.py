@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from layers import Layered
@@ -16,11 +16,13 @@ from corepool.ipc.frozen import Frozen
 from corepool.ipc.scoreboard import Cell
 from corepool.testing.served import ServedHere
 from corepool.testing.sockets import reset
+from corepool.worker.drain import Drain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from corepool import Layer
+    from corepool.worker.mover import Mover
 
 
 class Counter:
@@ -149,6 +151,25 @@ def test_the_last_words_reach_a_client_that_is_still_sending(here: ServedHere) -
     assert client.recv(100) == b""
     client.close()
     here.turn_until(lambda: here.reactor.sources() == [])
+
+
+@pytest.mark.parametrize("timeout_s", [0, 1000])
+def test_a_worker_that_leaves_waits_for_a_client_that_is_still_sending(here: ServedHere, timeout_s: float) -> None:
+    client = here.connect()
+    (conn,) = here.connections()
+    conn.close()
+    client.send(b"unread")
+    here.turn()
+    assert len(here.reactor.sources()) == 1, "it lingers"
+    done: list[bool] = []
+    drain = Drain(here.reactor, [here.service], [], cast("Mover", None), here.loop, lambda: done.append(True))
+    drain.begin(timeout_s, moves=False)
+    assert done == ([] if timeout_s else [True])
+
+    client.close()
+    here.turn_until(lambda: here.reactor.sources() == [])
+    while not done:
+        here.loop.turn()
 
 
 def test_a_connection_that_cannot_begin_is_counted_and_closed() -> None:
