@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from typing import TYPE_CHECKING
 
 from corepool.files.lines import LineFile, moment
+from corepool_http.access_format import Response, compile_format, escaped, first_line, header
 
 if TYPE_CHECKING:
     from corepool import Worker
     from corepool_http.exchange import Exchange
-    from corepool_http.message import Request
     from corepool_http.options import ServerOptions
 
 
@@ -23,12 +24,17 @@ class AccessLog:
 
         :raises OSError: the file can't be opened.
         """
-        self._format = {"common": _common, "combined": _combined, "json": _json}[options.access_log]
+        kinds = {"common": _line, "combined": _combined, "json": _json}
+        self._format = kinds.get(options.access_log) or compile_format(options.access_log)
         self._file = LineFile(options.access_log_file, worker)
+        self._slot = worker.slot
 
-    def write(self, exchange: Exchange) -> None:
-        """Add a line."""
-        self._file.write(self._format(exchange))
+    def write(self, exchange: Exchange, now_s: float) -> None:
+        """Add a line.
+
+        :param now_s: the monotonic clock.
+        """
+        self._file.write(self._format(Response(exchange, now_s - exchange.began_s, self._slot)) + "\n")
 
     def reopen(self) -> None:
         """Reopen the file, after it was moved away."""
@@ -39,39 +45,21 @@ class AccessLog:
         self._file.close()
 
 
-def _escaped(text: str) -> str:
-    # As nginx does: what would end the field, or the line, is written in hexadecimal.
-    if text.isprintable() and '"' not in text and "\\" not in text and text.isascii():
-        return text
-    return "".join(char if " " <= char <= "~" and char not in '"\\' else f"\\x{ord(char):02X}" for char in text)
+def _combined(response: Response) -> str:
+    referer, agent = (escaped(header(response.exchange, name) or "-") for name in (b"referer", b"user-agent"))
+    return f'{_line(response)} "{referer}" "{agent}"'
 
 
-def _first_line(request: Request) -> str:
-    line = request.line
-    if not line.method:
-        return "-"  # it was refused before its method was known
-    version = f" HTTP/{request.version}" if request.version else ""
-    return _escaped(f"{line.method} {line.target.decode('latin-1')}{version}")
-
-
-def _common(exchange: Exchange) -> str:
-    return f"{_line(exchange)}\n"
-
-
-def _combined(exchange: Exchange) -> str:
-    joined = exchange.request.section.joined
-    referer, agent = (_escaped((joined(name) or b"-").decode("latin-1")) for name in (b"referer", b"user-agent"))
-    return f'{_line(exchange)} "{referer}" "{agent}"\n'
-
-
-def _line(exchange: Exchange) -> str:
+def _line(response: Response) -> str:
+    exchange = response.exchange
     when = time.strftime("%d/%b/%Y:%H:%M:%S %z")
     # A trusted proxy's word may be an address with a zone, which may hold anything: this field has no quotes.
-    host = _escaped(exchange.client.host).replace(" ", "\\x20") or "-"
-    return f'{host} - - [{when}] "{_first_line(exchange.request)}" {exchange.status} {exchange.sent or "-"}'
+    host = escaped(exchange.client.host).replace(" ", "\\x20") or "-"
+    return f'{host} - - [{when}] "{escaped(first_line(exchange))}" {exchange.status} {exchange.sent or "-"}'
 
 
-def _json(exchange: Exchange) -> str:
+def _json(response: Response) -> str:
+    exchange = response.exchange
     request = exchange.request
     line = {
         "time": moment(time.time()),
@@ -81,9 +69,14 @@ def _json(exchange: Exchange) -> str:
         "version": request.version,
         "status": exchange.status,
         "bytes": exchange.sent,
-        "duration_ms": round((time.monotonic() - exchange.began_s) * 1000, 3),
-        "host": (request.section.joined(b"host") or b"").decode("latin-1"),
-        "referer": (request.section.joined(b"referer") or b"").decode("latin-1"),
-        "agent": (request.section.joined(b"user-agent") or b"").decode("latin-1"),
+        "duration_ms": round(response.seconds * 1000, 3),
+        "host": header(exchange, b"host"),
+        "referer": header(exchange, b"referer"),
+        "agent": header(exchange, b"user-agent"),
+        "scheme": exchange.client.scheme,
+        "request_id": header(exchange, b"x-request-id"),
+        "listener": exchange.client.listener,
+        "worker": response.slot,
+        "pid": os.getpid(),
     }
-    return json.dumps(line) + "\n"
+    return json.dumps(line)

@@ -67,11 +67,11 @@ class Exchange:
 
     def __init__(self, stream: Stream, request: Request, client: Client, began_s: float) -> None:
         self._stream = stream
-        self.request = request
-        self.client = client
+        self.request: Request = request
+        self.client: Client = client
         self.began_s = began_s
-        self.status = 0
-        self.sent = 0
+        self.status: int = 0
+        self.sent: int = 0
         """Bytes of content."""
         self.started = False
         self.ended = False

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from corepool import Duration, DurationOrOff, Options, Size, SizeOrOff
 from corepool.files.lines import examine
+from corepool_http.access_atoms import split
 from corepool_http.targets import split_target
 
 Network = IPv4Network | IPv6Network | Literal["unix", "*"]
@@ -61,6 +62,15 @@ def _prefixes(folders: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"{written[prefix]!r} and {each!r} are the same prefix")
         found[prefix], written[prefix] = folder, each
     return found
+
+
+def _log_format(text: str) -> str:
+    if text not in {"off", "common", "combined", "json"}:
+        try:
+            split(text)
+        except ValueError as error:
+            raise ValueError(f"expected off, common, combined, json, or a format of your own; {error}") from None
+    return text
 
 
 class SourceOptions(Options):
@@ -161,8 +171,9 @@ class ServerOptions(Options):
     trusted_proxies: tuple[Network, ...] = ()
     """Proxies that are believed about whom they forward for: networks, "unix", "*"."""
 
-    access_log: Literal["off", "common", "combined", "json"] = "off"
-    """A line for each response."""
+    access_log: Annotated[str, AfterValidator(_log_format)] = "off"
+    """A line for each response: off, common, combined, json, or a format of your own, with the atoms of gunicorn or
+    uvicorn: `%(h)s "%(r)s" %(s)s %(L)s`."""
 
     access_log_file: str = "-"
     """Where those lines go; "-": standard output."""

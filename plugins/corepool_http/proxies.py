@@ -40,6 +40,7 @@ class Client:
     scheme: str
     is_trusted: bool
     proxies: Proxies
+    listener: str
     prepared: dict[str, Any] | None = field(default=None, compare=False, repr=False)
     """The application's view of both ends, for the next request of the same connection."""
 
@@ -103,6 +104,7 @@ class Proxies:
             scheme="http",
             is_trusted=bool(self._trusted) and self.trusts("unix" if is_unix else peer.host),
             proxies=self,
+            listener=conn.listener,
         )
 
     def trusts(self, host: str) -> bool:

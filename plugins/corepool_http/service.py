@@ -73,7 +73,7 @@ class Service:
     def _count_and_log(self, exchange: Exchange, now_s: float) -> None:
         self._counted.ended(exchange, now_s)
         assert self._access_log is not None
-        self._access_log.write(exchange)
+        self._access_log.write(exchange, now_s)
 
     def reopen(self) -> None:
         """Reopen the access log's file, after it was moved away."""

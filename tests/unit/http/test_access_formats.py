@@ -1,0 +1,69 @@
+"""Format strings of access logs: those of gunicorn and uvicorn work as they are, and no client can forge a field."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corepool_http.access_atoms import NAMES, split
+from corepool_http.access_format import ATOMS, Response, compile_format
+from corepool_http.message import Request, RequestLine, Section
+
+GUNICORN = '%(h)s %(l)s %(u)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
+"""The default of gunicorn, but for the time."""
+UVICORN = '%(levelprefix)s %(client_addr)s - "%(request_line)s" %(status_code)s'
+"""The default of uvicorn."""
+
+
+def response(agent: bytes = b"curl", target: bytes = b"/a?b=c") -> Response:
+    headers = [(b"user-agent", agent), (b"x-request-id", b"42")]
+    request = Request(RequestLine("GET", target), "1.1", Section(headers, keep_alive=True))
+    client = SimpleNamespace(host="192.0.2.1", port=5, scheme="https", listener="web")
+    return Response(cast("Any", SimpleNamespace(request=request, client=client, status=200, sent=7)), 1.25, 3)
+
+
+def test_each_atom_that_is_listed_exists() -> None:
+    assert tuple(ATOMS) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (GUNICORN, '192.0.2.1 - - "GET /a?b=c HTTP/1.1" 200 7 "-" "curl"'),
+        (UVICORN, 'INFO:     192.0.2.1:5 - "GET /a?b=c HTTP/1.1" 200 OK'),
+        ("%(U)s %(q)s %(m)s %(H)s", "/a b=c GET HTTP/1.1"),
+        ("%(T)s %(M)s %(D)s %(L)s", "1 1250 1250000 1.250000"),
+        ("%(worker)s %(listener)s %(scheme)s %(request_id)s", "3 web https 42"),
+        ("%({X-Request-Id}i)s %({none}i)s 100%%", "42 - 100%"),
+    ],
+)
+def test_a_line_is_as_the_format_says(text: str, line: str) -> None:
+    assert compile_format(text)(response()) == line
+
+
+@given(st.binary(max_size=20), st.binary(max_size=20))
+def test_no_client_can_forge_a_field(agent: bytes, target: bytes) -> None:
+    line = compile_format('"%(r)s" "%(a)s"')(response(agent, b"/" + target))
+
+    assert line.isprintable()
+    assert line.isascii()
+    assert line.count('"') == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("combine", "atoms such as"),
+        ("%(x)s", "no such atom"),
+        ("%h %(s)s", "write %%"),
+        ("%({server}o)s", "those of the request"),
+        ("%(s)s\n", "one line"),
+    ],
+)
+def test_a_wrong_format_is_refused_with_the_reason(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        split(text)
