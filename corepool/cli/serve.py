@@ -104,7 +104,7 @@ def serve(
         load_env_file(env_file, os.environ)  # it may have PORT
     bind = bind or _default_bind(protocol, plugin)
     options = _pairs(option or [], "-o")
-    names = {f"listener[0].options.{key}": "--option" for key in options}
+    names = {f"listener[0].options.{key}": f"--option {key}" for key in options}
     for key, name, value in _given(more, "options"):
         if key in options:
             raise typer.BadParameter("given by -o as well", param_hint=name)
