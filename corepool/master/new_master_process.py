@@ -29,9 +29,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LAST_S = 2.0
-"""How long a new master may take to end once it has closed the channel: corepool closes it only by ending, but some
-other program may have been executed."""
+_LAST_S = 10.0
+"""How long a new master may take to end once it has closed the channel: corepool closes it only by ending, which takes
+an interpreter seconds on a busy machine, but some other program may have been executed."""
+
+_KILLED_S = 2.0
+"""How long one that was killed is waited for."""
 
 
 class NewMasterProcess:
@@ -126,7 +129,7 @@ class NewMasterProcess:
     def _kill(self) -> None:
         self._process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):  # it hangs in the kernel: not our matter
-            self._process.wait(_LAST_S)
+            self._process.wait(_KILLED_S)
 
 
 def _command() -> Sequence[str]:
