@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from corepool.hot.asyncio_selector import ReactorSelector
+from corepool.worker.loop import WorkerLoop
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
     from contextvars import Context
 
     from corepool.hot.reactor import Reactor
 
 
-class SteppedLoop(asyncio.SelectorEventLoop):
+class SteppedLoop(WorkerLoop):
     """A worker's loop, and how many callbacks it was given."""
 
     def __init__(self, reactor: Reactor) -> None:
         """Poll with `reactor`, and own it."""
-        super().__init__(ReactorSelector(reactor))
+        super().__init__(reactor)
         self.reactor = reactor
         self.callbacks = 0
 
