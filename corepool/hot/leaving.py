@@ -22,7 +22,7 @@ def notify_drain(conn: Held) -> None:
         run(conn, on_drain)
 
 
-def leave_if_idle(conn: Held, quiet_since: float) -> None:
+def close_if_idle(conn: Held, quiet_since: float) -> None:
     """Close, if the connection is between requests and nothing more has arrived.
 
     :param quiet_since: leave it open if it was active, or accepted, after this moment.
@@ -35,8 +35,8 @@ def leave_if_idle(conn: Held, quiet_since: float) -> None:
     end(conn, CloseReason.DRAIN)
 
 
-def leave(conn: Held) -> None:
-    """Close now: the drain deadline has passed."""
+def close_now(conn: Held) -> None:
+    """Close, whatever the connection is in the middle of: the drain deadline has passed."""
     break_off(conn, CloseReason.DRAIN)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from corepool.config.settings import ListenerSettings
 from corepool.hot.deadlines import Deadlines
-from corepool.hot.leaving import leave
+from corepool.hot.leaving import close_now
 from corepool.hot.reactor import Reactor
 from corepool.ipc.crash_slots import CrashSlots
 from corepool.ipc.messages import SocketIndex
@@ -140,7 +140,7 @@ class ServedHere:
     def close(self) -> None:
         """Close the connections as a worker does whose drain deadline has passed, and everything else."""
         for conn in self.connections():
-            leave(conn)
+            close_now(conn)
         self.turn()
         self.turn()
         self.loop.close()

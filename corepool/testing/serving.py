@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from corepool.hot.deadlines import Deadlines
 from corepool.hot.ending import break_off
-from corepool.hot.leaving import leave, leave_if_idle, notify_drain
+from corepool.hot.leaving import close_if_idle, close_now, notify_drain
 from corepool.plugins.chain import Chain
 from corepool.spec.types import Address, CloseReason, ListenerInfo
 from corepool.testing.failures import Failures
@@ -121,11 +121,11 @@ class Serving:
         """Leave, as far as this connection is concerned."""
         notify_drain(conn)
         self.settle(conn)
-        leave_if_idle(conn, math.inf)
+        close_if_idle(conn, math.inf)
         end.read_on()
         self.settle(conn)
         if conn.fileno() >= 0:
-            leave(conn)
+            close_now(conn)
             self.settle(conn)
 
     def stop(self) -> None:

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from corepool.guards import HOOK_ERRORS
-from corepool.hot.leaving import leave, leave_if_idle, notify_drain
+from corepool.hot.leaving import close_if_idle, close_now, notify_drain
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.worker import events
 from corepool.worker.lingering import Lingering
@@ -123,17 +123,17 @@ class Drain:
             if self._moves and conn.can_move:
                 if is_over and conn.is_idle and not there_are_more:
                     self._notify(conn)  # it refuses to go
-                    leave_if_idle(conn, now)
+                    close_if_idle(conn, now)
                 continue
             self._notify(conn)
             if is_over or elapsed_s >= _spread(conn.id):
-                leave_if_idle(conn, now if is_over else now - _QUIET_S)
+                close_if_idle(conn, now if is_over else now - _QUIET_S)
         self._reactor.flush_unsent()
         left = self.connections()
         if left and now >= self._deadline:
             events.drain_timed_out(log, connections=len(left))
             for conn in left:
-                leave(conn)
+                close_now(conn)
             self._reactor.flush_unsent()
             left = []
         lingering = any(isinstance(source, Lingering) for source in self._reactor.sources())

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from layers import END, HELLO, WELCOME, Framed, Layered, Nothing, Rot13, Unframer, frame, rot13
 
 from corepool import CloseReason, TimeoutKind, hookimpl
-from corepool.hot.leaving import leave_if_idle, notify_drain
+from corepool.hot.leaving import close_if_idle, notify_drain
 from corepool.testing.served import ServedHere
 
 HIGH_WATER = 8192
@@ -194,7 +194,7 @@ class Machine(RuleBasedStateMachine):
     def the_worker_drains(self, quiet_since: float) -> None:
         for conn in self.here.connections():
             notify_drain(conn)
-            leave_if_idle(conn, quiet_since)
+            close_if_idle(conn, quiet_since)
 
     # --- what holds
 

@@ -10,7 +10,7 @@ import pytest
 from layers import Framed, Layered, Nothing
 
 from corepool import Address, CloseReason, hookimpl
-from corepool.hot.leaving import depart, leave
+from corepool.hot.leaving import close_now, depart
 from corepool.ipc.scoreboard import Cell
 from corepool.testing.served import ServedHere
 
@@ -104,7 +104,7 @@ def test_a_handshake_that_the_worker_breaks_off_to_leave_is_no_failure() -> None
     with ServedHere(Echo(), transport=Layered(lambda: [Framed()])) as here, here.connect():
         here.turn()
         (conn,) = here.connections()
-        leave(conn)
+        close_now(conn)
         here.turn()
 
         assert here.connections() == []
