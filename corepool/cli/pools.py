@@ -22,7 +22,7 @@ from corepool.config.runtime import (
     sockets_in,
 )
 from corepool.errors import ConfigError, ControlError
-from corepool.files.socketfile import remove_stale, remove_stale_link
+from corepool.files.socketfile import remove_refused_link, remove_stale
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -121,10 +121,10 @@ def running_pools() -> list[Running]:
         for path, peer, answer in status_of_each(paths.values())
     ]
     answering = {os.path.realpath(each.path) for each in found}
-    for path in there:
-        if os.path.realpath(path) not in answering and is_own_folder(path.parent):
-            remove_stale_link(path)
-            remove_stale(path)
+    left = [each for each in there if os.path.realpath(each) not in answering and is_own_folder(each.parent)]
+    for remove in (remove_refused_link, remove_stale):  # links first: without its socket one leads nowhere, and stays
+        for path in left:
+            remove(path)
     return sorted(found, key=lambda each: (each.about.name, each.about.pid))
 
 

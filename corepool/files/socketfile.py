@@ -137,8 +137,21 @@ def remove_stale(path: Path) -> None:
         _remove_stale(path)
 
 
+def remove_refused_link(path: Path) -> None:
+    """Remove a link to a socket that no process listens on; leave anything else, and raise nothing.
+
+    A link that leads nowhere stays: a service has folders, PrivateTmp= or those of a container, that are not seen from
+    here, and a pool may listen in one.
+    """
+    with contextlib.suppress(OSError), _locked(path.parent):
+        _remove_refused_link(path)
+
+
 def remove_stale_link(path: Path) -> None:
-    """Remove a link to a socket that no process listens on; leave anything else, and raise nothing."""
+    """Remove a link that leads nowhere, or to a socket that no process listens on; leave the rest, and raise nothing.
+
+    For a server that wants the path itself.
+    """
     with contextlib.suppress(OSError), _locked(path.parent):
         _remove_stale_link(path)
 
@@ -207,13 +220,18 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _remove_stale_link(path: Path) -> None:
-    if not path.is_symlink():
-        return
     try:
-        if not stat.S_ISSOCK(path.stat().st_mode):
-            return
+        _remove_refused_link(path)
     except FileNotFoundError:  # it leads nowhere
-        path.unlink()
+        path.unlink(missing_ok=True)
+
+
+def _remove_refused_link(path: Path) -> None:
+    """Remove a link to a socket that no process listens on.
+
+    :raises FileNotFoundError: it leads nowhere.
+    """
+    if not path.is_symlink() or not stat.S_ISSOCK(path.stat().st_mode):
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)

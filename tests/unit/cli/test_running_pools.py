@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from corepool.cli.pools import running_pools
+from corepool.config.runtime import Place
+from corepool.master.control import ControlSocket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +67,20 @@ def test_sockets_and_links_without_a_pool_are_removed_and_nothing_else(folder: P
     (folder / "notes.txt").write_text("")
 
     assert running_pools() == []
-    assert sorted(each.name for each in folder.iterdir()) == ["notes.sock", "notes.txt"]
+    kept = ["away.sock", "notes.sock", "notes.txt"]
+    assert sorted(each.name for each in folder.iterdir()) == kept, "away.sock may lead to a pool in another namespace"
+
+
+def test_a_link_whose_end_is_not_seen_from_here_goes_when_a_pool_wants_its_name(folder: Path) -> None:
+    place = Place("away", folder / "away.sock")
+    place.path.symlink_to("nowhere")
+    assert running_pools() == []
+
+    control = ControlSocket(place.path, {}, place)
+    control.listen()
+
+    assert place.path.is_socket()
+    control.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to give a folder away")
