@@ -53,15 +53,19 @@ class Place(NamedTuple):
     """Its control socket in the run-time folder, or a link to it."""
     configuration: Path | None = None
     """The file that it was started from, if any."""
+    wanted: str = ""
+    """The name that its configuration had for it when it was started; it has another if that was another pool's."""
+    is_listed: bool = True
+    """False: the path isn't the pool's, since the run-time folder was refused, or no name was free."""
 
     @property
     def file(self) -> str | None:
         """The configuration as JSON has it."""
         return None if self.configuration is None else str(self.configuration)
 
-    def tell(self) -> list[str]:
+    def tell(self) -> list[object]:
         """Return all that a new master keeps."""
-        return [self.name, str(self.path)]
+        return [self.name, str(self.path), self.wanted, self.is_listed]
 
 
 def origin_of_file(path: Path) -> Origin:

@@ -10,6 +10,7 @@ from corepool.config.runtime import names_for, place_of, wanted_name
 from corepool.errors import ControlError, ControlSocketTakenError
 from corepool.launch import events
 from corepool.master.control import ControlSocket
+from corepool.master.events import pool_not_listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,18 +33,26 @@ def open_control(
     :raises ControlError: the path that was asked for is taken, or can't be made.
     """
     if inherited is not None:
+        warn_of_other_name(settings, origin, inherited)
+    takes_over = is_upgrade and inherited is not None and inherited.is_listed
+    if inherited is not None and inherited.is_listed:
         places = [inherited._replace(configuration=origin.configuration)]
-        warn_of_other_name(settings, origin, inherited.name)
-    else:
-        names = names_for(wanted_name(settings, origin), origin.configuration)
-        places = [place_of(name, origin.configuration) for name in names]
+    else:  # a path that the master before this one didn't get may be another pool's: it is asked for as at a start
+        wanted = wanted_name(settings, origin) if inherited is None else inherited.wanted
+        names = names_for(wanted, origin.configuration)
+        places = [place_of(name, origin.configuration)._replace(wanted=names[0]) for name in names]
     if settings.control.socket is not None:
-        return _open_elsewhere(Path(settings.control.socket), places, commands, is_upgrade=is_upgrade)
+        path = Path(settings.control.socket)
+        if not takes_over:
+            return _open_elsewhere(path, places, commands, is_upgrade=is_upgrade)
+        control = ControlSocket(path, commands, places[0])
+        control.listen(beside=True)
+        return control, places[0]  # linked when it takes its place
     reason: ControlError | None = None
     for place in places:
         control = ControlSocket(place.path, commands, place)
         try:
-            control.listen(beside=is_upgrade)
+            control.listen(beside=takes_over)
         except ControlSocketTakenError as error:
             reason = reason or error
         except ControlError as error:
@@ -53,24 +62,23 @@ def open_control(
             _tell_of_other_name(place, places)
             return control, place
     events.control_socket_unavailable(log, reason=reason)
-    return control, places[0]
+    return control, places[0]._replace(is_listed=False)
 
 
-def warn_of_other_name(settings: Settings, origin: Origin, name: str) -> None:
-    """Warn if the configuration, read again, wants another name than the pool has."""
-    names = names_for(wanted_name(settings, origin), origin.configuration)
-    if name not in names and not name.startswith(f"{names[0]}-"):
-        events.name_needs_restart(log, name=name, configured=names[0])
+def warn_of_other_name(settings: Settings, origin: Origin, place: Place) -> None:
+    """Warn if the configuration, read again, wants another name for the pool than it did."""
+    configured = names_for(wanted_name(settings, origin), origin.configuration)[0]
+    if configured not in (place.wanted, place.name):
+        events.name_needs_restart(log, name=place.name, configured=configured)
 
 
 def _open_elsewhere(
     path: Path, places: list[Place], commands: Mapping[str, Command], *, is_upgrade: bool
 ) -> tuple[ControlSocket, Place]:
     """Listen at the path that the operator has chosen, and link it in the run-time folder."""
-    control = ControlSocket(path, commands, places[0])
+    unlisted = places[0]._replace(is_listed=False)
+    control = ControlSocket(path, commands, unlisted)
     control.listen(beside=is_upgrade)
-    if is_upgrade:
-        return control, places[0]  # linked when it takes its place
     reason: Exception | None = None
     for place in places:
         try:
@@ -80,8 +88,8 @@ def _open_elsewhere(
         else:
             _tell_of_other_name(place, places)
             return control, place
-    events.pool_not_listed(log, path=path, reason=reason)
-    return control, places[0]
+    pool_not_listed(log, path=path, reason=reason)
+    return control, unlisted
 
 
 def _tell_of_other_name(place: Place, places: list[Place]) -> None:

@@ -37,11 +37,6 @@ def name_needs_restart(*, name: str, configured: str) -> None:
     """The configuration has another name for the pool, which it gets when it is restarted."""
 
 
-@event(logging.INFO)
-def pool_not_listed(*, path: object, reason: object) -> None:
-    """Commands find the pool by its control socket alone, since it can't be linked in the run-time folder."""
-
-
 @event(logging.ERROR)
 def inherited_socket_not_adopted(*, url: str) -> None:
     """A transport has raised an exception for a socket of the old master; the socket stays as it was."""

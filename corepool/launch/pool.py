@@ -32,6 +32,7 @@ from corepool.worker.rehearsal import rehearse
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from corepool.config.runtime import Place
     from corepool.config.settings import Settings
     from corepool.ipc.worker_spawn import WorkerSpawn
     from corepool.master.control import ControlSocket
@@ -156,14 +157,14 @@ class Pool:
             version=__version__,
             service_manager=ServiceManager(os.environ, os.getpid()),
             run_worker=serve,
-            read_again=lambda open_already: self._read_again(open_already, identity, place.name),
+            read_again=lambda open_already: self._read_again(open_already, identity, place),
             on_ready=lambda: self._on_ready(master, bound, control),
             inheritance=self._inheritance,
             place=place,
         )
         return master, control
 
-    def _read_again(self, open_already: Sequence[BoundSocket], identity: Identity, name: str) -> list[Configuration]:
+    def _read_again(self, open_already: Sequence[BoundSocket], identity: Identity, place: Place) -> list[Configuration]:
         """Make the configuration of a reload.
 
         :raises ConfigError: with every mistake; nothing has changed.
@@ -173,7 +174,7 @@ class Pool:
             if getattr(settings, table) != getattr(self._settings, table):
                 events.table_needs_restart(log, table=table)
         settings = settings.model_copy(update={"process": self._settings.process})
-        warn_of_other_name(settings, self._origin, name)
+        warn_of_other_name(settings, self._origin, place)
         serving = [each.listener for each in open_already]
         return Plan(settings, registry, self._places, serving).bind(identity, open_already)
 

@@ -55,7 +55,8 @@ class ControlSocket:
         """Prepare; `listen` opens it.
 
         :param place: the pool's name, and where commands find it. If that is `path`, a folder that isn't ours alone is
-            refused, since the operator has not chosen it; else it is for a link to `path`. None: they don't find it.
+            refused, since the operator has not chosen it; else it is for a link to `path`, if the place is listed.
+            None: they don't find it.
         """
         self._place = place
         self._path = path
@@ -114,10 +115,16 @@ class ControlSocket:
         try:
             self._bound_at.rename(self._path)
             self._bound_at = self._path
-            if self._place is not None and not self._is_at_default:
-                socketfile.replace_by_link(self._place.path, self._path.absolute())
         except OSError as error:
             events.control_socket_not_renamed(log, path=self._bound_at, reason=error.strerror)
+            return
+        if self._has_link:
+            assert self._place is not None
+            try:
+                refuse_others_folder(self._place.path)  # it may have become another user's
+                socketfile.replace_by_link(self._place.path, self._path.absolute())
+            except (OSError, ControlError) as error:
+                events.pool_not_listed(log, path=self._path, reason=error)
 
     def remove_new_masters_file(self) -> None:
         """Remove the socket file left by a new master that was killed before it took our place."""
@@ -140,7 +147,7 @@ class ControlSocket:
             self._loop.unwatch(self._socket.fileno())
         if self._identity is not None:
             socketfile.remove(self._bound_at, self._identity)
-        if self._place is not None and not self._is_at_default and not self._path.exists():
+        if self._place is not None and self._has_link and not self._path.exists():
             # A new master that has taken over the path has taken over the link as well.
             socketfile.unlink(self._place.path, self._path.absolute())
         release(self._socket.detach())
@@ -171,6 +178,10 @@ class ControlSocket:
     @property
     def _is_at_default(self) -> bool:
         return self._place is not None and self._place.path == self._path
+
+    @property
+    def _has_link(self) -> bool:
+        return self._place is not None and self._place.is_listed and not self._is_at_default
 
     def _on_event(self, mask: int) -> None:  # noqa: ARG002
         assert self._socket is not None

@@ -270,6 +270,11 @@ def control_socket_not_renamed(*, path: object, reason: str | None) -> None:
     """The control socket of a new master can't take its place; it stays at `path`."""
 
 
+@event(logging.INFO)
+def pool_not_listed(*, path: object, reason: object) -> None:
+    """Commands find the pool by its control socket alone, since it can't be linked in the run-time folder."""
+
+
 @event(logging.WARNING)
 def control_socket_paused(*, reason: object, retry_s: float) -> None:
     """A client of the control socket can't be accepted; it waits."""

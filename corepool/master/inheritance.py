@@ -93,7 +93,7 @@ class Inheritance:
         """The orders that it was given."""
         self.reloads = ReloadHistory.told(told.get("reloads", {}), time.time())
         """How its reloads have ended."""
-        self.place = _place(told.get("place"))
+        self.place = place_told(told.get("place"))
         """Its name, and where commands find it; None: it has told of none."""
 
     def take(self, place: int) -> socket.socket:
@@ -164,9 +164,10 @@ class Inheritance:
             adopt(listening_fd, fd, record)
 
 
-def _place(told: object) -> Place | None:
+def place_told(told: object) -> Place | None:
+    """Read what `Place.tell` has made; None: another corepool has told of none, or in another way."""
     match told:
-        case [str(name), str(path)]:
-            return Place(name, Path(path))
+        case [str(name), str(path), str(wanted), bool(is_listed)]:
+            return Place(name, Path(path), wanted=wanted, is_listed=is_listed)
         case _:
             return None

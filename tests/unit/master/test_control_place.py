@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from corepool.config.runtime import Place
+from corepool.config.runtime import Origin, Place
+from corepool.config.settings import ControlSettings, ListenerSettings, Settings
 from corepool.errors import ControlError, ControlSocketTakenError
+from corepool.launch.controlling import open_control, warn_of_other_name
 from corepool.master.control import ControlSocket
+from corepool.master.inheritance import place_told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,3 +113,78 @@ def test_a_new_master_takes_over_socket_and_link_and_the_old_one_leaves_them(tmp
         old = new
     old.close()
     assert not any(place.path.parent.iterdir())
+
+
+def test_a_new_master_makes_no_link_in_a_folder_that_the_start_would_refuse(tmp_path: Path) -> None:
+    place = place_in(tmp_path)
+    old = ControlSocket(tmp_path / "c.sock", {}, place)
+    old.listen()
+    old.link(place)
+    old_link = place.path.lstat().st_ino
+    place.path.parent.chmod(0o777)
+    new = ControlSocket(tmp_path / "c.sock", {}, place)
+    new.listen(beside=True)
+    new.take_place()
+    assert place.path.lstat().st_ino == old_link
+    old.close()
+    new.close()
+
+
+def opened(place: Place | None, socket: Path | None, *, is_upgrade: bool = False) -> tuple[ControlSocket, Place]:
+    """Open the control socket of a pool `shop`."""
+    listener = ListenerSettings(name="echo", bind=["tcp://127.0.0.1:0"], protocol="echo")
+    control = ControlSettings(socket=None if socket is None else str(socket))
+    settings = Settings(listener=[listener], control=control)
+    return open_control(settings, Origin("shop"), {}, place, is_upgrade=is_upgrade)
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_an_upgrade_leaves_the_path_that_its_pool_did_not_get_to_the_pool_that_has_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    elsewhere: bool,  # noqa: FBT001
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    folder = tmp_path / "corepool"
+    folder.mkdir()
+    folder.chmod(0o777)
+    path = tmp_path / "c.sock" if elsewhere else None
+    old, place = opened(None, path)
+    assert (place.name, place.is_listed) == ("shop", False)
+    folder.chmod(0o700)
+    other = ControlSocket(folder / "shop.sock", {}, Place("shop", folder / "shop.sock"))
+    other.listen()
+    inode = (folder / "shop.sock").lstat().st_ino
+
+    new, place = opened(place_told(place.tell()), path, is_upgrade=True)
+    new.take_place()
+
+    assert (folder / "shop.sock").lstat().st_ino == inode
+    assert (place.name, place.is_listed) == (f"shop-{os.getpid()}", True), "its own is free"
+    assert place.path.is_socket()
+    for each in (old, new, other):
+        each.close()
+    assert not any(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("has", "wanted", "configured", "warns"),
+    [
+        ("shop", "shop", "shop", False),
+        ("shop-3f2a", "shop", "shop", False),
+        ("shop-3f2a", "shop", "shop-3f2a", False),
+        ("shop-test", "shop-test", "shop", True),
+        ("shop", "shop", "shop-test", True),
+    ],
+)
+def test_a_file_with_another_name_for_the_pool_is_warned_of(
+    caplog: pytest.LogCaptureFixture,
+    has: str,
+    wanted: str,
+    configured: str,
+    warns: bool,  # noqa: FBT001
+) -> None:
+    listener = ListenerSettings(name="echo", bind=["tcp://127.0.0.1:0"], protocol="echo")
+    with caplog.at_level("WARNING"):
+        warn_of_other_name(Settings(listener=[listener]), Origin(configured), Place(has, Path("/x"), wanted=wanted))
+    assert bool(caplog.records) == warns
