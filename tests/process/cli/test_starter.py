@@ -59,7 +59,7 @@ def test_the_starter_shows_every_key_with_its_default(corepool: Corepool, tmp_pa
     assert set(shown["log"]) == set(LogSettings.model_fields)
     assert set(listener) == set(ListenerSettings.model_fields)
     assert PoolSettings.model_validate(shown["pool"] | {"name": None}) == PoolSettings()
-    assert LogSettings.model_validate(shown["log"] | {"file": None}) == LogSettings()
+    assert LogSettings.model_validate(shown["log"] | {"file": None, "config": None}) == LogSettings()
     assert set(shown["process"]) == set(ProcessSettings.model_fields)
     unset = dict.fromkeys(("name", "user", "group", "umask", "nice", "pidfile"))
     assert ProcessSettings.model_validate(shown["process"] | unset) == ProcessSettings()
