@@ -48,7 +48,7 @@ class Commands(TyperGroup):
         """List their names."""
         return [name for commands in GROUPS.values() for name in commands]
 
-    def get_command(self, ctx: Any, cmd_name: str, arguments: Sequence[str] = ()) -> Any:  # noqa: ARG002
+    def get_command(self, ctx: Any, cmd_name: str, arguments: Sequence[str] = ()) -> Any:
         """Make a command.
 
         :param arguments: that it is called with; the flags of `serve` depend on them.
@@ -57,7 +57,8 @@ class Commands(TyperGroup):
             place = next((commands[cmd_name] for commands in GROUPS.values() if cmd_name in commands), None)
             if place is None:
                 return None
-            self.commands[cmd_name] = _make(cmd_name, place, arguments)
+            is_called = ctx is not None and not ctx.resilient_parsing
+            self.commands[cmd_name] = _make(cmd_name, place, arguments, is_called=is_called)
         return self.commands[cmd_name]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -86,12 +87,13 @@ class Commands(TyperGroup):
                 formatter.write_dl(rows, col_max=30)
 
 
-def _make(name: str, place: str, arguments: Sequence[str]) -> Any:
+def _make(name: str, place: str, arguments: Sequence[str], *, is_called: bool) -> Any:
     module_name, _, function_name = place.partition(":")
     module = import_module(f"corepool.cli.{module_name}")
     alone = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=SETTINGS)
     if name == "serve":
-        alone.command(name, cls=module.ServeCommand)(module.serve_for(arguments))
+        make = module.serve_as_called if is_called else module.serve_for  # Tab completes every flag
+        alone.command(name, cls=module.ServeCommand)(make(arguments))
     else:
         alone.command(name)(getattr(module, function_name))
     command = cast("Any", typer.main.get_command(alone))

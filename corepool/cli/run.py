@@ -22,6 +22,7 @@ from corepool.cli.resolve import draft_of_demo, draft_of_file
 from corepool.cli.start import start
 from corepool.cli.watch import Watched
 from corepool.config.load import Overrides
+from corepool.plugins.registry import Registry
 
 
 def run(
@@ -46,6 +47,6 @@ def run(
             sys.stdout,
             f"no {DEFAULT_CONFIG} here: this is the demo pool (`corepool init` writes its configuration)",
         )
-        start(lambda: draft_of_demo(overrides), None, env_file, watched)
+        start(lambda: draft_of_demo(overrides), Registry(), None, env_file, watched)
     else:
-        start(lambda: draft_of_file(config, overrides), config or DEFAULT_CONFIG, env_file, watched)
+        start(lambda: draft_of_file(config, overrides), Registry(), config or DEFAULT_CONFIG, env_file, watched)

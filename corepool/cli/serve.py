@@ -3,6 +3,7 @@
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
@@ -32,6 +33,7 @@ from corepool.config.plugin_options import Untyped
 from corepool.config.settings import ListenerSettings, PoolSettings
 from corepool.errors import PluginError
 from corepool.plugins.registry import Registry
+from corepool.spec.described import descriptions_of
 from corepool.spec.options import Options
 
 if TYPE_CHECKING:
@@ -90,6 +92,7 @@ def serve(
     reload_include: ReloadInclude = None,
     reload_exclude: ReloadExclude = None,
     more: Mapping[str, object],
+    registry: Registry,
 ) -> None:
     """Serve one protocol without a configuration.
 
@@ -98,7 +101,6 @@ def serve(
     if ":" in protocol:  # as gunicorn and uvicorn have it
         right = f"corepool serve http {protocol}{f' -b {bind[0]}' if bind else ''}"
         raise typer.BadParameter(f"{protocol!r} is none; the protocol comes first: {right}", param_hint="PROTOCOL")
-    registry = Registry()
     plugin = _load(registry, protocol)
     if env_file is not None:
         load_env_file(env_file, os.environ)  # it may have PORT
@@ -133,7 +135,7 @@ def serve(
     overrides = Overrides(workers, dispatcher, control, log_level, log_config, environment=os.environ)
     served = Served(protocol, bind, tables["listener"], tables["pool"], names)
     watched = Watched.of(reload, reload_dir, reload_include, reload_exclude)
-    start(lambda: draft_of_flags(served, overrides), None, env_file, watched)
+    start(lambda: draft_of_flags(served, overrides), registry, None, env_file, watched)
 
 
 class ServeCommand(TyperCommand):
@@ -161,46 +163,93 @@ class ServeCommand(TyperCommand):
 
 
 def serve_for(arguments: Sequence[str]) -> Callable[..., None]:
-    """Return `serve` with the flags of the protocol that is among its arguments."""
+    """Return `serve` with every flag of the protocol that is among its arguments, and what each means."""
     registry = Registry()
+    sections = _sections_for(arguments, registry)
+    texts = {each.table: descriptions_of(each.model) for each in sections}
+    return _with_flags(sections, texts, registry)
+
+
+def serve_as_called(arguments: Sequence[str]) -> Callable[..., None]:
+    """Return `serve` with those flags only that are among its arguments; with every flag, if others are, too.
+
+    The parser takes half a millisecond for each flag that it is told about, and they are 60. With a flag that is
+    unknown it needs all, to find the nearest; --help is such a flag.
+    """
+    registry = Registry()
+    sections = _sections_for(arguments, registry)
+    given = {argument.partition("=")[0] for argument in arguments if argument.startswith("-")}
+    named = [replace(each, flags=[flag for flag in each.flags if given & _names(flag)]) for each in sections]
+    known = {name for each in named for flag in each.flags for name in _names(flag)} | _names_of_fixed()
+    if not all(each in known for each in given if each.startswith("--") or each == "-h"):
+        return serve_for(arguments)
+    return _with_flags(named, {}, registry)
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """The flags that set keys of one table, but those that `serve` itself has."""
+
+    table: str
+    heading: str
+    model: "type[BaseModel]"
+    flags: Sequence[Flag]
+
+
+def _sections_for(arguments: Sequence[str], registry: Registry) -> list[_Section]:
+    sections = [_Section(table, f"[{table}]", model, list(_settings(table))) for table, model in _TABLES.items()]
     protocol = _find_protocol(arguments, registry)
-    plugin = None if protocol is None else _load(registry, protocol)
-    return _with_flags(_flags_for(protocol, plugin))
-
-
-def _flags_for(protocol: str | None, plugin: type | None) -> list[tuple[str, str, Flag]]:
-    """List table, heading and flag, for all flags but those that `serve` itself has."""
-    flags = [(section, f"[{section}]", each) for section in _TABLES for each in _settings(section)]
-    taken = {each.name for _, _, each in flags} | {"--control", "--reload", "--log-level", "--workers", "--bind"}
-    model = _options_of(plugin)
+    model = None if protocol is None else _options_of(_load(registry, protocol))
     if model is not None:
-        options = (each for each in flags_of(model) if each.name not in taken and each.key != "target")
-        return [*(("options", f"Options of {protocol}", each) for each in options), *flags]
-    return flags
+        taken = {flag.name for each in sections for flag in each.flags}
+        taken |= {"--control", "--reload", "--log-level", "--workers", "--bind"}
+        options = [each for each in flags_of(model) if each.name not in taken and each.key != "target"]
+        sections.insert(0, _Section("options", f"Options of {protocol}", model, options))
+    return sections
+
+
+def _names(flag: Flag) -> set[str]:
+    name = _SINGULAR.get(flag.name, flag.name)
+    return {name, f"--no-{name.removeprefix('--')}"} if flag.is_switch else {name}
+
+
+def _names_of_fixed() -> set[str]:
+    """Return the names of the flags that `serve` has for every protocol."""
+    hints = get_type_hints(serve, include_extras=True).values()
+    told = (each for hint in hints for each in getattr(hint, "__metadata__", ()))
+    # Of names that stand in an annotation, typer takes the first for the default, until it makes the command.
+    names = (name for each in told for name in (each.default, *(each.param_decls or ())))
+    return {name for name in names if isinstance(name, str) and name.startswith("-")}
 
 
 def _settings(section: str) -> Iterator[Flag]:
     return (each for each in flags_of(_TABLES[section]) if each.key not in _NAMED_OTHERWISE[section])
 
 
-def _with_flags(flags: Sequence[tuple[str, str, Flag]]) -> Callable[..., None]:
+def _with_flags(
+    sections: Sequence[_Section], texts: Mapping[str, Mapping[str, str]], registry: Registry
+) -> Callable[..., None]:
     hints = get_type_hints(serve, include_extras=True)
-    fixed = [each for each in inspect.signature(serve).parameters.values() if each.name != "more"]
+    parameters_here = inspect.signature(serve).parameters
+    fixed = [each for name, each in parameters_here.items() if name not in ("more", "registry")]
     parameters = [
         inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=hints[each.name])
         for each in fixed
     ]
-    for section, heading, flag in flags:
+    for section, flag in ((each, flag) for each in sections for flag in each.flags):
         name = _SINGULAR.get(flag.name, flag.name)
         written = f"{name}/--no-{name.removeprefix('--')}" if flag.is_switch else name
         form: Any = bool if flag.is_switch else list[str] if flag.is_list or flag.is_table else str
         metavar = "KEY=VALUE" if flag.is_table else "VALUE"
         told = typer.Option(
-            written, metavar=None if flag.is_switch else metavar, help=flag.help, rich_help_panel=heading
+            written,
+            metavar=None if flag.is_switch else metavar,
+            help=" ".join(texts.get(section.table, {}).get(flag.key, "").split()),
+            rich_help_panel=section.heading,
         )
         parameters.append(
             inspect.Parameter(
-                f"{section}__{flag.key}",
+                f"{section.table}__{flag.key}",
                 inspect.Parameter.KEYWORD_ONLY,
                 default=None,
                 annotation=Annotated[form | None, told],
@@ -208,7 +257,7 @@ def _with_flags(flags: Sequence[tuple[str, str, Flag]]) -> Callable[..., None]:
         )
 
     def command(**given: Any) -> None:
-        serve(**{each.name: given.pop(each.name) for each in fixed}, more=given)
+        serve(**{each.name: given.pop(each.name) for each in fixed}, more=given, registry=registry)
 
     command.__doc__ = serve.__doc__
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -220,9 +269,7 @@ def _find_protocol(arguments: Sequence[str], registry: Registry) -> str | None:
     """Find the protocol among arguments: the first one that is no flag, nor the value of one that is known."""
     flags = [each for section in _TABLES for each in _settings(section)]
     takes_value = {_SINGULAR.get(each.name, each.name) for each in flags if not each.is_switch}
-    for each in get_type_hints(serve, include_extras=True).values():
-        for told in getattr(each, "__metadata__", ()):
-            takes_value |= set(getattr(told, "param_decls", None) or ()) - {"--reload"}
+    takes_value |= _names_of_fixed() - {"--reload"}
     found: list[str] = []
     is_value = False
     for argument in arguments:

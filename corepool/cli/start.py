@@ -26,10 +26,17 @@ if TYPE_CHECKING:
     from corepool.config.settings import Settings
 
 
-def start(read: Callable[[], Draft], config: Path | None, env_file: Path | None, watched: Watched | None) -> None:
+def start(
+    read: Callable[[], Draft],
+    registry: Registry,
+    config: Path | None,
+    env_file: Path | None,
+    watched: Watched | None,
+) -> None:
     """Run a pool until it has stopped; ends with typer.Exit.
 
     :param read: reads the settings, now and at each reload of the pool.
+    :param registry: the plugins that are installed.
     :param config: the file that they are in.
     :param env_file: a file of variables, read as often.
     :param watched: the files that, when they change, have it reload; None: none.
@@ -40,14 +47,14 @@ def start(read: Callable[[], Draft], config: Path | None, env_file: Path | None,
     def read_again() -> tuple[Settings, Registry]:
         if env_file is not None:
             load_env_file(env_file, os.environ)
-        registry = Registry()  # plugins may have been installed meanwhile
-        return settle_again(read(), registry), registry
+        present = Registry()  # plugins may have been installed meanwhile
+        return settle_again(read(), present), present
 
     inheritance = Inheritance(os.environ)  # before the settings are read: its variable is not a setting
     if env_file is not None:
         load_env_file(env_file, os.environ)
     watcher = None if watched is None else Watcher(watched, config)
-    draft, registry = read(), Registry()
+    draft = read()
     settings = (settle_again if inheritance.is_upgrade else settle)(draft, registry)
     stopping = StopSignals()
     try:

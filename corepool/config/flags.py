@@ -1,4 +1,4 @@
-"""Flags of the command line made from settings and plugins' options: one for each key, with the key's own words."""
+"""Flags of the command line made from settings and plugins' options: one for each key."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ class Flag:
     """It may be repeated."""
     is_table: bool
     """Each value is one KEY=VALUE of a table; it may be repeated."""
-    help: str
 
 
 def flags_of(model: type[BaseModel]) -> Iterator[Flag]:
@@ -49,7 +48,6 @@ def flags_of(model: type[BaseModel]) -> Iterator[Flag]:
             is_switch=members == [bool],
             is_list=any(get_origin(member) in _LISTS for member in members),
             is_table=is_table,
-            help=" ".join((field.description or "").split()),
         )
 
 

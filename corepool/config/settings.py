@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Dis
 
 from corepool.config.addresses import url_of
 from corepool.config.masks import FileMask
+from corepool.spec.described import Described
 from corepool.spec.durations import Duration, DurationOrOff
 from corepool.spec.sizes import Size, SizeOrOff
 
@@ -34,9 +35,10 @@ def _alone(value: object) -> object:
 _Address = Annotated[str, AfterValidator(url_of)]
 
 
-class _Table(BaseModel):
+class _Table(Described, BaseModel):
     # Strict: `backlog = true` or `workers = "4"` is a mistake to report, not a number to guess.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    # Deferred: the validators of all tables are built once, as parts of the whole.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class WorkersRange(_Table):

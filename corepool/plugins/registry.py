@@ -122,11 +122,12 @@ class Registry:
             claimants = " and ".join(sorted(_distribution(entry) for entry in entries))
             raise PluginError(f"{singular} {name!r} is claimed by {claimants}; uninstall one of them")
         (entry,) = entries
-        loaded, origin = _import(entry, kind), _origin(entry, kind)
+        loaded = _import(entry, kind)
         if not isinstance(loaded, type):
-            raise PluginError(f"{origin} is not a class but {loaded!r}")
+            raise PluginError(f"{_origin(entry, kind)} is not a class but {loaded!r}")
         version = getattr(loaded, "api_version", API_VERSION)
         if version != API_VERSION:
+            origin = _origin(entry, kind)
             raise PluginError(f"{origin} targets plugin API version {version}; this corepool supports {API_VERSION}")
         return loaded
 

@@ -1,9 +1,11 @@
 """The base of every plugin's `Options` model."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from corepool.spec.described import Described
 
 
-class Options(BaseModel):
+class Options(Described):
     """Options of a plugin: one field per key, unknown keys refused, frozen after validation.
 
     A plugin class that has a subclass of this as its class attribute `Options` is called with an
@@ -22,4 +24,4 @@ class Options(BaseModel):
     make the content part of them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -47,6 +47,7 @@ def run_worker(
         # Objects that the plugins loaded stay: the collector need not look at them again and again.
         gc.freeze()
         with _system_may_refuse():
+            worker.take_up_signals()
             worker.join()
     except BaseException as error:  # noqa: BLE001  # SystemExit of an application is a boot failure as well
         report_failure(spawn.channel, error)  # the master logs it: once, and not once per worker

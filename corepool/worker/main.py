@@ -140,8 +140,8 @@ class WorkerProcess:
         if self._failure is not None:
             raise self._failure
 
-    def join(self) -> None:
-        """Take up signals and orders, and tell the master that connections may come."""
+    def take_up_signals(self) -> None:
+        """Handle signals, here and in processes that the application forks: for the whole process, and for good."""
         for signum in EVENT_SIGNALS:
             self.loop.add_signal_handler(signum, self._on_signal, signum)
         for signum in TERMINAL_SIGNALS:
@@ -149,6 +149,9 @@ class WorkerProcess:
         die_if_orphaned(self._master_pid)
         share_no_signals_with_forks()
         os.register_at_fork(after_in_child=self._abandon)
+
+    def join(self) -> None:
+        """Take up orders, and tell the master that connections may come."""
         self.intake.watch(self._reactor)
         for index, backlog in self._backlogs.items():
             (backlog.pause if index in self._paused else backlog.resume)()

@@ -47,6 +47,18 @@ def test_the_command_line_imports_the_module_of_the_command_alone() -> None:
     }
 
 
+def test_no_source_is_read_for_the_texts_of_help() -> None:
+    found = modules_of(
+        "import linecache, corepool.config.settings, corepool_http\n"
+        "print('read:', *linecache.cache)\n"
+        "from corepool.spec.described import descriptions_of\n"
+        "print('texts:', *descriptions_of(corepool.config.settings.PoolSettings))"
+    )
+
+    assert not {each for each in found if each.endswith("settings.py")}
+    assert "recycle_age" in found, "the texts are there when they are wanted"
+
+
 def test_a_pool_starts_without_tables_and_without_other_commands() -> None:
     found = modules_of("import corepool.cli.start, corepool.cli.serve, corepool.launch.pool")
 

@@ -29,8 +29,11 @@ table = {"pool": {"workers": 1, "dispatcher": "kernel"}, "listener": listeners}
 
 waiting = socket.create_connection(configuration.bound[0].socket.getsockname())
 before = state()
+for_forks = []
+os.register_at_fork = lambda **functions: for_forks.append(functions)  # they can't be listed, nor taken back
 rehearse(configuration)
 assert state() == before, (before, state())
+assert not for_forks, for_forks
 
 configuration.bound[0].socket.accept()[0].sendall(b"still there")
 print(waiting.recv(100).decode())
