@@ -98,11 +98,11 @@ def pool_of(config: Path | None, control: str | None) -> Pool:
         return pool
     if config is not None or DEFAULT_CONFIG.exists():
         return _of_configuration(config or DEFAULT_CONFIG)
-    refuse_others_folder(runtime_folder() / f"any{SUFFIX}")
     found = running_pools()
     if len(found) == 1 and found[0].status is not None:
         return _pool(found[0])
     if not found:
+        refuse_others_folder(runtime_folder() / f"any{SUFFIX}")
         raise ControlError(f"no pool runs: {runtime_folder()} has none (--control PATH chooses another place)")
     raise ControlError(f"several pools run; CONFIG or --control NAME chooses one:\n{table_of(found)}")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +25,10 @@ MAX_CONTROL_PATH_BYTES = MAX_PATH_BYTES - 1
 """Bytes of the control socket's path at most. At an upgrade a second one beside it has a name one byte longer."""
 
 SUFFIX = ".sock"
+
+_RUN = Path("/run")
+
+_TEMPORARY = Path("/tmp")  # noqa: S108  # not TMPDIR: a pool and the commands for it must look at the same place
 
 _MAX_NAME_BYTES = 48
 """Of a pool's name: enough to tell pools apart, and `corepool ps` still fits into a terminal."""
@@ -137,10 +140,11 @@ def runtime_folders() -> list[Path]:
     of_login = Path(f"/run/user/{uid}/corepool")
     if own not in (of_login, _folder_without_session(uid)):
         return [own]
-    folders = [own, of_login, _folder_without_session(uid), Path("/run/corepool")]
+    # corepool-*: RuntimeDirectory= of services. /run/corepool is root's own, so no service should have that.
+    folders = [own, of_login, _folder_without_session(uid), _RUN / "corepool", *sorted(_RUN.glob("corepool-*"))]
     if uid == 0:
-        folders += sorted(Path("/run/user").glob("*/corepool"))
-        folders += sorted(each for each in Path(tempfile.gettempdir()).glob("corepool-*") if _is_of_its_user(each))
+        folders += sorted(_RUN.glob("user/*/corepool"))
+        folders += sorted(each for each in _TEMPORARY.glob("corepool-*") if _is_of_its_user(each))
     return [each for each in dict.fromkeys(folders) if each == own or _is_readable_by(each, uid)]
 
 
@@ -183,7 +187,7 @@ def sockets_in(folder: Path) -> Iterator[Path]:
 
 
 def _folder_without_session(uid: int) -> Path:
-    return Path("/run/corepool") if uid == 0 else Path(tempfile.gettempdir(), f"corepool-{uid}")
+    return _RUN / "corepool" if uid == 0 else _TEMPORARY / f"corepool-{uid}"
 
 
 def _is_of_its_user(folder: Path) -> bool:

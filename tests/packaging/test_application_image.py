@@ -220,7 +220,7 @@ def test_its_command_serves_the_application_and_stops_by_its_signal(
     wait_until(image.healthy)
     status = image.root / "opt/venv/bin/corepool"
     answer = subprocess.run(  # noqa: S603
-        [status, "status", "--json", "--control", str(image.root / "run/corepool/control.sock")],
+        [status, "status", "--json", "--control", str(image.root / "run/corepool-service/control.sock")],
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,

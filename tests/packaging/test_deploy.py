@@ -190,7 +190,7 @@ def test_in_a_container_it_serves(container: Container) -> None:
 
 
 def status_command() -> tuple[str, ...]:
-    return (sys.executable, "-m", "corepool", "status", "--control", "/run/corepool/control.sock")
+    return (sys.executable, "-m", "corepool", "status", "--control", "/run/corepool-service/control.sock")
 
 
 def test_a_container_stops_by_its_signal_with_status_0(container: Container) -> None:

@@ -109,8 +109,8 @@ def test_the_service_asks_for_what_the_pool_has() -> None:
     found = directives("corepool.service")
 
     assert found["Type"] == "notify"
-    assert found["ExecStart"].endswith(" run /etc/corepool/corepool.toml --control /run/corepool/control.sock")
-    assert found["ExecReload"].endswith(" reload --control /run/corepool/control.sock")
+    assert found["ExecStart"].endswith(" run /etc/corepool/corepool.toml --control /run/corepool-service/control.sock")
+    assert found["ExecReload"].endswith(" reload --control /run/corepool-service/control.sock")
 
 
 # --- its commands
@@ -119,7 +119,7 @@ def test_the_service_asks_for_what_the_pool_has() -> None:
 def exec_reload(running: PoolProcess) -> subprocess.CompletedProcess[str]:
     program, *arguments = shlex.split(directives("corepool.service")["ExecReload"])
     assert program == "/opt/corepool/bin/corepool"
-    places = {"/run/corepool/control.sock": str(running.control)}
+    places = {"/run/corepool-service/control.sock": str(running.control)}
     return run(sys.executable, "-m", "corepool", *(places.get(each, each) for each in arguments))
 
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from corepool.cli.pools import running_pools
+from corepool.cli.pools import SOCKET_VARIABLE, pool_of, running_pools
+from corepool.config import runtime
 from corepool.config.runtime import Place
+from corepool.errors import ControlError
 from corepool.master.control import ControlSocket
 
 if TYPE_CHECKING:
@@ -81,6 +83,25 @@ def test_a_link_whose_end_is_not_seen_from_here_goes_when_a_pool_wants_its_name(
 
     assert place.path.is_socket()
     control.close()
+
+
+def test_a_folder_that_is_not_ours_alone_hides_no_pool_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "")
+    monkeypatch.delenv(SOCKET_VARIABLE, raising=False)
+    monkeypatch.setattr(runtime, "_RUN", tmp_path)
+    monkeypatch.setattr(runtime, "_TEMPORARY", tmp_path)
+    own = runtime.runtime_folder()
+    own.mkdir()
+    own.chmod(0o777)
+    service = tmp_path / "corepool-service"
+    service.mkdir(mode=0o755)
+    with pytest.raises(ControlError, match="can be written by others"):
+        pool_of(None, None)
+    with master(service / "control.sock"):
+        assert str(pool_of(None, None)) == "shop (pid 7, no configuration)"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to give a folder away")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corepool.config import runtime as runtime_module
 from corepool.config.load import read_draft
 from corepool.config.runtime import (
     MAX_CONTROL_PATH_BYTES,
@@ -17,6 +18,7 @@ from corepool.config.runtime import (
     origin_of_file,
     origin_of_flags,
     place_of,
+    runtime_folder,
     runtime_folders,
     wanted_name,
 )
@@ -103,7 +105,8 @@ def test_the_control_socket_is_the_users_own_by_default(
     monkeypatch: pytest.MonkeyPatch, runtime: str, uid: int, path: str
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
-    monkeypatch.setattr("tempfile.tempdir", "/temporary")
+    monkeypatch.setattr(runtime_module, "_TEMPORARY", Path("/temporary"))
+    monkeypatch.setenv("TMPDIR", "/elsewhere")
     monkeypatch.setattr(os, "geteuid", lambda: uid)
 
     assert str(place_of("shop", None).path) == path
@@ -111,7 +114,7 @@ def test_the_control_socket_is_the_users_own_by_default(
 
 def test_commands_look_where_a_users_pools_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pools of cron are found from a login shell; a folder that was chosen on purpose is the only one."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(runtime_module, "_TEMPORARY", tmp_path)
     own = tmp_path / f"corepool-{os.geteuid()}"
     own.mkdir(mode=0o700)
     for runtime, expected in (("", True), (f"/run/user/{os.geteuid()}", True), (str(tmp_path / "chosen"), False)):
@@ -126,7 +129,7 @@ def test_commands_look_where_a_users_pools_may_be(tmp_path: Path, monkeypatch: p
 def test_root_looks_into_the_folders_of_all_users_but_not_into_those_of_others_in_their_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(runtime_module, "_TEMPORARY", tmp_path)
     monkeypatch.setenv("XDG_RUNTIME_DIR", "")
     for name, owner in (("corepool-7", 7), ("corepool-8", 9), ("corepool-x", 7)):
         (tmp_path / name).mkdir()
@@ -136,6 +139,22 @@ def test_root_looks_into_the_folders_of_all_users_but_not_into_those_of_others_i
 
     monkeypatch.setattr(os, "geteuid", lambda: 7)
     assert [each.name for each in runtime_folders() if each.parent == tmp_path] == ["corepool-7"]
+
+
+def test_a_service_has_a_folder_that_is_not_roots_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unit's RuntimeDirectory is seen by its own user and root, and the folder in the way of no command."""
+    monkeypatch.setattr(runtime_module, "_RUN", tmp_path)
+    monkeypatch.setattr(runtime_module, "_TEMPORARY", tmp_path / "tmp")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "")
+    (tmp_path / "corepool-service").mkdir(mode=0o755)
+
+    assert tmp_path / "corepool-service" in runtime_folders()
+    unit = (Path(__file__).parents[3] / "deploy/corepool.service").read_text()
+    [named] = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("RuntimeDirectory=")]
+    assert named == "corepool-service"
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert runtime_folder() != tmp_path / named
+    assert tmp_path / named in runtime_folders()
 
 
 @given(wanted=st.text(max_size=300), folder=st.integers(0, 90))
