@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from corepool.errors import ControlError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 # A pool answers from its loop, within milliseconds; one that takes this long is stopped or stuck.
@@ -24,6 +24,8 @@ _TIMEOUT_S = 5.0
 
 # A status of 512 workers is some 150 KB: more than this is not a pool's answer.
 _REPLY_LIMIT = 16 * 1024 * 1024
+
+_MAX_UPTIME_S = 1e12  # more is no time; and an integer that no float holds can't be shown
 
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 _TIMEVAL = struct.Struct("2l")
@@ -93,7 +95,7 @@ def status_of_each(paths: Iterable[Path]) -> Iterator[tuple[Path, Peer, Answer |
                 answer = _answer(_read_line(sock), path)
             except (OSError, ControlError):
                 answer = None
-            yield path, peer, answer
+            yield path, peer, answer if answer is None or _is_status(answer.result) else None
 
 
 def pid_of_master(path: Path) -> int:
@@ -163,14 +165,40 @@ def _answer(line: bytes, path: Path) -> Answer:
             raise ControlError(f"the process listening at {path} is not corepool; it answered: {line[:60]!r}")
 
 
+def _is_status(result: Mapping[str, object]) -> bool:
+    """Return whether an answer is a master's status: perhaps of another version, but without a wrong type."""
+    match result:
+        case {"listeners": [*listeners]}:
+            if not all(map(_is_listener, listeners)):
+                return False
+        case {"listeners": _}:
+            return False
+    uptime = result.get("uptime", 0)
+    is_number = isinstance(uptime, int | float) and abs(uptime) < _MAX_UPTIME_S
+    return is_number and isinstance(result.get("state", ""), str)
+
+
+def _is_listener(told: object) -> bool:
+    match told:
+        case {"name": str(), "bind": [*bind]}:
+            return all(isinstance(each, str) for each in bind)
+        case _:
+            return False
+
+
 def _about(told: object) -> About | None:
     match told:
         case {"name": str(name), "pid": int(pid), "configuration": str() | None as configuration}:
-            return About(_shown(name), pid, configuration and _shown(configuration))
+            return About(in_one_line(name), pid, configuration and in_one_line(configuration))
         case _:
             return None
 
 
+def in_one_line(text: str) -> str:
+    """Return a text that another user may have written: none of its control characters reaches the terminal."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def _shown(text: str) -> str:
-    """Return a text that may come from a process that is no pool: no control character of it reaches the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    """Return a text of several lines that may come from a process that is no pool, as `in_one_line`."""
+    return "\n".join(map(in_one_line, text.split("\n")))

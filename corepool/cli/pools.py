@@ -7,12 +7,13 @@ the running ones.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from corepool.cli.arguments import DEFAULT_CONFIG
-from corepool.cli.client import About, ask, status_of_each
+from corepool.cli.client import About, ask, in_one_line, status_of_each
 from corepool.config.runtime import (
     SUFFIX,
     is_own_folder,
@@ -104,6 +105,8 @@ def pool_of(config: Path | None, control: str | None) -> Pool:
     if not found:
         refuse_others_folder(runtime_folder() / f"any{SUFFIX}")
         raise ControlError(f"no pool runs: {runtime_folder()} has none (--control PATH chooses another place)")
+    if len(found) == 1:
+        raise ControlError(_of_silent(found))
     raise ControlError(f"several pools run; CONFIG or --control NAME chooses one:\n{table_of(found)}")
 
 
@@ -137,9 +140,15 @@ def table_of(found: Iterable[Running]) -> str:
     return "\n".join(f"  {line.rstrip()}" for line in lines)
 
 
+def _of_silent(found: Iterable[Running]) -> str:
+    """Return a sentence about pools that don't answer."""
+    names = ", ".join(f"{each.about.name} (pid {each.about.pid})" for each in found)
+    return f"no answer from the pool {names}: it is stopped or stuck"
+
+
 def _about(path: Path, pid: int) -> About:
     """Return all that is known of a pool that doesn't answer."""
-    return About(path.name.removesuffix(SUFFIX), pid, None)
+    return About(in_one_line(path.name.removesuffix(SUFFIX)), pid, None)
 
 
 def _pool(running: Running) -> Pool:
@@ -154,7 +163,7 @@ def _at(control: str) -> Pool:
     found = running_pools()
     named = [each for each in found if each.about.name == control]
     if len(named) > 1:  # of several users
-        paths = "\n".join(f"  {each.path}" for each in named)
+        paths = "\n".join(f"  {in_one_line(str(each.path))}" for each in named)
         raise ControlError(f"several pools have this name; --control PATH chooses one:\n{paths}")
     if found and not named:
         raise ControlError(f"no pool has the name {control!r}, and no socket this path; running:\n{table_of(found)}")
@@ -184,7 +193,8 @@ def _of_the_environment(text: str) -> str:
 def _of_configuration(config: Path) -> Pool:
     """Find the pool that was started from a file."""
     found = running_pools()
-    started = [each for each in found if _is_from(each.about, config)]
+    claiming = [each for each in found if _is_from(each.about, config)]
+    started = [each for each in claiming if _may_claim(each, config)]
     if len(started) > 1:  # the one before is still busy with its last clients
         started = [each for each in started if (each.status or {}).get("state") != "stopping"] or started
     if len(started) > 1:
@@ -199,6 +209,10 @@ def _of_configuration(config: Path) -> Pool:
         _insist(pool, config)
         return pool
     reason = f"no pool runs that was started from {config}" + ("" if path is None else f"; none answers at {path}")
+    if claiming:
+        reason += f"; what says so is run by user {claiming[0].uid}, and neither ours nor the file's owner's"
+    if silent := [each for each in found if each.status is None]:
+        reason = f"{_of_silent(silent)}, and may have been started from {config}; else, {reason}"
     raise ControlError(reason + (f"; --control NAME chooses another:\n{table_of(found)}" if found else ""))
 
 
@@ -215,6 +229,23 @@ def _insist(pool: Pool, config: Path) -> None:
 def _is_from(about: About, config: Path) -> bool:
     """Compare files as they are now: a path may lead over a link to the folder of the current release."""
     return about.configuration is not None and os.path.realpath(about.configuration) == os.path.realpath(config)
+
+
+def _may_claim(running: Running, config: Path) -> bool:
+    """Return whether a pool may say that it was started from a file: any user's pool could, and get root's commands.
+
+    It may if its user is we, root or the owner of the file, or if root has made the folder that its socket is in, as
+    systemd does for a service.
+    """
+    if running.uid in (os.geteuid(), 0):
+        return True
+    with contextlib.suppress(OSError):
+        if config.stat().st_uid == running.uid:
+            return True
+    with contextlib.suppress(OSError):
+        above = running.path.parent.parent.stat()
+        return above.st_uid == 0 and not above.st_mode & 0o022
+    return False
 
 
 def _configured_path(config: Path) -> Path | None:

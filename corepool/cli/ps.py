@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from corepool.cli.arguments import AsJson, Color, Wide
+from corepool.cli.client import in_one_line
 from corepool.cli.pools import running_pools
 from corepool.cli.units import span
 
@@ -40,7 +41,7 @@ def ps(*, wide: Wide = False, color: Color = "auto", as_json: AsJson = False) ->
             each.about.pid,
             "?" if each.status is None else span(each.status.get("uptime")),
             _state(each),
-            "\n".join(url for _, bind in _listeners(each.status) for url in bind),
+            "\n".join(in_one_line(url) for _, bind in _listeners(each.status) for url in bind),
             each.about.configuration or "-",
         ]
         for each in found
@@ -71,7 +72,7 @@ def _as_json(pool: "Running") -> dict[str, object]:
 
 
 def _state(pool: "Running") -> str:
-    return "no answer" if pool.status is None else str(pool.status.get("state"))
+    return "no answer" if pool.status is None else in_one_line(str(pool.status.get("state", "?")))
 
 
 def _listeners(status: "Mapping[str, Any] | None") -> list[tuple[str, list[str]]]:

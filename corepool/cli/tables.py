@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from corepool.cli.client import in_one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -106,7 +108,7 @@ def print_tables(console: Console, tables: Iterable[Table], width: int) -> None:
 
 def make_table(columns: Sequence[Column], rows: Iterable[Sequence[object]], width: int) -> Table:
     """Make a table that fits into `width` cells; it has every column if that is UNLIMITED."""
-    cells = [list(row) for row in rows]
+    cells = [[_printable(cell) for cell in row] for row in rows]
     kept = list(range(len(columns)))
     if width != UNLIMITED:
         kept = [n for n in kept if not (columns[n].hides_zeros and all(row[n] in _ZEROS for row in cells))]
@@ -134,7 +136,8 @@ def make_table(columns: Sequence[Column], rows: Iterable[Sequence[object]], widt
 def make_tables(columns: Sequence[Column], row: Sequence[object], width: int) -> list[Table]:
     """Make as many tables as it takes to show every column of one row that isn't zero."""
     made: list[Table] = []
-    left = [(each, cell) for each, cell in zip(columns, row, strict=True) if width == UNLIMITED or cell not in _ZEROS]
+    cells = map(_printable, row)
+    left = [(each, cell) for each, cell in zip(columns, cells, strict=True) if width == UNLIMITED or cell not in _ZEROS]
     while left:
         taken = 0
         used = -_GAP
@@ -156,6 +159,11 @@ def shorten(text: str, width: int) -> str:
     head = scheme + separator if separator and len(scheme) < width // 3 else ""
     tail = rest if head else text
     return f"{head}…{tail[len(head) + 1 - width :]}"
+
+
+def _printable(cell: object) -> object:
+    """Return a cell without codes for the terminal: a pool may be another user's, and no pool at all."""
+    return "\n".join(map(in_one_line, cell.split("\n"))) if isinstance(cell, str) else cell
 
 
 def _sum(widths: Sequence[int], kept: Iterable[int]) -> int:

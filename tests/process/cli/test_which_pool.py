@@ -233,7 +233,7 @@ def test_a_pool_that_does_not_answer_is_listed_as_such_and_not_mistaken_for_none
 
     assert (pool["name"], pool["pid"], pool["state"]) == ("shop", process.pid, "no answer")
     assert refused.returncode == 1
-    assert f"shop  {process.pid}" in refused.stderr
+    assert refused.stderr == f"corepool: no answer from the pool shop (pid {process.pid}): it is stopped or stuck\n"
 
 
 def test_every_answer_names_the_pool_in_json_as_well(day: Day) -> None:

@@ -7,11 +7,13 @@ import os
 import socket
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from corepool.cli.pools import SOCKET_VARIABLE, pool_of, running_pools
+from corepool.cli.client import About
+from corepool.cli.pools import SOCKET_VARIABLE, Running, _may_claim, pool_of, running_pools
+from corepool.cli.ps import ps
 from corepool.config import runtime
 from corepool.config.runtime import Place
 from corepool.errors import ControlError
@@ -22,11 +24,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+ECHO = '[[listener]]\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "echo"\n'
+
+
 @contextmanager
-def master(path: Path) -> Iterator[list[bytes]]:
+def master(
+    path: Path, configuration: str | None = None, *, name: str = "shop", result: object = None
+) -> Iterator[list[bytes]]:
     """Stand in for a master, which is asked once at most. Yields what it was asked."""
     asked: list[bytes] = []
-    about = {"name": "shop", "pid": 7, "configuration": None}
+    about = {"name": name, "pid": 7, "configuration": configuration}
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
         listening.listen()
@@ -35,7 +42,7 @@ def master(path: Path) -> Iterator[list[bytes]]:
             with listening.accept()[0] as client:
                 asked.append(client.recv(1000))
                 with suppress(OSError):  # it only looked whose socket this is
-                    client.sendall(json.dumps({"ok": True, "pool": about, "result": {}}).encode() + b"\n")
+                    client.sendall(json.dumps({"ok": True, "pool": about, "result": result or {}}).encode() + b"\n")
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -113,3 +120,70 @@ def test_a_link_in_the_folder_of_another_user_leads_to_no_other_users_socket(fol
         assert running_pools() == []
     assert asked in ([], [b""]), "nothing was sent to it"
     assert (folder / "left.sock").is_symlink(), "it is not ours to remove"
+
+
+ODD = (
+    {"listeners": [{"nam": 1}]},
+    {"listeners": 7},
+    {"listeners": [{"name": "a", "bind": [1]}]},
+    {"uptime": "1"},
+    {"uptime": float("nan")},
+    {"uptime": 10**400},
+    {"state": []},
+)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_an_answer_that_is_no_status_is_no_answer(
+    folder: Path, capsys: pytest.CaptureFixture[str], odd: dict[str, object]
+) -> None:
+    for as_json in (False, True):
+        with master(folder / "shop.sock", result=odd):
+            ps(as_json=as_json)
+        (folder / "shop.sock").unlink()
+        shown = capsys.readouterr().out
+        assert "shop" in shown
+        assert "no answer" in shown
+
+
+def test_no_code_of_a_pool_reaches_the_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = "a\x1b[2J\nb"
+    status = {"state": code, "uptime": 1, "listeners": [{"name": code, "bind": [code]}]}
+    with (
+        master(folder / "one.sock", code, name=code, result=status),
+        master(folder / f"{code}.sock", result={"state": []}),
+    ):
+        ps(wide=True)
+    assert capsys.readouterr().out.count("a\\x1b[2J\\nb") == 5
+
+
+def test_one_that_does_not_answer_is_named_and_not_called_several(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(SOCKET_VARIABLE, raising=False)
+    with master(folder / "shop.sock", result={"state": []}), pytest.raises(ControlError) as refused:
+        pool_of(None, None)
+    silent = f"no answer from the pool shop (pid {os.getpid()}): it is stopped or stuck"
+    assert str(refused.value) == silent
+    (folder / "shop.sock").unlink()
+    (tmp_path / "corepool.toml").write_text(ECHO)
+    with master(folder / "shop.sock", result={"state": []}), pytest.raises(ControlError) as refused:
+        pool_of(None, None)
+    assert f"{silent}, and may have been started from corepool.toml" in str(refused.value)
+
+
+@pytest.mark.parametrize(("uid", "made_by_root", "may"), [(7, False, False), (7, True, True), (8, False, True)])
+def test_another_users_pool_can_not_claim_a_file(tmp_path: Path, uid: int, made_by_root: bool, may: bool) -> None:  # noqa: FBT001
+    class Stat(NamedTuple):
+        st_uid: int
+        st_mode: int
+
+    class Played(type(tmp_path)):  # type: ignore[misc]
+        """A path of an owner and mode that only root could give it."""
+
+        def stat(self, **_: object) -> Stat:
+            return Stat(8, 0o644) if self.name == "corepool.toml" else Stat(0, 0o755 if made_by_root else 0o1777)
+
+    running = Running(Played("/x/corepool-7/shop.sock"), About("shop", 7, None), uid, {})
+    assert _may_claim(running, Played("/srv/corepool.toml")) is may
