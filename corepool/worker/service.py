@@ -153,10 +153,9 @@ class Service:
 
     def look_for_spin(self) -> None:
         """Warn, once, of a protocol that is called and called and never reads. To be called at each heartbeat."""
-        before, received = self._looked_at
-        now = self.bytes_in + sum(site.bytes_taken for site in self.sites)
-        self._looked_at = self.events, now
-        if now == received and self.events - before >= _SPINS and not self._has_spun:
+        before, read = self._looked_at
+        self._looked_at = self.events, sum(site.bytes_in + site.bytes_taken for site in self.sites)
+        if self._looked_at[1] == read and self.events - before >= _SPINS and not self._has_spun:
             self._has_spun = True
             events.input_never_read(log, listener=self.listener.name, calls=self.events - before)
 
