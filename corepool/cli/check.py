@@ -8,14 +8,21 @@ from typing import Annotated
 import typer
 
 from corepool.cli.arguments import DEFAULT_CONFIG, AsJson, Config
-from corepool.cli.resolve import draft_of_file, settle, starter
+from corepool.cli.resolve import draft_of_file, settle, settle_plugins, starter
 from corepool.config.load import Overrides
 from corepool.errors import ConfigError
 from corepool.plugins.registry import Registry
 
 
-def check(config: Config = None) -> None:
-    """Report every mistake in a configuration file.
+def check(
+    config: Config = None,
+    *,
+    file_only: Annotated[
+        bool,
+        typer.Option("--file-only", help="Judge the file, not this system: for CI, and while an image is built."),
+    ] = False,
+) -> None:
+    """Report every mistake in a configuration file, and what this system would refuse at a start.
 
     If there are none, print it with every default filled in, and without the secrets. The application is not imported:
     only the workers do that.
@@ -24,7 +31,7 @@ def check(config: Config = None) -> None:
 
     registry = Registry()
     draft = draft_of_file(config, Overrides(environment=os.environ))
-    settings = settle(draft, registry)
+    settings = (settle_plugins if file_only else settle)(draft, registry)
     typer.echo(f"# {config or DEFAULT_CONFIG}: no mistakes. With every default filled in it reads:\n")
     typer.echo(resolved(settings, registry, draft.started_from), nl=False)
 
@@ -37,7 +44,7 @@ def config(path: Config = None, *, as_json: AsJson = False) -> None:
     from corepool.cli.shown import shown  # noqa: PLC0415
 
     draft, registry = draft_of_file(path, Overrides(environment=os.environ)), Registry()
-    tables = shown(settle(draft, registry), registry)
+    tables = shown(settle_plugins(draft, registry), registry)
     lines: list[tuple[str, object, str]] = []
     for section, content in tables.items():
         for number, table in enumerate(content) if isinstance(content, list) else [(None, content)]:

@@ -82,19 +82,27 @@ def draft_of_flags(served: Served, overrides: Overrides) -> Draft:
 
 
 def settle(draft: Draft, registry: Registry) -> Settings:
-    """Add the mistakes that only plugins can find, and return the settings.
+    """Add the mistakes that only plugins and this system can find, and return the settings.
 
     :raises ConfigError: with every mistake, if there are any.
     """
     return _settle(draft, registry, lambda pool: pool.check())
 
 
-def settle_again(draft: Draft, registry: Registry) -> Settings:
-    """Settle the draft of a pool that runs, for its reload, or for its new master.
+def settle_upgrade(draft: Draft, registry: Registry) -> Settings:
+    """Settle the draft of a new master, whose pool runs.
 
     :raises ConfigError: with every mistake, if there are any.
     """
-    return _settle(draft, registry, lambda pool: pool.check_again())
+    return _settle(draft, registry, lambda pool: pool.check_upgrade())
+
+
+def settle_plugins(draft: Draft, registry: Registry) -> Settings:
+    """Settle a draft without asking what this system would refuse to the user of this process.
+
+    :raises ConfigError: with every mistake, if there are any.
+    """
+    return _settle(draft, registry, lambda pool: pool.check_plugins())
 
 
 def _settle(draft: Draft, registry: Registry, check: Callable[[Pool], None]) -> Settings:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from corepool.cli.announce import announce
-from corepool.cli.resolve import settle, settle_again
+from corepool.cli.resolve import settle, settle_plugins, settle_upgrade
 from corepool.cli.stop_signals import StopSignals
 from corepool.cli.watch import Watcher
 from corepool.config.envfile import load_env_file
@@ -48,14 +48,14 @@ def start(
         if env_file is not None:
             load_env_file(env_file, os.environ)
         present = Registry()  # plugins may have been installed meanwhile
-        return settle_again(read(), present), present
+        return settle_plugins(read(), present), present
 
     inheritance = Inheritance(os.environ)  # before the settings are read: its variable is not a setting
     if env_file is not None:
         load_env_file(env_file, os.environ)
     watcher = None if watched is None else Watcher(watched, config)
     draft = read()
-    settings = (settle_again if inheritance.is_upgrade else settle)(draft, registry)
+    settings = (settle_upgrade if inheritance.is_upgrade else settle)(draft, registry)
     stopping = StopSignals()
     try:
         log = start_log(settings.log.level, settings.log.format, settings.log.file)

@@ -68,8 +68,6 @@ def process_mistakes(settings: ProcessSettings) -> Iterator[str]:
         find_account(settings.user, settings.group)
     except ValueError as error:
         yield from map(str, error.args)
-    if "\0" in (settings.pidfile or ""):
-        yield "process.pidfile: a path can't contain NUL"
     if isinstance(settings.affinity, tuple):
         allowed = os.sched_getaffinity(0)
         for index, cpu in enumerate(settings.affinity):

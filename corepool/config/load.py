@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import tomli
 from pydantic import ValidationError
 
-from corepool.config.accounts import process_mistakes
 from corepool.config.draft import Draft
 from corepool.config.environment import mistakes_in, values_of
 from corepool.config.mistakes import find_mistakes, join_path, spell_value
@@ -146,7 +145,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "control.socket: a path can't contain NUL"
     if (length := len(os.fsencode(settings.control.socket or ""))) > MAX_CONTROL_PATH_BYTES:
         yield f"control.socket: the path has {length} bytes; expected at most {MAX_CONTROL_PATH_BYTES}"
-    yield from process_mistakes(settings.process)
+    if "\0" in (settings.process.pidfile or ""):
+        yield "process.pidfile: a path can't contain NUL"
     yield from _pool_contradictions(settings)
     names = Counter(listener.name for listener in settings.listener)
     first_at: dict[str, str] = {}

@@ -83,12 +83,21 @@ class Pool:
         plan.examine()
         plan.finish()
 
-    def check_again(self) -> None:
-        """Find them while a pool runs: what it is bound to already is not examined.
+    def check_upgrade(self) -> None:
+        """Find those of a new master, while a pool runs: what that is bound to already is not examined.
 
         :raises ConfigError: with every mistake.
         """
         self._planned().finish()
+
+    def check_plugins(self) -> None:
+        """Find those that plugins find; the system is not asked.
+
+        Enough for a reload: the tables for which it is asked hold until a restart.
+
+        :raises ConfigError: with every mistake.
+        """
+        Plan(self._settings, self._registry, Places()).finish()
 
     def _planned(self) -> Plan:
         plan = Plan(self._settings, self._registry, Places())

@@ -192,8 +192,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
 
 
-def told(folder: Path, *command: str) -> str:
-    """Run a command that must refuse, and return what it says."""
+def told(folder: Path, *command: str, status: int = 2) -> str:
+    """Run a command that must end with a status, and return what it says."""
     done = subprocess.run(  # noqa: S603 - the test's own command
         [*POWERLESS, sys.executable, "-m", "corepool", *command],
         cwd=folder,
@@ -204,7 +204,7 @@ def told(folder: Path, *command: str) -> str:
         timeout=DEADLINE_S,
         check=False,
     )
-    assert done.returncode == 2, done.stderr
+    assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     return done.stderr
 
@@ -262,3 +262,23 @@ bind = [
     heading, *lines = by_check.splitlines()
     assert heading == "corepool: 8 mistakes in corepool.toml:"
     assert [line.split(": ")[0] for line in lines] == [f"corepool.toml:{n}" for n in (3, 5, 6, 8, 10, 13, 15, 16)]
+
+
+@pytest.mark.parametrize("command", [("check", "--file-only"), ("config",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "cause", [each for each in CAUSES if CAUSES[each].tables or CAUSES[each].bind.startswith("unix")]
+)
+def test_what_judges_or_shows_the_file_alone_is_not_refused(folder: Path, cause: str, command: tuple[str, ...]) -> None:
+    row = CAUSES[cause]
+    toml = TOML.format(tables=row.tables, bind=row.bind, listener=row.listener).replace("{}", str(folder))
+    (folder / "corepool.toml").write_text(toml)
+
+    assert told(folder, *command, status=0) == ""
+
+
+def test_the_file_alone_has_mistakes_all_the_same(folder: Path) -> None:
+    (folder / "corepool.toml").write_text(TOML.format(tables="[log]\nfile = '/no/x'", bind="x", listener="wrong = 1"))
+
+    said = told(folder, "check", "--file-only")
+
+    assert [line.split(": ")[1] for line in said.splitlines()[1:]] == ['listener[0].bind[0] = "x"', "listener[0].wrong"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from shutil import rmtree
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
     from corepool.testing.pools import Pools
 
+FILES = {"application.py": APPLICATION % "one"}
 ECHO = """
 [[listener]]
 name = "echo"
@@ -132,3 +134,19 @@ def test_what_waits_in_a_backlog_survives(pool: Pools) -> None:
         reload_by_signal(running)
         assert receive_all(waiting).endswith(b"one")
         first.close()
+
+
+@pytest.mark.parametrize(
+    "table", ['[process]\nuser = "no-such-user"\npidfile = "{}/gone/pid"\n', '[control]\nsocket = "{}/gone/x/y"\n']
+)
+def test_tables_that_hold_until_a_restart_are_no_obstacle_to_a_reload(pool: Pools, table: str) -> None:
+    logs = "[log]\nfile = 'logs/pool.log'\n"
+    running = pool(CONFIG.format(workers=1, dispatcher="kernel", pool="") + logs, files=FILES | {"logs/.keep": ""})
+    rmtree(running.directory / "logs")
+    (running.directory / "gone").touch()
+
+    configure(running, 'server = "other"\n' + logs + table.replace("{}", str(running.directory)), workers=1)
+    done = corepool(running, "reload")
+
+    assert done.returncode == 0, done.stderr
+    assert get(running, "/").header("server") == "other"
