@@ -1,4 +1,4 @@
-"""Files of variables, `KEY=VALUE` a line, for `--env-file`: as docker, systemd and python-dotenv read them.
+"""Files of variables, `KEY=VALUE` a line, for `--env-file`: the lines that docker, systemd and python-dotenv agree on.
 
 A variable that the environment has already keeps its value, as with python-dotenv. The names of those that came from
 the file are noted in the environment itself: at a reload, and in the master that an upgrade executes, the file counts
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FROM_FILE = "_COREPOOL_FROM_ENV_FILE"
 """The variable with the names of those that came from the file."""
 
-_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 _LIMIT = 1024 * 1024
 
@@ -31,7 +31,7 @@ def load_env_file(path: Path, environment: MutableMapping[str, str]) -> None:
     """
     try:
         with path.open("rb") as file:
-            text = file.read(_LIMIT + 1).decode()
+            text = file.read(_LIMIT + 1).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text, or no path"
         raise ConfigError([f"--env-file {path}: can't be read: {reason}"]) from None
@@ -57,7 +57,7 @@ def parse_env(text: str) -> tuple[dict[str, str], list[str]]:
     """
     values: dict[str, str] = {}
     mistakes: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue
@@ -76,11 +76,13 @@ def parse_env(text: str) -> tuple[dict[str, str], list[str]]:
     return values, mistakes
 
 
-def _value(written: str) -> str | None:
+def _value(behind_equals: str) -> str | None:
+    # With the spaces before it: ` #` begins a comment behind an empty value, too.
+    written = behind_equals.strip()
     if written.startswith("'"):
         found = re.fullmatch(r"'([^']*)'\s*(#.*)?", written)
         return found[1] if found else None
     if written.startswith('"'):
         found = re.fullmatch(r'"((?:[^"\\]|\\.)*)"\s*(#.*)?', written)
         return re.sub(r"\\(.)", lambda escape: _ESCAPES.get(escape[1], escape[1]), found[1]) if found else None
-    return re.split(r"\s#", written, maxsplit=1)[0].rstrip()
+    return re.split(r"\s#", behind_equals, maxsplit=1)[0].strip()

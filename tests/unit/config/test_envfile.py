@@ -22,6 +22,11 @@ if TYPE_CHECKING:
         ("A='b # \"c'", {"A": 'b # "c'}),
         (r'A="b\n\"c\\" # d', {"A": 'b\n"c\\'}),
         ("A=", {"A": ""}),
+        ("A= # why", {"A": ""}),
+        ("A=\t#why", {"A": ""}),
+        ("A=#c", {"A": "#c"}),
+        ("A= 'b' # why", {"A": "b"}),
+        ("A=b\x0cc\u2028d\x85e\r\nB=f\r\n", {"A": "b\x0cc\u2028d\x85e", "B": "f"}),
         ("# A=b", {}),
         ("", {}),
     ],
@@ -61,3 +66,12 @@ def test_a_file_with_mistakes_changes_nothing(tmp_path: Path) -> None:
         load_env_file(tmp_path / "missing", environment)
 
     assert environment == {}
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
+    path, environment = tmp_path / ".env", {}
+    path.write_bytes("\ufeffA=1\n".encode())
+
+    load_env_file(path, environment)
+
+    assert environment["A"] == "1"
