@@ -12,6 +12,7 @@ from corepool.config.addresses import url_of
 from corepool.config.draft import COMMAND_LINE
 from corepool.config.environment import mistakes_in
 from corepool.config.load import Overrides, make_draft, parse_draft, read_draft
+from corepool.config.mistakes import spell_value
 from corepool.config.runtime import Origin, origin_of_flags
 from corepool.errors import ConfigError
 
@@ -49,19 +50,26 @@ def draft_of_demo(overrides: Overrides) -> Draft:
 class Served:
     """The listener of `serve`, and its pool, as flags say them.
 
+    :param bind: addresses; none: $PORT says where, or the protocol.
+    :param default_port: the protocol's.
     :param flags: the name of the flag, by the key path that it sets.
     """
 
     protocol: str
     bind: Sequence[str]
+    default_port: int | None
     listener: Mapping[str, object]
     pool: Mapping[str, object]
     flags: Mapping[str, str]
 
 
 def draft_of_flags(served: Served, overrides: Overrides) -> Draft:
-    """Make the configuration of one listener from the arguments of `serve`."""
-    its = {"name": served.protocol, "bind": list(served.bind), "protocol": served.protocol}
+    """Make the configuration of one listener from the arguments of `serve`, and of the environment as it is now.
+
+    :raises ConfigError: nothing says where to listen.
+    """
+    bind, bind_from, mistakes = _addresses(served, overrides.environment)
+    its = {"name": served.protocol, "bind": list(bind), "protocol": served.protocol}
     pool: dict[str, object] = {}
     table: dict[str, object] = {"pool": pool, "listener": [{**deepcopy(dict(served.listener)), **its}]}
     flags = overrides.merge_into(table)
@@ -71,14 +79,34 @@ def draft_of_flags(served: Served, overrides: Overrides) -> Draft:
         "listener[0].name": "PROTOCOL",
         "listener[0].protocol": "PROTOCOL",
         "listener[0].options": "--option",
-        **{f"listener[0].bind[{number}]": "--bind" for number in range(len(served.bind))},
-        "listener[0].bind": "--bind",
+        **{f"listener[0].bind[{number}]": bind_from for number in range(len(bind))},
+        "listener[0].bind": bind_from,
         "listener[0]": "PROTOCOL",  # last, since it matches them all: mistakes in the protocol's hooks
     }
     draft = make_draft(table, COMMAND_LINE, flags)
-    draft.mistakes += mistakes_in(overrides.environment)
-    draft.started_from = origin_of_flags(served.protocol, [url_of(each) for each in served.bind])
+    draft.mistakes += [*mistakes, *mistakes_in(overrides.environment)]
+    draft.started_from = origin_of_flags(served.protocol, [url_of(each) for each in bind])
     return draft
+
+
+def _addresses(served: Served, environment: Mapping[str, str]) -> tuple[Sequence[str], str, list[str]]:
+    """Return where to listen, who says so, and the mistakes in that.
+
+    Without an address $PORT counts first: platforms say so where they route to.
+    """
+    if served.bind:
+        return served.bind, "--bind", []
+    if port := environment.get("PORT"):
+        if port.isascii() and port.isdecimal() and len(port) < 6 and int(port) < 65_536:
+            return [f"tcp://0.0.0.0:{port}"], "PORT", []
+        return ["tcp://127.0.0.1:0"], "PORT", [f"PORT = {spell_value(port)}: expected a number from 0 to 65535"]
+    if served.default_port is None:
+        mistake = (
+            f"protocol {served.protocol!r} has no port of its own; where to listen is missing: "
+            f"corepool serve {served.protocol} -b 7000"
+        )
+        raise ConfigError([mistake], COMMAND_LINE)
+    return [f"tcp://127.0.0.1:{served.default_port}"], "--bind", []
 
 
 def settle(draft: Draft, registry: Registry) -> Settings:

@@ -25,7 +25,6 @@ from corepool.cli.foreign import answer_to
 from corepool.cli.resolve import Served, draft_of_flags
 from corepool.cli.start import start
 from corepool.cli.watch import Watched
-from corepool.config.envfile import load_env_file
 from corepool.config.environment import value_from_text
 from corepool.config.flags import Flag, flags_of
 from corepool.config.load import Overrides
@@ -102,9 +101,6 @@ def serve(
         right = f"corepool serve http {protocol}{f' -b {bind[0]}' if bind else ''}"
         raise typer.BadParameter(f"{protocol!r} is none; the protocol comes first: {right}", param_hint="PROTOCOL")
     plugin = _load(registry, protocol)
-    if env_file is not None:
-        load_env_file(env_file, os.environ)  # it may have PORT
-    bind = bind or _default_bind(protocol, plugin)
     options = _pairs(option or [], "-o")
     names = {f"listener[0].options.{key}": f"--option {key}" for key in options}
     for key, name, value in _given(more, "options"):
@@ -133,7 +129,7 @@ def serve(
         tables["listener"]["extension_options"] = _tables_of(extension_option)
         names["listener[0].extension_options"] = "--extension-option"
     overrides = Overrides(workers, dispatcher, control, log_level, log_config, environment=os.environ)
-    served = Served(protocol, bind, tables["listener"], tables["pool"], names)
+    served = Served(protocol, bind or (), _default_port(plugin), tables["listener"], tables["pool"], names)
     watched = Watched.of(reload, reload_dir, reload_include, reload_exclude)
     start(lambda: draft_of_flags(served, overrides), registry, None, env_file, watched)
 
@@ -328,19 +324,7 @@ def _options_of(plugin: type | None) -> type[Options] | None:
     return model if isinstance(model, type) and issubclass(model, Options) else None
 
 
-def _default_bind(protocol: str, plugin: type | None) -> list[str]:
-    """Return the address for a command that names none.
-
-    $PORT counts first: platforms say so where they route to.
-    """
-    if port := os.environ.get("PORT"):
-        return [f"tcp://0.0.0.0:{port}"]
+def _default_port(plugin: type | None) -> int | None:
     default: object = getattr(plugin, "default_port", None)
-    if isinstance(default, int):
-        return [f"tcp://127.0.0.1:{default}"]
-    if plugin is None:
-        return ["tcp://127.0.0.1:0"]  # nothing will listen there: the protocol is a mistake
-    raise typer.BadParameter(
-        f"protocol {protocol!r} has no port of its own; where to listen is missing: corepool serve {protocol} -b 7000",
-        param_hint="-b",
-    )
+    # 0 if the protocol is a mistake: nothing will listen there.
+    return default if isinstance(default, int) else 0 if plugin is None else None

@@ -76,7 +76,7 @@ class Draft:
         of_source: list[tuple[int, str]] = []
         for mistake in self.mistakes:
             named = self._with_flag(mistake)
-            if named.startswith((PREFIX, "WEB_CONCURRENCY")):
+            if named.startswith((PREFIX, "WEB_CONCURRENCY", "PORT")):
                 of_variables.append(named)
             elif named != mistake or self.source == COMMAND_LINE:
                 of_flags.append(named)

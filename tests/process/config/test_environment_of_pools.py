@@ -7,6 +7,12 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+from operated import corepool
+
+from corepool.cli.resolve import Served, draft_of_flags
+from corepool.config.load import Overrides
+from corepool.errors import ConfigError
 from corepool.testing.pool import PoolProcess
 
 if TYPE_CHECKING:
@@ -51,4 +57,43 @@ def test_serve_listens_where_the_platform_says() -> None:
     with PoolProcess.serve("echo", environment=environment) as running:
         assert running.urls()[0].startswith("tcp://0.0.0.0:")
         assert len(running.workers()) == 1
+        running.stop()
+
+
+@pytest.mark.parametrize("port", ["abc", "65536", "-1", "tcp://10.0.0.1:80", "80/x"])
+def test_a_mistake_in_the_port_of_the_platform_names_it(port: str) -> None:
+    overrides = Overrides(workers="none", environment={"PORT": port})
+
+    with pytest.raises(ConfigError) as refused:
+        draft_of_flags(Served("echo", (), 7, {}, {}, {}), overrides).finish()
+
+    assert refused.value.mistakes[0] == f'PORT = "{port}": expected a number from 0 to 65535'
+    assert refused.value.mistakes[1].startswith("--workers")
+
+
+def test_the_port_is_read_again_at_each_reload() -> None:
+    environment = {"PORT": "8001"}
+    served, overrides = Served("echo", (), 7, {}, {}, {}), Overrides(environment=environment)
+
+    def urls() -> tuple[str, ...]:
+        return tuple(draft_of_flags(served, overrides).finish().listener[0].bind)
+
+    assert urls() == ("tcp://0.0.0.0:8001",)
+    environment["PORT"] = "8002"
+    assert urls() == ("tcp://0.0.0.0:8002",)
+    del environment["PORT"]
+    assert urls() == ("tcp://127.0.0.1:7",)
+
+
+def test_a_reload_follows_the_port_in_the_file_of_variables(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("PORT=0\n")
+    with PoolProcess.serve("echo", "--env-file", str(file)) as running:
+        before = running.urls()
+        assert before[0].startswith("tcp://0.0.0.0:")
+        file.write_text("PORT=70000\n")
+        said = corepool(running, "reload")
+        assert said.returncode != 0
+        assert 'PORT = "70000": expected a number' in said.stderr + said.stdout
+        assert running.urls() == before
         running.stop()
