@@ -197,9 +197,13 @@ def _sections_for(arguments: Sequence[str], registry: Registry) -> list[_Section
     protocol = _find_protocol(arguments, registry)
     model = None if protocol is None else _options_of(_load(registry, protocol))
     if model is not None:
-        taken = {flag.name for each in sections for flag in each.flags}
-        taken |= {"--control", "--reload", "--log-level", "--workers", "--bind"}
-        options = [each for each in flags_of(model) if each.name not in taken and each.key != "target"]
+        taken = {name for each in sections for flag in each.flags for name in _names(flag)}
+        taken |= _names_of_fixed() | {"--help"}
+        options = []
+        for each in flags_of(model):
+            if each.key != "target" and not taken & _names(each):  # else it is given by -o
+                options.append(each)
+                taken |= _names(each)
         sections.insert(0, _Section("options", f"Options of {protocol}", model, options))
     return sections
 
