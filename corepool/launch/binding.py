@@ -14,7 +14,7 @@ from corepool.plugins.listener import BoundSocket
 from corepool.spec.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from corepool.config.settings import ListenerSettings
     from corepool.ipc.messages import SocketIndex
@@ -89,6 +89,20 @@ def bind(
         mistakes.finish()
         undo.pop_all()
     return bound
+
+
+def find_overlaps(wanted: Iterable[Wanted]) -> Iterator[str]:
+    """Yield a mistake for each URL that `bind_per_worker` has made and that another listener, or `bind`, has as well.
+
+    Those that are written twice are found with the other contradictions of the file.
+    """
+    first: dict[str, Wanted] = {}
+    for each in wanted:
+        before = first.setdefault(each.endpoint.url, each)
+        is_made = each.slot is not None or before.slot is not None
+        if before is not each and is_made and each.endpoint.port != 0:
+            slots = [f", for the worker in slot {it.slot}" if it.slot is not None else "" for it in (each, before)]
+            yield f"{each.where}: {each.endpoint.url}{slots[0]}: already bound by {before.where}{slots[1]}"
 
 
 def examine(wanted: Iterable[Wanted], mistakes: Mistakes) -> None:

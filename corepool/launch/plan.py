@@ -19,7 +19,7 @@ from corepool.ipc.messages import SocketIndex
 from corepool.ipc.metric_cells import Layout
 from corepool.ipc.scoreboard import ListenerPlace
 from corepool.launch import events
-from corepool.launch.binding import Wanted, bind, examine
+from corepool.launch.binding import Wanted, bind, examine, find_overlaps
 from corepool.launch.mistakes import Mistakes, spell_failure
 from corepool.launch.obstacles import obstacles_to_keeping, obstacles_to_own_addresses
 from corepool.launch.per_worker import url_of_worker
@@ -101,7 +101,7 @@ class Plan:
             listener = self._make_listener(cells[each.name], where, each, sharing)
             for position, url in enumerate(each.bind):
                 self._add_endpoints(f"{where}.bind[{position}]", url, each, listener)
-        for mistake in find_contradictions(sharing):
+        for mistake in (*find_contradictions(sharing), *find_overlaps(self._wanted)):
             self.mistakes.add(mistake)
 
     def examine(self) -> None:

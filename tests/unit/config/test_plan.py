@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from corepool.config.load import parse_draft
+from corepool.errors import ConfigError
 from corepool.launch.plan import Places, Plan
 from corepool.plugins.registry import Registry
 from corepool.system.identity import Identity
@@ -42,3 +43,43 @@ def test_a_transport_that_fails_unexpectedly_leaves_no_other_socket_open(monkeyp
         plan.bind(Identity())
 
     assert [each.fileno() for each in opened] == [-1]
+
+
+PER_WORKER = """
+[pool]
+workers = 2
+[[listener]]
+name = "a"
+protocol = "echo"
+bind = ["{}"]
+bind_per_worker = true
+[[listener]]
+name = "b"
+protocol = "echo"
+bind = ["{}"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "number"),
+    [
+        ("tcp://127.0.0.1:29100", "tcp://127.0.0.1:29101", 1),
+        ("unix:///tmp/{slot}.sock", "unix:///tmp/1.sock", 1),
+        ("tcp://127.0.0.1:29100", "tcp://127.0.0.1:29102", 0),
+        ("tcp://127.0.0.1:0", "tcp://127.0.0.1:0", 0),
+    ],
+)
+def test_an_address_of_a_worker_is_no_other_listeners(own: str, other: str, number: int) -> None:
+    toml = PER_WORKER.replace("{}", own, 1).replace("{}", other, 1)
+    plan = Plan(parse_draft(toml.encode(), "the test").finish(), Registry(), Places())
+
+    mistakes: list[str] = []
+    try:
+        plan.finish()
+    except ConfigError as error:
+        mistakes = list(error.mistakes)
+
+    assert (
+        mistakes
+        == [f"listener[1].bind[0]: {other}: already bound by listener[0].bind[0], for the worker in slot 1"] * number
+    )
