@@ -125,7 +125,8 @@ def examine(settings: ProcessSettings) -> Iterator[str]:
         yield from error.mistakes
     now, nice = os.getpriority(os.PRIO_PROCESS, 0), settings.nice
     most_nice, _ = resource.getrlimit(resource.RLIMIT_NICE)
-    if nice is not None and nice < min(now, 20 - most_nice) and not _has_capability(_CAP_SYS_NICE):
+    least = -20 if most_nice == resource.RLIM_INFINITY else 20 - most_nice  # getrlimit(2)
+    if nice is not None and nice < min(now, least) and not _has_capability(_CAP_SYS_NICE):
         yield _nice_refused(nice, os.strerror(errno.EACCES))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     nofile = settings.nofile

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import resource
 from typing import TYPE_CHECKING
 
 import pytest
 
 from corepool.config.load import parse_draft
+from corepool.config.settings import ProcessSettings
 from corepool.errors import ConfigError
 from corepool.launch.plan import Places, Plan
 from corepool.plugins.registry import Registry
+from corepool.system import identity
 from corepool.system.identity import Identity
 from corepool_tcp import Tcp
 
@@ -83,3 +86,20 @@ def test_an_address_of_a_worker_is_no_other_listeners(own: str, other: str, numb
         mistakes
         == [f"listener[1].bind[0]: {other}: already bound by listener[0].bind[0], for the worker in slot 1"] * number
     )
+
+
+@pytest.mark.parametrize(("limit", "is_refused"), [(resource.RLIM_INFINITY, False), (0, True), (40, False), (24, True)])
+def test_a_priority_is_refused_below_the_limit_only(
+    limit: int,
+    is_refused: bool,
+    monkeypatch: pytest.MonkeyPatch,  # noqa: FBT001
+) -> None:
+    monkeypatch.setattr(identity, "_has_capability", lambda _: False)
+    real = resource.getrlimit
+    monkeypatch.setattr(
+        resource, "getrlimit", lambda which: (limit, limit) if which == resource.RLIMIT_NICE else real(which)
+    )
+
+    found = list(identity.examine(ProcessSettings(nice=-15)))
+
+    assert [each.partition(":")[0] for each in found] == ["process.nice = -15"] * is_refused
