@@ -26,10 +26,16 @@ def configure_logging(path: str) -> None:
         else:
             logging.config.fileConfig(path, disable_existing_loggers=False)
     except OSError as error:
-        raise SetupError(f"log.config = {path!r}: can't be read: {error.strerror}") from None
+        raise SetupError(not_read(path, error)) from None
     except (ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError, configparser.Error) as error:
         cause = f" ({error.__cause__})" if error.__cause__ is not None else ""
         raise SetupError(f"log.config = {path!r}: {type(error).__name__}: {error}{cause}") from error
+
+
+def not_read(path: str, error: Exception) -> str:
+    """Return the mistake that a file is which can't be read."""
+    # fileConfig raises errors that have no strerror.
+    return f"log.config = {path!r}: can't be read: {getattr(error, 'strerror', None) or error}"
 
 
 def _read(path: Path) -> object:

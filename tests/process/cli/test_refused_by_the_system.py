@@ -72,6 +72,12 @@ CAUSES = {
         'log.file = "{}/' + "x" * 256 + "\": can't be opened: File name too long",
         table("log", 'file = "{}/' + "x" * 256 + '"'),
     ),
+    "no file of the log's configuration": Cause(
+        "log.config = '{}/no.ini': can't be read: No such file", table("log", 'config = "{}/no.ini"')
+    ),
+    "a folder as the log's configuration": Cause(
+        "log.config = '{}': can't be read: Is a directory", table("log", 'config = "{}"')
+    ),
     # the pidfile
     "no folder of the pidfile": Cause(
         'process.pidfile = "{}/no/x.pid": No such file', table("process", 'pidfile = "{}/no/x.pid"')

@@ -91,8 +91,8 @@ def test_an_address_of_a_worker_is_no_other_listeners(own: str, other: str, numb
 @pytest.mark.parametrize(("limit", "is_refused"), [(resource.RLIM_INFINITY, False), (0, True), (40, False), (24, True)])
 def test_a_priority_is_refused_below_the_limit_only(
     limit: int,
-    is_refused: bool,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: FBT001
+    is_refused: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(identity, "_has_capability", lambda _: False)
     real = resource.getrlimit
