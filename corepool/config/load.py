@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -98,6 +99,9 @@ def read_draft(path: Path, overrides: Overrides | None = None) -> Draft:
 
 def parse_draft(content: bytes, source: str, overrides: Overrides | None = None) -> Draft:
     """Read TOML; as `read_draft`, for a text that is not in a file."""
+    if content.startswith(BOM_UTF8):
+        mistake = "not TOML: it begins with a byte order mark; save it as UTF-8 without one"
+        raise ConfigError([mistake], source, places=[f"{source}:1"])
     try:
         table = tomli.loads(content.decode())
     except UnicodeDecodeError as error:

@@ -59,7 +59,9 @@ class Endpoint:
             raise ValueError("it contains a line break or a tab; in a path, write %0A, %0D or %09")
         parts = urlsplit(url)
         if not parts.scheme or ":" not in url:
-            raise ValueError("not a URL; expected scheme://..., such as tcp://127.0.0.1:8000")
+            raise ValueError(
+                "not a URL; expected scheme://..., such as tcp://127.0.0.1:8000, or HOST:PORT, such as [::1]:8000"
+            )
         if parts.netloc.count(":") > 1 and "[" not in parts.netloc:
             raise ValueError("an IPv6 address is written in brackets, such as tcp://[::1]:8000")
         if parts.username is not None or parts.fragment:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from settings_of import load_settings
 
-from corepool.config.load import Overrides, read_draft
+from corepool.config.load import Overrides, parse_draft, read_draft
 from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -125,7 +125,10 @@ protcol = "echo"
         'pool.workers = "x": expected a whole number or "auto" or a table',
         'listener[0].name = "a": another listener has this name',
         "listener[0].bind[2] = 3: expected text in quotes",
-        'listener[0].bind[1] = "foo": not a URL; expected scheme://..., such as tcp://127.0.0.1:8000',
+        (
+            'listener[0].bind[1] = "foo": not a URL; expected scheme://..., such as tcp://127.0.0.1:8000, '
+            "or HOST:PORT, such as [::1]:8000"
+        ),
         "listener[0].extension_options.auht: it is not among the extensions of this listener (did you mean 'auth'?)",
         "listener[1].protocol: missing; it has no default",
         'listener[1].name = "a": another listener has this name',
@@ -200,3 +203,8 @@ def test_mistakes_found_later_about_values_already_reported_are_left_out(config:
         "listener[0].name = 3: expected text in quotes",
         "listener[0].protocol: unknown",
     ]
+
+
+def test_a_byte_order_mark_is_named() -> None:
+    with pytest.raises(ConfigError, match="it begins with a byte order mark"):
+        parse_draft(b"\xef\xbb\xbf[pool]\n", "the test")
