@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from select import EPOLLIN
@@ -20,7 +19,6 @@ from corepool.files.descriptors import release
 from corepool.ipc.channel import Channel
 from corepool.ipc.messages import NewConnections, Ready, Thaw
 from corepool.master import events
-from corepool.master.reload import ReloadHistory
 from corepool.spec.transport import Endpoint
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 VARIABLE = "COREPOOL_UPGRADE"
-"""The environment variable that tells of it: JSON, the channel, the sockets by URL, the orders, the last reloads."""
+"""The environment variable that tells of it: JSON, the channel, the sockets by URL, the orders, its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +89,6 @@ class Inheritance:
         """True when there is an old master."""
         self.orders = Orders.told(told.get("orders", {}))
         """The orders that it was given."""
-        self.reloads = ReloadHistory.told(told.get("reloads", {}), time.time())
-        """How its reloads have ended."""
         self.place = place_told(told.get("place"))
         """Its name, and where commands find it; None: it has told of none."""
 

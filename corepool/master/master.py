@@ -120,7 +120,7 @@ class Master:
         self.pools.serving = self.pools.make(configurations, generation=0)
         for pool in self.pools.serving.values():
             pool.scale_as_before(inheritance.orders.scaled)
-        self._reloading = Reloading(self.pools, read_again, service_manager, inheritance.reloads)
+        self._reloading = Reloading(self.pools, read_again, service_manager)
         self.live = LiveOrders(self.pools, self._upgrading, self._paused)
         self._configured_log_level = logging.getLogger().level
         configured, holds = inheritance.orders.log_level
@@ -225,7 +225,7 @@ class Master:
             {pool.name: pool.scaled for pool in serving},
             (self._configured_log_level, logging.getLogger().level),
         )
-        told = {"orders": orders.tell(), "reloads": self._reloading.history.tell(), "place": self._place.tell()}
+        told = {"orders": orders.tell(), "place": self._place.tell()}
         self._upgrading.begin(self.pools.sockets(), told, 2 * max(pool.serving.pool.boot_timeout for pool in serving))
         self._service_manager.reloading()
 

@@ -6,11 +6,9 @@ The table is the source of truth: a pair that is not in it is a bug of ours. How
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from corepool.master.status import ReloadFailureStatus
     from corepool.plugins.listener import Configuration
 
@@ -66,58 +64,28 @@ class ReloadFailure(NamedTuple):
     kept: int
     """How many workers it has left as they were."""
 
-    @classmethod
-    def told(cls, told: Mapping[str, Any]) -> ReloadFailure:
-        """Read what `tell` has made; another corepool may have told less."""
-        return cls(
-            float(told.get("at", 0.0)),
-            str(told.get("reason", "")),
-            str(told.get("file", "")),
-            int(told.get("line", 0)),
-            int(told.get("kept", 0)),
-        )
-
     def tell(self) -> ReloadFailureStatus:
         """Return it in types that JSON can hold."""
         return {"at": self.at, "reason": self.reason, "file": self.file, "line": self.line, "kept": self.kept}
 
 
-class ReloadHistory(NamedTuple):
-    """How reloads have ended, as it is passed on to a new master."""
-
-    done_at: float
-    """When the last one took effect, or the first configuration was read: seconds since the epoch."""
-    failure: ReloadFailure | None = None
-    """The last one that has failed, if none has succeeded since then."""
-
-    @classmethod
-    def told(cls, told: Mapping[str, Any], now: float) -> ReloadHistory:
-        """Read what `tell` has made; another corepool may have told less.
-
-        :param now: seconds since the epoch.
-        """
-        failure = told.get("failure")
-        return cls(float(told.get("done_at", now)), None if failure is None else ReloadFailure.told(failure))
-
-    def tell(self) -> dict[str, object]:
-        """Return it in types that JSON can hold."""
-        return {"done_at": self.done_at, "failure": None if self.failure is None else self.failure.tell()}
-
-
 class Reload:
     """How far the reload under way is, and how the last ones have ended."""
 
-    def __init__(self, history: ReloadHistory) -> None:
-        """Begin with none.
+    def __init__(self, now: float) -> None:
+        """Begin with none. What a master before this one has failed to read is no matter: this one has read it.
 
-        :param history: of this master's predecessor, or of none.
+        :param now: seconds since the epoch.
         """
         self.state = ReloadState.NONE
         self.generation = 0
         """How many reloads have begun."""
         self.coming: dict[str, Configuration] = {}
         """The configurations that the reload under way leads to, by the names of their pools."""
-        self.history = history
+        self.done_at = now
+        """When the last one took effect, or the first configuration was read: seconds since the epoch."""
+        self.failure: ReloadFailure | None = None
+        """The last one that has failed, if none has succeeded since then."""
         self.error = ""
         """Why the last one has failed, in full."""
         self._failure_before: ReloadFailure | None = None
@@ -138,7 +106,7 @@ class Reload:
         self._step(ReloadEvent.BEGUN)
         self.generation += 1
         self.coming, self.error = coming, ""
-        self._failure_before = self.history.failure
+        self._failure_before = self.failure
 
     def done(self, now: float) -> dict[str, Configuration]:
         """Take effect.
@@ -147,8 +115,9 @@ class Reload:
         :returns: the configurations to serve.
         """
         self._step(ReloadEvent.DONE)
-        left = self.history.failure
-        self.history = ReloadHistory(now, None if left is self._failure_before else left)
+        self.done_at = now
+        if self.failure is self._failure_before:
+            self.failure = None
         return self._end()
 
     def fail(self, failure: ReloadFailure, error: str) -> dict[str, Configuration]:
@@ -163,7 +132,7 @@ class Reload:
 
     def _note(self, failure: ReloadFailure, error: str) -> None:
         self.error = error
-        self.history = self.history._replace(failure=failure)
+        self.failure = failure
 
     def _end(self) -> dict[str, Configuration]:
         coming, self.coming = self.coming, {}

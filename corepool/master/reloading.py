@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from corepool.master.notify import ServiceManager
     from corepool.master.owner import Failure
     from corepool.master.pools import Pools
-    from corepool.master.reload import ReloadHistory
     from corepool.plugins.listener import BoundSocket, Configuration
 
 log = logging.getLogger(__name__)
@@ -40,21 +39,19 @@ class Reloading:
         pools: Pools,
         read_again: Callable[[Sequence[BoundSocket]], list[Configuration]],
         service_manager: ServiceManager,
-        history: ReloadHistory,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Begin with no reload.
 
         :param read_again: returns the configuration to reload, which takes over the open sockets that it still wants;
             raises ConfigError, and nothing has changed then.
-        :param history: how the reloads of the master before this one have ended.
         :param clock: returns the seconds since the epoch.
         """
         self._pools = pools
         self._read_again = read_again
         self._service_manager = service_manager
         self._clock = clock
-        self._reload = Reload(history)
+        self._reload = Reload(clock())
 
     @property
     def is_running(self) -> bool:
@@ -66,20 +63,15 @@ class Reloading:
         """How many reloads have begun."""
         return self._reload.generation
 
-    @property
-    def history(self) -> ReloadHistory:
-        """How the last ones have ended."""
-        return self._reload.history
-
     def status(self) -> ReloadStatus:
         """Describe the reload under way, and how the last ones have ended."""
-        failure = self.history.failure
+        failure = self._reload.failure
         return ReloadStatus(
             state=self._reload.state.value,
             generation=self.generation,
             left=self._left,
             error=self._reload.error,
-            done_at=self.history.done_at,
+            done_at=self._reload.done_at,
             failure=None if failure is None else failure.tell(),
         )
 

@@ -73,7 +73,9 @@ class _Status(Collector):
         yield ready
         reload = told["reload"]
         failed = int(reload["failure"] is not None)
-        yield GaugeMetricFamily("corepool_reload_failed", "1 after a failed reload, until one succeeds.", value=failed)
+        yield GaugeMetricFamily(
+            "corepool_reload_failed", "1 after a failed reload, until one or an upgrade succeeds.", value=failed
+        )
         yield GaugeMetricFamily(
             "corepool_reload_last_success_timestamp_seconds",
             "When the last reload took effect, or the first configuration was read.",

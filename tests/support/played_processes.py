@@ -21,7 +21,6 @@ from corepool.master.loop import Loop
 from corepool.master.owner import Failure, Surroundings
 from corepool.master.pools import Pools
 from corepool.master.recovery import Recovery
-from corepool.master.reload import ReloadHistory
 from corepool.master.reloading import Reloading
 from corepool.master.states import Event, State
 from corepool.master.supervisor import Supervisor
@@ -130,9 +129,7 @@ class World:
         service_manager = SimpleNamespace(
             ready=lambda status: self.told.append(f"ready: {status}"), reloading=lambda: self.told.append("reloading")
         )
-        self.reload = Reloading(
-            self.pools, self._read_again, cast("Any", service_manager), ReloadHistory(self.now), lambda: self.now
-        )
+        self.reload = Reloading(self.pools, self._read_again, cast("Any", service_manager), lambda: self.now)
         with self.playing():
             self.pools.serving = self.pools.make(self.written, 0)
         for pool in self.pools.serving.values():

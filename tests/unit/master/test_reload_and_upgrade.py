@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from corepool.logs.tracebacks import last_words, spelled_place
 from corepool.master import reload, upgrade
-from corepool.master.reload import Reload, ReloadEvent, ReloadFailure, ReloadHistory, ReloadState
+from corepool.master.reload import Reload, ReloadEvent, ReloadFailure, ReloadState
 from corepool.master.upgrade import Upgrade, UpgradeEvent, UpgradeState
 
 
@@ -47,7 +46,7 @@ class ReloadMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 1.0
-        self.reload = Reload(ReloadHistory(self.now))
+        self.reload = Reload(self.now)
         self.done_at = self.now
         self.begun_at = 0.0
         self.failed_at: list[float] = []
@@ -92,18 +91,11 @@ class ReloadMachine(RuleBasedStateMachine):
         assert self.reload.fail(self.failure(), "no module") is coming
         assert self.reload.error == "no module"
 
-    @precondition(lambda self: not self.reload.is_running)
-    @rule()
-    def the_master_is_upgraded(self) -> None:
-        told = json.loads(json.dumps(self.reload.history.tell()))
-        self.reload = Reload(ReloadHistory.told(told, now=0.0))
-        assert self.reload.state is ReloadState.NONE
-
     @invariant()
     def the_last_failure_is_known_until_one_that_began_later_succeeds(self) -> None:
-        failure = self.reload.history.failure
+        failure = self.reload.failure
         assert (failure and failure.at) == (self.failed_at[-1] if self.failed_at else None)
-        assert self.reload.history.done_at == self.done_at
+        assert self.reload.done_at == self.done_at
         assert bool(self.reload.coming) == self.reload.is_running
         assert not (self.reload.state is ReloadState.FAILED and failure is None)
 
@@ -148,13 +140,6 @@ class UpgradeMachine(RuleBasedStateMachine):
 
 TestUpgrade = UpgradeMachine.TestCase
 TestUpgrade.settings = settings(deadline=None)
-
-
-@pytest.mark.parametrize("told", [{}, {"failure": {}}, {"done_at": 5, "failure": {"reason": "x", "new": 1}}])
-def test_what_another_corepool_has_told_of_its_reloads_is_read(told: dict[str, Any]) -> None:
-    history = ReloadHistory.told(told, now=7.0)
-    assert history.done_at == told.get("done_at", 7.0)
-    assert (history.failure is None) == ("failure" not in told)
 
 
 TRACEBACK = """Traceback (most recent call last):
