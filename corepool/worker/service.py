@@ -312,9 +312,10 @@ class Service:
             events.layer_refused(self._rate_limited, listener=name, peer=conn.peer, reason=cause.cause)
         else:
             self.hook_errors += 1
-            # One in output is as seldom as mistakes of the protocol, which has met the connection.
-            into = log if isinstance(cause, LayerOutputError) else self._rate_limited
-            events.layer_failed.exception(into, cause.cause, listener=name, peer=conn.peer)
+            if isinstance(cause, LayerOutputError):  # as seldom as mistakes of the protocol that has met it
+                events.layer_failed.exception(log, cause.cause, listener=name, peer=conn.peer)
+            else:
+                events.layer_failed.exception(self._rate_limited, cause.cause, listener=name, peer=conn.peer)
 
     def address(self, fd: int, *, peer: bool) -> Address:
         """Return an address of a connection; that of the peer is Address("unknown") once it is gone."""
