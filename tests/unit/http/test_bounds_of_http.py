@@ -308,7 +308,7 @@ def test_facts_about_files(connection: Conversations, tmp_path: Path) -> None:
 
 def test_proxies_of_one_request() -> None:
     proxies = Proxies([ip_network("10.0.0.0/8")])
-    client = Client("10.0.0.1", 1, "127.0.0.1", 2, "http", is_trusted=True, proxies=proxies)
+    client = Client("10.0.0.1", 1, "127.0.0.1", 2, "http", is_trusted=True, proxies=proxies, listener="a")
     hops = b"203.0.113.7," + b",".join(b"10.0.1.%d" % number for number in range(40))
     section = Section([(b"host", b"a"), (b"x-forwarded-for", hops)], keep_alive=True)
     assert client.forwarding(Request(RequestLine("GET", b"/"), "1.1", section)).host == "10.0.1.8"
