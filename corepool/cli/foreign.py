@@ -17,7 +17,7 @@ _LOOP = "there is none: corepool's reactor is the loop"
 
 GUNICORN: Mapping[str, str] = {
     "--access-logfile": "--access-log combined, with --access-log-file FILE",
-    "--access-logformat": "--access-log common, combined or json",
+    "--access-logformat": "--access-log FORMAT, which may be that format itself",
     "--asgi-disconnect-grace-period": "there is none",
     "--asgi-lifespan": "--lifespan",
     "--asgi-loop": _LOOP,

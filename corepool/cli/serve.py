@@ -114,6 +114,7 @@ def serve(
         if plugin is not None and "target" not in getattr(_options_of(plugin), "model_fields", {}):
             raise typer.BadParameter(f"protocol {protocol!r} takes no TARGET", param_hint="TARGET")
         options["target"] = Untyped(target)
+        names["listener[0].options.target"] = "TARGET"
     tables: dict[str, dict[str, object]] = {"listener": {"options": options}, "pool": {}}
     for section, model in _TABLES.items():
         where = "listener[0]" if section == "listener" else section
@@ -126,8 +127,12 @@ def serve(
             tables["pool"][key] = _pairs(pairs, name)
             names[f"pool.{key}"] = name
     if extension_option:
-        tables["listener"]["extension_options"] = _tables_of(extension_option)
-        names["listener[0].extension_options"] = "--extension-option"
+        of_extensions = _tables_of(extension_option)
+        tables["listener"]["extension_options"] = of_extensions
+        for extension, options_of_it in of_extensions.items():
+            for key in options_of_it:
+                names[f"listener[0].extension_options.{extension}.{key}"] = f"--extension-option {extension}.{key}"
+            names[f"listener[0].extension_options.{extension}"] = f"--extension-option {extension}"
     overrides = Overrides(workers, dispatcher, control, log_level, log_config, environment=os.environ)
     served = Served(protocol, bind or (), _default_port(plugin), tables["listener"], tables["pool"], names)
     watched = Watched.of(reload, reload_dir, reload_include, reload_exclude)

@@ -35,12 +35,12 @@ def flags_of(model: type[BaseModel]) -> Iterator[Flag]:
     """Yield the flags of a model's keys.
 
     Tables have none, unless their values are texts, for a flag is one value; nor have secrets, which `ps` would show
-    to every user.
+    to every user, nor keys with an alias, which may be no word.
     """
     for key, field in model.model_fields.items():
         members = [member for member in members_of(field.annotation) if member is not NoneType]
         is_table = is_table_of_texts(field.annotation)
-        if holds_secret(field.annotation) or (all(map(_is_table, members)) and not is_table):
+        if field.alias is not None or holds_secret(field.annotation) or (all(map(_is_table, members)) and not is_table):
             continue
         yield Flag(
             key,

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import os
 import re
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal, Self
 from urllib.parse import unquote_to_bytes
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from corepool import Duration, DurationOrOff, Options, Size, SizeOrOff
 from corepool.files.lines import examine
 from corepool_http.access_atoms import split
 from corepool_http.targets import split_target
 
-Network = IPv4Network | IPv6Network | Literal["unix", "*"]
+
+def _network(value: object) -> object:
+    if isinstance(value, str) and value not in {"unix", "*"}:
+        try:
+            return ip_network(value)
+        except ValueError as error:
+            raise ValueError(f'{error}; expected a network such as 10.0.0.0/8, an address, "unix" or "*"') from None
+    return value
+
+
+Network = Annotated[IPv4Network | IPv6Network | Literal["unix", "*"], BeforeValidator(_network)]
 
 
 def _folder(path: str) -> str:

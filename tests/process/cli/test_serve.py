@@ -105,3 +105,19 @@ def test_a_plugin_that_there_is_not_is_answered_with_the_nearest(corepool: Corep
 
     assert done.returncode == 2
     assert "no plugin is named 'limit' (did you mean 'limits'?)" in done.stderr
+
+
+def test_mistakes_name_the_flag_with_the_key(corepool: Corepool) -> None:
+    done = corepool("serve", "echo", "--extension", "access", "--extension-option", "access.nope=1")
+
+    assert "--extension-option access.nope: unknown key" in done.stderr
+    assert "--extension-option access: either" in done.stderr
+
+
+@pytest.mark.parametrize("network", ["10.0.0.0/99", "10.0.0.1/8", "proxy"])
+def test_a_network_that_is_none_is_told_the_forms(network: str, corepool: Corepool) -> None:
+    done = corepool("serve", "http", "-o", "root=.", "--trusted-proxies", network)
+
+    assert done.returncode == 2
+    assert f'--trusted-proxies[0] = "{network}":' in done.stderr
+    assert "expected a network such as 10.0.0.0/8" in done.stderr

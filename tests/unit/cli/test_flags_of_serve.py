@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from pydantic import Field
+
 from corepool.cli.serve import _names, _names_of_fixed, _sections_for
 from corepool.spec.options import Options
 
@@ -27,6 +29,7 @@ class Plugin:
         threads: int = 0
         verbose: bool = False
         no_verbose: bool = False
+        kind: str = Field("", alias="class")
 
 
 class Played:
