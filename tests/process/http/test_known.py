@@ -177,7 +177,7 @@ def test_what_a_trusted_proxy_says_stays_with_its_request() -> None:
     known = KnownHeads(OPTIONS)
     data = GET + b"X-Forwarded-Host: outer\r\n\r\n"
     RequestParser(OPTIONS, known).feed(data)
-    client = Client("127.0.0.1", 1, "127.0.0.1", 2, "http", is_trusted=True, proxies=Proxies(["*"]))
+    client = Client("127.0.0.1", 1, "127.0.0.1", 2, "http", is_trusted=True, proxies=Proxies(["*"]), listener="a")
     believed, plain = known.recall(data), known.recall(data)
     assert believed is not None
     assert plain is not None

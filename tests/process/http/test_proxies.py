@@ -31,7 +31,7 @@ def seen(*lines: str, peer: str = "10.0.0.1", trusted: tuple[str, ...] = TRUSTED
         headers.append((name.lower().encode(), value.strip(" ").encode("latin-1")))
     proxies = Proxies([each if each in {"*", "unix"} else ip_network(each) for each in trusted])  # type: ignore[misc]
     request = Request(RequestLine("GET", b"/"), "1.1", Section(headers, keep_alive=True))
-    client = Client(peer, 1, "10.0.0.9", 80, "http", is_trusted=proxies.trusts(peer), proxies=proxies)
+    client = Client(peer, 1, "10.0.0.9", 80, "http", is_trusted=proxies.trusts(peer), proxies=proxies, listener="a")
     if client.is_trusted:
         client = client.forwarding(request)
     return client.host, client.port, client.scheme, (request.section.single(b"host") or b"").decode()
