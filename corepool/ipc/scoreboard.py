@@ -2,7 +2,8 @@
 
 Every cell has one writer, so nothing is locked: an aligned 8-byte store is whole on every machine that
 Linux runs Python on. A row belongs to one process from its fork until it is reaped; then its counters
-are folded into the retired row, so that no total ever goes backwards.
+are folded into the retired row, so that no total ever goes backwards. The metrics of a protocol's own are kept by
+layout: a reload that changes the protocol, and fails, takes nothing from the one that goes on.
 
 A row is `Cell.COUNT` fixed cells, then for each configured listener one for each counter of its (spec/counters.py),
 then for each of them a block for the metrics of its protocol's own (metric_cells.py).
@@ -26,6 +27,10 @@ ROWS = 1024
 """Processes alive at once: 512 workers (the configuration's limit), each beside its replacement. Untouched rows
 cost no memory."""
 
+
+_LAYOUTS_KEPT = 8
+"""Layouts of which the counts of ended processes are kept, of each listener: the one that serves, the one that a reload
+brings, and some to go back to."""
 
 ListenerPlace = NewType("ListenerPlace", int)
 """Where the counters of a configured listener stand in each row; kept over reloads."""
@@ -110,6 +115,8 @@ class Scoreboard:
         self._map = mmap.mmap(-1, (ROWS + 1) * self._width * 8)
         self._cells = memoryview(self._map).cast("Q")
         self._columns = tuple(self._cells[cell :: self._width] for cell in LOAD)
+        self._past: dict[ListenerPlace, dict[int, list[int]]] = {}
+        """Blocks of ended processes, by tag, the one used last behind the others. Only the master asks for them."""
         self._used: set[int] = set()
         self._end = 1
         """The first row above all that are used."""
@@ -144,7 +151,7 @@ class Scoreboard:
         for cell in (*_TOTALS, *range(Cell.COUNT, self._blocks)):
             retired[cell] += cells[cell]
         for place in _places(cells[Cell.BLOCKS]):
-            self._retire_block(row.block(place), place)
+            self._retire_block(_block(cells, self._blocks, place), place)
         for cell in range(self._blocks):
             cells[cell] = 0
         self._used.remove(row.index)
@@ -180,10 +187,10 @@ class Scoreboard:
 
     def metrics_of(self, place: ListenerPlace, layout: Layout) -> list[int]:
         """Sum the block of a listener over every process since the start; gauges over those that are alive."""
-        rows = [self._row(index) for index in (0, *self._used)]
+        rows = [self._row(index) for index in self._used]
         blocks = [_block(row, self._blocks, place).tolist() for row in rows if row[Cell.BLOCKS] >> place & 1]
         ours = [block for block in blocks if block[0] == layout.tag]
-        return [sum(cells) for cells in zip(*ours, strict=True)] or [0] * BLOCK
+        return [sum(cells) for cells in zip(self._past_of(place, layout.tag), *ours, strict=True)]
 
     def active(self, place: ListenerPlace) -> int:
         """Return the number of open connections of a listener. Read while workers count, this may be off by some."""
@@ -207,16 +214,22 @@ class Scoreboard:
         _mmap(start, len(self._map), mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
 
     def _retire_block(self, block: memoryview[int], place: ListenerPlace) -> None:
-        """Fold the block of a process that was reaped into that of the retired row, and zero it."""
-        retired = self._row(0)
-        retired[Cell.BLOCKS] |= 1 << place
-        past = _block(retired, self._blocks, place)
-        if past[0] != block[0]:  # of a protocol that the listener has no more
-            past[:] = memoryview(bytes(8 * BLOCK)).cast("Q")
-            past[0] = block[0]
+        """Add the counters of a process that was reaped to the past ones of its layout, and zero the block.
+
+        While a reload changes the protocol, processes of both layouts end in any order, and the old one may go on.
+        """
+        past = self._past_of(place, block[0])
         for cell in range(1, 1 + COUNTERS):
             past[cell] += block[cell]
         block[:] = memoryview(bytes(8 * BLOCK)).cast("Q")
+
+    def _past_of(self, place: ListenerPlace, tag: int) -> list[int]:
+        by_tag = self._past.setdefault(place, {})
+        past = by_tag.pop(tag, None) or [0] * BLOCK
+        by_tag[tag] = past
+        if len(by_tag) > _LAYOUTS_KEPT:
+            del by_tag[next(iter(by_tag))]
+        return past
 
     def _sum(self, cell: int) -> int:
         return sum(self._row(index)[cell] for index in (0, *self._used))

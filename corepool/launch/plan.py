@@ -23,7 +23,7 @@ from corepool.launch.binding import Wanted, bind, examine, find_overlaps
 from corepool.launch.mistakes import Mistakes, spell_failure
 from corepool.launch.obstacles import obstacles_to_keeping, obstacles_to_own_addresses
 from corepool.launch.per_worker import url_of_worker
-from corepool.launch.sharing import Sharing, find_contradictions
+from corepool.launch.sharing import Sharing, find_contradictions, find_unlike_metrics
 from corepool.plugins.chain import Chain
 from corepool.plugins.listener import MAX_LISTENERS, BoundSocket, Configuration, Listener
 from corepool.spec.dispatcher import Dispatcher
@@ -101,7 +101,7 @@ class Plan:
             listener = self._make_listener(cells[each.name], where, each, sharing)
             for position, url in enumerate(each.bind):
                 self._add_endpoints(f"{where}.bind[{position}]", url, each, listener)
-        for mistake in (*find_contradictions(sharing), *find_overlaps(self._wanted)):
+        for mistake in (*find_contradictions(sharing), *find_unlike_metrics(sharing), *find_overlaps(self._wanted)):
             self.mistakes.add(mistake)
 
     def examine(self) -> None:

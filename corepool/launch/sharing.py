@@ -1,13 +1,16 @@
-"""Listeners that use one resource, such as a store of data: are they able to, and do they agree?"""
+"""Listeners that use one resource, such as a store of data, or one name of a metric: can they, and do they agree?"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from corepool.ipc.metric_cells import Layout
 from corepool.spec.types import SharedResource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from corepool.spec.metrics import Metric
 
 
 class Sharing(NamedTuple):
@@ -52,3 +55,27 @@ def find_contradictions(listeners: Iterable[Sharing]) -> Iterator[str]:
             can_share: object = getattr(protocol, "max_workers", None)
             if isinstance(can_share, int) and len(pools) > 1 and sum(pools.values()) > can_share:
                 yield f"{both}, which is of another pool: workers of several pools can't share it"
+
+
+def find_unlike_metrics(listeners: Iterable[Sharing]) -> Iterator[str]:
+    """Report metrics of one name that can't be one family of /metrics, which Prometheus would refuse as a whole."""
+    first: dict[str, tuple[Sharing, Metric]] = {}
+    for listener in listeners:
+        for metric in _metrics_of(listener.protocol):
+            other, its = first.setdefault(metric.name, (listener, metric))
+            if _shape(metric) != _shape(its):
+                yield (
+                    f"{listener.where}: its protocol's metric {metric.name!r} has another kind, other labels or other "
+                    f"bounds than that of listener {other.name!r} ({other.where}); begin its name with the protocol's"
+                )
+
+
+def _metrics_of(protocol: object) -> tuple[Metric, ...]:
+    try:
+        return Layout(getattr(protocol, "metrics", ())).metrics
+    except (TypeError, ValueError, AttributeError):  # a mistake that is reported already
+        return ()
+
+
+def _shape(metric: Metric) -> tuple[str, tuple[str, ...], tuple[float, ...]]:
+    return metric.kind, tuple(metric.labels), tuple(metric.bounds)

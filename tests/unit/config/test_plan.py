@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from corepool import Metric
 from corepool.config.load import parse_draft
 from corepool.config.settings import ProcessSettings
 from corepool.errors import ConfigError
@@ -14,6 +15,8 @@ from corepool.launch.plan import Places, Plan
 from corepool.plugins.registry import Registry
 from corepool.system import identity
 from corepool.system.identity import Identity
+from corepool_admin import Admin
+from corepool_echo import Echo
 from corepool_tcp import Tcp
 
 if TYPE_CHECKING:
@@ -103,3 +106,38 @@ def test_a_priority_is_refused_below_the_limit_only(
     found = list(identity.examine(ProcessSettings(nice=-15)))
 
     assert [each.partition(":")[0] for each in found] == ["process.nice = -15"] * is_refused
+
+
+TWO_PROTOCOLS = b"""
+[[listener]]
+name = "a"
+protocol = "echo"
+bind = "tcp://127.0.0.1:0"
+[[listener]]
+name = "b"
+protocol = "admin"
+bind = "tcp://127.0.0.1:0"
+"""
+
+
+@pytest.mark.parametrize(
+    ("other", "refused"),
+    [
+        (Metric("cups", "Of tea.", labels={"size": ("s", "l"), "kind": ("tea",)}), False),
+        (Metric("cups", "Cups.", "gauge", labels={"size": ("s", "l"), "kind": ("tea",)}), True),
+        (Metric("cups", "Cups.", labels={"kind": ("tea",), "size": ("s", "l")}), True),
+        (Metric("cups", "Cups."), True),
+    ],
+)
+def test_metrics_of_one_name_that_cannot_be_one_family_are_a_mistake(
+    other: Metric, *, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    its = Metric("cups", "Cups.", labels={"size": ("s", "l"), "kind": ("tea",)})
+    monkeypatch.setattr(Echo, "metrics", (its,), raising=False)
+    monkeypatch.setattr(Admin, "metrics", (other,), raising=False)
+    plan = Plan(parse_draft(TWO_PROTOCOLS, "the test").finish(), Registry(), Places())
+    if not refused:
+        plan.finish()
+        return
+    with pytest.raises(ConfigError, match=r"listener\[1\]: its protocol's metric 'cups' has another kind"):
+        plan.finish()

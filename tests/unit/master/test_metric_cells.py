@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from corepool import Metric
 from corepool.ipc.metric_cells import BLOCK, COUNTERS, GAUGES, Layout
 from corepool.ipc.scoreboard import ListenerPlace, Row, Scoreboard
+from corepool_admin.metrics import exposition
+from tests.support.made_up_status import made_up_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,7 +75,37 @@ def test_cells_of_another_protocol_are_not_taken_for_those_of_this_one() -> None
     assert list(counted(on, FIRST, other)["cups"]) == [8]
     on.retire(after)
     assert list(counted(on, FIRST, other)["cups"]) == [8]
-    assert set(counted(on, FIRST)["orders"]) == {0}
+    assert counted(on, FIRST)["orders"][5] == 5
+
+
+def test_a_reload_to_another_protocol_that_fails_takes_no_counts_from_the_one_that_goes_on() -> None:
+    on, other = board(), Layout((Metric("cups", "Cups."), OPEN))
+    old, stays = on.claim(0), on.claim(0)
+    count(old, FIRST, 5, 1)
+    count(stays, FIRST, 6, 1)
+    on.retire(old)
+    for _ in range(3):
+        failed = on.claim(0)
+        other.cells(failed.block(FIRST))
+        on.retire(failed)
+        assert counted(on, FIRST)["orders"][5] == 11
+    on.retire(stays)
+    assert counted(on, FIRST)["orders"][5] == 11
+
+
+def test_counts_of_layouts_long_gone_are_dropped_but_not_of_one_that_is_asked_for() -> None:
+    on = board()
+    gone = [Layout((Metric(f"cups_{number}", "Cups."),)) for number in range(30)]
+    first = on.claim(0)
+    count(first, FIRST, 5, 1)
+    on.retire(first)
+    for layout in gone:
+        row = on.claim(0)
+        layout.cells(row.block(FIRST))[layout.metrics[0].name][0] = 1
+        on.retire(row)
+        assert counted(on, FIRST)["orders"][5] == 5
+    assert list(counted(on, FIRST, gone[0])["cups_0"]) == [0]
+    assert list(counted(on, FIRST, gone[-1])["cups_29"]) == [1]
 
 
 def test_a_listener_that_counts_nothing_has_zeros() -> None:
@@ -122,11 +155,28 @@ def _bounds(kind: str, count: int) -> list[float]:
         ({"bounds": (1.0,)}, "nothing else, has bounds"),
         ({"kind": "histogram"}, "has bounds"),
         ({"kind": "histogram", "bounds": (2.0, 1.0)}, "they grow"),
+        ({"kind": "histogram", "bounds": (1.0, float("inf"))}, "bounds are finite"),
+        ({"kind": "histogram", "bounds": (float("nan"),)}, "bounds are finite"),
+        ({"kind": "summary"}, "is no kind"),
+        ({"name": "orders_total"}, "doesn't end in"),
+        ({"name": "orders_sum", "kind": "gauge"}, "doesn't end in"),
+        ({"labels": {"kind": ("buy", "sell", "buy")}}, "each of them once"),
+        ({"labels": {"kind": (1, 2)}}, "are strings"),
     ],
 )
 def test_a_metric_that_cannot_be_shown_is_refused(wrong: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         Metric(**{"name": "orders", "meaning": "", **wrong})
+
+
+def test_no_protocol_can_declare_a_metric_of_corepool_itself() -> None:
+    text = exposition(made_up_status())[1].decode()
+    names = re.findall("^# TYPE corepool_([a-z_]+?)(?:_total)? ", text, re.MULTILINE)
+    own = [name for name in names if not name.startswith("http_")]
+    assert {"uptime_seconds", "listener_active", "restarts"} <= set(own)
+    for name in own:
+        with pytest.raises(ValueError, match="corepool has such names itself"):
+            Metric(name, "")
 
 
 def test_a_name_is_declared_once() -> None:
