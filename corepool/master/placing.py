@@ -120,7 +120,7 @@ class Placing:
 
         :param socket: the one that it came in by: the worker has to know it.
         :param origin: the pid of the worker that had it before; it gets it back only if there is no other.
-        :param slot: of the worker that the socket is for; another gets it only if there is none in that slot.
+        :param slot: of the worker that the socket is for; another gets it only if that slot is vacant, or full.
         """
         candidates = self.candidates
         if self.is_mixed:
@@ -128,7 +128,10 @@ class Placing:
         if origin:
             candidates = [view for view in candidates if view.pid != origin] or candidates
         if slot is not None:
-            candidates = [view for view in candidates if view.slot == slot] or candidates
+            own = [entry for view, entry in self._entries.items() if view.slot == slot]
+            if any(entry.view.connections < entry.max_connections for entry in own):
+                # Those that can't take one just now are waited for: another worker doesn't know the client's session.
+                candidates = [view for view in candidates if view.slot == slot]
         if not candidates:
             return None
         try:

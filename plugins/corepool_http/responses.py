@@ -58,7 +58,7 @@ class Kind(IntEnum):
     SERVER = 8
 
 
-_KINDS = {
+KINDS = {
     b"content-length": Kind.LENGTH,
     b"connection": Kind.CONNECTION,
     b"transfer-encoding": Kind.CODING,
@@ -251,7 +251,7 @@ class Heads:
         data = name.encode("latin-1") if isinstance(name, str) else name
         if not _TOKEN.fullmatch(data):
             raise ResponseError(f"invalid header name: {shown(name)}")
-        kind = _KINDS.get(data.lower(), Kind.PLAIN)
+        kind = KINDS.get(data.lower(), Kind.PLAIN)
         if len(data) <= _MAX_KEPT_NAME:
             if len(self._kinds) >= _MAX_NAMES:
                 self._kinds.clear()

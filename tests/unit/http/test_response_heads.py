@@ -9,12 +9,12 @@ from typing import Any
 
 import h11
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from corepool_http.http1.framing import encode_head
 from corepool_http.message import Request, RequestLine, Section
-from corepool_http.responses import Head, Heads, ResponseError
+from corepool_http.responses import KINDS, Head, Heads, ResponseError
 
 REQUEST = Request(RequestLine("GET", b"/"), "1.1", Section([], keep_alive=True))
 
@@ -214,6 +214,8 @@ def _encoded(pair: tuple[str, str]) -> tuple[bytes, bytes]:
 
 
 def _judge(make: Any, expected: list[tuple[bytes, bytes]]) -> None:
+    # Strategies draw words of the code, too: headers that are the server's own business have tests above.
+    assume(not any(name.lower() in KINDS for name, _ in expected))
     heads = Heads("")
     try:
         head = make(heads)

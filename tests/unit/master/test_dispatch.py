@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from played_workers import DispatchMachine, PlayedChannel
 
+from corepool import Address, Incoming
 from corepool.ipc.messages import NewConnections, SocketIndex
 from corepool.ipc.scoreboard import Cell
 from corepool.master.ledger import Handoff, Ledger
@@ -198,6 +199,14 @@ def test_a_connection_of_a_workers_own_address_goes_to_its_slot_and_elsewhere_on
 
     machine.connections_arrive(3)
     assert (len(machine.played(first).queue), len(machine.played(second).queue)) == (0, 3)
+
+    placing = machine.dispatch._placing  # noqa: SLF001 - what it chooses while one is blocked
+    incoming = Incoming("x", Address("h", 1))
+    placing.block(second)  # as with too many on their way: it is waited for
+    assert placing.choose(machine.bound.listener, machine.bound.index, incoming, slot=second.view.slot) is None
+    second.view.connections = second.max_connections
+    assert placing.choose(machine.bound.listener, machine.bound.index, incoming, slot=second.view.slot) is first
+    second.view.connections = 3
 
     machine.bound.slot = 7  # no worker has it
     machine.connections_arrive(1)
