@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,21 +19,30 @@ _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 Value = str | int | float | bool | None
+Values: TypeAlias = "Value | Sequence[str | int] | Mapping[str, str | int]"
 
 
-def run(target: str | None = None, *, protocol: str = "http", **flags: Value | Sequence[str | int]) -> None:
+def run(target: str | None = None, *, protocol: str = "http", **flags: Values) -> None:
     """Serve, until the pool is stopped: what `corepool serve PROTOCOL TARGET` does, from a script or a notebook.
 
     `corepool.run("myapp:app", bind=8000, workers=4, threads=8, idle_timeout="5m")`. Each flag of `corepool serve` is an
-    argument, with `_` for `-`: a switch is True or False, a flag that may be repeated a list; None leaves it out.
+    argument, with `_` for `-`: a switch is True or False, a flag that may be repeated a list, one of KEY=VALUE a dict;
+    None leaves it out. Modules are looked for in the current folder, or in `directory`, where the protocol has it.
 
     The pool is a process of its own, `python -m corepool`, so that it owes nothing to the threads and the event loop of
-    this one, and can be upgraded in place. Signals that come here are passed on to it, if this is the main thread.
+    this one. It ends with this one, so it can be reloaded, but not upgraded in place. In the main thread, signals that
+    come here are passed on to it, unless they are ignored here; the terminal's Ctrl-C reaches it only so.
 
     :param target: what it serves, where the protocol takes one: "module:attribute", imported by the workers.
     :raises SystemExit: it has ended with another status than 0; the reason is on standard error.
     :raises TypeError: `target` is an object: workers import it by its name.
+    :raises RuntimeError: this is a process of a pool, which imports the module that calls.
     """
+    if _is_of_a_pool():  # each worker would start a pool, whose workers would each start another
+        raise RuntimeError(
+            "corepool.run: a pool can't start another; the module that calls it is imported by the pool, so the call "
+            'belongs below `if __name__ == "__main__":`'
+        )
     if target is not None and not isinstance(target, str):
         raise TypeError(f'target: expected "module:attribute", which each worker imports, not {target!r}')
     command = [sys.executable, "-m", "corepool", "serve", protocol, *([] if target is None else [target])]
@@ -44,38 +54,55 @@ def run(target: str | None = None, *, protocol: str = "http", **flags: Value | S
     with subprocess.Popen(  # noqa: S603  # our own
         [*command, *_arguments(flags)],
         preexec_fn=end_with_us,  # noqa: PLW1509
+        # A terminal sends Ctrl-C to the whole group. We pass it on, and a second SIGINT kills.
+        process_group=0 if _passes_signals_on() else None,
     ) as process:
-        status = _wait(process)
+        try:
+            status = _wait(process)
+        finally:
+            process.terminate()  # nothing, once it has ended
     if status:
         raise SystemExit(status if status > 0 else 128 - status)
 
 
-def _arguments(flags: dict[str, Value | Sequence[str | int]]) -> Iterator[str]:
+def _is_of_a_pool() -> bool:
+    """Return whether this process is the command `corepool`, or forked from it."""
+    command = getattr(sys.modules.get("__main__"), "main", None)  # of `python -m corepool` and of the script in bin
+    return getattr(command, "__module__", None) == "corepool.cli"
+
+
+def _passes_signals_on() -> bool:
+    return threading.current_thread() is threading.main_thread()  # no other may set handlers
+
+
+def _arguments(flags: Mapping[str, Values]) -> Iterator[str]:
     for key, value in flags.items():
         name = key.replace("_", "-")
         if value is True or value is False:
             yield f"--{name}" if value else f"--no-{name}"
         elif isinstance(value, str | int | float):
             yield f"--{name}={value}"
+        elif isinstance(value, Mapping):
+            yield from (f"--{name}={each}={text}" for each, text in value.items())
         elif value is not None:
             yield from (f"--{name}={each}" for each in value)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
-    if threading.current_thread() is not threading.main_thread():
-        try:
-            return process.wait()
-        finally:
-            process.terminate()
-    before: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
+    if not _passes_signals_on():
+        return process.wait()
+    before: dict[signal.Signals, Callable[[int, FrameType | None], object] | int] = {}
 
     def pass_on(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
         process.send_signal(signum)
 
-    for signum in _PASSED_ON:
-        before[signum] = signal.signal(signum, pass_on)
     try:
+        for signum in _PASSED_ON:
+            handler = signal.getsignal(signum)
+            if handler not in (signal.SIG_IGN, None):  # ignored, as under nohup; or a handler in C can't be restored
+                before[signum] = handler
+                signal.signal(signum, pass_on)
         return process.wait()
     finally:
         for signum, handler in before.items():
-            signal.signal(signum, signal.SIG_DFL if handler is None else handler)
+            signal.signal(signum, handler)

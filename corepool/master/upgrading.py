@@ -9,6 +9,7 @@ that the new master was started with.
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from corepool.plugins.listener import BoundSocket
 
 log = logging.getLogger(__name__)
+
+_PR_GET_PDEATHSIG = 2  # <linux/prctl.h>
 
 
 class Upgrading:
@@ -72,6 +75,11 @@ class Upgrading:
         """
         if os.getpid() == 1:
             raise ControlError("process 1 can't leave: its container would end; replace the container instead")
+        if _ends_with_its_parent():
+            raise ControlError(
+                "this pool ends with the process that started it, as corepool.run has it (PR_SET_PDEATHSIG), and a new "
+                "master would not; reload, or restart that process instead"
+            )
         try:
             self._process = NewMasterProcess(self._loop, bound, told, timeout_s, self._done, self._failed)
         except OSError as error:
@@ -101,3 +109,10 @@ class Upgrading:
         events.upgrade_failed(log, reason=reason)
         self._upgrade.fail(reason)
         self._on_failed()
+
+
+def _ends_with_its_parent() -> bool:
+    """Return whether the kernel signals this process when its parent ends: prctl(2)."""
+    signum = ctypes.c_int()
+    ctypes.CDLL(None).prctl(_PR_GET_PDEATHSIG, ctypes.byref(signum))
+    return signum.value != 0

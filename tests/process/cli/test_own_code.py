@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -44,6 +45,21 @@ class Hooks:
     def on_child_exit(self, worker, exit):
         print("ended", exit.cause, flush=True)
 """
+SIGNALS = """
+from pathlib import Path
+from corepool import hookimpl
+
+class Hooks:
+    @hookimpl
+    def on_ready(self, pool):
+        Path("ready").touch()
+
+    @hookimpl
+    def on_signal(self, signum):
+        print(f"got {signum:d};", flush=True)
+"""
+OF_A_SCRIPT = "workers=1, control='c.sock', extension=['./hooks.py:Hooks']"
+RUN_ECHO = f"corepool.run(protocol='echo', bind='127.0.0.1:0', {OF_A_SCRIPT})"
 
 
 @pytest.mark.parametrize(
@@ -114,11 +130,12 @@ def test_hooks_that_there_are_not_are_a_mistake(tmp_path: Path, name: str, words
 
 def test_a_script_runs_a_pool_until_it_is_stopped(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(SHOP)
+    (tmp_path / "hooks.py").write_text(SIGNALS)
     path = tmp_path / "web.sock"
-    source = f"import corepool; corepool.run('shop:app', bind='unix:{path}', workers=1, control='c.sock', reload=None)"
+    source = f"import corepool; corepool.run('shop:app', bind='unix:{path}', {OF_A_SCRIPT}, reload=None)"
     with subprocess.Popen([sys.executable, "-c", source], cwd=tmp_path) as script:  # noqa: S603
         try:
-            wait_until(path.exists)
+            wait_until((tmp_path / "ready").exists)  # the socket's file is there before it listens
             with connect(f"unix:{path}") as client:
                 client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
                 assert client.makefile("rb").read().endswith(b"as app")
@@ -134,3 +151,69 @@ def test_a_script_ends_with_the_status_of_its_pool() -> None:
 
     with pytest.raises(TypeError, match="module:attribute"):
         corepool.run(object())  # type: ignore[arg-type]
+
+
+def test_a_terminals_interrupt_reaches_the_pool_of_a_script_once(tmp_path: Path) -> None:
+    (tmp_path / "hooks.py").write_text(SIGNALS)
+    source = f"import corepool; {RUN_ECHO}"
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", source], cwd=tmp_path, stdout=subprocess.PIPE, text=True, process_group=0
+    ) as script:
+        try:
+            wait_until((tmp_path / "ready").exists)
+        finally:
+            os.killpg(script.pid, signal.SIGINT)
+        assert script.wait() == 0
+        assert script.stdout is not None
+        assert script.stdout.read().count("got 2;") == 1
+
+
+def test_a_scripts_pool_is_not_upgraded_and_ignored_signals_stay_so(tmp_path: Path) -> None:
+    (tmp_path / "hooks.py").write_text(SIGNALS)
+    source = (
+        f"import corepool, signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); {RUN_ECHO}; "
+        "print('ignored' if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else 'handled')"
+    )
+    with subprocess.Popen([sys.executable, "-c", source], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as script:  # noqa: S603
+        try:
+            wait_until((tmp_path / "ready").exists)
+            upgrade = [sys.executable, "-m", "corepool", "upgrade", "--control", "c.sock"]
+            done = subprocess.run(upgrade, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603
+            script.send_signal(signal.SIGHUP)
+        finally:
+            script.send_signal(signal.SIGTERM)
+        assert script.wait() == 0
+        assert script.stdout is not None
+        said = script.stdout.read()
+
+    assert done.returncode == 1
+    assert "as corepool.run has it" in done.stderr
+    assert f"got {signal.SIGHUP:d};" not in said
+    assert "ignored" in said
+
+
+def test_a_script_that_its_own_workers_import_needs_a_guard() -> None:
+    files = {"shop.py": SHOP + "import corepool\ncorepool.run('shop:app', bind='127.0.0.1:0')\n"}
+    with PoolProcess.serve("http", "shop", "-b", "127.0.0.1:0", "-w", "1", files=files, wait=False) as pool:
+        assert pool.wait() == 3
+    assert "RuntimeError" in pool.stderr
+    assert 'if __name__ == "__main__":' in pool.stderr
+
+
+def test_a_dict_is_pairs(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(SHOP)
+    (tmp_path / "hooks.py").write_text(SIGNALS)
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public" / "a.txt").write_text("a file")
+    path = tmp_path / "web.sock"
+    static = f"static={{'/static/': '{tmp_path}/public'}}"
+    source = f"import corepool; corepool.run('shop:app', bind='unix:{path}', {OF_A_SCRIPT}, {static})"
+    with subprocess.Popen([sys.executable, "-c", source], cwd=tmp_path) as script:  # noqa: S603
+        try:
+            wait_until((tmp_path / "ready").exists)  # the socket's file is there before it listens
+            with connect(f"unix:{path}") as client:
+                client.sendall(b"GET /static/a.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                assert client.makefile("rb").read().endswith(b"a file")
+        finally:
+            script.send_signal(signal.SIGTERM)
+        assert script.wait() == 0
