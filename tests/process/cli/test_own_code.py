@@ -46,12 +46,14 @@ class Hooks:
         print("ended", exit.cause, flush=True)
 """
 SIGNALS = """
+import os
 from pathlib import Path
 from corepool import hookimpl
 
 class Hooks:
     @hookimpl
     def on_ready(self, pool):
+        Path("group").write_text(str(os.getpgrp()))
         Path("ready").touch()
 
     @hookimpl
@@ -161,6 +163,7 @@ def test_a_terminals_interrupt_reaches_the_pool_of_a_script_once(tmp_path: Path)
     ) as script:
         try:
             wait_until((tmp_path / "ready").exists)
+            assert int((tmp_path / "group").read_text()) != script.pid
         finally:
             os.killpg(script.pid, signal.SIGINT)
         assert script.wait() == 0
