@@ -30,8 +30,15 @@ def compile_format(text: str) -> Callable[[Response], str]:
 
     :raises ValueError: it is no format.
     """
-    parts = [part if isinstance(part, str) else _atom(part) for part in split(text)]
-    return lambda response: "".join(part if isinstance(part, str) else escaped(part(response)) for part in parts)
+    parts: list[str | Callable[[Response], str]] = []
+    is_quoted = False
+    for part in split(text):
+        if isinstance(part, str):
+            parts.append(part)
+            is_quoted ^= part.count('"') % 2 == 1
+        else:
+            parts.append(_field(part, is_quoted=is_quoted))
+    return lambda response: "".join(part if isinstance(part, str) else part(response) for part in parts)
 
 
 def escaped(text: str) -> str:
@@ -54,6 +61,14 @@ def header(exchange: Exchange, name: bytes) -> str:
     return (exchange.request.section.joined(name) or b"").decode("latin-1")
 
 
+def _field(named: Named, *, is_quoted: bool) -> Callable[[Response], str]:
+    """Return the function that writes an atom. Outside of quotation marks a space would end the field of a client."""
+    atom = _atom(named)
+    if is_quoted or (named.name in _OF_SEVERAL_WORDS and not named.is_header):
+        return lambda response: escaped(atom(response))
+    return lambda response: escaped(atom(response)).replace(" ", "\\x20")
+
+
 def _atom(named: Named) -> Callable[[Response], str]:
     if not named.is_header:
         return ATOMS[named.name]
@@ -69,6 +84,9 @@ def _peer(response: Response) -> str:
     client = response.exchange.client
     return f"{client.host}:{client.port}" if client.host else ""
 
+
+_OF_SEVERAL_WORDS = ("t", "r", "request_line", "status_code", "levelprefix", "asctime")
+"""Their spaces are ours. The only words of a client are those of a request line, whose target has no space."""
 
 ATOMS: Mapping[str, Callable[[Response], str]] = {
     # gunicorn's

@@ -30,7 +30,7 @@ METRICS = (
     ),
     Metric(
         "http_request_duration_seconds",
-        "From the end of a request's head to the end of its response; WebSockets aside.",
+        "From the end of a request's head to the end of its response; WebSockets and refused requests aside.",
         kind="histogram",
         bounds=_BOUNDS,
     ),
@@ -45,7 +45,7 @@ _OTHER = _FIRST.pop("other")
 class Counted:
     """The counts of one listener in one worker."""
 
-    __slots__ = ("_cells", "_counts", "_known", "_seconds", "_slow", "_worker", "refused", "served")
+    __slots__ = ("_cells", "_counts", "_known", "_seconds", "_slow", "_unmeasured", "_worker", "refused", "served")
 
     def __init__(self, worker: Worker, protocol: object) -> None:
         """Begin at zero.
@@ -62,6 +62,8 @@ class Counted:
         self._slow = [0] * (len(_BOUNDS) + 1)
         """The durations above the first bound. Those below are the rest, and most."""
         self._seconds = 0.0
+        self._unmeasured = 0
+        """Refusals that have ended: a 408 would be an observation of the whole `header_timeout`."""
 
     def ended(self, exchange: Exchange, now_s: float) -> None:
         """Count one that was answered, or is lost. To be called once for each that has begun.
@@ -70,6 +72,9 @@ class Counted:
         """
         status = exchange.status
         self._counts[_FIRST.get(exchange.request.line.method, _OTHER) + status // 100] += 1
+        if exchange.is_refused:
+            self._unmeasured += 1
+            return
         seconds = now_s - exchange.began_s
         if seconds <= _FAST_S:
             self._seconds += seconds
@@ -86,7 +91,7 @@ class Counted:
         for place, count in enumerate(self._counts):
             requests[place] = count
         durations = self._cells["http_request_duration_seconds"]
-        responses = sum(self._counts) - sum(self._counts[:: len(_STATUSES)])
+        responses = sum(self._counts) - sum(self._counts[:: len(_STATUSES)]) - self._unmeasured
         for place, count in enumerate((responses - sum(self._slow), *self._slow[1:])):
             durations[place] = count
         durations[-1] = int(self._seconds * 1e9)

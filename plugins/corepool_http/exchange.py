@@ -52,6 +52,7 @@ class Exchange:
         "closes",
         "ended",
         "is_head",
+        "is_refused",
         "on_gone",
         "on_room",
         "request",
@@ -77,6 +78,8 @@ class Exchange:
         self.ended = False
         self.closes: bool = not request.keep_alive
         """No other request follows on its connection, if that carries one after the other."""
+        self.is_refused = False
+        """It is not a request that is served; its times are those of a client that is late, or wrong."""
         self.is_head = request.line.method == "HEAD"
         self.on_gone: Callable[[], None] | None = None
         """Called when nothing more can be sent: the response has ended, or the client has gone before."""

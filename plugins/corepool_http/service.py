@@ -67,7 +67,7 @@ class Service:
     def refuse(self, exchange: Exchange, refusal: RefusedError) -> None:
         """Answer bytes that are no request that is served."""
         self._counted.refused += 1
-        exchange.closes = True
+        exchange.closes = exchange.is_refused = True
         exchange.fail(refusal.status, reason=refusal.reason)
 
     def _count_and_log(self, exchange: Exchange, now_s: float) -> None:

@@ -11,13 +11,11 @@ from corepool_http.apps.wsgi_files import plain_segment
 from corepool_http.exchange import ClientDisconnectedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from corepool_http.apps.wsgi_call import Application
     from corepool_http.apps.wsgi_files import Segment
     from corepool_http.apps.wsgi_slow import SlowCalls
-    from corepool_http.exchange import Exchange
-    from corepool_http.responses import Heads
 
 _PIECES_PER_TURN = 16
 """Pieces of a response that are sent before other connections have their turn."""
@@ -30,12 +28,8 @@ class InlineCall(Call):
 
     _pieces: Iterator[object]
     _result: Any
-
-    def __init__(
-        self, exchange: Exchange, heads: Heads, post: Callable[[Callable[[], None]], object], slow: SlowCalls
-    ) -> None:
-        super().__init__(exchange, heads, post)
-        self._slow = slow
+    slow: SlowCalls | None = None
+    """The log of turns that take long. An attribute, as an `__init__` of its own would be a call for each request."""
 
     def call(self, application: Application, environ: dict[str, Any]) -> None:
         try:
@@ -100,14 +94,14 @@ class InlineCall(Call):
         """Go on, from the loop; which is hidden from the application, as in `Wsgi`."""
         loop = _get_running_loop()
         _set_running_loop(None)
-        began_s = monotonic()
+        slow = self.slow
+        began_s = 0.0 if slow is None else monotonic()
         try:
             self._go_on()
         finally:
             _set_running_loop(loop)
-        seconds = monotonic() - began_s
-        if seconds > self._slow.limit_s:
-            self._slow.report(self._exchange, seconds)
+        if slow is not None and (seconds := monotonic() - began_s) > slow.limit_s:
+            slow.report(self._exchange, seconds)
 
     def _write(self, data: bytes) -> None:
         content = as_content(data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from typing import TYPE_CHECKING
 
 from corepool.logs.rate_limited import RateLimitedLog
@@ -24,9 +23,9 @@ class SlowCalls:
     def __init__(self, limit_s: float) -> None:
         """Prepare a log.
 
-        :param limit_s: how long a call may keep the loop; 0: without a limit.
+        :param limit_s: how long a call may keep the loop.
         """
-        self.limit_s = limit_s or math.inf
+        self.limit_s = limit_s
         self._log = RateLimitedLog(log, interval_s=_INTERVAL_S)
 
     def report(self, exchange: Exchange, seconds: float) -> None:

@@ -54,6 +54,30 @@ def test_no_client_can_forge_a_field(agent: bytes, target: bytes) -> None:
     assert line.count('"') == 4
 
 
+def test_a_space_of_a_client_ends_no_field_outside_of_quotation_marks() -> None:
+    forged = response(agent=b"1 status=500 worker=9")
+    line = compile_format('"%(r)s" %(s)s worker=%(worker)s id=%({user-agent}i)s "%(a)s" %(a)s')(forged)
+
+    bare = r"1\x20status=500\x20worker=9"
+    assert line == f'"GET /a?b=c HTTP/1.1" 200 worker=3 id={bare} "1 status=500 worker=9" {bare}'
+
+
+@given(
+    st.sampled_from(("h", "U", "q", "f", "a", "m", "full_path", "client_addr", "request_id", "{x}i", "{t}i")),
+    st.text(' \t"\\a\xa0\x85'),
+)
+def test_a_bare_atom_of_a_client_is_one_field(atom: str, text: str) -> None:
+    data = text.encode()
+    headers = [(name, data) for name in (b"x-request-id", b"user-agent", b"referer", b"x", b"t")]
+    line = RequestLine(text, data + b"?" + data)
+    request = Request(line, "1.1", Section(headers, keep_alive=True))
+    client = SimpleNamespace(host=text, port=5, scheme="https", listener="web")
+    one = Response(cast("Any", SimpleNamespace(request=request, client=client, status=200, sent=7)), 1.25, 3)
+
+    first, _, last = compile_format(f"1 -%({atom})s 2")(one).split()
+    assert (first, last) == ("1", "2")
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
