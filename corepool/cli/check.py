@@ -22,7 +22,7 @@ def check(
         typer.Option("--file-only", help="Judge the file, not this system: for CI, and while an image is built."),
     ] = False,
 ) -> None:
-    """Report every mistake in a configuration file, and what this system would refuse at a start.
+    """Report every mistake in a configuration, and what a start would refuse.
 
     If there are none, print it with every default filled in, and without the secrets. The application is not imported:
     only the workers do that.
