@@ -22,7 +22,9 @@ def check(
         typer.Option("--file-only", help="Judge the file, not this system: for CI, and while an image is built."),
     ] = False,
 ) -> None:
-    """Report every mistake in a configuration, and what a start would refuse.
+    """Report every mistake in a configuration.
+
+    Also what this system would refuse at a start, such as a folder that is missing; --file-only judges the file alone.
 
     If there are none, print it with every default filled in, and without the secrets. The application is not imported:
     only the workers do that.
