@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from insider import config, evaluate, files
 
+from corepool.config.accounts import process_mistakes
 from corepool.config.load import make_draft
 from corepool.config.settings import ProcessSettings
 from corepool.logs.formatters import JsonFormatter
@@ -227,15 +228,11 @@ def test_a_process_that_is_the_user_already_needs_no_privileges(pool: Pools) -> 
 
 
 def test_check_finds_what_this_system_does_not_have() -> None:
-    process = {
-        "user": "no-such-user",
-        "group": "no-such-group",
-        "affinity": [min(os.sched_getaffinity(0)), 9999],
-    }
-    listener = {"name": "a", "bind": ["tcp://127.0.0.1:0"], "protocol": "echo"}
+    cpus = (min(os.sched_getaffinity(0)), 9999)
+    settings = ProcessSettings(user="no-such-user", group="no-such-group", affinity=cpus)
     usable = ", ".join(map(str, sorted(os.sched_getaffinity(0))))
 
-    assert make_draft({"process": process, "listener": [listener]}, "x", {}).mistakes == [
+    assert list(process_mistakes(settings)) == [
         'process.user = "no-such-user": this system has no such user; create it, or leave the key out',
         'process.group = "no-such-group": this system has no such group; create it, or leave the key out',
         f"process.affinity[1] = 9999: this process may not use that CPU; it may use {usable}",
@@ -243,9 +240,7 @@ def test_check_finds_what_this_system_does_not_have() -> None:
 
 
 def test_a_number_that_no_database_knows_needs_a_group() -> None:
-    listener = {"name": "a", "bind": ["tcp://127.0.0.1:0"], "protocol": "echo"}
-
-    assert make_draft({"process": {"user": 54321}, "listener": [listener]}, "x", {}).mistakes == [
+    assert list(process_mistakes(ProcessSettings(user=54321))) == [
         "process.user = 54321: there is no such user here to take the group from; set process.group"
     ]
 
