@@ -173,7 +173,8 @@ def test_listeners_that_contradict_each_other_are_a_mistake(tmp_path: Path, opti
     assert done.returncode == 2
     (mistake,) = done.stderr.splitlines()[1:]
     assert mistake == (
-        "  listener[1]: listener 'unix' shares the store 'lmdb:data' with listener 'tcp' (listener[0]), "
+        "corepool.toml:17: listener[1]: listener 'unix' shares the store 'lmdb:data' with listener 'tcp' "
+        "(listener[0]), "
         f"and they contradict each other: {option.partition(' ')[0]} = {here} here, {there} there"
     )
 
