@@ -85,7 +85,6 @@ def test_pythons_logging_is_configured_from_a_file(name: str, text: str) -> None
         ("l.ini", "log.config"),
         ("twice.ini", "DuplicateOptionError"),
         ("l.yaml", "while parsing"),
-        ("no.json", "No such"),
     ],
 )
 def test_a_wrong_log_config_ends_the_boot_in_a_line(name: str, words: str) -> None:
@@ -96,6 +95,12 @@ def test_a_wrong_log_config_ends_the_boot_in_a_line(name: str, words: str) -> No
     assert words in pool.stderr
     assert "log.config" in pool.stderr
     assert "Traceback" not in pool.stderr
+
+
+def test_a_log_config_that_is_not_there_is_a_mistake_before_the_start() -> None:
+    with PoolProcess.serve(*HTTP, "--log-config", "no.json", files=FILES, wait=False) as pool:
+        assert pool.wait() == 2
+    assert "--log-config = 'no.json': can't be read: No such file" in pool.stderr
 
 
 def test_included_files_bring_on_a_reload_and_excluded_ones_do_not() -> None:

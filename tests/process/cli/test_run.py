@@ -91,7 +91,7 @@ def test_flags_of_run_win_over_the_file() -> None:
         (("-b", "tcp://127.0.0.1"), ["--bind", "tcp://127.0.0.1", "port"]),
         (("--idle-timeout", "soon", "--surge", "0"), ['--idle-timeout = "soon"', "--surge = 0: expected at least 1"]),
         (("--extension", "acess"), ["--extension[0]", "did you mean 'access'?"]),
-        (("--extension-option", "access.allow=x"), ["--extension-option.access: it is not among the extensions"]),
+        (("--extension-option", "access.allow=x"), ["--extension-option access: it is not among the extensions"]),
         (("--dispatcher-option", "a=1"), ["--dispatcher-option", "takes no options"]),
         (("-b", "tpc://127.0.0.1:0"), ["--bind", "did you mean 'tcp'?"]),
         (("--control", ""), ["--control", "at least 1 character"]),
