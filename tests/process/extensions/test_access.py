@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -140,7 +141,7 @@ def test_check_finds_every_mistake_of_the_options(tmp_path: Path, options: str, 
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603
 
     assert done.returncode == 2
-    found = [line.strip() for line in done.stderr.splitlines()[1:]]
+    found = [re.sub(r"^corepool\.toml:\d+: ", "", line) for line in done.stderr.splitlines()[1:]]
     assert len(found) == len(mistakes), done.stderr
     for line, expected in zip(sorted(found), sorted(mistakes), strict=True):
         assert line.startswith(f"listener[0].extension_options.{expected}")
