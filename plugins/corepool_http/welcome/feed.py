@@ -26,10 +26,7 @@ class Feed:
         self._read_at = 0.0
 
     async def read(self, worker: Worker) -> dict[str, object]:
-        """Return the facts, at most half an interval old; with `stale` if the master doesn't answer.
-
-        The listeners and the loads of this worker's own pool are read from shared memory, so they are there anyway.
-        """
+        """Return the facts, at most half an interval old; `stale` is in place of the status if the master is silent."""
         now = worker.loop.time()
         if self._reading is None and now - self._read_at > INTERVAL_S / 2:
             self._reading = worker.loop.create_task(self._ask(worker))

@@ -134,7 +134,7 @@ CAUSES = {
         "listener[0].bind[0]: can't listen on tcp://192.0.2.1:0: this machine has no such address",
         bind="tcp://192.0.2.1:0",
     ),
-    "a host that nobody knows": Cause(
+    "an unknown host": Cause(
         "listener[0].bind[0]: can't listen on tcp://no.such.host.invalid:0: can't resolve the host",
         bind="tcp://no.such.host.invalid:0",
     ),

@@ -64,11 +64,11 @@ def test_a_connection_that_a_worker_would_not_move_is_not_moved(connection: Conv
                 case b"pinned":
                     conn.pinned = True
                 case b"output":
-                    conn.send(b"which nobody takes")
+                    conn.send(b"unread")
 
         @hookimpl
         def on_freeze(self) -> bytes:
-            raise AssertionError("nobody is asked")
+            raise AssertionError("its state is not wanted")
 
         @hookimpl
         def on_thaw(self) -> None: ...
