@@ -11,7 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from corepool.testing.waiting import DEADLINE_S, wait_until
+from commands_run import run_corepool
+
+from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -90,18 +92,7 @@ class Day:
 
     def __call__(self, *arguments: str, at: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run `corepool` in a folder; by default in one without a configuration."""
-        done = subprocess.run(  # noqa: S603 - the arguments are the test's own
-            [sys.executable, "-m", "corepool", *arguments],
-            cwd=at or self.root,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return done
+        return run_corepool(*arguments, folder=at or self.root, environment=self._environment)
 
     def listed(self) -> list[dict[str, Any]]:
         """Return the pools that run, as `ps` lists them."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
-
-from corepool.testing.waiting import DEADLINE_S
+from commands_run import run_corepool
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -33,17 +31,6 @@ def environment(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def corepool(tmp_path: Path, environment: dict[str, str]) -> Corepool:
     def run(*arguments: str, environment: Mapping[str, str] | None = environment) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(  # noqa: S603 - the arguments are the test's own
-            [sys.executable, "-m", "corepool", *arguments],
-            cwd=tmp_path,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return done
+        return run_corepool(*arguments, folder=tmp_path, environment=environment)
 
     return run
