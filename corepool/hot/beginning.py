@@ -23,7 +23,7 @@ def begin(conn: Held, hook: Callable[[Connection], object] | None) -> None:
     :raises OSError: it can't be watched; it still has to be closed.
     """
     site = conn.site
-    site.reactor.add(conn.fd, conn, EPOLLIN)
+    site.reactor.add(conn.fd, conn, EPOLLIN | site.trigger)
     if not conn.active_at:
         conn.active_at = site.reactor.now
     if conn.layers is not None:

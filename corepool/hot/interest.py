@@ -34,10 +34,10 @@ def watch(conn: Held) -> None:
     if mask == conn.mask:
         return
     if conn.mask != PARKED:
-        conn.site.reactor.change(conn.fd, mask)
+        conn.site.reactor.change(conn.fd, mask | conn.site.trigger)
     elif mask:
         try:
-            conn.site.reactor.add(conn.fd, conn, mask)
+            conn.site.reactor.add(conn.fd, conn, mask | conn.site.trigger)
         except OSError as error:  # nothing would ever wake it
             conn.site.owner.closing(conn, error)
             break_off(conn, CloseReason.ERROR)

@@ -6,6 +6,7 @@ from os import read
 from typing import TYPE_CHECKING
 
 from corepool.hot.ending import break_off
+from corepool.hot.entering import enter
 from corepool.hot.interest import serve_later, wants_input
 from corepool.hot.layers import READ_BYTES, LayerError
 from corepool.hot.outside import run
@@ -15,7 +16,7 @@ from corepool.spec.types import CloseReason
 
 if TYPE_CHECKING:
     from corepool.hot.layers import Layers
-    from corepool.hot.site import Held, Site
+    from corepool.hot.site import Held
 
 
 def open_further(conn: Held) -> None:
@@ -25,7 +26,7 @@ def open_further(conn: Held) -> None:
     if not _is_open(conn, layers) and conn.reason is None:
         _read_wire(conn, layers)
     if conn.reason is None and _is_open(conn, layers) and conn.site.then is not None:
-        _enter(conn, conn.site.then, layers)
+        enter(conn, conn.site.then)
     elif conn.reason is None and layers.holds_input:  # the end, before it was open
         conn.eof = True
 
@@ -46,6 +47,14 @@ def receive(conn: Held, layers: Layers, limit: int) -> bytes:
         serve_later(conn, layers)
     conn.eof = conn.eof or layers.is_over
     return data
+
+
+def look(conn: Held, layers: Layers, limit: int) -> bytes:
+    """Return the first plaintext, which stays to be received."""
+    if not layers.has_ended:
+        _read_wire(conn, layers)
+    layers.served_at = conn.site.reactor.now
+    return layers.peek(limit)
 
 
 def serve_unread(conn: Held, layers: Layers) -> None:
@@ -78,17 +87,6 @@ def finish(conn: Held, layers: Layers) -> bool:
         if layers:
             send_queue(conn)
     return not layers
-
-
-def _enter(conn: Held, site: Site, layers: Layers) -> None:
-    conn.site = site
-    conn.read_deadline = None
-    if site.on_accept is not None:
-        run(conn, site.on_accept)
-    if site.idle_timeout or conn.read_deadline is not None:
-        site.deadlines.watch(conn)
-    if layers.holds_input:
-        serve_later(conn, layers)
 
 
 def _read_wire(conn: Held, layers: Layers) -> None:

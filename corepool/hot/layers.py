@@ -47,6 +47,7 @@ class Layers:
         "_open",
         "_outbox",
         "_plain",
+        "_seen",
         "_stack",
         "_taken",
         "_wire",
@@ -65,6 +66,8 @@ class Layers:
         self._wire: bytes | memoryview = b""
         self._plain = b""
         self._taken = 0
+        self._seen = 0
+        """Bytes of plaintext that were looked at, and not taken."""
         self._open = False
         self._is_told = False
         self.facts: dict[str, object] = {}
@@ -103,7 +106,12 @@ class Layers:
     @property
     def holds_input(self) -> bool:
         """Whether the protocol may read something, bytes or the end, without another event of the descriptor."""
-        return bool(self._plain) or self._input.has_more or (self._input.has_ended and not self._is_told)
+        return len(self._plain) > self._seen or self._input.has_more or (self._input.has_ended and not self._is_told)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no plaintext comes any more behind what is held."""
+        return self._input.has_ended
 
     @property
     def is_over(self) -> bool:
@@ -117,6 +125,18 @@ class Layers:
         """
         self._input.add(data)
         self._feed()
+
+    def peek(self, limit: int) -> bytes:
+        """Return the first plaintext, which stays; until more comes, or `take` is called, it is no input to be served.
+
+        To be called before anything was taken.
+        """
+        self._seen = len(self._plain)
+        return self._plain[:limit]
+
+    def hold(self) -> None:
+        """Have plaintext that was looked at served as input again."""
+        self._seen = 0
 
     def take(self, limit: int) -> bytes:
         """Return plaintext, or b"" if there is none.

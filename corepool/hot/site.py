@@ -1,7 +1,8 @@
 """A site, and a connection as the parts of this room share it.
 
 A site has what connections need of their listener, as plain fields that the hot path reads. A connection is at one site
-at a time. One with layers begins at a site whose only hook opens them, and then *enters* the listener's.
+at a time. One with layers begins at a site whose only hook opens them, and then *enters* the listener's (`entering`);
+so does one whose first bytes are looked at before.
 
 A connection is one record, `Held`, and several modules that each know one subject: `interest`, `sending`, `layered`,
 `ending`, `settling`, `timeouts`, `outside`, `beginning`, `leaving`. They are functions, and import each other downward
@@ -147,6 +148,12 @@ class Site:
     """False: its connections never go to another process."""
     then: Site | None = None
     """The site that a connection enters when its layers are open."""
+    trigger: int = 0
+    """EPOLLET at a site whose hook looks at input and leaves it in the kernel, where it would be reported for ever."""
+    protocol: str = ""
+    """The name of the protocol that serves its connections; "" before one is chosen."""
+    place: int = 0
+    """The place of their counters on the scoreboard."""
     parked: set[Source] = field(default_factory=set)
     events: int = 0
     """Events that brought data, or the peer's end."""

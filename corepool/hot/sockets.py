@@ -19,6 +19,21 @@ def shut_down(fd: int, how: int) -> None:
         sock.detach()
 
 
+def peek(fd: int, count: int) -> bytes:
+    """Return the first bytes of the input, and leave them there; b"" at its end.
+
+    :param count: bytes at most.
+    :raises BlockingIOError: there are none yet.
+    :raises OSError: the connection is broken.
+    """
+    sock = _borrow(fd)
+    try:
+        sock.settimeout(0)  # an application may have set a default, for which recv would wait
+        return sock.recv(count, socket.MSG_PEEK)
+    finally:
+        sock.detach()
+
+
 def sockaddr(fd: int, family: int, *, peer: bool) -> object:
     """Return the address of one end, as getpeername(2) and getsockname(2) have it.
 
