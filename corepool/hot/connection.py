@@ -158,6 +158,7 @@ class Connection:
         except BlockingIOError:
             return b""
         except OSError:
+            self.site.ends += left == READS_PER_EVENT
             break_off(self, CloseReason.RESET)
             return b""
         if data:
@@ -166,6 +167,7 @@ class Connection:
             self.site.bytes_in += count
             return data
         if limit > 0:
+            self.site.ends += left == READS_PER_EVENT and not self.eof
             self.eof = True
         return b""
 

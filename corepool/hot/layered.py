@@ -45,6 +45,8 @@ def receive(conn: Held, layers: Layers, limit: int) -> bytes:
             fail(conn, layers, error)
     if layers.holds_input:
         serve_later(conn, layers)
+    if not data and conn.reads_left == READS_PER_EVENT - 1:
+        conn.site.ends += conn.reason is CloseReason.RESET or (layers.is_over and not conn.eof)
     conn.eof = conn.eof or layers.is_over
     return data
 

@@ -157,6 +157,8 @@ class Site:
     parked: set[Source] = field(default_factory=set)
     events: int = 0
     """Events that brought data, or the peer's end."""
+    ends: int = 0
+    """Those of them that brought nothing but the end, or a reset."""
     bytes_in: int = 0
     bytes_out: int = 0
     bytes_taken: int = 0

@@ -87,7 +87,7 @@ class WorkerRow:
         cells = self._cells
         for refresh in self._refreshing:
             refresh()
-        cells[Cell.REQUESTS] = self._requests() + sum(service.events for service in self._guessing)
+        cells[Cell.REQUESTS] = self._requests() + sum(each.events - each.site.ends for each in self._guessing)
         self._counts.publish(self._services)
         cells[Cell.BUSY_NS] = int(self._reactor.busy_s * 1e9)
         if self._gauges:

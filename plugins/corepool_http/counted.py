@@ -57,7 +57,7 @@ class Counted:
         self.served = self.refused = 0
         """Requests that were begun: those that an application answers, and the others."""
         self._known = 0
-        """Those of them that the worker knows of."""
+        """Those that have ended and that the worker knows of."""
         self._counts = [0] * len(self._cells["http_requests"])
         self._slow = [0] * (len(_BOUNDS) + 1)
         """The durations above the first bound. Those below are the rest, and most."""
@@ -83,15 +83,16 @@ class Counted:
             self._slow[bisect_left(_BOUNDS, seconds)] += 1
 
     def _refresh(self) -> None:
-        self._worker.requests += self.served - self._known
-        self._known = self.served
-        under_way = self.served + self.refused - sum(self._counts)
+        answered = sum(self._counts)
+        self._worker.requests += answered - self._known
+        self._known = answered
+        under_way = self.served + self.refused - answered
         self._cells["http_requests_in_flight"][0] = under_way
         requests = self._cells["http_requests"]
         for place, count in enumerate(self._counts):
             requests[place] = count
         durations = self._cells["http_request_duration_seconds"]
-        responses = sum(self._counts) - sum(self._counts[:: len(_STATUSES)]) - self._unmeasured
+        responses = answered - sum(self._counts[:: len(_STATUSES)]) - self._unmeasured
         for place, count in enumerate((responses - sum(self._slow), *self._slow[1:])):
             durations[place] = count
         durations[-1] = int(self._seconds * 1e9)

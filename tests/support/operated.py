@@ -85,6 +85,12 @@ def about(running: PoolProcess, pid: int | None = None) -> str:
     return f"{running.directory.name} (pid {pid or running.pid}, {running.directory / 'corepool.toml'})"
 
 
+def in_flight(running: PoolProcess) -> int:
+    """Return the number of requests that are being answered, by the last heartbeats."""
+    metrics = [each for listener in running.status()["listeners"] for each in listener["metrics"]]
+    return sum(each["cells"][0] for each in metrics if each["name"] == "http_requests_in_flight")
+
+
 def reload_by_signal(running: PoolProcess) -> None:
     before = running.status()["reload"]["generation"]
     running.send_signal(signal.SIGHUP)

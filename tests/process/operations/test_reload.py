@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from http_load import Load
-from operated import APPLICATION, about, corepool, reload_by_signal, start, told, write
+from operated import APPLICATION, about, corepool, in_flight, reload_by_signal, start, told, write
 
 from corepool.testing.sockets import connect, receive_all
 from corepool.testing.waiting import wait_until
@@ -182,7 +182,8 @@ def test_stop_names_the_workers_that_it_waits_for(pool: Pools) -> None:
     [pid] = running.workers()
     with connect(running.urls()[0]) as busy:
         busy.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
-        wait_until(lambda: running.status()["workers"][0]["requests"] == 1)
+        wait_until(lambda: in_flight(running) == 1)
+        assert running.status()["workers"][0]["requests"] == 0, "it counts when it is answered"
         stopping = subprocess.Popen(  # noqa: S603 - the command is the test's own
             [sys.executable, "-m", "corepool", "stop", "--control", str(running.control)],
             stdout=subprocess.PIPE,
@@ -204,7 +205,7 @@ def test_stop_has_a_bar_on_a_terminal(pool: Pools) -> None:
     ours, theirs = pty.openpty()
     with connect(running.urls()[0]) as busy:
         busy.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
-        wait_until(lambda: running.status()["workers"][0]["requests"] == 1)
+        wait_until(lambda: in_flight(running) == 1)
         command = [sys.executable, "-m", "corepool", "stop", "--control", str(running.control)]
         environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
         stopping = subprocess.Popen(command, stdout=theirs, env=environment)  # noqa: S603
