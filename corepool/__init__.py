@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from corepool.errors import SetupError
     from corepool.logs.event import Event, event
     from corepool.script import run
+    from corepool.spec.certificates import ClientCertificate, ServerCertificate
     from corepool.spec.connection import Connection
     from corepool.spec.dispatcher import Dispatcher, Incoming, WorkerView
     from corepool.spec.durations import Duration, DurationOrOff
+    from corepool.spec.facts import Facts
     from corepool.spec.hookspecs import hookimpl
     from corepool.spec.layer import Layer
     from corepool.spec.metrics import Metric
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Address",
+    "ClientCertificate",
     "CloseReason",
     "Connection",
     "Dispatcher",
@@ -52,6 +55,7 @@ __all__ = [
     "Event",
     "ExitCause",
     "ExitStatus",
+    "Facts",
     "FileRights",
     "Incoming",
     "Layer",
@@ -61,6 +65,7 @@ __all__ = [
     "PoolInfo",
     "PoolLoad",
     "Scaler",
+    "ServerCertificate",
     "SetupError",
     "SharedResource",
     "Size",
@@ -83,6 +88,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Address": "corepool.spec.types",
+    "ClientCertificate": "corepool.spec.certificates",
     "CloseReason": "corepool.spec.types",
     "Connection": "corepool.spec.connection",
     "Dispatcher": "corepool.spec.dispatcher",
@@ -92,6 +98,7 @@ _HOMES = {
     "Event": "corepool.logs.event",
     "ExitCause": "corepool.spec.types",
     "ExitStatus": "corepool.spec.types",
+    "Facts": "corepool.spec.facts",
     "FileRights": "corepool.spec.transport",
     "Incoming": "corepool.spec.dispatcher",
     "Layer": "corepool.spec.layer",
@@ -101,6 +108,7 @@ _HOMES = {
     "PoolInfo": "corepool.spec.types",
     "PoolLoad": "corepool.spec.scaler",
     "Scaler": "corepool.spec.scaler",
+    "ServerCertificate": "corepool.spec.certificates",
     "SetupError": "corepool.errors",
     "SharedResource": "corepool.spec.types",
     "Size": "corepool.spec.sizes",

@@ -26,6 +26,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Look at a running pool": {"ps": "ps:ps", "status": "status:status", "top": "top:top"},
     "Operate a running pool": {
         "reload": "operate:reload",
+        "renew": "renew:renew",
         "upgrade": "operate:upgrade",
         "stop": "operate:stop",
         "scale": "operate:scale",

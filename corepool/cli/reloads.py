@@ -20,4 +20,9 @@ def failed_reload(answer: "Mapping[str, Any]") -> str | None:
     # That of a configuration has its place in it, and others may as well.
     where = f" ({place})" if failure["line"] and place not in reason else ""
     text = f"the last reload has failed at {when}: {reason}{where}; workers kept: {failure['kept']}"
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)  # no terminal code from a traceback
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """Return a text without terminal codes, which a traceback or a file may have."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

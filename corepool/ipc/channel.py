@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from corepool.errors import ChannelFullError, GarbageError, PeerGoneError
 from corepool.files.descriptors import release
 from corepool.ipc.encoding import HEADER_SIZE, decode, encode
-from corepool.ipc.messages import MAX_FDS, MAX_PAYLOAD, Message
+from corepool.ipc.shapes import MAX_FDS, MAX_PAYLOAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from corepool.ipc.messages import Message
 
 _BUGS = frozenset({errno.EBADF, errno.EFAULT, errno.EINVAL, errno.ENOTSOCK})
 _GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ECONNREFUSED})

@@ -18,7 +18,6 @@ import struct
 
 from corepool.errors import GarbageError
 from corepool.ipc.messages import (
-    MAX_PAYLOAD,
     AskStatus,
     Drain,
     Drained,
@@ -29,14 +28,17 @@ from corepool.ipc.messages import (
     Message,
     Move,
     NewConnections,
+    NewState,
     Pause,
     Ready,
     Resume,
     Room,
+    StateTaken,
     Status,
     Stop,
     Thaw,
 )
+from corepool.ipc.shapes import MAX_PAYLOAD
 
 VERSION = 1
 
@@ -53,6 +55,7 @@ KINDS: dict[int, type[Message]] = {
     7: Status,
     8: Thaw,
     9: Move,
+    10: NewState,
     16: Ready,
     17: Room,
     18: Leaving,
@@ -60,6 +63,7 @@ KINDS: dict[int, type[Message]] = {
     20: AskStatus,
     21: FrozenConnections,
     22: Drained,
+    23: StateTaken,
 }
 """By the number in the header: below 16 from a master to a worker, above from a worker to its master. Between two
 masters go Ready, and NewConnections and Thaw with one connection each."""

@@ -9,120 +9,18 @@ from __future__ import annotations
 import struct
 from array import array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NewType, Self
+from typing import TYPE_CHECKING, Self
 
 from corepool.errors import GarbageError
-from corepool.ipc.frozen import CRASH_SLOT_BYTES, crash_slot_of
+from corepool.ipc.shapes import MAX_FDS, MAX_PAYLOAD, FrozenRecords, Numbers, Signal, SocketIndex, SocketMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-MAX_FDS = 64
-"""Descriptors per message. The kernel's limit is 253 (SCM_MAX_FD); beyond some dozens a batch saves nothing more."""
+_NUMBER = struct.Struct("=I")
 
-MAX_PAYLOAD = 60_000
-"""Bytes per payload: below the default send buffer (212,992), so that one message always fits an empty channel."""
-
-SocketIndex = NewType("SocketIndex", int)
-"""The number of a bound socket in messages: a u16, kept over reloads. Between two masters, the position in the list of
-sockets that the new one was started with."""
-
-_MOVE = struct.Struct("=If")
-_LEVEL = struct.Struct("=I")
-_LENGTH = struct.Struct("=I")
-
-
-@dataclass(frozen=True, slots=True)
-class _Signal:
-    """A message that says all by its kind."""
-
-    def pack(self) -> bytes:
-        """Return no payload."""
-        return b""
-
-    @classmethod
-    def unpack(cls, payload: bytes, socket: SocketIndex) -> Self:
-        """Accept no payload.
-
-        :raises GarbageError: there is a payload, or a socket.
-        """
-        if payload or socket:
-            raise GarbageError(f"{cls.__name__} with a socket or a payload of {len(payload)} bytes")
-        return cls()
-
-
-@dataclass(frozen=True, slots=True)
-class _SocketMessage:
-    """A message about one bound socket, without a payload."""
-
-    socket: SocketIndex
-
-    def pack(self) -> bytes:
-        """Return no payload."""
-        return b""
-
-    @classmethod
-    def unpack(cls, payload: bytes, socket: SocketIndex) -> Self:
-        """Accept no payload.
-
-        :raises GarbageError: there is one.
-        """
-        if payload:
-            raise GarbageError(f"{cls.__name__} with a payload of {len(payload)} bytes")
-        return cls(socket)
-
-
-@dataclass(frozen=True, slots=True)
-class _FrozenRecords:
-    """Frozen connections of one bound socket (ipc/frozen.py), in the order of their descriptors.
-
-    u32 length and content of each. At most MAX_FDS, and as many bytes as `fit` allows.
-    """
-
-    socket: SocketIndex
-    records: Sequence[bytes]
-
-    @property
-    def connections(self) -> int:
-        """How many descriptors were sent with it."""
-        return len(self.records)
-
-    @property
-    def crash_slots(self) -> list[int]:
-        """The crash slot of each connection; 0: none."""
-        return [crash_slot_of(record) for record in self.records]
-
-    def pack(self) -> bytes:
-        """Write the records.
-
-        :raises ValueError: there are too many for one message.
-        """
-        if not 1 <= len(self.records) <= MAX_FDS:
-            raise ValueError(f"{len(self.records)} frozen connections; one message has 1 to {MAX_FDS}")
-        return b"".join(_LENGTH.pack(len(record)) + record for record in self.records)
-
-    @classmethod
-    def unpack(cls, payload: bytes, socket: SocketIndex) -> Self:
-        """Read the records; the content of each is read by the process that goes on with it.
-
-        :raises GarbageError: they are cut short, too many, or one is too short for a crash slot.
-        """
-        records: list[bytes] = []
-        offset, end = 0, len(payload)
-        while offset < end:
-            start = offset + _LENGTH.size
-            if start > end:
-                raise GarbageError("frozen connections: cut short")
-            (length,) = _LENGTH.unpack_from(payload, offset)
-            offset = start + length
-            if offset > end:
-                raise GarbageError("frozen connections: cut short")
-            if length < CRASH_SLOT_BYTES:
-                raise GarbageError(f"a frozen connection of {length} bytes")
-            records.append(payload[start:offset])
-        if not 1 <= len(records) <= MAX_FDS:
-            raise GarbageError(f"{len(records)} frozen connections; one message has 1 to {MAX_FDS}")
-        return cls(socket, tuple(records))
+MAX_FAILURE = 2000
+"""Bytes of the reason why a worker can't take a state: some lines of `status`."""
 
 
 # --- from the master to a worker
@@ -161,7 +59,7 @@ class NewConnections:
         raise GarbageError(f"a handoff with {size} bytes of payload")
 
 
-class Thaw(_FrozenRecords):
+class Thaw(FrozenRecords):
     """Frozen connections for this worker; acknowledged as new ones."""
 
     __slots__ = ()
@@ -189,90 +87,112 @@ class Drain:
         return cls(frozenset(map(SocketIndex, array("H", payload))))
 
 
-class Stop(_Signal):
+class Stop(Signal):
     """Exit 0 at once."""
 
     __slots__ = ()
 
 
-class Pause(_SocketMessage):
+class Pause(SocketMessage):
     """Accept nothing more from that bound socket, for now."""
 
     __slots__ = ()
 
 
-class Resume(_SocketMessage):
+class Resume(SocketMessage):
     """Accept from it again."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class LogLevel:
+class LogLevel(Numbers):
     """Log records of this level and above: u32, a number of `logging`."""
+
+    LAYOUT = struct.Struct("=I")
 
     level: int
 
-    def pack(self) -> bytes:
-        """Write the level."""
-        return _LEVEL.pack(self.level)
 
-    @classmethod
-    def unpack(cls, payload: bytes, socket: SocketIndex) -> Self:
-        """Read the level.
-
-        :raises GarbageError: the payload has another length, or the header names a socket.
-        """
-        if len(payload) != _LEVEL.size or socket:
-            raise GarbageError(f"a log level of {len(payload)} bytes")
-        return cls(*_LEVEL.unpack(payload))
-
-
-class Status(_Signal):
+class Status(Signal):
     """The answer to `AskStatus`: JSON, in the file whose descriptor comes with it."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class Move(Numbers):
     """Hand idle connections back and go on: u32 count, f32 seconds."""
+
+    LAYOUT = struct.Struct("=If")
 
     count: int
     rest_s: float
     """Those that were moved to this worker less than this long ago stay."""
 
+
+@dataclass(frozen=True, slots=True)
+class NewState:
+    """A transport serves with a new state from now on: u32 its number; its bytes are in the sealed file with it."""
+
+    socket: SocketIndex
+    number: int
+
     def pack(self) -> bytes:
-        """Write both."""
-        return _MOVE.pack(self.count, self.rest_s)
+        """Write the number."""
+        return _NUMBER.pack(self.number)
 
     @classmethod
     def unpack(cls, payload: bytes, socket: SocketIndex) -> Self:
-        """Read both.
+        """Read the number.
 
-        :raises GarbageError: the payload has another length, or the header names a socket.
+        :raises GarbageError: the payload has another length.
         """
-        if len(payload) != _MOVE.size or socket:
-            raise GarbageError(f"a move order of {len(payload)} bytes")
-        return cls(*_MOVE.unpack(payload))
+        if len(payload) != _NUMBER.size:
+            raise GarbageError(f"a new state of {len(payload)} bytes")
+        return cls(socket, *_NUMBER.unpack(payload))
 
 
 # --- from a worker to the master
 
 
-class Ready(_Signal):
+@dataclass(frozen=True, slots=True)
+class StateTaken:
+    """It serves with a state that it was sent: u32 its number; or why not: UTF-8, MAX_FAILURE bytes at most."""
+
+    socket: SocketIndex
+    number: int
+    failure: str = ""
+
+    def pack(self) -> bytes:
+        """Write both, the failure as far as it fits."""
+        return _NUMBER.pack(self.number) + self.failure.encode(errors="replace")[:MAX_FAILURE]
+
+    @classmethod
+    def unpack(cls, payload: bytes, socket: SocketIndex) -> Self:
+        """Read both; bytes that are no UTF-8 are replaced.
+
+        :raises GarbageError: the payload is cut short, or too long.
+        """
+        if not _NUMBER.size <= len(payload) <= _NUMBER.size + MAX_FAILURE:
+            raise GarbageError(f"an answer to a new state of {len(payload)} bytes")
+        (number,) = _NUMBER.unpack_from(payload)
+        return cls(socket, number, payload[_NUMBER.size :].decode(errors="replace"))
+
+
+class Ready(Signal):
     """It takes connections from now on. Also from a new master to the one that it replaces."""
 
     __slots__ = ()
 
 
-class Room(_Signal):
+class Room(Signal):
     """It was full, and has room again."""
 
     __slots__ = ()
 
 
-class Leaving(_Signal):
+class Leaving(Signal):
     """It has taken its last connection; what it has not acknowledged is the master's again."""
 
     __slots__ = ()
@@ -299,19 +219,19 @@ class Failed:
         return cls(payload.decode(errors="replace").rstrip())
 
 
-class AskStatus(_Signal):
+class AskStatus(Signal):
     """It asks for the status of all pools."""
 
     __slots__ = ()
 
 
-class FrozenConnections(_FrozenRecords):
+class FrozenConnections(FrozenRecords):
     """Idle connections for other workers, each with its descriptor."""
 
     __slots__ = ()
 
 
-class Drained(_Signal):
+class Drained(Signal):
     """It has no connection any more; its plugins close what they have opened."""
 
     __slots__ = ()
@@ -327,6 +247,7 @@ Message = (
     | LogLevel
     | Status
     | Move
+    | NewState
     | Ready
     | Room
     | Leaving
@@ -334,9 +255,5 @@ Message = (
     | AskStatus
     | FrozenConnections
     | Drained
+    | StateTaken
 )
-
-
-def fit(records: Iterable[bytes], size: int) -> bool:
-    """Return whether one more record of `size` bytes fits a message of frozen connections, beside these."""
-    return sum(_LENGTH.size + len(record) for record in records) + _LENGTH.size + size <= MAX_PAYLOAD

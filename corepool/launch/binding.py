@@ -11,17 +11,17 @@ from corepool.guards import HOOK_ERRORS
 from corepool.launch.mistakes import spell_failure
 from corepool.launch.reuse import match
 from corepool.plugins.listener import BoundSocket
-from corepool.spec.transport import Transport
+from corepool.plugins.renewal import Renewal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from corepool.config.settings import ListenerSettings
-    from corepool.ipc.messages import SocketIndex
+    from corepool.ipc.shapes import SocketIndex
     from corepool.launch.mistakes import Mistakes
     from corepool.master.inheritance import Inheritance
     from corepool.plugins.listener import Listener
-    from corepool.spec.transport import Endpoint
+    from corepool.spec.transport import Endpoint, Transport
 
 
 class Wanted(NamedTuple):
@@ -69,6 +69,9 @@ def bind(
                     if (again := _keep(same, each, mistakes)) is not None:
                         bound.append(again)
                     continue
+                renewal = Renewal(transport, endpoint)
+                if not _read_files(renewal, where, endpoint, mistakes):
+                    continue
                 if inheritance is not None and place in inherited:
                     sock = inheritance.take(inherited[place])
                     undo.callback(sock.close)
@@ -84,7 +87,7 @@ def bind(
                 continue
             undo.callback(sock.close)
             url, address = transport.url(endpoint, sock), transport.address(sock.getsockname())
-            bound.append(BoundSocket(next_index(), listener, endpoint, transport, sock, url, address, slot))
+            bound.append(BoundSocket(next_index(), listener, endpoint, transport, sock, url, address, renewal, slot))
             undo.callback(bound[-1].close)
         mistakes.finish()
         undo.pop_all()
@@ -108,6 +111,7 @@ def find_overlaps(wanted: Iterable[Wanted]) -> Iterator[str]:
 def examine(wanted: Iterable[Wanted], mistakes: Mistakes) -> None:
     """Find the addresses on which this system would not let the pool listen, without binding any for good."""
     for where, _, _, endpoint, transport, _ in wanted:
+        _read_files(Renewal(transport, endpoint), where, endpoint, mistakes)
         try:
             transport.examine(endpoint)
         except KeyboardInterrupt:  # the operator's
@@ -136,26 +140,27 @@ def _match(wanted: Sequence[Wanted], there: Sequence[tuple[str, Endpoint]]) -> d
 def _keep(same: BoundSocket, wanted: Wanted, mistakes: Mistakes) -> BoundSocket | None:
     """Return a socket that is open already as the new configuration has it; None: there is a mistake."""
     where, _, listener, endpoint, transport, slot = wanted
-    url = same.url
+    url, renewal = same.url, same.renewal
     if same.endpoint.url == endpoint.url:
-        endpoint = same.endpoint
-        try:
-            transport = same.transport.renew(endpoint)
-            if not isinstance(transport, Transport):
-                raise TypeError(f"renew() has returned {transport!r}")
-        except KeyboardInterrupt:  # the operator's
-            raise
-        except (OSError, ValueError) as error:
-            mistakes.add(f"{where}: {endpoint.url} can't be renewed: {error}")
-            return None
-        except HOOK_ERRORS as error:
-            mistakes.add(f"{where}: {endpoint.url} can't be renewed: {spell_failure(error)}", error)
-            return None
+        endpoint, transport = same.endpoint, same.transport
     else:
-        url = transport.url(endpoint, same.socket)
-    if listener is None:
+        url, renewal = transport.url(endpoint, same.socket), Renewal(transport, endpoint)
+    if not _read_files(renewal, where, endpoint, mistakes) or listener is None:
         return None
-    return replace(same, listener=listener, endpoint=endpoint, transport=transport, url=url, slot=slot)
+    return replace(same, listener=listener, endpoint=endpoint, transport=transport, url=url, renewal=renewal, slot=slot)
+
+
+def _read_files(renewal: Renewal, where: str, endpoint: Endpoint, mistakes: Mistakes) -> bool:
+    """Read the files of a transport; False: there is a mistake."""
+    try:
+        renewal.look()
+    except KeyboardInterrupt:  # the operator's
+        raise
+    except (OSError, ValueError):
+        mistakes.add(f"{where}: {endpoint.url}: {renewal.failure}")
+    except HOOK_ERRORS as error:
+        mistakes.add(f"{where}: {endpoint.url}: its transport failed: {renewal.failure}", error)
+    return not renewal.failure
 
 
 def _in_use_by(endpoint: Endpoint, ours: Iterable[tuple[str, int | None, Endpoint]]) -> str | None:

@@ -15,9 +15,9 @@ from corepool.config.settings import WorkersRange
 from corepool.config.suggest import nearest
 from corepool.errors import ConfigError, CorepoolError, PluginError
 from corepool.guards import HOOK_ERRORS
-from corepool.ipc.messages import SocketIndex
 from corepool.ipc.metric_cells import Layout
 from corepool.ipc.scoreboard import ListenerPlace
+from corepool.ipc.shapes import SocketIndex
 from corepool.launch import events
 from corepool.launch.binding import Wanted, bind, examine, find_overlaps
 from corepool.launch.mistakes import Mistakes, spell_failure

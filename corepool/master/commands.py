@@ -52,6 +52,10 @@ def commands_of(master: Callable[[], Master]) -> dict[str, Command]:
     def rebalance(_: Mapping[str, object]) -> object:
         return {"asked": master().live.rebalance()}
 
+    def renew(_: Mapping[str, object]) -> object:
+        changed = master().renewing.look()
+        return {"changed": changed, **master().renewing.status()}
+
     def log_level(arguments: Mapping[str, object]) -> object:
         master().live.set_log_level(_text(arguments, "level"))
         return {}
@@ -66,6 +70,7 @@ def commands_of(master: Callable[[], Master]) -> dict[str, Command]:
         "pause": pause,
         "resume": resume,
         "rebalance": rebalance,
+        "renew": renew,
         "log-level": log_level,
     }
 

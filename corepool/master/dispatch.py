@@ -15,8 +15,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from corepool.ipc.frozen import with_crash_slot
-from corepool.ipc.messages import MAX_FDS
 from corepool.ipc.scoreboard import Cell
+from corepool.ipc.shapes import MAX_FDS
 from corepool.master import events
 from corepool.master.arrived import Arrived
 from corepool.master.ledger import FaultyCountError, Handoff
@@ -26,8 +26,8 @@ from corepool.master.shipping import Shipping
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from corepool.ipc.messages import SocketIndex
     from corepool.ipc.scoreboard import Scoreboard
+    from corepool.ipc.shapes import SocketIndex
     from corepool.master.loop import Loop, Timer
     from corepool.master.recovery import Recovery
     from corepool.master.workers import WorkerEntry, Workers

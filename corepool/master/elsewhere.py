@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from corepool.files.descriptors import release
-from corepool.ipc.messages import SocketIndex
+from corepool.ipc.shapes import SocketIndex
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.master import events
 from corepool.master.ledger import Handoff

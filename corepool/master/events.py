@@ -84,6 +84,27 @@ def service_manager_not_notified(*, state: str, reason: object) -> None:
     """A notification can't be sent to the service manager."""
 
 
+# --- files that transports read, such as certificates
+
+
+@event(logging.INFO)
+def transport_renewed(*, listener: str, url: str, state: int) -> None:
+    """The files of a transport are right, and new ones go to the workers now; `state` is their number."""
+
+
+@event(logging.ERROR)
+def transport_not_renewed(*, listener: str, url: str, reason: str | None = None) -> None:
+    """The files of a transport, such as a certificate and its key, can't be used.
+
+    The old ones stay in use; they are read again until they are right.
+    """
+
+
+@event(logging.WARNING)
+def certificate_expiry(*, listener: str, source: str, names: str, reason: str) -> None:
+    """A certificate ends soon, has ended, or is not valid yet; said at the start, when one is read, and once a day."""
+
+
 # --- reload and upgrade
 
 

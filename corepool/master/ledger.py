@@ -15,7 +15,7 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from corepool.ipc.messages import SocketIndex
+    from corepool.ipc.shapes import SocketIndex
 
 
 class FaultyCountError(Exception):

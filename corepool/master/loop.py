@@ -49,7 +49,7 @@ class Timer:
 class Repetition:
     """A call that recurs until it is cancelled. One that fails is logged, and recurs all the same."""
 
-    def __init__(self, loop: Loop, interval_s: Callable[[], float], call: Callable[[], None]) -> None:
+    def __init__(self, loop: Loop, interval_s: Callable[[], float], call: Callable[[], object]) -> None:
         self._loop = loop
         self._interval_s = interval_s
         self._call = call
@@ -117,7 +117,7 @@ class Loop:
         heapq.heappush(self._timers, timer)
         return timer
 
-    def repeat(self, interval_s: Callable[[], float], call: Callable[[], None]) -> Repetition:
+    def repeat(self, interval_s: Callable[[], float], call: Callable[[], object]) -> Repetition:
         """Call again and again, first after `interval_s()`, which is asked anew each time."""
         return Repetition(self, interval_s, call)
 

@@ -27,6 +27,7 @@ from corepool.master.owner import Surroundings
 from corepool.master.pools import Pools
 from corepool.master.recovery import Recovery
 from corepool.master.reloading import Reloading
+from corepool.master.renewing import Renewing
 from corepool.master.status import PoolStatus, WorkersOfPool, build_status, listeners_status, totals, workers_status
 from corepool.master.upgrading import Upgrading
 from corepool.plugins.listener import MAX_LISTENERS, sockets_of
@@ -90,12 +91,7 @@ class Master:
         """Listeners from which nothing is accepted, by name: an operator has paused them, or an old master serves."""
         crash_slots = CrashSlots()
         self._recovery = Recovery(crash_slots, self._loop)
-        self._upgrading = Upgrading(
-            self._loop,
-            self._on_upgraded,
-            self._on_upgrade_failed,
-            self._on_new_masters_room,
-        )
+        self._upgrading = Upgrading(self._loop, self._on_upgraded, self._on_upgrade_failed, self._on_new_masters_room)
         self.elsewhere = OtherPools(
             {each.socket.fileno(): each.index for each in bound},
             self._upgrading,
@@ -120,6 +116,7 @@ class Master:
         self.pools.serving = self.pools.make(configurations, generation=0)
         for pool in self.pools.serving.values():
             pool.scale_as_before(inheritance.orders.scaled)
+        self.renewing = Renewing(self._loop, self.pools)
         self._reloading = Reloading(self.pools, read_again, service_manager)
         self.live = LiveOrders(self.pools, self._upgrading, self._paused)
         self._configured_log_level = logging.getLogger().level
@@ -169,6 +166,7 @@ class Master:
         for pool in self.pools.serving.values():
             pool.open()
             pool.start()
+        self.renewing.start()
         self._show_title()
         self._loop.repeat(lambda: _TITLE_INTERVAL_S, self._show_title)
         self._loop.repeat(lambda: _TELL_AGAIN_S, self._service_manager.retry)
@@ -243,6 +241,7 @@ class Master:
             wanted=pools.wanted,
             state=self._state,
             upgrade=self._upgrading.status(),
+            renewal=self.renewing.status(),
             reload=self._reloading.status(),
             pools=[WorkersOfPool(name=pool.name, state=pool.state, wanted=pool.workers.target) for pool in pools],
             listeners=listeners_status(

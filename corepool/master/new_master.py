@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from corepool.ipc.channel import Channel
-    from corepool.ipc.messages import SocketIndex
+    from corepool.ipc.shapes import SocketIndex
     from corepool.master.ledger import Handoff
     from corepool.master.loop import Loop, Timer
 

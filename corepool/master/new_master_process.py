@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from corepool.errors import PeerGoneError
 from corepool.files.descriptors import release
 from corepool.ipc.channel import Channel
-from corepool.ipc.messages import Ready, SocketIndex
+from corepool.ipc.messages import Ready
+from corepool.ipc.shapes import SocketIndex
 from corepool.master import events
 from corepool.master.inheritance import VARIABLE
 

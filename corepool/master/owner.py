@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from corepool.ipc.crash_slots import CrashSlots
-    from corepool.ipc.messages import SocketIndex
     from corepool.ipc.scoreboard import Scoreboard
+    from corepool.ipc.shapes import SocketIndex
     from corepool.ipc.worker_spawn import WorkerSpawn
     from corepool.master.ledger import Handoff
     from corepool.master.loop import Loop

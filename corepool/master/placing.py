@@ -19,8 +19,8 @@ from corepool.master import events
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from corepool.ipc.messages import SocketIndex
     from corepool.ipc.scoreboard import Load
+    from corepool.ipc.shapes import SocketIndex
     from corepool.master.workers import WorkerEntry, Workers
     from corepool.plugins.listener import Listener
     from corepool.spec.dispatcher import Incoming, WorkerView

@@ -23,7 +23,7 @@ from corepool.master.ledger import Handoff
 
 if TYPE_CHECKING:
     from corepool.ipc.crash_slots import CrashSlots
-    from corepool.ipc.messages import SocketIndex
+    from corepool.ipc.shapes import SocketIndex
     from corepool.master.loop import Loop, Timer
 
 log = logging.getLogger(__name__)

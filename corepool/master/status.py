@@ -121,6 +121,37 @@ class UpgradeStatus(TypedDict):
     error: str
 
 
+class CertificateStatus(TypedDict):
+    """A certificate that a listener presents; times in seconds since the epoch."""
+
+    listener: str
+    source: str
+    names: list[str]
+    not_before: float
+    not_after: float
+
+
+class NotRenewed(TypedDict):
+    """Files that can't be used, or a worker that can't take new ones (`worker`: its name; else empty)."""
+
+    listener: str
+    url: str
+    worker: str
+    reason: str
+
+
+class RenewalStatus(TypedDict):
+    """The files of transports: when they were last looked at, what they are, and who serves with them.
+
+    `looked_at`: seconds since the epoch; `waiting`: how many states workers have not taken yet.
+    """
+
+    looked_at: float
+    waiting: int
+    failures: list[NotRenewed]
+    certificates: list[CertificateStatus]
+
+
 class BuildStatus(TypedDict):
     """The program that runs; `compiled`: as extension modules."""
 
@@ -146,6 +177,7 @@ class PoolStatus(TypedDict):
     generation: int
     reload: ReloadStatus
     upgrade: UpgradeStatus
+    renewal: RenewalStatus
     pools: list[WorkersOfPool]
     listeners: list[ListenerStatus]
     workers: list[WorkerStatus]

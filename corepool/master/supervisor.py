@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from corepool.errors import ChannelFullError, PeerGoneError
 from corepool.files.descriptors import release
 from corepool.ipc.channel import Channel
-from corepool.ipc.messages import Drain, Message, SocketIndex, Status, Stop
+from corepool.ipc.messages import Drain, Message, Status, Stop
 from corepool.ipc.scoreboard import Cell
 from corepool.ipc.worker_spawn import WorkerSpawn
 from corepool.logs.rate_limited import RateLimitedLog
@@ -20,7 +20,7 @@ from corepool.master import events
 from corepool.master.forking import end_at_once, fork
 from corepool.master.hearing import Hearing
 from corepool.master.states import Event, State
-from corepool.master.workers import WorkerEntry
+from corepool.master.workers import HeldState, WorkerEntry
 from corepool.spec.dispatcher import WorkerView
 from corepool.spec.types import ExitCause, ExitStatus
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from corepool.ipc.crash_slots import CrashSlots
     from corepool.ipc.scoreboard import Scoreboard
+    from corepool.ipc.shapes import SocketIndex
     from corepool.master.loop import Loop
     from corepool.master.oom import OomCounter
     from corepool.master.workers import Workers
@@ -120,6 +121,9 @@ class Supervisor:
                 row=row,
                 view=WorkerView(slot, pid),
                 started_at=self._loop.time(),
+                states={
+                    bound.index: HeldState(bound.renewal.number, bound.renewal.number) for bound in configuration.bound
+                },
             )
             self._loop.watch(pidfd, EPOLLIN, lambda _: self.reap(entry))
             undo.callback(self._loop.unwatch, pidfd)

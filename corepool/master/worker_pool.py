@@ -20,15 +20,15 @@ from corepool.ipc.messages import (
     Failed,
     FrozenConnections,
     Leaving,
-    LogLevel,
     Message,
-    Pause,
     Ready,
-    Resume,
     Room,
+    StateTaken,
 )
 from corepool.master import events
 from corepool.master.acceptors import Acceptors
+from corepool.master.catching_up import catch_up
+from corepool.master.delivering import note_taken
 from corepool.master.dispatch import Dispatch
 from corepool.master.handing_over import give_to_others, rescue
 from corepool.master.owner import Failure
@@ -233,6 +233,8 @@ class WorkerPool:
             give_to_others(self.dispatch, entry, message, fds)
         elif isinstance(message, AskStatus):
             self.supervisor.send_status(entry, json.dumps(self._shared.owner.status()).encode())
+        elif isinstance(message, StateTaken):
+            note_taken(entry, message)
         elif isinstance(message, Failed):
             # Only a first generation that can't boot ends the pool.
             entry.report = message.report
@@ -255,11 +257,7 @@ class WorkerPool:
         if entry.deadline is not None:
             entry.deadline.cancel()
         events.worker_ready(log, slot=entry.name, pid=entry.pid, generation=entry.generation)
-        # Orders that came while it booted.
-        for bound in entry.configuration.bound:
-            is_paused = bound.listener.name in self._shared.paused
-            self.supervisor.tell(entry, (Pause if is_paused else Resume)(bound.index))
-        self.supervisor.tell(entry, LogLevel(logging.root.level))
+        catch_up(self.supervisor, entry, self._shared.paused)
         entry.limits = Limits(entry.configuration.pool, random.random())  # noqa: S311  # jitter, not a secret
         self.dispatch.retry()
         if self.is_ready:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from corepool.ipc.channel import Channel
-    from corepool.ipc.messages import SocketIndex
     from corepool.ipc.scoreboard import Load, Row
+    from corepool.ipc.shapes import SocketIndex
     from corepool.master.loop import Timer
     from corepool.master.recycling import Limits
     from corepool.plugins.listener import Configuration
@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 _LEFT = (0, -SIGTERM, -SIGKILL)
 """Exit codes of a worker that has left on a TERM, or was killed since it took too long."""
+
+
+@dataclass(slots=True)
+class HeldState:
+    """The state of one transport in a worker, by its number (plugins/renewal.py)."""
+
+    sent: int
+    taken: int
+    failure: str = ""
+    """Why it could not take the last one that it was sent."""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +71,8 @@ class WorkerEntry:
     """Its status from waitpid(2)."""
     deadline: Timer | None = None
     """When patience with its leaving ends."""
+    states: dict[SocketIndex, HeldState] = field(default_factory=dict)
+    """The states of transports that it has, by socket; those of the sockets at its fork."""
     load: Load | None = None
     """Its counters as the dispatch has read them last."""
     on_step: Callable[[], None] = lambda: None

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from corepool.config.settings import ListenerSettings, PoolSettings
-    from corepool.ipc.messages import SocketIndex
     from corepool.ipc.scoreboard import ListenerPlace
+    from corepool.ipc.shapes import SocketIndex
     from corepool.plugins.chain import Chain
+    from corepool.plugins.renewal import Renewal
     from corepool.spec.dispatcher import Dispatcher
     from corepool.spec.metrics import Metric
     from corepool.spec.options import Options
@@ -77,6 +78,7 @@ class BoundSocket:
     socket: socket.socket
     url: str
     address: Address
+    renewal: Renewal
     slot: int | None = None
 
     def is_accepted_by(self, slot: int) -> bool:

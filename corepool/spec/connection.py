@@ -53,7 +53,7 @@ class Connection(Protocol[SessionT]):
 
     @property
     def facts(self) -> Mapping[str, object]:
-        """What the layers of its transport know, such as the version of TLS. Empty where there are none."""
+        """What the layers of its transport know, such as the version of TLS: `Facts`. Empty where there are none."""
 
     @property
     def eof(self) -> bool:

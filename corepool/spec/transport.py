@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping, Sequence
 
+    from corepool.spec.certificates import ServerCertificate
     from corepool.spec.layer import Layer
 
+MAX_STATE_BYTES = 16 * 1024 * 1024
+"""Of what `Transport.refresh` returns: 2,000 certificates with their chains and keys."""
 
 _DROPPED = re.compile("[\t\r\n]")
 
@@ -90,6 +93,9 @@ class Transport(ABC):
     outlives: ClassVar[bool] = False
     """Its listening sockets belong to another process, and outlive the pool: clients that wait in their backlogs when
     the pool stops are left to the next server."""
+
+    encrypts: ClassVar[bool] = False
+    """Clients have to speak TLS to it: commands that try a listener do."""
 
     @abstractmethod
     def check(self, endpoint: Endpoint) -> None:
@@ -166,25 +172,46 @@ class Transport(ABC):
         """
         return False
 
-    def renew(self, endpoint: Endpoint) -> Transport:  # noqa: ARG002
-        """Return the transport for a socket that a reload keeps, with the files that `endpoint` names read again.
+    def refresh(self, endpoint: Endpoint) -> bytes | None:  # noqa: ARG002
+        """Read the files that `endpoint` names, such as keys and certificates, and serve with them from now on.
 
-        For keys and certificates, say. By default nothing is read, and the transport goes on serving. Otherwise return
-        a new one, and leave this one as it is: its workers serve until they are replaced, and for good if the reload
-        fails. `adopt` is called on the new one once the new configuration takes effect. Runs in: the master, at each
-        reload that has not changed the URL. Must not block for long.
+        Workers that are forked later serve as this instance does. Running ones are sent what it returns (`refreshed`),
+        in memory that is never on a disk. No connection is closed, and no worker is replaced. A file may be half
+        written: then it is a mistake, and read again some seconds later.
 
-        :raises OSError: a file can't be read. Any exception ends the reload, in its words, and nothing changes.
-        :raises ValueError: a file has mistakes; says in words which.
+        Runs in: the master, as root if that was started so: before it listens, every ten seconds, at SIGHUP, `corepool
+        reload` and `corepool renew`; and in `corepool check`. Must not block for long: to find that nothing has changed
+        should take a stat(2) of each file.
+
+        :returns: the state that `refreshed` takes, at most `MAX_STATE_BYTES`; None: nothing has changed since the call
+            before, or there are no such files.
+        :raises OSError: a file can't be read; `filename` says which.
+        :raises ValueError: a file has mistakes; says in words which. After any exception this instance serves as before
+            the call. At a start or a reload it is a mistake in the configuration.
         """
-        return self
+        return None
+
+    def refreshed(self, state: bytes) -> None:  # noqa: B027  # few have any state
+        """Serve connections that begin from now on with the state that `refresh` has returned in the master.
+
+        May be called with the same state twice. Runs in: worker, as its user. Must not block.
+
+        :raises BaseException: is logged, and told in `corepool status`; the worker serves as before.
+        """
+
+    def certificates(self) -> Sequence[ServerCertificate]:
+        """Return the certificates that connections are served with, as the last `refresh` has read them.
+
+        Runs in: the master, and `corepool check`; each time that the status is asked for.
+        """
+        return ()
 
     def adopt(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: B027  # few have anything to note
         """Take over a socket that another master or another instance has bound.
 
         Prepare it as `listen` would have, and remember the same things for `close`, such as a file
         to remove. Until then `close` must leave that alone: the other still serves. Runs in: the master, after an
-        upgrade has succeeded, or a reload with another ?query (`takes_over`) or other files (`renew`).
+        upgrade has succeeded, or a reload with another ?query (`takes_over`).
         """
 
     def close(self, endpoint: Endpoint, listening: socket.socket) -> None:  # noqa: ARG002

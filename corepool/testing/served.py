@@ -10,10 +10,11 @@ from corepool.hot.deadlines import Deadlines
 from corepool.hot.leaving import close_now
 from corepool.hot.reactor import Reactor
 from corepool.ipc.crash_slots import CrashSlots
-from corepool.ipc.messages import SocketIndex
 from corepool.ipc.scoreboard import ListenerPlace, Scoreboard
+from corepool.ipc.shapes import SocketIndex
 from corepool.plugins.chain import Chain
 from corepool.plugins.listener import BoundSocket, Listener
+from corepool.plugins.renewal import Renewal
 from corepool.spec.dispatcher import Dispatcher
 from corepool.spec.transport import Endpoint, Transport
 from corepool.spec.types import Address
@@ -98,7 +99,9 @@ class ServedHere:
         self._socket = socket.socket(family)  # known by its family only
         endpoint = Endpoint("memory:", "memory")
         address = local or Address("memory", 1)
-        bound = BoundSocket(SocketIndex(0), listener, endpoint, transport or Plain(), self._socket, "memory:", address)
+        transport = transport or Plain()
+        renewal = Renewal(transport, endpoint)
+        bound = BoundSocket(SocketIndex(0), listener, endpoint, transport, self._socket, "memory:", address, renewal)
         self.service = Service(bound, self.loop, self.reactor, self.deadlines, self.counts, self.crash_slots)
 
     def __enter__(self) -> Self:

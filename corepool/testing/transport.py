@@ -141,15 +141,20 @@ class TransportContract(ABC):
             assert listening.fileno() == -1
             assert list(tmp_path.iterdir()) == []
 
-    def test_goes_on_serving_after_it_was_renewed(self, tmp_path: Path) -> None:
+    def test_goes_on_serving_after_its_files_were_read_again(self, tmp_path: Path) -> None:
         endpoint = self.endpoint(tmp_path)
         with self._listening(tmp_path, endpoint) as (transport, listening, url):
-            renewed = transport.renew(endpoint)
-            assert isinstance(renewed, Transport)
-            assert self._converse(transport, listening, url, b"before") == b"before", "the old one serves meanwhile"
-            if renewed is not transport:
-                renewed.adopt(endpoint, listening)
-            assert self._converse(renewed, listening, url, b"after") == b"after"
+            assert transport.refresh(endpoint) is None, "nothing has changed since the call before"
+            assert self._converse(transport, listening, url, b"again") == b"again"
+
+    def test_serves_with_the_state_of_another_instance(self, tmp_path: Path) -> None:
+        endpoint = self.endpoint(tmp_path)
+        state = self.make().refresh(endpoint)
+        with self._listening(tmp_path, endpoint) as (transport, listening, url):
+            for _ in range(2):
+                if state is not None:
+                    transport.refreshed(state)
+                assert self._converse(transport, listening, url, b"as told") == b"as told"
 
     def test_can_be_bound_again_at_once_although_connections_were_open(self, tmp_path: Path) -> None:
         first = self.endpoint(tmp_path)
@@ -164,6 +169,7 @@ class TransportContract(ABC):
         self, folder: Path, endpoint: Endpoint | None = None
     ) -> Iterator[tuple[Transport, socket.socket, str]]:
         transport, endpoint = self.make(), endpoint or self.endpoint(folder)
+        transport.refresh(endpoint)
         with transport.listen(endpoint, _BACKLOG) as listening:  # closes it where the transport fails to
             try:
                 yield transport, listening, transport.url(endpoint, listening)

@@ -15,6 +15,11 @@ def worker_failed(*, worker: str, reason: str | None = None) -> None:
 
 
 @event(logging.ERROR)
+def state_not_taken(*, worker: str, listener: str, url: str) -> None:
+    """A transport can't serve with what the master has read anew of its files; this worker serves as before."""
+
+
+@event(logging.ERROR)
 def worker_orphaned(*, worker: str) -> None:
     """The master is gone; the worker leaves."""
 

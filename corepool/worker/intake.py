@@ -16,7 +16,6 @@ from corepool.ipc.messages import (
     Message,
     NewConnections,
     Room,
-    SocketIndex,
     Thaw,
 )
 from corepool.logs.rate_limited import RateLimitedLog
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from corepool.hot.reactor import Reactor
     from corepool.ipc.channel import Channel
+    from corepool.ipc.shapes import SocketIndex
     from corepool.worker.counts import ConnectionCounts
     from corepool.worker.service import Service
 

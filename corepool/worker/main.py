@@ -12,23 +12,22 @@ from corepool.errors import ChannelFullError, CorepoolError, PeerGoneError
 from corepool.guards import HOOK_ERRORS
 from corepool.hot.deadlines import Deadlines
 from corepool.hot.reactor import Reactor
-from corepool.ipc.messages import (
-    Drain as DrainOrder,
-)
+from corepool.ipc.messages import Drain as DrainOrder
 from corepool.ipc.messages import (
     Drained,
     Failed,
     LogLevel,
     Message,
     Move,
+    NewState,
     Pause,
     Ready,
     Resume,
-    SocketIndex,
     Status,
     Stop,
 )
 from corepool.ipc.scoreboard import Cell, held
+from corepool.ipc.shapes import SocketIndex
 from corepool.logs.log import reopen_logs
 from corepool.logs.tracebacks import spell_traceback
 from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
@@ -49,6 +48,7 @@ from corepool.worker.process import (
     share_no_signals_with_forks,
 )
 from corepool.worker.question import StatusQuestion
+from corepool.worker.renewing import Renewing
 from corepool.worker.row import WorkerRow
 from corepool.worker.service import Service
 from corepool.worker.watchdog import Watchdog
@@ -108,6 +108,7 @@ class WorkerProcess:
             spawn.channel, by_index, counts, self.loop, self._on_order, self._leave_unasked, self._on_orphaned
         )
         self._question = StatusQuestion(self.loop, self.intake.say)
+        self._renewing = Renewing(self._name, bound, self.intake.say_surely)
         self._backlogs = {
             each.index: BacklogReader(each, service, counts, self._reactor, self.loop)
             for each, service in zip(bound, self._services, strict=True)
@@ -279,6 +280,8 @@ class WorkerProcess:
                 self._move(count, self.loop.time() - rest_s)
             case Status():
                 self._question.answered(fds)
+            case NewState():
+                self._renewing.take(order, fds)
             case LogLevel(level=level):
                 logging.getLogger().setLevel(level)
             case _:

@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from corepool.hot.leaving import depart
-from corepool.ipc.messages import MAX_FDS, SocketIndex, fit
 from corepool.ipc.scoreboard import Cell
+from corepool.ipc.shapes import MAX_FDS, SocketIndex, fit
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.worker import events
 

@@ -17,8 +17,6 @@ from sources import metadata, source
 from corepool.ipc.encoding import VERSION, encode
 from corepool.ipc.frozen import Frozen
 from corepool.ipc.messages import (
-    MAX_FDS,
-    MAX_PAYLOAD,
     AskStatus,
     Drained,
     FrozenConnections,
@@ -26,8 +24,8 @@ from corepool.ipc.messages import (
     NewConnections,
     Ready,
     Room,
-    SocketIndex,
 )
+from corepool.ipc.shapes import MAX_FDS, MAX_PAYLOAD, SocketIndex
 from corepool.master.control import MAX_CLIENTS, MAX_REQUEST_BYTES
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect, receive_all

@@ -1,10 +1,10 @@
-"""A reload has a transport read its files again; one that can't be read changes nothing."""
+"""Files that transports read, such as certificates: running workers take new ones; wrong ones are told."""
 
 from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from operated import corepool
@@ -53,24 +53,38 @@ def kill(running: PoolProcess) -> None:
     wait_until(lambda: len(set(running.workers()) - set(killed)) == 2)
 
 
-def test_a_file_that_a_transport_reads_is_read_again_at_a_reload(running: PoolProcess) -> None:
-    url = running.urls()[0]
-    write(running, "two")
-    kill(running)
-    assert name(running) == b"one", "a worker that is replaced serves as the others do"
+def name_is(running: PoolProcess, expected: bytes) -> bool:
+    """Return whether every one of some connections is served with that name: the workers take turns."""
+    return all(name(running) == expected for _ in range(4))
 
-    assert corepool(running, "reload").returncode == 0
-    assert name(running) == b"two"
+
+def renewal(running: PoolProcess) -> dict[str, Any]:
+    return dict(running.status()["renewal"])
+
+
+@pytest.mark.parametrize("how", ["by itself", "renew", "reload", "SIGHUP"])
+def test_what_is_new_in_a_file_reaches_workers_that_run(running: PoolProcess, how: str) -> None:
+    url, pids = running.urls()[0], running.workers()
+    write(running, "two")
+    if how == "SIGHUP":
+        running.send_signal(signal.SIGHUP)
+    elif how != "by itself":
+        done = corepool(running, how)
+        assert done.returncode == 0, done.stderr
+    wait_until(lambda: name_is(running, b"two"))
+    wait_until(lambda: renewal(running)["waiting"] == 0)
+    assert renewal(running)["failures"] == []
     assert running.urls()[0] == url
+    assert how not in ("by itself", "renew") or running.workers() == pids, "no worker was replaced"
     kill(running)
-    assert name(running) == b"two"
+    assert name_is(running, b"two"), "workers that are forked later have it, too"
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [("", "can't be renewed: the badge is empty"), ("bug", "can't be renewed: TypeError"), (None, "No such file")],
+    [("", "the badge is empty"), ("bug", "its transport failed: RuntimeError: a bug"), (None, "No such file")],
 )
-def test_a_transport_that_cannot_be_renewed_changes_nothing(
+def test_a_reload_changes_nothing_while_the_files_of_a_transport_are_wrong(
     running: PoolProcess, content: str | None, says: str
 ) -> None:
     pids = running.workers()
@@ -85,15 +99,50 @@ def test_a_transport_that_cannot_be_renewed_changes_nothing(
     assert says in done.stderr
     assert "nothing was changed" in done.stderr
     assert running.workers() == pids
-    assert name(running) == b"one"
+    assert name_is(running, b"one")
 
 
-def test_a_reload_that_fails_later_keeps_what_was_read_before(running: PoolProcess) -> None:
+def test_wrong_files_are_told_once_and_read_again_until_they_are_right(running: PoolProcess) -> None:
+    pids = running.workers()
+    write(running, "")
+    for _ in range(3):
+        done = corepool(running, "renew")
+        assert done.returncode == 1
+        assert "the badge is empty" in done.stderr
+    assert [each["reason"] for each in renewal(running)["failures"]] == ["the badge is empty"]
+    wait_until(lambda: "transport_not_renewed" in running.stderr)
+    assert name_is(running, b"one")
+
+    write(running, "two")
+    wait_until(lambda: name_is(running, b"two"))
+    wait_until(lambda: renewal(running)["failures"] == [])
+    wait_until(lambda: "transport_renewed" in running.stderr)
+    assert running.stderr.count("transport_not_renewed") == 1
+    assert running.workers() == pids
+
+
+def test_workers_that_cannot_take_what_is_new_say_so_and_serve_on(running: PoolProcess) -> None:
+    pids = running.workers()
+    write(running, "not for workers")
+    done = corepool(running, "renew")
+    assert done.returncode == 1
+    assert "ValueError: no worker takes it" in done.stderr
+    wait_until(lambda: "state_not_taken" in running.stderr)
+    assert name_is(running, b"one")
+
+    write(running, "three")
+    assert corepool(running, "renew").returncode == 0
+    assert name_is(running, b"three")
+    assert renewal(running)["failures"] == []
+    assert running.workers() == pids
+
+
+def test_a_reload_that_fails_later_leaves_what_the_files_have_brought(running: PoolProcess) -> None:
     write(running, "two")
     (running.directory / "broken").touch()
     assert corepool(running, "reload").returncode == 1
-    assert name(running) == b"one"
+    wait_until(lambda: name_is(running, b"two"))
 
     (running.directory / "broken").unlink()
     kill(running)
-    assert name(running) == b"one"
+    assert name_is(running, b"two")

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from corepool.errors import ChannelFullError, GarbageError, PeerGoneError
 from corepool.ipc.channel import Channel
 from corepool.ipc.encoding import HEADER_SIZE
-from corepool.ipc.messages import MAX_FDS, Drain, Failed, Message, Pause, Ready, SocketIndex
+from corepool.ipc.messages import Drain, Failed, Message, Pause, Ready
+from corepool.ipc.shapes import MAX_FDS, SocketIndex
 
 messages = st.one_of(
     st.builds(Failed, st.text(st.characters(codec="utf-8"), max_size=100).map(str.rstrip)),

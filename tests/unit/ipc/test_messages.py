@@ -12,8 +12,7 @@ from corepool.errors import GarbageError
 from corepool.ipc.encoding import HEADER_SIZE, KINDS, VERSION, decode, encode
 from corepool.ipc.frozen import CRASH_SLOT_BYTES
 from corepool.ipc.messages import (
-    MAX_FDS,
-    MAX_PAYLOAD,
+    MAX_FAILURE,
     AskStatus,
     Drain,
     Drained,
@@ -24,16 +23,17 @@ from corepool.ipc.messages import (
     Message,
     Move,
     NewConnections,
+    NewState,
     Pause,
     Ready,
     Resume,
     Room,
-    SocketIndex,
+    StateTaken,
     Status,
     Stop,
     Thaw,
-    fit,
 )
+from corepool.ipc.shapes import MAX_FDS, MAX_PAYLOAD, SocketIndex, fit
 
 SOCKETS = st.integers(0, 0xFFFF).map(SocketIndex)
 U32 = st.integers(0, 2**32 - 1)
@@ -50,6 +50,8 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(Resume, SOCKETS),
     st.builds(LogLevel, U32),
     st.builds(Move, U32, st.floats(width=32, allow_nan=False)),
+    st.builds(NewState, SOCKETS, U32),
+    st.builds(StateTaken, SOCKETS, U32, st.text(st.characters(codec="utf-8"), max_size=MAX_FAILURE // 4)),
     st.builds(Failed, st.text(st.characters(codec="utf-8"), max_size=100).map(str.rstrip)),
 )
 
@@ -72,7 +74,7 @@ def test_a_message_comes_back_as_it_went(message: Message) -> None:
 def test_every_kind_has_a_number_of_its_own_and_is_drawn_above() -> None:
     assert len(set(KINDS.values())) == len(KINDS)
     drawn = {Stop, Status, Ready, Room, Leaving, AskStatus, Drained, NewConnections, Thaw, FrozenConnections}
-    assert drawn | {Drain, Pause, Resume, LogLevel, Move, Failed} == set(KINDS.values())
+    assert drawn | {Drain, Pause, Resume, LogLevel, Move, NewState, StateTaken, Failed} == set(KINDS.values())
 
 
 @given(MESSAGES, st.data())

@@ -12,8 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from played_workers import DispatchMachine, PlayedChannel
 
 from corepool import Address, Incoming
-from corepool.ipc.messages import NewConnections, SocketIndex
+from corepool.ipc.messages import NewConnections
 from corepool.ipc.scoreboard import Cell
+from corepool.ipc.shapes import SocketIndex
 from corepool.master.ledger import Handoff, Ledger
 
 if TYPE_CHECKING:

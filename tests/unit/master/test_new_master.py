@@ -9,7 +9,8 @@ import pytest
 
 from corepool.errors import PeerGoneError
 from corepool.ipc.channel import Channel
-from corepool.ipc.messages import NewConnections, SocketIndex
+from corepool.ipc.messages import NewConnections
+from corepool.ipc.shapes import SocketIndex
 from corepool.master.ledger import Handoff
 from corepool.master.loop import Loop
 from corepool.master.new_master import NewMaster

@@ -10,7 +10,7 @@ import pytest
 
 from corepool.ipc.crash_slots import LENGTH_BITS, CrashSlots, Status
 from corepool.ipc.frozen import Frozen
-from corepool.ipc.messages import SocketIndex
+from corepool.ipc.shapes import SocketIndex
 from corepool.master.ledger import Handoff
 from corepool.master.loop import Loop
 from corepool.master.recovery import Recovery

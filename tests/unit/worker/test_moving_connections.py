@@ -19,8 +19,9 @@ from played_workers import DispatchMachine, PlayedChannel
 
 from corepool.ipc.crash_slots import Status
 from corepool.ipc.frozen import Frozen, crash_slot_of
-from corepool.ipc.messages import NewConnections, SocketIndex, Thaw
+from corepool.ipc.messages import NewConnections, Thaw
 from corepool.ipc.scoreboard import Cell
+from corepool.ipc.shapes import SocketIndex
 from corepool.master.ledger import Handoff
 
 if TYPE_CHECKING:

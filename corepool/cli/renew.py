@@ -1,0 +1,51 @@
+"""`corepool renew`: have a running pool read its certificates again, and wait until its workers serve with them."""
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from corepool.cli.arguments import AsJson, Config, Which
+from corepool.cli.pools import pool_of
+from corepool.cli.reloads import printable
+from corepool.errors import ControlError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_LOOK_S = 0.1
+"""How often a pool is asked how far it has got."""
+
+
+def renew(config: Config = None, control: Which = None, *, as_json: AsJson = False) -> None:
+    """Read certificates and keys again.
+
+    For what renews them to call. The pool looks by itself every ten seconds; this does it at once, and waits until
+    every worker serves with the new ones. No connection is closed. Ends with status 1 if a file is wrong: the old
+    certificate stays.
+    """
+    its = pool_of(config, control)
+    changed: Any = its.order("renew")["changed"]
+    seen: Any = its.status()["renewal"]
+    while seen["waiting"]:
+        time.sleep(_LOOK_S)
+        seen = its.status()["renewal"]
+    if as_json:
+        typer.echo(json.dumps({"pool": its.as_json(), "changed": changed, **seen}, indent=2))
+    elif changed:
+        typer.echo(f"{its}: renewed: bound sockets with new files: {changed}; every worker serves with them")
+    elif not seen["failures"]:
+        typer.echo(f"{its}: no file has changed")
+    if seen["failures"]:
+        raise ControlError("\n".join(f"{its}: not renewed: {each}" for each in failures({"renewal": seen})))
+
+
+def failures(answer: "Mapping[str, Any]") -> "Iterator[str]":
+    """Yield a line about each wrong file, and about each worker that could not take a new one.
+
+    :param answer: the status of a master, perhaps of another version.
+    """
+    for each in answer.get("renewal", {}).get("failures", ()):
+        worker = f", worker {each['worker']}" if each["worker"] else ""
+        yield printable(f"{each['listener']} ({each['url']}){worker}: {each['reason']}; the old certificate stays")

@@ -1,0 +1,68 @@
+"""The newest state of each transport, on its way to the workers that were forked before.
+
+In memory that is sealed and has no name: keys never touch a disk. A worker that can't be told now is told later, since
+its numbers show what it lacks.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from typing import TYPE_CHECKING
+
+from corepool.errors import ChannelFullError, GarbageError, PeerGoneError
+from corepool.files.descriptors import release
+from corepool.ipc.messages import NewState, StateTaken
+
+if TYPE_CHECKING:
+    from corepool.master.workers import WorkerEntry
+
+_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+
+
+def deliver(entry: WorkerEntry) -> None:
+    """Send a worker the states that it lacks; what can't be sent now is sent when this is called again."""
+    for bound in entry.configuration.bound:
+        held = entry.states.get(bound.index)
+        if held is None or held.sent >= bound.renewal.number:
+            continue
+        try:
+            fd = _sealed(bound.renewal.state)
+        except OSError as error:  # out of descriptors or memory
+            held.failure = f"the master has no memory or descriptor for it: {error.strerror or error}"
+            return
+        try:
+            entry.channel.send(NewState(bound.index, bound.renewal.number), [fd])
+        except (ChannelFullError, PeerGoneError):
+            return
+        finally:
+            release(fd)
+        held.sent, held.failure = bound.renewal.number, ""
+
+
+def note_taken(entry: WorkerEntry, message: StateTaken) -> None:
+    """Note that a worker serves with a state, or why it does not.
+
+    :raises GarbageError: it was sent no such state.
+    """
+    held = entry.states.get(message.socket)
+    if held is None or not held.taken <= message.number <= max(held.sent, held.taken):
+        raise GarbageError(f"it has taken state {message.number} of socket {message.socket}")
+    if message.failure:
+        held.failure = message.failure
+        return
+    held.taken, held.failure = message.number, ""
+
+
+def _sealed(state: bytes) -> int:
+    """Return the descriptor of memory that holds `state`, which its readers can't change."""
+    fd = os.memfd_create("state", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        rest = memoryview(state)
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
+    except OSError:
+        release(fd)
+        raise
+    return fd

@@ -1,0 +1,31 @@
+"""The facts about a connection that transports know, by their names in `conn.facts`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from corepool.spec.certificates import ClientCertificate
+
+
+class Facts(TypedDict, total=False):
+    """What layers put into `conn.facts`, where they know it. Protocols read these; layers may add others."""
+
+    tls: str
+    """The version of TLS, as OpenSSL spells it: `TLSv1.3`. Its presence means that the connection is encrypted."""
+    cipher: str
+    """OpenSSL's name of the cipher suite, such as `TLS_AES_128_GCM_SHA256`."""
+    cipher_bits: int
+    """The bits of the cipher's key."""
+    cipher_suite: int
+    """The number of the cipher suite at IANA, such as 0x1301."""
+    alpn: str
+    """The protocol that client and listener have agreed on (RFC 7301), such as `http/1.1`; missing: on none."""
+    sni: str
+    """The host name that the client has asked for (RFC 6066); missing: it has named none."""
+    server_certificate: str
+    """The certificate that was presented, in PEM, without its chain."""
+    client_certificate: ClientCertificate
+    """Missing: the client has presented none."""
+    truncated: bool
+    """True once the peer's side has ended without TLS's own end: what it has sent may not be all."""
