@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from corepool.spec.durations import Duration, DurationOrOff
     from corepool.spec.facts import Facts
     from corepool.spec.hookspecs import hookimpl
-    from corepool.spec.layer import Layer
+    from corepool.spec.layer import Layer, PeerError
     from corepool.spec.metrics import Metric
     from corepool.spec.options import Options
     from corepool.spec.scaler import PoolLoad, Scaler
@@ -62,6 +62,7 @@ __all__ = [
     "ListenerInfo",
     "Metric",
     "Options",
+    "PeerError",
     "PoolInfo",
     "PoolLoad",
     "Scaler",
@@ -105,6 +106,7 @@ _HOMES = {
     "ListenerInfo": "corepool.spec.types",
     "Metric": "corepool.spec.metrics",
     "Options": "corepool.spec.options",
+    "PeerError": "corepool.spec.layer",
     "PoolInfo": "corepool.spec.types",
     "PoolLoad": "corepool.spec.scaler",
     "Scaler": "corepool.spec.scaler",

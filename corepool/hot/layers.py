@@ -94,8 +94,7 @@ class Layers:
             try:
                 self._collect()  # a layer may speak first
                 if all(layer.is_open for layer in self._stack):
-                    for layer in self._stack:
-                        self.facts.update(layer.facts)
+                    self._ask_for_facts()
                     self._open = True
             except HOOK_ERRORS as error:
                 raise LayerError(error) from error
@@ -166,9 +165,15 @@ class Layers:
                 pieces.append(self._input.step())
                 unread += len(pieces[-1])
             self._collect()
+            if self._input.has_ended and self._open:
+                self._ask_for_facts()  # whether it is a proper end
         except HOOK_ERRORS as error:
             raise LayerError(error) from error
         self._plain, self._taken = b"".join(pieces), 0
+
+    def _ask_for_facts(self) -> None:
+        for layer in self._stack:
+            self.facts.update(layer.facts)
 
     # --- output: the methods of an Outbox
 

@@ -9,6 +9,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+class PeerError(ValueError):
+    """The peer has broken the rules of a layer, for a reason that is counted."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        """Make it.
+
+        :param reason: one of the reasons in `corepool.spec.counters`; any other is counted as "other".
+        :param text: for the log.
+        """
+        super().__init__(text)
+        self.reason = reason
+
+
 class Layer(ABC):
     """A layer of one connection. It does no I/O: corepool reads and writes, and the layer turns bytes into bytes.
 
@@ -59,5 +72,8 @@ class Layer(ABC):
 
     @property
     def facts(self) -> Mapping[str, object]:
-        """Facts about the connection for `conn.facts`, such as the version of TLS. Asked when it is open."""
+        """Facts about the connection for `conn.facts`, such as the version of TLS.
+
+        Asked when it is open, and again when nothing more comes from the peer.
+        """
         return {}

@@ -1,0 +1,198 @@
+"""The TLS layer of one connection, over `ssl.SSLObject` and two memory BIOs.
+
+Each record costs few calls: the BIOs are made once, plaintext is read a record at a time, and OpenSSL is asked for more
+only while it holds bytes of the wire. Asking it in vain raises SSLWantReadError, which costs more than the decryption
+of a short record.
+
+A memory BIO keeps the memory of the most bytes that it has ever held. So bytes go through it a piece at a time: an idle
+connection that has sent a file, or received one, keeps two buffers of a record, not one of 64 KiB and one of 256 KiB.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+from corepool.spec.layer import Layer, PeerError
+from corepool.tls.facts import facts_of
+from corepool.tls.failures import failure_of
+from corepool.tls.plain_request import answer_to
+from corepool.tls.sessions import refused_name_of, sni_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RECORD_BYTES = 16_384
+"""Plaintext of the longest record (RFC 8446, 5.1)."""
+
+_HANDSHAKE = b"\x16"
+"""The type of a client's first record (RFC 8446, 5.1)."""
+
+
+class TlsLayer(Layer):
+    """TLS on a connection: see `Layer`. `corepool.tls.facts` describes its facts."""
+
+    input_bytes = 65_536
+
+    __slots__ = (
+        "_first",
+        "_has_ended",
+        "_incoming",
+        "_is_open",
+        "_is_truncated",
+        "_outgoing",
+        "_read",
+        "_session",
+        "_words",
+        "_write",
+        "opening_timeout",
+    )
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        *,
+        server_side: bool = True,
+        server_hostname: str | None = None,
+        handshake_timeout: float = 10.0,
+    ) -> None:
+        """Begin TLS; nothing was received or sent yet.
+
+        :param context: with a certificate, if this is the server's side.
+        :param server_side: False: this is the client's side.
+        :param server_hostname: of a client: the name to ask for, and to verify.
+        :param handshake_timeout: in seconds.
+        :raises ValueError: of ssl: the context is not for this side, or the name is wrong.
+        """
+        self.opening_timeout = handshake_timeout
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        session = context.wrap_bio(self._incoming, self._outgoing, server_side, server_hostname)
+        self._session = session
+        self._read = session.read
+        self._write = session.write
+        self._first: bytes | None = b"" if server_side else None
+        """The client's first bytes, as long as they may be those of an HTTP request; None: they are not."""
+        self._words = b""
+        """An answer without TLS."""
+        self._is_open = False
+        self._has_ended = False
+        self._is_truncated = False
+        if not server_side:
+            self._shake_hands()  # the client speaks first
+
+    @property
+    def is_open(self) -> bool:
+        return self._is_open
+
+    @property
+    def has_ended(self) -> bool:
+        return self._has_ended
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        return facts_of(self._session, sni=sni_of(self._session), is_truncated=self._is_truncated)
+
+    # --- input
+
+    def received(self, data: bytes | memoryview) -> bytes:
+        size = len(data)
+        if size > RECORD_BYTES:
+            return self._received_much(memoryview(data))
+        if not size:
+            self._is_truncated = not self._has_ended
+            return b""
+        if self._is_open:
+            self._incoming.write(data)
+        elif not self._opened_by(data):
+            return b""
+        try:
+            plain = self._read(RECORD_BYTES)
+        except ssl.SSLWantReadError:
+            return b""
+        except ssl.SSLZeroReturnError:  # when our side has ended, too
+            self._has_ended = True
+            return b""
+        except ssl.SSLError as error:
+            raise failure_of(error, is_open=True) from None
+        return plain if plain and not self._incoming.pending else self._more(plain)
+
+    def _more(self, plain: bytes) -> bytes:
+        """Return `plain`, and the plaintext of the records behind it; an empty one stands for the peer's end."""
+        pieces = [plain]
+        try:
+            while pieces[-1] and self._incoming.pending:
+                pieces.append(self._read(RECORD_BYTES))
+            self._has_ended = not pieces[-1]
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self._has_ended = True
+        except ssl.SSLError as error:
+            raise failure_of(error, is_open=True) from None
+        return b"".join(pieces)
+
+    def _received_much(self, data: memoryview) -> bytes:
+        pieces = []
+        for place in range(0, len(data), RECORD_BYTES):
+            pieces.append(self.received(data[place : place + RECORD_BYTES]))
+            if self._has_ended:  # nothing counts behind it
+                break
+        return b"".join(pieces)
+
+    def _opened_by(self, data: bytes | memoryview) -> bool:
+        """Go on with the handshake; True when it is over, and bytes of records have come behind it."""
+        if self._first is not None and not self._is_tls(self._first + bytes(data)):
+            return False
+        self._incoming.write(data)
+        self._shake_hands()
+        return self._is_open and self._incoming.pending > 0
+
+    def _is_tls(self, head: bytes) -> bool:
+        """Return whether a client's first bytes are a record; False: it may be an HTTP request."""
+        if head.startswith(_HANDSHAKE):
+            self._first = None
+            return True
+        answer = answer_to(head)
+        if answer is None:
+            self._first = head
+            return False
+        self._words = answer
+        if answer:
+            raise PeerError("plain_http", "the client speaks HTTP without TLS")
+        raise PeerError("not_tls", "the client does not speak TLS")
+
+    def _shake_hands(self) -> None:
+        try:
+            self._session.do_handshake()
+        except ssl.SSLWantReadError:
+            return
+        except ssl.SSLError as error:
+            raise failure_of(error, is_open=False, name=refused_name_of(self._session)) from None
+        self._is_open = True
+
+    # --- output
+
+    def sent(self, data: bytes) -> bytes:
+        if len(data) <= RECORD_BYTES:
+            self._write(data)
+            return self._outgoing.read()
+        pieces = []
+        rest = memoryview(data)
+        while rest:
+            self._write(rest[:RECORD_BYTES])
+            pieces.append(self._outgoing.read())
+            rest = rest[RECORD_BYTES:]
+        return b"".join(pieces)
+
+    def output(self) -> bytes:
+        if self._words:
+            words, self._words = self._words, b""
+            return words
+        return self._outgoing.read() if self._outgoing.pending else b""
+
+    def finish(self) -> None:
+        try:
+            self._session.unwrap()
+        except ssl.SSLError:  # it wants to read the peer's end, which may come later or never
+            pass
