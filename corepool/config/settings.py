@@ -15,6 +15,7 @@ from corepool.config.addresses import url_of
 from corepool.config.masks import FileMask
 from corepool.spec.described import Described
 from corepool.spec.durations import Duration, DurationOrOff
+from corepool.spec.networks import Rule
 from corepool.spec.sizes import Size, SizeOrOff
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -222,6 +223,17 @@ class ListenerSettings(_Table):
     keep_on_crash: bool = False
     """Keep connections open when their worker crashes: idle ones continue in another worker, busy ones get an error and
     are closed."""
+
+    accept_proxy: Annotated[
+        tuple[Rule, ...],
+        Field(max_length=1024, strict=False),
+        BeforeValidator(_alone, json_schema_input_type=str | list[str]),
+    ] = ()
+    """Networks, and "unix", of proxies that begin each connection with a PROXY header (version 1 or 2), which names the
+    client: from these it is required, before TLS. Connections from others are served as they come, without one."""
+
+    accept_proxy_timeout: Duration = 10.0
+    """How long a proxy may take for that header."""
 
     backlog: Annotated[int, Field(ge=1, le=65_535)] = 2048
     """Connections the kernel may queue (gunicorn: 2048); the system's somaxconn caps it."""

@@ -6,7 +6,7 @@ from select import EPOLLIN
 from typing import TYPE_CHECKING
 
 from corepool.hot.ending import end
-from corepool.hot.interest import serve_later
+from corepool.hot.entering import start_opening
 from corepool.hot.outside import run
 from corepool.spec.types import CloseReason
 
@@ -27,8 +27,7 @@ def begin(conn: Held, hook: Callable[[Connection], object] | None) -> None:
     if not conn.active_at:
         conn.active_at = site.reactor.now
     if conn.layers is not None:
-        conn.read_deadline = site.reactor.now + conn.layers.opening_timeout
-        serve_later(conn, conn.layers)  # a layer may speak first, or be open already
+        start_opening(conn, conn.layers)
     if hook is not None:
         run(conn, hook)
     if site.idle_timeout or conn.read_deadline is not None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from corepool.hot.deadlines import Entry
     from corepool.hot.layers import Layers
     from corepool.hot.site import Journal, Site
+    from corepool.spec.proxy_header import ProxyHeader
 
 _NO_FACTS: Mapping[str, object] = {}
 
@@ -55,6 +56,7 @@ class Connection:
         "eof_due",
         "fd",
         "half_open",
+        "header",
         "high",
         "id",
         "journal",
@@ -95,6 +97,8 @@ class Connection:
         self.entry: Entry | None = None
         self.moved_at = NEVER
         self.layers = layers
+        self.header: ProxyHeader | None = None
+        """Of a connection that has come through a trusted proxy."""
         self.out: bytes | Outbox | Layers = NOTHING if layers is None else layers
         """One piece as it was sent, or an outbox once there is more, or a rest of it."""
         self.mask = EPOLLIN
@@ -117,15 +121,20 @@ class Connection:
 
     @property
     def peer(self) -> Address:
+        if self.header is not None and self.header.peer is not None:
+            return self.header.peer
         return self.site.owner.address(self.fd, peer=True)
 
     @property
     def local(self) -> Address:
+        if self.header is not None and self.header.local is not None:
+            return self.header.local
         return self.site.owner.address(self.fd, peer=False)
 
     @property
     def facts(self) -> Mapping[str, object]:
-        return _NO_FACTS if self.layers is None else self.layers.facts
+        facts = _NO_FACTS if self.layers is None else self.layers.facts
+        return facts if self.header is None else {"proxy": self.header, **facts}
 
     @property
     def closed(self) -> bool:

@@ -1,4 +1,4 @@
-"""From one site to another: of the layers that open, of the bytes that are looked at, of the protocol.
+"""From one site to another: of the PROXY header, of the layers that open, of the bytes looked at, of the protocol.
 
 A connection has read nothing for the site that it leaves, or a layer holds it; so the next one gets all of it.
 """
@@ -12,21 +12,16 @@ from corepool.hot.outside import run
 from corepool.hot.states import GONE, PARKED
 
 if TYPE_CHECKING:
+    from corepool.hot.layers import Layers
     from corepool.hot.site import Held, Site
 
 
 def enter(conn: Held, site: Site) -> None:
     """Have the connection served at `site` from now on: its `on_accept` is called, and the deadline before is off."""
-    before, conn.site = conn.site, site
     journal = conn.journal
     if journal is not None:
         journal.wake()
-    conn.read_deadline = None
-    if conn.mask == PARKED:
-        before.parked.discard(conn)
-        site.parked.add(conn)
-    elif conn.mask != GONE and before.trigger != site.trigger:
-        site.reactor.change(conn.fd, conn.mask | site.trigger)
+    _change_site(conn, site)
     if site.on_accept is not None:
         run(conn, site.on_accept)
     if conn.site is not site:  # it has gone on from there already
@@ -39,3 +34,27 @@ def enter(conn: Held, site: Site) -> None:
             serve_later(conn, conn.layers)
     if journal is not None:
         journal.rest(conn)
+
+
+def enter_opening(conn: Held, site: Site, layers: Layers) -> None:
+    """Have layers opened at `site`. The connection had none, and has read and sent nothing of theirs."""
+    _change_site(conn, site)
+    conn.layers = conn.out = layers
+    start_opening(conn, layers)
+    site.deadlines.watch(conn)
+
+
+def start_opening(conn: Held, layers: Layers) -> None:
+    """Set the deadline for layers to open, and look at them soon: one may speak first, or be open already."""
+    conn.read_deadline = conn.site.reactor.now + layers.opening_timeout
+    serve_later(conn, layers)
+
+
+def _change_site(conn: Held, site: Site) -> None:
+    before, conn.site = conn.site, site
+    conn.read_deadline = None
+    if conn.mask == PARKED:
+        before.parked.discard(conn)
+        site.parked.add(conn)
+    elif conn.mask != GONE and before.trigger != site.trigger:
+        site.reactor.change(conn.fd, conn.mask | site.trigger)

@@ -2,11 +2,12 @@
 
 A site has what connections need of their listener, as plain fields that the hot path reads. A connection is at one site
 at a time. One with layers begins at a site whose only hook opens them, and then *enters* the listener's (`entering`);
-so does one whose first bytes are looked at before.
+so does one with a PROXY header, and one whose first bytes are looked at before.
 
 A connection is one record, `Held`, and several modules that each know one subject: `interest`, `sending`, `layered`,
-`ending`, `settling`, `timeouts`, `outside`, `beginning`, `leaving`. They are functions, and import each other downward
-only: objects of their own for each connection would cost memory, and a frame on the hot path.
+`ending`, `settling`, `timeouts`, `outside`, `beginning`, `entering`, `proxied`, `leaving`. They are functions, and
+import each other downward only: objects of their own for each connection would cost memory, and a frame on the hot
+path.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from corepool.hot.layers import Layers
     from corepool.hot.outbox import Outbox
     from corepool.hot.reactor import Reactor, Source
+    from corepool.spec.proxy_header import ProxyHeader
     from corepool.spec.types import Address, CloseReason, TimeoutKind
 
 
@@ -54,6 +56,8 @@ class Held(Connection, Protocol):
     """Its place among the deadlines."""
     journal: Journal | None
     layers: Layers | None
+    header: ProxyHeader | None
+    """Of the PROXY protocol; None: it has none."""
     eof: bool
     bytes_in: int
     bytes_out: int
@@ -147,7 +151,7 @@ class Site:
     can_move: bool = False
     """False: its connections never go to another process."""
     then: Site | None = None
-    """The site that a connection enters when its layers are open."""
+    """The site that a connection enters when its layers are open, or its PROXY header was read."""
     trigger: int = 0
     """EPOLLET at a site whose hook looks at input and leaves it in the kernel, where it would be reported for ever."""
     protocol: str = ""

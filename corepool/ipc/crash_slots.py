@@ -49,6 +49,10 @@ class CrashSlots:
         """Of a reply that is being sent in one go: bytes sent before it << LENGTH_BITS | bytes that it has."""
         self._states = memoryview(mmap.mmap(-1, CRASH_SLOTS * STATE_BYTES))
 
+    def clear(self, crash_slot: int) -> None:
+        """Forget the state that was written."""
+        self.write(crash_slot, b"")
+
     def write(self, crash_slot: int, state: bytes) -> bool:
         """Write what another worker has to know; False: it is too long."""
         length = len(state)
@@ -60,7 +64,7 @@ class CrashSlots:
         return True
 
     def read(self, crash_slot: int) -> bytes:
-        """Return the state that was written last."""
+        """Return the state that was written last; empty: none was."""
         start = crash_slot * STATE_BYTES
         length = int.from_bytes(self._states[start : start + _LENGTH_BYTES], "little")
         return bytes(self._states[start + _LENGTH_BYTES : start + _LENGTH_BYTES + length])

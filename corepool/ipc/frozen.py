@@ -7,7 +7,10 @@
     u64  bytes_in, u64 bytes_out
     u8   half_open
     u8   is_lost         its worker has died while it was busy: the peer is to be told, and it is to be closed
-    u8   number of states, then of each:
+    u8   number of states
+    u16  length of the PROXY header
+    the PROXY header, as it came
+    the states, of each:
          u8 length of the plugin's name, u16 version, u32 length of the content, name (UTF-8), content
 
 in native byte order. Nothing here does I/O. A plugin of another version can't read a state, so each has its version.
@@ -26,7 +29,7 @@ MAX_VERSION = 65_535
 
 _CRASH_SLOT = struct.Struct("=I")
 CRASH_SLOT_BYTES = _CRASH_SLOT.size
-_HEAD = struct.Struct("=IdddQQBBB")
+_HEAD = struct.Struct("=IdddQQBBBH")
 _STATE = struct.Struct("=BHI")
 
 
@@ -50,15 +53,17 @@ class Frozen(NamedTuple):
     half_open: bool
     is_lost: bool
     states: tuple[State, ...]
+    header: bytes = b""
+    """That of the PROXY protocol; empty: there is none."""
 
     def encode(self) -> bytes:
         """Write it.
 
         :raises ValueError: it takes more than MAX_FROZEN bytes, or a number of it more than its field.
         """
-        *figures, states = self
+        *figures, states, header = self
         try:
-            parts = [_HEAD.pack(*figures, len(states))]
+            parts = [_HEAD.pack(*figures, len(states), len(header)), header]
             for plugin, version, content in states:
                 name = plugin.encode()
                 parts += [_STATE.pack(len(name), version, len(content)), name, content]
@@ -76,9 +81,10 @@ class Frozen(NamedTuple):
         :raises ValueError: it is not one.
         """
         try:
-            *figures, half_open, is_lost, count = _HEAD.unpack_from(record)
+            *figures, half_open, is_lost, count, length = _HEAD.unpack_from(record)
             states: list[State] = []
-            offset = _HEAD.size
+            offset = _HEAD.size + length
+            header = record[_HEAD.size : offset]
             for _ in range(count):
                 name_length, version, length = _STATE.unpack_from(record, offset)
                 offset += _STATE.size
@@ -90,7 +96,7 @@ class Frozen(NamedTuple):
             raise ValueError(f"no frozen connection: {error}") from None
         if offset != len(record):
             raise ValueError(f"no frozen connection: {len(record)} bytes, of which {offset} mean something")
-        return Frozen._make((*figures, bool(half_open), bool(is_lost), tuple(states)))
+        return Frozen._make((*figures, bool(half_open), bool(is_lost), tuple(states), header))
 
 
 def crash_slot_of(record: bytes) -> int:
@@ -118,6 +124,14 @@ def restamped(record: bytes, now: float, bytes_out: int) -> bytes:
     return old._replace(active_at=now, read_deadline=0.0, bytes_out=bytes_out).encode()
 
 
-def lost() -> bytes:
-    """Write a connection of which nothing is known, except that it was busy when its worker died."""
-    return Frozen(0, 0.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=True, states=()).encode()
+def header_of(record: bytes) -> bytes:
+    """Return the PROXY header of an encoded connection; empty: it has none, or its worker has died writing it."""
+    try:
+        return Frozen.decode(record).header
+    except ValueError:
+        return b""
+
+
+def lost(header: bytes) -> bytes:
+    """Write a connection of which nothing is known but its PROXY header, and that it was busy when its worker died."""
+    return Frozen(0, 0.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=True, states=(), header=header).encode()

@@ -15,11 +15,13 @@ import termios
 from typing import TYPE_CHECKING, NamedTuple
 
 from corepool.files.descriptors import release
+from corepool.hot.proxy_protocol import parse
 from corepool.ipc.crash_slots import CRASH_SLOTS, Status
-from corepool.ipc.frozen import Frozen, lost, restamped
+from corepool.ipc.frozen import Frozen, header_of, lost, restamped
 from corepool.master import events
 from corepool.master.borrowing import borrowed, peer_of
 from corepool.master.ledger import Handoff
+from corepool.spec.types import Address
 
 if TYPE_CHECKING:
     from corepool.ipc.crash_slots import CrashSlots
@@ -74,6 +76,7 @@ class Recovery:
         if not self._free:
             return 0
         crash_slot = self._free.pop()
+        self._crash_slots.clear(crash_slot)
         self._crash_slots.statuses[crash_slot] = Status.BUSY
         return crash_slot
 
@@ -151,11 +154,12 @@ class Recovery:
             record = restamped(self._crash_slots.read(crash_slot), self._loop.time(), sent or 0)
             return Handoff(copy.fd, copy.socket, None, record, 0, crash_slot)
         if status == Status.BUSY:
+            header = header_of(self._crash_slots.read(crash_slot))
             self._crashes[crash_slot] = self._crashes.get(crash_slot, 0) + 1
             if self._crashes[crash_slot] < _MAX_CRASHES:
                 self.interrupted += 1
-                return Handoff(copy.fd, copy.socket, None, lost(), 0, crash_slot)
-            events.crashing_connection_closed(log, peer=peer_of(copy.fd), crashes=_MAX_CRASHES)
+                return Handoff(copy.fd, copy.socket, None, lost(header), 0, crash_slot)
+            events.crashing_connection_closed(log, peer=_client(copy.fd, header), crashes=_MAX_CRASHES)
         release(copy.fd)
         self.free(crash_slot)
         return None
@@ -174,6 +178,15 @@ class Recovery:
         self.sweep()
         if self._copies:
             self._sweeping = self._loop.call_later(_SWEEP_S, self._on_timer)
+
+
+def _client(fd: int, header: bytes) -> Address:
+    """Return the address of a connection's client, as its PROXY header has it, if there is one."""
+    try:
+        told = parse(header).peer if header else None
+    except ValueError:  # its worker has died writing it
+        told = None
+    return told or Address.of_sockaddr(peer_of(fd))
 
 
 def _sent_bytes(fd: int) -> int | None:

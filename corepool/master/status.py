@@ -49,6 +49,7 @@ class ListenerStatus(TypedDict):
     bytes_out: int
     hook_errors: int
     layer_failures: int
+    proxy_failures: int
     metrics: list[MetricStatus]
 
 

@@ -28,6 +28,7 @@ OF_SERVICES = (
     Counter("bytes_in", "Bytes that workers have received from clients."),
     Counter("bytes_out", "Bytes that workers have sent to clients."),
     Counter("layer_failures", "Connections whose layers, such as TLS, have not opened, or have met wrong bytes."),
+    Counter("proxy_failures", "Connections from peers of `accept_proxy` whose PROXY header is missing, wrong or late."),
     Counter("hook_errors", "Exceptions that hooks of plugins have raised for a connection."),
 )
 """Of each listener, published with each heartbeat: attributes of the worker's services."""

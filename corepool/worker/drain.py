@@ -92,7 +92,7 @@ class Drain:
                 self._notify(conn)
 
     def _notify(self, conn: Connection) -> None:
-        if conn.id not in self._notified:
+        if conn.id not in self._notified and conn.site.then is None:  # else its plugins don't know it yet
             self._notified.add(conn.id)
             notify_drain(conn)
 

@@ -145,6 +145,11 @@ def layer_failed(*, listener: str, peer: object) -> None:
     """A layer of the transport has raised an exception; the connection is closed."""
 
 
+@event(logging.WARNING)
+def proxy_header_refused(*, listener: str, peer: object, reason: object) -> None:
+    """A peer of `accept_proxy` has not sent the PROXY header that its connections begin with; this one is closed."""
+
+
 @event(logging.ERROR)
 def address_failed(*, listener: str) -> None:
     """A transport has raised an exception for an address of a connection."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from corepool.hot.site import Held
     from corepool.ipc.crash_slots import CrashSlots
     from corepool.ipc.frozen import Frozen
+    from corepool.spec.proxy_header import ProxyHeader
 
 # Plain numbers: looking up a member of an enumeration takes longer than storing it.
 _BUSY, _IDLE, _SENDING, _SPEAKING = (
@@ -53,7 +54,7 @@ class CrashRecords:
         self.ask = ask
         self._freeze = freeze
         self.failed = failed
-        self._last: tuple[object, bool] | None = None
+        self._last: tuple[object, bool, ProxyHeader | None] | None = None
         self._last_record: bytes | None = None
 
     def write(self, conn: Held, crash_slot: int, state: object) -> bool:
@@ -62,13 +63,14 @@ class CrashRecords:
         return record is not None and self.slots.write(crash_slot, record)
 
     def _record(self, conn: Held, state: object) -> bytes | None:
-        if (state, conn.half_open) != self._last:
+        key = state, conn.half_open, conn.header
+        if key != self._last:
             frozen = self._freeze(conn)
             try:
                 self._last_record = None if frozen is None else frozen.encode()
             except ValueError:  # too large
                 self._last_record = None
-            self._last = (state, conn.half_open)
+            self._last = key
         return self._last_record
 
 

@@ -52,6 +52,7 @@ class Moving:
             conn.half_open,
             is_lost=False,
             states=states,
+            header=b"" if conn.header is None else conn.header.raw,
         )
 
     def thaw(self, conn: Held, frozen: Frozen) -> None:

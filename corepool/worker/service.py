@@ -20,7 +20,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from dataclasses import replace
 from socket import SHUT_RDWR, SHUT_WR
 from typing import TYPE_CHECKING
 
@@ -28,10 +27,10 @@ from corepool.files.descriptors import release
 from corepool.guards import HOOK_ERRORS
 from corepool.hot.beginning import begin, begin_lost
 from corepool.hot.connection import Connection
-from corepool.hot.layered import open_further
+from corepool.hot.entering import enter, enter_opening
 from corepool.hot.layers import LayerError, LayerOutputError, Layers
 from corepool.hot.leaving import give_up
-from corepool.hot.site import Site
+from corepool.hot.proxy_protocol import parse
 from corepool.hot.sockets import shut_down, sockaddr
 from corepool.ipc.crash_slots import Status
 from corepool.ipc.frozen import Frozen
@@ -41,6 +40,8 @@ from corepool.worker import events
 from corepool.worker.journal import CrashRecords, Journal
 from corepool.worker.lingering import Lingerings
 from corepool.worker.moving import Moving
+from corepool.worker.proxied import Proxied
+from corepool.worker.sites import Sites
 
 if TYPE_CHECKING:
     import asyncio
@@ -78,45 +79,14 @@ class Service:
         crash_slots: CrashSlots,
     ) -> None:
         settings, self.chain = bound.listener.settings, bound.listener.chain
-        assert self.chain.on_readable is not None
         self.listener = bound.listener
         self.bound_index = bound.index
         self.has_layers = bound.transport.has_layers
+        self.sites = Sites(self, bound, reactor, deadlines)
+        self.site = self.sites.served
+        self._proxied = Proxied(settings, self.sites, self._go_on) if settings.accept_proxy else None
+        self._begins_at_once = not self.has_layers and self._proxied is None
         freezer = self.chain.freezer
-        self.site = Site(
-            name=bound.listener.name,
-            index=bound.index,
-            owner=self,
-            reactor=reactor,
-            deadlines=deadlines,
-            unsent=reactor.unsent,
-            on_readable=self.chain.on_readable,
-            on_accept=self.chain.on_accept,
-            on_writable=self.chain.on_writable,
-            on_timeout=self.chain.on_timeout,
-            on_drain=self.chain.on_drain,
-            on_lost=self.chain.on_lost,
-            on_close=self.chain.on_close,
-            idle_timeout=settings.idle_timeout,
-            write_timeout=settings.write_timeout,
-            high_water=settings.output_high_water,
-            output_limit=settings.output_limit,
-            can_move=freezer.can_freeze and not self.has_layers,
-        )
-        # Plugins that have never met a connection, or have refused to go on with it, are not told of its end.
-        self._unmet = replace(self.site, on_close=None, can_move=False, parked=set())
-        self._opening = replace(
-            self._unmet,
-            on_readable=_open_further,
-            on_accept=None,
-            on_writable=None,
-            on_timeout=None,
-            on_drain=None,
-            idle_timeout=0.0,
-            then=self.site,
-            parked=set(),
-        )
-        self.sites = (self.site, self._unmet, self._opening)
         self.moving = Moving(freezer, self._refuse)
         self.hook_errors = 0
         self.layer_failures = 0
@@ -139,22 +109,27 @@ class Service:
     @property
     def events(self) -> int:
         """Events that brought data, or the peer's end."""
-        return self.site.events + self._unmet.events
+        return self.sites.events
 
     @property
     def bytes_in(self) -> int:
         """Bytes received."""
-        return sum(site.bytes_in for site in self.sites)
+        return self.sites.bytes_in
 
     @property
     def bytes_out(self) -> int:
         """Bytes sent."""
-        return sum(site.bytes_out for site in self.sites)
+        return self.sites.bytes_out
+
+    @property
+    def proxy_failures(self) -> int:
+        """Connections without the PROXY header that they need."""
+        return 0 if self._proxied is None else self._proxied.failures
 
     def look_for_spin(self) -> None:
         """Warn, once, of a protocol that is called and called and never reads. To be called at each heartbeat."""
         before, read = self._looked_at
-        self._looked_at = self.events, sum(site.bytes_in + site.bytes_taken for site in self.sites)
+        self._looked_at = self.events, self.sites.bytes_read
         if self._looked_at[1] == read and self.events - before >= _SPINS and not self._has_spun:
             self._has_spun = True
             events.input_never_read(log, listener=self.listener.name, calls=self.events - before)
@@ -174,11 +149,10 @@ class Service:
         conn: Connection | None = None
         try:
             os.set_blocking(fd, False)
-            stack = self._transport.layers(self.address(fd, peer=True)) if self.has_layers else ()
-            if stack:
-                conn = Connection(self._opening, fd, number, None, Layers(stack))
-            else:
+            if self._begins_at_once:
                 conn = Connection(self.site, fd, number, self._journal(crash_slot))
+            else:
+                conn = self._make(fd, number, crash_slot)
             begin(conn, conn.site.on_accept)
         except OSError as error:
             # The peer is gone already, or epoll's watches are used up.
@@ -187,6 +161,29 @@ class Service:
         except HOOK_ERRORS as error:
             events.connection_failed_at_begin.exception(self._rate_limited, error, listener=self.listener.name)
             self._drop(fd, crash_slot, conn)
+
+    def _make(self, fd: int, number: int, crash_slot: int) -> Connection:
+        """Make a connection that the plugins may meet later: when its PROXY header was read, and its layers are open.
+
+        :raises BaseException: of the transport.
+        """
+        peer = self.address(fd, peer=True)
+        if self._proxied is not None and self._proxied.sends_header(peer):
+            conn = Connection(self._proxied.site, fd, number, self._journal(crash_slot))
+            self._proxied.prepare(conn)
+            return conn
+        stack = self._transport.layers(peer) if self.has_layers else ()
+        if stack:
+            return Connection(self.sites.opening, fd, number, None, Layers(stack))
+        return Connection(self.site, fd, number, self._journal(crash_slot))
+
+    def _go_on(self, conn: Connection) -> None:
+        """Go on with a connection whose PROXY header was read."""
+        stack = self._transport.layers(conn.peer) if self.has_layers else ()
+        if stack:
+            enter_opening(conn, self.sites.opening, Layers(stack))
+        else:
+            enter(conn, self.site)
 
     def take_frozen(self, fd: int, record: bytes) -> None:
         """Go on with a connection of another worker, and own it."""
@@ -205,8 +202,9 @@ class Service:
         try:
             os.set_blocking(fd, False)
             conn = Connection(self.site, fd, number, self._journal(crash_slot))
+            conn.header = parse(frozen.header) if frozen.header else None
             if frozen.is_lost:
-                conn.site = self._unmet
+                conn.site = self.sites.unmet
                 begin_lost(conn)
             else:
                 if crash_slot:  # it was idle on its way; a hook that kills its worker runs once
@@ -228,7 +226,7 @@ class Service:
 
     def _refuse(self, conn: Held) -> None:
         self._counts.refused()
-        conn.site = self._unmet
+        conn.site = self.sites.unmet
 
     def _lose(self, fd: int, crash_slot: int, conn: Connection | None, error: Exception) -> None:
         events.connection_not_restored(self._rate_limited, listener=self.listener.name, reason=error)
@@ -262,7 +260,7 @@ class Service:
             if conn.crash_slot:
                 self._crash_slots.statuses[conn.crash_slot] = Status.CLOSED
             failed = conn.layers is not None and conn.layers.failed
-            if failed or (conn.site is self._opening and reason is not CloseReason.DRAIN):
+            if failed or (conn.site is self.sites.opening and reason is not CloseReason.DRAIN):
                 self.layer_failures += 1
             self._counts.ended(self.listener.place)
         on_close = conn.site.on_close
@@ -339,11 +337,6 @@ def connections_of(reactor: Reactor, services: Iterable[Service]) -> list[Connec
         for site in service.sites:
             sources += site.parked
     return [source for source in sources if isinstance(source, Connection)]
-
-
-def _open_further(conn: object) -> None:
-    assert isinstance(conn, Connection)
-    open_further(conn)
 
 
 def _never(_: object) -> None:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import Field, model_validator
 
 from corepool import Options, hookimpl
-from corepool_extensions.networks import Networks, Rule
-from corepool_extensions.peers import peer_of
+from corepool.spec.networks import Networks, Rule, peer_of
 from corepool_extensions.refusals import Refusals
 
 if TYPE_CHECKING:

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import Field, model_validator
 
 from corepool import Options, hookimpl
+from corepool.spec.networks import peer_of
 from corepool_extensions.buckets import Buckets
-from corepool_extensions.peers import peer_of
 from corepool_extensions.refusals import Refusals
 from corepool_extensions.totals import PoolCount
 
 if TYPE_CHECKING:
     from corepool import Connection, Worker
-    from corepool_extensions.peers import Peer
+    from corepool.spec.networks import Peer
 
 Key = tuple[int, int]
 

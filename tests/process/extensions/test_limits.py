@@ -9,10 +9,10 @@ import pytest
 from extension_client import config, connect_from, is_served, serves, unix_url
 
 from corepool import Address
+from corepool.spec.networks import peer_of
 from corepool.testing.sockets import connect
 from corepool.testing.waiting import wait_until
 from corepool_extensions.limits import key_of
-from corepool_extensions.peers import peer_of
 
 if TYPE_CHECKING:
     import socket

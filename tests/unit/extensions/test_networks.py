@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corepool import Address
-from corepool_extensions.networks import Networks, parse_rule
-from corepool_extensions.peers import IpPeer, peer_of, spell
+from corepool.spec.networks import IpPeer, Networks, parse_rule, peer_of
+from corepool_extensions.peers import spell
 
 
 def ipv4_networks() -> st.SearchStrategy[IPv4Network]:

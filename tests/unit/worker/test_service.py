@@ -70,7 +70,9 @@ class Worker:
         self.deadlines = Deadlines(self.loop)
         protocol = Protocol(self.look)
         self.state = State(f"{__name__}.Protocol", 3, b"as it was")
-        settings = SimpleNamespace(idle_timeout=0, write_timeout=0, output_high_water=1000, output_limit=2000)
+        settings = SimpleNamespace(
+            accept_proxy=(), idle_timeout=0, write_timeout=0, output_high_water=1000, output_limit=2000
+        )
         listener = SimpleNamespace(settings=settings, chain=Chain(protocol), place=0, name="test")
         bound = SimpleNamespace(
             listener=listener,

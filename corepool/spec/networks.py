@@ -1,21 +1,54 @@
-"""Networks as an operator writes them, and a set of them that finds an address quickly."""
+"""Networks as an operator writes them, and a set of them that finds an address quickly.
+
+An IPv4 client is one whichever way it comes: ::ffff:192.0.2.1 of a dual-stack socket is 192.0.2.1 here, so that no rule
+for IPv4 can be bypassed over IPv6.
+"""
 
 from __future__ import annotations
 
+import socket
 from ipaddress import AddressValueError, IPv4Network, IPv6Network, NetmaskValueError, ip_network
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator
-
-from corepool_extensions.peers import IpPeer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from corepool_extensions.peers import Peer
+    from corepool.spec.types import Address
 
+_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291, 2.5.5.2
 _MAPPED_PREFIX = 96  # bits of ::ffff:0:0/96, whose addresses are IPv4's
 _MAPPED_NUMBER = 0xFFFF
+
+
+class IpPeer(NamedTuple):
+    """An IP address as a number of `bits` bits: 32 or 128."""
+
+    bits: int
+    number: int
+
+
+Peer = IpPeer | Literal["unix"] | None
+"""None: not known, since the client has gone already, or since its transport gives no IP addresses."""
+
+
+def peer_of(address: Address) -> Peer:
+    """Classify the address of a connection's peer."""
+    if address.port is None:
+        # By the port and not by the host: a UNIX client chooses its own name, which may be "10.0.0.1".
+        return None if address.host == "unknown" else "unix"
+    host = address.host
+    try:
+        if ":" not in host:
+            return IpPeer(32, int.from_bytes(socket.inet_pton(socket.AF_INET, host)))
+        # A link-local address comes with its interface: fe80::1%eth0.
+        packed = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
+    except (OSError, ValueError):  # ValueError: a NUL, or a character beyond ASCII
+        return None
+    if packed.startswith(_MAPPED):
+        return IpPeer(32, int.from_bytes(packed[12:]))
+    return IpPeer(128, int.from_bytes(packed))
 
 
 def parse_rule(value: object) -> IPv4Network | IPv6Network | Literal["unix"]:
