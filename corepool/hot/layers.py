@@ -109,7 +109,7 @@ class Layers:
 
     @property
     def has_ended(self) -> bool:
-        """Whether no plaintext comes any more behind what is held."""
+        """Whether no more plaintext comes: all of it is here."""
         return self._input.has_ended
 
     @property
