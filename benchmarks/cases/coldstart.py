@@ -52,7 +52,7 @@ class Start(NamedTuple):
 def run(bench: Bench) -> list[Comparison]:
     """Compare the first answers of pools of two workers."""
     servers = [_cold(each) for each in (corepool_http("wsgi"), gunicorn("wsgi", 1), granian("wsgi"), uvicorn())]
-    bench.take_turns(servers, 1, _first_answer)  # not counted: it compiles what is imported
+    bench.take_turns(servers, 1, _first_answer)  # not counted: it compiles the modules
     starts = bench.take_turns(servers, QUICK_ROUNDS if bench.quick else ROUNDS, _first_answer)
 
     def compare(name: str, title: str, part: Callable[[Start], float]) -> Comparison:

@@ -117,14 +117,6 @@ def settle(draft: Draft, registry: Registry) -> Settings:
     return _settle(draft, registry, lambda pool: pool.check())
 
 
-def settle_upgrade(draft: Draft, registry: Registry) -> Settings:
-    """Settle the draft of a new master, whose pool runs.
-
-    :raises ConfigError: with every mistake, if there are any.
-    """
-    return _settle(draft, registry, lambda pool: pool.check_upgrade())
-
-
 def settle_plugins(draft: Draft, registry: Registry) -> Settings:
     """Settle a draft without asking what this system would refuse to the user of this process.
 
@@ -137,8 +129,6 @@ def _settle(draft: Draft, registry: Registry, check: Callable[[Pool], None]) -> 
     from corepool.launch.pool import Pool  # noqa: PLC0415 - all of the pool, which a syntax error need not wait for
 
     if draft.settings is not None:
-        try:
-            check(Pool(draft.settings, registry))
-        except ConfigError as error:
-            draft.add_error(error)
+        pool = Pool(draft.settings, registry)
+        draft.judge(lambda: check(pool))
     return draft.finish()

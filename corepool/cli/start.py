@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from corepool.cli.announce import announce
-from corepool.cli.resolve import settle, settle_plugins, settle_upgrade
 from corepool.cli.stop_signals import StopSignals
 from corepool.cli.watch import Watcher
 from corepool.config.envfile import load_env_file
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from corepool.cli.watch import Watched
     from corepool.config.draft import Draft
-    from corepool.config.settings import Settings
 
 
 def start(
@@ -42,27 +40,28 @@ def start(
     :param watched: the files that, when they change, have it reload; None: none.
     """
     from corepool.launch.pool import Pool  # noqa: PLC0415
-    from corepool.master.inheritance import Inheritance  # noqa: PLC0415 - see settle()
+    from corepool.master.inheritance import Inheritance  # noqa: PLC0415 - all of the pool, which a syntax error need not wait for
 
-    def read_again() -> tuple[Settings, Registry]:
+    def read_again() -> tuple[Draft, Registry]:
         if env_file is not None:
             load_env_file(env_file, os.environ)
-        present = Registry()  # plugins may have been installed meanwhile
-        return settle_plugins(read(), present), present
+        return read(), Registry()  # plugins may have been installed meanwhile
 
     inheritance = Inheritance(os.environ)  # before the settings are read: its variable is not a setting
     if env_file is not None:
         load_env_file(env_file, os.environ)
     watcher = None if watched is None else Watcher(watched, config)
     draft = read()
-    settings = (settle_upgrade if inheritance.is_upgrade else settle)(draft, registry)
     stopping = StopSignals()
+    settings = draft.settings or draft.finish()  # it raises
+    pool = Pool(settings, registry, stopping.after(announce), read_again, inheritance, draft.started_from)
+    draft.judge(pool.check_upgrade if inheritance.is_upgrade else pool.check)
+    draft.finish()
     try:
         log = start_log(settings.log.level, settings.log.format, settings.log.file)
         if watcher is not None:
             watcher.start(settings)
-        origin = draft.started_from
-        status = Pool(settings, registry, stopping.after(announce), [log.fd], read_again, inheritance, origin).run()
+        status = pool.run([log.fd])
         stopping.ignore()
     except ConfigError as error:  # mistakes found by opening and binding: reported as `check` reports the rest
         draft.add_error(error)

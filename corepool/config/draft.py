@@ -12,7 +12,7 @@ from corepool.config.runtime import Origin
 from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from corepool.config.mistakes import KeyPath
     from corepool.config.settings import Settings
@@ -58,6 +58,13 @@ class Draft:
         for mistake in found:
             if mistake not in self.mistakes and not any(is_about(mistake, path) for path in self.stand_ins):
                 self.mistakes.append(mistake)
+
+    def judge(self, check: Callable[[], None]) -> None:
+        """Add the mistakes that a check raises."""
+        try:
+            check()
+        except ConfigError as error:
+            self.add_error(error)
 
     def add_error(self, error: ConfigError) -> None:
         """Add the mistakes that an error carries."""

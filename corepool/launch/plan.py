@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import resource
 from dataclasses import replace
@@ -16,8 +15,6 @@ from corepool.config.suggest import nearest
 from corepool.errors import ConfigError, CorepoolError, PluginError
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.metric_cells import Layout
-from corepool.ipc.scoreboard import ListenerPlace
-from corepool.ipc.shapes import SocketIndex
 from corepool.launch import events
 from corepool.launch.binding import Wanted, bind, examine, find_overlaps
 from corepool.launch.mistakes import Mistakes, spell_failure
@@ -25,7 +22,7 @@ from corepool.launch.obstacles import obstacles_to_keeping, obstacles_to_own_add
 from corepool.launch.per_worker import url_of_worker
 from corepool.launch.sharing import Sharing, find_contradictions, find_unlike_metrics
 from corepool.plugins.chain import Chain
-from corepool.plugins.listener import MAX_LISTENERS, BoundSocket, Configuration, Listener
+from corepool.plugins.listener import BoundSocket, Configuration, Listener
 from corepool.spec.dispatcher import Dispatcher
 from corepool.spec.scaler import Scaler
 from corepool.spec.transport import Endpoint, Transport
@@ -35,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from corepool.config.settings import ListenerSettings, PoolSettings, Settings
+    from corepool.ipc.scoreboard import ListenerPlace
+    from corepool.launch.places import Places
     from corepool.master.inheritance import Inheritance
     from corepool.plugins.registry import Kind, Made, Registry
     from corepool.system.identity import Identity
@@ -44,33 +43,6 @@ log = logging.getLogger(__name__)
 _RESERVED_DESCRIPTORS = 32
 """Descriptors a worker needs besides its connections: the loop's own, the channel, the log, some files of the
 application. Connections beyond `ulimit -n` less this could be accepted but not held."""
-
-
-class Places:
-    """Numbers that listeners and sockets keep over reloads: workers of two configurations use them side by side."""
-
-    def __init__(self) -> None:
-        self._cells: dict[str, ListenerPlace] = {}
-        self._sockets = itertools.count()
-
-    def of_listeners(self, names: Sequence[str]) -> dict[str, ListenerPlace]:
-        """Return for each listener its place on the scoreboard: the one it had, or one that no other has.
-
-        When none is left, the place of a listener that is gone is used again, with its counts.
-        """
-        for name in names:
-            if name in self._cells:
-                continue
-            if len(self._cells) == MAX_LISTENERS:
-                gone = next(each for each in self._cells if each not in names)
-                self._cells[name] = self._cells.pop(gone)
-            else:
-                self._cells[name] = ListenerPlace(len(self._cells))
-        return {name: self._cells[name] for name in names}
-
-    def next_socket(self) -> SocketIndex:
-        """Number a socket; a message has 16 bits for it."""
-        return SocketIndex(next(self._sockets) % 65_536)
 
 
 class Plan:
@@ -94,19 +66,19 @@ class Plan:
             self._make_scaler(settings.where_is_pool(index), pool) for index, pool in enumerate(settings.pools)
         ]
         self._wanted: list[Wanted] = []
-        cells = places.of_listeners([listener.name for listener in settings.listener])
+        self._cells = places.of_listeners([listener.name for listener in settings.listener])
         sharing: list[Sharing] = []
         for index, each in enumerate(settings.listener):
             where = f"listener[{index}]"
-            listener = self._make_listener(cells[each.name], where, each, sharing)
+            listener = self._make_listener(self._cells[each.name], where, each, sharing)
             for position, url in enumerate(each.bind):
                 self._add_endpoints(f"{where}.bind[{position}]", url, each, listener)
         for mistake in (*find_contradictions(sharing), *find_unlike_metrics(sharing), *find_overlaps(self._wanted)):
             self.mistakes.add(mistake)
 
-    def examine(self) -> None:
+    def examine(self, mistakes: Mistakes) -> None:
         """Find the addresses on which this system would not let the pool listen, without binding any for good."""
-        examine(self._wanted, self.mistakes)
+        examine(self._wanted, mistakes)
 
     def finish(self) -> None:
         """Raise ConfigError with every mistake, if there are any."""
@@ -128,6 +100,7 @@ class Plan:
         """
         before = list(open_already)
         bound = bind(self._wanted, self._places.next_socket, before, inheritance, self.mistakes.copy())
+        self._places.take(self._cells)
         _warn_of_every_address(bound, before)
         return [
             self._configuration(index, [each for each in bound if each.listener.pool == index], identity)

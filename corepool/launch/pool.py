@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corepool import __version__
+from corepool.config.draft import Draft
 from corepool.config.runtime import Origin
 from corepool.errors import ConfigError
 from corepool.guards import HOOK_ERRORS
 from corepool.launch import events
 from corepool.launch.controlling import open_control, warn_of_other_name
-from corepool.launch.plan import Places, Plan
+from corepool.launch.places import Places
+from corepool.launch.plan import Plan
 from corepool.launch.preflight import refusals
 from corepool.logs.log import entrust_logs
 from corepool.master.commands import commands_of
@@ -50,45 +53,53 @@ class Pool:
         settings: Settings,
         registry: Registry,
         announce: Callable[[list[ListenerLine]], None] | None = None,
-        keep_fds: Iterable[int] = (),
-        read_again: Callable[[], tuple[Settings, Registry]] | None = None,
+        read_again: Callable[[], tuple[Draft, Registry]] | None = None,
         inheritance: Inheritance | None = None,
         origin: Origin | None = None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
         :param announce: told where the pool listens, once it is ready.
-        :param read_again: gives settings and plugins for a reload, or raises ConfigError; those at hand by default.
+        :param read_again: reads a configuration and plugins for a reload; those at hand by default.
         :param inheritance: sockets and orders of the master before this one, at an upgrade in place.
         :param origin: where the settings come from: the pool's name, if they don't say it, and its file.
-        :param keep_fds: descriptors that workers inherit, such as the log's.
         """
         self._settings = settings
         self._registry = registry
         self._announce = announce
-        self._keep_fds = tuple(keep_fds)
-        self._read_settings_again = read_again or (lambda: (settings, registry))
+        self._keep_fds: tuple[int, ...] = ()
+        self._read_draft_again = read_again or (lambda: (Draft(settings, "the settings"), registry))
         self._places = Places()
         self._inheritance = inheritance or Inheritance({})
         self._origin = origin or Origin("corepool")
         pidfile = settings.process.pidfile
         self._pidfile = None if pidfile is None else PidFile(Path(pidfile))
 
+    @cached_property
+    def _plan(self) -> Plan:
+        """The plan that is judged, and then bound: each plugin is made once."""
+        return Plan(self._settings, self._registry, self._places)
+
     def check(self) -> None:
         """Find the mistakes that show without binding an address, at a start.
 
         :raises ConfigError: with every mistake.
         """
-        plan = self._planned()
-        plan.examine()
-        plan.finish()
+        mistakes = self._plan.mistakes.copy()
+        for mistake in refusals(self._settings):
+            mistakes.add(mistake)
+        self._plan.examine(mistakes)
+        mistakes.finish()
 
     def check_upgrade(self) -> None:
         """Find those of a new master, while a pool runs: what that is bound to already is not examined.
 
         :raises ConfigError: with every mistake.
         """
-        self._planned().finish()
+        mistakes = self._plan.mistakes.copy()
+        for mistake in refusals(self._settings):
+            mistakes.add(mistake)
+        mistakes.finish()
 
     def check_plugins(self) -> None:
         """Find those that plugins find; the system is not asked.
@@ -97,22 +108,18 @@ class Pool:
 
         :raises ConfigError: with every mistake.
         """
-        Plan(self._settings, self._registry, Places()).finish()
+        self._plan.finish()
 
-    def _planned(self) -> Plan:
-        plan = Plan(self._settings, self._registry, Places())
-        for mistake in refusals(self._settings):
-            plan.mistakes.add(mistake)
-        return plan
-
-    def run(self) -> int:
+    def run(self, keep_fds: Iterable[int] = ()) -> int:
         """Bind, fork, serve until told to stop.
 
+        :param keep_fds: descriptors that workers inherit, such as the log's.
         :returns: the exit status.
         :raises ConfigError: with every mistake, addresses that can't be bound among them; nothing was started.
         :raises ControlError: the control socket that was asked for is taken or can't be made.
         :raises BootError: the first generation of workers could not start.
         """
+        self._keep_fds = tuple(keep_fds)
         settle(self._settings.process)
         with ExitStack() as stack:
             # Before anything is there that would be left behind if a signal ended the process.
@@ -138,8 +145,7 @@ class Pool:
         identity = Identity.of(self._settings.process)
         if identity.account is not None:
             entrust_logs(identity.account.uid, identity.account.gid)
-        plan = Plan(self._settings, self._registry, self._places)
-        configurations = plan.bind(identity, inheritance=self._inheritance)
+        configurations = self._plan.bind(identity, inheritance=self._inheritance)
         self._inheritance.close_rest()
         return configurations
 
@@ -178,14 +184,18 @@ class Pool:
 
         :raises ConfigError: with every mistake; nothing has changed.
         """
-        settings, registry = self._read_settings_again()
-        for table in ("process", "control", "log"):
-            if getattr(settings, table) != getattr(self._settings, table):
-                events.table_needs_restart(log, table=table)
-        settings = settings.model_copy(update={"process": self._settings.process})
-        warn_of_other_name(settings, self._origin, place)
+        draft, registry = self._read_draft_again()
         serving = [each.listener for each in open_already]
-        return Plan(settings, registry, self._places, serving).bind(identity, open_already)
+        read = draft.settings or draft.finish()  # it raises: there is nothing to plan with
+        settings = read.model_copy(update={"process": self._settings.process})
+        plan = Plan(settings, registry, self._places, serving)
+        draft.judge(plan.finish)
+        draft.finish()
+        for table in ("process", "control", "log"):
+            if getattr(read, table) != getattr(self._settings, table):
+                events.table_needs_restart(log, table=table)
+        warn_of_other_name(settings, self._origin, place)
+        return plan.bind(identity, open_already)
 
     def _on_ready(self, master: Master, bound: Sequence[BoundSocket], control: ControlSocket) -> None:
         if self._inheritance.is_upgrade:

@@ -11,7 +11,8 @@ from corepool import Metric
 from corepool.config.load import parse_draft
 from corepool.config.settings import ProcessSettings
 from corepool.errors import ConfigError
-from corepool.launch.plan import Places, Plan
+from corepool.launch.places import Places
+from corepool.launch.plan import Plan
 from corepool.plugins.registry import Registry
 from corepool.system import identity
 from corepool.system.identity import Identity
