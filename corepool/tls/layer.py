@@ -11,13 +11,13 @@ connection that has sent a file, or received one, keeps two buffers of a record,
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from corepool.spec.layer import Layer, PeerError
 from corepool.tls.facts import facts_of
 from corepool.tls.failures import failure_of
 from corepool.tls.plain_request import answer_to
-from corepool.tls.sessions import refused_name_of, sni_of
+from corepool.tls.sessions import refused_name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ _HANDSHAKE = b"\x16"
 
 
 class TlsLayer(Layer):
-    """TLS on a connection: see `Layer`. `corepool.tls.facts` describes its facts."""
+    """TLS on a connection: see `Layer`. `corepool.spec.facts` describes its facts."""
 
     input_bytes = 65_536
 
@@ -91,7 +91,12 @@ class TlsLayer(Layer):
 
     @property
     def facts(self) -> Mapping[str, object]:
-        return facts_of(self._session, sni=sni_of(self._session), is_truncated=self._is_truncated)
+        return cast("Mapping[str, object]", facts_of(self._session, is_truncated=self._is_truncated))
+
+    @property
+    def session(self) -> ssl.SSLObject:
+        """The session, of the context's `sslobject_class`."""
+        return self._session
 
     # --- input
 

@@ -10,13 +10,10 @@ class Session(ssl.SSLObject):
 
     sni: str | None = None
     """The name that the client has asked for."""
-    is_name_refused = False
+    certificate: str = ""
+    """The certificate that is presented, in PEM, without its chain."""
+    is_name_refused: bool = False
     """The handshake fails because no certificate has that name."""
-
-
-def sni_of(session: ssl.SSLObject) -> str | None:
-    """Return the name that the client has asked for, as far as it is known."""
-    return session.sni if isinstance(session, Session) else None
 
 
 def refused_name_of(session: ssl.SSLObject) -> str:

@@ -11,7 +11,7 @@ from certificates import authority_pem, client_context, load, pair, server_conte
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corepool import PeerError
+from corepool import ClientCertificate, PeerError
 from corepool.tls.layer import RECORD_BYTES, TlsLayer
 
 
@@ -51,13 +51,10 @@ def test_plaintext_passes_both_ways(opened: tuple[TlsLayer, TlsLayer], size: int
 
 def test_the_facts_are_those_of_the_session(opened: tuple[TlsLayer, TlsLayer]) -> None:
     assert opened[0].facts == {
-        "tls_version": "TLSv1.3",
-        "tls_cipher": "TLS_AES_256_GCM_SHA384",
-        "tls_cipher_bits": 256,
-        "tls_resumed": False,
-        "alpn": None,
-        "sni": None,
-        "client_certificate": None,
+        "tls": "TLSv1.3",
+        "cipher": "TLS_AES_256_GCM_SHA384",
+        "cipher_bits": 256,
+        "cipher_suite": 0x1302,
         "truncated": False,
     }
 
@@ -183,12 +180,13 @@ def test_a_certificate_of_the_client_may_be_required(issued_by: str | None, reas
     if reason is None:
         exchange(server, client)
         certificate = server.facts["client_certificate"]
-        assert certificate.verified  # type: ignore[attr-defined]
-        assert certificate.subject_alt_names == (("DNS", "ann.example"),)  # type: ignore[attr-defined]
-        assert ("organizationName", "ours") in certificate.issuer  # type: ignore[attr-defined]
-        assert certificate.subject  # type: ignore[attr-defined]
-        assert int(certificate.serial, 16)  # type: ignore[attr-defined]
-        assert certificate.pem.encode() == pair("ann.example", issued_by="ours").leaf  # type: ignore[attr-defined]
+        assert isinstance(certificate, ClientCertificate)
+        assert certificate.verified
+        assert certificate.alternative_names == (("DNS", "ann.example"),)
+        assert ("organizationName", "ours") in certificate.issuer
+        assert certificate.subject
+        assert int(certificate.serial, 16)
+        assert certificate.pem.encode() == pair("ann.example", issued_by="ours").leaf
     else:
         with pytest.raises(PeerError) as raised:
             exchange(server, client)

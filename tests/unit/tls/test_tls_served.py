@@ -69,7 +69,7 @@ def test_the_end_of_a_client_is_told_as_it_was(is_proper: bool) -> None:  # noqa
 
     (begun,) = protocol.at_accept
     ((reason, ended),) = protocol.at_close
-    assert (begun["tls_version"], begun["truncated"]) == ("TLSv1.3", False)
+    assert (begun["tls"], begun["truncated"]) == ("TLSv1.3", False)
     assert (reason, ended["truncated"]) == (CloseReason.EOF, not is_proper)
 
 
