@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from corepool import Connection
+    from corepool import Connection, Facts
     from corepool_http.message import Request
     from corepool_http.options import Network
 
@@ -41,8 +41,12 @@ class Client:
     is_trusted: bool
     proxies: Proxies
     listener: str
+    tls: Facts | None = None
+    """The facts of its connection, if that is encrypted; None where a trusted proxy forwards for it."""
     prepared: dict[str, Any] | None = field(default=None, compare=False, repr=False)
     """The application's view of both ends, for the next request of the same connection."""
+    tls_prepared: dict[str, object] | None = field(default=None, compare=False, repr=False)
+    """Its view of TLS, likewise."""
 
     @property
     def server_name(self) -> tuple[str, str]:
@@ -78,6 +82,7 @@ class Client:
         return replace(
             self,
             prepared=None,
+            tls=None,
             host=host,
             port=port,
             scheme=_SCHEMES.get(hop.get("proto", "").lower(), self.scheme),
@@ -94,17 +99,19 @@ class Proxies:
 
     def client_of(self, conn: Connection[Any]) -> Client:
         """Describe the two ends of a connection."""
-        peer, local = conn.peer, conn.local
+        peer, local, facts = conn.peer, conn.local, cast("Facts", conn.facts)
+        tls = facts if "tls" in facts else None
         is_unix = local.port is None
         return Client(
             host="" if is_unix else peer.host,
             port=peer.port or 0,
             server_host=local.host,
             server_port=local.port,
-            scheme="http",
+            scheme="http" if tls is None else "https",
             is_trusted=bool(self._trusted) and self.trusts("unix" if is_unix else peer.host),
             proxies=self,
             listener=conn.listener,
+            tls=tls,
         )
 
     def trusts(self, host: str) -> bool:

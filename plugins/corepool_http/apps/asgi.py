@@ -13,6 +13,7 @@ from corepool_http.apps.asgi_cycle import Cycle
 from corepool_http.apps.asgi_messages import HTTP_VERSION, WEBSOCKET_VERSION
 from corepool_http.apps.asgi_tasks import Tasks
 from corepool_http.apps.lifespan import Lifespan
+from corepool_http.apps.tls import extension_of
 from corepool_http.apps.websocket import WebSocket
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class Asgi:
             "headers": exchange.request.section.headers.copy(),
             "extensions": {"http.response.pathsend": {}, "http.response.zerocopysend": {}},
         }
+        if client.tls is not None:
+            scope["extensions"]["tls"] = _tls_of(client)
         if self._state is not None:
             scope["state"] = self._state.copy()
         cycle = Cycle(exchange, self._heads, self._loop, self._tasks)
@@ -99,6 +102,8 @@ class Asgi:
             "subprotocols": socket.subprotocols,
             "extensions": {"websocket.http.response": {}},
         }
+        if exchange.client.tls is not None:
+            scope["extensions"]["tls"] = _tls_of(exchange.client)
         if self._state is not None:
             scope["state"] = self._state.copy()
         socket.task = self._tasks.start(socket.run(self._application, scope))
@@ -121,3 +126,10 @@ class Asgi:
             "raw_path": self._raw_root_path + line.raw_path if is_a_path else line.raw_path,
             "query_string": line.query,
         }
+
+
+def _tls_of(client: Client) -> dict[str, object]:
+    if client.tls_prepared is None:
+        assert client.tls is not None
+        client.tls_prepared = extension_of(client.tls)
+    return client.tls_prepared.copy()

@@ -7,6 +7,7 @@ from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from corepool_http.apps.paths import below
+from corepool_http.apps.tls import variables_of
 from corepool_http.apps.wsgi_files import FileWrapper
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from corepool_http.message import RequestLine, Section
     from corepool_http.options import HttpOptions
     from corepool_http.proxies import Client
+
+_ENDS = dict.fromkeys(("SERVER_NAME", "SERVER_PORT", "REMOTE_ADDR", "REMOTE_PORT", "wsgi.url_scheme"))
 
 _MAX_NAMES = 1000
 _MAX_NAME_BYTES = 64
@@ -54,13 +57,12 @@ class Environments:
             line.prepared = self._environ_of_line(line)
         last = section.prepared
         if last is None:
-            last = section.prepared = {**self._base, **ends, **line.prepared, **self._environ_of_section(section)}
-            environ = last.copy()
-        else:
-            # All have the same keys, and a copy with other values takes less time than a dict that has to grow.
-            environ = last.copy()
-            environ.update(ends)
-            environ.update(line.prepared)
+            # Without the client's ends: another client's must have nothing that is this one's, such as a certificate.
+            last = section.prepared = {**self._base, **_ENDS, **line.prepared, **self._environ_of_section(section)}
+        # Nearly all have the same keys, and a copy with other values takes less time than a dict that has to grow.
+        environ = last.copy()
+        environ.update(ends)
+        environ.update(line.prepared)
         environ["wsgi.input"] = content
         if request.version != "1.1":
             environ["SERVER_PROTOCOL"] = f"HTTP/{request.version}"
@@ -97,13 +99,18 @@ class Environments:
 
     def _environ_of(self, client: Client) -> dict[str, Any]:
         name, port = client.server_name
-        return {
+        ends = {
             "SERVER_NAME": name,
             "SERVER_PORT": port,
             "REMOTE_ADDR": client.host,
             "REMOTE_PORT": str(client.port),
             "wsgi.url_scheme": client.scheme,
         }
+        if client.scheme == "https":
+            ends["HTTPS"] = "on"
+        if client.tls is not None:
+            ends |= variables_of(client.tls)
+        return ends
 
     def _key(self, name: bytes) -> str:
         if 0x5F in name:
