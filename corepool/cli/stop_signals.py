@@ -1,4 +1,4 @@
-"""The signals that stop a pool, around the time when the master handles them."""
+"""The signals that end a process by default, around the time when the master handles them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ if TYPE_CHECKING:
 
     from corepool.plugins.listener import ListenerLine
 
-_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+_ENDING = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+)
+"""Those that the master handles; the last two stop a process, as a terminal's job."""
 
 
 class StopSignals:
@@ -25,7 +35,7 @@ class StopSignals:
     def __init__(self) -> None:
         """Install the handlers, but where a signal is ignored, as under nohup. Main thread only."""
         self._was_ready = False
-        self._usual = {signum: signal.getsignal(signum) for signum in _STOPPING}
+        self._usual = {signum: signal.getsignal(signum) for signum in _ENDING}
         for signum, handler in self._usual.items():
             if handler is not signal.SIG_IGN:
                 signal.signal(signum, self._on_signal)
@@ -41,7 +51,7 @@ class StopSignals:
 
     def ignore(self) -> None:
         """Have the kernel ignore them until the process has ended: the interpreter takes handlers back before."""
-        for signum in _STOPPING:
+        for signum in _ENDING:
             signal.signal(signum, signal.SIG_IGN)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:

@@ -191,7 +191,8 @@ def on_child_exit(worker: WorkerInfo, exit: ExitStatus) -> None:  # noqa: A002
 def on_signal(signum: int) -> None:
     """Called when a signal has arrived, as an event of the loop: anything may be done here.
 
-    Runs in: master and worker, each for the signals it got itself, before corepool acts on it.
+    Runs in: master and worker, each for the signals it got itself, before corepool acts on it. A worker that runs
+    `on_worker_stop`, or has run it, calls this no more.
     """
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,8 +22,9 @@ from corepool.logs.rate_limited import RateLimitedLog
 from corepool.worker import events
 
 if TYPE_CHECKING:
+    import socket
     from collections import deque
-    from collections.abc import Awaitable, Generator
+    from collections.abc import Awaitable, Callable, Generator
     from selectors import SelectorKey
 
     from corepool.hot.reactor import Reactor
@@ -50,6 +52,9 @@ class WorkerLoop(asyncio.SelectorEventLoop):
     _ready: deque[asyncio.Handle]
     _scheduled: list[asyncio.TimerHandle]
     _stopping: bool
+    # Of asyncio's loop for Unix: the handlers that `close` takes back, and the wake-up descriptor's socket.
+    _signal_handlers: dict[int, asyncio.Handle]
+    _csock: socket.socket
 
     def __init__(self, reactor: Reactor) -> None:
         """Poll with `reactor`."""
@@ -104,6 +109,24 @@ class WorkerLoop(asyncio.SelectorEventLoop):
                 if task.done():
                     raise
                 self._bear()
+
+    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: object) -> None:
+        """Call `callback` when a signal has come, as asyncio does.
+
+        Signals that come while the loop is stuck are lost once the wake-up descriptor is full, and nothing is logged for
+        it: a terminal sends hundreds (SIGWINCH) while its window is resized and a debugger keeps the loop.
+        """
+        super().add_signal_handler(sig, callback, *args)
+        signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
+
+    def retire_signal_handlers(self) -> None:
+        """Have the signals that are handled here do nothing from now on, also once the loop is closed.
+
+        `close` alone closes the wake-up descriptor first, so that a signal that comes then is reported as an error; and
+        gives each signal its default effect, which ends the process before its exit functions have run.
+        """
+        signal.set_wakeup_fd(-1)
+        self._signal_handlers.clear()
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Report a failure, as asyncio does, unless it was logged already."""

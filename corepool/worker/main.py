@@ -178,6 +178,7 @@ class WorkerProcess:
             if chain.on_worker_stop is not None:
                 _guarded("on_worker_stop", chain.on_worker_stop, self)
         cancel_tasks(self.loop)
+        self.loop.retire_signal_handlers()
         self.loop.close()
         return 0 if self._failure is None else EXIT_FAILED
 
@@ -252,7 +253,7 @@ class WorkerProcess:
         self._reactor.at_batch_end(lambda: _guarded("at_batch_end", call))
 
     def _on_signal(self, signum: int) -> None:
-        for chain in self._chains:
+        for chain in self._chains if self._ends_at is None else ():  # else they have stopped, or are about to
             if chain.on_signal is not None:
                 _guarded("on_signal", chain.on_signal, signum)
         if signum == signal.SIGUSR1:

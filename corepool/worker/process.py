@@ -42,6 +42,9 @@ EVENT_SIGNALS = {
 }
 """The signals that arrive in the loop as events."""
 
+_MEANT_FOR_MASTER = (signal.SIGHUP, signal.SIGUSR2)
+"""They may be sent to every process of a pool (`pkill -HUP corepool`). Their default effect would end one that boots."""
+
 
 def detach_from_master(keep: Iterable[int], master_pid: int) -> None:
     """Release everything of the master's, first thing after the fork, with all signals blocked.
@@ -56,7 +59,7 @@ def detach_from_master(keep: Iterable[int], master_pid: int) -> None:
         signal.signal(signum, signal.SIG_DFL)
     # The master sends it to workers that boot, too: else they would go on writing to a file that was moved away.
     signal.signal(signal.SIGUSR1, _reopen_logs)
-    for signum in TERMINAL_SIGNALS:
+    for signum in (*TERMINAL_SIGNALS, *_MEANT_FOR_MASTER):
         # A handler and not SIG_IGN, which programs that the worker starts would inherit.
         signal.signal(signum, _ignore)
     _close_all_but({0, 1, 2, *keep})
