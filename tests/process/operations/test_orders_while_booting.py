@@ -32,6 +32,15 @@ def configure(running: PoolProcess, lines: str, options: str = "") -> None:
     (running.directory / "corepool.toml").write_text(toml)
 
 
+def answers(running: PoolProcess) -> bool:
+    """Return whether the master listens for orders already: the socket's file is there before that."""
+    try:
+        running.status()
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    return True
+
+
 def states(running: PoolProcess) -> list[str]:
     return [each["state"] for each in running.status()["workers"]]
 
@@ -68,7 +77,7 @@ def test_a_log_level_that_is_set_while_a_worker_boots_is_its_own(pool: Pools) ->
 def test_a_pool_may_be_scaled_down_while_it_boots(pool: Pools) -> None:
     toml = CONFIG.format(workers=3, dispatcher="least-connections", pool="")
     running = pool(toml, files={"application.py": APPLICATION, "one-by-one": ""}, wait=False)
-    wait_until(running.control.exists)
+    wait_until(lambda: answers(running))
     [stays] = [each["pid"] for each in running.status()["workers"] if each["slot"] == 0]
     tell(running, f"boot-{stays}")
     wait_until(lambda: "ready" in states(running))
