@@ -113,8 +113,8 @@ class WorkerLoop(asyncio.SelectorEventLoop):
     def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: object) -> None:
         """Call `callback` when a signal has come, as asyncio does.
 
-        Signals that come while the loop is stuck are lost once the wake-up descriptor is full, and nothing is logged for
-        it: a terminal sends hundreds (SIGWINCH) while its window is resized and a debugger keeps the loop.
+        Signals that come while the loop is stuck are lost once the wake-up descriptor is full, and not logged as
+        errors: a terminal sends hundreds (SIGWINCH) while its window is resized and a debugger keeps the loop.
         """
         super().add_signal_handler(sig, callback, *args)
         signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)

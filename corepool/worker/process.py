@@ -43,7 +43,7 @@ EVENT_SIGNALS = {
 """The signals that arrive in the loop as events."""
 
 _MEANT_FOR_MASTER = (signal.SIGHUP, signal.SIGUSR2)
-"""They may be sent to every process of a pool (`pkill -HUP corepool`). Their default effect would end one that boots."""
+"""They may be sent to every process of a pool (`pkill -HUP corepool`). By default they would end one that boots."""
 
 
 def detach_from_master(keep: Iterable[int], master_pid: int) -> None:
