@@ -25,11 +25,13 @@ from corepool.hot.interest import watch
 from corepool.hot.outbox import Outbox
 from corepool.hot.sending import enqueue, send_output
 from corepool.hot.settling import serve_unusual, settle
+from corepool.hot.starting import start
 from corepool.hot.states import GONE, NEVER, NOT_SERVING, NOTHING, READS_PER_EVENT
 from corepool.spec.buffers import as_bytes
 from corepool.spec.types import Address, CloseReason, TimeoutKind
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
     from _typeshed import FileDescriptorLike, ReadableBuffer
@@ -51,6 +53,7 @@ class Connection:
         "busy",
         "bytes_in",
         "bytes_out",
+        "drops_input",
         "entry",
         "eof",
         "eof_due",
@@ -91,6 +94,7 @@ class Connection:
         self.bytes_in = 0
         self.bytes_out = 0
         self.eof = False
+        self.drops_input = False
         self.half_open = False
         self.busy = False
         self.pinned = False
@@ -222,6 +226,17 @@ class Connection:
             self.eof_due = True
             self.pinned = True  # another process would not know
             self.site.unsent.append(self)
+
+    def start_tls(self, context: ssl.SSLContext | None = None, *, received: bytes = b"") -> None:
+        if self.reason is not None:
+            return
+        if self.layers is not None or self.eof_due:
+            raise RuntimeError(
+                "start_tls: this side has been ended"
+                if self.eof_due
+                else "start_tls: the connection is encrypted already, by its transport or by a call before"
+            )
+        start(self, self.site.owner.tls_layers(self, context), received)
 
     def watermarks(self, high: int, low: int) -> None:
         if not 0 <= low <= high:

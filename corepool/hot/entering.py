@@ -22,8 +22,12 @@ def enter(conn: Held, site: Site) -> None:
     if journal is not None:
         journal.wake()
     _change_site(conn, site)
+    if conn.buffered > conn.low:  # sent while layers that the protocol has started were not open
+        conn.was_congested = True
     if site.on_accept is not None:
         run(conn, site.on_accept)
+    if conn.out or conn.eof_due:
+        site.unsent.append(conn)
     if conn.site is not site:  # it has gone on from there already
         return
     if site.idle_timeout or conn.read_deadline is not None:

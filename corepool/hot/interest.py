@@ -2,11 +2,15 @@
 
 Reading stops while it is paused, congested, ended or closing. A hang-up during a pause takes the connection out of
 epoll ("parked"), since EPOLLHUP cannot be masked and would spin.
+
+A connection that is closed while its output waits drops its input: its peer may take that output only once it has sent
+everything. For this it watches for EPOLLRDNORM, which is EPOLLIN by another number (tcp_poll and unix_poll set both):
+so the hot path, which compares with EPOLLIN, needs no test for it.
 """
 
 from __future__ import annotations
 
-from select import EPOLLIN, EPOLLOUT, POLLIN, poll
+from select import EPOLLIN, EPOLLOUT, EPOLLRDNORM, POLLIN, poll
 from typing import TYPE_CHECKING
 
 from corepool.hot.ending import break_off
@@ -31,6 +35,8 @@ def watch(conn: Held) -> None:
     if reading and conn.layers is not None and conn.layers.holds_input:
         serve_later(conn, conn.layers)
     mask = (EPOLLIN if reading else 0) | (EPOLLOUT if conn.blocked_at else 0)
+    if conn.reason is not None and conn.blocked_at and not conn.eof:
+        mask |= EPOLLRDNORM
     if mask == conn.mask:
         return
     if conn.mask != PARKED:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from os import read
 from typing import TYPE_CHECKING
 
-from corepool.hot.ending import break_off
+from corepool.hot.dropping import drop_input
+from corepool.hot.ending import break_off, end
 from corepool.hot.entering import enter
 from corepool.hot.interest import serve_later, wants_input
 from corepool.hot.layers import READ_BYTES, LayerError
@@ -23,16 +24,24 @@ def open_further(conn: Held) -> None:
     """Go on with the handshake; enter the listener's site when every layer is open. The first site's hook."""
     layers = conn.layers
     assert layers is not None
-    if not _is_open(conn, layers) and conn.reason is None:
+    if not layers.is_clear_sent:
+        drop_input(conn)
+        return
+    if layers.holds_input:  # read in the clear, and not clear text
+        _feed(conn, layers)
+    if conn.reason is None and not _is_open(conn, layers) and conn.reason is None:
         _read_wire(conn, layers)
     if conn.reason is None and _is_open(conn, layers) and conn.site.then is not None:
         enter(conn, conn.site.then)
-    elif conn.reason is None and layers.holds_input:  # the end, before it was open
+    elif conn.reason is None and layers.has_ended:  # before it was open
         conn.eof = True
+        end(conn, CloseReason.EOF)
 
 
 def receive(conn: Held, layers: Layers, limit: int) -> bytes:
     """Return plaintext."""
+    if conn.site.then is not None:  # a protocol that has started the layers asks too early
+        return b""
     if not layers.holds_input and not layers.is_over:
         _read_wire(conn, layers)
     layers.served_at = conn.site.reactor.now
@@ -103,6 +112,13 @@ def _read_wire(conn: Held, layers: Layers) -> None:
     conn.site.bytes_in += len(data)
     try:
         layers.receive(data)
+    except LayerError as error:
+        fail(conn, layers, error)
+
+
+def _feed(conn: Held, layers: Layers) -> None:
+    try:
+        layers.feed()
     except LayerError as error:
         fail(conn, layers, error)
 

@@ -3,6 +3,8 @@
 Sans-I/O, as each layer: the connection reads and writes. Towards the connection it behaves as an `Outbox`. Output is
 transformed a chunk at a time, when it is about to leave: so all output of a hook becomes one record, a file is never
 held in memory, and the limits are those of plaintext.
+
+Layers that are put on a connection later begin behind its unsent output, which leaves as it is: the *clear* text.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ class Layers:
     """A stack of at least one layer, the first nearest to the wire. It raises their exceptions as LayerErrors only."""
 
     __slots__ = (
+        "_clear",
         "_input",
         "_is_told",
         "_open",
@@ -58,8 +61,12 @@ class Layers:
         "served_at",
     )
 
-    def __init__(self, stack: Iterable[Layer]) -> None:
-        """Begin; no method of a layer was called yet."""
+    def __init__(self, stack: Iterable[Layer], clear: Outbox | None = None) -> None:
+        """Begin; no method of a layer was called yet.
+
+        :param clear: output that leaves before all other, as it is.
+        """
+        self._clear = clear or None
         self._stack = tuple(stack)
         self._input = LayerInput(self._stack)
         self._outbox = Outbox()
@@ -79,6 +86,11 @@ class Layers:
         """The connection is on the reactor's list of the unread, for `holds_input`."""
         self.served_at = 0.0
         """The reactor's time when the protocol, or the handshake, was last served."""
+
+    @property
+    def is_clear_sent(self) -> bool:
+        """Whether all clear text has left."""
+        return self._clear is None
 
     @property
     def opening_timeout(self) -> float:
@@ -113,6 +125,11 @@ class Layers:
         return self._input.has_ended
 
     @property
+    def holds_bytes(self) -> bool:
+        """Whether bytes have come that the protocol has not taken."""
+        return bool(self._plain) or self._input.has_more
+
+    @property
     def is_over(self) -> bool:
         """Whether the end of input was met by `take`."""
         return self._is_told
@@ -123,7 +140,12 @@ class Layers:
         :raises LayerError: of a layer.
         """
         self._input.add(data)
-        self._feed()
+        self.feed()
+
+    def add(self, data: bytes) -> None:
+        """Take bytes from the wire; the layers are fed later."""
+        if data:
+            self._input.add(data)
 
     def peek(self, limit: int) -> bytes:
         """Return the first plaintext, which stays; until more comes, or `take` is called, it is no input to be served.
@@ -143,7 +165,7 @@ class Layers:
         :raises LayerError: of a layer.
         """
         if not self._plain:
-            self._feed()
+            self.feed()
         if not self._plain:
             self._is_told = self._input.has_ended
             return b""
@@ -155,7 +177,11 @@ class Layers:
             self._plain, self._taken = b"", 0
         return data
 
-    def _feed(self) -> None:
+    def feed(self) -> None:
+        """Feed the layers with bytes of the wire that they were not given yet, if little plaintext is unread.
+
+        :raises LayerError: of a layer.
+        """
         unread = len(self._plain) - self._taken
         if not self._input.has_more or unread >= MAX_UNREAD:
             return
@@ -178,24 +204,30 @@ class Layers:
     # --- output: the methods of an Outbox
 
     def __len__(self) -> int:
-        return len(self._wire) + len(self._outbox)
+        return len(self._clear or b"") + len(self._wire) + len(self._outbox)
+
+    def __bool__(self) -> bool:
+        """Return whether something may leave: plaintext may not before every layer is open."""
+        return self._clear is not None or bool(self._wire) or (self._open and bool(self._outbox))
 
     @property
     def waiting(self) -> int:
         """Bytes of plaintext held in memory behind the front."""
-        return self._outbox.waiting
+        return self._outbox.waiting + (0 if self._clear is None else self._clear.waiting)
 
     def append(self, piece: bytes | FileSegment) -> None:
         """Add plaintext."""
         self._outbox.append(piece)
 
-    def front(self) -> bytes | memoryview:
+    def front(self) -> bytes | memoryview | FileSegment:
         """Return the next bytes for the wire. Empty if there are none, or if a layer has kept them to itself.
 
         :raises OSError: a file can't be read.
         :raises EOFError: a file is shorter than promised.
         :raises LayerOutputError: a layer has raised an exception of any class.
         """
+        if self._clear is not None:
+            return self._clear.front()
         if not self._wire and self._outbox and self._open:
             piece = self._outbox.front()
             if isinstance(piece, FileSegment):
@@ -212,6 +244,11 @@ class Layers:
 
     def advance(self, count: int) -> None:
         """Drop the first `count` bytes for the wire: they were sent."""
+        if self._clear is not None:
+            self._clear.advance(count)
+            if not len(self._clear):
+                self._clear = None
+            return
         self._wire = memoryview(self._wire)[count:]
 
     def clear(self) -> None:
@@ -219,6 +256,9 @@ class Layers:
         self.finished = True
         self._outbox.clear()
         self._wire = b""
+        if self._clear is not None:
+            self._clear.clear()
+            self._clear = None
 
     # --- the end
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from os import write
 from typing import TYPE_CHECKING
 
+from corepool.hot.dropping import drop_input
 from corepool.hot.ending import break_off, end
 from corepool.hot.filesegment import FileSegment
 from corepool.hot.interest import watch
 from corepool.hot.layers import LayerError
 from corepool.hot.outbox import Outbox
 from corepool.hot.outside import guard
+from corepool.hot.starting import begin_opening
 from corepool.hot.states import GONE, NEVER, NOTHING, SENDS_PER_EVENT
 from corepool.spec.types import CloseReason
 
@@ -37,7 +39,7 @@ def send_output(conn: Held) -> None:
     out = conn.out
     journal = conn.journal
     if journal is not None:
-        is_part = conn.busy or conn.eof or conn.reason is not None or type(out) is not bytes
+        is_part = conn.busy or conn.eof or conn.pinned or conn.reason is not None or type(out) is not bytes
         journal.sends(conn, 0 if is_part or len(out) > conn.high else len(out))
     if type(out) is not bytes:
         send_queue(conn)
@@ -67,9 +69,9 @@ def send_queue(conn: Held) -> None:
     site = conn.site
     progress = False
     for _ in range(SENDS_PER_EVENT):
-        if conn.congested:
-            conn.was_congested = True
         if conn.out:
+            if conn.congested:
+                conn.was_congested = True
             sent = _send_piece(conn)
             if not sent and conn.out:
                 break
@@ -103,6 +105,10 @@ def _send_piece(conn: Held) -> int:
     out = conn.out
     if isinstance(out, bytes):
         out = conn.out = Outbox(out)
+    layers = conn.layers
+    is_clear = layers is not None and not layers.is_clear_sent
+    if is_clear:
+        drop_input(conn)
     try:
         front = out.front()
         if isinstance(front, FileSegment):
@@ -114,15 +120,18 @@ def _send_piece(conn: Held) -> int:
     except BlockingIOError:
         return 0
     except LayerError as error:
-        assert conn.layers is not None
-        fail(conn, conn.layers, error)
+        assert layers is not None
+        fail(conn, layers, error)
         return 0
     except (OSError, EOFError):
         break_off(conn, CloseReason.RESET)
         return 0
     out.advance(sent)
-    if not out and conn.layers is None:
-        conn.out = NOTHING
+    if layers is None:
+        if not out:
+            conn.out = NOTHING
+    elif is_clear and layers.is_clear_sent and conn.reason is None:
+        begin_opening(conn, layers)
     return sent
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT
+from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDNORM
 from socket import SHUT_WR
 from typing import TYPE_CHECKING
 
+from corepool.hot.dropping import drop_input
 from corepool.hot.ending import break_off
 from corepool.hot.interest import park, unwatch, watch
 from corepool.hot.layered import finish
@@ -25,6 +26,10 @@ def serve_unusual(conn: Held, mask: int) -> bool:
         settle(conn)
         if conn.mask == GONE:
             return False
+    if mask & conn.mask & EPOLLRDNORM:
+        conn.drops_input = drop_input(conn) or conn.drops_input
+        settle(conn)
+        return False
     if conn.mask & EPOLLIN:
         # recv tells what a hang-up or an error means, after what came before it.
         return bool(mask & ~EPOLLOUT)
@@ -43,7 +48,7 @@ def settle(conn: Held) -> None:
         return
     layers = conn.layers
     if conn.reason is None:
-        if conn.eof_due and not conn.out and (layers is None or finish(conn, layers)):
+        if conn.eof_due and not conn.out and conn.site.then is None and (layers is None or finish(conn, layers)):
             conn.eof_due = False
             shut_down(conn.fd, SHUT_WR)
         if not conn.eof:

@@ -5,9 +5,9 @@ at a time. One with layers begins at a site whose only hook opens them, and then
 so does one with a PROXY header, and one whose first bytes are looked at before.
 
 A connection is one record, `Held`, and several modules that each know one subject: `interest`, `sending`, `layered`,
-`ending`, `settling`, `timeouts`, `outside`, `beginning`, `entering`, `proxied`, `leaving`. They are functions, and
-import each other downward only: objects of their own for each connection would cost memory, and a frame on the hot
-path.
+`starting`, `dropping`, `ending`, `settling`, `timeouts`, `outside`, `beginning`, `entering`, `proxied`, `leaving`. They
+are functions, and import each other downward only: objects of their own for each connection would cost memory, and a
+frame on the hot path.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Protocol
 from corepool.spec.connection import Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import ssl
+    from collections.abc import Callable, Sequence
 
     from corepool.hot.deadlines import Deadlines, Entry
     from corepool.hot.layers import Layers
     from corepool.hot.outbox import Outbox
     from corepool.hot.reactor import Reactor, Source
+    from corepool.spec.layer import Layer
     from corepool.spec.proxy_header import ProxyHeader
     from corepool.spec.types import Address, CloseReason, TimeoutKind
 
@@ -65,6 +67,8 @@ class Held(Connection, Protocol):
     """Calls of recv that the event being served may still make, or NOT_SERVING."""
     paused: bool
     """`pause` was called."""
+    drops_input: bool
+    """Input that came after it was closed was dropped: its peer is still sending."""
     mask: int
     """The events that epoll watches for, or PARKED, or GONE."""
     out: bytes | Outbox | Layers
@@ -122,6 +126,12 @@ class Owner(Protocol):
     def closing(self, conn: Held, cause: BaseException | None) -> None:
         """Log why we close a connection: output above the limit (None), a LayerError, or epoll's OSError."""
 
+    def tls_layers(self, conn: Held, context: ssl.SSLContext | None) -> Sequence[Layer]:
+        """Make the layers of `start_tls`.
+
+        :raises RuntimeError: there is no context, and the listener has no certificates.
+        """
+
     def address(self, fd: int, *, peer: bool) -> Address:
         """Return the address of one end; of a connection that is gone (-1), or whose peer is, Address("unknown")."""
 
@@ -158,6 +168,8 @@ class Site:
     """The name of the protocol that serves its connections; "" before one is chosen."""
     place: int = 0
     """The place of their counters on the scoreboard."""
+    opening: Site | None = None
+    """The site at which a connection waits for layers that its protocol has started."""
     parked: set[Source] = field(default_factory=set)
     events: int = 0
     """Events that brought data, or the peer's end."""

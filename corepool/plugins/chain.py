@@ -38,6 +38,7 @@ class Chain:
     on_readable: Callable[[Connection], object] | None
     on_writable: Callable[[Connection], object] | None
     on_timeout: Callable[[Connection, TimeoutKind], object] | None
+    on_tls: Callable[[Connection], object] | None
     on_close: Callable[[Connection, CloseReason], object] | None
     on_drain: Callable[[Connection], object] | None
     on_lost: Callable[[Connection], object] | None

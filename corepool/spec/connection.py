@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from typing_extensions import TypeVar
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
     from _typeshed import FileDescriptorLike, ReadableBuffer
@@ -33,7 +34,7 @@ class Connection(Protocol[SessionT]):
     """In the middle of a request: a draining worker waits for it."""
 
     pinned: bool
-    """No other worker will ever be able to take over from here, as after an upgrade to another protocol."""
+    """No other worker will ever be able to take over from here, as after an upgrade to another protocol, or to TLS."""
 
     @property
     def id(self) -> int:
@@ -121,6 +122,33 @@ class Connection(Protocol[SessionT]):
         """Send buffered output, then end this side; the peer may go on sending. Nothing may be sent after it.
 
         The protocol has to close the connection later, when the peer has ended its side, too.
+        """
+
+    def start_tls(self, context: ssl.SSLContext | None = None, *, received: bytes = b"") -> None:
+        r"""Begin TLS on a connection that began in the clear (STARTTLS), as the server.
+
+            if line == b"STARTTLS\r\n":
+                conn.send(b"220 ready\r\n")
+                conn.start_tls()
+
+        Everything that was sent before leaves in the clear first. Whatever the peer has sent until then is dropped, and
+        `recv` returns b"": an attacker in between could have put it there, to be taken for what the client sends within
+        TLS (RFC 3207, 4.2; CVE-2011-0411). What `recv` had returned already is the protocol's own: it drops what stands
+        behind the command, and forgets what the client has said of itself. What the peer sends later is its handshake.
+        If the answer has left before, as by `send_now`, nothing is dropped: bytes in the clear are then taken for TLS,
+        and the handshake fails.
+
+        Until TLS is open only `on_close` and `on_drain` are called; output that is sent meanwhile leaves encrypted.
+        Then `on_tls` is called, `facts` has the facts of TLS, and `recv` returns plaintext. The handshake may take
+        10 s, after which `on_close` is called with "timeout"; if it fails, with "layer". An earlier `deadline` is
+        forgotten. A connection that is paused waits, in the handshake as well. From now on the connection can't move to
+        another worker, and it is closed if its worker crashes. Does nothing on a closed connection.
+
+        :param context: with a certificate; it should be made once, in `on_worker_start`. None: with the certificates
+            of the listener (`tls://HOST:PORT?cert=...&starttls=true`).
+        :param received: bytes that were received in the clear and belong to TLS: for a protocol that has read on after
+            its answer had left. Dropped if output is buffered.
+        :raises RuntimeError: the connection is encrypted already, `send_eof` was called, or there is no certificate.
         """
 
     def watermarks(self, high: int, low: int) -> None:

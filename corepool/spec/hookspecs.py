@@ -109,6 +109,17 @@ def on_timeout(conn: Connection, kind: TimeoutKind) -> object | None:
     """
 
 
+@hookspec(firstresult=True)
+def on_tls(conn: Connection) -> object | None:
+    """Go on with a connection on which TLS, begun by `conn.start_tls`, is open: `conn.facts` has its facts.
+
+    Runs in: worker, once after each `start_tls` whose handshake has succeeded. If it fails, `on_close` is called, with
+    the reason "layer", "timeout", "reset" or "eof". Not called for transports that speak TLS from the first byte: their
+    connections begin, with `on_accept`, when TLS is open.
+    :returns: None to let the next plugin see it too; anything else ends the chain.
+    """
+
+
 @hookspec
 def on_close(conn: Connection, reason: CloseReason) -> None:
     """Called when a connection is gone: nothing can be sent or received any more.

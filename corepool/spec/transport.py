@@ -150,6 +150,16 @@ class Transport(ABC):
         """
         return ()
 
+    def tls_layers(self, peer: Address) -> Sequence[Layer]:  # noqa: ARG002
+        """Make the layers that `conn.start_tls()`, called without a context, puts on a connection.
+
+        For transports that know certificates, and whose connections begin in the clear. Runs in: worker, once per call.
+
+        :param peer: the client's address.
+        :returns: nothing, if there are no certificates: then the call raises RuntimeError.
+        """
+        return ()
+
     @property
     def has_layers(self) -> bool:
         """Whether connections have layers: `layers` is overridden."""

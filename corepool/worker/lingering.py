@@ -4,9 +4,9 @@ close(2) with unread input sends RST, which destroys what the peer has not read 
 and the input is read and dropped until the peer has ended too, is silent, or has had time enough; as with nginx's
 `lingering_close on`, there is no bound for the bytes: a client that uploads a file and is refused reads the refusal.
 
-Unread input is the sign of such a peer. A protocol that knows that more will come, and has not seen it, waits for it
-before it closes (http1/ending.py). This begins when all output has left. A peer that takes output only once it has sent
-everything would block before: such a protocol has to read on until then.
+Unread input is the sign of such a peer, in the kernel or in a layer, and so is input that came while its last output
+left, which is dropped (hot/dropping.py). A protocol that knows that more will come, and has not seen it, waits for it
+before it closes (http1/ending.py).
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import logging
 import os
 import sys
 from select import EPOLLIN
+from socket import SHUT_WR
 from typing import TYPE_CHECKING
 
+from corepool.hot.sockets import shut_down
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.worker import events
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from corepool.hot.reactor import Reactor
+    from corepool.hot.site import Held
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,24 @@ class Lingerings:
         self.rate_limited = RateLimitedLog(log)
         self.open: dict[Lingering, None] = {}
         """In the order of their age."""
+
+    def take(self, conn: Held, fd: int) -> bool:
+        """Keep a connection whose peer is still sending, and own `fd`; False when it isn't.
+
+        A close with unread input sends RST, which destroys the part of our last words that the peer has not read. So
+        does any input that comes after a close.
+        """
+        holds_input = conn.layers is not None and conn.layers.holds_bytes
+        try:
+            if not os.read(fd, 65536):
+                return False
+        except BlockingIOError:
+            if not (conn.drops_input or holds_input):
+                return False
+        except OSError:  # it is gone
+            return False
+        shut_down(fd, SHUT_WR)
+        return self.add(fd)
 
     def add(self, fd: int) -> bool:
         """Keep a connection, and own it; False: it can't be watched now."""

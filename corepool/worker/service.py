@@ -20,7 +20,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from socket import SHUT_RDWR, SHUT_WR
+from socket import SHUT_RDWR
 from typing import TYPE_CHECKING
 
 from corepool.files.descriptors import release
@@ -41,22 +41,28 @@ from corepool.worker.journal import CrashRecords, Journal
 from corepool.worker.lingering import Lingerings
 from corepool.worker.moving import Moving
 from corepool.worker.proxied import Proxied
+from corepool.worker.securing import tls_layers
 from corepool.worker.sites import Sites
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable
+    import ssl
+    from collections.abc import Iterable, Sequence
 
     from corepool.hot.deadlines import Deadlines
     from corepool.hot.reactor import Reactor
     from corepool.hot.site import Held
     from corepool.ipc.crash_slots import CrashSlots
     from corepool.plugins.listener import BoundSocket
+    from corepool.spec.layer import Layer
     from corepool.worker.counts import ConnectionCounts
 
 log = logging.getLogger(__name__)
 
 _GRACEFUL = frozenset({CloseReason.CLOSED, CloseReason.TIMEOUT, CloseReason.DRAIN, CloseReason.LAYER})
+
+_OUR_CHOICE = frozenset({CloseReason.CLOSED, CloseReason.ABORTED, CloseReason.DRAIN})
+"""Ends of a handshake that are no failure of it."""
 
 _WILDCARDS = frozenset({"0.0.0.0", "::"})
 
@@ -252,15 +258,16 @@ class Service:
             self._counts.moved_out(self.listener.place)
         else:
             # After the end of input nothing more can arrive.
-            if conn.eof or reason not in _GRACEFUL or not self._linger(fd):
+            if conn.eof or reason not in _GRACEFUL or not self._lingering.take(conn, fd):
                 if conn.crash_slot or self._counts.is_shared(conn.id):
                     # close(2) alone would keep the FIN back until the master's copy goes as well.
                     shut_down(fd, SHUT_RDWR)
                 self._reactor.close_later(fd)
             if conn.crash_slot:
                 self._crash_slots.statuses[conn.crash_slot] = Status.CLOSED
-            failed = conn.layers is not None and conn.layers.failed
-            if failed or (conn.site is self.sites.opening and reason is not CloseReason.DRAIN):
+            if conn.layers is not None and (
+                conn.layers.failed or (conn.site.then is not None and reason not in _OUR_CHOICE)
+            ):
                 self.layer_failures += 1
             self._counts.ended(self.listener.place)
         on_close = conn.site.on_close
@@ -271,19 +278,6 @@ class Service:
                 self.failed(conn)
         # Most sessions know their connection: such a cycle would wait for the garbage collector.
         conn.session = None
-
-    def _linger(self, fd: int) -> bool:
-        """Keep a connection whose peer is still sending; False when it isn't.
-
-        A close with unread input sends RST, which destroys the part of our last words that the peer has not read.
-        """
-        try:
-            if not os.read(fd, 65536):
-                return False
-        except OSError:  # nothing there, or gone
-            return False
-        shut_down(fd, SHUT_WR)
-        return self._lingering.add(fd)
 
     # --- log lines, and addresses
 
@@ -314,6 +308,10 @@ class Service:
                 events.layer_failed.exception(log, cause.cause, listener=name, peer=conn.peer)
             else:
                 events.layer_failed.exception(self._rate_limited, cause.cause, listener=name, peer=conn.peer)
+
+    def tls_layers(self, conn: Held, context: ssl.SSLContext | None) -> Sequence[Layer]:
+        """Make the layers of `start_tls`."""
+        return tls_layers(self._transport, conn, context)
 
     def address(self, fd: int, *, peer: bool) -> Address:
         """Return an address of a connection; that of the peer is Address("unknown") once it is gone."""

@@ -1,11 +1,13 @@
 """The sites of one bound socket, in the order in which a connection passes them.
 
-=======  =====================================================================================
-proxied  a PROXY header is read (`proxied.py`): from the peers of `accept_proxy`
-opening  the layers of the transport open
-served   the listener's plugins know the connection
-unmet    they have never met it, or refused to go on with it, and are not told of its end
-=======  =====================================================================================
+========  =====================================================================================
+proxied   a PROXY header is read (`proxied.py`): from the peers of `accept_proxy`
+opening   the layers of the transport open
+served    the listener's plugins know the connection
+unmet     they have never met it, or refused to go on with it, and are not told of its end
+securing  the protocol has begun TLS, which opens (`conn.start_tls`)
+secured   that is open; `on_tls` is called at first
+========  =====================================================================================
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from corepool.hot.deadlines import Deadlines
     from corepool.hot.reactor import Reactor
     from corepool.hot.site import Owner
+    from corepool.plugins.chain import Chain
     from corepool.plugins.listener import BoundSocket
 
 
@@ -55,6 +58,7 @@ class Sites:
         self.unmet = replace(self.served, on_close=None, can_move=False, parked=set())
         self._all = [self.served, self.unmet]
         self.opening = self.add(self.served, _open_further)
+        self.add_securing(self.served, chain)
 
     def __iter__(self) -> Iterator[Site]:
         return iter(self._all)
@@ -75,10 +79,20 @@ class Sites:
         self._all.append(site)
         return site
 
+    def add_securing(self, site: Site, chain: Chain) -> None:
+        """Add the sites for connections at `site` whose protocol begins TLS. It has met them, so it hears of the end.
+
+        :param chain: of the hooks at `site`.
+        """
+        secured = replace(site, on_accept=chain.on_tls, can_move=False, parked=set())
+        self._all.append(secured)
+        site.opening = self.add(secured, _open_further)
+        site.opening.on_close, site.opening.on_drain = chain.on_close, chain.on_drain
+
     @property
     def events(self) -> int:
         """Events that brought data, or the peer's end, to the plugins."""
-        return self.served.events + self.unmet.events
+        return sum(site.events for site in self if site.then is None)
 
     @property
     def bytes_in(self) -> int:
