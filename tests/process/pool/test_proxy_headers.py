@@ -1,4 +1,4 @@
-"""`accept_proxy` of running pools: who has to send a header, who is refused, and what is counted and logged."""
+"""`accept_proxy` of running pools: the peers that have to send a header, refusals, counters and the log."""
 
 from __future__ import annotations
 
