@@ -130,10 +130,5 @@ def _settle(draft: Draft, registry: Registry, check: Callable[[Pool], None]) -> 
 
     if draft.settings is not None:
         pool = Pool(draft.settings, registry)
-
-        def judge() -> None:
-            check(pool)
-            draft.doubts = pool.doubts
-
-        draft.judge(judge)
+        draft.judge(lambda: check(pool))
     return draft.finish()

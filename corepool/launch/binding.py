@@ -70,6 +70,8 @@ def bind(
                         bound.append(again)
                     continue
                 renewal = Renewal(transport, endpoint)
+                if listener is not None:
+                    transport.offer(listener.alpn)
                 if not _read_files(renewal, where, endpoint, mistakes):
                     continue
                 if inheritance is not None and place in inherited:
@@ -145,7 +147,11 @@ def _keep(same: BoundSocket, wanted: Wanted, mistakes: Mistakes) -> BoundSocket 
         endpoint, transport = same.endpoint, same.transport
     else:
         url, renewal = transport.url(endpoint, same.socket), Renewal(transport, endpoint)
-    if not _read_files(renewal, where, endpoint, mistakes) or listener is None:
+    if listener is None:
+        _read_files(renewal, where, endpoint, mistakes)
+        return None
+    transport.offer(listener.alpn)
+    if not _read_files(renewal, where, endpoint, mistakes):
         return None
     return replace(same, listener=listener, endpoint=endpoint, transport=transport, url=url, renewal=renewal, slot=slot)
 

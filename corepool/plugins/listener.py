@@ -58,6 +58,12 @@ class Listener:
         return self.settings.name
 
     @property
+    def alpn(self) -> tuple[str, ...]:
+        """The names that its protocol has in ALPN."""
+        protocol = self.protocol
+        return tuple(getattr(protocol, "alpn", ()))
+
+    @property
     def metrics(self) -> tuple[Metric, ...]:
         """The metrics of its protocol's own."""
         return tuple(getattr(self.protocol, "metrics", ()))

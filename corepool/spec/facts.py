@@ -19,6 +19,8 @@ class Facts(TypedDict, total=False):
     """The bits of the cipher's key."""
     cipher_suite: int
     """The number of the cipher suite at IANA, such as 0x1301."""
+    tls_resumed: bool
+    """Whether an earlier session was resumed, which costs neither side a signature."""
     alpn: str
     """The protocol that client and listener have agreed on (RFC 7301), such as `http/1.1`; missing: on none."""
     sni: str

@@ -165,6 +165,13 @@ class Transport(ABC):
         """Whether connections have layers: `layers` is overridden."""
         return type(self).layers is not Transport.layers
 
+    def offer(self, alpn: Sequence[str]) -> None:  # noqa: B027  # few agree on a protocol
+        """Agree with clients on one of these protocols (ALPN, RFC 7301), if the URL says nothing else.
+
+        :param alpn: the names that the listener's protocols have, the best first; empty: they have none. Runs in: the
+            command line and the master, before `refresh`: at a start, and at each reload.
+        """
+
     def relisten(self, listening: socket.socket, backlog: int) -> None:
         """Go on listening on a socket that is listening already: after a reload or an upgrade.
 

@@ -23,6 +23,7 @@ def facts_of(session: ssl.SSLObject, *, is_truncated: bool) -> Facts:
         "cipher": name,
         "cipher_bits": bits,
         "cipher_suite": _suites().get(name, 0),
+        "tls_resumed": bool(session.session_reused),
         "truncated": is_truncated,
     }
     alpn = session.selected_alpn_protocol()

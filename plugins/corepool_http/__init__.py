@@ -25,6 +25,7 @@ class Http(HttpServer):
     default_port = 8000
 
     try_it = "curl http://{host}:{port}/"
+    alpn = ("http/1.1",)
 
     def __init__(self, options: HttpOptions) -> None:
         super().__init__(options, partial(make_application, options=options))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from certificates import client_context, pair
 
 from corepool import Endpoint
 from corepool.testing.transport import TransportContract
 from corepool_fd import Fd, Systemd
 from corepool_tcp import Tcp
+from corepool_tls import Tls
 from corepool_unix import Unix
 
 if TYPE_CHECKING:
@@ -55,6 +58,32 @@ class TestTcpByName(TransportContract):
 
     def endpoint(self, folder: Path) -> Endpoint:  # noqa: ARG002
         return Endpoint.parse("tcp://localhost:0")
+
+
+class _HalfClosing(ssl.SSLSocket):
+    """Ends its side of the wire, and goes on reading: an SSLSocket would read without TLS then."""
+
+    def shutdown(self, how: int) -> None:
+        socket.socket.shutdown(self, how)
+
+
+class TestTls(TransportContract):
+    wrong_urls = ("tls://127.0.0.1", "tls://127.0.0.1:80/path", "tls://")
+
+    @pytest.fixture(autouse=True)
+    def _certificate(self, tmp_path_factory: pytest.TempPathFactory) -> None:
+        self._paths = pair().write(tmp_path_factory.mktemp("certificate"))
+
+    def make(self) -> Transport:
+        return Tls(Tls.Options.model_validate(dict(zip(("cert", "key"), self._paths, strict=True))))
+
+    def endpoint(self, folder: Path) -> Endpoint:  # noqa: ARG002
+        return Endpoint.parse("tls://127.0.0.1:0")
+
+    def connect(self, url: str) -> socket.socket:
+        context = client_context()
+        context.sslsocket_class = _HalfClosing
+        return context.wrap_socket(super().connect(url.replace("tls:", "tcp:")), server_hostname="localhost")
 
 
 class TestUnix(TransportContract):

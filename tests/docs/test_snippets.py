@@ -9,18 +9,18 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
+from certificates import authority_pem, pair, revoked_pem, write_secret
 from documents import HOUSE, blocks, pages
 from typer.testing import CliRunner
 
 from corepool.cli.app import make_app
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from documents import Block
 
 LISTENER = '[[listener]]\nname = "echo"\nbind = ["tcp://127.0.0.1:0"]\nprotocol = "echo"\n'
@@ -49,14 +49,29 @@ def test_python_knows_every_name_that_it_uses(block: Block) -> None:
     assert judged.returncode == 0, judged.stdout
 
 
+FILES = {
+    "fullchain.pem": lambda: pair().certificate,
+    "privkey.pem": lambda: pair().key,
+    "our-ca.pem": lambda: authority_pem().encode(),
+    "our-revoked.pem": revoked_pem,
+}
+"""Files that pages name in the options of tls."""
+
+
 @pytest.mark.parametrize("block", snippets("toml"))
 def test_configurations_have_no_mistakes(block: Block, tmp_path: Path) -> None:
     toml = block.text
     if "[[listener]]" not in toml:
         # Keys of a listener, or tables beside it.
         toml = toml + LISTENER if toml.startswith(("[", "#")) else LISTENER + toml
-    for folder in ("/var/log/corepool/", "/run/"):  # of the reader's system, not of this one
+    for folder in ("/var/log/corepool/", "/run/", "/etc/ssl/"):  # of the reader's system, not of this one
         toml = toml.replace(folder, f"{tmp_path}/")
+    for name in ("fullchain.pem", "privkey.pem", "our-ca.pem", "our-revoked.pem"):
+        for path in re.findall(rf"{tmp_path}/[^&\"]*{name}", toml):
+            write_secret(Path(path), FILES[name]())
+    for path in re.findall(r"certs=([^&\"]+)", toml):
+        Path(path).mkdir(exist_ok=True)
+        pair().write(Path(path))
     (tmp_path / "corepool.toml").write_text(toml)
 
     result = CliRunner().invoke(make_app(), ["check", str(tmp_path / "corepool.toml")])

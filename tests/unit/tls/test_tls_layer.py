@@ -55,6 +55,7 @@ def test_the_facts_are_those_of_the_session(opened: tuple[TlsLayer, TlsLayer]) -
         "cipher": "TLS_AES_256_GCM_SHA384",
         "cipher_bits": 256,
         "cipher_suite": 0x1302,
+        "tls_resumed": False,
         "truncated": False,
     }
 
