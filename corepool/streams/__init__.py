@@ -8,8 +8,9 @@ from corepool.streams.asynchronous import StreamProtocol
 from corepool.streams.blocking import BlockingOptions, BlockingProtocol
 from corepool.streams.blocking_files import ReadFile, WriteFile
 from corepool.streams.blocking_stream import BlockingStream
+from corepool.streams.deadline import Deadline
 from corepool.streams.errors import DeadlineError, TooLongError
-from corepool.streams.stream import Deadline, Stream
+from corepool.streams.stream import Stream
 from corepool.streams.threads import Mailbox, Threads
 
 __all__ = [

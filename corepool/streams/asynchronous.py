@@ -75,6 +75,11 @@ class StreamProtocol(ABC):
         conn.session.feed()
 
     @hookimpl
+    def on_tls(self, conn: Connection[Stream]) -> None:
+        """Let `start_tls` return."""
+        conn.session.secured()
+
+    @hookimpl
     def on_writable(self, conn: Connection[Stream]) -> None:
         """Let `drain` return."""
         conn.session.has_room()

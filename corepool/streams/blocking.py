@@ -104,6 +104,11 @@ class BlockingProtocol(ABC):
         conn.session.feed()
 
     @hookimpl
+    def on_tls(self, conn: Connection[BlockingStream]) -> None:
+        """Let `start_tls` return."""
+        conn.session.secured()
+
+    @hookimpl
     def on_writable(self, conn: Connection[BlockingStream]) -> None:
         """Send the output that had to wait."""
         conn.session.send()

@@ -13,7 +13,19 @@ if TYPE_CHECKING:
 
 
 class BlockingReads(ABC):
-    """The part of a BlockingStream that reads."""
+    """The part of a BlockingStream that reads, and its time-out."""
+
+    _timeout_s: float | None = None
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Let reads and writes that wait longer raise TimeoutError; None: they wait for ever."""
+        if seconds is not None and seconds <= 0:
+            raise ValueError(f"settimeout: expected more than 0 seconds, or None; got {seconds:g}")
+        self._timeout_s = seconds
+
+    def gettimeout(self) -> float | None:
+        """Return the time-out in seconds that `settimeout` has set."""
+        return self._timeout_s
 
     @abstractmethod
     def take(self, attempt: Callable[[Inbox], bytes | None], *, begun: bool = False) -> bytes:

@@ -14,18 +14,21 @@ from typing import TYPE_CHECKING
 from corepool.streams.arrivals import Arrivals, wait_on
 from corepool.streams.blocking_files import ReadFile, WriteFile
 from corepool.streams.blocking_reads import BlockingReads
+from corepool.streams.blocking_tls import Handshake
 from corepool.streams.endings import CUT_BY_WORKER, is_end
 from corepool.streams.errors import BrokenError, GoneError
 from corepool.streams.inbox import Inbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import ssl
+    from collections.abc import Callable, Mapping
 
     from _typeshed import ReadableBuffer
 
     from corepool.spec.connection import Connection
     from corepool.spec.types import Address, CloseReason
     from corepool.streams.threads import Job, Mailbox
+
 
 _PIECE = 65_536
 """Bytes that one wait for the peer may bring or take: far below `output_limit`, which ends a connection."""
@@ -60,10 +63,12 @@ class BlockingStream(BlockingReads):
         self._answers = answers
         self._owes = False
         """It has taken input since its last output, and `answers`."""
+        self._fed = self._fed_before = 0
+        """Bytes that have come, and those of them that came before the last output left for the connection."""
+        self._handshake: Handshake | None = None
         self._gone: CloseReason | None = None
         self.job: Job | None = None
         """The job that has a thread serve it."""
-        self._timeout_s: float | None = None
         # Asked now: the kernel forgets the peer of a connection that was reset, and by the time that a thread asked,
         # the descriptor could be another connection's.
         self.peer: Address = conn.peer
@@ -88,19 +93,14 @@ class BlockingStream(BlockingReads):
         return WriteFile(self)
 
     @property
+    def facts(self) -> Mapping[str, object]:
+        """As of `Stream`."""
+        return self._conn.facts
+
+    @property
     def closed(self) -> bool:
         """True once nothing can be sent any more."""
         return self._closes or self._gone is not None
-
-    def settimeout(self, seconds: float | None) -> None:
-        """Let reads and writes that wait longer raise TimeoutError; None: they wait for ever."""
-        if seconds is not None and seconds <= 0:
-            raise ValueError(f"settimeout: expected more than 0 seconds, or None; got {seconds:g}")
-        self._timeout_s = seconds
-
-    def gettimeout(self) -> float | None:
-        """Return the time-out in seconds that `settimeout` has set."""
-        return self._timeout_s
 
     def take(self, attempt: Callable[[Inbox], bytes | None], *, begun: bool = False) -> bytes:
         """Try `attempt` on the inbox until it gives something, and wait for more in between.
@@ -124,8 +124,8 @@ class BlockingStream(BlockingReads):
         """Put pieces back, for the next read."""
         with self._lock:
             self._inbox.put_back(pieces)
-            if self._arrived.is_watched and self._inbox.data:
-                self._arrived.notify()  # the read that took them has said that none is left
+            if self._arrived.is_watched and self._inbox.data:  # the read that took them has said that none is left
+                self._arrived.notify()
 
     def sendall(self, data: ReadableBuffer) -> None:
         """Send; wait while the peer takes too little.
@@ -147,6 +147,26 @@ class BlockingStream(BlockingReads):
                 self._outbox_size += len(piece)
                 self._owes = False
                 self._ask_to_send()
+
+    def start_tls(self, context: ssl.SSLContext | None = None) -> None:
+        """Begin TLS on a connection that began in the clear (STARTTLS), and wait until it is open.
+
+        All that was sent leaves before. Input that has come until then is dropped: an attacker could have put it there.
+
+        :param context: as for `Stream.start_tls`.
+        :raises ConnectionResetError: the handshake has failed, or took more than 10 s; or the connection is gone.
+        :raises TimeoutError: it took longer than `settimeout` says.
+        :raises RuntimeError: the connection is encrypted already, this side has been ended, or there is no certificate.
+        """
+        with self._lock:
+            if self.closed:
+                raise GoneError("the connection is closed")
+            self._handshake = Handshake(lambda received: self._conn.start_tls(context, received=received))
+            self._mailbox.post(self._start_tls)
+            give_up = self._give_up_at()
+            while self._handshake.is_awaited and self._gone is None:
+                wait_on(self._taken, give_up, self._timeout_s)
+            self._handshake.end(self._gone)
 
     def write_eof(self) -> None:
         """End this side once all sent bytes have left; the peer may go on."""
@@ -257,6 +277,7 @@ class BlockingStream(BlockingReads):
             if data:
                 conn.busy = True  # with or without a thread: it has asked for something
                 inbox.data += data
+                self._fed += len(data)
             inbox.is_ended = inbox.is_ended or conn.eof
             if inbox.full:
                 self._is_paused = True
@@ -272,6 +293,7 @@ class BlockingStream(BlockingReads):
                 piece = self._outbox.popleft()
                 self._outbox_size -= len(piece)
                 conn.send(piece)
+                self._fed_before = self._fed
             if self._outbox and not conn.closed:
                 return  # `on_writable` comes back to it
             self._taken.notify()
@@ -286,6 +308,13 @@ class BlockingStream(BlockingReads):
             elif self._ends_output:
                 conn.send_eof()
 
+    def secured(self) -> None:
+        """Let `start_tls` return."""
+        with self._lock:
+            assert self._handshake is not None
+            self._handshake.is_awaited = False
+            self._taken.notify_all()
+
     def lost(self, reason: CloseReason) -> None:
         """Wake the thread: the connection is gone."""
         with self._lock:
@@ -295,6 +324,17 @@ class BlockingStream(BlockingReads):
             self._outbox.clear()
             self._outbox_size = 0
             self._arrived.notify_all()
+            self._taken.notify_all()
+
+    def _start_tls(self) -> None:
+        with self._lock:
+            assert self._handshake is not None
+            while self._outbox:  # however congested: it leaves in the clear
+                self._conn.send(self._outbox.popleft())
+            self._outbox_size = 0
+            self._conn.busy = True
+            self._handshake.begin(self._inbox, self._fed - self._fed_before)
+            self._read_on()
             self._taken.notify_all()
 
     def _abort(self) -> None:

@@ -6,13 +6,14 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
+from corepool.streams.deadline import Deadline
 from corepool.streams.endings import is_end
-from corepool.streams.errors import DeadlineError, EndedError, GoneError
+from corepool.streams.errors import EndedError, GoneError
 from corepool.streams.inbox import Inbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from types import TracebackType
+    import ssl
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from _typeshed import FileDescriptorLike, ReadableBuffer
 
@@ -34,6 +35,7 @@ class Stream:
         "_inbox",
         "_is_idle",
         "_is_paused",
+        "_is_securing",
         "_loop",
         "_waiter",
         "draining",
@@ -56,6 +58,7 @@ class Stream:
         self._drained: asyncio.Future[None] | None = None
         self._error: ConnectionError | None = None
         self._is_paused = False
+        self._is_securing = False
         self._is_idle = False
         """Its reader waits for the first byte of something."""
         self._held = 0
@@ -73,6 +76,11 @@ class Stream:
     def local(self) -> Address:
         """The address that the client connected to."""
         return self._conn.local
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """Facts about the connection beside its addresses, such as the version of TLS: see `corepool.Facts`."""
+        return self._conn.facts
 
     @property
     def closed(self) -> bool:
@@ -186,6 +194,44 @@ class Stream:
                 self._drained = self._loop.create_future()
             await asyncio.shield(self._drained)
 
+    async def start_tls(self, context: ssl.SSLContext | None = None) -> None:
+        r"""Begin TLS on a connection that began in the clear (STARTTLS), and wait until it is open.
+
+            stream.write(b"220 ready\r\n")
+            await stream.start_tls()
+
+        Output that was written before leaves in the clear first. Input that has come until then is dropped: an attacker
+        in between could have put it there. So write the answer right before, and await nothing in between: if it has
+        left already, the unread input is taken for the client's handshake, which bytes in the clear then make fail.
+
+        :param context: with a certificate; it should be made once, in the protocol's `__init__`. None: with the
+            certificates of the listener (`tls://HOST:PORT?cert=...&starttls=true`).
+        :raises ConnectionResetError: the handshake has failed, or took more than 10 s; the connection is gone.
+        :raises RuntimeError: the connection is encrypted already, this side has been ended, there is no certificate,
+            or another task reads.
+        """
+        conn = self._conn
+        if self._waiter is not None:
+            raise RuntimeError("another coroutine is already waiting for incoming data")
+        if conn.closed:
+            raise self._error or GoneError("the connection is closed")
+        conn.start_tls(context, received=bytes(self._inbox.data))
+        self._inbox.forget()
+        self._inbox.is_ended = False  # TLS meets the end by itself
+        self._is_securing = True
+        if self._is_paused:
+            self._is_paused = False
+            conn.resume()
+        conn.busy = True
+        while self._is_securing and self._error is None:
+            self._waiter = waiter = self._loop.create_future()
+            try:
+                await waiter
+            finally:
+                self._waiter = None
+        if self._is_securing:
+            raise GoneError(f"TLS has not been established: {self._error}")
+
     def write_eof(self) -> None:
         """End this side once all written bytes have left; the peer may go on."""
         self._conn.send_eof()
@@ -236,6 +282,11 @@ class Stream:
             inbox.is_ended = True
         else:
             return
+        self._wake_reader()
+
+    def secured(self) -> None:
+        """Let `start_tls` return."""
+        self._is_securing = False
         self._wake_reader()
 
     def has_room(self) -> None:
@@ -293,25 +344,3 @@ class Stream:
             self._waiter = None
             self._is_idle = False
             conn.busy = True
-
-
-class Deadline:
-    """A limit of time for a block; see `Stream.deadline`."""
-
-    __slots__ = ("_seconds", "_timeout")
-
-    def __init__(self, seconds: float | None) -> None:
-        self._seconds = seconds
-        self._timeout = asyncio.timeout(seconds)
-
-    async def __aenter__(self) -> Self:
-        await self._timeout.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            await self._timeout.__aexit__(kind, error, trace)
-        except TimeoutError as passed:
-            raise DeadlineError(f"not done within {self._seconds:g} s") from passed

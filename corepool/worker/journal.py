@@ -129,6 +129,8 @@ class Journal:
 
     def _publish(self, conn: Held) -> bool:
         """Write the state of the plugins, if it has changed; False: the connection can't move now."""
+        if conn.pinned:
+            return False
         try:
             state = self._ask(conn)
         except HOOK_ERRORS:  # a hook's bug: this connection does not outlive a crash, and no other is concerned

@@ -13,6 +13,7 @@ from layers import ALERT, END, HELLO, WELCOME, Framed, Nothing, Unframer, frame
 
 from corepool import CloseReason, Layer, hookimpl
 from corepool.hot.leaving import close_if_idle, notify_drain
+from corepool.ipc.crash_slots import Status
 from corepool.testing.served import Plain, ServedHere
 
 if TYPE_CHECKING:
@@ -87,8 +88,9 @@ def serve() -> Iterator[Callable[..., tuple[ServedHere, socket.socket]]]:
     opened: list[ServedHere | socket.socket] = []
 
     def start(protocol: object, **options: Any) -> tuple[ServedHere, socket.socket]:
+        crash_slot = options.pop("crash_slot", 0)
         here = ServedHere(protocol, **{"transport": Later(), **options})
-        client = here.connect(options.get("crash_slot", 0))
+        client = here.connect(crash_slot)
         opened.extend((client, here))
         return here, client
 
@@ -346,6 +348,28 @@ def test_it_stays_with_its_worker(serve: Any) -> None:
     ask(here, client, HELLO, WELCOME)
     assert lines.conn.is_idle
     assert not lines.conn.can_move
+
+
+def test_it_does_not_outlive_a_crash(serve: Any) -> None:
+    class Moves(Lines):
+        @hookimpl
+        def on_freeze(self) -> bytes:
+            return b""
+
+        @hookimpl
+        def on_thaw(self) -> None: ...
+
+    lines = Moves()
+    here, client = serve(lines, crash_slot=5)
+    statuses = here.crash_slots.statuses
+    ask(here, client, b"one\n", b"<one>\n")
+    assert statuses[5] == Status.IDLE
+    ask(here, client, b"START\n", b"go\n")
+    assert statuses[5] == Status.SPEAKING
+    ask(here, client, HELLO, WELCOME)
+    ask(here, client, frame(b"two\n"), frame(b"<two>\n"))
+    assert lines.conn.is_idle
+    assert statuses[5] == Status.SPEAKING
 
 
 @settings(deadline=None, max_examples=100)
