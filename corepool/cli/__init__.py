@@ -11,6 +11,7 @@ import errno
 import sys
 
 from corepool import __version__
+from corepool.build import version_line
 from corepool.errors import ConfigError, CorepoolError
 
 # A reader of standard error that is merely slow gets the whole message; one that hangs must not keep a
@@ -27,7 +28,7 @@ def main() -> None:
     spell_out(sys.stdout)
     try:
         if sys.argv[1:] == ["--version"]:  # asked by scripts, often: typer takes longer than all the rest
-            print(f"corepool {__version__}", flush=True)  # noqa: T201
+            print(version_line(__version__), flush=True)  # noqa: T201
             return
         from corepool.cli.app import make_app  # noqa: PLC0415
 

@@ -29,8 +29,9 @@ _FIRST_STEPS = "Start with `corepool run`, which needs no configuration; `corepo
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the value
     if wanted:
         from corepool import __version__  # noqa: PLC0415
+        from corepool.build import version_line  # noqa: PLC0415
 
-        typer.echo(f"corepool {__version__}")
+        typer.echo(version_line(__version__))
         raise typer.Exit
 
 

@@ -34,6 +34,8 @@ def check(
     registry = Registry()
     draft = draft_of_file(config, Overrides(environment=os.environ))
     settings = (settle_plugins if file_only else settle)(draft, registry)
+    for doubt in draft.spell_doubts():
+        typer.echo(f"warning: {doubt}", err=True)
     typer.echo(f"# {config or DEFAULT_CONFIG}: no mistakes. With every default filled in it reads:\n")
     typer.echo(resolved(settings, registry, draft.started_from), nl=False)
 

@@ -130,5 +130,10 @@ def _settle(draft: Draft, registry: Registry, check: Callable[[Pool], None]) -> 
 
     if draft.settings is not None:
         pool = Pool(draft.settings, registry)
-        draft.judge(lambda: check(pool))
+
+        def judge() -> None:
+            check(pool)
+            draft.doubts = pool.doubts
+
+        draft.judge(judge)
     return draft.finish()

@@ -103,8 +103,12 @@ def headline(status: Mapping[str, Any]) -> str:
     """Return the line about the master."""
     return (
         f"pid {status.get('pid')}, {status.get('state')}, generation {status.get('generation')}, "
-        f"up {span(status.get('uptime'))}, corepool {status.get('version')}"
+        f"up {span(status.get('uptime'))}, corepool {status.get('version')}{_build_of(status)}"
     )
+
+
+def _build_of(status: Mapping[str, Any]) -> str:
+    return ", compiled" if status.get("build", {}).get("compiled") else ""
 
 
 def title(status: Mapping[str, Any]) -> str:

@@ -39,6 +39,8 @@ class Draft:
     """Key paths that the source itself has."""
     stand_ins: frozenset[str] = frozenset()
     """Key paths whose values were refused: other values stand in for them, for the checks that come later."""
+    doubts: list[str] = field(default_factory=list)
+    """Settings that are allowed, and probably not meant."""
     text: str | None = None
     """The text of the file, if it came from one."""
     tracebacks: list[str] = field(default_factory=list)
@@ -70,6 +72,15 @@ class Draft:
         """Add the mistakes that an error carries."""
         self.add(error.mistakes)
         self.tracebacks += error.tracebacks
+
+    def spell_doubts(self) -> list[str]:
+        """Return the doubts with their places, as mistakes have them."""
+        found: list[str] = []
+        for doubt in self.doubts:
+            named = self._with_flag(doubt)
+            place = self._place(line_of(doubt, self._lines) or 0) if named == doubt else None
+            found.append(named if place is None else f"{place}: {named}")
+        return found
 
     def finish(self) -> Settings:
         """Return the settings.

@@ -18,6 +18,11 @@ def listens_on_every_address(*, listener: str, url: str, advice: str) -> None:
 
 
 @event(logging.WARNING)
+def setting_doubtful(*, setting: str, reason: str) -> None:
+    """A setting is allowed, and probably not meant."""
+
+
+@event(logging.WARNING)
 def table_needs_restart(*, table: str) -> None:
     """A table of the configuration has changed whose settings take effect when the pool is restarted."""
 

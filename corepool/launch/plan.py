@@ -17,6 +17,7 @@ from corepool.guards import HOOK_ERRORS
 from corepool.ipc.metric_cells import Layout
 from corepool.launch import events
 from corepool.launch.binding import Wanted, bind, examine, find_overlaps
+from corepool.launch.doubts import doubts_about_proxies, obstacles_to_proxies, warn
 from corepool.launch.mistakes import Mistakes, spell_failure
 from corepool.launch.obstacles import obstacles_to_keeping, obstacles_to_own_addresses
 from corepool.launch.per_worker import url_of_worker
@@ -58,6 +59,7 @@ class Plan:
         """
         self._serving = {listener.name: listener for listener in serving}
         self.mistakes = Mistakes()
+        self.doubts: list[str] = []
         self._settings = settings
         self._places = places
         self._registry = registry
@@ -74,6 +76,8 @@ class Plan:
             for position, url in enumerate(each.bind):
                 self._add_endpoints(f"{where}.bind[{position}]", url, each, listener)
         for mistake in (*find_contradictions(sharing), *find_unlike_metrics(sharing), *find_overlaps(self._wanted)):
+            self.mistakes.add(mistake)
+        for mistake in obstacles_to_proxies(self._wanted):
             self.mistakes.add(mistake)
 
     def examine(self, mistakes: Mistakes) -> None:
@@ -101,7 +105,7 @@ class Plan:
         before = list(open_already)
         bound = bind(self._wanted, self._places.next_socket, before, inheritance, self.mistakes.copy())
         self._places.take(self._cells)
-        _warn_of_every_address(bound, before)
+        warn(self.doubts, bound, before)
         return [
             self._configuration(index, [each for each in bound if each.listener.pool == index], identity)
             for index in range(len(self._settings.pools))
@@ -155,6 +159,7 @@ class Plan:
         if settings.bind_per_worker and dispatcher is not None:
             for obstacle in obstacles_to_own_addresses(pool, dispatcher_name, dispatcher):
                 self.mistakes.add(f"{where}.bind_per_worker = true: {obstacle}")
+        self.doubts += doubts_about_proxies(where, settings, dispatcher_name, dispatcher)
         if made is None:
             return None
         protocol, made_with = made.plugin, tuple(each.options for each in (made, *extensions))
@@ -295,19 +300,6 @@ def _are_same_plugins(old: ListenerSettings, new: ListenerSettings) -> bool:
         return settings.protocol, settings.options, settings.extensions, settings.extension_options
 
     return plugins(old) == plugins(new)
-
-
-def _warn_of_every_address(bound: Iterable[BoundSocket], before: Iterable[BoundSocket]) -> None:
-    """Log which new sockets listen on every address of the machine: a default of other servers, and often not meant."""
-    known = {each.index for each in before}
-    for each in bound:
-        if each.index not in known and each.address.is_every_address:
-            events.listens_on_every_address(
-                log,
-                listener=each.listener.name,
-                url=each.url,
-                advice=f"{each.address.nearby.url} is this machine's own",
-            )
 
 
 def _within_descriptor_limit(pool: PoolSettings) -> PoolSettings:

@@ -80,6 +80,11 @@ class Pool:
         """The plan that is judged, and then bound: each plugin is made once."""
         return Plan(self._settings, self._registry, self._places)
 
+    @property
+    def doubts(self) -> list[str]:
+        """Settings that are allowed, and probably not meant."""
+        return self._plan.doubts
+
     def check(self) -> None:
         """Find the mistakes that show without binding an address, at a start.
 

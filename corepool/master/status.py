@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
+from corepool.build import is_compiled
 from corepool.ipc.metric_cells import Layout
 from corepool.ipc.scoreboard import Cell, Scoreboard, held
 from corepool.spec.counters import OF_WORKERS, SHOWN_OF_LISTENERS
@@ -154,7 +154,7 @@ class RenewalStatus(TypedDict):
 
 
 class BuildStatus(TypedDict):
-    """The program that runs; `compiled`: as extension modules."""
+    """The program that runs; `compiled`: its hot path is machine code."""
 
     version: str
     python: str
@@ -269,10 +269,8 @@ def totals(scoreboard: Scoreboard, *, restarts: int, redispatched: int, survived
 
 
 def build_status(version: str) -> BuildStatus:
-    """Describe the program; the hot path is compiled first, if anything is."""
-    spec = importlib.util.find_spec("corepool.hot.reactor")
-    is_source = spec is not None and str(spec.origin).endswith(".py")
-    return BuildStatus(version=version, python=platform.python_version(), compiled=not is_source)
+    """Describe the program."""
+    return BuildStatus(version=version, python=platform.python_version(), compiled=is_compiled())
 
 
 def cpu_s(pid: int) -> float:

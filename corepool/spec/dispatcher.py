@@ -48,12 +48,15 @@ class Dispatcher(ABC):
 
     A class that sets `worker_accepts` asks the workers to accept by themselves: the master then
     neither accepts on that listener nor calls `pick`. A class that clears `rebalances` has its own reasons for placing
-    a connection: idle ones then don't move from workers that hold many to workers that hold few.
+    a connection: idle ones then don't move from workers that hold many to workers that hold few. A class that sets
+    `chooses_by_peer` looks at the peer's address, which is the proxy's where one stands in front, with the PROXY
+    protocol as well: the master reads no byte. `corepool check` tells then.
     """
 
     api_version: ClassVar[int] = 1
     worker_accepts: ClassVar[bool] = False
     rebalances: ClassVar[bool] = True
+    chooses_by_peer: ClassVar[bool] = False
 
     @abstractmethod
     def pick(self, workers: Sequence[WorkerView], incoming: Incoming) -> WorkerView | None:

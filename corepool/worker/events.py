@@ -97,7 +97,7 @@ def input_never_read(*, listener: str, calls: int) -> None:
 
 @event(logging.WARNING)
 def connection_not_begun(*, listener: str, reason: object) -> None:
-    """A connection can't be served: its client is gone already, or the kernel has no room to watch it."""
+    """A connection can't be served: its client has gone already, or the kernel has no room to watch it."""
 
 
 @event(logging.ERROR)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from typing import TYPE_CHECKING
 
 from corepool.hot.connection import Connection
@@ -11,14 +13,14 @@ from corepool.hot.proxied import read_header
 from corepool.hot.proxy_protocol import ProxyHeaderError
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.spec.networks import Networks, peer_of
-from corepool.spec.types import CloseReason
+from corepool.spec.types import Address, CloseReason
 from corepool.worker import events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from corepool.config.settings import ListenerSettings
-    from corepool.spec.types import Address, TimeoutKind
+    from corepool.spec.types import TimeoutKind
     from corepool.worker.sites import Sites
 
 log = logging.getLogger(__name__)
@@ -41,7 +43,13 @@ class Proxied:
         self.site.on_timeout = self._time_out
 
     def sends_header(self, peer: Address) -> bool:
-        """Return whether connections of a peer have to begin with a header."""
+        """Return whether connections of a peer have to begin with a header.
+
+        :raises OSError: the peer has gone. It has no address any more, and could have sent a header that it may not
+            send, or left out one that it must; the kernel would still let us read its bytes.
+        """
+        if peer == Address("unknown"):
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
         return peer_of(peer) in self._peers
 
     def prepare(self, conn: Connection) -> None:
@@ -63,7 +71,7 @@ class Proxied:
 
     def _time_out(self, conn: object, _: TimeoutKind) -> None:
         assert isinstance(conn, Connection)
-        self._refuse(conn, f"it is not there after {self._timeout_s:g} s")
+        self._refuse(conn, f"none has come within {self._timeout_s:g} s")
 
     def _refuse(self, conn: Connection, reason: object) -> None:
         self.failures += 1

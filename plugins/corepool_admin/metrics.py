@@ -58,7 +58,9 @@ class _Status(Collector):
             yield CounterMetricFamily(f"corepool_{counter.name}", counter.meaning, value=value)
         yield GaugeMetricFamily("corepool_uptime_seconds", "How long the master has run.", value=told["uptime"])
         build = GaugeMetricFamily(
-            "corepool_build_info", "The corepool that runs; compiled: as extension modules.", labels=list(told["build"])
+            "corepool_build_info",
+            "The corepool that runs; compiled: to machine code.",
+            labels=list(told["build"]),
         )
         build.add_metric([str(value).lower() for value in told["build"].values()], 1)
         yield build

@@ -22,12 +22,13 @@ class SourceHash(Dispatcher):
     Each pair of host and slot has a score, and the slot with the highest wins. So when a worker goes,
     only its own clients move, each to its second best; when one comes, it takes its share from all the
     others and nothing else moves. The client's port has no say. A UNIX socket's clients have no host:
-    they all go to one worker, so choose another dispatcher for those.
+    they all go to one worker, and so do all clients of a proxy: choose another dispatcher for those.
 
     The scores don't depend on the process (hash() is seeded anew in each): a restart changes nothing.
     """
 
     rebalances: ClassVar[bool] = False
+    chooses_by_peer: ClassVar[bool] = True
 
     def pick(self, workers: Sequence[WorkerView], incoming: Incoming) -> WorkerView:
         """Choose the slot with the highest score for the peer's host."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 README = list(blocks(HOUSE / "README.md"))
 CONSOLES = [block.text for block in README if block.language == "console"]
-BUILT_FROM = ("corepool", "plugins", "transports", "pyproject.toml", "README.md", "LICENSE")
+BUILT_FROM = ("corepool", "plugins", "transports", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -127,10 +128,17 @@ class HttpClient(Client):
 class Steady:
     """Many clients in a thread. Use as a context manager; look at `failures` and `interrupted` afterwards."""
 
-    def __init__(self, kv: str, http: str, clients: int, pause_s: float = 0.2) -> None:
+    def __init__(
+        self, kv: str, http: str, clients: int, pause_s: float = 0.2, first: Callable[[int], bytes] = lambda _: b""
+    ) -> None:
+        """Prepare.
+
+        :param first: returns the bytes that the connection of a client begins with, by its number.
+        """
         self._urls = [(KvClient, kv), (HttpClient, http)]
         self._count = clients
         self._pause_s = pause_s
+        self._first = first
         self._begun = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
         self._error: BaseException | None = None
@@ -176,7 +184,9 @@ class Steady:
             for number in range(self._count):
                 make, url = self._urls[number % 2]
                 host, _, port = url.removeprefix("tcp://").rpartition(":")
-                self.clients.append(make(*await asyncio.open_connection(host, int(port)), number))
+                reader, writer = await asyncio.open_connection(host, int(port))
+                writer.write(self._first(number))
+                self.clients.append(make(reader, writer, number))
         except BaseException as error:
             self._error = error
             raise

@@ -25,6 +25,10 @@ _MAX_NAMES = 1000
 _MAX_NAME_BYTES = 64
 
 
+_MET_ONCE: dict[str, Any] = {}
+"""Of a section: it came in one request."""
+
+
 class Environments:
     """Makes the environ of each request out of parts that many requests share."""
 
@@ -57,12 +61,17 @@ class Environments:
             line.prepared = self._environ_of_line(line)
         last = section.prepared
         if last is None:
-            # Without the client's ends: another client's must have nothing that is this one's, such as a certificate.
-            last = section.prepared = {**self._base, **_ENDS, **line.prepared, **self._environ_of_section(section)}
-        # Nearly all have the same keys, and a copy with other values takes less time than a dict that has to grow.
-        environ = last.copy()
-        environ.update(ends)
-        environ.update(line.prepared)
+            # Most are never met again: no copy is kept of the first.
+            section.prepared = _MET_ONCE
+            environ = self._made(ends, line.prepared, section)
+        else:
+            if last is _MET_ONCE:
+                # Without the ends: another client must get nothing that is this one's, such as a certificate.
+                last = section.prepared = self._made(_ENDS, line.prepared, section)
+            # Nearly all have the same keys, and a copy with other values takes less time than a dict that has to grow.
+            environ = last.copy()
+            environ.update(ends)
+            environ.update(line.prepared)
         environ["wsgi.input"] = content
         if request.version != "1.1":
             environ["SERVER_PROTOCOL"] = f"HTTP/{request.version}"
@@ -70,6 +79,20 @@ class Environments:
             # It was chunked, and is complete: applications that know nothing of chunks can read it by its length.
             environ["CONTENT_LENGTH"] = str(request.body.received)
             environ.pop("HTTP_TRANSFER_ENCODING", None)
+        return environ
+
+    def _made(self, ends: dict[str, Any], of_line: dict[str, Any], section: Section) -> dict[str, Any]:
+        environ = {**self._base, **ends, **of_line}
+        names = self._names
+        for name, value in section.headers:
+            key = names.get(name) or self._key(name)
+            if not key:
+                continue
+            if key in environ:
+                separator = "; " if key == "HTTP_COOKIE" else ","
+                environ[key] = f"{environ[key]}{separator}{value.decode('latin-1')}"
+            else:
+                environ[key] = value.decode("latin-1")
         return environ
 
     def _environ_of_line(self, line: RequestLine) -> dict[str, object]:
@@ -82,20 +105,6 @@ class Environments:
             "REQUEST_URI": target,
             "QUERY_STRING": line.query.decode("latin-1"),
         }
-
-    def _environ_of_section(self, section: Section) -> dict[str, object]:
-        environ: dict[str, object] = {}
-        names = self._names
-        for name, value in section.headers:
-            key = names.get(name) or self._key(name)
-            if not key:
-                continue
-            if key in environ:
-                separator = "; " if key == "HTTP_COOKIE" else ","
-                environ[key] = f"{environ[key]}{separator}{value.decode('latin-1')}"
-            else:
-                environ[key] = value.decode("latin-1")
-        return environ
 
     def _environ_of(self, client: Client) -> dict[str, Any]:
         name, port = client.server_name

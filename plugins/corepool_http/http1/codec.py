@@ -42,7 +42,7 @@ class RequestParser:
         """Why nothing more is read, if so."""
         self.in_head = False
         self.is_between = True
-        """Nothing was fed yet, or the last segment was one whole request: the next may be recalled."""
+        """Nothing was fed yet, or the last byte ended a request, and another may follow: the next may be recalled."""
         self.body: Body | None = None
         """That of the arriving request."""
         self.after_upgrade = bytearray()
@@ -51,7 +51,7 @@ class RequestParser:
         self._serves_websockets = serves_websockets
         self._known = known
         self._names = known.names
-        self._find_name = known.names.find
+        self._find_name = known.names.known.get
         self._http: httptools.HttpRequestParser | None = None
         """Made when it is needed: a connection whose requests are all known needs none."""
         self._is_over = False
@@ -80,18 +80,12 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Add received bytes. `ready`, `body` and `refusal` have the results."""
-        was_between, was_ready = self.is_between, len(self.ready)
-        self.is_between = False
         at, size = 0, len(data)
         while at < size:
             at = self._feed(data, at)
-        # A segment that began within a message, or behind an empty line, is never learned.
-        if was_between and not self.in_head and self.refusal is None and len(self.ready) == was_ready + 1:
-            request = self.ready[-1]
-            self.is_between = self._known.learn(data, request) and request.keep_alive
 
     def recall(self, data: bytes) -> Request | None:
-        """Return the request that `data` is, if it is one and known; nothing is fed then. Only while `is_between`."""
+        """Return the request that `data` is, if it is a plain one; nothing is fed then. Only while `is_between`."""
         request = self._known.recall(data)
         if request is not None and not request.keep_alive:
             self.end()
@@ -131,6 +125,7 @@ class RequestParser:
     def _feed(self, data: bytes, at: int) -> int:
         """Feed the bytes of one reader from `at` on, and return where the next begins."""
         size = len(data)
+        self.is_between = False
         if self._upgrading:
             self.after_upgrade += memoryview(data)[at:]
             return size
@@ -266,6 +261,7 @@ class RequestParser:
         self.take_content(data)
 
     def on_message_complete(self) -> None:
+        self.is_between = self._last is not None and self._last.keep_alive
         if self.body is not None:
             self.body.complete = True
             self.body = None
@@ -314,6 +310,7 @@ class RequestParser:
             self._is_over = not request.keep_alive
             return
         self.body = request.body
+        self.is_between = False
         if self._chunks is None:
             connection = b"keep-alive" if request.keep_alive else b"close"
             self._is_resuming = True
@@ -342,6 +339,7 @@ class RequestParser:
         return RefusedError(400, f"more than {most} bytes of empty lines") if self._fed > most else None
 
     def _refuse(self, refusal: RefusedError) -> None:
+        self.is_between = False
         if self.refusal is None:
             self.refusal = refusal
             self._is_partial = self.in_head

@@ -13,7 +13,7 @@ from corepool_http.message import RefusedError
 if TYPE_CHECKING:
     from corepool_http.message import Request, Section
 
-_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
+HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]+)([^#]*)", re.IGNORECASE)
 
 _METHOD = re.compile(rb"(?:\A|\n)([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?: |\Z)")
@@ -27,7 +27,7 @@ def origin_form(method: bytes, target: bytes, section: Section) -> tuple[bytes, 
     if target == b"*" and method == b"OPTIONS":
         return target, section
     absolute = _ABSOLUTE.fullmatch(target)
-    if absolute is None or absolute[1][:1] == b":" or not _HOST.fullmatch(absolute[1]):
+    if absolute is None or absolute[1][:1] == b":" or not HOST.fullmatch(absolute[1]):
         raise RefusedError(501 if method == b"CONNECT" else 400, "invalid request target")
     # It replaces the Host that was sent beside it (RFC 9112, 3.2.2).
     target = absolute[2] if absolute[2][:1] == b"/" else b"/" + absolute[2]
@@ -39,7 +39,7 @@ def judge_host(host: bytes | None, version: str) -> None:
     if host is None:
         if version == "1.1":
             raise RefusedError(400, "missing Host header")
-    elif not _HOST.fullmatch(host):
+    elif not HOST.fullmatch(host):
         raise RefusedError(400, "invalid Host header")
 
 

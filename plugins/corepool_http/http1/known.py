@@ -1,12 +1,8 @@
-"""Heads that were judged before: the same bytes have the same meaning, and need no second judgement.
+"""Plain requests, and the earlier results of reading them: the same bytes have the same meaning, and are judged once.
 
-A client sends the same header section again and again, mostly with few targets. What llhttp and RequestParser
-have once accepted is kept by its bytes, for all connections of a worker: a request whose section is known, and
-whose request line is of the plainest form, is put together from the earlier results. Anything else (a body, a
-wish to upgrade, an unknown line, a head in several segments) goes to the parser.
-
-A request line has no say in what a section means as long as it is of HTTP/1.1, in origin-form and of a method
-without particular rules: then llhttp reads a section in the same way, whichever line comes before it.
+A client sends the same header section again and again, mostly with few targets. The section of a plain request is kept
+by its bytes, for all connections of a worker: a request whose section is known, and whose request line is plain, is put
+together from the earlier results. Content is never kept.
 """
 
 from __future__ import annotations
@@ -14,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeVar
 
+from corepool_http.http1.names import Names
+from corepool_http.http1.plain import PlainRequests
 from corepool_http.message import Request, RequestLine
 
 if TYPE_CHECKING:
@@ -24,14 +22,6 @@ _Value = TypeVar("_Value")
 
 _PLAIN_LINE = re.compile(rb"(GET|HEAD|DELETE|OPTIONS) (/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*) HTTP/1\.1")
 """Lines that every parser reads alike; a small part of those that llhttp takes."""
-
-_TO_PARSER = frozenset({b"connection", b"upgrade", b"expect", b"transfer-encoding", b"content-length"})
-"""Names that may say how to go on: sections with one are left to the parser, but for the two below."""
-
-_PLAIN_CONNECTIONS = frozenset({b"keep-alive", b"close"})
-
-_MAX_NAMES = 1000
-_MAX_NAME_BYTES = 64
 
 _LONGEST = 4096
 _MAX_FIELDS = 40
@@ -70,21 +60,6 @@ class Generations(dict[bytes, "_Value"]):
         self[key] = value
 
 
-class Names:
-    """Header names in lower case, one object for each: most of them are the same in every request."""
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, bytes] = {}
-        self.find = self._known.get
-
-    def lower(self, name: bytes) -> bytes:
-        """Return a name in lower case, and keep it, unless it is long or too many are kept."""
-        lower = name.lower()
-        if len(self._known) < _MAX_NAMES and len(name) <= _MAX_NAME_BYTES:
-            self._known[name] = lower
-        return lower
-
-
 class KnownHeads:
     """The heads that the connections of one worker have parsed."""
 
@@ -94,47 +69,38 @@ class KnownHeads:
         :param options: no head is known that is longer than they allow.
         """
         self.names = Names()
+        self._plain = PlainRequests(options, self.names)
         self._longest = min(options.max_request_line, options.max_head, _LONGEST)
-        self._sections: Generations[Section] = Generations(_MAX_PER_GENERATION)
+        self._sections: Generations[Section | None] = Generations(_MAX_PER_GENERATION)
         self._lines: Generations[RequestLine] = Generations(_MAX_PER_GENERATION)
 
     def recall(self, data: bytes) -> Request | None:
-        """Return the request that these bytes are, no more and no less, if their parts are known.
+        """Return the request that these bytes are, no more and no less, if it is a plain one; best if it is known.
 
         The connection's parser must be between two messages.
         """
         end = data.find(b"\r\n")
-        section = self._sections[data[end:]]
-        if section is None or len(data) > self._longest:
+        text = data[end:]
+        section = self._sections[text]
+        if section is None:
+            return self._read(data, text)
+        if len(data) > self._longest:
             return None
         line = self._lines[data[:end]] or self._learn_line(data[:end])
         if line is None:
             return None
         return Request(line, "1.1", section)
 
-    def learn(self, data: bytes, request: Request) -> bool:
-        """Keep the parts of a request that was parsed, if they are of the kind that is kept.
-
-        :param data: a segment in which the parser has found nothing but this request.
-        :return: the segment is the request, without anything before or behind it.
-        """
-        end = data.find(b"\r\n")
+    def _read(self, data: bytes, text: bytes) -> Request | None:
+        request = self._plain.read(data)
         if (
-            len(data) > self._longest
-            or request.body is not None
-            or request.upgrade
-            or data.find(b"\r\n\r\n") != len(data) - 4
-            or len(request.section.headers) > _MAX_FIELDS
-            or not _PLAIN_LINE.fullmatch(data, 0, end)
+            request is not None
+            and request.body is None
+            and len(data) <= self._longest
+            and len(request.section.headers) <= _MAX_FIELDS
         ):
-            return False
-        section = request.section
-        if not section.has_any(_TO_PARSER) or (
-            (section.single(b"connection") or b"").lower() in _PLAIN_CONNECTIONS
-            and not section.has_any(_TO_PARSER - {b"connection"})
-        ):
-            self._sections.keep(data[end:], section)
-        return True
+            self._sections.keep(text, request.section)
+        return request
 
     def _learn_line(self, text: bytes) -> RequestLine | None:
         match = _PLAIN_LINE.fullmatch(text)

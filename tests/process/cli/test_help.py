@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from corepool.build import version_line
+
 if TYPE_CHECKING:
     from conftest import Corepool
 
@@ -68,7 +70,7 @@ def test_the_help_of_a_command_names_all_that_it_takes(corepool: Corepool, comma
 
 
 def test_the_version_is_that_of_the_installed_package(corepool: Corepool) -> None:
-    assert corepool("--version").stdout == f"corepool {version('corepool')}\n"
+    assert corepool("--version").stdout == f"{version_line(version('corepool'))}\n"
 
 
 def test_the_installed_script_is_the_same_program(tmp_path: Path) -> None:
@@ -76,7 +78,7 @@ def test_the_installed_script_is_the_same_program(tmp_path: Path) -> None:
 
     shown = subprocess.run([script, "--version"], cwd=tmp_path, capture_output=True, text=True, check=True)  # noqa: S603
 
-    assert shown.stdout == f"corepool {version('corepool')}\n"
+    assert shown.stdout == f"{version_line(version('corepool'))}\n"
 
 
 @pytest.mark.parametrize(

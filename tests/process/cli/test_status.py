@@ -101,7 +101,7 @@ def test_the_tables_show_listeners_workers_and_totals(corepool: Corepool, tmp_pa
     rows = [line.split() for line in done.stdout.splitlines()]
     assert done.stdout.splitlines()[:2] == [
         "shop: /srv/shop/corepool.toml",
-        "pid 41, ready, generation 0, up 2 h, corepool 0.1.0",
+        "pid 41, ready, generation 0, up 2 h, corepool 0.1.0, compiled",
     ]
     assert ["echo", "tcp://127.0.0.1:7007", "echo", "kernel", "5", "2", "1023", "B", "5.0", "GiB", "0", "3"] in rows
     assert ["unix:@[bold]x"] in rows, "names are text, never markup"

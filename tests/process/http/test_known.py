@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
 from http_client import APPLICATIONS, Response, parse, request
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,16 +104,27 @@ def test_a_connection_understands_the_same_with_and_without_it(segments: list[by
     assert (warm.refusal is None, warm.in_head) == (cold.refusal is None, cold.in_head)
 
 
-def test_the_second_one_is_recalled() -> None:
+def test_the_section_of_the_second_is_recalled() -> None:
     known = KnownHeads(OPTIONS)
-    parser = RequestParser(OPTIONS, known)
-    assert known.recall(GET + b"\r\n") is None
-    parser.feed(GET + b"\r\n")
-    assert parser.is_between
-    assert known.recall(GET + b"\r\n") is not None
+    first = known.recall(GET + b"\r\n")
     other = known.recall(b"HEAD /other?x HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert first is not None
     assert other is not None
+    assert other.section is first.section
     assert (other.line.method, other.line.raw_path, other.line.query) == ("HEAD", b"/other", b"x")
+
+
+@pytest.mark.parametrize(
+    "data", [POST + b"Content-Length: 3\r\n\r\nabc", CHUNKED + b"1\r\nx\r\n0\r\n\r\n", GET + b"\r\n"]
+)
+def test_requests_are_recalled_again_behind_one_that_was_parsed(data: bytes) -> None:
+    parser = RequestParser(OPTIONS, KnownHeads(OPTIONS))
+    for at in range(len(data)):
+        parser.feed(data[at : at + 1])
+        assert parser.is_between == (at == len(data) - 1)
+
+    parser.feed(b"\r\n")  # allowed, and skipped (RFC 9112, 2.2)
+    assert not parser.is_between
 
 
 def test_it_holds_no_more_than_it_may() -> None:
@@ -127,10 +139,11 @@ def test_it_holds_no_more_than_it_may() -> None:
         GET + b"A: " + b"x" * 5_000 + b"\r\n\r\n",
         GET + b"A: b\r\n" * 100 + b"\r\n",
         POST + b"Content-Length: 1\r\n\r\na",
-        CHUNKED,
     ):
-        RequestParser(OPTIONS, known).feed(data)
-        assert known.recall(data) is None
+        first, second = known.recall(data), known.recall(data)
+        assert first is not None
+        assert second is not None
+        assert first.section is not second.section
 
 
 def converse(running: PoolProcess, pieces: list[bytes]) -> list[Response]:

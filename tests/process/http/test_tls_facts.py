@@ -76,7 +76,7 @@ def test_wsgi_has_the_variables_of_mod_ssl(start: Any, threads: int) -> None:
 @pytest.mark.parametrize("threads", [0, 2])
 def test_no_variable_is_another_clients_and_no_header_makes_one(start: Any, threads: int) -> None:
     running = start("secured:wsgi", threads=threads)
-    for _ in range(3):  # requests with the same bytes share what was made of them
+    for _ in range(3):  # requests with the same bytes share the environ that was made
         assert ask(running, KNOWN, *FORGED)["SSL_CLIENT_S_DN_CN"] == "Ann"
 
         anonymous = ask(running, ANONYMOUS, *FORGED)

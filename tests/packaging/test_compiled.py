@@ -1,0 +1,93 @@
+"""The wheel is compiled where a compiler is at hand, and works without."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import corepool
+from corepool.build import is_compiled
+from corepool_http.http1 import plain
+
+REPOSITORY = Path(corepool.__file__).parents[1]
+
+pytestmark = pytest.mark.timeout(900)  # a compiler runs, beside other tests
+
+SERVE = """
+from corepool.build import version_line
+from corepool_http.http1.plain import split
+from corepool_http.http1.names import Names
+
+print(version_line("0"), split(b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n", Names()), type(split).__name__)
+"""
+HEAD = "('GET', b'/', [(b'host', b'a')], 27)"
+
+
+def build(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=REPOSITORY,
+        env={name: value for name, value in os.environ.items() if name != "COREPOOL_COMPILE"} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def serve(folder: Path) -> tuple[str, str]:
+    """Return the name of the wheel, and what a program says that uses it."""
+    [wheel] = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    environment = os.environ | {"PYTHONPATH": str(folder / "site")}
+    command = [sys.executable, "-c", SERVE]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
+    return wheel.name, done.stdout
+
+
+def test_it_is_compiled(tmp_path: Path) -> None:
+    done = build(tmp_path)
+    name, said = serve(tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"corepool-[^-]+-cp3\d+-cp3\d+-linux_\w+\.whl", name)
+    assert said == f"corepool 0 (compiled) {HEAD} cython_function_or_method\n"
+
+
+@pytest.mark.parametrize(
+    "environment", [{"COREPOOL_COMPILE": "0"}, {"CC": "/nonexistent/cc"}], ids=["asked", "no compiler"]
+)
+def test_it_is_pure(tmp_path: Path, environment: dict[str, str]) -> None:
+    done = build(tmp_path, **environment)
+    name, said = serve(tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert ("/nonexistent/cc" in done.stdout + done.stderr) == ("CC" in environment)
+    assert re.fullmatch(r"corepool-[^-]+-py3-none-any\.whl", name)
+    assert said == f"corepool 0 (pure Python) {HEAD} function\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "reason"),
+    [
+        ({"COREPOOL_COMPILE": "1", "CC": "/nonexistent/cc"}, "/nonexistent/cc"),
+        ({"COREPOOL_COMPILE": "yes"}, "COREPOOL_COMPILE is 'yes': expected 0, 1, or nothing"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_an_error(tmp_path: Path, environment: dict[str, str], reason: str) -> None:
+    done = build(tmp_path, **environment)
+
+    assert done.returncode != 0
+    assert reason in done.stdout + done.stderr
+    assert not list(tmp_path.glob("*.whl"))
+
+
+def test_the_tests_run_on_what_was_built() -> None:
+    """The checkout's own machine code, if it is compiled, is that which the tests use."""
+    assert is_compiled() == (plain.split is not plain.split_in_python)

@@ -1,0 +1,15 @@
+"""Both ends of a connection, as applications are told."""
+
+import json
+
+
+def wsgi(environ, start_response):
+    start_response("200 OK", [])
+    keys = ("REMOTE_ADDR", "REMOTE_PORT", "SERVER_NAME", "SERVER_PORT", "wsgi.url_scheme")
+    return [json.dumps([environ[key] for key in keys]).encode()]
+
+
+async def asgi(scope, receive, send):
+    told = json.dumps([scope["client"], scope["server"], scope["scheme"]]).encode()
+    await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body", "body": told})
