@@ -93,6 +93,11 @@ class Layers:
         return self._clear is None
 
     @property
+    def is_open(self) -> bool:
+        """Whether `open` has returned True."""
+        return self._open
+
+    @property
     def opening_timeout(self) -> float:
         """Seconds that all layers together may take to open."""
         return sum(layer.opening_timeout for layer in self._stack)

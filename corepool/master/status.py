@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, cast
 from corepool.build import is_compiled
 from corepool.ipc.metric_cells import Layout
 from corepool.ipc.scoreboard import Cell, Scoreboard, held
-from corepool.spec.counters import OF_WORKERS, SHOWN_OF_LISTENERS
+from corepool.spec.counters import HANDSHAKE_FAILURES, OF_WORKERS, SHOWN_OF_LISTENERS
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -50,6 +50,7 @@ class ListenerStatus(TypedDict):
     hook_errors: int
     layer_failures: int
     proxy_failures: int
+    handshake_failures: dict[str, int]
     metrics: list[MetricStatus]
 
 
@@ -209,6 +210,9 @@ def _listener_status(listener: Listener, pool: str, scoreboard: Scoreboard, paus
         "active": scoreboard.active(listener.place),
         "paused": listener.name in paused,
         **{each.name: scoreboard.total_of(listener.place, each.name) for each in SHOWN_OF_LISTENERS},
+        "handshake_failures": {
+            reason: scoreboard.total_of(listener.place, f"handshake_{reason}") for reason in HANDSHAKE_FAILURES
+        },
         "metrics": _metrics_status(listener, scoreboard),
     }
     return cast("ListenerStatus", status)

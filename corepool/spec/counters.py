@@ -33,7 +33,26 @@ OF_SERVICES = (
 )
 """Of each listener, published with each heartbeat: attributes of the worker's services."""
 
-OF_LISTENERS = OF_CONNECTIONS + OF_SERVICES
+HANDSHAKE_FAILURES = {
+    "no_shared_cipher": "No cipher, or no curve, that both sides allow.",
+    "version": "The client speaks no version of TLS that is allowed.",
+    "unknown_name": "No certificate has the name that the client asks for (`strict_sni`).",
+    "certificate_refused": "The client does not accept the certificate.",
+    "no_client_certificate": "The client has no certificate, and needs one.",
+    "unknown_ca": "The client's certificate is of an authority that is not in `client_ca`.",
+    "bad_client_certificate": "The client's certificate is expired or revoked, or not valid for another reason.",
+    "plain_http": "The client speaks HTTP without TLS; it is told so.",
+    "not_tls": "The client speaks no TLS.",
+    "timeout": "The client was too slow.",
+    "reset": "The client has left.",
+    "other": "Any other reason.",
+}
+"""The reasons for which layers, such as TLS, don't open, and their meanings."""
+
+OF_HANDSHAKES = tuple(Counter(f"handshake_{reason}", "") for reason in HANDSHAKE_FAILURES)
+"""Of each listener, published with each heartbeat: connections whose layers have not opened, one for each reason."""
+
+OF_LISTENERS = OF_CONNECTIONS + OF_SERVICES + OF_HANDSHAKES
 
 OF_WORKERS = (
     Counter("requests", "Requests, as their protocol counts them; of one that does not, events that brought data."),

@@ -94,9 +94,6 @@ class Transport(ABC):
     """Its listening sockets belong to another process, and outlive the pool: clients that wait in their backlogs when
     the pool stops are left to the next server."""
 
-    encrypts: ClassVar[bool] = False
-    """Clients have to speak TLS to it: commands that try a listener do."""
-
     @abstractmethod
     def check(self, endpoint: Endpoint) -> None:
         """Refuse an endpoint that can never work, without touching the system.
@@ -164,6 +161,11 @@ class Transport(ABC):
     def has_layers(self) -> bool:
         """Whether connections have layers: `layers` is overridden."""
         return type(self).layers is not Transport.layers
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether clients have to speak TLS from the first byte: commands that try a listener do."""
+        return False
 
     def offer(self, alpn: Sequence[str]) -> None:  # noqa: B027  # few agree on a protocol
         """Agree with clients on one of these protocols (ALPN, RFC 7301), if the URL says nothing else.

@@ -6,7 +6,7 @@ from array import array
 from typing import TYPE_CHECKING, Protocol
 
 from corepool.ipc.scoreboard import COLUMNS, PER_LISTENER, Cell
-from corepool.spec.counters import OF_SERVICES
+from corepool.spec.counters import HANDSHAKE_FAILURES, OF_SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from corepool.hot.reactor import Reactor
     from corepool.ipc.scoreboard import ListenerPlace, Row
     from corepool.plugins.listener import Listener
+    from corepool.worker.handshakes import Handshakes
 
 _RECEIVED, _ACCEPTED, _CLOSED, _SETTLED = (
     int(cell) for cell in (Cell.RECEIVED, Cell.ACCEPTED, Cell.CLOSED, Cell.SETTLED)
@@ -26,6 +27,7 @@ class Counting(Protocol):
     """A service, as far as it is counted: it has an attribute for each of `OF_SERVICES`."""
 
     listener: Listener
+    handshakes: Handshakes
 
 
 class ConnectionCounts:
@@ -108,6 +110,12 @@ class ConnectionCounts:
             column, sums = COLUMNS[counter.name], dict.fromkeys((each.listener.place for each in services), 0)
             for each in services:
                 sums[each.listener.place] += getattr(each, counter.name)
+            for place, count in sums.items():
+                self._per_listener[PER_LISTENER * place + column] = count
+        for reason in HANDSHAKE_FAILURES:
+            column, sums = COLUMNS[f"handshake_{reason}"], dict.fromkeys((each.listener.place for each in services), 0)
+            for each in services:
+                sums[each.listener.place] += each.handshakes.failed[reason]
             for place, count in sums.items():
                 self._per_listener[PER_LISTENER * place + column] = count
         if services:

@@ -135,6 +135,14 @@ def output_limit_exceeded(*, listener: str, conn: int, peer: object, buffered: i
     """The client does not take its output; the connection is aborted."""
 
 
+@event(logging.INFO)
+def handshake_failed(*, listener: str, peer: object, reason: str, detail: str | None) -> None:
+    """TLS, or another layer, has not opened for a client: its fault, or that of the listener's certificates or options.
+
+    The reasons are those of `corepool_listener_handshake_failures_total` in /metrics.
+    """
+
+
 @event(logging.WARNING)
 def layer_refused(*, listener: str, peer: object, reason: object) -> None:
     """A layer of the transport can't go on with the bytes of a client, whose connection is closed."""

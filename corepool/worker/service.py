@@ -37,6 +37,7 @@ from corepool.ipc.frozen import Frozen
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.spec.types import Address, CloseReason
 from corepool.worker import events
+from corepool.worker.handshakes import Handshakes
 from corepool.worker.journal import CrashRecords, Journal
 from corepool.worker.lingering import Lingerings
 from corepool.worker.moving import Moving
@@ -60,9 +61,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _GRACEFUL = frozenset({CloseReason.CLOSED, CloseReason.TIMEOUT, CloseReason.DRAIN, CloseReason.LAYER})
-
-_OUR_CHOICE = frozenset({CloseReason.CLOSED, CloseReason.ABORTED, CloseReason.DRAIN})
-"""Ends of a handshake that are no failure of it."""
 
 _WILDCARDS = frozenset({"0.0.0.0", "::"})
 
@@ -96,6 +94,7 @@ class Service:
         self.moving = Moving(freezer, self._refuse)
         self.hook_errors = 0
         self.layer_failures = 0
+        self.handshakes = Handshakes(bound.listener.name)
         ask = freezer.ask if self.site.can_move else _never
         self._records = CrashRecords(crash_slots, ask, self.moving.freeze, self.failed)
         self._crash_slots = crash_slots
@@ -265,10 +264,8 @@ class Service:
                 self._reactor.close_later(fd)
             if conn.crash_slot:
                 self._crash_slots.statuses[conn.crash_slot] = Status.CLOSED
-            if conn.layers is not None and (
-                conn.layers.failed or (conn.site.then is not None and reason not in _OUR_CHOICE)
-            ):
-                self.layer_failures += 1
+            if conn.layers is not None:
+                self.layer_failures += self.handshakes.end(conn, conn.layers, reason)
             self._counts.ended(self.listener.place)
         on_close = conn.site.on_close
         if on_close is not None:
@@ -300,6 +297,8 @@ class Service:
             )
         elif not isinstance(cause, LayerError):  # epoll has no room for it
             events.connection_not_watched(self._rate_limited, listener=name, peer=conn.peer, reason=cause)
+        elif conn.layers is not None and not conn.layers.is_open and self.handshakes.fail(conn, cause.cause):
+            pass  # logged
         elif isinstance(cause.cause, ValueError):
             events.layer_refused(self._rate_limited, listener=name, peer=conn.peer, reason=cause.cause)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from corepool.spec.counters import SHOWN_OF_LISTENERS, TOTALS
+from corepool.spec.counters import HANDSHAKE_FAILURES, SHOWN_OF_LISTENERS, TOTALS
 from corepool_admin.metrics import OF_WORKERS, exposition
 from corepool_http.counted import METRICS
 from docs.making.text import MADE, table
@@ -22,6 +22,7 @@ _STATUS = {
             "name": "web",
             "active": 0,
             **dict.fromkeys((each.name for each in SHOWN_OF_LISTENERS), 0),
+            "handshake_failures": dict.fromkeys(HANDSHAKE_FAILURES, 0),
             "metrics": [
                 {
                     "name": each.name,
@@ -55,4 +56,11 @@ def page() -> str:
         f"# Metrics\n\n{MADE}\nWhat the protocol `admin` answers to `GET /metrics`, in the text format of Prometheus "
         "([operations](../operations.md)). No counter ever goes backwards, whatever happens to workers.\n"
     )
-    return f"{head}\n{table(['metric', 'kind', 'labels', 'meaning'], rows)}"
+    reasons = table(["reason", "meaning"], [(f"`{reason}`", meaning) for reason, meaning in HANDSHAKE_FAILURES.items()])
+    return f"{head}\n{table(['metric', 'kind', 'labels', 'meaning'], rows)}\n{_REASONS}\n{reasons}"
+
+
+_REASONS = """## Reasons of handshakes that fail
+
+Of `corepool_listener_handshake_failures_total`, of the event `handshake_failed`, and of `status --json`:
+"""

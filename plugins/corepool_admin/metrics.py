@@ -93,6 +93,15 @@ class _Status(Collector):
             for listener in told["listeners"]:
                 family.add_metric([listener["name"]], listener[counter.name])
             yield family
+        failures = CounterMetricFamily(
+            "corepool_listener_handshake_failures",
+            "Connections of a listener whose layers, such as TLS, have not opened, by reason.",
+            labels=["listener", "reason"],
+        )
+        for listener in told["listeners"]:
+            for reason, count in listener["handshake_failures"].items():
+                failures.add_metric([listener["name"], reason], count)
+        yield failures
         for key, (name, meaning, factor) in OF_WORKERS.items():
             # One a slot: by pid there would be new series with each reload, for ever.
             gauge = GaugeMetricFamily(name, meaning, labels=["pool", "slot"])

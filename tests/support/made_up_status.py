@@ -33,6 +33,7 @@ def made_up_status() -> PoolStatus:
         bytes_out=5 * 2**30,
         hook_errors=3,
         layer_failures=0,
+        handshake_failures={},
         proxy_failures=0,
         metrics=[],
     )

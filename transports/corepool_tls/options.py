@@ -50,6 +50,9 @@ class TlsOptions(corepool.Options):
     handshake_timeout: corepool.Duration = 10.0
     """A connection whose handshake takes longer is closed."""
 
+    starttls: bool = False
+    """Connections begin in the clear, and the protocol begins TLS, by `conn.start_tls()`, when its client asks."""
+
     alpn: str | None = None
     """Protocols that are agreed on with the client (ALPN), with commas, the best first. Unset: those of the listener's
     protocol, which are `http/1.1` for http."""

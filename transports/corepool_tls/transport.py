@@ -7,7 +7,7 @@ files that have changed, and sends the new state to the running workers, which r
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from corepool.tls.layer import TlsLayer
 from corepool_tcp import Tcp
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 class Tls(Tcp):
     """Listen on a TCP port, for clients that speak TLS."""
-
-    encrypts: ClassVar[bool] = True
 
     Options = TlsOptions
 
@@ -136,8 +134,22 @@ class Tls(Tcp):
 
     # --- connections
 
-    def layers(self, peer: Address) -> Sequence[Layer]:  # noqa: ARG002
+    @property
+    def has_layers(self) -> bool:
+        """True, unless connections begin in the clear."""
+        return not self._options.starttls
+
+    @property
+    def encrypts(self) -> bool:
+        """True, unless connections begin in the clear."""
+        return not self._options.starttls
+
+    def layers(self, peer: Address) -> Sequence[Layer]:
         """Make the TLS layer, with the certificates of this moment."""
+        return () if self._options.starttls else self.tls_layers(peer)
+
+    def tls_layers(self, peer: Address) -> Sequence[Layer]:  # noqa: ARG002
+        """Make it for a protocol that begins TLS itself."""
         assert self._first is not None
         assert self._served is not None
         layer = TlsLayer(self._first, handshake_timeout=self._options.handshake_timeout)
