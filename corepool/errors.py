@@ -12,7 +12,8 @@ status  meaning
         has the control socket that `run` wants
 2       usage or configuration (nothing was started)
 3       the pool could not boot: a worker of the first generation died or hung
-4       `status --check`: every worker is ready, and the last reload has failed
+4       `status --check`: every worker is ready, and the last reload has failed, or a
+        new certificate can't be used
 ======  ========================================================================
 """
 

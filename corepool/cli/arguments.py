@@ -35,6 +35,14 @@ Workers = Annotated[
     str | None,
     typer.Option("-w", "--workers", metavar="N", help='How many worker processes, or "auto".'),
 ]
+CertFile = Annotated[
+    Path | None,
+    typer.Option("--certfile", metavar="PEM", help="Speak TLS with this certificate and its chain: https, for http."),
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option("--keyfile", metavar="PEM", help="The key of --certfile, if it is not in the same file."),
+]
 Dispatcher = Annotated[
     str | None,
     typer.Option("-d", "--dispatcher", metavar="NAME", help="How a worker is chosen, where a listener doesn't say."),

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-_TLS = "a proxy speaks TLS: see docs/howto/proxies.md"
+_CLIENTS = "-b 'tls://HOST:PORT?cert=PEM&key=PEM&client_ca=PEM'; see docs/howto/https.md"
+_OPTIONAL = "-b 'tls://HOST:PORT?cert=PEM&key=PEM&client_ca=PEM&client=optional', or required"
+_CIPHERS = "-b 'tls://HOST:PORT?cert=PEM&key=PEM&ciphers=LIST', of TLS 1.2"
+_VERSION = "-b 'tls://HOST:PORT?cert=PEM&key=PEM&minimum=1.3'; without it, TLS 1.2 and 1.3"
 _HTTP2 = "a proxy speaks HTTP/2: see docs/howto/proxies.md"
 _STRICT = "there is none: requests are judged as strictly as gunicorn's defaults do"
 _SYSLOG = "there is none: the log goes to standard error, under systemd to the journal"
@@ -21,14 +24,13 @@ GUNICORN: Mapping[str, str] = {
     "--asgi-disconnect-grace-period": "there is none",
     "--asgi-lifespan": "--lifespan",
     "--asgi-loop": _LOOP,
-    "--ca-certs": _TLS,
+    "--ca-certs": _CLIENTS,
     "--capture-output": "there is none: what an application prints goes where standard output does",
     "--casefold-http-method": _STRICT,
-    "--cert-reqs": _TLS,
-    "--certfile": _TLS,
+    "--cert-reqs": _OPTIONAL,
     "--chdir": "--directory, for modules; workers stay where the pool was started",
     "--check-config": "corepool check",
-    "--ciphers": _TLS,
+    "--ciphers": _CIPHERS,
     "--config": "corepool run CONFIG; the file is TOML: see docs/howto/from-gunicorn.md",
     "--control-socket": "--control",
     "--control-socket-mode": "there is none: only the user who runs the pool, and root, reach the control socket",
@@ -39,7 +41,7 @@ GUNICORN: Mapping[str, str] = {
     "--dirty-timeout": _DIRTY,
     "--dirty-workers": _DIRTY,
     "--disable-redirect-access-to-syslog": _SYSLOG,
-    "--do-handshake-on-connect": _TLS,
+    "--do-handshake-on-connect": "there is none: a handshake never holds up other connections",
     "--dogstatsd-tags": _STATSD,
     "--enable-backlog-metric": _STATSD,
     "--enable-stdio-inheritance": "there is none: workers have the standard output of the pool",
@@ -58,7 +60,6 @@ GUNICORN: Mapping[str, str] = {
     "--http2-max-frame-size": _HTTP2,
     "--http2-max-header-list-size": _HTTP2,
     "--initgroups": "there is none: the workers' user has its groups",
-    "--keyfile": _TLS,
     "--limit-request-field_size": "--max-head, for the whole header section",
     "--limit-request-fields": "--max-head, for the whole header section",
     "--limit-request-line": "--max-request-line",
@@ -90,11 +91,11 @@ GUNICORN: Mapping[str, str] = {
     "--reload-extra-file": "--reload-include PATTERN",
     "--reuse-port": "there is none: there is one socket; --dispatcher kernel has the workers accept on it",
     "--spew": "there is none",
-    "--ssl-version": _TLS,
+    "--ssl-version": _VERSION,
     "--statsd-host": _STATSD,
     "--statsd-prefix": _STATSD,
     "--strip-header-spaces": _STRICT,
-    "--suppress-ragged-eofs": _TLS,
+    "--suppress-ragged-eofs": "there is none: the facts of a connection say whether it was cut off (`truncated`)",
     "--timeout": "--heartbeat-timeout",
     "--umask": "the key `umask` of [process], or the variable COREPOOL_PROCESS_UMASK",
     "--user": "the key `user` of [process], or the variable COREPOOL_PROCESS_USER",
@@ -142,13 +143,13 @@ UVICORN: Mapping[str, str] = {
     "--reload-delay": "there is none: changes are looked at twice a second",
     "--reset-contextvars": "there is none: each request has a context of its own",
     "--server-header": "--server TEXT",
-    "--ssl-ca-certs": _TLS,
-    "--ssl-cert-reqs": _TLS,
-    "--ssl-certfile": _TLS,
-    "--ssl-ciphers": _TLS,
-    "--ssl-keyfile": _TLS,
-    "--ssl-keyfile-password": _TLS,
-    "--ssl-version": _TLS,
+    "--ssl-ca-certs": _CLIENTS,
+    "--ssl-cert-reqs": _OPTIONAL,
+    "--ssl-certfile": "--certfile",
+    "--ssl-ciphers": _CIPHERS,
+    "--ssl-keyfile": "--keyfile",
+    "--ssl-keyfile-password": "-b 'tls://HOST:PORT?cert=PEM&key=PEM&password_file=FILE': `ps` shows no password then",
+    "--ssl-version": _VERSION,
     "--timeout-graceful-shutdown": "--drain-timeout",
     "--timeout-keep-alive": "--keep-alive",
     "--timeout-worker-healthcheck": "--heartbeat-timeout",

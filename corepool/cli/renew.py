@@ -10,6 +10,8 @@ from corepool.cli.arguments import AsJson, Config, Which
 from corepool.cli.pools import pool_of
 from corepool.cli.reloads import printable
 from corepool.errors import ControlError
+from corepool.plugins.renewal import expiry, named
+from corepool.spec.certificates import ServerCertificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,3 +51,15 @@ def failures(answer: "Mapping[str, Any]") -> "Iterator[str]":
     for each in answer.get("renewal", {}).get("failures", ()):
         worker = f", worker {each['worker']}" if each["worker"] else ""
         yield printable(f"{each['listener']} ({each['url']}){worker}: {each['reason']}; the old certificate stays")
+
+
+def expiring(answer: "Mapping[str, Any]", now: float) -> "Iterator[str]":
+    """Yield a line about each certificate that ends soon, has ended, or is not valid yet.
+
+    :param now: seconds since the epoch.
+    """
+    for each in answer.get("renewal", {}).get("certificates", ()):
+        its = ServerCertificate(each["source"], tuple(each["names"]), each["not_before"], each["not_after"])
+        said = expiry(its, now)
+        if said is not None:
+            yield printable(f"{each['listener']}: {named(its)} {said}")

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from corepool.cli.tls_files import TlsFiles
     from corepool.config.draft import Draft
     from corepool.config.settings import Settings
+    from corepool.launch.mistakes import Remark
     from corepool.launch.pool import Pool
     from corepool.plugins.registry import Registry
 
@@ -52,12 +54,14 @@ class Served:
 
     :param bind: addresses; none: $PORT says where, or the protocol.
     :param default_port: the protocol's.
+    :param tls: the files for all addresses; None: they are as they say.
     :param flags: the name of the flag, by the key path that it sets.
     """
 
     protocol: str
     bind: Sequence[str]
     default_port: int | None
+    tls: TlsFiles | None
     listener: Mapping[str, object]
     pool: Mapping[str, object]
     flags: Mapping[str, str]
@@ -69,6 +73,8 @@ def draft_of_flags(served: Served, overrides: Overrides) -> Draft:
     :raises ConfigError: nothing says where to listen.
     """
     bind, bind_from, mistakes = _addresses(served, overrides.environment)
+    if served.tls is not None:
+        bind, mistakes = _with_tls(served.tls, bind, mistakes)
     its = {"name": served.protocol, "bind": list(bind), "protocol": served.protocol}
     pool: dict[str, object] = {}
     table: dict[str, object] = {"pool": pool, "listener": [{**deepcopy(dict(served.listener)), **its}]}
@@ -109,12 +115,30 @@ def _addresses(served: Served, environment: Mapping[str, str]) -> tuple[Sequence
     return [f"tcp://127.0.0.1:{served.default_port}"], "--bind", []
 
 
+def _with_tls(tls: TlsFiles, bind: Sequence[str], mistakes: list[str]) -> tuple[list[str], list[str]]:
+    """Return the addresses with TLS, and all mistakes."""
+    urls, found = [], [*mistakes]
+    for number, each in enumerate(bind):
+        try:
+            urls.append(tls.url_of(each))
+        except ValueError as error:
+            urls.append("tcp://127.0.0.1:0")
+            found.append(f"listener[0].bind[{number}] = {spell_value(each)}: {error}")
+    return urls, found
+
+
 def settle(draft: Draft, registry: Registry) -> Settings:
-    """Add the mistakes that only plugins and this system can find, and return the settings.
+    """Add the mistakes and doubts that only plugins and this system can find, and return the settings.
+
+    An expired certificate is a mistake here; a pool would start with it.
 
     :raises ConfigError: with every mistake, if there are any.
     """
-    return _settle(draft, registry, lambda pool: pool.check())
+    remarks: list[Remark] = []
+    _settle(draft, registry, lambda pool: remarks.extend(pool.check()))
+    draft.add(each.text for each in remarks if each.is_mistake)
+    draft.doubts += [each.text for each in remarks if not each.is_mistake]
+    return draft.finish()
 
 
 def settle_plugins(draft: Draft, registry: Registry) -> Settings:
@@ -133,7 +157,7 @@ def _settle(draft: Draft, registry: Registry, check: Callable[[Pool], None]) -> 
 
         def judge() -> None:
             check(pool)
-            draft.doubts = pool.doubts
+            draft.doubts = [*pool.doubts]
 
         draft.judge(judge)
     return draft.finish()

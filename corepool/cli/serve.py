@@ -10,9 +10,11 @@ import typer
 from typer.core import TyperCommand
 
 from corepool.cli.arguments import (
+    CertFile,
     Control,
     Dispatcher,
     EnvFile,
+    KeyFile,
     LogConfig,
     LogLevel,
     Reload,
@@ -24,6 +26,7 @@ from corepool.cli.arguments import (
 from corepool.cli.foreign import answer_to
 from corepool.cli.resolve import Served, draft_of_flags
 from corepool.cli.start import start
+from corepool.cli.tls_files import TlsFiles
 from corepool.cli.watch import Watched
 from corepool.config.environment import value_from_text
 from corepool.config.flags import Flag, flags_of
@@ -62,6 +65,8 @@ def serve(
             "Default: the protocol's port on 127.0.0.1.",
         ),
     ] = None,
+    certfile: CertFile = None,
+    keyfile: KeyFile = None,
     workers: Workers = None,
     dispatcher: Dispatcher = None,
     option: Annotated[
@@ -134,7 +139,8 @@ def serve(
                 names[f"listener[0].extension_options.{extension}.{key}"] = f"--extension-option {extension}.{key}"
             names[f"listener[0].extension_options.{extension}"] = f"--extension-option {extension}"
     overrides = Overrides(workers, dispatcher, control, log_level, log_config, environment=os.environ)
-    served = Served(protocol, bind or (), _default_port(plugin), tables["listener"], tables["pool"], names)
+    tls = TlsFiles.of(certfile, keyfile)
+    served = Served(protocol, bind or (), _default_port(plugin), tls, tables["listener"], tables["pool"], names)
     watched = Watched.of(reload, reload_dir, reload_include, reload_exclude)
     start(lambda: draft_of_flags(served, overrides), registry, None, env_file, watched)
 

@@ -54,6 +54,19 @@ def listeners(status: Mapping[str, Any], width: int) -> Table:
     return _make(columns, rows, width)
 
 
+def certificates(status: Mapping[str, Any], width: int, now: float) -> Table:
+    """Make the table of the certificates that listeners present, the first to end at the top."""
+    found = sorted(status.get("renewal", {}).get("certificates", ()), key=lambda each: float(each["not_after"]))
+    columns = [
+        ("listener", Column("listener")),
+        ("names", Column("certificate for")),
+        ("days", Column("days left")),
+        ("source", Column("file", 1)),
+    ]
+    rows = [{**each, "days": int((each["not_after"] - now) // 86_400)} for each in found]
+    return _make(columns, rows, width)
+
+
 def pools(status: Mapping[str, Any], width: int) -> Table:
     """Make the table of the pools of one master."""
     workers = status.get("workers", ())

@@ -61,7 +61,7 @@ class Draft:
             if mistake not in self.mistakes and not any(is_about(mistake, path) for path in self.stand_ins):
                 self.mistakes.append(mistake)
 
-    def judge(self, check: Callable[[], None]) -> None:
+    def judge(self, check: Callable[[], object]) -> None:
         """Add the mistakes that a check raises."""
         try:
             check()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import errno
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from corepool.guards import HOOK_ERRORS
-from corepool.launch.mistakes import spell_failure
+from corepool.launch.mistakes import Remark, spell_failure
 from corepool.launch.reuse import match
 from corepool.plugins.listener import BoundSocket
-from corepool.plugins.renewal import Renewal
+from corepool.plugins.renewal import Renewal, expiry, is_valid, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -110,10 +111,21 @@ def find_overlaps(wanted: Iterable[Wanted]) -> Iterator[str]:
             yield f"{each.where}: {each.endpoint.url}{slots[0]}: already bound by {before.where}{slots[1]}"
 
 
-def examine(wanted: Iterable[Wanted], mistakes: Mistakes) -> None:
-    """Find the addresses on which this system would not let the pool listen, without binding any for good."""
+def examine(wanted: Iterable[Wanted], mistakes: Mistakes) -> list[Remark]:
+    """Find the addresses on which this system would not let the pool listen, without binding any for good.
+
+    :returns: remarks about what it would listen with.
+    """
+    remarks: list[Remark] = []
     for where, _, _, endpoint, transport, _ in wanted:
-        _read_files(Renewal(transport, endpoint), where, endpoint, mistakes)
+        renewal = Renewal(transport, endpoint)
+        if _read_files(renewal, where, endpoint, mistakes):
+            now = time.time()
+            remarks += [
+                Remark(f"{where}: {named(each)} {said}", is_mistake=not is_valid(each, now))
+                for each in renewal.certificates
+                if (said := expiry(each, now)) is not None
+            ]
         try:
             transport.examine(endpoint)
         except KeyboardInterrupt:  # the operator's
@@ -122,6 +134,7 @@ def examine(wanted: Iterable[Wanted], mistakes: Mistakes) -> None:
             mistakes.add(_spell_refusal(where, endpoint, error))
         except HOOK_ERRORS as error:
             mistakes.add(f"{where}: {endpoint.url}: its transport failed: {spell_failure(error)}", error)
+    return remarks
 
 
 def _spell_refusal(where: str, endpoint: Endpoint, error: OSError, reason: str | None = None) -> str:

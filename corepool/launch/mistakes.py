@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from corepool.errors import ConfigError
 from corepool.logs.tracebacks import spell_place, spell_traceback
+
+
+class Remark(NamedTuple):
+    """A sentence about a configuration with which a pool starts all the same, such as a certificate that ends soon."""
+
+    text: str
+    is_mistake: bool
+    """`corepool check` fails for it: an expired certificate, say."""
 
 
 class Mistakes:

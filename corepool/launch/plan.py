@@ -18,7 +18,7 @@ from corepool.ipc.metric_cells import Layout
 from corepool.launch import events
 from corepool.launch.binding import Wanted, bind, examine, find_overlaps
 from corepool.launch.doubts import doubts_about_proxies, obstacles_to_proxies, warn
-from corepool.launch.mistakes import Mistakes, spell_failure
+from corepool.launch.mistakes import Mistakes, Remark, spell_failure
 from corepool.launch.obstacles import obstacles_to_keeping, obstacles_to_own_addresses
 from corepool.launch.per_worker import url_of_worker
 from corepool.launch.sharing import Sharing, find_contradictions, find_unlike_metrics
@@ -80,9 +80,12 @@ class Plan:
         for mistake in obstacles_to_proxies(self._wanted):
             self.mistakes.add(mistake)
 
-    def examine(self, mistakes: Mistakes) -> None:
-        """Find the addresses on which this system would not let the pool listen, without binding any for good."""
-        examine(self._wanted, mistakes)
+    def examine(self, mistakes: Mistakes) -> list[Remark]:
+        """Find the addresses on which this system would not let the pool listen, without binding any for good.
+
+        :returns: remarks about those on which it would.
+        """
+        return examine(self._wanted, mistakes)
 
     def finish(self) -> None:
         """Raise ConfigError with every mistake, if there are any."""

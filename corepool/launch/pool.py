@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from corepool.config.runtime import Place
     from corepool.config.settings import Settings
     from corepool.ipc.worker_spawn import WorkerSpawn
+    from corepool.launch.mistakes import Remark
     from corepool.master.control import ControlSocket
     from corepool.plugins.listener import BoundSocket, Configuration
     from corepool.plugins.registry import Registry
@@ -85,16 +86,18 @@ class Pool:
         """Settings that are allowed, and probably not meant."""
         return self._plan.doubts
 
-    def check(self) -> None:
+    def check(self) -> list[Remark]:
         """Find the mistakes that show without binding an address, at a start.
 
+        :returns: remarks, with which it would start.
         :raises ConfigError: with every mistake.
         """
         mistakes = self._plan.mistakes.copy()
         for mistake in refusals(self._settings):
             mistakes.add(mistake)
-        self._plan.examine(mistakes)
+        remarks = self._plan.examine(mistakes)
         mistakes.finish()
+        return remarks
 
     def check_upgrade(self) -> None:
         """Find those of a new master, while a pool runs: what that is bound to already is not examined.

@@ -94,7 +94,10 @@ class BoundSocket:
     @property
     def example(self) -> str:
         """A shell command that tries it from this machine; empty without a port, or if the protocol has no example."""
-        return "" if self.address.port is None else fill_in(self.listener.example, self.address.nearby)
+        if self.address.port is None:
+            return ""
+        example = over_tls(self.listener.example) if self.transport.encrypts else self.listener.example
+        return fill_in(example, self.address.nearby)
 
     def close(self) -> None:
         """Stop listening; the master's business alone. Idempotent."""
@@ -104,6 +107,19 @@ class BoundSocket:
             except HOOK_ERRORS as error:
                 events.socket_not_cleaned_up.exception(log, error, url=self.url)
                 release(self.socket.detach())
+
+
+def over_tls(example: str) -> str:
+    """Return an example for a listener with TLS. Its certificate is for other names than this machine's own address."""
+    if "curl http://" in example:
+        return example.replace("curl http://", "curl --insecure https://")
+    if not example:
+        return ""
+    sent, pipe, _ = example.partition(" | ")
+    return f"{sent}{pipe}openssl s_client -quiet -connect {{host}}:{{port}}" if pipe else _S_CLIENT
+
+
+_S_CLIENT = "openssl s_client -quiet -connect {host}:{port}"
 
 
 def fill_in(example: str, address: Address) -> str:

@@ -90,6 +90,11 @@ def expiry(certificate: ServerCertificate, now: float) -> str | None:
     return f"expires in {spelled}" if days < WARNING_DAYS else None
 
 
+def is_valid(certificate: ServerCertificate, now: float) -> bool:
+    """Return whether clients take a certificate at a time in seconds since the epoch, as far as that matters."""
+    return certificate.not_before <= now < certificate.not_after
+
+
 def named(certificate: ServerCertificate) -> str:
     """Return a certificate's file and names, for people."""
     return f"{certificate.source} ({', '.join(certificate.names[:3]) or 'no names'})"

@@ -36,9 +36,11 @@ _SUFFIXES = ("_total", "_bucket", "_count", "_sum", "_created")
 
 _OWN = frozenset(each.name.split("_")[0] for each in TOTALS) | {
     "build",
+    "certificate",
     "generation",
     "listener",
     "reload",
+    "renewal",
     "uptime",
     "worker",
     "workers",

@@ -123,8 +123,7 @@ class WorkerProcess:
         self._heartbeat = Heartbeat(self.loop, self._row, self._services, self._name, pool.heartbeat_timeout)
         self._shared: dict[Callable[[], object], object] = {}
         self.requests = 0
-        self._orphaned = False
-        self._is_ready = False
+        self._orphaned = self._is_ready = False
         self._failure: BaseException | None = None
         self._ends_at: float | None = None
         self._stop_s = pool.stop_timeout

@@ -17,6 +17,10 @@ _STATUS = {
     "build": {"version": "", "python": "", "compiled": False},
     "pools": [{"name": "main", "wanted": 1}],
     "reload": {"failure": None, "done_at": 0.0},
+    "renewal": {
+        "failures": [],
+        "certificates": [{"listener": "web", "names": ["shop.example"], "source": "shop.pem", "not_after": 0.0}],
+    },
     "listeners": [
         {
             "name": "web",

@@ -83,6 +83,21 @@ class _Status(Collector):
             "When the last reload took effect, or the first configuration was read.",
             value=reload["done_at"],
         )
+        renewal = told["renewal"]
+        yield GaugeMetricFamily(
+            "corepool_renewal_failed",
+            "1 while files of a transport, such as certificates, can't be used, or a worker can't take new ones.",
+            value=int(bool(renewal["failures"])),
+        )
+        ends = GaugeMetricFamily(
+            "corepool_certificate_not_after_timestamp_seconds",
+            "When the certificate of a listener ends, for each name in it.",
+            labels=["listener", "name", "source"],
+        )
+        for each in renewal["certificates"]:
+            for name in each["names"]:
+                ends.add_metric([each["listener"], name, each["source"]], each["not_after"])
+        yield ends
         active = GaugeMetricFamily("corepool_listener_active", "Open connections of a listener.", labels=["listener"])
         for listener in told["listeners"]:
             active.add_metric([listener["name"]], listener["active"])

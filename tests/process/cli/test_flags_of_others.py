@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SAME = {
     *("--backlog", "--bind", "-b", "--factory", "--help", "-h", "--interface", "--keep-alive", "--lifespan"),
     *("--log-level", "--name", "--reload", "--root-path", "--threads", "--workers", "-w", "--access-log"),
-    *("--env-file", "--log-config", "--reload-dir", "--reload-exclude", "--reload-include"),
+    *("--certfile", "--keyfile", "--env-file", "--log-config", "--reload-dir", "--reload-exclude", "--reload-include"),
 }
 """Flags that mean the same here."""
 

@@ -20,7 +20,13 @@ COMMANDS = {
     "serve": [
         *("PROTOCOL", "TARGET", "-b, --bind", "-w, --workers", "-d, --dispatcher", "-o, --option"),
         *("--control", "--log-level", "corepool serve http myapp:app -b 8000", "--idle-timeout", "--drain-timeout"),
-        *("--keep-on-crash / --no-keep-on-crash", "--extension VALUE", "--extension-option NAME.KEY=VALUE"),
+        *(
+            "--certfile PEM",
+            "--keyfile PEM",
+            "--keep-on-crash / --no-keep-on-crash",
+            "--extension VALUE",
+            "--extension-option NAME.KEY=VALUE",
+        ),
     ],
     "init": ["PATH", "corepool.toml"],
     "check": ["CONFIG"],
@@ -32,6 +38,7 @@ COMMANDS = {
     "status": ["CONFIG", "--check", "--wide", "--color", "--json", "--control"],
     "top": ["CONFIG", "--interval", "--wide", "--color", "--control"],
     "reload": ["CONFIG", "--json", "--control"],
+    "renew": ["CONFIG", "--json", "--control"],
     "upgrade": ["CONFIG", "--json", "--control"],
     "stop": ["CONFIG", "--now", "--json", "--control"],
     "scale": ["N", "CONFIG", "--pool", "--json", "--control"],

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COMMANDS = (
     ["status"],
     ["reload"],
+    ["renew"],
     ["upgrade"],
     ["stop"],
     ["scale", "2"],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from http_client import get
 from prometheus_client.parser import text_string_to_metric_families
+from sources import metadata, source
 
 if TYPE_CHECKING:
     from corepool.testing.pools import Pools
@@ -20,7 +21,7 @@ CONFIG = """
 workers = 1
 [[listener]]
 name = "admin"
-bind = ["tcp://127.0.0.1:0"]
+bind = ["tcp://127.0.0.1:0", "badge://127.0.0.1:0?file=name"]
 protocol = "admin"
 """
 NAME = re.compile(r"\bcorepool_[a-z0-9_]+")
@@ -34,7 +35,11 @@ def dashboard() -> dict[str, Any]:
 
 
 def test_the_dashboard_and_the_rules_name_metrics_and_labels_that_exist(pool: Pools) -> None:
-    text = get(pool(CONFIG), "/metrics").body.decode()
+    plugin = {
+        "badge.py": source("plugins/badge.py"),
+        **metadata("badge", "[corepool.transports]\nbadge = badge:Badge\n"),
+    }
+    text = get(pool(CONFIG, files={**plugin, "name": "n"}), "/metrics").body.decode()
     labels = {
         sample.name: set(sample.labels) for family in text_string_to_metric_families(text) for sample in family.samples
     }

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -146,3 +149,59 @@ def test_a_reload_that_fails_later_leaves_what_the_files_have_brought(running: P
     (running.directory / "broken").unlink()
     kill(running)
     assert name_is(running, b"two")
+
+
+@pytest.mark.parametrize(
+    ("days", "says"), [(9.5, "expires in 9 days"), (1.5, "expires in 1 day"), (0.5, "expires in less than a day")]
+)
+def test_a_certificate_that_ends_soon_is_told_at_the_start_in_check_and_in_status(
+    pool: Pools, days: float, says: str
+) -> None:
+    running = pool(TOML, files={**FILES, "name": f"until {time.time() + days * 86_400}"})
+
+    wait_until(lambda: "certificate_expiry" in running.stderr and says in running.stderr)
+    assert f"badge: name (badge.example) {says}" in corepool(running, "status").stdout
+    checked = corepool(running, "status", "--check")
+    assert (checked.returncode, says in checked.stdout) == (0, True)
+    assert f"listener[0].bind[0]: name (badge.example) {says}" in check(running).stderr
+    assert check(running).returncode == 0
+
+
+@pytest.mark.parametrize("days", [-1.5, -0.5])
+def test_an_expired_certificate_is_a_mistake_for_check_and_does_not_keep_a_pool_from_starting(
+    pool: Pools, days: float
+) -> None:
+    running = pool(TOML, files={**FILES, "name": f"until {time.time() + days * 86_400}"})
+
+    wait_until(lambda: "has expired" in running.stderr)
+    checked = check(running)
+    assert checked.returncode == 2
+    assert "corepool.toml:6: listener[0].bind[0]: name (badge.example) has expired" in checked.stderr
+
+
+def test_wrong_files_are_mistakes_of_the_configuration_with_their_place(running: PoolProcess) -> None:
+    write(running, "")
+    checked = check(running)
+    assert checked.returncode == 2
+    assert "corepool.toml:6: listener[0].bind[0]: badge://127.0.0.1:0?file=name: the badge is empty" in checked.stderr
+
+
+def test_status_says_what_can_not_be_renewed(running: PoolProcess) -> None:
+    write(running, "")
+    assert corepool(running, "renew").returncode == 1
+    says = "the badge is empty; the old certificate stays"
+    assert says in corepool(running, "status").stdout
+    checked = corepool(running, "status", "--check")
+    assert (checked.returncode, says in checked.stdout) == (4, True)
+
+
+def test_status_shows_the_certificates(running: PoolProcess) -> None:
+    shown = corepool(running, "status").stdout
+    assert "CERTIFICATE FOR" in shown
+    assert "badge.example" in shown
+
+
+def check(running: PoolProcess) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "corepool", "check"], cwd=running.directory, capture_output=True, text=True, check=False
+    )
