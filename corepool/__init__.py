@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from corepool.spec.layer import Layer, PeerError
     from corepool.spec.metrics import Metric
     from corepool.spec.options import Options
+    from corepool.spec.proxy_header import ProxyHeader, ProxyTls
     from corepool.spec.scaler import PoolLoad, Scaler
     from corepool.spec.sizes import Size, SizeOrOff
     from corepool.spec.transport import Endpoint, FileRights, Transport
@@ -65,6 +66,8 @@ __all__ = [
     "PeerError",
     "PoolInfo",
     "PoolLoad",
+    "ProxyHeader",
+    "ProxyTls",
     "Scaler",
     "ServerCertificate",
     "SetupError",
@@ -109,6 +112,8 @@ _HOMES = {
     "PeerError": "corepool.spec.layer",
     "PoolInfo": "corepool.spec.types",
     "PoolLoad": "corepool.spec.scaler",
+    "ProxyHeader": "corepool.spec.proxy_header",
+    "ProxyTls": "corepool.spec.proxy_header",
     "Scaler": "corepool.spec.scaler",
     "ServerCertificate": "corepool.spec.certificates",
     "SetupError": "corepool.errors",

@@ -46,15 +46,15 @@ class Connection(Protocol[SessionT]):
 
     @property
     def peer(self) -> Address:
-        """The client's address; Address("unknown") once the client is gone."""
+        """The client's address, as its PROXY header has it, if there is one; Address("unknown") once it is gone."""
 
     @property
     def local(self) -> Address:
-        """The address that the client connected to."""
+        """The address that the client connected to, likewise."""
 
     @property
     def facts(self) -> Mapping[str, object]:
-        """What the layers of its transport know, such as the version of TLS: `Facts`. Empty where there are none."""
+        """What the layers of its transport know, such as the version of TLS, and its PROXY header: `Facts`."""
 
     @property
     def eof(self) -> bool:

@@ -1,4 +1,4 @@
-"""The facts about a connection that transports know, by their names in `conn.facts`."""
+"""The facts about a connection beside its addresses, by their names in `conn.facts`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from corepool.spec.certificates import ClientCertificate
+    from corepool.spec.proxy_header import ProxyHeader
 
 
 class Facts(TypedDict, total=False):
-    """What layers put into `conn.facts`, where they know it. Protocols read these; layers may add others."""
+    """What layers and PROXY headers put into `conn.facts`, where they know it; layers may add others."""
+
+    proxy: ProxyHeader
+    """The header with which a proxy of `accept_proxy` has begun the connection. Where TLS is a fact as well, that is
+    behind the header: with the client, if the proxy passes its bytes on, or with the proxy."""
 
     tls: str
     """The version of TLS, as OpenSSL spells it: `TLSv1.3`. Its presence means that the connection is encrypted."""

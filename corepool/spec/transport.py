@@ -142,7 +142,7 @@ class Transport(ABC):
         (`keep_on_crash`): the layers keep their state in this one. Runs in: worker, once per connection, if it is
         overridden.
 
-        :param peer: the client's address, as the kernel has it.
+        :param peer: the client's address.
         :raises BaseException: closes the connection, and is logged.
         """
         return ()

@@ -100,14 +100,16 @@ class Proxies:
     def client_of(self, conn: Connection[Any]) -> Client:
         """Describe the two ends of a connection."""
         peer, local, facts = conn.peer, conn.local, cast("Facts", conn.facts)
-        tls = facts if "tls" in facts else None
+        header = facts.get("proxy")
+        ends_tls = header is not None and header.tls is not None  # the facts of TLS are the proxy's
+        tls = facts if "tls" in facts and not ends_tls else None
         is_unix = local.port is None
         return Client(
             host="" if is_unix else peer.host,
             port=peer.port or 0,
             server_host=local.host,
             server_port=local.port,
-            scheme="http" if tls is None else "https",
+            scheme="https" if ends_tls or tls is not None else "http",
             is_trusted=bool(self._trusted) and self.trusts("unix" if is_unix else peer.host),
             proxies=self,
             listener=conn.listener,

@@ -9,7 +9,7 @@ import pytest
 from extension_client import unix_url
 from http_client import http_toml, parse, request
 from kv_client import Client
-from proxy_headers import TCP4, checked, ips, v1
+from proxy_headers import SSL_VERSION, TCP4, UNIX, checked, ips, paths, tls, v1
 from sources import source
 
 from corepool.testing.sockets import connect, receive_all, receive_exactly
@@ -59,6 +59,19 @@ def test_headers_of_http_are_believed_if_the_client_is_trusted_not_its_proxy(poo
 
     assert ask(running, V1, forwarded)[0] == [*CLIENT]
     assert ask(running, v1(("203.0.113.8", 1), SERVER), forwarded)[0] == ["192.0.2.1", 0]
+
+
+@pytest.mark.parametrize(("client", "scheme"), [(1, "https"), (0, "http")])
+def test_the_scheme_is_that_of_the_client(pool: Pools, client: int, scheme: str) -> None:
+    header = checked(TCP4, ips(CLIENT, SERVER) + tls(client, 1, (SSL_VERSION, b"TLSv1.3")))
+
+    assert ask(serve_http(pool, "asgi"), header)[2] == scheme
+
+
+def test_a_header_that_names_unix_sockets_is_a_client_of_one(pool: Pools) -> None:
+    header = checked(UNIX, paths(b"/run/client", b"/run/proxy"))
+
+    assert ask(serve_http(pool, "wsgi"), header)[0] == ""
 
 
 def test_several_requests_of_a_connection_have_one_header(pool: Pools) -> None:
