@@ -30,6 +30,10 @@ def build_schema(registry: Registry) -> Schema:
     _depend(pool, "scaler", "scaler_options", dict(_options(registry, "scalers", definitions)))
     extensions = dict(_options(registry, "extensions", definitions))
     listener["properties"]["extension_options"]["properties"] = extensions
+    listener["properties"]["protocol_options"]["properties"] = protocols
+    listener["properties"]["protocols"]["items"]["examples"] = list(protocols)
+    listener["required"].remove("protocol")
+    listener["oneOf"] = [{"required": ["protocol"]}, {"required": ["protocols"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
 
 

@@ -28,7 +28,11 @@ def shown(settings: Settings, registry: Registry) -> dict[str, Table | list[Tabl
         hide(pool, "scaler_options", "scalers", its.scaler)
         hide(pool, "dispatcher_options", "dispatchers", its.dispatcher)
     for listener, of in zip(cast("list[Table]", tables["listener"]), settings.listener, strict=True):
-        hide(listener, "options", "protocols", of.protocol)
+        if of.protocol is not None:
+            hide(listener, "options", "protocols", of.protocol)
+        of_protocols = cast("Table", listener["protocol_options"])
+        for name in of_protocols:
+            hide(of_protocols, name, "protocols", name)
         if of.dispatcher is not None:
             hide(listener, "dispatcher_options", "dispatchers", of.dispatcher)
         for name in of.extensions:

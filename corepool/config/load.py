@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from corepool.config.settings import ListenerSettings
+
 # A configuration is some kilobytes; this only keeps a path like /dev/zero from filling the memory.
 _FILE_LIMIT = 4 * 1024 * 1024
 
@@ -178,10 +180,34 @@ def _contradictions(settings: Settings) -> Iterator[str]:
                 f"{here}.dispatcher_options: options of which dispatcher? {here}.dispatcher is not set; those of the "
                 f"pool's are {its_pool}.dispatcher_options"
             )
+        yield from _protocol_contradictions(here, listener)
         for extension in listener.extension_options:
             if extension not in listener.extensions:
                 near = did_you_mean(extension, listener.extensions)
                 yield f"{here}.extension_options.{extension}: it is not among the extensions of this listener{near}"
+
+
+def _protocol_contradictions(here: str, listener: ListenerSettings) -> Iterator[str]:
+    names = listener.protocols
+    if not names and listener.protocol is None:
+        yield f"{here}.protocols: expected at least 1 item"
+    if listener.protocol is not None and names:
+        yield f"{here}.protocols: there is {here}.protocol as well; put it among them"
+    if listener.options and names:
+        yield f"{here}.options: of which protocol? write {here}.protocol_options.NAME"
+    for name in listener.protocol_options:
+        if name not in names:
+            where = join_path(f"{here}.protocol_options", (name,))
+            if name == listener.protocol:
+                yield f"{where}: with `protocol` its options are {here}.options"
+            else:
+                yield f"{where}: it is not among the protocols of this listener{did_you_mean(name, names)}"
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            yield f"{here}.protocols[{position}] = {spell_value(name)}: it is there already"
+    if listener.default is not None and listener.default not in names:
+        near = did_you_mean(listener.default, names)
+        yield f"{here}.default = {spell_value(listener.default)}: it is not one of {here}.protocols{near}"
 
 
 def _pool_contradictions(settings: Settings) -> Iterator[str]:

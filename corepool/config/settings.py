@@ -6,13 +6,13 @@ seconds here, whatever unit the file used.
 
 from __future__ import annotations
 
-import itertools
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from corepool.config.addresses import url_of
 from corepool.config.masks import FileMask
+from corepool.config.naming import name_listeners
 from corepool.spec.described import Described
 from corepool.spec.durations import Duration, DurationOrOff
 from corepool.spec.networks import Rule
@@ -194,11 +194,25 @@ class ListenerSettings(_Table):
     """Bind each URL once for each worker, which accepts there by itself, so that a proxy can send a session to its
     worker: the port counts up with the worker's slot, or `{slot}` in the URL stands for it. For sticky sessions."""
 
-    protocol: Name
-    """The protocol plugin that serves its connections."""
+    protocol: Name | None
+    """The protocol plugin that serves its connections; or several: `protocols`."""
 
     options: OptionTable = {}
     """Options of the protocol."""
+
+    protocols: Annotated[tuple[Name, ...], Field(max_length=16, strict=False)] = ()
+    """In place of `protocol`: several on one port. With TLS the client may name one (ALPN); else each is asked, in
+    this order, whether the first bytes of the connection, at most 1024, are its own."""
+
+    protocol_options: dict[str, OptionTable] = {}
+    """Options of `protocols`, one table per name."""
+
+    default: Name | None = None
+    """That one of `protocols` which serves connections that no other one recognises, or that send nothing for
+    `sniff_timeout`; unset: they are closed."""
+
+    sniff_timeout: Duration = 5.0
+    """How long the first bytes may take that tell which of `protocols` a connection has."""
 
     pool: Name | None = None
     """The pool whose workers serve it; unset: the only pool."""
@@ -251,25 +265,20 @@ class ListenerSettings(_Table):
     """Bytes of unsent output above which a connection is dropped: the bound on what one peer can cost. Files that
     are being sent don't count: they are not in memory."""
 
+    @property
+    def protocol_names(self) -> tuple[str, ...]:
+        """The names of its protocols, in their order."""
+        return self.protocols or (() if self.protocol is None else (self.protocol,))
 
-def _name_listeners(table: object) -> object:
-    """Name listeners that have no name after their protocols: http, http-2."""
-    listeners = table.get("listener") if isinstance(table, dict) else None
-    if not isinstance(table, dict) or not isinstance(listeners, list | tuple):
-        return table  # reported as a mistake
-    names = [each.get("name") for each in listeners if isinstance(each, dict)]
-    taken = {name for name in names if isinstance(name, str)}
-    named: list[object] = []
-    for listener in listeners:
-        protocol = listener.get("protocol") if isinstance(listener, dict) else None
-        if not isinstance(listener, dict) or "name" in listener or not isinstance(protocol, str) or not protocol:
-            named.append(listener)
-            continue
-        numbered = (f"{protocol}-{number}" for number in itertools.count(2))
-        name = next(each for each in itertools.chain([protocol], numbered) if each not in taken)
-        taken.add(name)
-        named.append({"name": name, **listener})
-    return {**table, "listener": named}
+    def options_of(self, protocol: str) -> OptionTable:
+        """Return the options of one of its protocols."""
+        return self.protocol_options.get(protocol, {}) if self.protocols else self.options
+
+    def where_is(self, protocol: str) -> tuple[str, str]:
+        """Return the keys that name a protocol, and have its options."""
+        if not self.protocols:
+            return "protocol", "options"
+        return f"protocols[{self.protocols.index(protocol)}]", f"protocol_options.{protocol}"
 
 
 def _form_of_pool(value: object) -> str:
@@ -280,7 +289,7 @@ def _form_of_pool(value: object) -> str:
 class Settings(_Table):
     """The whole configuration."""
 
-    _with_names = model_validator(mode="before")(_name_listeners)
+    _with_names = model_validator(mode="before")(name_listeners)
 
     pool: Annotated[
         Annotated[PoolSettings, Tag("PoolSettings")]

@@ -124,6 +124,10 @@ class Connection:
         return self.site.name
 
     @property
+    def protocol(self) -> str:
+        return self.site.protocol
+
+    @property
     def peer(self) -> Address:
         if self.header is not None and self.header.peer is not None:
             return self.header.peer

@@ -62,10 +62,13 @@ def receive(conn: Held, layers: Layers, limit: int) -> bytes:
 
 def look(conn: Held, layers: Layers, limit: int) -> bytes:
     """Return the first plaintext, which stays to be received."""
-    if not layers.has_ended:
-        _read_wire(conn, layers)
+    data = layers.peek(limit)
+    for _ in range(READS_PER_EVENT):  # no event announces the rest, as that of a site which looks is edge-triggered
+        if len(data) >= limit or layers.has_ended or conn.reason is not None or not _read_wire(conn, layers):
+            break
+        data = layers.peek(limit)
     layers.served_at = conn.site.reactor.now
-    return layers.peek(limit)
+    return data
 
 
 def serve_unread(conn: Held, layers: Layers) -> None:
@@ -100,20 +103,22 @@ def finish(conn: Held, layers: Layers) -> bool:
     return not layers
 
 
-def _read_wire(conn: Held, layers: Layers) -> None:
+def _read_wire(conn: Held, layers: Layers) -> bool:
+    """Read once; False: there is nothing, or the connection is broken."""
     try:
         data = read(conn.fd, READ_BYTES)
     except BlockingIOError:
-        return
+        return False
     except OSError:
         break_off(conn, CloseReason.RESET)
-        return
+        return False
     conn.bytes_in += len(data)
     conn.site.bytes_in += len(data)
     try:
         layers.receive(data)
     except LayerError as error:
         fail(conn, layers, error)
+    return True
 
 
 def _feed(conn: Held, layers: Layers) -> None:

@@ -170,6 +170,8 @@ class Site:
     """The place of their counters on the scoreboard."""
     opening: Site | None = None
     """The site at which a connection waits for layers that its protocol has started."""
+    hook_errors: int = 0
+    """Exceptions that hooks have raised for its connections."""
     parked: set[Source] = field(default_factory=set)
     events: int = 0
     """Events that brought data, or the peer's end."""

@@ -9,7 +9,9 @@
     u8   is_lost         its worker has died while it was busy: the peer is to be told, and it is to be closed
     u8   number of states
     u16  length of the PROXY header
+    u8   length of the protocol's name; 0: none is chosen yet
     the PROXY header, as it came
+    the protocol's name (UTF-8)
     the states, of each:
          u8 length of the plugin's name, u16 version, u32 length of the content, name (UTF-8), content
 
@@ -29,7 +31,7 @@ MAX_VERSION = 65_535
 
 _CRASH_SLOT = struct.Struct("=I")
 CRASH_SLOT_BYTES = _CRASH_SLOT.size
-_HEAD = struct.Struct("=IdddQQBBBH")
+_HEAD = struct.Struct("=IdddQQBBBHB")
 _STATE = struct.Struct("=BHI")
 
 
@@ -52,6 +54,8 @@ class Frozen(NamedTuple):
     bytes_out: int
     half_open: bool
     is_lost: bool
+    protocol: str
+    """The name of the protocol that serves it; "": its listener has several, and none is chosen yet."""
     states: tuple[State, ...]
     header: bytes = b""
     """That of the PROXY protocol; empty: there is none."""
@@ -61,9 +65,10 @@ class Frozen(NamedTuple):
 
         :raises ValueError: it takes more than MAX_FROZEN bytes, or a number of it more than its field.
         """
-        *figures, states, header = self
+        *figures, protocol, states, header = self
+        its = protocol.encode()
         try:
-            parts = [_HEAD.pack(*figures, len(states), len(header)), header]
+            parts = [_HEAD.pack(*figures, len(states), len(header), len(its)), header, its]
             for plugin, version, content in states:
                 name = plugin.encode()
                 parts += [_STATE.pack(len(name), version, len(content)), name, content]
@@ -81,10 +86,12 @@ class Frozen(NamedTuple):
         :raises ValueError: it is not one.
         """
         try:
-            *figures, half_open, is_lost, count, length = _HEAD.unpack_from(record)
+            *figures, half_open, is_lost, count, header_length, length = _HEAD.unpack_from(record)
             states: list[State] = []
-            offset = _HEAD.size + length
+            offset = _HEAD.size + header_length
             header = record[_HEAD.size : offset]
+            protocol = record[offset : offset + length].decode()
+            offset += length
             for _ in range(count):
                 name_length, version, length = _STATE.unpack_from(record, offset)
                 offset += _STATE.size
@@ -96,7 +103,7 @@ class Frozen(NamedTuple):
             raise ValueError(f"no frozen connection: {error}") from None
         if offset != len(record):
             raise ValueError(f"no frozen connection: {len(record)} bytes, of which {offset} mean something")
-        return Frozen._make((*figures, bool(half_open), bool(is_lost), tuple(states), header))
+        return Frozen._make((*figures, bool(half_open), bool(is_lost), protocol, tuple(states), header))
 
 
 def crash_slot_of(record: bytes) -> int:
@@ -132,6 +139,14 @@ def header_of(record: bytes) -> bytes:
         return b""
 
 
-def lost(header: bytes) -> bytes:
-    """Write a connection of which nothing is known but its PROXY header, and that it was busy when its worker died."""
-    return Frozen(0, 0.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=True, states=(), header=header).encode()
+def lost(before: bytes) -> bytes:
+    """Write a connection that was busy when its worker died: nothing is known but its PROXY header and its protocol.
+
+    :param before: the record from when it was idle, or whatever its worker has left there.
+    """
+    nothing = Frozen(0, 0.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=True, protocol="", states=())
+    try:
+        known = Frozen.decode(before)
+    except ValueError:
+        return nothing.encode()
+    return nothing._replace(protocol=known.protocol, header=known.header).encode()

@@ -117,6 +117,8 @@ class Scoreboard:
         self._columns = tuple(self._cells[cell :: self._width] for cell in LOAD)
         self._past: dict[ListenerPlace, dict[int, list[int]]] = {}
         """Blocks of ended processes, by tag, the one used last behind the others. Only the master asks for them."""
+        self.parts: set[int] = set()
+        """The places of protocols of listeners that have several: what these count, their listeners count, too."""
         self._used: set[int] = set()
         self._end = 1
         """The first row above all that are used."""
@@ -179,7 +181,8 @@ class Scoreboard:
             return self._sum(cell)
         column = Cell.COUNT + COLUMNS[counter]
         # Also of listeners that a reload has removed.
-        return sum(sum(self._row(index)[column : self._blocks : PER_LISTENER]) for index in (0, *self._used))
+        total = sum(sum(self._row(index)[column : self._blocks : PER_LISTENER]) for index in (0, *self._used))
+        return total - sum(self._sum(column + PER_LISTENER * place) for place in self.parts)
 
     def total_of(self, place: ListenerPlace, counter: str) -> int:
         """Sum a counter of one listener over every process since the start."""

@@ -14,16 +14,16 @@ from corepool.config.settings import WorkersRange
 from corepool.config.suggest import nearest
 from corepool.errors import ConfigError, CorepoolError, PluginError
 from corepool.guards import HOOK_ERRORS
-from corepool.ipc.metric_cells import Layout
+from corepool.ipc.scoreboard import ListenerPlace
 from corepool.launch import events
 from corepool.launch.binding import Wanted, bind, examine, find_overlaps
 from corepool.launch.doubts import doubts_about_proxies, obstacles_to_proxies, warn
 from corepool.launch.mistakes import Mistakes, Remark, spell_failure
 from corepool.launch.obstacles import obstacles_to_keeping, obstacles_to_own_addresses
 from corepool.launch.per_worker import url_of_worker
+from corepool.launch.protocols import add_mistakes, chain_up, chained_before, places_of
 from corepool.launch.sharing import Sharing, find_contradictions, find_unlike_metrics
-from corepool.plugins.chain import Chain
-from corepool.plugins.listener import BoundSocket, Configuration, Listener
+from corepool.plugins.listener import MAX_LISTENERS, BoundSocket, Configuration, Listener
 from corepool.spec.dispatcher import Dispatcher
 from corepool.spec.scaler import Scaler
 from corepool.spec.transport import Endpoint, Transport
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from corepool.config.settings import ListenerSettings, PoolSettings, Settings
-    from corepool.ipc.scoreboard import ListenerPlace
     from corepool.launch.places import Places
     from corepool.master.inheritance import Inheritance
     from corepool.plugins.registry import Kind, Made, Registry
@@ -68,11 +67,11 @@ class Plan:
             self._make_scaler(settings.where_is_pool(index), pool) for index, pool in enumerate(settings.pools)
         ]
         self._wanted: list[Wanted] = []
-        self._cells = places.of_listeners([listener.name for listener in settings.listener])
+        self._cells = self._place([name for each in settings.listener for name in places_of(each)])
         sharing: list[Sharing] = []
         for index, each in enumerate(settings.listener):
             where = f"listener[{index}]"
-            listener = self._make_listener(self._cells[each.name], where, each, sharing)
+            listener = self._make_listener(where, each, sharing)
             for position, url in enumerate(each.bind):
                 self._add_endpoints(f"{where}.bind[{position}]", url, each, listener)
         for mistake in (*find_contradictions(sharing), *find_unlike_metrics(sharing), *find_overlaps(self._wanted)):
@@ -129,9 +128,16 @@ class Plan:
             return None
         return scaler
 
-    def _make_listener(
-        self, place: ListenerPlace, where: str, settings: ListenerSettings, sharing: list[Sharing]
-    ) -> Listener | None:
+    def _place(self, names: Sequence[str]) -> Mapping[str, ListenerPlace]:
+        if len(names) <= MAX_LISTENERS:
+            return self._places.of_listeners(names)
+        self.mistakes.add(
+            f"listener: there are {len(names)} listeners and protocols of listeners with several; "
+            f"at most {MAX_LISTENERS} are counted"
+        )
+        return dict.fromkeys(names, ListenerPlace(0))
+
+    def _make_listener(self, where: str, settings: ListenerSettings, sharing: list[Sharing]) -> Listener | None:
         """Make a listener's plugins; with a mistake in one of them, the others are made to find theirs."""
         pool_index = self._settings.pool_of(settings) or 0  # without a pool: a mistake that is known already
         pool, its_place = self._settings.pools[pool_index], self._settings.where_is_pool(pool_index)
@@ -143,9 +149,11 @@ class Plan:
         else:
             dispatcher_name, dispatcher_where = settings.dispatcher, f"{where}.dispatcher"
             dispatcher_options = dict(settings.dispatcher_options)
-        made = self._create(
-            "protocols", settings.protocol, dict(settings.options), where + ".protocol", where + ".options"
-        )
+        made: dict[str, Made | None] = {}
+        for name in settings.protocol_names:
+            its, its_options = settings.where_is(name)
+            options = dict(settings.options_of(name))
+            made[name] = self._create("protocols", name, options, f"{where}.{its}", f"{where}.{its_options}")
         chooser = self._create(
             "dispatchers",
             dispatcher_name,
@@ -163,47 +171,45 @@ class Plan:
             for obstacle in obstacles_to_own_addresses(pool, dispatcher_name, dispatcher):
                 self.mistakes.add(f"{where}.bind_per_worker = true: {obstacle}")
         self.doubts += doubts_about_proxies(where, settings, dispatcher_name, dispatcher)
-        if made is None:
+        ready = {name: each for name, each in made.items() if each is not None}
+        if not ready or len(ready) < len(made):
             return None
-        protocol, made_with = made.plugin, tuple(each.options for each in (made, *extensions))
+        protocols = {name: each.plugin for name, each in ready.items()}
+        made_with = tuple(each.options for each in (*ready.values(), *extensions))
         types = tuple(type(each.plugin) for each in extensions)
         before = self._serving.get(settings.name)
-        if (
-            before is not None
-            and _are_same_plugins(before.settings, settings)
-            and before.made_with == made_with
-            and type(before.protocol) is type(protocol)
-            and before.extension_types == types
-        ):
-            protocol = before.protocol
-            chain: Chain | None = before.chain
+        chained = None if before is None else chained_before(before, settings, protocols, made_with, types)
+        if chained is not None:
+            protocols = {each.name: each.protocol for each in chained.served}
         else:
-            try:
-                chain = Chain(protocol, [each.plugin for each in extensions])
-            except PluginError as error:
-                self.mistakes.add(f"{where}: {error}")
-                chain = None
-        can_share: object = getattr(protocol, "max_workers", None)
+            plugins = [each.plugin for each in extensions]
+            chained = chain_up(where, settings, protocols, plugins, self._cells, self.mistakes)
         workers = _workers_of(pool)[1]
-        sharing.append(Sharing(where, settings.name, pool_index, protocol, workers))
-        if isinstance(can_share, int) and workers > can_share:
-            self.mistakes.add(
-                f"{its_place}.workers: {where} can't be served by {workers} workers: "
-                f"protocol {settings.protocol!r} with these options is for {can_share}"
-            )
-        try:
-            Layout(getattr(protocol, "metrics", ()))
-        except (TypeError, ValueError, AttributeError) as error:
-            self.mistakes.add(f"{where}: protocol {settings.protocol!r}: {error}")
-            return None
-        example: object = getattr(protocol, "try_it", "")
+        for name, protocol in protocols.items():
+            can_share: object = getattr(protocol, "max_workers", None)
+            sharing.append(Sharing(where, settings.name, pool_index, protocol, workers))
+            if isinstance(can_share, int) and workers > can_share:
+                self.mistakes.add(
+                    f"{its_place}.workers: {where} can't be served by {workers} workers: "
+                    f"protocol {name!r} with these options is for {can_share}"
+                )
+        add_mistakes(where, settings, protocols, self.mistakes)
         if settings.keep_on_crash:
-            for obstacle in obstacles_to_keeping(settings, dispatcher_name, dispatcher, chain):
+            chains = {} if chained is None else {each.name: each.chain for each in chained.served}
+            for obstacle in obstacles_to_keeping(dispatcher_name, dispatcher, chains):
                 self.mistakes.add(f"{where}.keep_on_crash = true: {obstacle}")
-        if dispatcher is None or chain is None or len(extensions) < len(created):
+        if dispatcher is None or chained is None or len(extensions) < len(created):
             return None
         return Listener(
-            place, pool_index, settings, dispatcher_name, dispatcher, protocol, chain, made_with, str(example), types
+            self._cells[settings.name],
+            pool_index,
+            settings,
+            dispatcher_name,
+            dispatcher,
+            chained.served,
+            made_with,
+            types,
+            chained.entrance,
         )
 
     def _make_extensions(self, where: str, settings: ListenerSettings) -> list[Made | None]:
@@ -296,13 +302,6 @@ def _workers_of(pool: PoolSettings) -> tuple[int, int]:
         case int(least):
             most = least
     return least, most
-
-
-def _are_same_plugins(old: ListenerSettings, new: ListenerSettings) -> bool:
-    def plugins(settings: ListenerSettings) -> object:
-        return settings.protocol, settings.options, settings.extensions, settings.extension_options
-
-    return plugins(old) == plugins(new)
 
 
 def _within_descriptor_limit(pool: PoolSettings) -> PoolSettings:

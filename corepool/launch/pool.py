@@ -230,9 +230,9 @@ def _line(bound: BoundSocket) -> ListenerLine:
     return ListenerLine(
         name=bound.listener.name,
         url=bound.url,
-        protocol=bound.listener.settings.protocol,
+        protocol=bound.listener.protocol_names,
         dispatcher=bound.listener.dispatcher_name,
-        try_it=bound.example,
+        try_it="; ".join(bound.examples),
     )
 
 

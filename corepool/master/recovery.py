@@ -154,12 +154,12 @@ class Recovery:
             record = restamped(self._crash_slots.read(crash_slot), self._loop.time(), sent or 0)
             return Handoff(copy.fd, copy.socket, None, record, 0, crash_slot)
         if status == Status.BUSY:
-            header = header_of(self._crash_slots.read(crash_slot))
+            record = self._crash_slots.read(crash_slot)
             self._crashes[crash_slot] = self._crashes.get(crash_slot, 0) + 1
             if self._crashes[crash_slot] < _MAX_CRASHES:
                 self.interrupted += 1
-                return Handoff(copy.fd, copy.socket, None, lost(header), 0, crash_slot)
-            events.crashing_connection_closed(log, peer=_client(copy.fd, header), crashes=_MAX_CRASHES)
+                return Handoff(copy.fd, copy.socket, None, lost(record), 0, crash_slot)
+            events.crashing_connection_closed(log, peer=_client(copy.fd, header_of(record)), crashes=_MAX_CRASHES)
         release(copy.fd)
         self.free(crash_slot)
         return None

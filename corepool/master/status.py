@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Literal, TypedDict, cast
 from corepool.build import is_compiled
 from corepool.ipc.metric_cells import Layout
 from corepool.ipc.scoreboard import Cell, Scoreboard, held
-from corepool.spec.counters import HANDSHAKE_FAILURES, OF_WORKERS, SHOWN_OF_LISTENERS
+from corepool.spec.counters import HANDSHAKE_FAILURES, OF_WORKERS, SHOWN_OF_LISTENERS, SHOWN_OF_PROTOCOLS
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
     from corepool.master.workers import Workers
-    from corepool.plugins.listener import Configuration, Listener
+    from corepool.plugins.listener import Configuration, Listener, Served
 
 _PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class MetricStatus(TypedDict):
-    """A metric of a listener's protocol, as it was declared (spec/metrics.py); `cells` are summed over workers."""
+    """A metric of a protocol, as it was declared (spec/metrics.py); `cells` are summed over workers."""
 
     name: str
     meaning: str
@@ -30,6 +30,20 @@ class MetricStatus(TypedDict):
     labels: dict[str, list[str]]
     bounds: list[float]
     cells: list[int]
+
+
+class ProtocolStatus(TypedDict):
+    """A protocol of a listener: of its connections, those that it serves or has served."""
+
+    name: str
+    active: int
+    accepted: int
+    closed: int
+    moved: int
+    bytes_in: int
+    bytes_out: int
+    hook_errors: int
+    metrics: list[MetricStatus]
 
 
 class ListenerStatus(TypedDict):
@@ -50,8 +64,9 @@ class ListenerStatus(TypedDict):
     hook_errors: int
     layer_failures: int
     proxy_failures: int
+    unmatched: int
     handshake_failures: dict[str, int]
-    metrics: list[MetricStatus]
+    protocols: list[ProtocolStatus]
 
 
 class WorkerStatus(TypedDict):
@@ -205,7 +220,8 @@ def _listener_status(listener: Listener, pool: str, scoreboard: Scoreboard, paus
         "name": listener.name,
         "pool": pool,
         "bind": [],
-        "protocol": listener.settings.protocol,
+        "protocol": listener.protocol_names,
+        "protocols": [_protocol_status(each, scoreboard) for each in listener.served],
         "dispatcher": listener.dispatcher_name,
         "active": scoreboard.active(listener.place),
         "paused": listener.name in paused,
@@ -213,16 +229,25 @@ def _listener_status(listener: Listener, pool: str, scoreboard: Scoreboard, paus
         "handshake_failures": {
             reason: scoreboard.total_of(listener.place, f"handshake_{reason}") for reason in HANDSHAKE_FAILURES
         },
-        "metrics": _metrics_status(listener, scoreboard),
     }
     return cast("ListenerStatus", status)
 
 
-def _metrics_status(listener: Listener, scoreboard: Scoreboard) -> list[MetricStatus]:
-    if not listener.metrics:
+def _protocol_status(served: Served, scoreboard: Scoreboard) -> ProtocolStatus:
+    status: dict[str, object] = {
+        "name": served.name,
+        "active": scoreboard.active(served.place),
+        **{each.name: scoreboard.total_of(served.place, each.name) for each in SHOWN_OF_PROTOCOLS},
+        "metrics": _metrics_status(served, scoreboard),
+    }
+    return cast("ProtocolStatus", status)
+
+
+def _metrics_status(served: Served, scoreboard: Scoreboard) -> list[MetricStatus]:
+    if not served.metrics:
         return []
-    layout = Layout(listener.metrics)
-    counted = layout.counted(scoreboard.metrics_of(listener.place, layout))
+    layout = Layout(served.metrics)
+    counted = layout.counted(scoreboard.metrics_of(served.place, layout))
     return [
         MetricStatus(
             name=metric.name,

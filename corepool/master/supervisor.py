@@ -94,6 +94,7 @@ class Supervisor:
             ours, theirs = Channel.pair()
             undo.callback(ours.close)
             with closing(theirs):
+                self._scoreboard.parts.update(configuration.parts)
                 row = self._scoreboard.claim(self._pool)
                 undo.callback(self._scoreboard.retire, row)
                 spawn = WorkerSpawn(

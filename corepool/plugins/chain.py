@@ -20,15 +20,31 @@ from corepool.spec import hookspecs
 from corepool.spec.types import CloseReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from corepool.spec.connection import Connection
     from corepool.spec.types import ExitStatus, PoolInfo, TimeoutKind, WorkerInfo
     from corepool.spec.worker import Worker
 
 
+_OF_PROCESSES = (
+    "on_start",
+    "on_worker_start",
+    "on_ready",
+    "on_reload",
+    "on_worker_stop",
+    "on_child_exit",
+    "on_signal",
+    "on_stop",
+)
+
+
 class Chain:
-    """The flattened hooks of one listener. A hook that no plugin implements is None."""
+    """The flattened hooks of one listener. A hook that no plugin implements is None.
+
+    A listener with several protocols has a chain for each, in which all hooks of connections but `on_accept` are those
+    of the extensions and that protocol; and one of its extensions alone, for connections without a protocol yet.
+    """
 
     on_start: Callable[[PoolInfo], object] | None
     on_worker_start: Callable[[Worker], object] | None
@@ -53,15 +69,24 @@ class Chain:
     counts_requests: bool
     """Whether the protocol counts its requests by itself."""
 
-    def __init__(self, protocol: object, extensions: Sequence[object] = ()) -> None:
+    welcome: Callable[[Connection], object] | None
+    """The protocol's own `on_accept`: for a connection that its extensions know already."""
+
+    def __init__(
+        self, protocol: object | None, extensions: Sequence[object] = (), owned: Collection[object] | None = None
+    ) -> None:
         """Resolve the chain of `extensions`, in this order, and then `protocol`.
 
+        :param protocol: None: of a connection that has none yet.
+        :param owned: the plugins whose `on_accept` and hooks of processes this chain calls, since another one of the
+            listener calls those of the rest; None: all.
         :raises PluginError: a hook that no specification knows, or one with the wrong arguments.
         """
         manager = pluggy.PluginManager(hookspecs.PROJECT)
         manager.add_hookspecs(hookspecs)
+        protocols = () if protocol is None else (protocol,)
         # pluggy calls the last registered first.
-        for plugin in (protocol, *reversed(extensions)):
+        for plugin in (*protocols, *reversed(extensions)):
             check_hooks(plugin)
             try:
                 manager.register(plugin)
@@ -69,17 +94,23 @@ class Chain:
                 raise PluginError(f"{_name(plugin)}: {' '.join(str(error).split())}") from None
         self.freezer = Freezer(manager, extensions, protocol)
         self.counts_requests = getattr(protocol, "counts_requests", False)
+        known = [*extensions, *protocols]
+        others = [] if owned is None else [each for each in known if not any(each is one for one in owned)]
         for name in set(hook_names()) - {"on_freeze", "on_thaw"}:
-            setattr(self, name, _flatten(getattr(manager.hook, name)))
-        if extensions and self.on_accept is not None and self.on_close is not None:
-            self._tell_the_end_of_what_was_met(manager, [*extensions, protocol])
-        if not any(each.plugin is protocol for each in manager.hook.on_readable.get_hookimpls()):
+            is_owned = name == "on_accept" or name in _OF_PROCESSES
+            setattr(self, name, _flatten(_caller(manager, name, others if is_owned else ())))
+        self.welcome = _flatten(_caller(manager, "on_accept", extensions))
+        if extensions and owned is None and self.on_accept is not None and self.on_close is not None:
+            self._tell_the_end_of_what_was_met(manager, known, protocol)
+        if protocols and not any(each.plugin is protocol for each in manager.hook.on_readable.get_hookimpls()):
             raise PluginError(f"{_name(protocol)} has no on_readable hook; expected {expected('on_readable')}")
         for extension in extensions:
             if not manager.get_hookcallers(extension):
                 raise PluginError(f"{_name(extension)} has no hook at all; hooks: {', '.join(hook_names())}")
 
-    def _tell_the_end_of_what_was_met(self, manager: pluggy.PluginManager, order: Sequence[object]) -> None:
+    def _tell_the_end_of_what_was_met(
+        self, manager: pluggy.PluginManager, order: Sequence[object], protocol: object | None
+    ) -> None:
         """Keep the end of a refused connection from plugins that never met it: they would look for a session.
 
         Which plugins a connection has met is noted only when an extension ends it; other connections cost a test.
@@ -100,9 +131,16 @@ class Chain:
             met = {key for key in place if key not in greeters and place[key] < its_place} | {*greeters[:count]}
             tells = [_accept_all(one.function, one.argnames, told) for one in closing if id(one.plugin) in met]
             call = _accept_all(each.function, each.argnames, asked)
-            steps.append(_Step(call, _tell_all(tells), each.plugin is not order[-1]))
+            steps.append(_Step(call, _tell_all(tells), each.plugin is not protocol))
         assert self.on_close is not None
         self.on_accept, self.on_close = _ask_and_note(steps, self.on_close)
+
+
+def _caller(manager: pluggy.PluginManager, name: str, without: Collection[object]) -> pluggy.HookCaller:
+    caller: pluggy.HookCaller = getattr(manager.hook, name)
+    if not any(each.plugin is one for each in caller.get_hookimpls() for one in without):
+        return caller  # plugins need not be hashable here
+    return manager.subset_hook_caller(name, without)
 
 
 def _flatten(hook: pluggy.HookCaller) -> Callable[..., object] | None:

@@ -40,7 +40,7 @@ class _StatefulPlugin(NamedTuple):
 class Freezer:
     """Freezes and thaws connections of one listener."""
 
-    def __init__(self, manager: pluggy.PluginManager, extensions: Sequence[object], protocol: object) -> None:
+    def __init__(self, manager: pluggy.PluginManager, extensions: Sequence[object], protocol: object | None) -> None:
         """Find out which plugins keep something.
 
         :param manager: knows the hooks of all of them.
@@ -49,7 +49,7 @@ class Freezer:
         self._stateful: list[_StatefulPlugin] = []
         self.can_freeze = True
         """False: connections of this listener stay where they are."""
-        for plugin in (*extensions, protocol):
+        for plugin in (*extensions, *(() if protocol is None else (protocol,))):
             hooks = {
                 name: _implementation(manager, name, plugin) for name in ("on_freeze", "on_thaw", *_STATEFUL_HOOKS)
             }
@@ -97,10 +97,20 @@ class Freezer:
 
         :raises ThawRefusedError: a plugin can't go on with it; no other is to be told of its end any more.
         """
+        self._thaw(conn, states, self._stateful)
+
+    def thaw_extensions(self, conn: Connection, states: Sequence[State]) -> None:
+        """Do so for the extensions alone: the connection had no protocol yet.
+
+        :raises ThawRefusedError: a plugin can't go on with it; no other is to be told of its end any more.
+        """
+        self._thaw(conn, states, [each for each in self._stateful if not each.is_protocol])
+
+    def _thaw(self, conn: Connection, states: Sequence[State], plugins: Sequence[_StatefulPlugin]) -> None:
         contents = {(state.plugin, state.version): state.content for state in states}
         met: list[_StatefulPlugin] = []
         try:
-            for stateful in self._stateful:
+            for stateful in plugins:
                 content = contents.get((stateful.name, stateful.version))
                 if stateful.is_protocol and content is None:
                     _refuse(f"its state is not of {stateful.name} in version {stateful.version}")

@@ -37,6 +37,27 @@ MAX_LISTENERS = 64
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """A protocol of a listener: its name, and the hooks of its connections."""
+
+    name: str
+    protocol: object
+    chain: Chain
+    place: ListenerPlace
+    """That of its counters on the scoreboard: the listener's, if it has no other protocol."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics of the protocol's own."""
+        return tuple(getattr(self.protocol, "metrics", ()))
+
+    @property
+    def example(self) -> str:
+        """A shell command that tries it, with places for host and port; empty if it has none."""
+        return str(getattr(self.protocol, "try_it", ""))
+
+
+@dataclass(frozen=True, slots=True)
 class Listener:
     """One [[listener]]: `place` is that of its counters on the scoreboard, `pool` its pool's in the configuration."""
 
@@ -45,12 +66,13 @@ class Listener:
     settings: ListenerSettings
     dispatcher_name: str
     dispatcher: Dispatcher
-    protocol: object
-    chain: Chain
+    served: tuple[Served, ...]
+    """Its protocols, in the order of the configuration."""
     made_with: tuple[Options | None, ...]
-    """The options of protocol and extensions, including values read from files."""
-    example: str
+    """The options of protocols and extensions, including values read from files."""
     extension_types: tuple[type, ...] = ()
+    entrance: Chain | None = None
+    """The hooks of connections that have no protocol yet; None: there is only one."""
 
     @property
     def name(self) -> str:
@@ -58,15 +80,20 @@ class Listener:
         return self.settings.name
 
     @property
-    def alpn(self) -> tuple[str, ...]:
-        """The names that its protocol has in ALPN."""
-        protocol = self.protocol
-        return tuple(getattr(protocol, "alpn", ()))
+    def protocol_names(self) -> str:
+        """The name of its protocol; of several, with commas."""
+        return ",".join(each.name for each in self.served)
 
     @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """The metrics of its protocol's own."""
-        return tuple(getattr(self.protocol, "metrics", ()))
+    def alpn(self) -> tuple[str, ...]:
+        """The names that its protocols have in ALPN (RFC 7301), those of the first one first."""
+        return tuple(dict.fromkeys(name for each in self.served for name in getattr(each.protocol, "alpn", ())))
+
+    @property
+    def chains(self) -> list[Chain]:
+        """The chains of its hooks. A plugin's hooks of processes are in one of them."""
+        entrance = [] if self.entrance is None else [self.entrance]
+        return entrance + [each.chain for each in self.served]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +119,14 @@ class BoundSocket:
         return self.listener.dispatcher.worker_accepts and self.slot in (None, slot)
 
     @property
-    def example(self) -> str:
-        """A shell command that tries it from this machine; empty without a port, or if the protocol has no example."""
+    def examples(self) -> tuple[str, ...]:
+        """Shell commands that try its protocols from this machine; none without a port."""
         if self.address.port is None:
-            return ""
-        example = over_tls(self.listener.example) if self.transport.encrypts else self.listener.example
-        return fill_in(example, self.address.nearby)
+            return ()
+        examples = [each.example for each in self.listener.served if each.example]
+        if self.transport.encrypts:
+            examples = list(map(over_tls, examples))
+        return tuple(fill_in(each, self.address.nearby) for each in examples)
 
     def close(self) -> None:
         """Stop listening; the master's business alone. Idempotent."""
@@ -169,8 +198,15 @@ class Configuration:
 
     @property
     def chains(self) -> list[Chain]:
-        """The hook chains, one per listener."""
-        return list({id(each.listener): each.listener.chain for each in self.bound}.values())
+        """The hook chains of the listeners."""
+        listeners = {id(each.listener): each.listener for each in self.bound}
+        return [chain for listener in listeners.values() for chain in listener.chains]
+
+    @property
+    def parts(self) -> set[ListenerPlace]:
+        """The places of protocols of listeners that have several."""
+        listeners = [each.listener for each in self.bound if each.listener.entrance is not None]
+        return {served.place for listener in listeners for served in listener.served}
 
     def is_like(self, other: Configuration) -> bool:
         """Return whether workers of both serve alike, their application aside."""

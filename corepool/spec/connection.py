@@ -45,6 +45,10 @@ class Connection(Protocol[SessionT]):
         """The name of the listener it came in by."""
 
     @property
+    def protocol(self) -> str:
+        """The name of the protocol that serves it; "" while its listener has several, and none is chosen yet."""
+
+    @property
     def peer(self) -> Address:
         """The client's address, as its PROXY header has it, if there is one; Address("unknown") once it is gone."""
 

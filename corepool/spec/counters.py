@@ -29,6 +29,7 @@ OF_SERVICES = (
     Counter("bytes_out", "Bytes that workers have sent to clients."),
     Counter("layer_failures", "Connections whose layers, such as TLS, have not opened, or have met wrong bytes."),
     Counter("proxy_failures", "Connections from peers of `accept_proxy` whose PROXY header is missing, wrong or late."),
+    Counter("unmatched", "Connections whose first bytes, or whose silence, no protocol of their listener has matched."),
     Counter("hook_errors", "Exceptions that hooks of plugins have raised for a connection."),
 )
 """Of each listener, published with each heartbeat: attributes of the worker's services."""
@@ -67,6 +68,11 @@ OF_THE_MASTER = (
 )
 
 SHOWN_OF_LISTENERS = tuple(each for each in OF_LISTENERS if each.meaning)
+
+_BEFORE_PROTOCOLS = ("layer_failures", "proxy_failures", "unmatched")
+
+SHOWN_OF_PROTOCOLS = tuple(each for each in SHOWN_OF_LISTENERS if each.name not in _BEFORE_PROTOCOLS)
+"""Of each protocol of a listener."""
 
 TOTALS = SHOWN_OF_LISTENERS + OF_WORKERS + OF_THE_MASTER
 """Of the whole pool."""

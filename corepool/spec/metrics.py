@@ -39,6 +39,7 @@ _OWN = frozenset(each.name.split("_")[0] for each in TOTALS) | {
     "certificate",
     "generation",
     "listener",
+    "protocol",
     "reload",
     "renewal",
     "uptime",
@@ -87,8 +88,8 @@ class Metric:
         for label, values in self.labels.items():
             if not all(isinstance(value, str) for value in values) or len(set(values)) < len(values):
                 raise ValueError(f"metric {self.name!r}: the values of label {label!r} are strings, each of them once")
-        if "listener" in self.labels or "le" in self.labels:
-            raise ValueError(f"metric {self.name!r}: the labels `listener` and `le` are added by corepool")
+        if not {"listener", "protocol", "le"}.isdisjoint(self.labels):
+            raise ValueError(f"metric {self.name!r}: the labels `listener`, `protocol` and `le` are added by corepool")
         if not all(map(math.isfinite, self.bounds)):
             raise ValueError(f"metric {self.name!r}: bounds are finite; values above the last are counted anyway")
         if (self.kind == "histogram") != bool(self.bounds) or list(self.bounds) != sorted(set(self.bounds)):

@@ -87,6 +87,7 @@ class CloseReason(StrEnum):
     ERROR = "error"  #: a hook raised
     DRAIN = "drain"  #: the worker is leaving
     LAYER = "layer"  #: a layer, such as TLS, has met bytes that it does not accept
+    UNMATCHED = "unmatched"  #: no protocol of a listener with several matches its first bytes
     MOVED = "moved"  #: it goes on in another worker: neither side has closed it
 
 

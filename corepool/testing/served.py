@@ -13,7 +13,7 @@ from corepool.ipc.crash_slots import CrashSlots
 from corepool.ipc.scoreboard import ListenerPlace, Scoreboard
 from corepool.ipc.shapes import SocketIndex
 from corepool.plugins.chain import Chain
-from corepool.plugins.listener import BoundSocket, Listener
+from corepool.plugins.listener import BoundSocket, Listener, Served
 from corepool.plugins.renewal import Renewal
 from corepool.spec.dispatcher import Dispatcher
 from corepool.spec.transport import Endpoint, Transport
@@ -24,7 +24,7 @@ from corepool.worker.service import Service, connections_of
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from corepool.hot.connection import Connection
     from corepool.spec.dispatcher import Incoming, WorkerView
@@ -69,12 +69,14 @@ class ServedHere:
         local: Address | None = None,
         transport: Transport | None = None,
         family: int = socket.AF_UNIX,
+        others: Mapping[str, object] | None = None,
         **settings: object,
     ) -> None:
         """Serve connections of `transport` with these plugins; nothing has arrived yet.
 
         :param chain: of the hooks of these plugins; made if it is not given.
         :param deadlines: makes the deadlines of connections for the worker's loop.
+        :param others: more protocols, by name, after the first one, which is called `test`.
         :param local: the address that clients connect to.
         :param settings: of the listener, as in the configuration.
         """
@@ -82,20 +84,21 @@ class ServedHere:
         self.loop = SteppedLoop(self.reactor)
         self.deadlines = deadlines(self.loop)
         self.crash_slots = CrashSlots()
-        self.row = Scoreboard(1).claim(pool=0)
+        self.row = Scoreboard(2 + len(others or ())).claim(pool=0)
         self.counts = ConnectionCounts(self.row, _MAX_CONNECTIONS, self.reactor)
-        given = {"name": "test", "protocol": "test", "bind": ["tcp://127.0.0.1:0"], **settings}
-        listener = Listener(
-            ListenerPlace(0),
-            0,
-            ListenerSettings.model_validate(given),
-            "first",
-            _First(),
-            protocol,
-            chain or Chain(protocol, extensions),
-            (),
-            "",
-        )
+        given = {"name": "test", "bind": ["tcp://127.0.0.1:0"], **settings}
+        served: tuple[Served, ...] = (Served("test", protocol, chain or Chain(protocol, extensions), ListenerPlace(0)),)
+        entrance = None
+        if others is not None:
+            every = {"test": protocol, **others}
+            served = tuple(
+                Served(name, each, Chain(each, extensions, [each]), ListenerPlace(place))
+                for place, (name, each) in enumerate(every.items(), 1)
+            )
+            entrance = Chain(None, extensions)
+        given |= {"protocol": None, "protocols": [each.name for each in served]}
+        checked = ListenerSettings.model_validate(given)
+        listener = Listener(ListenerPlace(0), 0, checked, "first", _First(), served, (), entrance=entrance)
         self._socket = socket.socket(family)  # known by its family only
         endpoint = Endpoint("memory:", "memory")
         address = local or Address("memory", 1)

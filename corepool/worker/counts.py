@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from corepool.hot.reactor import Reactor
     from corepool.ipc.scoreboard import ListenerPlace, Row
-    from corepool.plugins.listener import Listener
     from corepool.worker.handshakes import Handshakes
 
 _RECEIVED, _ACCEPTED, _CLOSED, _SETTLED = (
@@ -24,10 +23,15 @@ _BEGAN, _ENDED, _CAME, _LEFT = (COLUMNS[name] for name in ("accepted", "closed",
 
 
 class Counting(Protocol):
-    """A service, as far as it is counted: it has an attribute for each of `OF_SERVICES`."""
+    """A service, or the site of one of its protocols: it has attributes for those of `OF_SERVICES` that it counts."""
 
-    listener: Listener
-    handshakes: Handshakes
+    @property
+    def handshakes(self) -> Handshakes | None:
+        """Its failed handshakes; None: others count them."""
+
+    @property
+    def place(self) -> int:
+        """Its place on the scoreboard."""
 
 
 class ConnectionCounts:
@@ -71,6 +75,22 @@ class ConnectionCounts:
         self._per_listener[PER_LISTENER * place + _BEGAN] += 1
         self._publish_later()
 
+    def entered(self, place: int) -> None:
+        """Count, of a listener with several protocols, a connection that enters one: `place` is the protocol's."""
+        self._count(place, _BEGAN)
+
+    def left(self, place: int, *, goes_on: bool) -> None:
+        """Count, of that protocol, a connection that ends, or (`goes_on`) leaves for another worker."""
+        self._count(place, _LEFT if goes_on else _ENDED)
+
+    def came(self, place: int) -> None:
+        """Count, of that protocol, a connection that comes from another worker."""
+        self._count(place, _CAME)
+
+    def _count(self, place: int, column: int) -> None:
+        self._per_listener[PER_LISTENER * place + column] += 1
+        self._publish_later()
+
     def moved_in(self, place: ListenerPlace) -> None:
         """Count a connection that began in another process."""
         self._moved_in += 1
@@ -107,20 +127,20 @@ class ConnectionCounts:
     def publish(self, services: Sequence[Counting]) -> None:
         """Write the counters of services, with those of connections. To be called at each heartbeat."""
         for counter in OF_SERVICES:
-            column, sums = COLUMNS[counter.name], dict.fromkeys((each.listener.place for each in services), 0)
+            column, sums = COLUMNS[counter.name], dict.fromkeys((each.place for each in services), 0)
             for each in services:
-                sums[each.listener.place] += getattr(each, counter.name)
+                sums[each.place] += getattr(each, counter.name, 0)
             for place, count in sums.items():
                 self._per_listener[PER_LISTENER * place + column] = count
         for reason in HANDSHAKE_FAILURES:
-            column, sums = COLUMNS[f"handshake_{reason}"], dict.fromkeys((each.listener.place for each in services), 0)
+            column, sums = COLUMNS[f"handshake_{reason}"], dict.fromkeys((each.place for each in services), 0)
             for each in services:
-                sums[each.listener.place] += each.handshakes.failed[reason]
+                sums[each.place] += 0 if each.handshakes is None else each.handshakes.failed[reason]
             for place, count in sums.items():
                 self._per_listener[PER_LISTENER * place + column] = count
         if services:
             # A copy of all places is 4 KiB: of cold memory, where many workers share a core.
-            end = PER_LISTENER * (1 + max(each.listener.place for each in services))
+            end = PER_LISTENER * (1 + max(each.place for each in services))
             self._own, self._shared = self._own[:end], self._shared[:end]
         self._publish()
 

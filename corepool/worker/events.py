@@ -158,6 +158,11 @@ def proxy_header_refused(*, listener: str, peer: object, reason: object) -> None
     """A peer of `accept_proxy` has not sent the PROXY header that its connections begin with; this one is closed."""
 
 
+@event(logging.WARNING)
+def connection_unmatched(*, listener: str, conn: int, peer: object, reason: str, first_bytes: str) -> None:
+    """No protocol of the listener has recognised a connection, and it has no default; it is closed."""
+
+
 @event(logging.ERROR)
 def address_failed(*, listener: str) -> None:
     """A transport has raised an exception for an address of a connection."""

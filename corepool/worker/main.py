@@ -183,14 +183,12 @@ class WorkerProcess:
 
     @property
     def listeners(self) -> list[ListenerInfo]:
-        bound: dict[tuple[str, str], list[BoundSocket]] = {}
+        groups: dict[tuple[str, str], list[BoundSocket]] = {}
         for each in self._bound:
-            bound.setdefault((each.listener.name, each.listener.settings.protocol), []).append(each)
+            groups.setdefault((each.listener.name, each.listener.protocol_names), []).append(each)
         return [
-            ListenerInfo(
-                name, protocol, tuple(one.url for one in group), tuple(one.example for one in group if one.example)
-            )
-            for (name, protocol), group in bound.items()
+            ListenerInfo(*key, tuple(one.url for one in group), tuple(text for one in group for text in one.examples))
+            for key, group in groups.items()
         ]
 
     def loads(self) -> list[WorkerLoad]:
@@ -220,11 +218,11 @@ class WorkerProcess:
         return self._row.gauge_threads(most)
 
     def metrics_of(self, protocol: object, refresh: Callable[[], None] | None = None) -> Mapping[str, memoryview[int]]:
-        listener = next((each.listener for each in self._bound if each.listener.protocol is protocol), None)
-        if listener is None:
+        found = (served for each in self._bound for served in each.listener.served if served.protocol is protocol)
+        if (served := next(found, None)) is None:
             raise ValueError(f"{protocol!r} is the protocol of no listener of this worker; its metrics have no place")
         guarded = None if refresh is None else (lambda: _guarded("metrics_of", refresh))
-        return self._row.metrics_of(listener, guarded)
+        return self._row.metrics_of(served, guarded)
 
     def last_words_s(self) -> float:
         return _LAST_WORDS_S if self._ends_at is None else max(0.0, self._ends_at - self.loop.time())
@@ -267,7 +265,7 @@ class WorkerProcess:
         match order:
             case DrainOrder(lasting=lasting):
                 for service in self._services:
-                    service.site.can_move = service.site.can_move and service.bound_index in lasting
+                    service.sites.keep_unless(lasting)
                 ending = {each.index for each in self._bound if not (each.index in lasting or each.transport.outlives)}
                 self._leave(self._pool.drain_timeout, moves=len(lasting) > 0, ending=ending)
             case Stop():

@@ -39,7 +39,7 @@ class Proxied:
         self._go_on = go_on
         self._rate_limited = RateLimitedLog(log)
         self.failures = 0
-        self.site = sites.add(sites.served, self._read)
+        self.site = sites.add(sites.entry, self._read)
         self.site.on_timeout = self._time_out
 
     def sends_header(self, peer: Address) -> bool:

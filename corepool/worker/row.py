@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from corepool.hot.reactor import Reactor
     from corepool.ipc.scoreboard import Row
-    from corepool.plugins.listener import Listener
+    from corepool.plugins.listener import Served
     from corepool.worker.counts import ConnectionCounts
     from corepool.worker.service import Service
 
@@ -39,7 +39,8 @@ class WorkerRow:
         self._services = services
         self._counts = counts
         self._requests = requests
-        self._guessing = [each for each in services if not each.chain.counts_requests]
+        self._counting = [each for service in services for each in service.counting]
+        self._guessing = [site for service in services for site in service.sites.guessing]
         self._gauges: list[ThreadGauge] = []
         self._refreshing: list[Callable[[], None]] = []
 
@@ -64,14 +65,14 @@ class WorkerRow:
         self._gauges.append(gauge)
         return gauge
 
-    def metrics_of(self, listener: Listener, refresh: Callable[[], None] | None) -> Mapping[str, memoryview[int]]:
-        """Return the cells of the metrics of a listener's protocol.
+    def metrics_of(self, served: Served, refresh: Callable[[], None] | None) -> Mapping[str, memoryview[int]]:
+        """Return the cells of the metrics of a protocol.
 
         :param refresh: called before each publication; it raises nothing.
         """
         if refresh is not None:
             self._refreshing.append(refresh)
-        return Layout(listener.metrics).cells(self._row.block(listener.place))
+        return Layout(served.metrics).cells(self._row.block(served.place))
 
     def beat(self, now: float, lag_s: float) -> None:
         """Show that the loop turns.
@@ -87,8 +88,8 @@ class WorkerRow:
         cells = self._cells
         for refresh in self._refreshing:
             refresh()
-        cells[Cell.REQUESTS] = self._requests() + sum(each.events - each.site.ends for each in self._guessing)
-        self._counts.publish(self._services)
+        cells[Cell.REQUESTS] = self._requests() + sum(site.events - site.ends for site in self._guessing)
+        self._counts.publish(self._counting)
         cells[Cell.BUSY_NS] = int(self._reactor.busy_s * 1e9)
         if self._gauges:
             cells[Cell.THREADS] = sum(gauge.most for gauge in self._gauges)

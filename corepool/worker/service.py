@@ -31,12 +31,13 @@ from corepool.hot.entering import enter, enter_opening
 from corepool.hot.layers import LayerError, LayerOutputError, Layers
 from corepool.hot.leaving import give_up
 from corepool.hot.proxy_protocol import parse
-from corepool.hot.sockets import shut_down, sockaddr
+from corepool.hot.sockets import shut_down
 from corepool.ipc.crash_slots import Status
 from corepool.ipc.frozen import Frozen
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.spec.types import Address, CloseReason
 from corepool.worker import events
+from corepool.worker.addresses import Addresses
 from corepool.worker.handshakes import Handshakes
 from corepool.worker.journal import CrashRecords, Journal
 from corepool.worker.lingering import Lingerings
@@ -56,13 +57,12 @@ if TYPE_CHECKING:
     from corepool.ipc.crash_slots import CrashSlots
     from corepool.plugins.listener import BoundSocket
     from corepool.spec.layer import Layer
-    from corepool.worker.counts import ConnectionCounts
+    from corepool.worker.counts import ConnectionCounts, Counting
 
 log = logging.getLogger(__name__)
 
 _GRACEFUL = frozenset({CloseReason.CLOSED, CloseReason.TIMEOUT, CloseReason.DRAIN, CloseReason.LAYER})
 
-_WILDCARDS = frozenset({"0.0.0.0", "::"})
 
 _SPINS = 10_000
 """Calls of `on_readable` between two heartbeats, a second at the most, without a byte read: more than clients that come
@@ -82,34 +82,35 @@ class Service:
         counts: ConnectionCounts,
         crash_slots: CrashSlots,
     ) -> None:
-        settings, self.chain = bound.listener.settings, bound.listener.chain
         self.listener = bound.listener
-        self.bound_index = bound.index
+        self.place = bound.listener.place
         self.has_layers = bound.transport.has_layers
-        self.sites = Sites(self, bound, reactor, deadlines)
-        self.site = self.sites.served
+        settings = bound.listener.settings
+        self.sites = Sites(self, bound, reactor, deadlines, counts)
+        self.site = self.sites.entry
         self._proxied = Proxied(settings, self.sites, self._go_on) if settings.accept_proxy else None
         self._begins_at_once = not self.has_layers and self._proxied is None
-        freezer = self.chain.freezer
-        self.moving = Moving(freezer, self._refuse)
+        self.moving = Moving(self.sites, self._refuse)
         self.hook_errors = 0
         self.layer_failures = 0
         self.handshakes = Handshakes(bound.listener.name)
-        ask = freezer.ask if self.site.can_move else _never
-        self._records = CrashRecords(crash_slots, ask, self.moving.freeze, self.failed)
+        self._records = CrashRecords(crash_slots, self.sites.ask, self.moving.freeze, self.failed)
         self._crash_slots = crash_slots
-        self._family = bound.socket.family
         self._transport = bound.transport
-        # Saves two system calls per connection, where a socket is not bound to every address of the machine.
-        self._local = None if bound.address.host in _WILDCARDS else bound.address
         self._reactor = reactor
         self._rate_limited = RateLimitedLog(log)
+        self._addresses = Addresses(bound, self._rate_limited)
         self._lingering = Lingerings(reactor, loop)
         self._looked_at = (0, 0)
         self._has_spun = False
         self._counts = counts
 
     # --- counters: attributes that counts.py publishes
+
+    @property
+    def counting(self) -> list[Counting]:
+        """The service, and the sites of its protocols if there are several: all with a place on the scoreboard."""
+        return [self, *self.sites.counting]
 
     @property
     def events(self) -> int:
@@ -130,6 +131,11 @@ class Service:
     def proxy_failures(self) -> int:
         """Connections without the PROXY header that they need."""
         return 0 if self._proxied is None else self._proxied.failures
+
+    @property
+    def unmatched(self) -> int:
+        """Connections that no protocol has recognised."""
+        return 0 if self.sites.sniffing is None else self.sites.sniffing.unmatched
 
     def look_for_spin(self) -> None:
         """Warn, once, of a protocol that is called and called and never reads. To be called at each heartbeat."""
@@ -206,12 +212,15 @@ class Service:
         conn: Connection | None = None
         try:
             os.set_blocking(fd, False)
-            conn = Connection(self.site, fd, number, self._journal(crash_slot))
+            site = self.sites.of_moved(frozen.protocol)
+            conn = Connection(site, fd, number, self._journal(crash_slot))
             conn.header = parse(frozen.header) if frozen.header else None
             if frozen.is_lost:
-                conn.site = self.sites.unmet
+                conn.site = self.sites.of_lost(frozen.protocol)
                 begin_lost(conn)
             else:
+                if site.place != self.place:
+                    self._counts.came(site.place)
                 if crash_slot:  # it was idle on its way; a hook that kills its worker runs once
                     self._crash_slots.statuses[crash_slot] = Status.BUSY
                 self.moving.thaw(conn, frozen)
@@ -231,7 +240,12 @@ class Service:
 
     def _refuse(self, conn: Held) -> None:
         self._counts.refused()
+        self._leave_protocol(conn)
         conn.site = self.sites.unmet
+
+    def _leave_protocol(self, conn: Held, *, goes_on: bool = False) -> None:
+        if conn.site.place != self.place:
+            self._counts.left(conn.site.place, goes_on=goes_on)
 
     def _lose(self, fd: int, crash_slot: int, conn: Connection | None, error: Exception) -> None:
         events.connection_not_restored(self._rate_limited, listener=self.listener.name, reason=error)
@@ -244,6 +258,7 @@ class Service:
         if conn is None:
             release(fd)
         else:
+            self._leave_protocol(conn)
             self._reactor.close_later(give_up(conn))
 
     # --- the end
@@ -255,6 +270,7 @@ class Service:
         if reason is CloseReason.MOVED:
             self._reactor.close_later(fd)
             self._counts.moved_out(self.listener.place)
+            self._leave_protocol(conn, goes_on=True)
         else:
             # After the end of input nothing more can arrive.
             if conn.eof or reason not in _GRACEFUL or not self._lingering.take(conn, fd):
@@ -267,6 +283,7 @@ class Service:
             if conn.layers is not None:
                 self.layer_failures += self.handshakes.end(conn, conn.layers, reason)
             self._counts.ended(self.listener.place)
+            self._leave_protocol(conn)
         on_close = conn.site.on_close
         if on_close is not None:
             try:
@@ -281,6 +298,7 @@ class Service:
     def failed(self, conn: Held) -> None:
         """Log the exception of a hook that is being handled."""
         self.hook_errors += 1
+        conn.site.hook_errors += 1
         events.hook_failed.exception(log, sys.exception(), listener=self.listener.name, conn=conn.id, peer=conn.peer)
 
     def closing(self, conn: Held, cause: BaseException | None) -> None:
@@ -314,17 +332,7 @@ class Service:
 
     def address(self, fd: int, *, peer: bool) -> Address:
         """Return an address of a connection; that of the peer is Address("unknown") once it is gone."""
-        if not peer and self._local is not None:
-            return self._local
-        if fd < 0:
-            return Address("unknown")
-        try:
-            return self._transport.address(sockaddr(fd, self._family, peer=peer))
-        except OSError:
-            return Address("unknown")
-        except HOOK_ERRORS as error:  # of a transport: an address is asked for in log lines, where nothing may fail
-            events.address_failed.exception(self._rate_limited, error, listener=self.listener.name)
-            return Address("unknown")
+        return self._addresses.of(fd, peer=peer)
 
 
 def connections_of(reactor: Reactor, services: Iterable[Service]) -> list[Connection]:
@@ -334,7 +342,3 @@ def connections_of(reactor: Reactor, services: Iterable[Service]) -> list[Connec
         for site in service.sites:
             sources += site.parked
     return [source for source in sources if isinstance(source, Connection)]
-
-
-def _never(_: object) -> None:
-    """Return None: it can't be moved."""

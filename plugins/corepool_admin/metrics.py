@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -12,12 +12,14 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from corepool import Metric as Declared
-from corepool.spec.counters import SHOWN_OF_LISTENERS, TOTALS
+from corepool.spec.counters import SHOWN_OF_LISTENERS, SHOWN_OF_PROTOCOLS, TOTALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from prometheus_client.core import Metric
+
+    from corepool.spec.counters import Counter
 
 OF_WORKERS = {
     "connections": ("corepool_worker_connections", "Connections that a worker has.", 1.0),
@@ -98,16 +100,8 @@ class _Status(Collector):
             for name in each["names"]:
                 ends.add_metric([each["listener"], name, each["source"]], each["not_after"])
         yield ends
-        active = GaugeMetricFamily("corepool_listener_active", "Open connections of a listener.", labels=["listener"])
-        for listener in told["listeners"]:
-            active.add_metric([listener["name"]], listener["active"])
-        yield active
-        for counter in SHOWN_OF_LISTENERS:
-            meaning = f"Of a listener: {counter.meaning[:1].lower()}{counter.meaning[1:]}"
-            family = CounterMetricFamily(f"corepool_listener_{counter.name}", meaning, labels=["listener"])
-            for listener in told["listeners"]:
-                family.add_metric([listener["name"]], listener[counter.name])
-            yield family
+        yield from _counted("listener", told["listeners"], SHOWN_OF_LISTENERS)
+        yield from _counted("protocol", told["listeners"], SHOWN_OF_PROTOCOLS)
         failures = CounterMetricFamily(
             "corepool_listener_handshake_failures",
             "Connections of a listener whose layers, such as TLS, have not opened, by reason.",
@@ -126,16 +120,37 @@ class _Status(Collector):
         yield from of_protocols(told["listeners"])
 
 
+def _counted(
+    of: Literal["listener", "protocol"], listeners: Sequence[Mapping[str, Any]], counters: Iterable[Counter]
+) -> Iterator[Metric]:
+    """Make the families of the counters of listeners, or of their protocols."""
+    if of == "listener":
+        labels, rows = ["listener"], [([each["name"]], each) for each in listeners]
+    else:
+        labels = ["listener", "protocol"]
+        rows = [([each["name"], its["name"]], its) for each in listeners for its in each["protocols"]]
+    active = GaugeMetricFamily(f"corepool_{of}_active", f"Open connections of a {of}.", labels=labels)
+    for values, row in rows:
+        active.add_metric(values, row["active"])
+    yield active
+    for counter in counters:
+        meaning = f"Of a {of}: {counter.meaning[:1].lower()}{counter.meaning[1:]}"
+        family = CounterMetricFamily(f"corepool_{of}_{counter.name}", meaning, labels=labels)
+        for values, row in rows:
+            family.add_metric(values, row[counter.name])
+        yield family
+
+
 def of_protocols(listeners: Iterable[Mapping[str, Any]]) -> list[Metric]:
     """Make the families of the metrics that the protocols of listeners declare."""
     families: dict[str, _Family] = {}
-    for listener in listeners:
-        for told in listener["metrics"]:
+    for listener, protocol in ((each, its) for each in listeners for its in each["protocols"]):
+        for told in protocol["metrics"]:
             declared = Declared(told["name"], told["meaning"], told["kind"], told["labels"], told["bounds"])
             family = families.setdefault(declared.name, _family_of(declared))
             for number, combination in enumerate(declared.combinations()):
                 cells = told["cells"][number * declared.width :][: declared.width]
-                _add(family, [listener["name"], *combination], declared, cells)
+                _add(family, [listener["name"], protocol["name"], *combination], declared, cells)
     return list(families.values())
 
 
@@ -148,7 +163,9 @@ def _family_of(declared: Declared) -> _Family:
         "gauge": GaugeMetricFamily,
         "histogram": HistogramMetricFamily,
     }
-    return kinds[declared.kind](f"corepool_{declared.name}", declared.meaning, labels=["listener", *declared.labels])
+    return kinds[declared.kind](
+        f"corepool_{declared.name}", declared.meaning, labels=["listener", "protocol", *declared.labels]
+    )
 
 
 def _add(family: _Family, labels: list[str], declared: Declared, cells: Sequence[int]) -> None:

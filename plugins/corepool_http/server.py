@@ -9,6 +9,7 @@ from corepool import TimeoutKind, hookimpl
 from corepool_http.counted import METRICS, Counted
 from corepool_http.http1.driver import Driver
 from corepool_http.http1.known import KnownHeads
+from corepool_http.http1.recognition import is_http
 from corepool_http.message import RefusedError
 from corepool_http.service import Service
 
@@ -28,6 +29,8 @@ class HttpServer:
 
     metrics = METRICS
 
+    alpn = ("http/1.1",)
+
     def __init__(self, options: ServerOptions, make: Callable[[Service], Application]) -> None:
         """Prepare to serve.
 
@@ -36,6 +39,10 @@ class HttpServer:
         self._options = options
         self._make = make
         self._service: Service
+
+    def matches(self, data: bytes) -> bool | None:
+        """Return whether a connection of a listener with several protocols begins with a request."""
+        return is_http(data)
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:

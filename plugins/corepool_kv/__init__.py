@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from corepool import SharedResource, hookimpl
 from corepool_kv.engine.engine import Engine, Engines
 from corepool_kv.redis.options import KvOptions
+from corepool_kv.redis.recognition import is_redis
 from corepool_kv.redis.server import Server
 from corepool_kv.stores import Store, StoreError
 from corepool_kv.stores.options import make_store
@@ -45,6 +46,10 @@ class Kv:
         if identity is None:
             return []
         return [SharedResource(identity, f"the store {self._options.store!r}", self._options.of_store())]
+
+    def matches(self, data: bytes) -> bool | None:
+        """Return whether a connection of a listener with several protocols begins with a command."""
+        return is_redis(data)
 
     @hookimpl
     def on_start(self, pool: PoolInfo) -> None:

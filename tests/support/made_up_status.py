@@ -35,7 +35,8 @@ def made_up_status() -> PoolStatus:
         layer_failures=0,
         handshake_failures={},
         proxy_failures=0,
-        metrics=[],
+        unmatched=0,
+        protocols=[],
     )
     worker = WorkerStatus(
         pool="default",

@@ -103,10 +103,10 @@ def test_the_tables_show_listeners_workers_and_totals(corepool: Corepool, tmp_pa
         "shop: /srv/shop/corepool.toml",
         "pid 41, ready, generation 0, up 2 h, corepool 0.1.0, compiled",
     ]
-    assert ["echo", "tcp://127.0.0.1:7007", "echo", "kernel", "5", "2", "1023", "B", "5.0", "GiB", "0", "3"] in rows
+    assert ["echo", "tcp://127.0.0.1:7007", "echo", "kernel", "5", "2", "1023", "B", "5.0", "GiB", *"0003"] in rows
     assert ["unix:@[bold]x"] in rows, "names are text, never markup"
     assert ["0", "42", "ready", "0", "2", "9", "5", "0.2", "3.0", "MiB", "12", "s"] in rows
-    assert ["5", "3", "0", "0", "B", "0", "B", "0", "0", "9", "0", "0", "0", "0", "0"] in rows, "the totals"
+    assert [*"5300", "B", "0", "B", *"0000", *"900000"] in rows, "the totals"
 
 
 def test_a_master_of_another_version_has_fewer_counters(corepool: Corepool, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ name = "mouth"
 bind = ["tcp://127.0.0.1:0"]
 protocol = "mouth"
 """
-FROZEN = Frozen(0, 0.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=False, states=())
+FROZEN = Frozen(0, 0.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=False, protocol="test", states=())
 
 
 def frozen(*records: bytes, index: int = 0) -> bytes:

@@ -78,7 +78,8 @@ def requests_of(seen: dict[Key, float], listener: str) -> dict[tuple[str, str], 
 
 
 def value(seen: dict[Key, float], name: str, **labels: str) -> float:
-    return seen[name, frozenset(labels.items())]
+    its_protocol = {"protocol": "http"} if "listener" in labels else {}
+    return seen[name, frozenset({**its_protocol, **labels}.items())]
 
 
 def test_requests_are_counted_by_listener_method_and_class_of_status(pool: Pools) -> None:
@@ -130,7 +131,7 @@ def test_a_scrape_counts_once(pool: Pools) -> None:
     status = running.status()
     [listener] = [each for each in status["listeners"] if each["name"] == "metrics"]
     assert status["totals"]["requests"] == listener["accepted"] == 3
-    assert sum(listener["metrics"][0]["cells"]) == 3
+    assert sum(listener["protocols"][0]["metrics"][0]["cells"]) == 3
 
 
 def test_a_worker_is_seen_with_its_cpu_time_and_the_build(pool: Pools) -> None:

@@ -14,7 +14,7 @@ def test_the_totals_of_the_status_are_those_of_the_table() -> None:
 
 
 def test_what_authors_of_tests_see_of_a_listener_is_in_the_table() -> None:
-    facts = {"name", "pool", "bind", "protocol", "dispatcher", "paused", "active", "metrics", "handshake_failures"}
+    facts = {"name", "pool", "bind", "protocol", "dispatcher", "paused", "active", "protocols", "handshake_failures"}
 
     assert ListenerStatus.__required_keys__ - facts <= {each.name for each in SHOWN_OF_LISTENERS}
 

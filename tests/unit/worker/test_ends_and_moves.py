@@ -83,7 +83,7 @@ def here() -> Iterator[ServedHere]:
 
 
 def protocol_of(here: ServedHere) -> Counter:
-    protocol = here.service.listener.protocol
+    protocol = here.service.listener.served[0].protocol
     assert isinstance(protocol, Counter)
     return protocol
 

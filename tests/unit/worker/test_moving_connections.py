@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from corepool.ipc.messages import Message
     from corepool.master.workers import WorkerEntry
 
-RECORD = Frozen(0, 0.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=False, states=())
+RECORD = Frozen(0, 0.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=False, protocol="test", states=())
 
 
 @dataclass

@@ -15,8 +15,9 @@ from corepool.hot.deadlines import Deadlines
 from corepool.hot.reactor import Reactor
 from corepool.ipc.crash_slots import CrashSlots, Status
 from corepool.ipc.frozen import Frozen, State
-from corepool.ipc.scoreboard import Scoreboard
+from corepool.ipc.scoreboard import ListenerPlace, Scoreboard
 from corepool.plugins.chain import Chain
+from corepool.plugins.listener import Served
 from corepool.spec.types import Address
 from corepool.worker.counts import ConnectionCounts
 from corepool.worker.service import Service
@@ -73,7 +74,8 @@ class Worker:
         settings = SimpleNamespace(
             accept_proxy=(), idle_timeout=0, write_timeout=0, output_high_water=1000, output_limit=2000
         )
-        listener = SimpleNamespace(settings=settings, chain=Chain(protocol), place=0, name="test")
+        listener = SimpleNamespace(settings=settings, entrance=None, place=0, name="test")
+        listener.served = (Served("test", protocol, Chain(protocol), ListenerPlace(0)),)
         bound = SimpleNamespace(
             listener=listener,
             index=0,
@@ -107,7 +109,9 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def frozen(state: State) -> bytes:
-    return Frozen(CRASH_SLOT, 1.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=False, states=(state,)).encode()
+    return Frozen(
+        CRASH_SLOT, 1.0, 0.0, 0.0, 0, 0, half_open=False, is_lost=False, protocol="test", states=(state,)
+    ).encode()
 
 
 def test_a_kept_connection_that_moves_is_idle_until_its_first_hook(

@@ -1,0 +1,42 @@
+"""The addresses of the connections of one bound socket, asked of the kernel when they are wanted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corepool.guards import HOOK_ERRORS
+from corepool.hot.sockets import sockaddr
+from corepool.spec.types import Address
+from corepool.worker import events
+
+if TYPE_CHECKING:
+    from corepool.logs.rate_limited import RateLimitedLog
+    from corepool.plugins.listener import BoundSocket
+
+_WILDCARDS = frozenset({"0.0.0.0", "::"})
+
+
+class Addresses:
+    """As the transport spells them."""
+
+    def __init__(self, bound: BoundSocket, log: RateLimitedLog) -> None:
+        self._name = bound.listener.name
+        self._family = bound.socket.family
+        self._transport = bound.transport
+        # Saves two system calls per connection, where a socket is not bound to every address of the machine.
+        self._local = None if bound.address.host in _WILDCARDS else bound.address
+        self._log = log
+
+    def of(self, fd: int, *, peer: bool) -> Address:
+        """Return an address of a connection; that of the peer is Address("unknown") once it is gone."""
+        if not peer and self._local is not None:
+            return self._local
+        if fd < 0:
+            return Address("unknown")
+        try:
+            return self._transport.address(sockaddr(fd, self._family, peer=peer))
+        except OSError:
+            return Address("unknown")
+        except HOOK_ERRORS as error:  # of a transport: an address is asked for in log lines, where nothing may fail
+            events.address_failed.exception(self._log, error, listener=self._name)
+            return Address("unknown")
