@@ -240,6 +240,21 @@ class PoolProcess:
         finally:
             os.close(pidfd)
 
+    def wait_logged(self, *texts: str, deadline_s: float = DEADLINE_S) -> None:
+        """Wait until its standard error, the log, has each of these texts.
+
+        A line arrives there some time after a client has seen the effect of what it tells.
+        """
+
+        def missing() -> list[str]:
+            log = self.stderr
+            return [text for text in texts if text not in log]
+
+        try:
+            wait_until(lambda: not missing(), deadline_s)
+        except AssertionError:
+            raise AssertionError(f"not logged after {deadline_s:g} s: {missing()}") from None
+
     def left_over(self) -> list[int]:
         """List the processes of this pool that still run, zombies aside: the master, workers, their children.
 

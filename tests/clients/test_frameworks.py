@@ -33,7 +33,7 @@ def url_of(running: PoolProcess) -> str:
 )
 def test_a_framework(pool: Pools, target: str, threads: int) -> None:
     running = pool(http_toml(target=target, directory=str(APPLICATIONS), threads=threads))
-    with httpx.Client(base_url=url_of(running), timeout=20) as client:
+    with httpx.Client(base_url=url_of(running), timeout=60) as client:
         for _ in range(3):
             assert client.get("/hello", params={"name": "world"}).text == "hello world"
         answer = client.post("/upload", files={"file": ("a.bin", b"x" * 3_000_000)})

@@ -112,6 +112,6 @@ def blocked_workers(running: PoolProcess, url: str, path: str) -> Iterator[None]
         with pytest.raises(TimeoutError):
             sock.recv(1)  # still blocked: every answer came meanwhile
     for sock in blocked:
-        sock.settimeout(20)
+        sock.settimeout(60)
         assert sock.recv(100).startswith(b"HTTP/1.1 200")
         sock.close()

@@ -22,7 +22,7 @@ import documents
 from scratch import make_environment
 
 from corepool.testing.sockets import reserved_port
-from corepool.testing.waiting import wait_until
+from corepool.testing.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,12 +91,12 @@ class Walkthrough:
             if pool.poll() is None:
                 pool.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                pool.wait(10)
+                pool.wait(DEADLINE_S)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pool.pid, signal.SIGKILL)
             pool.wait()
         for terminal in self._terminals:
-            terminal.join(10)
+            terminal.join(DEADLINE_S)
         self._reserved.close()
         if error is not None and self._log.exists():
             error.add_note(f"--- what its pools said ---\n{self._log.read_text()}")

@@ -54,6 +54,6 @@ def test_a_client_that_waits_for_its_turn_holds_up_no_other(start: Start) -> Non
                 greedy.send(DATA)
 
         for host in ("127.0.0.2", "127.0.0.3", "127.0.0.4"):
-            with socket.create_connection(address, timeout=20, source_address=(host, 0)) as modest:
+            with socket.create_connection(address, timeout=60, source_address=(host, 0)) as modest:
                 modest.sendall(b"hello")
                 assert modest.recv(5) == b"hello"

@@ -108,7 +108,7 @@ def test_included_files_bring_on_a_reload_and_excluded_ones_do_not() -> None:
     with PoolProcess.serve(*HTTP, *flags, files=FILES) as pool:
         (pool.directory / "secret.txt").write_text("x")
         (pool.directory / "page.txt").write_text("two")
-        wait_until(lambda: "changed: page.txt; reloading" in pool.stderr)
+        pool.wait_logged("changed: page.txt; reloading")
         pool.stop()
 
     assert "secret" not in pool.stderr
@@ -119,7 +119,7 @@ def test_a_save_before_the_watcher_has_begun_is_seen() -> None:
     saving = "from pathlib import Path\nif not Path('done').exists():\n    Path('done').touch()\n"
     saving += "    Path('fresh.py').write_text('')\n"
     with PoolProcess.serve(*HTTP, "--reload", files={**FILES, "app.py": saving + APPLICATION}) as pool:
-        wait_until(lambda: "changed: fresh.py; reloading" in pool.stderr)
+        pool.wait_logged("changed: fresh.py; reloading")
         pool.stop()
 
 

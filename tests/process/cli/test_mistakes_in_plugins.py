@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 from sources import source
 
-from corepool.testing.waiting import wait_until
-
 if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
     from corepool.testing.pools import Pools
@@ -122,5 +120,4 @@ def test_a_reload_logs_the_traceback_of_a_plugin(pool: Pools) -> None:
     (running.directory / "broken").touch()
     running.send_signal(signal.SIGHUP)
 
-    wait_until(lambda: "boom in init (badprotos.py:17, in prepare)" in running.stderr)
-    assert 'badprotos.py", line 14, in __init__' in running.stderr
+    running.wait_logged("boom in init (badprotos.py:17, in prepare)", 'badprotos.py", line 14, in __init__')

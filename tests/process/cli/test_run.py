@@ -215,7 +215,7 @@ def test_in_a_terminal_a_table_is_printed(tmp_path: Path) -> None:
                 shown += terminal.read(4096)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
     heading, row = shown.decode().splitlines()[:2]
     assert heading.split() == ["LISTENER", "WHERE", "PROTOCOL", "DISPATCHER", "TRY"]

@@ -64,7 +64,7 @@ def test_who_sends_and_resets_before_anyone_looks_is_not_served(pool: Pools) -> 
 
     assert serves(url, "127.0.0.1")
     assert "delete" not in (running.directory / "seen.txt").read_text()
-    assert "extension=access" in running.stderr
+    running.wait_logged("extension=access")
 
 
 @pytest.mark.parametrize("protocol", ["http", "kv"])

@@ -118,7 +118,7 @@ def test_connections_beyond_the_limit_wait_in_the_backlog_until_there_is_room(po
     assert max(counts(running)) == 5
     served = Counter[bool]()
     for client in list(clients):
-        client.settimeout(20)
+        client.settimeout(60)
         # A served client leaves, and makes room for one that waits.
         served[receive_exactly(client, 1) == b"x"] += 1
         client.close()
@@ -143,7 +143,7 @@ def test_running_out_of_descriptors_pauses_the_listener_and_passes(pool: Pools, 
     assert running.stderr.count("accept_paused") <= 12  # one a second, at either end of the ten as well
     for client in clients:
         client.close()
-    with running.connect(timeout_s=1) as client:
+    with running.connect() as client:
         assert echoes(client)
 
 
@@ -160,11 +160,11 @@ def test_a_worker_without_descriptors_gives_away_what_it_has(pool: Pools) -> Non
     assert all(echoes(client) for client in clients)
     wait_until(lambda: not psutil.pid_exists(poor))
     assert echoes(idle), "it goes on in another worker"
-    assert "handoffs_not_received" in running.stderr
+    running.wait_logged("handoffs_not_received")
 
 
 def test_idle_connections_are_closed_at_their_deadline(pool: Pools) -> None:
-    running = pool(echo(listener='idle_timeout = "200ms"'))
+    running = pool(echo(listener='idle_timeout = "1s"'))
     with running.connect() as client:
         assert echoes(client)
         assert receive_all(client) == b""

@@ -260,7 +260,7 @@ class Stage:
         yield []
         sock.setblocking(False)
         sock.send(b"last\n" + b"x" * 1_000_000)
-        sock.settimeout(20)
+        sock.settimeout(60)
         yield [Client(sock, lambda _: False)]
 
     def kill_worker(self) -> Iterator[list[Client]]:

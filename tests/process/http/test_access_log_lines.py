@@ -208,7 +208,7 @@ def test_a_log_that_can_not_be_written_costs_no_response(pool: Pools) -> None:
     folder = running.directory / "logs"
     folder.rename(running.directory / "moved")
     psutil.Process(pid).send_signal(signal.SIGUSR1)
-    wait_until(lambda: "lines_not_reopened path=logs/access.log" in running.stderr)
+    running.wait_logged("lines_not_reopened path=logs/access.log")
     assert ask(running, request("/")).endswith(b"abc")
     wait_until(lambda: " 200 3" in (running.directory / "moved" / "access.log").read_text())
     folder.mkdir()
@@ -223,4 +223,4 @@ def test_a_log_that_can_not_be_written_costs_no_response(pool: Pools) -> None:
     )
     for _ in range(5):
         assert ask(full, request("/")).endswith(b"abc")
-    wait_until(lambda: "lines_lost path=/dev/full" in full.stderr)
+    full.wait_logged("lines_lost path=/dev/full")

@@ -11,8 +11,6 @@ from http_client import ask, get, http_toml
 from http_client import request as http_request
 from sources import source
 
-from corepool.testing.waiting import wait_until
-
 if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
     from corepool.testing.pools import Pools
@@ -45,7 +43,7 @@ def test_a_signal_to_a_child_is_no_signal_to_the_worker(forking: PoolProcess) ->
 def test_a_child_that_returns_into_the_server_ends_alone(forking: PoolProcess) -> None:
     worker = get(forking, "/pid").body
     ask(forking, http_request("/return"))  # the child may have answered, too
-    wait_until(lambda: "forked_process_ended" in forking.stderr)
+    forking.wait_logged("forked_process_ended")
     assert get(forking, "/pid").body == worker
     assert forking.workers() == [int(worker)]
 

@@ -96,7 +96,7 @@ def test_a_failing_application_is_answered_for(asgi: PoolProcess, path: str) -> 
     pids = asgi.workers()
     assert get(asgi, path).status == 500
     if path == "/inject":
-        assert 'response_invalid request="GET /inject" reason="line break in a header: ' in asgi.stderr
+        asgi.wait_logged('response_invalid request="GET /inject" reason="line break in a header: ')
     assert get(asgi, "/path-send").body == (APPLICATIONS / "applications.py").read_bytes()
     assert asgi.workers() == pids
 
@@ -143,7 +143,7 @@ def test_websocket(asgi: PoolProcess) -> None:
             assert socket.recv() == message
         socket.send(["in ", "three ", "parts"])
         assert socket.recv() == "in three parts"
-        assert socket.ping().wait(10)
+        assert socket.ping().wait(60)
         socket.close(4000, "bye")
     wait_until(lambda: "disconnect 4000" in events(asgi))
 

@@ -266,10 +266,10 @@ def values() -> Iterator[PoolProcess]:
 @pytest.mark.parametrize("name", ["panic", "interrupt", "exit", "generator", "cancelled", "cancels-itself", "group"])
 def test_what_an_application_raises_costs_its_request(values: PoolProcess, name: str) -> None:
     assert get(values, f"/raise/{name}").status == 500
-    assert f'request_failed request="GET /raise/{name}"' in values.stderr
+    values.wait_logged(f'request_failed request="GET /raise/{name}"')
     with pytest.raises((AssertionError, ConnectionResetError, ValueError)):
         get(values, f"/raise-late/{name}")  # which is broken off
-    assert f'request_failed request="GET /raise-late/{name}"' in values.stderr
+    values.wait_logged(f'request_failed request="GET /raise-late/{name}"')
 
 
 @pytest.mark.parametrize("name", ["dict", "user", "proxy"])
@@ -279,7 +279,7 @@ def test_a_message_is_any_mapping(values: PoolProcess, name: str) -> None:
 
 def test_more_than_a_response_is_an_error_of_the_application(values: PoolProcess) -> None:
     assert get(values, "/again/x").body == b"content"
-    assert "http.response.body was sent after the response was complete" in values.stderr
+    values.wait_logged("http.response.body was sent after the response was complete")
 
 
 def test_an_application_may_catch_a_refusal(values: PoolProcess) -> None:
@@ -298,6 +298,6 @@ def test_parts_of_files(values: PoolProcess, name: str) -> None:
 
 def test_errors_with_files_are_told(values: PoolProcess) -> None:
     assert get(values, "/no-path/x").status == 500
-    assert "FileNotFoundError" in values.stderr
+    values.wait_logged("FileNotFoundError")
     assert get(values, "/negative/x").status == 500
-    assert "neither is negative" in values.stderr
+    values.wait_logged("neither is negative")

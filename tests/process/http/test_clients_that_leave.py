@@ -126,4 +126,4 @@ def test_an_error_of_its_own_is_logged_though_the_client_has_gone(left: PoolProc
     with connect(left.urls()[0]) as sock:
         sock.sendall(request("/plain/fails", close=False))
         has_said(left, "begun /plain/fails")
-    wait_until(lambda: "ValueError: the application's own" in left.stderr)
+    left.wait_logged("ValueError: the application's own")

@@ -10,7 +10,6 @@ import pytest
 from http_client import get, http_toml
 
 from corepool.testing.pool import PoolProcess
-from corepool.testing.waiting import wait_until
 from corepool_http.apps.lifespan import Lifespan, LifespanError
 
 if TYPE_CHECKING:
@@ -297,7 +296,7 @@ async def app(scope, receive, send):
 def test_requests_are_served_after_the_lifespan_has_failed(pool: Pools) -> None:
     toml = http_toml(target="application:app")
     running = pool(toml, files={"application.py": APPLICATIONS}, traceback=True)
-    wait_until(lambda: "ValueError: the background work has failed" in running.stderr)
+    running.wait_logged("ValueError: the background work has failed")
     assert get(running, "/").body == b"1"
     running.send_signal(15)
     assert running.wait() == 0

@@ -104,7 +104,7 @@ def connections(running: PoolProcess) -> int:
 
 
 def test_late_clients_are_cut(pool: Pools) -> None:
-    running = pool(http_toml(**ECHO, header_timeout=0.5, body_timeout=0.5, keep_alive=0.5))
+    running = pool(http_toml(**ECHO, header_timeout=1, body_timeout=1, keep_alive=1))
     for data, status in [
         (b"GET / HTTP/1.1\r\nHo", 408),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc", 408),
@@ -222,7 +222,7 @@ def test_an_access_log_that_is_not_read_stops_no_client(pool: Pools) -> None:
     running = pool(http_toml(**ECHO, access_log="combined"), wrapper=wrapper)
     asked = b"".join(request("/" + "a" * 1000, close=False) for _ in range(199)) + request("/last")
     assert len(parse(ask(running, asked), ["GET"] * 200)) == 200
-    wait_until(lambda: "lines_lost" in running.stderr)
+    running.wait_logged("lines_lost")
 
 
 def test_an_access_log_that_can_not_be_opened_stops_a_boot_and_nothing_else(pool: Pools) -> None:
@@ -239,7 +239,7 @@ def test_an_access_log_that_can_not_be_opened_stops_a_boot_and_nothing_else(pool
     running = pool(http_toml(**ECHO, access_log="common", access_log_file="logs/a"), files={"logs/.keep": ""})
     (running.directory / "logs").rename(running.directory / "old")
     psutil.Process(running.workers()[0]).send_signal(signal.SIGUSR1)
-    wait_until(lambda: "lines_not_reopened path=logs/a" in running.stderr)
+    running.wait_logged("lines_not_reopened path=logs/a")
     get(running, "/a?b")
     wait_until((running.directory / "old" / "a").read_text)
     assert "Traceback" not in running.stderr

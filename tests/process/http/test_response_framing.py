@@ -10,8 +10,6 @@ from http_client import request
 from judge import Judged, exchange, judge
 from scripted_pool import MODES, literal, script, scripted_pool
 
-from corepool.testing.waiting import wait_until
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -97,8 +95,8 @@ def test_a_status_that_no_response_may_have_is_a_500_and_a_line_in_the_log(runni
             [first, after] = answers(running, mode, script(mode, status, [], pieces))
             assert (first.status, first.content) == (500, b"500 Internal Server Error\n"), status
             assert after.content == b"after"
-    wait_until(lambda: "103 is the status of an interim response" in running.stderr)
-    wait_until(lambda: 'reason="invalid status: ' in running.stderr)
+    running.wait_logged("103 is the status of an interim response")
+    running.wait_logged('reason="invalid status: ')
 
 
 REASONS = {

@@ -25,7 +25,7 @@ CONTENTS = {"a piece": [b"abc"], "pieces": [b"a", b"", b"bc"]}
 @pytest.fixture(scope="module")
 def running() -> Iterator[PoolProcess]:
     """Serve the scripts; nothing that they do ends the worker."""
-    with scripted_pool("write_timeout = 0.5", access_log="common", access_log_file="access.log") as pool:
+    with scripted_pool("write_timeout = 2", access_log="common", access_log_file="access.log") as pool:
         pids = pool.workers()
         yield pool
         assert pool.workers() == pids
@@ -112,12 +112,12 @@ def test_a_client_that_does_not_read_the_rest_is_not_waited_for(running: PoolPro
 def test_a_broken_response_is_told_once_with_its_request(running: PoolProcess, mode: str) -> None:
     target = script(mode, 200, [("X-Mode", mode)], [b"told once"], "raise")
     exchange(running, data_of(target), mode)
-    wait_until(lambda: f'request_failed request="GET {target}"' in running.stderr)
+    running.wait_logged(f'request_failed request="GET {target}"')
     path = running.directory / "access.log"
     wait_until(lambda: f'"GET {target} HTTP/1.1" 200 9' in path.read_text())
     assert running.stderr.count(f"GET {target}") == 1
     assert path.read_text().count(f"GET {target} ") == 1
-    assert "raised on purpose" in running.stderr
+    running.wait_logged("raised on purpose")
 
 
 def _status(mode: str) -> tuple[object]:

@@ -138,7 +138,7 @@ def test_a_websocket_that_is_accepted_while_its_worker_leaves_is_told_so(pool: P
     key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13"
     with connect(one.urls()[0]) as sock:
         sock.sendall(request("/late", "Connection: Upgrade", "Upgrade: websocket", *key, close=False))
-        wait_until(lambda: "the handshake waits" in one.stderr)
+        one.wait_logged("the handshake waits")
         one.request("reload")
         wait_until(lambda: "draining" in [worker["state"] for worker in one.status()["workers"]])
         tmp_path.joinpath("go").touch()

@@ -9,7 +9,6 @@ import pytest
 from kv_client import encode, kv_toml
 
 from corepool.testing.sockets import connect, receive_all, receive_exactly
-from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from conftest import Pair
@@ -90,6 +89,6 @@ def test_it_is_logged_once_a_minute(pool: Pools) -> None:
     with connect(running.urls()[0]) as sock:
         sock.sendall(b"PING\n")
         assert receive_exactly(sock, 7) == b"+PONG\r\n"
-    wait_until(lambda: "kv_cross_protocol_attack" in running.stderr)
+    running.wait_logged("kv_cross_protocol_attack")
     assert running.stderr.count("kv_cross_protocol_attack client=127.0.0.1:") == 1
-    assert "word=POST" in running.stderr
+    running.wait_logged("word=POST")

@@ -140,7 +140,7 @@ def test_a_client_that_asks_for_much_and_does_not_read_costs_little(kv: PoolProc
     request = b"GET big\n" * count + b"SET a 1\nGET a\n"
     assert client.sock.send(request) == len(request)
     client.sock.setblocking(True)
-    client.sock.settimeout(20)
+    client.sock.settimeout(60)
     assert [other("PING") for _ in range(20)] == [b"PONG"] * 20
 
     assert all(len(client.receive()) == 1_000_000 for _ in range(count))
@@ -228,8 +228,7 @@ def test_a_password_from_a_file_is_read_again_at_a_reload(pool: Pools, clients: 
 
     secret.chmod(0o644)
     running.send_signal(signal.SIGHUP)
-    wait_until(lambda: "reload_failed kept=" in running.stderr)
-    assert "every user may read it" in running.stderr
+    running.wait_logged("reload_failed kept=", "every user may read it")
     assert clients(running)("AUTH", "another") == b"OK"
 
 

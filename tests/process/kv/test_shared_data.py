@@ -124,7 +124,7 @@ def test_the_store_grows_and_the_other_workers_follow(pool: Pools, clients: Clie
         assert second("SET", f"second-{number}", value) == b"OK"
     assert second("STRLEN", "first-59") == 1_000_000
     assert first("DBSIZE") == 120
-    assert "lmdb_store_grown" in running.stderr
+    running.wait_logged("lmdb_store_grown")
 
 
 def test_a_full_store_refuses_writes_and_loses_nothing(pool: Pools, clients: Clients) -> None:

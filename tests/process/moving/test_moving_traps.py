@@ -105,7 +105,7 @@ async def app(scope, receive, send):
     with connect_websocket(running.urls()[1].replace("tcp://", "ws://")) as client:
         reload_by_signal(running)
         with pytest.raises(ConnectionClosed) as closed:
-            client.recv(timeout=20)
+            client.recv(timeout=60)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
 
@@ -160,7 +160,7 @@ def test_a_state_that_cannot_be_read_is_refused_politely(pool: Pools, tmp_path: 
         assert receive_all(unlucky) == b""
         lucky.sendall(b"\n")
         assert lucky.recv(10) == b"13\n"
-    assert "an unlucky number" in running.stderr
+    running.wait_logged("an unlucky number")
     assert running.status()["totals"]["refused"] == 1
 
 
@@ -230,7 +230,7 @@ def test_a_state_that_is_not_bytes_costs_no_other_connection(pool: Pools, tmp_pa
         reload(running)
         assert receive_all(one) == receive_all(two) == b""
     wait_until(lambda: len(running.status()["workers"]) == 1, what="the one before has drained")
-    assert "counter.Counter: on_freeze gave str; it has to be bytes, or None" in running.stderr
+    running.wait_logged("counter.Counter: on_freeze gave str; it has to be bytes, or None")
     assert "drain_timed_out" not in running.stderr
     assert running.status()["totals"]["moved"] == 0
 
@@ -282,7 +282,7 @@ def test_a_connection_busy_in_two_crashes_is_not_served_a_third_time(pool: Pools
     with connect(url) as idle, connect(url) as deadly:
         deadly.sendall(b"die\n")
         assert receive_all(deadly) == b""
-        assert "crashing_connection_closed" in running.stderr
+        running.wait_logged("crashing_connection_closed")
         assert running.status()["totals"]["restarts"] >= 1
         wait_until(running.workers)
         idle.sendall(b"\n")

@@ -109,7 +109,7 @@ def test_no_order_at_any_moment_costs_a_connection(pool: Pools, seed: int) -> No
         with Steady(*running.urls(), clients=CLIENTS, pause_s=0.1) as load:
             for _ in range(ORDERS):
                 operator.give()
-            wait_until(lambda: is_at_rest(running), 60, what="all orders are carried out")
+            wait_until(lambda: is_at_rest(running), what="all orders are carried out")
             load.wait_for_replies()
         assert load.failures == []
         assert running.status()["totals"]["restarts"] == 0

@@ -109,7 +109,7 @@ def test_each_listener_is_served_by_its_pool(pool: Pools, tmp_path: Path, dispat
         ("web", "ready", 2),
         ("api", "ready", 1),
     ]
-    assert "web/1" in running.stderr
+    running.wait_logged("web/1")
 
 
 def test_a_crash_costs_only_its_pool(pool: Pools, tmp_path: Path) -> None:
@@ -285,5 +285,5 @@ def test_a_listener_goes_to_another_pool_while_clients_wait_for_it(pool: Pools, 
     wait_until(lambda: {each["name"] for each in running.status()["pools"]} == {"a", "b"})
     assert running.status()["reload"]["state"] == "done"
     assert serving(running, "slow") in workers_of(running, "b")
-    assert len(running.left_over()) == 4
+    wait_until(lambda: len(running.left_over()) == 4)
     assert "master_failed" not in running.stderr

@@ -13,7 +13,7 @@ from operated import APPLICATION, start, write
 from corepool.config.settings import PoolSettings
 from corepool.master.recycling import SAMPLES, Limits, Usage
 from corepool.spec.sizes import parse_size
-from corepool.testing.waiting import wait_until
+from corepool.testing.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
@@ -41,7 +41,7 @@ def test_workers_are_recycled_under_load(pool: Pools, limit: str) -> None:
     running = start(pool, workers=4, lines=f"surge = 4\n{limit}")
     first = set(running.workers())
     with Load(running.urls()[0]) as load:
-        wait_until(lambda: recycled(running) >= wanted, 20 + wanted)
+        wait_until(lambda: recycled(running) >= wanted, DEADLINE_S + wanted)
         assert len(running.workers()) >= 4, "never fewer than there should be"
     assert load.failures == []
     assert not first & set(running.workers())
@@ -57,8 +57,7 @@ def test_a_worker_that_grows_is_recycled(pool: Pools) -> None:
         assert get(running, "/grow").body == b"2"
         wait_until(lambda: recycled(running) == 1)
     assert load.failures == []
-    assert f'pid={pid} reason="' in running.stderr
-    assert "MiB of memory" in running.stderr
+    running.wait_logged(f'pid={pid} reason="', "MiB of memory")
     assert get(running, "/").body == b"0"
 
 
@@ -66,7 +65,7 @@ def test_a_worker_that_grows_beyond_all_bounds_is_killed(pool: Pools) -> None:
     running = start(pool, workers=1, lines='recycle_memory_hard = "60MiB"\nrespawn_delay = "1ms"', application=GROWS)
     get(running, "/grow")
     get(running, "/grow")
-    wait_until(lambda: 'cause="too much memory"' in running.stderr)
+    running.wait_logged('cause="too much memory"')
     wait_until(lambda: running.workers() and get(running, "/").body == b"0")
 
 
@@ -76,7 +75,7 @@ def test_a_worker_whose_replacement_cannot_start_goes_on(pool: Pools) -> None:
     write(running, "1 // 0\n")
     for _ in range(5):
         get(running, "/")
-    wait_until(lambda: "replacement_boot_failed slot=0" in running.stderr)
+    running.wait_logged("replacement_boot_failed slot=0")
     assert running.workers() == pids
     assert get(running, "/").body == b"one"
     write(running, APPLICATION % "two")

@@ -217,7 +217,7 @@ def test_stop_has_a_bar_on_a_terminal(pool: Pools) -> None:
         assert receive_all(busy).endswith(b"one")
         while b"stopped after" not in shown:
             shown += os.read(ours, 4096)
-        assert stopping.wait(20) == 0
+        assert stopping.wait(60) == 0
     os.close(ours)
     assert running.wait() == 0
 

@@ -40,8 +40,8 @@ def test_the_pool_follows_its_load(pool: Pools) -> None:
     )
     assert len(running.workers()) == 1
     with Load(running.urls()[0]) as load:
-        wait_until(lambda: len(running.workers()) == 3, 40)
-    wait_until(lambda: len(running.status()["workers"]) == 1, 40)
+        wait_until(lambda: len(running.workers()) == 3)
+    wait_until(lambda: len(running.status()["workers"]) == 1)
     assert load.failures == []
     assert running.stderr.count("scaler_decided") == 4
     assert running.status()["totals"]["restarts"] == 0

@@ -90,7 +90,7 @@ def test_their_number_changes_by_a_reload_only(running: PoolProcess) -> None:
     assert not reply["ok"]
     assert "'own' has an address for each worker" in str(reply["error"])
     running.send_signal(signal.SIGTTIN)
-    wait_until(lambda: "order_refused" in running.stderr)
+    running.wait_logged("order_refused")
     assert len(running.workers()) == 3
 
     (running.directory / "corepool.toml").write_text(TOML.replace("workers = 3", "workers = 2"))

@@ -147,7 +147,7 @@ def test_a_protocol_that_never_reads_is_told(lab: PoolProcess) -> None:
     wait_until(lambda: lab.status()["workers"][0]["requests"] >= 1)
     client.sendall(b"unread")
 
-    wait_until(lambda: "input_never_read listener=lab" in lab.stderr)
+    lab.wait_logged("input_never_read listener=lab")
     (lab.directory / "read-on").touch()
 
 
@@ -241,7 +241,7 @@ def test_more_output_than_the_limit_ends_the_connection(lab: PoolProcess, client
 
     assert receive_all(client) == b""
     wait_until(lambda: reasons(lab) == ["overflow"])
-    assert "output_limit_exceeded" in lab.stderr
+    lab.wait_logged("output_limit_exceeded")
 
 
 def test_a_buffer_may_be_reused_as_soon_as_it_was_sent(client: socket.socket) -> None:

@@ -51,7 +51,7 @@ def broken(request: pytest.FixtureRequest) -> Iterator[PoolProcess]:
 def test_the_server_logs_as_before(broken: PoolProcess, place: str) -> None:
     pid = ask(broken, "pid")
     ask(broken, f"{place} in-a-{place}")
-    wait_until(lambda: f"SystemExit: in-a-{place}" in broken.stderr)
+    broken.wait_logged(f"SystemExit: in-a-{place}")
 
     assert ask(broken, "pid") == pid
 
@@ -70,7 +70,7 @@ def test_an_application_meets_what_its_own_line_has_caused(pool: Pools) -> None:
     ask(running, "a-handler")
 
     assert ask(running, "log") == b""
-    wait_until(lambda: "Panic: there is no request" in running.stderr)
+    running.wait_logged("Panic: there is no request")
 
 
 def test_the_loop_marks_an_exception_that_takes_no_attributes(caplog: pytest.LogCaptureFixture) -> None:

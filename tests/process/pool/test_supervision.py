@@ -128,7 +128,7 @@ def test_a_boot_failure_later_does_not_end_the_pool(pool: Pools) -> None:
     flag = running.directory / "refuse-to-boot"
     flag.touch()
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: "boot failure" in running.stderr)
+    running.wait_logged("boot failure")
     with running.connect() as client:
         assert ask(client, "pid") == str(second)
     flag.unlink()
@@ -145,7 +145,7 @@ def test_a_crash_loop_costs_little_and_backs_off(pool: Pools) -> None:
     os.kill(running.workers()[0], signal.SIGKILL)
     processes = psutil.Process(running.pid)
     before, began = processes.cpu_times(), time.monotonic()
-    wait_until(lambda: running.stderr.count("boot failure") >= 4, 30)
+    wait_until(lambda: running.stderr.count("boot failure") >= 4)
     after, took_s = processes.cpu_times(), time.monotonic() - began
     delays = [float(line.partition("delay_s=")[2]) for line in running.stderr.splitlines() if "worker_respawns" in line]
 
@@ -156,21 +156,20 @@ def test_a_crash_loop_costs_little_and_backs_off(pool: Pools) -> None:
 
 @pytest.mark.parametrize("command", ["spin", "sleep"])
 def test_a_hung_worker_shows_its_stacks_and_is_replaced(pool: Pools, command: str) -> None:
-    toml = probe.config('dispatcher = "round-robin"', pool='heartbeat_timeout = "500ms"')
+    toml = probe.config('dispatcher = "round-robin"', pool='heartbeat_timeout = "2s"')
     running = pool(toml, files=probe.files())
     hung, other = running.connect(), running.connect()
     hung_pid, other_pid = int(ask(hung, "pid")), int(ask(other, "pid"))
     hung.sendall(command.encode() + b"\n")
     wait_until(lambda: hung_pid not in running.workers() and len(running.workers()) == 2)
 
-    assert f"in do_{command}" in running.stderr
-    assert "cause=hung " in running.stderr
+    running.wait_logged(f"in do_{command}", "cause=hung ")
     assert ask(other, "pid") == str(other_pid)
     assert receive_all_or_reset(hung) == b""
 
 
 def test_a_stopped_worker_is_killed_too(pool: Pools) -> None:
-    running = pool(probe.config(pool='heartbeat_timeout = "500ms"'), files=probe.files())
+    running = pool(probe.config(pool='heartbeat_timeout = "2s"'), files=probe.files())
     frozen = running.workers()[0]
     os.kill(frozen, signal.SIGSTOP)
 
@@ -178,10 +177,10 @@ def test_a_stopped_worker_is_killed_too(pool: Pools) -> None:
 
 
 def test_workers_are_not_blamed_for_a_pause_of_the_whole_pool(pool: Pools) -> None:
-    running = pool(probe.config(pool='heartbeat_timeout = "400ms"'), files=probe.files())
+    running = pool(probe.config(pool='heartbeat_timeout = "1s"'), files=probe.files())
     pids = running.workers()
     os.killpg(running.pid, signal.SIGSTOP)
-    threading.Event().wait(1.0)  # the pause is the subject: nothing could be waited for
+    threading.Event().wait(2.5)  # the pause is the subject: nothing could be waited for
     os.killpg(running.pid, signal.SIGCONT)
     with running.connect() as client:
         for _ in range(3):
@@ -201,7 +200,7 @@ def test_ttin_and_ttou_scale_by_one(pool: Pools) -> None:
     wait_until(lambda: running.stderr.count("pool_scaled") == 3)
 
     assert len(running.workers()) == 1
-    assert 'cause="scaled down" status="exit status 0"' in running.stderr
+    running.wait_logged('cause="scaled down" status="exit status 0"')
 
 
 def test_a_worker_that_gets_a_term_drains_and_is_replaced(pool: Pools) -> None:
@@ -217,7 +216,7 @@ def test_a_worker_that_gets_a_term_drains_and_is_replaced(pool: Pools) -> None:
         assert int(ask(client, "pid")) != leaving
 
     assert receive_all(busy) == b"done\n"
-    wait_until(lambda: "cause=asked " in running.stderr)
+    running.wait_logged("cause=asked ")
 
 
 @pytest.mark.parametrize("signum", [signal.SIGWINCH])
@@ -258,7 +257,7 @@ def test_a_hook_that_raises_costs_its_connection_only(pool: Pools) -> None:
 
     assert receive_all_or_reset(victim) == b""
     assert ask(bystander, "pid") == pid
-    assert "ValueError: asked to raise" in running.stderr
+    running.wait_logged("ValueError: asked to raise")
 
 
 def test_connections_wait_while_the_only_worker_is_replaced(pool: Pools) -> None:

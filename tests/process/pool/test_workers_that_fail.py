@@ -37,11 +37,11 @@ def test_a_worker_that_fails_drains_and_counts_as_crashed(pool: Pools) -> None:
         assert running.status()["totals"]["restarts"] == 1, "another has taken its place while it drains"
         client.sendall(b"go on")
         assert receive_all(client) == b"goes on"
-    wait_until(lambda: "worker_died" in running.stderr)
-    assert "ValueError: not there any more" in running.stderr
+    running.wait_logged("worker_died", "ValueError: not there any more")
     assert "told twice" not in running.stderr
-    assert "worker_respawns slot=0" in running.stderr
-    assert f'worker_died slot=0 pid={before} cause=crash status="exit status 70"' in running.stderr
+    running.wait_logged(
+        "worker_respawns slot=0", f'worker_died slot=0 pid={before} cause=crash status="exit status 70"'
+    )
     assert (running.directory / "stopped").exists()
     assert running.status()["totals"]["restarts"] == 1
 

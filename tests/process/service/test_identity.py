@@ -97,11 +97,11 @@ def test_a_stuck_worker_that_changed_its_user_still_dies_with_its_master() -> No
         client = running.connect()
         worker = running.workers()[0]
         client.sendall(b"os.write(2, b'spins') + spin()")
-        wait_until(lambda: "spins" in running.stderr)
+        running.wait_logged("spins")
         assert status_of(worker, "Uid") == [NOBODY.pw_uid] * 4
         os.kill(running.pid, signal.SIGKILL)
 
-        wait_until(lambda: not running.left_over(), 1.5)  # as in test_supervision
+        wait_until(lambda: not running.left_over())
 
 
 @for_root
@@ -181,7 +181,7 @@ def test_a_worker_stays_that_can_not_have_a_replacement(pool: Pools) -> None:
         False,
         "worker 0 stays: its replacement can't be forked; the log says why",
     )
-    assert 'replacement_not_forked slot=0 reason="[Errno 11]' in running.stderr
+    running.wait_logged('replacement_not_forked slot=0 reason="[Errno 11]')
     assert running.workers() == [worker]
 
 
@@ -195,7 +195,7 @@ def test_no_fork_that_fails_keeps_another_replacement_waiting(pool: Pools) -> No
     running = pool(toml, files=files(), wrapper=whole)
     workers = running.workers()
 
-    wait_until(lambda: "replacement_not_forked slot=0" in running.stderr)
+    running.wait_logged("replacement_not_forked slot=0")
 
     assert [running.request("drain", slot=slot)["ok"] for slot in (0, 1)] == [False, False]
     assert running.workers() == workers
@@ -378,5 +378,5 @@ def test_a_reload_says_that_it_leaves_process_as_it_is(pool: Pools) -> None:
     command = [sys.executable, "-m", "corepool", "reload", "--control", str(running.control)]
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603
 
-    assert "table_needs_restart table=process" in running.stderr
+    running.wait_logged("table_needs_restart table=process")
     assert evaluate(running, "os.getpriority(os.PRIO_PROCESS, 0)") == 7

@@ -52,7 +52,7 @@ def test_the_pool_serves_on_what_it_was_given(pool: Pools, bind: str, dispatcher
     assert unix == "unix://activated.sock"
     assert evaluate(running, "6 * 7") == 42
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
+        client.settimeout(60)
         client.connect(str(running.directory / "activated.sock"))
         client.sendall(b"6 * 7")
         assert receive_exactly(client, 3) == b"42\n"
@@ -180,7 +180,7 @@ def test_what_waits_at_the_end_is_left_to_the_next_server(pool: Pools, dispatche
         clients = [stack.enter_context(connect(url)) for _ in range(300)]
         first.send_signal(signal.SIGTERM)
         first.send_signal(signal.SIGCONT)
-        wait_until(lambda: "pool_stopping" in first.stderr)
+        first.wait_logged("pool_stopping")
         for pid in workers:
             os.kill(pid, signal.SIGCONT)
         assert first.wait() == 0

@@ -12,7 +12,7 @@ from corepool.testing.waiting import wait_until
 if TYPE_CHECKING:
     from corepool.testing.pools import Pools
 
-BEATS_OFTEN = 'heartbeat_timeout = "400ms"'
+BEATS_OFTEN = 'heartbeat_timeout = "2s"'
 
 
 def title_of(pid: int) -> str:

@@ -89,7 +89,7 @@ class SilentThread(BlockingProtocol):
         self.may_end = threading.Event()
 
     def handle(self, stream: BlockingStream) -> None:  # noqa: ARG002
-        self.may_end.wait(20)
+        self.may_end.wait(60)
 
 
 @pytest.mark.parametrize("make", [Silent, SilentThread])
@@ -164,7 +164,7 @@ def test_a_queue_of_withdrawn_jobs_is_swept() -> None:
     try:
         threads = Threads("Test", Mailbox(loop), ThreadGauge(1))
         may_end, done = threading.Event(), list[int]()
-        threads.submit(lambda: (may_end.wait(20), None)[1])
+        threads.submit(lambda: (may_end.wait(60), None)[1])
         for number in range(10_000):
             job = threads.submit(lambda: done.append(-1))
             if number % 1000 == 0:

@@ -38,7 +38,7 @@ both = pytest.mark.parametrize("protocol", ["lines", "threads"])
 
 
 def start(pool: Pools, protocol: str, more: str = "", *, traceback: bool = False) -> PoolProcess:
-    toml = TOML.format(protocol=protocol, more=more, drain_timeout=10)
+    toml = TOML.format(protocol=protocol, more=more, drain_timeout=300)
     return pool(toml, files=FILES, environment={"PYTHONDONTWRITEBYTECODE": "1"}, traceback=traceback)
 
 
@@ -95,8 +95,8 @@ def test_what_a_handlers_own_peers_do_is_logged(pool: Pools, protocol: str, comm
     with running.connect() as client:
         client.sendall(command.encode() + b"\n")
         assert receive_all(client) == b""
-    wait_until(lambda: "handler_failed listener=it" in running.stderr)  # the client hears of the end first
-    assert ("ConnectionRefusedError" if command == "refused" else "TimeoutError: of the database") in running.stderr
+    error = "ConnectionRefusedError" if command == "refused" else "TimeoutError: of the database"
+    running.wait_logged("handler_failed listener=it", error)
 
 
 @both
@@ -139,7 +139,7 @@ def test_a_client_that_waits_for_a_thread_in_silence_does_not_hold_a_worker_that
     with running.connect() as served, running.connect() as silent:
         served.sendall(b"one\n")
         assert receive_exactly(served, 4) == b"one\n"
-        running.stop(deadline_s=5)  # half of drain_timeout
+        running.stop()
         assert receive_all(silent) == b""
 
 

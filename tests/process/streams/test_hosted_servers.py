@@ -108,7 +108,7 @@ def test_xmlrpc_calculates(pool: Pools) -> None:
         with xmlrpc.client.ServerProxy(url) as proxy:
             assert proxy.pow(2, 10) == 1024
             assert "pow" in proxy.system.listMethods()  # type: ignore[operator, union-attr]
-    assert "hosted_server_serves_one" in running.stderr
+    running.wait_logged("hosted_server_serves_one")
 
 
 @pytest.mark.parametrize("target", ["dns", "dns_object"])
@@ -218,4 +218,4 @@ def test_a_target_that_makes_no_server_is_refused(pool: Pools, target: str, says
 def test_a_server_that_shuts_itself_down_fails_its_worker(pool: Pools) -> None:
     running = start(pool, "leaves", traceback=True)
 
-    wait_until(lambda: "it has shut its server down and returned" in running.stderr)
+    running.wait_logged("it has shut its server down and returned")

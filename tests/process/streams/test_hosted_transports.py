@@ -147,7 +147,7 @@ def test_a_starter_that_fails_later_costs_its_worker(pool: Pools) -> None:
     (before,) = running.workers()
     (running.directory / "fail").touch()
     wait_until(lambda: running.workers() and running.workers() != [before])
-    assert "ValueError: asked to fail later" in running.stderr
+    running.wait_logged("ValueError: asked to fail later")
     with running.connect() as client:
         ask(client, b"one", b"one\n")
 
@@ -158,9 +158,10 @@ def test_a_starter_that_fails_again_and_again_is_restarted_with_back_off(pool: P
         (running.directory / "fail").touch()
         wait_until(lambda count=count: running.status()["totals"]["restarts"] == count)
         wait_until(lambda count=count: running.stderr.count("worker_ready") == count + 1)
-    assert running.stderr.count('cause=crash status="exit status 70"') == 2
+        # The one that has failed may end after the next is ready.
+        wait_until(lambda count=count: running.stderr.count('cause=crash status="exit status 70"') == count)
     assert running.stderr.count("worker_respawns slot=0") == 2
-    assert "target = 'application:fails_later'" in running.stderr
+    running.wait_logged("target = 'application:fails_later'")
 
 
 def test_a_reload_to_a_starter_that_fails_at_once_is_refused(pool: Pools) -> None:
@@ -195,7 +196,7 @@ def test_a_starter_that_takes_its_time_is_told_of(pool: Pools) -> None:
     toml = TOML.format(protocol="asyncio", target="waits", bind="tcp://127.0.0.1:0", more="")
     toml = toml.replace("workers = 1", "workers = 1\nboot_timeout = 10")
     running = pool(toml, files={"application.py": SOURCE}, wait=False)
-    wait_until(lambda: "hosted_server_missing target=application:waits left_s=" in running.stderr)
+    running.wait_logged("hosted_server_missing target=application:waits left_s=")
     (running.directory / "go").touch()
     running.wait_notified("READY=1")
     with running.connect() as client:
@@ -212,7 +213,7 @@ def test_the_signals_of_a_worker_stay_its_own(pool: Pools) -> None:
     running = start(pool, "wants_signals")
     (before,) = running.workers()
     wait_until((running.directory / "asked").exists)
-    assert "hosted_signal_handler_refused" in running.stderr
+    running.wait_logged("hosted_signal_handler_refused")
     os.kill(before, signal.SIGTERM)
     wait_until(lambda: running.workers() and running.workers() != [before])
 
@@ -222,7 +223,7 @@ def test_a_starter_that_closes_its_server_and_returns_costs_its_worker(pool: Poo
     (before,) = running.workers()
     (running.directory / "close").touch()
     wait_until(lambda: running.workers() and running.workers() != [before])
-    assert "it has closed its server and returned" in running.stderr
+    running.wait_logged("it has closed its server and returned")
 
 
 def test_limits_that_are_raised_while_writing_is_paused_resume_it(pool: Pools) -> None:
@@ -265,10 +266,10 @@ def test_websockets_are_told_that_their_worker_leaves(pool: Pools) -> None:
     running = start(pool, "websocket")
     with connect_websocket(running.urls()[0].replace("tcp://", "ws://")) as client:
         client.send("hello")
-        assert client.recv(timeout=20) == "hello"
+        assert client.recv(timeout=60) == "hello"
         reload_by_signal(running)
         with pytest.raises(ConnectionClosed) as closed:
-            client.recv(timeout=20)
+            client.recv(timeout=60)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
 
@@ -284,7 +285,7 @@ def test_mail_is_received_over_starttls(pool: Pools, tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.load_verify_locations(certificate)
-    with smtplib.SMTP(host, int(port), timeout=20) as client:
+    with smtplib.SMTP(host, int(port), timeout=60) as client:
         client.starttls(context=context)
         client.sendmail("a@example.com", ["b@example.com"], "Subject: secret\r\n\r\nHello.\r\n")
     assert "Subject: secret" in (running.directory / "mail").read_text()
@@ -292,7 +293,7 @@ def test_mail_is_received_over_starttls(pool: Pools, tmp_path: Path) -> None:
 
 def test_an_http_server_of_the_standard_library_is_hosted(pool: Pools) -> None:
     running = start(pool, "Web", protocol="socketserver")
-    client = http.client.HTTPConnection(running.urls()[0].removeprefix("tcp://"), timeout=20)
+    client = http.client.HTTPConnection(running.urls()[0].removeprefix("tcp://"), timeout=60)
     for size in (5, 500_000):
         client.request("POST", "/", b"x" * size)
         response = client.getresponse()

@@ -96,7 +96,7 @@ def test_mail_is_received(pool: Pools) -> None:
     running = start(pool, "asyncio", "smtp")
     host, _, port = running.urls()[0].removeprefix("tcp://").rpartition(":")
     for number in range(4):
-        with smtplib.SMTP(host, int(port), timeout=20) as client:
+        with smtplib.SMTP(host, int(port), timeout=60) as client:
             client.sendmail("a@example.com", ["b@example.com"], f"Subject: number {number}\r\n\r\nHello.\r\n")
     text = (running.directory / "mail").read_text()
     assert all(f"Subject: number {number}" in text for number in range(4))
@@ -106,7 +106,7 @@ def test_websockets_are_served(pool: Pools) -> None:
     running = start(pool, "asyncio", "websocket")
     with connect_websocket(running.urls()[0].replace("tcp://", "ws://")) as client:
         client.send("hello")
-        assert client.recv(timeout=20) == "HELLO"
+        assert client.recv(timeout=60) == "HELLO"
 
 
 @pytest.mark.parametrize(

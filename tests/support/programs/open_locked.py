@@ -24,6 +24,6 @@ with path.with_name("syslog.db.lock").open("w") as first:
     assert not path.exists(), "it has begun"
     # That of the child is a copy of ours: closing would not be enough.
     fcntl.flock(first, fcntl.LOCK_UN)
-second.join(20)
+second.join(60)
 assert second.exitcode == 0
 assert path.exists()

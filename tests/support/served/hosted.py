@@ -75,7 +75,7 @@ class Lines(socketserver.StreamRequestHandler):
 
 class Raw(socketserver.BaseRequestHandler):
     def handle(self):
-        self.request.settimeout(20)
+        self.request.settimeout(60)
         while data := self.request.recv(1024):
             self.request.sendall(data.upper())
 

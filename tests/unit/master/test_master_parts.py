@@ -162,7 +162,7 @@ def test_signals_are_read_as_events_and_given_back() -> None:
 def test_the_service_manager_is_told(tmp_path: Path, abstract: bool) -> None:  # noqa: FBT001
     name = f"corepool-notify-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
-        receiver.settimeout(5)
+        receiver.settimeout(60)
         receiver.bind("\0" + name if abstract else str(tmp_path / name))
         path = "@" + name if abstract else str(tmp_path / name)
         manager = ServiceManager({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "3000000"}, os.getpid())
@@ -189,7 +189,7 @@ def test_the_service_manager_is_told_later_what_it_could_not_be_told(tmp_path: P
     manager.reloading()
     manager.main_process(7)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
-        receiver.settimeout(5)
+        receiver.settimeout(60)
         receiver.bind(str(path))
         manager.retry()
         received = [receiver.recv(100).split(b"\n")[0] for _ in range(3)]
@@ -221,7 +221,7 @@ def ask(loop: Loop, path: Path, data: bytes) -> bytes:
         client.sendall(data)
         client.setblocking(False)
         received = b""
-        give_up = time.monotonic() + 10
+        give_up = time.monotonic() + 60
         while time.monotonic() < give_up:
             loop.turn(0.01)
             try:

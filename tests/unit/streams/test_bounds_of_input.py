@@ -58,7 +58,7 @@ class SlowThread(BlockingProtocol):
         self.may_end = threading.Event()
 
     def handle(self, stream: BlockingStream) -> None:  # noqa: ARG002
-        self.may_end.wait(20)
+        self.may_end.wait(60)
 
 
 def hosted(directory: Path) -> AsyncioProtocols:

@@ -37,13 +37,13 @@ def test_a_thread_that_can_not_be_started_is_not_counted(loop: asyncio.AbstractE
         assert gauge.busy == 0
 
     first = threading.Event()
-    threads.submit(lambda: (first.wait(20), done[0].set())[0])
+    threads.submit(lambda: (first.wait(60), done[0].set())[0])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_thread)
         threads.submit(done[1].set)  # waits for the only one
     assert not done[1].is_set()
     threads.submit(done[2].set)  # and a second one serves both
-    assert done[2].wait(20)
+    assert done[2].wait(60)
     assert done[1].is_set()
 
     first.set()
@@ -62,7 +62,7 @@ def test_a_job_that_raises_costs_no_thread(loop: asyncio.AbstractEventLoop, capl
     threads.submit(fail)
     threads.submit(done.set)
 
-    assert done.wait(20)
+    assert done.wait(60)
     assert threads.stop(20) == 0
     loop.run_until_complete(asyncio.sleep(0))
     assert gauge.busy == 0

@@ -85,7 +85,7 @@ def compression(site: Site) -> None:
 
 def ping_is_answered(site: Site) -> None:
     with site.websocket("/ws/echo") as socket:
-        assert socket.ping(b"are you there").wait(40)
+        assert socket.ping(b"are you there").wait(60)
 
 
 def subprotocol(site: Site) -> None:
