@@ -45,6 +45,12 @@ class Worker(Protocol):
     def boot_timeout(self) -> float:
         """Seconds that it has to get ready, including `on_worker_start` of all plugins, before it counts as hung."""
 
+    def boot_s(self) -> float:
+        """Return the seconds of `boot_timeout` that are left; imports may have taken most of it.
+
+        A plugin that waits for something in `on_worker_start` gives up before that, and says what it has waited for.
+        """
+
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """Its event loop: tasks, timers and asyncio clients run in it beside the connections."""

@@ -65,6 +65,10 @@ class WorkerHere:
         """Return cells that are not shown anywhere; nothing asks for fresh ones."""
         return Layout(getattr(protocol, "metrics", ())).cells(memoryview(bytearray(8 * BLOCK)).cast("Q"))
 
+    def boot_s(self) -> float:
+        """Return all of `boot_timeout`."""
+        return self.boot_timeout
+
     def last_words_s(self) -> float:
         """Return all the time that a worker has."""
         return 0.5

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from corepool.errors import SetupError
-from corepool.worker.main import WorkerProcess, report_failure
+from corepool.worker.failing import report_failure
+from corepool.worker.main import WorkerProcess
 from corepool.worker.process import detach_from_master, die_with_master
 
 if TYPE_CHECKING:

@@ -8,14 +8,12 @@ import os
 import signal
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from corepool.errors import ChannelFullError, CorepoolError, PeerGoneError
 from corepool.guards import HOOK_ERRORS
 from corepool.hot.deadlines import Deadlines
 from corepool.hot.reactor import Reactor
 from corepool.ipc.messages import Drain as DrainOrder
 from corepool.ipc.messages import (
     Drained,
-    Failed,
     LogLevel,
     Message,
     Move,
@@ -29,12 +27,12 @@ from corepool.ipc.messages import (
 from corepool.ipc.scoreboard import Cell, held
 from corepool.ipc.shapes import SocketIndex
 from corepool.logs.log import reopen_logs
-from corepool.logs.tracebacks import spell_traceback
 from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
 from corepool.worker import events
 from corepool.worker.backlog import BacklogReader
 from corepool.worker.counts import ConnectionCounts
 from corepool.worker.drain import Drain
+from corepool.worker.failing import report_failure
 from corepool.worker.heartbeat import Heartbeat
 from corepool.worker.intake import Intake
 from corepool.worker.loop import WorkerLoop, cancel_tasks
@@ -57,7 +55,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
     from corepool.hot.connection import Connection
-    from corepool.ipc.channel import Channel
     from corepool.ipc.worker_spawn import WorkerSpawn
     from corepool.plugins.listener import BoundSocket, Configuration
 
@@ -125,6 +122,7 @@ class WorkerProcess:
         self.requests = 0
         self._orphaned = self._is_ready = False
         self._failure: BaseException | None = None
+        self._boots_by = self.loop.time() + pool.boot_timeout
         self._ends_at: float | None = None
         self._stop_s = pool.stop_timeout
         self._stops_by: float | None = None
@@ -213,6 +211,9 @@ class WorkerProcess:
     @property
     def boot_timeout(self) -> float:
         return self._pool.boot_timeout
+
+    def boot_s(self) -> float:
+        return max(0.0, self._boots_by - self.loop.time())
 
     def gauge_threads(self, most: int) -> ThreadGauge:
         return self._row.gauge_threads(most)
@@ -329,16 +330,6 @@ class WorkerProcess:
             (backlog.finish if index in ending else backlog.stop)()
         self.intake.stop()
         self._drain.begin(timeout_s, moves=moves)
-
-
-def report_failure(channel: Channel, error: BaseException) -> str:
-    """Report to the master why this worker is of no use, and return the text."""
-    report = str(error) if isinstance(error, CorepoolError) else spell_traceback(error)
-    try:
-        channel.send(Failed(report))
-    except (ChannelFullError, PeerGoneError):
-        pass  # its exit status says the rest
-    return report
 
 
 def _guarded(name: str, hook: Callable[..., object], *values: object) -> None:

@@ -73,7 +73,7 @@ class ServerMaker:
         with self._changed:
             self._changed.wait_for(
                 lambda: self._is_found or self._has_ended,
-                0.9 * self._worker.boot_timeout,  # after which the master would take it for hung
+                0.9 * self._worker.boot_s(),  # after all of it the master would take it for hung
             )
         if self._error is not None:
             raise self._error

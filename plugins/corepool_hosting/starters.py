@@ -170,7 +170,7 @@ class Starter:
         self._loop.run_until_complete(asyncio.wait(futures, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED))
 
     def _wait_for_server(self) -> None:
-        left_s = 0.9 * self._worker.boot_timeout  # after which the master would take it for hung
+        left_s = 0.9 * self._worker.boot_s()  # after all of it the master would take it for hung
         note_s = min(_NOTE_S, left_s / 2)
         self._wait(note_s, self._captured)
         if self._task.done() or self._captured.done():

@@ -53,7 +53,7 @@ class Asgi:
         self._raw_root_path = quote(self._root_path, safe=_SAFE).encode()
         self._tasks = Tasks(self._loop)
         self._lifespan = Lifespan(application, self._loop, options.lifespan)
-        self._lifespan.start_up(service.worker.boot_timeout)
+        self._lifespan.start_up(service.worker.boot_s())
         self._state = self._lifespan.state
 
     def serve(self, exchange: Exchange) -> None:

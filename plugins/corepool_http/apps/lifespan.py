@@ -29,7 +29,7 @@ _LAST_S = 0.25
 """How long it may go on after it has said that it failed to start, or has shut down."""
 
 _BOOT_SHARE = 0.9
-"""Of `boot_timeout`: after all of it the master would take the worker for hung, and could not say why."""
+"""Of the rest of `boot_timeout`: after all of it the master would take the worker for hung, and could not say why."""
 
 
 class LifespanError(SetupError):
@@ -63,9 +63,10 @@ class Lifespan:
         """It has sent a message of another kind: it takes this for a request."""
         self._task: asyncio.Task[None] | None = None
 
-    def start_up(self, boot_timeout_s: float) -> None:
+    def start_up(self, boot_s: float) -> None:
         """Start the application.
 
+        :param boot_s: the seconds that are left to the worker.
         :raises LifespanError: it can't start.
         """
         if self._mode == "off":
@@ -73,7 +74,7 @@ class Lifespan:
             return
         self._events.put_nowait({"type": "lifespan.startup"})
         self._task = self._loop.create_task(self._run())
-        answer = self._wait_for_answer(self._task, boot_timeout_s * _BOOT_SHARE)
+        answer = self._wait_for_answer(self._task, boot_s * _BOOT_SHARE)
         if answer is None and (self._task.done() or self._error is not None):
             error, self.state = self._error, None
             self._end(self._task)
@@ -81,8 +82,8 @@ class Lifespan:
         elif answer is None:
             self._end(self._task)
             raise LifespanError(
-                f"the application has not answered lifespan.startup within {boot_timeout_s * _BOOT_SHARE:g} s"
-                f" (boot_timeout is {boot_timeout_s:g} s)"
+                f"the application has not answered lifespan.startup within {boot_s * _BOOT_SHARE:.3g} s, nearly all"
+                " that `boot_timeout` leaves to it"
             )
         elif answer["type"] == "lifespan.startup.failed":
             self._end(self._task)

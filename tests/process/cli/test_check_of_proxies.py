@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from corepool.testing.waiting import wait_until
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -76,8 +74,7 @@ def test_a_setting_that_is_hardly_meant_is_a_warning(
 
 def test_a_start_logs_it_as_well(pool: Pools) -> None:
     running = pool.serve("echo", "-b", "127.0.0.1:0", "-w", "1", "--accept-proxy", "0.0.0.0/0")
-    wait_until(lambda: "setting_doubtful" in running.stderr)
-    assert 'setting="listener[0].accept_proxy[0] = \\"0.0.0.0/0\\""' in running.stderr
+    running.wait_logged("setting_doubtful", 'setting="listener[0].accept_proxy[0] = \\"0.0.0.0/0\\""')
 
 
 @pytest.mark.parametrize("flag", ["--proxy-protocol", "--proxy-allow-from=10.0.0.1"])

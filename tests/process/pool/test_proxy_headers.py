@@ -85,8 +85,7 @@ def test_a_proxy_without_a_right_header_is_not_served_and_the_log_says_why(pool:
         client.sendall(data)
         assert is_ended(client)
     wait_until(lambda: failures(running) == 1)
-    wait_until(lambda: "proxy_header_refused" in running.stderr)
-    assert f"peer={PROXY_HOST}" in running.stderr
+    running.wait_logged("proxy_header_refused", f"peer={PROXY_HOST}")
     assert not seen(running)
 
 

@@ -53,6 +53,14 @@ def test_a_worker_that_fails_while_it_boots_is_no_worker(pool: Pools) -> None:
     assert "ValueError: not there at the start" in running.stderr
 
 
+def test_a_plugin_knows_how_long_its_worker_may_still_boot(pool: Pools) -> None:
+    files = {**plugin_files("failing", "Failing", SOURCE), "takes its time": ""}
+    running = pool(TOML, files=files)
+
+    at_first_s, before_s, after_s = map(float, (running.directory / "left").read_text().split())
+    assert at_first_s > before_s >= after_s + 0.2 > 0.2
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_reload_to_what_fails_at_the_start_is_refused(pool: Pools, workers: int) -> None:
     files = plugin_files("failing", "Failing", SOURCE)

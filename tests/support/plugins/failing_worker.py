@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 from corepool import hookimpl
@@ -7,6 +8,10 @@ class Failing:
     @hookimpl
     def on_worker_start(self, worker):
         self.worker = worker
+        if Path("takes its time").exists():
+            before_s = worker.boot_s()
+            time.sleep(0.2)
+            Path("left").write_text(f"{worker.boot_timeout} {before_s} {worker.boot_s()}")
         if Path("at start").exists():
             worker.fail(ValueError("not there at the start"))
 
