@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from corepool.system.accepting import Accepting
 
 if TYPE_CHECKING:
+    from corepool.ipc.shapes import SocketIndex
     from corepool.master.dispatch import Dispatch
     from corepool.master.loop import Loop
     from corepool.plugins.listener import BoundSocket
@@ -37,6 +38,11 @@ class Acceptor:
         """The name of the listener it accepts for."""
         return self._bound.listener.name
 
+    @property
+    def socket(self) -> SocketIndex:
+        """The index of its socket."""
+        return self._bound.index
+
     def stop(self, *, is_paused: bool) -> None:
         """Take the connections that wait, if there is room and no other server takes them; then nothing more.
 
@@ -60,7 +66,7 @@ class Acceptor:
 
     def has_room(self) -> bool:
         """Return whether a worker can take a connection now."""
-        return self._dispatch.has_room
+        return self._dispatch.has_room(self._bound.index)
 
     def take(self, fd: int, sockaddr: object) -> None:
         """Choose a worker."""

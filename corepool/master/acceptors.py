@@ -41,9 +41,9 @@ class Acceptors:
             acceptor.pause()
 
     def resume(self) -> None:
-        """Accept, if there is room."""
+        """Accept, where there is room."""
         for acceptor in self._acceptors:
-            if acceptor.listener in self._paused:
+            if acceptor.listener in self._paused or self._dispatch.holds_up(acceptor.socket):
                 acceptor.pause()
             elif not self._dispatch.paused:
                 acceptor.resume()

@@ -3,8 +3,9 @@
 Acceptors `place` connections and then `flush` them. `Placing` chooses the worker, `Shipping` gets them there; here is
 what waits for a worker, and when acceptors have to wait.
 
-When no worker can take a connection, the acceptors are paused and clients wait in the kernel's backlog. Only
-connections that were accepted already are held here, a batch at the most.
+When no worker can take a connection, the acceptors are paused and clients wait in the kernel's backlog. Connections
+that were accepted already wait here, by the socket that they came in by: one may have to wait for a worker of its own
+(`bind_per_worker`), for which the others are not held up.
 """
 
 from __future__ import annotations
@@ -77,7 +78,11 @@ class Dispatch:
         self.use(bound)
         self._placing = Placing(workers, scoreboard.loads)
         self._shipping = Shipping(recovery)
-        self._homeless: deque[Handoff] = deque()
+        self._waiting: dict[SocketIndex, deque[Handoff]] = {}
+        """Connections that wait for a worker, by their socket; none of the queues is empty."""
+        self._waiting_count = 0
+        self._told_of: frozenset[SocketIndex] = frozenset()
+        """The sockets of `_waiting`, when the acceptors were told last."""
         self._max_in_transit = _max_in_transit()
         self._settle_timer: Timer | None = None
         self._settle_delay_s = _SETTLE_FIRST_S
@@ -86,19 +91,24 @@ class Dispatch:
         self._on_stray = on_stray
         self.on_full: Callable[[], None] = lambda: None
         self.on_room: Callable[[], None] = lambda: None
+        self.on_waiting: Callable[[], None] = lambda: None
+        """Called when connections of other sockets wait than before, while there is room for the rest."""
         self.on_faulty: Callable[[WorkerEntry, str], None] = lambda _, __: None
         """Ends a worker whose counters are wrong."""
         self._paused = True
 
-    @property
-    def has_room(self) -> bool:
-        """True when a connection that is accepted now can be placed."""
-        return bool(self._placing.candidates) and self.can_hold_more
+    def has_room(self, socket: SocketIndex) -> bool:
+        """Return whether a connection that is accepted from this socket now can be placed."""
+        return bool(self._placing.candidates) and self.can_hold_more and socket not in self._waiting
+
+    def holds_up(self, socket: SocketIndex) -> bool:
+        """Return whether connections of this socket wait here, so that no more of them is accepted."""
+        return socket in self._waiting
 
     @property
     def can_hold_more(self) -> bool:
-        """True while no connection waits here for a worker, and those on their way leave descriptors for others."""
-        return not self._homeless and self._shipping.in_transit < self._max_in_transit
+        """True while those that wait here, and those on their way, leave descriptors for others."""
+        return self._waiting_count + self._shipping.in_transit < self._max_in_transit
 
     @property
     def paused(self) -> bool:
@@ -138,7 +148,8 @@ class Dispatch:
 
     def adopt(self, handoffs: Iterable[Handoff]) -> None:
         """Place connections that were accepted elsewhere, and own them."""
-        self._homeless.extend(handoffs)
+        for handoff in handoffs:
+            self._keep(handoff)
         self.retry()
 
     def flush(self) -> None:
@@ -163,23 +174,27 @@ class Dispatch:
         if unread:
             events.handoffs_taken_back(log, slot=entry.name, pid=entry.pid, count=len(unread))
             self.redispatched += len(unread)
-        self._homeless.extend(unread)
-        self.retry()
+        self.adopt(unread)
 
     def retry(self) -> None:
         """Place what waits here, and resume the acceptors if there is room: something has changed."""
         self.refresh()
-        for _ in range(len(self._homeless)):
-            self._place(self._homeless.popleft())
+        for queue in list(self._waiting.values()):
+            for _ in range(len(queue)):
+                self._waiting_count -= 1
+                self._place(queue.popleft())  # back to its end, if there is no worker yet
+        self._waiting = {socket: queue for socket, queue in self._waiting.items() if queue}
         self.flush()
 
     def close(self) -> None:
         """Close every descriptor that is still the master's. Idempotent."""
         if self._settle_timer is not None:
             self._settle_timer.cancel()
-        for handoff in self._homeless:
-            self._shipping.close(handoff)
-        self._homeless.clear()
+        for queue in self._waiting.values():
+            for handoff in queue:
+                self._shipping.close(handoff)
+        self._waiting.clear()
+        self._waiting_count = 0
 
     def _place(self, handoff: Handoff) -> None:
         bound = self._bound.get(handoff.socket)
@@ -190,12 +205,16 @@ class Dispatch:
         arrived = Arrived(listener.name, bound.transport, handoff.peer, handoff.fd)
         entry = self._placing.choose(listener, handoff.socket, arrived, origin=handoff.origin, slot=bound.slot)
         if entry is None:
-            self._homeless.append(handoff)
+            self._keep(handoff)
             return
         if not handoff.crash_slot and listener.settings.keep_on_crash:
             handoff = self._recovery.admit(handoff)
         self._shipping.post(entry, handoff)
         self._placing.placed(entry)
+
+    def _keep(self, handoff: Handoff) -> None:
+        self._waiting.setdefault(handoff.socket, deque()).append(handoff)
+        self._waiting_count += 1
 
     def _settle(self, entry: WorkerEntry, now: float) -> bool:
         """Close what a worker has taken; False: its counter can't be true, so it takes nothing more."""
@@ -210,10 +229,16 @@ class Dispatch:
 
     def _pace(self) -> None:
         """Pause or resume the acceptors, and see to it that acknowledgements are read."""
-        if self.has_room == self._paused:
+        has_room = bool(self._placing.candidates) and self.can_hold_more
+        others_wait = self._waiting.keys() != self._told_of
+        if others_wait:
+            self._told_of = frozenset(self._waiting)
+        if has_room == self._paused:
             self._paused = not self._paused
             (self.on_full if self._paused else self.on_room)()
-        pending = self._homeless or self._shipping.in_transit
+        elif others_wait and not self._paused:
+            self.on_waiting()
+        pending = self._waiting or self._shipping.in_transit
         waits_for_room = self._paused and self._placing.has_workers
         if (pending or waits_for_room) and self._settle_timer is None:
             self._settle_timer = self._loop.call_later(self._settle_delay_s, self._on_settle_timer)

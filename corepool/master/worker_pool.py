@@ -92,6 +92,7 @@ class WorkerPool:
         self.acceptors = Acceptors(shared.loop, self.dispatch, shared.paused)
         self.dispatch.on_full = self.acceptors.pause
         self.dispatch.on_room = self._on_room
+        self.dispatch.on_waiting = self.acceptors.resume
         self.dispatch.on_faulty = self.supervisor.kill_faulty
         # A worker that has served may have connections to hand back, and nothing else that can't wait for room.
         self.supervisor.hearing.may_speak = lambda entry: (

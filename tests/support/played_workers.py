@@ -123,7 +123,7 @@ class DispatchMachine(RuleBasedStateMachine):
     def connections_arrive(self, count: int) -> None:
         self.dispatch.refresh()
         for _ in range(count):
-            if not self.dispatch.has_room:
+            if not self.dispatch.has_room(self.bound.index):
                 break
             ours, theirs = socket.socketpair()
             fd = theirs.detach()

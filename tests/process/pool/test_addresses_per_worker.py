@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,14 +38,19 @@ protocol = "echo"
 """
 
 
+def start(pool: Pools, pool_lines: str = "") -> PoolProcess:
+    files = {"pids.py": source("plugins/pids.py")}
+    toml = TOML.replace("workers = 3\n", f"workers = 3\n{pool_lines}\n")
+    return pool(toml, files=files | metadata("pids", "[corepool.protocols]\npids = pids:Pids\n"))
+
+
 @pytest.fixture
 def running(pool: Pools) -> PoolProcess:
-    files = {"pids.py": source("plugins/pids.py")}
-    return pool(TOML, files=files | metadata("pids", "[corepool.protocols]\npids = pids:Pids\n"))
+    return start(pool)
 
 
-def answered_by(client: socket.socket) -> int:
-    client.sendall(b"?")
+def answered_by(client: socket.socket, question: bytes = b"?") -> int:
+    client.sendall(question)
     return int(receive_exactly(client, 10))
 
 
@@ -83,6 +89,30 @@ def test_open_connections_move_to_the_same_slot_at_a_reload(running: PoolProcess
     assert processes(running) == running.workers()
     for client in clients:
         client.close()
+
+
+def test_a_worker_that_takes_nothing_holds_up_its_own_address_only(pool: Pools) -> None:
+    running = start(pool, 'heartbeat_timeout = "1h"\ndrain_timeout = "1h"')
+    before = running.workers()[1]
+    with connect(running.urls("own")[1]) as one, connect(running.urls("own")[1]) as other:
+        for client in (one, other):
+            assert answered_by(client, b"busy") == before
+        assert running.request("drain", slot=1)["ok"]
+        wait_until(lambda: before not in running.workers() and len(running.workers()) == 3)
+        stuck = running.workers()[1]
+        os.kill(stuck, signal.SIGSTOP)
+        assert answered_by(one) == before
+        began = time.monotonic()
+        wait_until(lambda: time.monotonic() - began > 1)  # by then it has left untaken what it was sent for too long
+        assert answered_by(other) == before
+        wait_until(lambda: before not in [each["pid"] for each in running.status()["workers"]])
+
+        with connect(running.urls("all")[0]) as third:
+            third.sendall(b"hello")
+            assert receive_exactly(third, 5) == b"hello"
+
+        os.kill(stuck, signal.SIGCONT)
+        assert {answered_by(client) for client in (one, other)} == {stuck}
 
 
 def test_their_number_changes_by_a_reload_only(running: PoolProcess) -> None:

@@ -4,11 +4,12 @@ from corepool import hookimpl
 
 
 class Pids:
-    """Answers everything with the worker's process id, in ten digits."""
+    """Answers everything with the worker's process id, in ten digits; the question "busy" is never done with."""
 
     @hookimpl
     def on_readable(self, conn):
-        if conn.recv():
+        if data := conn.recv():
+            conn.busy = data == b"busy"
             conn.send(b"%010d" % os.getpid())
 
     @hookimpl

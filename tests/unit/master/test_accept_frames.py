@@ -71,7 +71,7 @@ class Master:
     def accept(self) -> None:
         """Do as an acceptor does with one connection."""
         self.dispatch.refresh()
-        assert self.dispatch.has_room
+        assert self.dispatch.has_room(self.bound.index)
         self.dispatch.place(self.bound, os.dup(0), ("192.0.2.1", 1))
         self.dispatch.flush()
 
