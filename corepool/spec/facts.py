@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
+    import ssl
+
     from corepool.spec.certificates import ClientCertificate
     from corepool.spec.proxy_header import ProxyHeader
 
@@ -34,5 +36,7 @@ class Facts(TypedDict, total=False):
     """The certificate that was presented, in PEM, without its chain."""
     client_certificate: ClientCertificate
     """Missing: the client has presented none."""
+    ssl_object: ssl.SSLObject
+    """The session itself, for facts that have no name here. Nothing may be read from it or written to it."""
     truncated: bool
     """True once the peer's side has ended without TLS's own end: what it has sent may not be all."""

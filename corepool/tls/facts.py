@@ -25,6 +25,7 @@ def facts_of(session: ssl.SSLObject, *, is_truncated: bool) -> Facts:
         "cipher_suite": _suites().get(name, 0),
         "tls_resumed": bool(session.session_reused),
         "truncated": is_truncated,
+        "ssl_object": session,
     }
     alpn = session.selected_alpn_protocol()
     if alpn is not None:

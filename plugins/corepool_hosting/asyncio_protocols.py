@@ -76,9 +76,10 @@ class AsyncioProtocols:
     def on_worker_stop(self, worker: Worker) -> None:
         if self._starter is not None:
             self._starter.end()
-        if self._handlers:
+        handlers = list(self._handlers)  # some may end before the wait begins
+        if handlers:
             # Those that have met the end of their connection may still clean up.
-            self._loop.run_until_complete(asyncio.wait(self._handlers, timeout=worker.last_words_s()))
+            self._loop.run_until_complete(asyncio.wait(handlers, timeout=worker.last_words_s()))
 
     @hookimpl
     def on_accept(self, conn: Connection[ConnectionTransport]) -> None:

@@ -15,6 +15,7 @@ from asyncio.trsock import TransportSocket
 from typing import TYPE_CHECKING, Any
 
 from corepool import CloseReason
+from corepool_hosting.encryption import drop_clear_text, tls_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -51,7 +52,7 @@ class ConnectionTransport(_FlowControlMixin):
         self._context = context
         self._protocol: Any
         self._buffered: asyncio.BufferedProtocol | None
-        self.set_protocol(protocol)
+        self._hand_over_to(protocol)
         # Now: a protocol may well ask for them after the connection is gone.
         self._facts = {"peername": spell(conn.peer), "sockname": spell(conn.local)}
         self._high, self._low = _HIGH_WATER, _HIGH_WATER // 4
@@ -107,10 +108,16 @@ class ConnectionTransport(_FlowControlMixin):
     # --- asyncio.Transport
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Know "peername" and "sockname", as asyncio's sockets spell them, and "socket", for its options."""
+        """Know "peername" and "sockname", as asyncio's sockets spell them, and "socket", for its options.
+
+        And of a listener that speaks TLS "ssl_object", "sslcontext", "cipher", "compression" and "peercert".
+        """
         if name == "socket":
             return self._borrow_socket() or default
-        return self._facts.get(name, default)
+        if name in self._facts:
+            return self._facts[name]
+        found = tls_info(self._conn.facts, name)
+        return default if found is None else found
 
     def is_closing(self) -> bool:
         """Return whether writes are dropped from now on."""
@@ -131,6 +138,10 @@ class ConnectionTransport(_FlowControlMixin):
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Let another protocol go on."""
+        drop_clear_text(self._protocol, protocol)
+        self._hand_over_to(protocol)
+
+    def _hand_over_to(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
         self._buffered = protocol if isinstance(protocol, asyncio.BufferedProtocol) else None
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from corepool import Endpoint
 from corepool.plugins.loading import LoadError
 from corepool_hosting import events
+from corepool_hosting.encryption import encrypted, refuse_twice_encrypted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -185,7 +186,7 @@ class Starter:
             )
 
     def _take_over(self, real: Callable[..., Coroutine[Any, Any, object]]) -> Callable[..., object]:
-        async def create_server(protocol_factory: ProtocolFactory, *place: object, **more: object) -> object:
+        async def create_server(protocol_factory: ProtocolFactory, *place: object, **more: Any) -> object:
             if not self._is_ours.get():
                 return await real(protocol_factory, *place, **more)
             if self._captured.done():
@@ -194,9 +195,8 @@ class Starter:
                     "of its own"
                 )
             if more.get("ssl") is not None:
-                # If it were served in the clear, all would seem to be well.
-                raise self._mistake("it asks for a server with TLS, the transport's business here")
-            self._captured.set_result(protocol_factory)
+                refuse_twice_encrypted(self._worker, "asyncio", self._mistake)
+            self._captured.set_result(encrypted(protocol_factory, self._loop, **more))
             return self._server
 
         return create_server

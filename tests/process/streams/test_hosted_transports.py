@@ -5,10 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import smtplib
 import socket
-import ssl
-import subprocess
 from typing import TYPE_CHECKING
 
 import psutil
@@ -22,8 +19,6 @@ from corepool.testing.sockets import receive_all, receive_exactly
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from corepool.testing.pool import PoolProcess
     from corepool.testing.pools import Pools
 
@@ -133,13 +128,6 @@ def test_coroutines_clean_up_when_their_worker_ends(pool: Pools) -> None:
         running.stop()
     assert (running.directory / "ended").exists()
     assert (running.directory / "cleaned up").exists()
-
-
-def test_a_starter_that_wants_tls_is_not_served_in_the_clear(pool: Pools) -> None:
-    toml = TOML.format(protocol="asyncio", target="with_tls", bind="tcp://127.0.0.1:0", more="")
-    running = pool(toml, files={"application.py": SOURCE}, wait=False, exit_status=3)
-    running.wait()
-    assert "it asks for a server with TLS, the transport's business here" in running.stderr
 
 
 def test_a_starter_that_fails_later_costs_its_worker(pool: Pools) -> None:
@@ -273,23 +261,6 @@ def test_websockets_are_told_that_their_worker_leaves(pool: Pools) -> None:
             client.recv(timeout=60)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
-
-
-def test_mail_is_received_over_starttls(pool: Pools, tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)  # noqa: S603
-    toml = TOML.format(protocol="asyncio", target="smtp", bind="tcp://127.0.0.1:0", more="")
-    files = {"application.py": SOURCE, "cert.pem": certificate.read_text(), "key.pem": key.read_text()}
-    running = pool(toml, files=files)
-    host, _, port = running.urls()[0].removeprefix("tcp://").rpartition(":")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.load_verify_locations(certificate)
-    with smtplib.SMTP(host, int(port), timeout=60) as client:
-        client.starttls(context=context)
-        client.sendmail("a@example.com", ["b@example.com"], "Subject: secret\r\n\r\nHello.\r\n")
-    assert "Subject: secret" in (running.directory / "mail").read_text()
 
 
 def test_an_http_server_of_the_standard_library_is_hosted(pool: Pools) -> None:

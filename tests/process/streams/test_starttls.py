@@ -138,7 +138,7 @@ def test_a_client_that_goes_on_in_the_clear_is_closed(pool: Pools, way: str) -> 
             pass
     wait_until(lambda: "layer" in reasons(running))
     wait_until(lambda: layer_failures(running) == 1)
-    wait_until(lambda: "layer_refused" in running.stderr)
+    wait_until(lambda: "handshake_failed" in running.stderr)
     assert "Traceback" not in running.stderr
 
 

@@ -4,7 +4,6 @@ import http.server
 import os
 import socket
 import socketserver
-import ssl
 
 seen = contextvars.ContextVar("seen", default="nobody")
 
@@ -141,10 +140,6 @@ async def streams(reader, writer):
     open("cleaned up", "w").close()
 
 
-async def with_tls():
-    await asyncio.start_server(streams, ssl=ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))
-
-
 async def fails_later():
     await asyncio.start_server(streams)
     while not os.path.exists("fail"):
@@ -207,15 +202,6 @@ async def websocket():
 
     async with serve(echo, "127.0.0.1", 1) as server:
         await server.serve_forever()
-
-
-def smtp():
-    from aiosmtpd.handlers import Debugging
-    from aiosmtpd.smtp import SMTP
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain("cert.pem", "key.pem")
-    return SMTP(Debugging(open("mail", "a", buffering=1)), hostname="corepool.test", tls_context=context)
 
 
 class Web(http.server.BaseHTTPRequestHandler):

@@ -51,6 +51,7 @@ def test_plaintext_passes_both_ways(opened: tuple[TlsLayer, TlsLayer], size: int
 
 def test_the_facts_are_those_of_the_session(opened: tuple[TlsLayer, TlsLayer]) -> None:
     assert opened[0].facts == {
+        "ssl_object": opened[0].session,
         "tls": "TLSv1.3",
         "cipher": "TLS_AES_256_GCM_SHA384",
         "cipher_bits": 256,
