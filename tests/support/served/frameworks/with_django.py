@@ -25,6 +25,10 @@ def hello(request):
     return HttpResponse(f"hello {request.GET['name']}")
 
 
+def secure(request):
+    return HttpResponse(f"{request.is_secure()} {request.build_absolute_uri()}")
+
+
 def upload(request):
     return HttpResponse(str(request.FILES["file"].size))
 
@@ -60,6 +64,7 @@ def sync_calls_async(request):
 
 urlpatterns = [
     path("hello", hello),
+    path("secure", secure),
     path("upload", upload),
     path("form", form),
     path("stream", stream),

@@ -10,6 +10,11 @@ def hello():
     return f"hello {request.args['name']}"
 
 
+@app.get("/secure")
+def secure():
+    return f"{request.is_secure} {request.url}"
+
+
 @app.post("/upload")
 def upload():
     return str(len(request.files["file"].read()))

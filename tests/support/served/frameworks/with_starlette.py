@@ -9,6 +9,10 @@ async def hello(request):
     return PlainTextResponse(f"hello {request.query_params['name']}")
 
 
+async def secure(request):
+    return PlainTextResponse(f"{request.url.is_secure} {request.url}")
+
+
 async def upload(request):
     async with request.form() as form:
         return PlainTextResponse(str(form["file"].size))
@@ -35,6 +39,7 @@ async def websocket(socket):
 app = Starlette(
     routes=[
         Route("/hello", hello),
+        Route("/secure", secure),
         Route("/upload", upload, methods=["POST"]),
         Route("/form", form, methods=["POST"]),
         Route("/stream", stream),
