@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import socket
 import ssl
 import subprocess
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 BLOCKS = list(documents.blocks(documents.DOCS / "howto" / "https.md"))
 PAGE = {block.file: block.text for block in BLOCKS if block.file}
-(MAKE_CERTIFICATE,) = [block.text for block in BLOCKS if block.language == "sh"]
+(MAKE_CERTIFICATE,) = [block.text for block in BLOCKS if block.language == "sh" and "openssl" in block.text]
+(SERVE,) = [block.text for block in BLOCKS if block.language == "sh" and "--certfile" in block.text]
 
 
 class Front(NamedTuple):
@@ -89,3 +91,39 @@ def test_browsers_get_http_2(front: Front) -> None:
         front.authority.wrap_socket(plain, server_hostname="localhost") as secure,
     ):
         assert secure.selected_alpn_protocol() == "h2"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with the certificate that the page makes."""
+    subprocess.run(["/bin/sh", "-c", MAKE_CERTIFICATE], cwd=tmp_path, check=True, capture_output=True)  # noqa: S603
+    return tmp_path
+
+
+def test_the_command_serves_https_with_the_certificate_that_the_page_makes(pool: Pools, folder: Path) -> None:
+    text = SERVE.replace("-b 8443", "-b 127.0.0.1:0")
+    for name in ("fullchain.pem", "privkey.pem"):
+        text = text.replace(name, str(folder / name))
+    running = pool.serve(*shlex.split(text)[2:], files={"shop.py": source("served/shop.py")})
+
+    authority = ssl.create_default_context(cafile=folder / "fullchain.pem")
+    port = running.urls()[0].rpartition(":")[2]
+    told = httpx.get(f"https://localhost:{port}/", verify=authority, timeout=DEADLINE_S).json()
+    assert (told["client"], told["scheme"]) == ("127.0.0.1", "https")
+
+
+def test_the_configuration_serves_https_and_sends_plain_http_there(pool: Pools, folder: Path) -> None:
+    toml = re.sub(r"0.0.0.0:(443|80)", "127.0.0.1:0", PAGE["https.toml"]).replace('user = "www-data"', "")
+    toml = toml.replace("/etc/letsencrypt/live/shop.example", str(folder)).replace("/var/www", str(folder))
+    challenges = folder / "acme" / ".well-known" / "acme-challenge"
+    challenges.mkdir(parents=True)
+    (challenges / "token").write_text("answer")
+    running = pool(toml, files={"shop.py": source("served/shop.py"), "redirect.py": PAGE["redirect.py"]})
+
+    authority = ssl.create_default_context(cafile=folder / "fullchain.pem")
+    secure, plain = (running.urls(name)[0].rpartition(":")[2] for name in ("shop", "plain"))
+    with httpx.Client(verify=authority, timeout=DEADLINE_S) as client:
+        assert client.get(f"https://localhost:{secure}/").json()["scheme"] == "https"
+        assert client.get(f"http://localhost:{plain}/.well-known/acme-challenge/token").text == "answer"
+        answer = client.get(f"http://localhost:{plain}/cart?a=1")
+    assert (answer.status_code, answer.headers["location"]) == (301, "https://shop.example/cart?a=1")
