@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from corepool.spec.counters import HANDSHAKE_FAILURES, SHOWN_OF_LISTENERS, TOTALS
+from corepool.spec.counters import HANDSHAKE_FAILURES, SHOWN_OF_LISTENERS, SHOWN_OF_PROTOCOLS, TOTALS
 from corepool_admin.metrics import OF_WORKERS, exposition
 from corepool_http.counted import METRICS
 from docs.making.text import MADE, table
@@ -27,16 +27,23 @@ _STATUS = {
             "active": 0,
             **dict.fromkeys((each.name for each in SHOWN_OF_LISTENERS), 0),
             "handshake_failures": dict.fromkeys(HANDSHAKE_FAILURES, 0),
-            "metrics": [
+            "protocols": [
                 {
-                    "name": each.name,
-                    "meaning": each.meaning,
-                    "kind": each.kind,
-                    "labels": each.labels,
-                    "bounds": each.bounds,
-                    "cells": [0] * each.size,
+                    "name": "http",
+                    "active": 0,
+                    **dict.fromkeys((each.name for each in SHOWN_OF_PROTOCOLS), 0),
+                    "metrics": [
+                        {
+                            "name": each.name,
+                            "meaning": each.meaning,
+                            "kind": each.kind,
+                            "labels": each.labels,
+                            "bounds": each.bounds,
+                            "cells": [0] * each.size,
+                        }
+                        for each in METRICS
+                    ],
                 }
-                for each in METRICS
             ],
         }
     ],
