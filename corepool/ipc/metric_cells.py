@@ -46,7 +46,7 @@ class Layout:
                 f"its metrics have {counter - 1} cells of counters and histograms, and {gauge - 1 - COUNTERS} of "
                 f"gauges; there is room for {COUNTERS} and {GAUGES}"
             )
-        self.tag = zlib.crc32(repr(self.metrics).encode()) + 1
+        self.tag = zlib.crc32(repr([each.spell() for each in self.metrics]).encode()) + 1
         """Never 0, as that of a block which nothing has used is."""
 
     def cells(self, block: memoryview[int]) -> Mapping[str, memoryview[int]]:

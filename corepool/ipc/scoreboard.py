@@ -1,26 +1,30 @@
-"""Counters that the master and every worker share: an anonymous mmap, one row of u64 per worker process.
+"""Counters that the master and every worker share: one row of u64 per worker process.
 
 Every cell has one writer, so nothing is locked: an aligned 8-byte store is whole on every machine that
 Linux runs Python on. A row belongs to one process from its fork until it is reaped; then its counters
 are folded into the retired row, so that no total ever goes backwards. The metrics of a protocol's own are kept by
 layout: a reload that changes the protocol, and fails, takes nothing from the one that goes on.
 
-A row is `Cell.COUNT` fixed cells, then for each configured listener one for each counter of its (spec/counters.py),
-then for each of them a block for the metrics of its protocol's own (metric_cells.py).
+The header comes first, which the master alone writes. A row is `Cell.COUNT` fixed cells, then for each configured
+listener one for each counter of its (spec/counters.py), then for each of them a block for the metrics of its protocol's
+own (metric_cells.py). Behind the rows are the blocks of processes that have ended. The new master of an upgrade reads
+all of it while this one leaves (earlier.py).
 A connection is accepted once and closed once, whatever happens in between.
 """
 
 from __future__ import annotations
 
-import ctypes
-import mmap
+import os
 from enum import IntEnum
 from typing import TYPE_CHECKING, NewType
 
+from corepool.ipc.memory import make_private, share
 from corepool.ipc.metric_cells import BLOCK, COUNTERS
-from corepool.spec.counters import OF_LISTENERS
+from corepool.spec.counters import OF_LISTENERS, OF_THE_MASTER
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from corepool.ipc.metric_cells import Layout
 
 ROWS = 1024
@@ -28,18 +32,28 @@ ROWS = 1024
 cost no memory."""
 
 
-_LAYOUTS_KEPT = 8
+LAYOUTS_KEPT = 8
 """Layouts of which the counts of ended processes are kept, of each listener: the one that serves, the one that a reload
 brings, and some to go back to."""
 
 ListenerPlace = NewType("ListenerPlace", int)
 """Where the counters of a configured listener stand in each row; kept over reloads."""
 
-_MAP_FIXED = 0x10
+HEADER = 64
+"""Cells before the first row."""
 
-_mmap = ctypes.CDLL(None, use_errno=True).mmap
-_mmap.restype = ctypes.c_void_p
-_mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+
+class Head(IntEnum):
+    """The cells of the header; behind them is one for each counter of the master's own."""
+
+    FOLDS = 0  # odd while counts are moved from one place to another, and seem to be nowhere or twice
+    ROWS = 1  # rows that were ever in use, the retired one included
+    HAS_TAKEN = 2  # 1: the counts of the masters before are among those of the retired row
+    COUNT = 3
+
+
+MASTER_CELLS = {each.name: Head.COUNT + number for number, each in enumerate(OF_THE_MASTER)}
+"""Where the counters of the master's own stand in the header."""
 
 
 class Cell(IntEnum):
@@ -94,10 +108,11 @@ _TOTALS = (
     Cell.REFUSED,
 )
 
-_CELLS = {
+CELLS = {
     "accepted": Cell.ACCEPTED,
     "closed": Cell.CLOSED,
     "moved": Cell.MOVED_IN,
+    "moved_out": Cell.MOVED_OUT,
     "requests": Cell.REQUESTS,
     "refused": Cell.REFUSED,
 }
@@ -107,21 +122,34 @@ _CELLS = {
 class Scoreboard:
     """The whole board. Made by the master before the first fork; workers inherit the mapping."""
 
-    def __init__(self, listeners: int) -> None:
-        """Map a board for `listeners` configured listeners."""
-        self._blocks = Cell.COUNT + PER_LISTENER * listeners
+    def __init__(self, listeners: int, fd: int | None = None) -> None:
+        """Map a board for `listeners` configured listeners.
+
+        :param fd: of an empty file whose content it is to be, for a new master to read.
+        :raises OSError: the system refuses.
+        """
+        self.blocks_at = Cell.COUNT + PER_LISTENER * listeners
         """Where the blocks of metrics begin in a row."""
-        self._width = self._blocks + BLOCK * listeners
-        self._map = mmap.mmap(-1, (ROWS + 1) * self._width * 8)
-        self._cells = memoryview(self._map).cast("Q")
-        self._columns = tuple(self._cells[cell :: self._width] for cell in LOAD)
-        self._past: dict[ListenerPlace, dict[int, list[int]]] = {}
+        self.width = self.blocks_at + BLOCK * listeners
+        self.past_at = HEADER + (ROWS + 1) * self.width
+        """Where the blocks of processes that have ended begin: `LAYOUTS_KEPT` for each listener."""
+        self.size = 8 * (self.past_at + BLOCK * LAYOUTS_KEPT * listeners)
+        """Bytes."""
+        if fd is not None:
+            os.ftruncate(fd, self.size)
+        self._map = share(self.size, fd)
+        self._all = memoryview(self._map).cast("Q")
+        self._head = self._all[:HEADER]
+        self._cells = self._all[HEADER : self.past_at]
+        self._columns = tuple(self._cells[cell :: self.width] for cell in LOAD)
+        self._past: dict[ListenerPlace, dict[int, memoryview[int]]] = {}
         """Blocks of ended processes, by tag, the one used last behind the others. Only the master asks for them."""
         self.parts: set[int] = set()
         """The places of protocols of listeners that have several: what these count, their listeners count, too."""
         self._used: set[int] = set()
         self._end = 1
         """The first row above all that are used."""
+        self._head[Head.ROWS] = 1
 
     def claim(self, pool: int) -> Row:
         """Return a row for a process about to be forked: zeroed, but for the number of its pool.
@@ -134,7 +162,8 @@ class Scoreboard:
             raise RuntimeError(f"{ROWS} worker processes are alive; the scoreboard has no row for another")
         self._used.add(index)
         self._end = max(self._used) + 1
-        row = Row(self._row(index), index, self._blocks)
+        self._head[Head.ROWS] = max(self._end, self._head[Head.ROWS])
+        row = Row(self._row(index), index, self.blocks_at)
         row.cells[Cell.POOL] = pool
         return row
 
@@ -147,15 +176,19 @@ class Scoreboard:
         # It may have died before it counted all that it took in its last batch.
         cells[Cell.ACCEPTED] += max(0, cells[Cell.RECEIVED] - cells[Cell.ACCEPTED] - cells[Cell.MOVED_IN])
         cells[Cell.CLOSED] += held(cells)
-        for first in range(Cell.COUNT, self._blocks, PER_LISTENER):
+        for first in range(Cell.COUNT, self.blocks_at, PER_LISTENER):
             begun = cells[first + _ACCEPTED] + cells[first + _MOVED_IN]
             cells[first + _CLOSED] = max(0, begun - cells[first + _MOVED_OUT])
-        for cell in (*_TOTALS, *range(Cell.COUNT, self._blocks)):
+        self._head[Head.FOLDS] += 1
+        for cell in (*_TOTALS, *range(Cell.COUNT, self.blocks_at)):
             retired[cell] += cells[cell]
         for place in _places(cells[Cell.BLOCKS]):
-            self._retire_block(_block(cells, self._blocks, place), place)
-        for cell in range(self._blocks):
+            block = _block(cells, self.blocks_at, place)
+            self._add_block(place, block[0], block)
+            block[:] = memoryview(bytes(8 * BLOCK)).cast("Q")
+        for cell in range(self.blocks_at):
             cells[cell] = 0
+        self._head[Head.FOLDS] += 1
         self._used.remove(row.index)
         self._end = max(self._used, default=0) + 1
 
@@ -176,12 +209,14 @@ class Scoreboard:
         )
 
     def total(self, counter: str) -> int:
-        """Sum a counter of listeners or workers over every process since the start."""
-        if (cell := _CELLS.get(counter)) is not None:
+        """Sum a counter of listeners, workers or the master over every process since the start."""
+        if (cell := MASTER_CELLS.get(counter)) is not None:
+            return self._head[cell]
+        if (cell := CELLS.get(counter)) is not None:
             return self._sum(cell)
         column = Cell.COUNT + COLUMNS[counter]
         # Also of listeners that a reload has removed.
-        total = sum(sum(self._row(index)[column : self._blocks : PER_LISTENER]) for index in (0, *self._used))
+        total = sum(sum(self._row(index)[column : self.blocks_at : PER_LISTENER]) for index in (0, *self._used))
         return total - sum(self._sum(column + PER_LISTENER * place) for place in self.parts)
 
     def total_of(self, place: ListenerPlace, counter: str) -> int:
@@ -191,7 +226,7 @@ class Scoreboard:
     def metrics_of(self, place: ListenerPlace, layout: Layout) -> list[int]:
         """Sum the block of a listener over every process since the start; gauges over those that are alive."""
         rows = [self._row(index) for index in self._used]
-        blocks = [_block(row, self._blocks, place).tolist() for row in rows if row[Cell.BLOCKS] >> place & 1]
+        blocks = [_block(row, self.blocks_at, place).tolist() for row in rows if row[Cell.BLOCKS] >> place & 1]
         ours = [block for block in blocks if block[0] == layout.tag]
         return [sum(cells) for cells in zip(self._past_of(place, layout.tag), *ours, strict=True)]
 
@@ -204,41 +239,73 @@ class Scoreboard:
 
     def rows(self) -> list[memoryview[int]]:
         """List the rows of the processes that have booted; for workers, which don't know which rows are used."""
-        pids = self._cells[Cell.PID :: self._width].tolist()
+        pids = self._cells[Cell.PID :: self.width].tolist()
         return [self._row(index) for index in range(1, ROWS + 1) if pids[index]]
 
     def abandon(self) -> None:
-        """Turn the board into private memory of this process, which is forked by code in a worker.
+        """Turn the board into private memory of this process, which is forked by code in a worker."""
+        make_private(self._map)
 
-        mmap(2), MAP_FIXED: the views that others hold stay valid.
+    def count(self, counter: str, by: int = 1) -> None:
+        """Count something of the master's own."""
+        self._head[MASTER_CELLS[counter]] += by
+
+    def take(
+        self,
+        cells: Mapping[str, int],
+        listeners: Mapping[ListenerPlace, Mapping[str, int]],
+        blocks: Mapping[ListenerPlace, Mapping[int, Sequence[int]]],
+    ) -> None:
+        """Add the counts of the masters before this one, once for all; those without a cell here are dropped.
+
+        :param cells: by counter of workers, of the master, and of connections in all.
+        :param blocks: cells as a block has them, by the tag of their layout.
         """
-        start = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
-        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED
-        _mmap(start, len(self._map), mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
+        retired = self._row(0)
+        self._head[Head.FOLDS] += 1
+        for counter, count in cells.items():
+            if counter in MASTER_CELLS:
+                self.count(counter, count)
+            elif counter in CELLS:
+                retired[CELLS[counter]] += count
+        for place, counts in listeners.items():
+            for counter, count in counts.items():
+                if counter in COLUMNS:
+                    retired[listener_cell(place, counter)] += count
+        for place, by_tag in blocks.items():
+            for tag, block in by_tag.items():
+                self._add_block(place, tag, block)
+        self._head[Head.HAS_TAKEN] = 1
+        self._head[Head.FOLDS] += 1
 
-    def _retire_block(self, block: memoryview[int], place: ListenerPlace) -> None:
-        """Add the counters of a process that was reaped to the past ones of its layout, and zero the block.
+    def _add_block(self, place: ListenerPlace, tag: int, block: Sequence[int] | memoryview[int]) -> None:
+        """Add the counters of a process that was reaped to the past ones of its layout.
 
         While a reload changes the protocol, processes of both layouts end in any order, and the old one may go on.
         """
-        past = self._past_of(place, block[0])
+        past = self._past_of(place, tag)
         for cell in range(1, 1 + COUNTERS):
             past[cell] += block[cell]
-        block[:] = memoryview(bytes(8 * BLOCK)).cast("Q")
 
-    def _past_of(self, place: ListenerPlace, tag: int) -> list[int]:
+    def _past_of(self, place: ListenerPlace, tag: int) -> memoryview[int]:
         by_tag = self._past.setdefault(place, {})
-        past = by_tag.pop(tag, None) or [0] * BLOCK
+        past = by_tag.pop(tag, None)
+        if past is None:
+            if len(by_tag) < LAYOUTS_KEPT:
+                first = self.past_at + BLOCK * (LAYOUTS_KEPT * place + len(by_tag))
+                past = self._all[first : first + BLOCK]
+            else:
+                past = by_tag.pop(next(iter(by_tag)))
+            past[:] = memoryview(bytes(8 * BLOCK)).cast("Q")
+            past[0] = tag
         by_tag[tag] = past
-        if len(by_tag) > _LAYOUTS_KEPT:
-            del by_tag[next(iter(by_tag))]
         return past
 
     def _sum(self, cell: int) -> int:
         return sum(self._row(index)[cell] for index in (0, *self._used))
 
     def _row(self, index: int) -> memoryview[int]:
-        return self._cells[index * self._width : (index + 1) * self._width]
+        return self._cells[index * self.width : (index + 1) * self.width]
 
 
 class Row:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class Places:
     """Numbers that listeners and sockets keep over reloads: workers of two configurations use them side by side."""
 
-    def __init__(self) -> None:
-        self._cells: dict[str, ListenerPlace] = {}
+    def __init__(self, told: Mapping[str, ListenerPlace] | None = None) -> None:
+        """Begin with those that the master before this one has told of, at an upgrade."""
+        self._cells: dict[str, ListenerPlace] = dict(told or {})
         self._sockets = itertools.count()
 
     def of_listeners(self, names: Sequence[str]) -> dict[str, ListenerPlace]:
@@ -36,6 +37,10 @@ class Places:
             else:
                 cells[name] = ListenerPlace(len(cells))
         return {name: cells[name] for name in names}
+
+    def taken(self) -> Mapping[str, ListenerPlace]:
+        """Return the places of listeners, also of those that are gone, by name."""
+        return self._cells
 
     def take(self, cells: Mapping[str, ListenerPlace]) -> None:
         """Take the places of listeners that `of_listeners` has found."""

@@ -26,6 +26,7 @@ from corepool.master.master import Master
 from corepool.master.notify import ServiceManager
 from corepool.master.obeying import obey
 from corepool.master.signals import Signals
+from corepool.master.totals import TotalCounts
 from corepool.plugins.listener import ListenerLine, sockets_of
 from corepool.system.identity import Identity, settle
 from corepool.system.pidfile import PidFile, held
@@ -70,8 +71,9 @@ class Pool:
         self._announce = announce
         self._keep_fds: tuple[int, ...] = ()
         self._read_draft_again = read_again or (lambda: (Draft(settings, "the settings"), registry))
-        self._places = Places()
         self._inheritance = inheritance or Inheritance({})
+        self._earlier = self._inheritance.take_totals()
+        self._places = Places(self._earlier.places)
         self._origin = origin or Origin("corepool")
         pidfile = settings.process.pidfile
         self._pidfile = None if pidfile is None else PidFile(Path(pidfile))
@@ -184,6 +186,7 @@ class Pool:
             on_ready=lambda: self._on_ready(master, bound, control),
             inheritance=self._inheritance,
             place=place,
+            totals=TotalCounts(self._places.taken, self._earlier),
         )
         return master, control
 
@@ -214,7 +217,7 @@ class Pool:
                     events.inherited_socket_not_adopted.exception(log, error, url=each.url)
             control.take_place()
             self._take_over_pidfile()
-            self._inheritance.say_ready(master.loop, master.elsewhere.adopt)
+            self._inheritance.say_ready(master.loop, master.elsewhere.adopt, master.on_old_master_gone)
         if self._announce is not None:
             self._announce([_line(each) for each in bound])
 

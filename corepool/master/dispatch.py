@@ -86,7 +86,7 @@ class Dispatch:
         self._max_in_transit = _max_in_transit()
         self._settle_timer: Timer | None = None
         self._settle_delay_s = _SETTLE_FIRST_S
-        self.redispatched = 0
+        self._scoreboard = scoreboard
         self._recovery = recovery
         self._on_stray = on_stray
         self.on_full: Callable[[], None] = lambda: None
@@ -173,7 +173,7 @@ class Dispatch:
             self._shipping.lose(sent, entry)
         if unread:
             events.handoffs_taken_back(log, slot=entry.name, pid=entry.pid, count=len(unread))
-            self.redispatched += len(unread)
+            self._scoreboard.count("redispatched", len(unread))
         self.adopt(unread)
 
     def retry(self) -> None:

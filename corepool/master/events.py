@@ -167,6 +167,16 @@ def new_master_not_read(*, reason: object) -> None:
     """The master can't receive from the new master; it tries again."""
 
 
+@event(logging.WARNING)
+def totals_not_taken_over(*, reason: object) -> None:
+    """The counts of the old master can't be read, since its version describes them otherwise: they begin at 0."""
+
+
+@event(logging.WARNING)
+def totals_not_shared(*, reason: object) -> None:
+    """The counters have no memory that a new master could read: after an upgrade they begin at 0."""
+
+
 # --- workers
 
 

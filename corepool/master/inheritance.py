@@ -19,11 +19,13 @@ from corepool.files.descriptors import release
 from corepool.ipc.channel import Channel
 from corepool.ipc.messages import NewConnections, Ready, Thaw
 from corepool.master import events
+from corepool.master.totals import told_totals
 from corepool.spec.transport import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
+    from corepool.ipc.earlier import EarlierBoards
     from corepool.master.loop import Loop
 
 log = logging.getLogger(__name__)
@@ -89,8 +91,13 @@ class Inheritance:
         """True when there is an old master."""
         self.orders = Orders.told(told.get("orders", {}))
         """The orders that it was given."""
+        self._told_totals = told.get("totals"), told.get("boards")
         self.place = place_told(told.get("place"))
         """Its name, and where commands find it; None: it has told of none."""
+
+    def take_totals(self) -> EarlierBoards:
+        """Take over the counts of the masters before this one. Once; the caller owns them."""
+        return told_totals(*self._told_totals)
 
     def take(self, place: int) -> socket.socket:
         """Take over a socket, by its position in `places`. Once; the caller owns it."""
@@ -119,11 +126,14 @@ class Inheritance:
             self._channel.close()
             self._loop = None
 
-    def say_ready(self, loop: Loop, adopt: Callable[[int, int, bytes | None], None]) -> None:
+    def say_ready(
+        self, loop: Loop, adopt: Callable[[int, int, bytes | None], None], on_gone: Callable[[], None]
+    ) -> None:
         """Let the old master go.
 
         :param adopt: given, for each connection that it leaves to us, the descriptor of the listening socket by which
             it came in, its own descriptor, which `adopt` owns, and what its worker knew of it, or None.
+        :param on_gone: called when the old master has ended.
         """
         channel = self._channel
         if channel is None:
@@ -133,9 +143,11 @@ class Inheritance:
         except PeerGoneError:
             pass  # which is read as well
         self._loop = loop
-        loop.watch(channel.fd, EPOLLIN, lambda _: self._on_event(channel, adopt))
+        loop.watch(channel.fd, EPOLLIN, lambda _: self._on_event(channel, adopt, on_gone))
 
-    def _on_event(self, channel: Channel, adopt: Callable[[int, int, bytes | None], None]) -> None:
+    def _on_event(
+        self, channel: Channel, adopt: Callable[[int, int, bytes | None], None], on_gone: Callable[[], None]
+    ) -> None:
         try:
             received = channel.receive_whole()
         except OSError as error:  # EMFILE, ENOMEM
@@ -145,6 +157,7 @@ class Inheritance:
             return
         except PeerGoneError:
             self.close()
+            on_gone()
             return
         if received is None:
             return

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Literal
 from corepool.errors import BootError, ControlError
 from corepool.files.descriptors import release
 from corepool.ipc.crash_slots import CrashSlots
-from corepool.ipc.scoreboard import Scoreboard
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.master import events
 from corepool.master.elsewhere import OtherPools
@@ -28,9 +27,9 @@ from corepool.master.pools import Pools
 from corepool.master.recovery import Recovery
 from corepool.master.reloading import Reloading
 from corepool.master.renewing import Renewing
-from corepool.master.status import PoolStatus, WorkersOfPool, build_status, listeners_status, totals, workers_status
+from corepool.master.status import PoolStatus, WorkersOfPool, build_status, listeners_status, sums, workers_status
 from corepool.master.upgrading import Upgrading
-from corepool.plugins.listener import MAX_LISTENERS, sockets_of
+from corepool.plugins.listener import sockets_of
 from corepool.system.title import Title, count
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from corepool.master.control import ControlSocket
     from corepool.master.notify import ServiceManager
     from corepool.master.owner import Failure, Member
+    from corepool.master.totals import TotalCounts
     from corepool.plugins.listener import BoundSocket, Configuration
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ class Master:
         on_ready: Callable[[], None],
         inheritance: Inheritance,
         place: Place,
+        totals: TotalCounts,
     ) -> None:
         """Take over the bound sockets; nothing is forked yet.
 
@@ -75,6 +76,7 @@ class Master:
         :param inheritance: from the master before this one, if there is one. That one serves until `on_ready`;
             nothing is accepted here before, since it would be lost if this one could not start.
         :param place: its name, and where commands find it.
+        :param totals: owned from now on.
         """
         self._place = place
         self._name = title
@@ -84,14 +86,16 @@ class Master:
         self._service_manager = service_manager
         self._announce = on_ready
         self._loop = Loop()
-        self._scoreboard = Scoreboard(MAX_LISTENERS)
+        self._totals = totals
         self._inheritance = inheritance
         bound = sockets_of(configurations) if inheritance.is_upgrade else []
         self._paused = {each.listener.name for each in bound}
         """Listeners from which nothing is accepted, by name: an operator has paused them, or an old master serves."""
         crash_slots = CrashSlots()
-        self._recovery = Recovery(crash_slots, self._loop)
-        self._upgrading = Upgrading(self._loop, self._on_upgraded, self._on_upgrade_failed, self._on_new_masters_room)
+        self._recovery = Recovery(crash_slots, self._loop, totals.board.count)
+        self._upgrading = Upgrading(
+            self._loop, totals, self._on_upgraded, self._on_upgrade_failed, self._on_new_masters_room
+        )
         self.elsewhere = OtherPools(
             {each.socket.fileno(): each.index for each in bound},
             self._upgrading,
@@ -102,7 +106,7 @@ class Master:
         self.pools = Pools(
             Surroundings(
                 self._loop,
-                self._scoreboard,
+                totals.board,
                 crash_slots,
                 self._recovery,
                 OomCounter(),
@@ -230,6 +234,7 @@ class Master:
     def status(self) -> PoolStatus:
         """Describe the pools."""
         now, pools = self._loop.time(), self.pools
+        self._totals.refresh()
         return PoolStatus(
             name=self._place.name,
             pid=os.getpid(),
@@ -244,17 +249,9 @@ class Master:
             renewal=self.renewing.status(),
             reload=self._reloading.status(),
             pools=[WorkersOfPool(name=pool.name, state=pool.state, wanted=pool.workers.target) for pool in pools],
-            listeners=listeners_status(
-                [pool.serving for pool in pools.serving.values()], self._scoreboard, self._paused
-            ),
+            listeners=listeners_status([pool.serving for pool in pools.serving.values()], self._totals, self._paused),
             workers=[worker for pool in pools for worker in workers_status(pool.name, pool.workers, now)],
-            totals=totals(
-                self._scoreboard,
-                survived=self._recovery.survived,
-                interrupted=self._recovery.interrupted,
-                restarts=pools.restarts,
-                redispatched=pools.redispatched,
-            ),
+            totals=sums(self._totals),
         )
 
     def close(self) -> None:
@@ -275,6 +272,7 @@ class Master:
             self._control.remove_new_masters_file()
             self._control.close()
         self._upgrading.release()
+        self._totals.close()
         self._service_manager.close()
         self._loop.close()
         for pool in self.pools.serving.values():
@@ -316,6 +314,10 @@ class Master:
             self.live.resume_listeners(self._paused - self._inheritance.orders.paused)
 
     # --- upgrade
+
+    def on_old_master_gone(self) -> None:
+        """Go on with its counts."""
+        self._totals.take(each.listener for each in self.pools.sockets())
 
     @property
     def loop(self) -> Loop:

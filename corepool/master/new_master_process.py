@@ -46,6 +46,7 @@ class NewMasterProcess:
         loop: Loop,
         bound: Iterable[BoundSocket],
         told: Mapping[str, object],
+        fds: Sequence[int],
         timeout_s: float,
         on_ready: Callable[[int], None],
         on_failed: Callable[[str], None],
@@ -53,6 +54,7 @@ class NewMasterProcess:
         """Execute the same command again, with the sockets.
 
         :param told: what it is to know besides, by the keys of `Inheritance`; in types that JSON can hold.
+        :param fds: descriptors that it is told of.
         :param timeout_s: how long it may take to be ready; then it is killed.
         :param on_ready: called once it serves, with its pid.
         :param on_failed: called once it has ended before that, with the reason. One of the two is called.
@@ -69,9 +71,9 @@ class NewMasterProcess:
         sockets = [(each.endpoint.url, each.socket.fileno(), each.listener.name) for each in bound]
         environment = {**os.environ, VARIABLE: json.dumps({**told, "channel": theirs.fd, "sockets": sockets})}
         environment.pop("WATCHDOG_PID", None)  # it names us; without it, the rest holds for any process
-        fds = [theirs.fd, *(fd for _, fd, _ in sockets)]
+        passed = [theirs.fd, *(fd for _, fd, _ in sockets), *fds]
         try:
-            self._process = subprocess.Popen(_command(), env=environment, pass_fds=fds)  # noqa: S603  # as we were
+            self._process = subprocess.Popen(_command(), env=environment, pass_fds=passed)  # noqa: S603  # as we were
         except OSError:
             self.channel.close()
             raise

@@ -33,7 +33,6 @@ class Pools:
         """Those that the reload under way has brought; they serve when it is done."""
         self._departing: list[WorkerPool] = []
         """Those that are no longer ours, until their last worker has left."""
-        self._past_restarts = self._past_redispatched = 0
 
     def __iter__(self) -> Iterator[WorkerPool]:
         return iter([*self.serving.values(), *self.arriving.values(), *self._departing])
@@ -68,16 +67,6 @@ class Pools:
         """How many there should be."""
         return sum(pool.workers.target for pool in self.serving.values())
 
-    @property
-    def restarts(self) -> int:
-        """How many workers had to be replaced because they died, in pools that are gone as well."""
-        return self._past_restarts + sum(pool.staffing.restarts for pool in self)
-
-    @property
-    def redispatched(self) -> int:
-        """How many connections were dispatched once more, in pools that are gone as well."""
-        return self._past_redispatched + sum(pool.dispatch.redispatched for pool in self)
-
     def sockets(self) -> list[BoundSocket]:
         """List the sockets that are served."""
         return sockets_of(pool.serving for pool in self.serving.values())
@@ -104,8 +93,6 @@ class Pools:
         if pool is None:
             return
         self._departing.remove(pool)
-        self._past_restarts += pool.staffing.restarts
-        self._past_redispatched += pool.dispatch.redispatched
         pool.close()
         pool.plugins.stop()
         events.pool_removed(log, pool=pool.name)

@@ -24,6 +24,8 @@ from corepool.master.ledger import Handoff
 from corepool.spec.types import Address
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from corepool.ipc.crash_slots import CrashSlots
     from corepool.ipc.shapes import SocketIndex
     from corepool.master.loop import Loop, Timer
@@ -52,8 +54,11 @@ class _Copy(NamedTuple):
 class Recovery:
     """Keeps them, and finds out what a crash has left."""
 
-    def __init__(self, crash_slots: CrashSlots, loop: Loop) -> None:
-        """Keep none yet."""
+    def __init__(self, crash_slots: CrashSlots, loop: Loop, count: Callable[[str], None]) -> None:
+        """Keep none yet.
+
+        :param count: given the name of a counter for each connection that was recovered.
+        """
         self._crash_slots = crash_slots
         self._loop = loop
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -66,8 +71,7 @@ class Recovery:
         self._copies: dict[int, _Copy] = {}
         self._crashes: dict[int, int] = {}
         self._sweeping: Timer | None = None
-        self.survived = 0
-        self.interrupted = 0
+        self._count = count
 
     def take(self) -> int:
         """Return a crash slot for a connection about to be handed over; 0: none is free, and it can't be kept."""
@@ -150,14 +154,14 @@ class Recovery:
             status = self._after_sending(crash_slot, sent)
         self._crash_slots.statuses[crash_slot] = Status.BUSY
         if status == Status.IDLE:
-            self.survived += 1
+            self._count("survived")
             record = restamped(self._crash_slots.read(crash_slot), self._loop.time(), sent or 0)
             return Handoff(copy.fd, copy.socket, None, record, 0, crash_slot)
         if status == Status.BUSY:
             record = self._crash_slots.read(crash_slot)
             self._crashes[crash_slot] = self._crashes.get(crash_slot, 0) + 1
             if self._crashes[crash_slot] < _MAX_CRASHES:
-                self.interrupted += 1
+                self._count("interrupted")
                 return Handoff(copy.fd, copy.socket, None, lost(record), 0, crash_slot)
             events.crashing_connection_closed(log, peer=_client(copy.fd, header_of(record)), crashes=_MAX_CRASHES)
         release(copy.fd)

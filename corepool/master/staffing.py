@@ -16,6 +16,7 @@ from corepool.spec.types import ExitCause
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from corepool.ipc.scoreboard import Scoreboard
     from corepool.master.loop import Loop
     from corepool.master.roll import Roll
     from corepool.master.supervisor import Supervisor
@@ -33,6 +34,7 @@ class Staffing:
     def __init__(
         self,
         loop: Loop,
+        scoreboard: Scoreboard,
         workers: Workers,
         supervisor: Supervisor,
         roll: Roll,
@@ -41,18 +43,18 @@ class Staffing:
     ) -> None:
         """Begin with nothing to do.
 
+        :param scoreboard: counts the workers that had to be replaced because they died.
         :param retire: has a worker leave.
         :param fail: ends the roll that is under way, if one is.
         """
         self._loop = loop
+        self._scoreboard = scoreboard
         self._workers = workers
         self._supervisor = supervisor
         self._roll = roll
         self._retire = retire
         self._fail = fail
         self._respawns = Respawns()
-        self.restarts = 0
-        """How many workers had to be replaced because they died."""
         self.is_over = False
         """The pool ends: nothing more is forked."""
 
@@ -156,6 +158,6 @@ class Staffing:
     def replace(self, entry: WorkerEntry) -> None:
         """Have a worker that has died, or failed, replaced, if its slot is still wanted."""
         if entry.slot < self._workers.target:
-            self.restarts += 1
+            self._scoreboard.count("restarts")
             if entry.slot in self._workers.vacant():
                 self._respawn_later(entry.slot, self._life_of(entry))

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
 from corepool.build import is_compiled
 from corepool.ipc.metric_cells import Layout
-from corepool.ipc.scoreboard import Cell, Scoreboard, held
-from corepool.spec.counters import HANDSHAKE_FAILURES, OF_WORKERS, SHOWN_OF_LISTENERS, SHOWN_OF_PROTOCOLS
+from corepool.ipc.scoreboard import Cell, held
+from corepool.spec.counters import HANDSHAKE_FAILURES, SHOWN_OF_LISTENERS, SHOWN_OF_PROTOCOLS, TOTALS
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
+    from corepool.master.totals import TotalCounts
     from corepool.master.workers import Workers
     from corepool.plugins.listener import Configuration, Listener, Served
 
@@ -99,7 +100,7 @@ class WorkersOfPool(TypedDict):
 
 
 Totals = dict[str, int]
-"""The counters of spec/counters.py since the master started, over every process there was."""
+"""The counters of spec/counters.py since the pool started, over every process there was, upgrades included."""
 
 
 class ReloadFailureStatus(TypedDict):
@@ -202,7 +203,7 @@ class PoolStatus(TypedDict):
 
 
 def listeners_status(
-    configurations: Iterable[Configuration], scoreboard: Scoreboard, paused: Container[str]
+    configurations: Iterable[Configuration], totals: TotalCounts, paused: Container[str]
 ) -> list[ListenerStatus]:
     """Describe the listeners, each with all its addresses as bound."""
     by_place: dict[int, ListenerStatus] = {}
@@ -210,55 +211,45 @@ def listeners_status(
         for each in configuration.bound:
             listener = each.listener
             if listener.place not in by_place:
-                by_place[listener.place] = _listener_status(listener, configuration.name, scoreboard, paused)
+                by_place[listener.place] = _listener_status(listener, configuration.name, totals, paused)
             by_place[listener.place]["bind"].append(each.url)
     return list(by_place.values())
 
 
-def _listener_status(listener: Listener, pool: str, scoreboard: Scoreboard, paused: Container[str]) -> ListenerStatus:
+def _listener_status(listener: Listener, pool: str, totals: TotalCounts, paused: Container[str]) -> ListenerStatus:
     status: dict[str, object] = {
         "name": listener.name,
         "pool": pool,
         "bind": [],
         "protocol": listener.protocol_names,
-        "protocols": [_protocol_status(each, scoreboard) for each in listener.served],
+        "protocols": [_protocol_status(each, totals) for each in listener.served],
         "dispatcher": listener.dispatcher_name,
-        "active": scoreboard.active(listener.place),
+        "active": totals.active(listener.place),
         "paused": listener.name in paused,
-        **{each.name: scoreboard.total_of(listener.place, each.name) for each in SHOWN_OF_LISTENERS},
+        **{each.name: totals.total_of(listener.place, each.name) for each in SHOWN_OF_LISTENERS},
         "handshake_failures": {
-            reason: scoreboard.total_of(listener.place, f"handshake_{reason}") for reason in HANDSHAKE_FAILURES
+            reason: totals.total_of(listener.place, f"handshake_{reason}") for reason in HANDSHAKE_FAILURES
         },
     }
     return cast("ListenerStatus", status)
 
 
-def _protocol_status(served: Served, scoreboard: Scoreboard) -> ProtocolStatus:
+def _protocol_status(served: Served, totals: TotalCounts) -> ProtocolStatus:
     status: dict[str, object] = {
         "name": served.name,
-        "active": scoreboard.active(served.place),
-        **{each.name: scoreboard.total_of(served.place, each.name) for each in SHOWN_OF_PROTOCOLS},
-        "metrics": _metrics_status(served, scoreboard),
+        "active": totals.active(served.place),
+        **{each.name: totals.total_of(served.place, each.name) for each in SHOWN_OF_PROTOCOLS},
+        "metrics": _metrics_status(served, totals),
     }
     return cast("ProtocolStatus", status)
 
 
-def _metrics_status(served: Served, scoreboard: Scoreboard) -> list[MetricStatus]:
+def _metrics_status(served: Served, totals: TotalCounts) -> list[MetricStatus]:
     if not served.metrics:
         return []
     layout = Layout(served.metrics)
-    counted = layout.counted(scoreboard.metrics_of(served.place, layout))
-    return [
-        MetricStatus(
-            name=metric.name,
-            meaning=metric.meaning,
-            kind=metric.kind,
-            labels={name: list(values) for name, values in metric.labels.items()},
-            bounds=list(metric.bounds),
-            cells=list(counted[metric.name]),
-        )
-        for metric in layout.metrics
-    ]
+    counted = layout.counted(totals.metrics_of(served.place, layout))
+    return [cast("MetricStatus", {**metric.spell(), "cells": list(counted[metric.name])}) for metric in layout.metrics]
 
 
 def workers_status(pool: str, workers: Workers, now: float) -> list[WorkerStatus]:
@@ -286,15 +277,9 @@ def workers_status(pool: str, workers: Workers, now: float) -> list[WorkerStatus
     ]
 
 
-def totals(scoreboard: Scoreboard, *, restarts: int, redispatched: int, survived: int, interrupted: int) -> Totals:
+def sums(totals: TotalCounts) -> Totals:
     """Sum up."""
-    return {
-        **{each.name: scoreboard.total(each.name) for each in SHOWN_OF_LISTENERS + OF_WORKERS},
-        "restarts": restarts,
-        "redispatched": redispatched,
-        "survived": survived,
-        "interrupted": interrupted,
-    }
+    return {each.name: totals.total(each.name) for each in TOTALS}
 
 
 def build_status(version: str) -> BuildStatus:

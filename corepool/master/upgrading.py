@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from corepool.master.loop import Loop
     from corepool.master.status import UpgradeStatus
+    from corepool.master.totals import TotalCounts
     from corepool.plugins.listener import BoundSocket
 
 log = logging.getLogger(__name__)
@@ -36,15 +37,22 @@ class Upgrading:
     """Executes the new master, and gives it our place. Owns its process until it is ready, and the way to it then."""
 
     def __init__(
-        self, loop: Loop, on_done: Callable[[int], None], on_failed: Callable[[], None], on_room: Callable[[], None]
+        self,
+        loop: Loop,
+        totals: TotalCounts,
+        on_done: Callable[[int], None],
+        on_failed: Callable[[], None],
+        on_room: Callable[[], None],
     ) -> None:
         """Begin with no upgrade.
 
+        :param totals: the counts that the new master goes on with.
         :param on_done: called once a new master serves, with its pid: this one has to leave.
         :param on_failed: called when an upgrade has failed: this one goes on.
         :param on_room: called when connections had to wait for the new master, and no longer do.
         """
         self._loop = loop
+        self._totals = totals
         self._on_room = on_room
         self._on_done = on_done
         self._on_failed = on_failed
@@ -80,8 +88,14 @@ class Upgrading:
                 "this pool ends with the process that started it, as corepool.run has it (PR_SET_PDEATHSIG), and a new "
                 "master would not; reload, or restart that process instead"
             )
+        bound = list(bound)
         try:
-            self._process = NewMasterProcess(self._loop, bound, told, timeout_s, self._done, self._failed)
+            about, boards = self._totals.tell(each.listener for each in bound)
+            with os.fdopen(about, "rb"):  # closed behind it
+                more = {**told, "totals": about, "boards": boards}
+                self._process = NewMasterProcess(
+                    self._loop, bound, more, [about, *boards], timeout_s, self._done, self._failed
+                )
         except OSError as error:
             raise ControlError(f"the new master can't be executed: {error.strerror or error}") from None
         self._upgrade.begin(self._process.pid)

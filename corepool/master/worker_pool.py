@@ -82,12 +82,7 @@ class WorkerPool:
             shared.paused,
         )
         self.dispatch = Dispatch(
-            shared.loop,
-            self.workers,
-            shared.scoreboard,
-            configuration.bound,
-            shared.recovery,
-            shared.elsewhere.take,
+            shared.loop, self.workers, shared.scoreboard, configuration.bound, shared.recovery, shared.elsewhere.take
         )
         self.acceptors = Acceptors(shared.loop, self.dispatch, shared.paused)
         self.dispatch.on_full = self.acceptors.pause
@@ -98,7 +93,9 @@ class WorkerPool:
         self.supervisor.hearing.may_speak = lambda entry: (
             not entry.was_ready or (self.dispatch.can_hold_more and not shared.elsewhere.is_holding)
         )
-        self.staffing = Staffing(shared.loop, self.workers, self.supervisor, self._roll, self._retire, self._fail_roll)
+        self.staffing = Staffing(
+            shared.loop, shared.scoreboard, self.workers, self.supervisor, self._roll, self._retire, self._fail_roll
+        )
         self.plugins = PoolPlugins(self._roll, self.workers, shared.version)
         self.rolling = Rolling(self._roll, self.workers, self.dispatch, self.staffing, self.plugins, self._retire)
         self.upkeep = Upkeep(shared.loop, self.workers, self.supervisor, self._roll, self.staffing, self.scale)

@@ -105,6 +105,16 @@ class Metric:
         """Cells in all."""
         return self.width * sum(1 for _ in self.combinations())
 
+    def spell(self) -> dict[str, object]:
+        """Return its fields in types that JSON can hold."""
+        return {
+            "name": self.name,
+            "meaning": self.meaning,
+            "kind": self.kind,
+            "labels": {name: list(values) for name, values in self.labels.items()},
+            "bounds": [float(bound) for bound in self.bounds],
+        }
+
     def combinations(self) -> Iterator[tuple[str, ...]]:
         """Yield each combination of the labels' values, in the order of the cells: the last label changes first."""
         return itertools.product(*self.labels.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from corepool.ipc.scoreboard import Scoreboard
 from corepool.master.status import (
     ListenerStatus,
     PoolStatus,
@@ -12,8 +11,8 @@ from corepool.master.status import (
     WorkersOfPool,
     WorkerStatus,
     build_status,
-    totals,
 )
+from corepool.spec.counters import TOTALS
 
 
 def made_up_status() -> PoolStatus:
@@ -56,7 +55,7 @@ def made_up_status() -> PoolStatus:
         threads_busy=0,
         threads_waiting=0,
     )
-    counted = totals(Scoreboard(1), restarts=0, redispatched=0, survived=0, interrupted=0)
+    counted = dict.fromkeys((each.name for each in TOTALS), 0)
     status = PoolStatus(
         name="shop",
         pid=41,

@@ -87,7 +87,8 @@ def about(running: PoolProcess, pid: int | None = None) -> str:
 
 def in_flight(running: PoolProcess) -> int:
     """Return the number of requests that are being answered, by the last heartbeats."""
-    metrics = [each for listener in running.status()["listeners"] for each in listener["metrics"]]
+    protocols = [each for listener in running.status()["listeners"] for each in listener["protocols"]]
+    metrics = [each for protocol in protocols for each in protocol["metrics"]]
     return sum(each["cells"][0] for each in metrics if each["name"] == "http_requests_in_flight")
 
 

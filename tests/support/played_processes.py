@@ -107,7 +107,7 @@ class World:
         """The content of the configuration file."""
         self.scoreboard = Scoreboard(1)
         self.crash_slots = CrashSlots()
-        self.recovery = Recovery(self.crash_slots, self.loop)
+        self.recovery = Recovery(self.crash_slots, self.loop, self.scoreboard.count)
         self.told: list[str] = []
         """The service manager was told of these."""
         self._played_workers = type("WorkersOfOneWorld", (PlayedWorkers,), {"world": self})

@@ -69,7 +69,7 @@ class DispatchMachine(RuleBasedStateMachine):
         self.workers = Workers(SLOTS)
         self.board = Scoreboard(1)
         self.crash_slots = CrashSlots()
-        self.recovery = Recovery(self.crash_slots, self.loop)
+        self.recovery = Recovery(self.crash_slots, self.loop, self.board.count)
         self.peers: dict[int, socket.socket] = {}
         """The client's side of each connection, by the inode of the other side."""
         self.pid = 0

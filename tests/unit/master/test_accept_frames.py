@@ -45,7 +45,9 @@ class Master:
         configuration = cast(
             "Any", SimpleNamespace(worker_name=str, bound=[self.bound], pool=SimpleNamespace(max_connections=100))
         )
-        self.dispatch = Dispatch(loop, table, board, [self.bound], Recovery(CrashSlots(), loop), lambda _: None)
+        self.dispatch = Dispatch(
+            loop, table, board, [self.bound], Recovery(CrashSlots(), loop, board.count), lambda _: None
+        )
         stack.callback(self.dispatch.close)
         self.ends: list[tuple[WorkerEntry, Channel]] = []
         for slot in range(workers):

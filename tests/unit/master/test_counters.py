@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from corepool.ipc.earlier import EarlierBoards
 from corepool.ipc.scoreboard import ListenerPlace, Scoreboard, listener_cell
-from corepool.master.status import ListenerStatus, totals
-from corepool.spec.counters import OF_LISTENERS, OF_SERVICES, SHOWN_OF_LISTENERS, TOTALS
+from corepool.master.status import ListenerStatus, sums
+from corepool.master.totals import TotalCounts
+from corepool.spec.counters import OF_LISTENERS, OF_SERVICES, OF_THE_MASTER, SHOWN_OF_LISTENERS, TOTALS
 
 
 def test_the_totals_of_the_status_are_those_of_the_table() -> None:
-    shown = totals(Scoreboard(1), restarts=1, redispatched=2, survived=3, interrupted=4)
+    totals = TotalCounts(dict, EarlierBoards())
+    for number, counter in enumerate(OF_THE_MASTER):
+        totals.board.count(counter.name, number + 1)
+    shown = sums(totals)
+    totals.close()
 
     assert list(shown) == [each.name for each in TOTALS]
+    assert [shown[each.name] for each in OF_THE_MASTER] == [1, 2, 3, 4]
 
 
 def test_what_authors_of_tests_see_of_a_listener_is_in_the_table() -> None:

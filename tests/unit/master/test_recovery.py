@@ -10,6 +10,7 @@ import pytest
 
 from corepool.ipc.crash_slots import LENGTH_BITS, CrashSlots, Status
 from corepool.ipc.frozen import Frozen
+from corepool.ipc.scoreboard import Scoreboard
 from corepool.ipc.shapes import SocketIndex
 from corepool.master.ledger import Handoff
 from corepool.master.loop import Loop
@@ -38,7 +39,7 @@ def crash_slots() -> CrashSlots:
 @pytest.fixture
 def recovery(crash_slots: CrashSlots) -> Iterator[Recovery]:
     loop = Loop()
-    recovery = Recovery(crash_slots, loop)
+    recovery = Recovery(crash_slots, loop, Scoreboard(1).count)
     yield recovery
     recovery.close()
     loop.close()
