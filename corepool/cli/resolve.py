@@ -84,7 +84,7 @@ def draft_of_flags(served: Served, overrides: Overrides) -> Draft:
         **served.flags,
         "listener[0].name": "PROTOCOL",
         "listener[0].protocol": "PROTOCOL",
-        "listener[0].options": "--option",
+        "listener[0].options": served.flags.get("listener[0].options", "--option"),
         **{f"listener[0].bind[{number}]": bind_from for number in range(len(bind))},
         "listener[0].bind": bind_from,
         "listener[0]": "PROTOCOL",  # last, since it matches them all: mistakes in the protocol's hooks

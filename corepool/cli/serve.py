@@ -27,6 +27,7 @@ from corepool.cli.foreign import answer_to
 from corepool.cli.resolve import Served, draft_of_flags
 from corepool.cli.start import start
 from corepool.cli.tls_files import TlsFiles
+from corepool.cli.unknown import explain
 from corepool.cli.watch import Watched
 from corepool.config.environment import value_from_text
 from corepool.config.flags import Flag, flags_of
@@ -120,6 +121,8 @@ def serve(
             raise typer.BadParameter(f"protocol {protocol!r} takes no TARGET", param_hint="TARGET")
         options["target"] = Untyped(target)
         names["listener[0].options.target"] = "TARGET"
+    if "target" in getattr(_options_of(plugin), "model_fields", {}):
+        names["listener[0].options"] = "TARGET"  # a mistake in all of them together is that it is missing, or too much
     tables: dict[str, dict[str, object]] = {"listener": {"options": options}, "pool": {}}
     for section, model in _TABLES.items():
         where = "listener[0]" if section == "listener" else section
@@ -151,7 +154,7 @@ class ServeCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse; a flag of another server's is answered with its name here."""
         known = {flag for each in self.get_params(ctx) for flag in (*each.opts, *each.secondary_opts)}
-        answer = None if ctx.resilient_parsing else answer_to(args, known)
+        answer = None if ctx.resilient_parsing else answer_to(args, known) or explain(args, known, Registry())
         if answer is not None:
             ctx.fail(answer)
         return super().parse_args(ctx, args)

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from corepool.errors import ConfigError
+from corepool.files.reading import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -30,8 +31,7 @@ def load_env_file(path: Path, environment: MutableMapping[str, str]) -> None:
     :raises ConfigError: it can't be read; or with every mistake in it. Nothing has changed then.
     """
     try:
-        with path.open("rb") as file:
-            text = file.read(_LIMIT + 1).decode("utf-8-sig")
+        text = read_whole(path, _LIMIT).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text, or no path"
         raise ConfigError([f"--env-file {path}: can't be read: {reason}"]) from None

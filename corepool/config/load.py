@@ -28,6 +28,7 @@ from corepool.config.salvage import salvage
 from corepool.config.settings import Settings, WorkersRange
 from corepool.config.suggest import did_you_mean
 from corepool.errors import ConfigError
+from corepool.files.reading import read_whole
 from corepool.spec.transport import Endpoint
 
 if TYPE_CHECKING:
@@ -86,8 +87,7 @@ def read_draft(path: Path, overrides: Overrides | None = None) -> Draft:
     :raises ConfigError: when it can't be read or is not TOML; every later mistake is in the draft.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(_FILE_LIMIT + 1)
+        content = read_whole(path, _FILE_LIMIT)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError([f"can't be read: {reason}"], str(path)) from None

@@ -8,6 +8,10 @@ import logging.config
 from pathlib import Path
 
 from corepool.errors import SetupError
+from corepool.files.reading import read_whole
+
+_LIMIT = 16 * 1024 * 1024
+"""Bytes."""
 
 
 def configure_logging(path: str) -> None:
@@ -39,7 +43,7 @@ def not_read(path: str, error: Exception) -> str:
 
 
 def _read(path: Path) -> object:
-    text = path.read_text(encoding="utf-8")
+    text = read_whole(path, _LIMIT).decode()
     if path.suffix == ".json":
         found: object = json.loads(text)
         return found

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MAX_STATE_BYTES = 16 * 1024 * 1024
 """Of what `Transport.refresh` returns: 2,000 certificates with their chains and keys."""
 
+_BEHIND_PORT = re.compile(r"((?:\[[^\[\]/?#]*\]|[^\[\]:/?#@]*):[0-9]+)([/?#].*)", re.DOTALL)
+"""An address without a scheme, and a path behind its port, as a URL has one."""
+
 _DROPPED = re.compile("[\t\r\n]")
 
 
@@ -60,6 +63,8 @@ class Endpoint:
         """
         if _DROPPED.search(url):  # by urlsplit: another address than the one that was written
             raise ValueError("it contains a line break or a tab; in a path, write %0A, %0D or %09")
+        if (found := _BEHIND_PORT.fullmatch(url)) is not None:
+            raise ValueError(f"an address ends with its port; without {found[2]!r}: {found[1]}")
         parts = urlsplit(url)
         if not parts.scheme or ":" not in url:
             raise ValueError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from corepool.files.lines import moment
 from corepool_http.access_atoms import split
+from corepool_http.noting import NotingExchange
 from corepool_http.responses import reason_of
 
 if TYPE_CHECKING:
@@ -32,12 +33,18 @@ def compile_format(text: str) -> Callable[[Response], str]:
     """
     parts: list[str | Callable[[Response], str]] = []
     is_quoted = False
-    for part in split(text):
+    pieces = split(text)
+    for place, part in enumerate(pieces):
         if isinstance(part, str):
             parts.append(part)
             is_quoted ^= part.count('"') % 2 == 1
+        elif is_quoted:
+            parts.append(_field(part))
         else:
-            parts.append(_field(part, is_quoted=is_quoted))
+            is_alone = _ends_a_field(pieces[place - 1], -1, place == 1) and _ends_a_field(
+                pieces[place + 1], 0, place == len(pieces) - 2
+            )
+            parts.append(_bare_field(part, "-" if is_alone else ""))
     return lambda response: "".join(part if isinstance(part, str) else part(response) for part in parts)
 
 
@@ -61,19 +68,50 @@ def header(exchange: Exchange, name: bytes) -> str:
     return (exchange.request.section.joined(name) or b"").decode("latin-1")
 
 
-def _field(named: Named, *, is_quoted: bool) -> Callable[[Response], str]:
-    """Return the function that writes an atom. Outside of quotation marks a space would end the field of a client."""
-    atom = _atom(named)
-    if is_quoted or (named.name in _OF_SEVERAL_WORDS and not named.is_header):
+def _ends_a_field(text: str | Named, place: int, is_edge: bool) -> bool:  # noqa: FBT001
+    """Return whether a field of its own may stand beside a piece: there is a space, or the line's end."""
+    return isinstance(text, str) and (text[place].isspace() if text else is_edge)
+
+
+def _field(named: Named) -> Callable[[Response], str]:
+    """Return the function that writes an atom between quotation marks."""
+    atom = atom_of(named)
+    if named.of:
+        return lambda response: escaped(atom(response) or "-")
+    return lambda response: escaped(atom(response))
+
+
+def _bare_field(named: Named, empty: str) -> Callable[[Response], str]:
+    """Return the function that writes an atom outside of them, where a space would end the field of a client.
+
+    :param empty: stands for an atom without a value; a field that has nothing else would be none.
+    """
+    atom = atom_of(named)
+    if named.of:
+        empty = "-"
+    elif named.name in _OF_SEVERAL_WORDS:
         return lambda response: escaped(atom(response))
-    return lambda response: escaped(atom(response)).replace(" ", "\\x20")
+    return lambda response: escaped(atom(response)).replace(" ", "\\x20") or empty
 
 
-def _atom(named: Named) -> Callable[[Response], str]:
-    if not named.is_header:
-        return ATOMS[named.name]
-    name = named.name.encode("latin-1", "replace")
-    return lambda response: header(response.exchange, name) or "-"
+def atom_of(named: Named) -> Callable[[Response], str]:
+    """Return the function that finds an atom's value; it may be empty."""
+    name = named.name
+    match named.of:
+        case "i":
+            data = name.encode("latin-1", "replace")
+            return lambda response: header(response.exchange, data)
+        case "o":
+            return lambda response: _noting(response).response_header(name)
+        case "e":
+            return lambda response: _noting(response).variable(name)
+        case _:
+            return ATOMS[name]
+
+
+def _noting(response: Response) -> NotingExchange:
+    assert isinstance(response.exchange, NotingExchange)
+    return response.exchange
 
 
 def _target(response: Response) -> str:

@@ -8,9 +8,12 @@ import time
 from typing import TYPE_CHECKING
 
 from corepool.files.lines import LineFile, moment
-from corepool_http.access_format import Response, compile_format, escaped, first_line, header
+from corepool_http.access_atoms import is_json, split_json
+from corepool_http.access_format import Response, atom_of, compile_format, escaped, first_line, header
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from corepool import Worker
     from corepool_http.exchange import Exchange
     from corepool_http.options import ServerOptions
@@ -24,8 +27,7 @@ class AccessLog:
 
         :raises OSError: the file can't be opened.
         """
-        kinds = {"common": _line, "combined": _combined, "json": _json}
-        self._format = kinds.get(options.access_log) or compile_format(options.access_log)
+        self._format = _format(options.access_log)
         self._file = LineFile(options.access_log_file, worker)
         self._slot = worker.slot
 
@@ -45,6 +47,19 @@ class AccessLog:
         self._file.close()
 
 
+def _format(text: str) -> Callable[[Response], str]:
+    if text == "common":
+        return _line
+    if text == "combined":
+        return _combined
+    if not is_json(text):
+        return compile_format(text)
+    more = [(name, atom_of(named)) for name, named in split_json(text).items()]
+    if not more:
+        return lambda response: json.dumps(_fields(response))
+    return lambda response: json.dumps({**_fields(response), **{name: atom(response) for name, atom in more}})
+
+
 def _combined(response: Response) -> str:
     referer, agent = (escaped(header(response.exchange, name) or "-") for name in (b"referer", b"user-agent"))
     return f'{_line(response)} "{referer}" "{agent}"'
@@ -58,10 +73,10 @@ def _line(response: Response) -> str:
     return f'{host} - - [{when}] "{escaped(first_line(exchange))}" {exchange.status} {exchange.sent or "-"}'
 
 
-def _json(response: Response) -> str:
+def _fields(response: Response) -> dict[str, object]:
     exchange = response.exchange
     request = exchange.request
-    line = {
+    return {
         "time": moment(time.time()),
         "client": exchange.client.host,
         "method": request.line.method,
@@ -79,4 +94,3 @@ def _json(response: Response) -> str:
         "worker": response.slot,
         "pid": os.getpid(),
     }
-    return json.dumps(line)

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from corepool import Duration, DurationOrOff, Options, Size, SizeOrOff
 from corepool.files.lines import examine
-from corepool_http.access_atoms import split
+from corepool_http.access_atoms import judge
 from corepool_http.targets import split_target
 
 
@@ -75,11 +75,10 @@ def _prefixes(folders: dict[str, str]) -> dict[str, str]:
 
 
 def _log_format(text: str) -> str:
-    if text not in {"off", "common", "combined", "json"}:
-        try:
-            split(text)
-        except ValueError as error:
-            raise ValueError(f"expected off, common, combined, json, or a format of your own; {error}") from None
+    try:
+        judge(text)
+    except ValueError as error:
+        raise ValueError(f"expected off, common, combined, json, or a format of your own; {error}") from None
     return text
 
 

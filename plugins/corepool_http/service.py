@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from corepool.guards import HOOK_ERRORS
 from corepool_http import events
+from corepool_http.access_atoms import asks_for_notes
 from corepool_http.access_log import AccessLog
+from corepool_http.exchange import Exchange
+from corepool_http.noting import NotingExchange
 from corepool_http.proxies import Proxies
 from corepool_http.responses import Heads
 
@@ -16,7 +19,6 @@ if TYPE_CHECKING:
 
     from corepool import Worker
     from corepool_http.counted import Counted
-    from corepool_http.exchange import Exchange
     from corepool_http.message import RefusedError
     from corepool_http.options import ServerOptions
 
@@ -49,6 +51,9 @@ class Service:
         self.proxies = Proxies(options.trusted_proxies)
         self._counted = counted
         self._access_log = None if options.access_log == "off" else AccessLog(options, worker)
+        self.notes = asks_for_notes(options.access_log)
+        """The access log has headers of responses, or the application's environ."""
+        self.exchange: type[Exchange] = NotingExchange if self.notes else Exchange
         self.ended = counted.ended if self._access_log is None else self._count_and_log
         """Called when a response has ended, or its client has gone, once for each exchange; with the monotonic clock.
         One call and no test: it is made for every request."""

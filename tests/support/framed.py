@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from corepool import hookimpl
 from corepool_http.apps.choice import make_application
 from corepool_http.counted import METRICS, Counted
-from corepool_http.exchange import Exchange
 from corepool_http.message import Body, Request, RequestLine, Section
 from corepool_http.options import HttpOptions
 from corepool_http.service import Service
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
 
     from corepool import CloseReason, Connection, Worker
+    from corepool_http.exchange import Exchange
     from corepool_http.responses import Head
     from corepool_http.stream import Tunnel, TunnelUser
 
@@ -129,7 +129,7 @@ class FramedStream:
         request.upgrade = fields.get("tunnel", False)
         if fields.get("more"):
             request.body = Body()
-        self.exchange = Exchange(self, request, self._driver.client, time.monotonic())
+        self.exchange = self._driver.service.exchange(self, request, self._driver.client, time.monotonic())
         self._driver.streams[self._number] = self
         self._driver.service.serve(self.exchange)
 

@@ -15,6 +15,7 @@ from corepool_http.apps.asgi_tasks import Tasks
 from corepool_http.apps.lifespan import Lifespan
 from corepool_http.apps.tls import extension_of
 from corepool_http.apps.websocket import WebSocket
+from corepool_http.noting import NotingExchange
 
 if TYPE_CHECKING:
     from corepool_http.apps.asgi_messages import Application
@@ -55,6 +56,8 @@ class Asgi:
         self._lifespan = Lifespan(application, self._loop, options.lifespan)
         self._lifespan.start_up(service.worker.boot_s())
         self._state = self._lifespan.state
+        self._run = Cycle.run_noting if service.notes else Cycle.run
+        """Chosen once: other access logs cost a request nothing."""
 
     def serve(self, exchange: Exchange) -> None:
         if exchange.request.upgrade:
@@ -79,7 +82,7 @@ class Asgi:
         if self._state is not None:
             scope["state"] = self._state.copy()
         cycle = Cycle(exchange, self._heads, self._loop, self._tasks)
-        cycle.task = self._tasks.start(cycle.run(self._application, scope))
+        cycle.task = self._tasks.start(self._run(cycle, self._application, scope))
 
     def close(self) -> None:
         worker = self._service.worker
@@ -106,6 +109,8 @@ class Asgi:
             scope["extensions"]["tls"] = _tls_of(exchange.client)
         if self._state is not None:
             scope["state"] = self._state.copy()
+        if isinstance(exchange, NotingExchange):
+            exchange.note(scope)
         socket.task = self._tasks.start(socket.run(self._application, scope))
 
     def _scope_of(self, client: Client) -> dict[str, Any]:

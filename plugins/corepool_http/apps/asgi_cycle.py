@@ -20,9 +20,12 @@ from corepool_http.apps.asgi_messages import (
 from corepool_http.apps.asgi_tasks import log_failure
 from corepool_http.apps.waiting import CALLS_PER_ROUND, Waiting
 from corepool_http.exchange import CLIENT_GONE, ClientDisconnectedError
+from corepool_http.noting import NotingExchange
 from corepool_http.values import ResponseError
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from corepool_http.apps.asgi_messages import Application, Message
     from corepool_http.apps.asgi_tasks import Tasks
     from corepool_http.exchange import Exchange
@@ -71,6 +74,12 @@ class Cycle(Waiting):
         body = exchange.request.body
         if body is not None:
             body.on_change = self._wake
+
+    def run_noting(self, application: Application, scope: Message) -> Coroutine[None, None, None]:
+        """As `run`, for an access log that has variables of the scope."""
+        assert isinstance(self._exchange, NotingExchange)
+        self._exchange.note(scope)
+        return self.run(application, scope)
 
     async def run(self, application: Application, scope: Message) -> None:
         """Call the application, and make sure of a response."""

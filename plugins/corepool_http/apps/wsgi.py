@@ -14,7 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from corepool.streams import Mailbox, Threads
-from corepool_http.apps.wsgi_environ import Environments
+from corepool_http.apps.wsgi_environ import Environments, NotingEnvironments
 from corepool_http.apps.wsgi_inline import InlineCall
 from corepool_http.apps.wsgi_input import Reception, streamed
 from corepool_http.apps.wsgi_slow import SlowCalls
@@ -37,7 +37,7 @@ class Wsgi:
     def __init__(self, service: Service, options: HttpOptions, application: Application) -> None:
         self._application = application
         self._heads = service.heads
-        self._environments = Environments(options, service.worker)
+        self._environments = (NotingEnvironments if service.notes else Environments)(options, service.worker)
         self._call_soon = service.worker.loop.call_soon
         self._mailbox = Mailbox(service.worker.loop)
         gauge = service.worker.gauge_threads(options.threads)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from corepool_http.apps.paths import below
 from corepool_http.apps.tls import variables_of
 from corepool_http.apps.wsgi_files import FileWrapper
+from corepool_http.noting import NotingExchange
 
 if TYPE_CHECKING:
     import io
@@ -130,3 +131,13 @@ class Environments:
         if len(self._names) < _MAX_NAMES and len(name) <= _MAX_NAME_BYTES:  # clients choose them
             self._names[name] = key
         return key
+
+
+class NotingEnvironments(Environments):
+    """As above, for an access log that has variables of the environ."""
+
+    def of(self, exchange: Exchange, content: io.IOBase) -> dict[str, Any]:
+        environ = super().of(exchange, content)
+        assert isinstance(exchange, NotingExchange)
+        exchange.note(environ)
+        return environ

@@ -6,7 +6,6 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from corepool_http.exchange import Exchange
 from corepool_http.http1.codec import RequestParser
 from corepool_http.http1.deadlines import Deadlines
 from corepool_http.http1.ending import Ending
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
 
     from corepool import Connection
+    from corepool_http.exchange import Exchange
     from corepool_http.http1.ending import Session
     from corepool_http.http1.known import KnownHeads
     from corepool_http.message import Request
@@ -122,7 +122,7 @@ class Driver:
             self.service.worker.at_batch_end(self._go_on)
 
     def _serve(self, request: Request) -> None:
-        self.current = exchange = Exchange(self, request, self._client_of(request), time.monotonic())
+        self.current = exchange = self.service.exchange(self, request, self._client_of(request), time.monotonic())
         self.conn.busy = True
         self._deadlines.is_head_due = False
         self.service.serve(exchange)
@@ -212,7 +212,7 @@ class Driver:
         """Answer bytes that are no request that is served, and close."""
         request = self.parser.seen()
         began_s = self._deadlines.began_s(time.monotonic())
-        self.current = exchange = Exchange(self, request, self._client_of(request), began_s)
+        self.current = exchange = self.service.exchange(self, request, self._client_of(request), began_s)
         self.service.refuse(exchange, refusal)
 
     # --- what ends

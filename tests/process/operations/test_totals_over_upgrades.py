@@ -190,3 +190,36 @@ def test_an_old_master_that_is_killed_leaves_what_was_counted(counted: PoolProce
     assert totals["requests"] in (5, 6)
     ask(counted, ["/"])
     wait_until(lambda: counted.status()["totals"]["accepted"] == 7)
+
+
+FOREIGN = """
+import os, pathlib
+import corepool.ipc.earlier as earlier
+from corepool import hookimpl
+
+first = pathlib.Path("first")
+if not first.exists():
+    first.write_text(str(os.getpid()))
+if first.read_text() == str(os.getpid()):
+    earlier.FORMAT = 2  # as a later version may have it
+
+class Hooks:
+    @hookimpl
+    def on_ready(self, pool):
+        pass
+"""
+
+
+def test_counts_of_a_master_that_keeps_them_otherwise_begin_at_zero_and_the_log_says_so(pool: Pools) -> None:
+    toml = CONFIG.format(workers=1, dispatcher="least-connections", pool="")
+    toml = toml.replace('protocol = "http"', 'protocol = "http"\nextensions = ["./hooks.py:Hooks"]')
+    running = pool(toml, files={"application.py": APPLICATION, "hooks.py": FOREIGN})
+    ask(running, ["/"] * 3)
+    wait_until(lambda: is_counted(running, 3))
+    old = upgrade(running)
+    wait_until(lambda: "totals_not_taken_over" in running.stderr and "format 2, not 1" in running.stderr)
+    wait_until(lambda: is_over(old))
+    ask(running, ["/"])
+    wait_until(lambda: is_counted(running, 1))
+    assert corepool(running, "stop").returncode == 0
+    wait_until(lambda: not running.left_over())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corepool_http.access_atoms import NAMES, split
+from corepool_http.access_atoms import NAMES, asks_for_notes, judge, split
 from corepool_http.access_format import ATOMS, Response, compile_format
 from corepool_http.message import Request, RequestLine, Section
 
@@ -36,6 +36,7 @@ def test_each_atom_that_is_listed_exists() -> None:
         (GUNICORN, '192.0.2.1 - - "GET /a?b=c HTTP/1.1" 200 7 "-" "curl"'),
         (UVICORN, 'INFO:     192.0.2.1:5 - "GET /a?b=c HTTP/1.1" 200 OK'),
         ("%(U)s %(q)s %(m)s %(H)s", "/a b=c GET HTTP/1.1"),
+        ('%({none}i)s "%({none}i)s" x=%({none}i)s', '- "-" x=-'),
         ("%(T)s %(M)s %(D)s %(L)s", "1 1250 1250000 1.250000"),
         ("%(worker)s %(listener)s %(scheme)s %(request_id)s", "3 web https 42"),
         ("%({X-Request-Id}i)s %({none}i)s 100%%", "42 - 100%"),
@@ -84,10 +85,53 @@ def test_a_bare_atom_of_a_client_is_one_field(atom: str, text: str) -> None:
         ("combine", "atoms such as"),
         ("%(x)s", "no such atom"),
         ("%h %(s)s", "write %%"),
-        ("%({server}o)s", "those of the request"),
+        ("%({server}x)s", r"{header}o of the response"),
         ("%(s)s\n", "one line"),
     ],
 )
 def test_a_wrong_format_is_refused_with_the_reason(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         split(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("%(U)s %(q)s %(m)s", "/a - GET"),
+        ("%(q)s", "-"),
+        ("%(q)s %(m)s\t%(q)s", "- GET\t-"),
+        ("%(U)s?%(q)s [%(q)s]", "/a? []"),
+        ('"%(q)s" %(m)s%(q)s', '"" GET'),
+    ],
+)
+def test_a_field_that_would_be_empty_is_a_dash(text: str, line: str) -> None:
+    """As gunicorn and nginx have it between quotation marks, where it is empty, and where fields are counted."""
+    assert compile_format(text)(response(target=b"/a")) == line
+
+
+@pytest.mark.parametrize("text", ["off", "common", "combined", "json", '%(h)s "%(r)s" %({host}i)s', "json a=%(q)s"])
+def test_formats_that_need_nothing_of_the_response_note_nothing(text: str) -> None:
+    judge(text)
+    assert not asks_for_notes(text)
+
+
+@pytest.mark.parametrize("text", ["%({x}o)s", '"%({REMOTE_USER}e)s"', "json a=%({x}o)s", "json  a=%(q)s b=%({x}e)s"])
+def test_formats_that_need_more_note_it(text: str) -> None:
+    judge(text)
+    assert asks_for_notes(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("json %(q)s", "behind json there are fields such as"),
+        ("json a=b", "behind json there are fields such as"),
+        ("json a=%(nothing)s", "no such atom"),
+        ("json status=%(q)s", "'status' already"),
+        ("json a=%(q)s a=%(h)s", "'a' already"),
+        ("jsonx", "atoms such as"),
+    ],
+)
+def test_a_wrong_format_of_json_is_refused_with_the_reason(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        judge(text)
