@@ -8,10 +8,6 @@ import logging.config
 from pathlib import Path
 
 from corepool.errors import SetupError
-from corepool.files.reading import read_whole
-
-_LIMIT = 16 * 1024 * 1024
-"""Bytes."""
 
 
 def configure_logging(path: str) -> None:
@@ -43,7 +39,7 @@ def not_read(path: str, error: Exception) -> str:
 
 
 def _read(path: Path) -> object:
-    text = read_whole(path, _LIMIT).decode()
+    text = path.read_text(encoding="utf-8")
     if path.suffix == ".json":
         found: object = json.loads(text)
         return found

@@ -1,6 +1,6 @@
 """The counters of a pool: the one table of which scoreboard, `corepool status`, /metrics and the reference are made.
 
-None of them ever goes backwards while the master runs. A counter more of a listener is a line in `OF_SERVICES`, and an
+None of them ever goes backwards, also over an upgrade. A counter more of a listener is a line in `OF_SERVICES`, and an
 attribute of that name in the worker's `Service`, which publishes it with its heartbeat.
 """
 

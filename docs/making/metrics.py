@@ -65,7 +65,8 @@ def page() -> str:
     ]
     head = (
         f"# Metrics\n\n{MADE}\nWhat the protocol `admin` answers to `GET /metrics`, in the text format of Prometheus "
-        "([operations](../operations.md)). No counter ever goes backwards, whatever happens to workers.\n"
+        "([operations](../operations.md)). No counter ever goes backwards, whatever happens to workers, and "
+        "over an upgrade.\n"
     )
     reasons = table(["reason", "meaning"], [(f"`{reason}`", meaning) for reason, meaning in HANDSHAKE_FAILURES.items()])
     return f"{head}\n{table(['metric', 'kind', 'labels', 'meaning'], rows)}\n{_REASONS}\n{reasons}"

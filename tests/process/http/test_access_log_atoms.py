@@ -56,7 +56,7 @@ def lines(running: PoolProcess, count: int) -> list[str]:
 def start(pool: Pools, application: str, access_log: str, **options: object) -> PoolProcess:
     files = {"application.py": application, "static/a.txt": "text"}
     toml = http_toml(target="application:app", access_log=access_log, access_log_file="access.log", **options)
-    return pool(toml, files=files, traceback=True)
+    return pool(toml.replace('"/static/":', '"/static/" ='), files=files, traceback=True)
 
 
 @pytest.mark.parametrize("threads", [0, 2])

@@ -60,7 +60,9 @@ def test_the_clock_is_read_only_if_there_is_a_limit(
     loop = asyncio.new_event_loop()
     monkeypatch.setattr(loop, "call_soon", turns.append)
     worker: Any = SimpleNamespace(loop=loop, workers=1, gauge_threads=lambda _: None)
-    application = Wsgi(cast("Any", SimpleNamespace(heads=Heads(""), worker=worker, notes=False)), options, cast("Any", stream))
+    application = Wsgi(
+        cast("Any", SimpleNamespace(heads=Heads(""), worker=worker, notes=False)), options, cast("Any", stream)
+    )
     monkeypatch.setattr(application, "_environments", SimpleNamespace(of=lambda *_: {}))
     exchange = Exchange()
     try:
