@@ -33,8 +33,7 @@ cost no memory."""
 
 
 LAYOUTS_KEPT = 8
-"""Layouts of which the counts of ended processes are kept, of each listener: the one that serves, the one that a reload
-brings, and some to go back to."""
+"""Of each listener, for the counts of ended processes: that which serves, that of a reload, and some to go back to."""
 
 ListenerPlace = NewType("ListenerPlace", int)
 """Where the counters of a configured listener stand in each row; kept over reloads."""
@@ -123,9 +122,8 @@ class Scoreboard:
     """The whole board. Made by the master before the first fork; workers inherit the mapping."""
 
     def __init__(self, listeners: int, fd: int | None = None) -> None:
-        """Map a board for `listeners` configured listeners.
+        """Map a board for `listeners` configured ones: of `fd`, an empty file, for a new master to read.
 
-        :param fd: of an empty file whose content it is to be, for a new master to read.
         :raises OSError: the system refuses.
         """
         self.blocks_at = Cell.COUNT + PER_LISTENER * listeners
@@ -259,7 +257,7 @@ class Scoreboard:
         """Add the counts of the masters before this one, once for all; those without a cell here are dropped.
 
         :param cells: by counter of workers, of the master, and of connections in all.
-        :param blocks: cells as a block has them, by the tag of their layout.
+        :param blocks: by the tag of their layout.
         """
         retired = self._row(0)
         self._head[Head.FOLDS] += 1

@@ -235,3 +235,17 @@ def test_another_format_is_refused_by_its_number(master: Master) -> None:
         master.read_by_another(master.described() | {"format": 2})
     with pytest.raises(ValueError, match="means nothing here"):
         EarlierBoard(master.fd, master.described() | {"size": 2**40}, 64)
+
+
+def test_what_a_protocol_of_several_has_counted_is_its_listeners_and_in_the_total_once(master: Master) -> None:
+    row = master.board.claim(0)
+    master.board.parts.add(SECOND)  # of the first listener
+    for place in (FIRST, SECOND):
+        row.cells[listener_cell(place, "bytes_in")] = 10
+    here = TotalCounts(lambda: PLACES, EarlierBoards([master.read_by_another()]))
+    here.refresh()
+
+    assert [here.total("bytes_in"), *(here.total_of(place, "bytes_in") for place in (FIRST, SECOND))] == [10, 10, 10]
+    here.take([])
+    assert [here.total("bytes_in"), *(here.total_of(place, "bytes_in") for place in (FIRST, SECOND))] == [10, 10, 10]
+    here.close()
