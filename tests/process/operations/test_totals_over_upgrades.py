@@ -57,13 +57,15 @@ def ask(running: PoolProcess, paths: list[str]) -> None:
 
 def requests_of(status: Any) -> int:
     """Sum the requests of /metrics."""
-    [cells] = [each["cells"] for each in status["listeners"][0]["metrics"] if each["name"] == "http_requests"]
+    [cells] = [
+        each["cells"] for each in status["listeners"][0]["protocols"][0]["metrics"] if each["name"] == "http_requests"
+    ]
     return sum(cells)
 
 
 def durations_of(status: Any) -> int:
     """Sum the observations of the histogram."""
-    [metric] = [each for each in status["listeners"][0]["metrics"] if each["kind"] == "histogram"]
+    [metric] = [each for each in status["listeners"][0]["protocols"][0]["metrics"] if each["kind"] == "histogram"]
     return sum(metric["cells"][:-1])
 
 
