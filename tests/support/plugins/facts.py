@@ -10,5 +10,10 @@ class Facts:
         if not conn.recv():
             return
         header = conn.facts.get("proxy")
-        told = {"peer": conn.peer, "local": conn.local, "proxy": header and asdict(header)}
+        told = {
+            "peer": conn.peer,
+            "local": conn.local,
+            "tls": conn.facts.get("tls"),
+            "proxy": header and asdict(header),
+        }
         conn.send(json.dumps(told, default=str).encode() + b"\n")

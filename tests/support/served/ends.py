@@ -13,3 +13,9 @@ async def asgi(scope, receive, send):
     told = json.dumps([scope["client"], scope["server"], scope["scheme"]]).encode()
     await send({"type": "http.response.start", "status": 200})
     await send({"type": "http.response.body", "body": told})
+
+
+def secured(environ, start_response):
+    start_response("200 OK", [])
+    told = [environ["REMOTE_ADDR"], environ["wsgi.url_scheme"], "SSL_PROTOCOL" in environ]
+    return [json.dumps(told).encode()]
