@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool.hot.interest import serve_later
+from corepool.hot.interest import has_input, serve_later, wants_input
 from corepool.hot.outside import run
 from corepool.hot.states import GONE, PARKED
 
@@ -46,6 +46,16 @@ def enter_opening(conn: Held, site: Site, layers: Layers) -> None:
     conn.layers = conn.out = layers
     start_opening(conn, layers)
     site.deadlines.watch(conn)
+
+
+def serve_input(conn: Held) -> None:
+    """Serve input that has come already, within the event that had the connection enter its protocol's site."""
+    if conn.site.then is not None or not wants_input(conn) or not has_input(conn):
+        return
+    if conn.journal is not None:
+        conn.journal.wake()
+    conn.site.events += 1
+    conn.site.on_readable(conn)
 
 
 def start_opening(conn: Held, layers: Layers) -> None:

@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
+from proxy_headers import v1
 
 from corepool.ipc.crash_slots import LENGTH_BITS, CrashSlots, Status
 from corepool.ipc.frozen import Frozen
@@ -107,3 +108,57 @@ def test_connections_of_other_workers_are_left_alone(
     (handoff,) = recovery.recover(PID)
     assert handoff.crash_slot == crash_slot
     os.close(handoff.fd)
+
+
+HEADER = v1(("203.0.113.7", 4711), ("198.51.100.1", 443))
+
+
+def written(recovery: Recovery, crash_slots: CrashSlots, server: socket.socket, record: bytes) -> int:
+    """Keep a connection whose worker has written `record`, and is busy with it."""
+    handoff = recovery.admit(Handoff(os.dup(server.fileno()), SocketIndex(0), None))
+    recovery.keep(handoff, PID)
+    if record:
+        crash_slots.write(handoff.crash_slot, record)
+    crash_slots.statuses[handoff.crash_slot] = Status.BUSY
+    return handoff.crash_slot
+
+
+def header_after_crash(recovery: Recovery) -> bytes:
+    [handoff] = recovery.recover(PID)
+    assert handoff.frozen is not None
+    os.close(handoff.fd)
+    frozen = Frozen.decode(handoff.frozen)
+    assert frozen.is_lost
+    return frozen.header
+
+
+def test_a_busy_connection_is_lost_with_its_own_header_and_with_no_other(
+    pair: tuple[socket.socket, socket.socket], recovery: Recovery, crash_slots: CrashSlots
+) -> None:
+    slot = written(recovery, crash_slots, pair[0], RECORD._replace(header=HEADER).encode())
+    assert header_after_crash(recovery) == HEADER
+    recovery.free(slot)
+
+    # The next connection with this slot has not written anything yet.
+    assert written(recovery, crash_slots, pair[0], b"") == slot
+    assert header_after_crash(recovery) == b""
+
+
+def test_a_record_that_was_being_written_is_not_believed(
+    pair: tuple[socket.socket, socket.socket], recovery: Recovery, crash_slots: CrashSlots
+) -> None:
+    written(recovery, crash_slots, pair[0], RECORD._replace(header=HEADER).encode()[:-3])
+    assert header_after_crash(recovery) == b""
+
+
+def test_the_log_names_the_client_of_a_connection_that_crashes_workers(
+    pair: tuple[socket.socket, socket.socket],
+    recovery: Recovery,
+    crash_slots: CrashSlots,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    slot = written(recovery, crash_slots, pair[0], RECORD._replace(header=HEADER).encode())
+    assert header_after_crash(recovery) == HEADER
+    recovery.keep(Handoff(os.dup(pair[0].fileno()), SocketIndex(0), None, None, 0, slot), PID)
+    assert not recovery.recover(PID)
+    assert "peer=203.0.113.7:4711" in caplog.text

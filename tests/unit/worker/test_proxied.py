@@ -14,6 +14,7 @@ from layers import HELLO, WELCOME, Framed, Layered, Unframer, frame
 from proxy_headers import AUTHORITY, LOCAL, PROXY, TCP4, UNIX, checked, ips, paths, tlv, v1, v2
 
 from corepool import Address, CloseReason, hookimpl
+from corepool.ipc.crash_slots import Status
 from corepool.testing.served import ServedHere
 
 if TYPE_CHECKING:
@@ -294,6 +295,42 @@ def test_no_plugin_is_asked_for_the_state_of_a_kept_connection_that_it_has_not_m
         assert here.crash_slots.read(3) == b""
         client.sendall(V1[read:])
         here.turn_until(lambda: bool(protocol.met) and here.crash_slots.read(3) != b"")
+        assert here.service.hook_errors == 0
+
+
+def test_a_kept_connection_is_busy_before_a_request_is_read_that_came_with_the_header() -> None:
+    statuses: list[int] = []
+
+    class Looks(Echo):
+        @hookimpl
+        def on_readable(self, conn: Any) -> None:
+            statuses.append(here.crash_slots.statuses[3])
+            conn.send(conn.recv())
+
+    with serve(Looks()) as here, here.connect(crash_slot=3) as client:
+        client.sendall(V1 + b"hello")
+        assert receive(here, client, 5) == b"hello"
+        assert statuses == [Status.BUSY]
+        here.turn_until(lambda: here.crash_slots.statuses[3] == Status.IDLE)
+
+
+@pytest.mark.parametrize("way", ["pause", "close", "abort"])
+def test_a_request_behind_the_header_is_not_served_if_on_accept_does_not_want_it(way: str) -> None:
+    class Refusing(Echo):
+        @hookimpl
+        def on_accept(self, conn: Any) -> None:
+            getattr(conn, way)()
+            self.met.append(conn)
+
+        @hookimpl
+        def on_readable(self, conn: Any) -> None:
+            raise AssertionError(f"it is served after {way}: {conn.recv()!r}")
+
+    protocol = Refusing()
+    with serve(protocol) as here, here.connect() as client:
+        client.sendall(V1 + b"hello")
+        here.turn_until(lambda: bool(protocol.met))
+        here.turn()
         assert here.service.hook_errors == 0
 
 
