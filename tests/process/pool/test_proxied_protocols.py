@@ -13,6 +13,7 @@ from proxy_headers import SSL_VERSION, TCP4, UNIX, checked, ips, paths, tls, v1
 from sources import source
 
 from corepool.testing.sockets import connect, receive_all, receive_exactly
+from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from corepool.testing.pool import PoolProcess
@@ -120,3 +121,31 @@ def test_a_hosted_server_greets_the_client(pool: Pools, header: bytes, protocol:
         assert receive_exactly(client, len(greeting)) == greeting
         client.sendall(b"word\n")
         assert receive_exactly(client, 5) == b"WORD\n"
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["header and request at once", "one after the other"])
+def test_one_port_for_several_protocols_looks_behind_the_header(pool: Pools, at_once: bool) -> None:  # noqa: FBT001
+    toml = f"""
+    [pool]
+    workers = 2
+    [[listener]]
+    name = "both"
+    bind = ["tcp://127.0.0.1:0"]
+    protocols = ["http", "kv"]
+    protocol_options = {{ http = {{ target = "ends:asgi" }} }}
+    sniff_timeout = "1h"
+    {ACCEPT}
+    """
+    running = pool(toml, files={"ends.py": source("served/ends.py")})
+    with running.connect() as web, running.connect() as cache:
+        for sock in (web, cache):
+            if not at_once:
+                sock.sendall(V1)
+        if not at_once:
+            wait_until(lambda: running.status()["totals"]["bytes_in"] == 2 * len(V1))
+        before = V1 if at_once else b""
+        web.sendall(before + request("/"))
+        [response] = parse(receive_all(web), ["GET"])
+        assert json.loads(response.body)[0] == [*CLIENT]
+        cache.sendall(before)
+        assert f" addr={CLIENT[0]}:{CLIENT[1]} " in Client(cache)("CLIENT", "INFO").decode()
