@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
+from corepool.plugins.recognition import MAX_LOOKED_AT
+from corepool.testing.made import matches_of_served
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect, receive_all, receive_exactly, reset
 
@@ -146,6 +148,26 @@ class ProtocolContract:
 
             self._assert_unharmed(pool, workers)
             reset(deaf)
+
+    def test_is_recognised_by_its_first_bytes(self) -> None:
+        """A protocol with `matches` knows its own request, raises nothing, and its answers stay with more bytes."""
+        matches = matches_of_served(self.serve_arguments)
+        if matches is None:
+            return
+        chance = random.Random(1)  # noqa: S311 - the same bytes every time
+        streams = [chance.randbytes(chance.randrange(1, 64)) for _ in range(_HOSTILE)]
+        streams += [self.request[: chance.randrange(1, len(self.request) + 1)] + each for each in streams]
+        streams += [self.request, self.request + bytes(MAX_LOOKED_AT), bytes(MAX_LOOKED_AT)]
+
+        assert matches(self.request[:MAX_LOOKED_AT]) is not False, "its own request is not recognised"
+        for stream in streams:
+            answers = [matches(stream[:end]) for end in range(1, min(len(stream), MAX_LOOKED_AT) + 1)]
+            decided = [answer for answer in answers if answer is not None]
+            assert all(answer is True or answer is False for answer in decided), (
+                f"expected True, False or None: {stream!r}"
+            )
+            assert len(set(decided)) < 2, f"an answer has changed with more bytes: {stream!r}"
+            assert None not in answers[len(answers) - len(decided) :], f"an answer was taken back: {stream!r}"
 
     def _ask(self, client: socket.socket) -> bytes:
         client.sendall(self.request)

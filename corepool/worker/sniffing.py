@@ -86,6 +86,7 @@ class Sniffing:
             if conn.layers is None and wants_input(conn):  # that of a layer is on the reactor's list
                 if conn.journal is not None:
                     conn.journal.wake()
+                conn.site.events += 1
                 conn.site.on_readable(conn)
         elif data:
             self._refuse(conn, data)

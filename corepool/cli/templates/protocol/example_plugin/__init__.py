@@ -31,6 +31,16 @@ class ExamplePlugin:
         self._prefix = options.prefix.encode()
         self._longest_line = options.longest_line
 
+    def matches(self, data: bytes) -> bool | None:
+        """Return whether a connection's first bytes are a line of text; None: more of them are needed to tell.
+
+        Asked where a listener has several `protocols` on one port. Say no to bytes of the others, as soon as you can.
+        """
+        line, end, _ = data.partition(b"\n")
+        if not line.rstrip(b"\r").isalpha():
+            return False
+        return True if end else None
+
     @hookimpl
     def on_accept(self, conn: Connection[bytes]) -> None:
         """Begin with nothing read."""

@@ -43,6 +43,12 @@ def test_a_line_without_an_end_is_cut_off(connection: Conversations) -> None:
     assert client.reason is CloseReason.ABORTED
 
 
+def test_a_line_of_letters_is_recognised_by_its_first_bytes() -> None:
+    matches = ExamplePlugin(ExamplePlugin.Options()).matches
+
+    assert [matches(data) for data in (b"hel", b"hello\n", b"\x16\x03", b"GET / HTTP/1.1\n")] == [None, True, False, False]
+
+
 def test_half_a_line_goes_to_another_worker_with_its_connection(connection: Conversations) -> None:
     options = ExamplePlugin.Options()
     client = connection(ExamplePlugin(options))
