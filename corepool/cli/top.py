@@ -11,6 +11,7 @@ from corepool.cli.arguments import Color, Config, Which, Wide
 from corepool.cli.keyboard import Keyboard
 from corepool.cli.pools import pool_of
 from corepool.cli.reloads import failed_reload
+from corepool.cli.renew import failures
 from corepool.errors import ControlError
 
 if TYPE_CHECKING:
@@ -153,8 +154,8 @@ class View:
         held = self._connections_history[-1]
         listeners, totals = views.listeners(status, width), views.totals(status, width)
         found = len(status["workers"])
-        failed = failed_reload(status)
-        above = _LINES + (failed is not None) + sum(len(each["bind"]) for each in status["listeners"]) + 2 * len(totals)
+        failed = [each for each in (failed_reload(status), *failures(status)) if each is not None]
+        above = _LINES + len(failed) + sum(len(each["bind"]) for each in status["listeners"]) + 2 * len(totals)
         room = max(1, height - above)
         room = room if found <= room else max(1, room - 1)
         workers = views.workers(status, width, self._rates, self._sort_key(), room)
@@ -164,7 +165,7 @@ class View:
             keys.append(Text(f" {key} {order}", style="reverse" if order == self._order else ""))
         return Group(
             _line(f"{status['name']}: {views.headline(status)}", "bold"),
-            *([] if failed is None else [_line(failed, "red")]),
+            *(_line(each, "red") for each in failed),
             _line(f"requests/s  {rate:>9.1f}  {sparkline(self._requests_history, self._bars)}", "cyan"),
             _line(f"connections {held:>9.0f}  {sparkline(self._connections_history, self._bars)}", "cyan"),
             Text.assemble(*keys, no_wrap=True, overflow="crop"),

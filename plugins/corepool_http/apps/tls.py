@@ -58,6 +58,7 @@ def variables_of(facts: Facts) -> dict[str, str]:
         "SSL_PROTOCOL": facts["tls"],
         "SSL_CIPHER": facts.get("cipher", ""),
         "SSL_CIPHER_USEKEYSIZE": str(facts.get("cipher_bits", "")),
+        "SSL_SESSION_RESUMED": "Resumed" if facts.get("tls_resumed") else "Initial",
         "SSL_TLS_SNI": facts.get("sni") or "",
         "SSL_CLIENT_VERIFY": "NONE",
     }

@@ -53,6 +53,7 @@ def test_wsgi_has_the_variables_of_mod_ssl(start: Any, threads: int) -> None:
     assert told["wsgi.url_scheme"] == "https"
     assert told["HTTPS"] == "on"
     assert (told["SSL_PROTOCOL"], told["SSL_CIPHER"]) == ("TLSv1.3", "TLS_AES_128_GCM_SHA256")
+    assert told["SSL_SESSION_RESUMED"] == "Initial"
     assert (told["SSL_CIPHER_USEKEYSIZE"], told["SSL_TLS_SNI"]) == ("128", "shop.example")
     assert (told["SSL_CLIENT_VERIFY"], told["SSL_CLIENT_M_SERIAL"]) == ("SUCCESS", "0A1B")
     name = r"emailAddress=ann@shop.example,CN=Ann,OU=North,OU=Sales,O=Fröhlich\, Ltd,C=DE"
