@@ -15,7 +15,13 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +39,12 @@ class Pair:
         """The certificate without its chain."""
         end = b"-----END CERTIFICATE-----\n"
         return self.certificate.partition(end)[0] + end
+
+    def encrypted(self, password: bytes) -> Pair:
+        """Return the same with the key encrypted."""
+        key = load_pem_private_key(self.key, None)
+        encryption = BestAvailableEncryption(password)
+        return Pair(self.certificate, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
 
     def write(self, folder: Path, name: str = "server") -> tuple[Path, Path]:
         """Write NAME.crt, and NAME.key for its owner alone."""
@@ -74,6 +86,37 @@ def pair(
     return Pair(chain, issued.private_key_pem.bytes())
 
 
+def strict_pair() -> Pair:
+    """Return a certificate of "localhost" as authorities make them today: for 90 days, and by the rules of browsers."""
+    ours, now = authority(), dt.datetime.now(dt.UTC)
+    issuer = x509.load_pem_x509_certificate(ours.cert_pem.bytes())
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = x509.CertificateBuilder(
+        issuer.subject,
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")]),
+        key.public_key(),
+        x509.random_serial_number(),
+        now - dt.timedelta(1),
+        now + dt.timedelta(89),
+    )
+    for extension in (
+        x509.SubjectAlternativeName([x509.DNSName("localhost")]),
+        x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]),
+        x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
+            issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        ),
+    ):
+        builder = builder.add_extension(extension, critical=False)
+    signed = builder.sign(_key_of(ours), hashes.SHA256()).public_bytes(Encoding.PEM)
+    return Pair(signed, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def _key_of(of: trustme.CA) -> ec.EllipticCurvePrivateKey:
+    key = load_pem_private_key(of.private_key_pem.bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return key
+
+
 def server_context(of: Pair | None = None) -> ssl.SSLContext:
     """Return a context for a server in a test."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -106,9 +149,7 @@ def revoked_pem(*revoked: Pair) -> bytes:
             for each in revoked
         ],
     )
-    key = load_pem_private_key(ours.private_key_pem.bytes(), None)
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
-    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    return builder.sign(_key_of(ours), hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
 def load(context: ssl.SSLContext, of: Pair) -> None:

@@ -13,6 +13,8 @@ import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from corepool_tls.groups import choose_groups
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -55,6 +57,7 @@ def make_context(profile: Profile) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     # All ciphers are good: a phone without instructions for AES may choose ChaCha20.
     context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    choose_groups(context)
     if profile.alpn:
         context.set_alpn_protocols(list(profile.alpn))
     context.verify_mode = profile.client

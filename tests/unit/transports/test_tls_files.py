@@ -8,7 +8,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 import pytest
-from certificates import Pair, authority_pem, pair
+from certificates import authority_pem, pair
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
@@ -37,16 +37,6 @@ def served_by(tls: Tls) -> Served:
     assert isinstance(layer, TlsLayer)
     assert isinstance(layer.session, ServerSession)
     return layer.session.served
-
-
-def encrypted(of: Pair, password: bytes) -> Pair:
-    key = serialization.load_pem_private_key(of.key, None)
-    as_pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(password),
-    )
-    return Pair(of.certificate, as_pem)
 
 
 def test_names_and_dates_are_those_of_the_certificate(tmp_path: Path) -> None:
@@ -161,7 +151,7 @@ def _cut_off(folder: Path) -> None:
 
 
 def _encrypted(folder: Path) -> None:
-    (folder / "server.key").write_bytes(encrypted(pair(), b"secret").key)
+    (folder / "server.key").write_bytes(pair().encrypted(b"secret").key)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +210,7 @@ def test_a_pipe_in_the_place_of_a_file_does_not_hold_up_the_master(tmp_path: Pat
 
 
 def test_an_encrypted_key_takes_a_password_of_a_file(tmp_path: Path) -> None:
-    certificate, key = encrypted(pair(), b"secret").write(tmp_path)
+    certificate, key = pair().encrypted(b"secret").write(tmp_path)
     password = tmp_path / "password"
     password.touch(0o600)
     password.write_text("secret\n")
