@@ -27,9 +27,11 @@ def start(conn: Held, stack: Sequence[Layer], received: bytes) -> None:
     """Put layers between the wire and a protocol that has met the connection, behind its unsent output.
 
     :param received: bytes that were read in the clear, and that are the layers' if all output has left.
+    :raises RuntimeError: no protocol was chosen yet.
     """
     opening = conn.site.opening
-    assert opening is not None
+    if opening is None:
+        raise RuntimeError("start_tls: the connection has no protocol yet, which could go on in TLS")
     assert not isinstance(conn.out, Layers)
     layers = Layers(stack, Outbox(conn.out) if isinstance(conn.out, bytes) else conn.out)
     conn.site = opening

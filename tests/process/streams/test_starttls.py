@@ -35,7 +35,7 @@ workers = {workers}
 drain_timeout = 20
 [[listener]]
 name = "it"
-bind = ["tcp://127.0.0.1:0"]
+bind = ["{bind}"]
 protocol = "{way}"
 {more}
 """
@@ -43,9 +43,10 @@ protocol = "{way}"
 each_way = pytest.mark.parametrize("way", WAYS)
 
 
-def start(pool: Pools, way: str, *, workers: int = 1, more: str = "") -> PoolProcess:
-    files = {**FILES, "server.crt": pair().certificate.decode(), "server.key": pair().key.decode()}
-    toml = TOML.format(way=way, workers=workers, more=more)
+def start(pool: Pools, way: str, *, workers: int = 1, more: str = "", bind: str = "") -> PoolProcess:
+    """Start a pool whose protocol has a context of its own, or whose listener on `bind` has the certificates."""
+    files = FILES if bind else FILES | {"server.crt": pair().certificate.decode(), "server.key": pair().key.decode()}
+    toml = TOML.format(way=way, workers=workers, more=more, bind=bind or "tcp://127.0.0.1:0")
     return pool(toml, files=files, environment={"PYTHONDONTWRITEBYTECODE": "1"}, traceback=True)
 
 
@@ -96,6 +97,41 @@ def test_a_conversation_goes_on_in_secret(pool: Pools, way: str, workers: int) -
                 assert len(line_of(secured)) == 903
                 secured.sendall(b"quit\n")
                 assert secured.recv(10) == b"", "its end is TLS's own"
+
+
+@each_way
+def test_the_certificates_may_be_those_of_the_listener(pool: Pools, way: str, tmp_path: Path) -> None:
+    certificate, key = pair().write(tmp_path)
+    running = start(pool, way, workers=2, bind=f"tls://127.0.0.1:0?cert={certificate}&key={key}&starttls=true")
+    context, session = client_context(), None
+    for number in range(6):
+        with running.connect() as client:
+            ask(client, b"one\n", b"hello\n<one>\n")
+            ask(client, b"starttls\n", b"go\n")
+            with context.wrap_socket(client, server_hostname="localhost", session=session) as secured:
+                ask(secured, b"", b"secret\n")
+                assert secured.session_reused == (number > 0), "whichever worker has made it"
+                session = secured.session
+
+
+@each_way
+def test_a_listener_that_speaks_tls_at_once_lets_a_protocol_speak_first(pool: Pools, way: str, tmp_path: Path) -> None:
+    certificate, key = pair().write(tmp_path)
+    running = start(pool, way, bind=f"tls://127.0.0.1:0?cert={certificate}&key={key}")
+    with client_context().wrap_socket(running.connect(), server_hostname="localhost") as client:
+        ask(client, b"one\n", b"hello\n<one>\n")
+        client.sendall(b"facts\n")
+        assert json.loads(line_of(client))["tls"] == client.version()
+        client.sendall(b"again\n")
+        assert b"the connection is encrypted already" in line_of(client)
+
+
+@each_way
+def test_without_any_certificate_the_call_is_refused_in_words(pool: Pools, way: str) -> None:
+    running = start(pool, way, bind="tcp://127.0.0.1:0")
+    with running.connect() as client:
+        ask(client, b"again\n", b"hello\n")
+        assert line_of(client).startswith(b"start_tls: the listener 'it' has no certificates: give start_tls an")
 
 
 @each_way
@@ -223,7 +259,7 @@ def test_the_example_of_the_documentation(pool: Pools) -> None:
         "server.crt": pair().certificate.decode(),
         "server.key": pair().key.decode(),
     }
-    running = pool(TOML.format(way="notes", workers=2, more=""), files=files)
+    running = pool(TOML.format(way="notes", workers=2, more="", bind="tcp://127.0.0.1:0"), files=files)
     with running.connect() as client:
         ask(client, b"mine\n", b"STARTTLS first\n")
         ask(client, b"STARTTLS\n", b"ready\n")
