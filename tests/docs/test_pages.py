@@ -42,6 +42,7 @@ TABLES = {
         "monitoring.md",
         "howto/from-socketserver.md",
         "howto/from-asyncio.md",
+        "howto/starttls.md",
         "plugins.md",
     ],
 )
