@@ -17,6 +17,8 @@ from https import HERE, Files, https_toml
 from playwright.sync_api import Error, sync_playwright
 from websockets.sync.client import connect as connect_websocket
 
+from corepool.testing.waiting import DEADLINE_S
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -33,7 +35,7 @@ def url_of(running: PoolProcess, scheme: str = "https") -> str:
 
 def ask(running: PoolProcess, path: str) -> str:
     """Return what a client that trusts our authority is answered."""
-    with httpx.Client(base_url=url_of(running), verify=client_context(), timeout=60) as client:
+    with httpx.Client(base_url=url_of(running), verify=client_context(), timeout=DEADLINE_S) as client:
         return client.get(path).text
 
 
@@ -85,7 +87,7 @@ def test_a_client_certificate_reaches_the_application(pool: Pools, tmp_path: Pat
     running = pool(https_toml(files, workers=1, more=f"&client_ca={tmp_path / 'ca.pem'}&client=optional"))
     context = client_context()
     load(context, pair("ann.example"))
-    with httpx.Client(verify=context, timeout=60) as client:
+    with httpx.Client(verify=context, timeout=DEADLINE_S) as client:
         known = client.get(url_of(running)).json()
     assert known["SSL_CLIENT_VERIFY"] == "SUCCESS"
     assert known["SSL_CLIENT_SAN_DNS_0"] == "ann.example"

@@ -31,11 +31,13 @@ workers = {workers}
 dispatcher = "{dispatcher}"
 [[listener]]
 name = "https"
-bind = ["tls://127.0.0.1:0?cert={cert}&key={key}{more}"]
+bind = ["tls://127.0.0.1:0?cert={cert}&key={key}&handshake_timeout=600{more}"]
 protocol = "http"
 [listener.options]
 target = {target}
 directory = {directory}
+keep_alive = 3600
+header_timeout = 600
 """
 
 
