@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _MATCHES = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 _PORT = re.compile(r"""(127\.0\.0\.1(?:[: ]|", )|local://:)(\d{2,5})\b""")
-_COMMAND_S = 60.0
+_COMMAND_S = 600.0
 # The tools in a reader's environment, without any use of the network.
 _TOOLS = {
     "corepool": '"{scratch}" -m corepool "$@"',

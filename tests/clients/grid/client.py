@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from corepool.testing.pool import PoolProcess
 
-TIMEOUT_S = 40.0
+TIMEOUT_S = 60.0
 """After this long a check fails instead of waiting for ever. No check measures time."""
 
 

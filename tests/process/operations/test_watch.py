@@ -27,14 +27,19 @@ def watcher_of(running: PoolProcess) -> int:
     """Wait for the process that watches, until it does."""
 
     def pids() -> list[int]:
-        return [
-            pid for pid in running.left_over() if b"corepool.cli.watch" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        ]
+        return [pid for pid in running.left_over() if b"corepool.cli.watch" in command_of(pid)]
 
     wait_until(pids)
     (pid,) = pids()
     wait_until(lambda: is_watching(pid), what="the watcher has begun")
     return pid
+
+
+def command_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        return b""
 
 
 def is_watching(pid: int) -> bool:
