@@ -9,7 +9,8 @@ from corepool.hot.dropping import drop_input
 from corepool.hot.ending import break_off, end
 from corepool.hot.entering import enter
 from corepool.hot.interest import serve_later, wants_input
-from corepool.hot.layers import READ_BYTES, LayerError
+from corepool.hot.layer_errors import LayerError
+from corepool.hot.layers import READ_BYTES
 from corepool.hot.outside import run
 from corepool.hot.sending import fail, send_queue
 from corepool.hot.states import NOT_SERVING, READS_PER_EVENT
@@ -42,11 +43,17 @@ def receive(conn: Held, layers: Layers, limit: int) -> bytes:
     """Return plaintext."""
     if conn.site.then is not None:  # a protocol that has started the layers asks too early
         return b""
-    if not layers.holds_input and not layers.is_over:
-        _read_wire(conn, layers)
     layers.served_at = conn.site.reactor.now
     data = b""
-    if limit > 0 and conn.reason is None:
+    if layers.is_straight and limit > 0 and conn.reason is None:
+        data = _receive_straight(conn, layers, limit)
+        if data:
+            if layers.holds_input:
+                serve_later(conn, layers)
+            return data
+    elif not layers.holds_input and not layers.is_over:
+        _read_wire(conn, layers)
+    if not layers.is_straight and limit > 0 and conn.reason is None:
         try:
             data = layers.take(limit)
             conn.site.bytes_taken += len(data)
@@ -57,6 +64,20 @@ def receive(conn: Held, layers: Layers, limit: int) -> bytes:
     if not data and conn.reads_left == READS_PER_EVENT - 1:
         conn.site.ends += conn.reason is CloseReason.RESET or (layers.is_over and not conn.eof)
     conn.eof = conn.eof or layers.is_over
+    return data
+
+
+def _receive_straight(conn: Held, layers: Layers, limit: int) -> bytes:
+    """Return plaintext of bytes that are read now."""
+    wire = _read(conn)
+    if wire is None:
+        return b""
+    try:
+        data = layers.pass_up(wire, limit)
+    except LayerError as error:
+        fail(conn, layers, error)
+        return b""
+    conn.site.bytes_taken += len(data)
     return data
 
 
@@ -103,17 +124,25 @@ def finish(conn: Held, layers: Layers) -> bool:
     return not layers
 
 
-def _read_wire(conn: Held, layers: Layers) -> bool:
-    """Read once; False: there is nothing, or the connection is broken."""
+def _read(conn: Held) -> bytes | None:
+    """Return bytes from the wire, b"" at its end, or None: there are none now, or ever again."""
     try:
         data = read(conn.fd, READ_BYTES)
     except BlockingIOError:
-        return False
+        return None
     except OSError:
         break_off(conn, CloseReason.RESET)
-        return False
+        return None
     conn.bytes_in += len(data)
     conn.site.bytes_in += len(data)
+    return data
+
+
+def _read_wire(conn: Held, layers: Layers) -> bool:
+    """Read from the wire, and feed the layers; False: there was nothing to read."""
+    data = _read(conn)
+    if data is None:
+        return False
     try:
         layers.receive(data)
     except LayerError as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from corepool.guards import HOOK_ERRORS
 from corepool.hot.filesegment import CHUNK_BYTES, FileSegment
+from corepool.hot.layer_errors import LayerError, LayerOutputError
 from corepool.hot.layer_input import LayerInput
 from corepool.hot.outbox import Outbox
 
@@ -26,18 +27,6 @@ READ_BYTES = 65_536
 
 MAX_UNREAD = READ_BYTES
 """Bytes of unread plaintext at which the layers are fed no further; that of one piece comes on top."""
-
-
-class LayerError(Exception):
-    """A layer of a connection has raised `cause`, which may be of any class: an SSLError is an OSError, say."""
-
-    def __init__(self, cause: BaseException) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
-
-
-class LayerOutputError(LayerError):
-    """It was raised for a protocol that has met the connection: as its output was about to leave, or at the end."""
 
 
 class Layers:
@@ -57,6 +46,7 @@ class Layers:
         "facts",
         "failed",
         "finished",
+        "only",
         "queued",
         "served_at",
     )
@@ -78,6 +68,8 @@ class Layers:
         self._open = False
         self._is_told = False
         self.facts: dict[str, object] = {}
+        self.only: Layer | None = None
+        """The layer, once it is open, if there is just one: as with TLS alone, which has short ways."""
         self.finished = False
         """Nothing more comes from the layers: `finish`, `fail` or `clear` was called."""
         self.failed = False
@@ -113,6 +105,7 @@ class Layers:
                 if all(layer.is_open for layer in self._stack):
                     self._ask_for_facts()
                     self._open = True
+                    self.only = self._stack[0] if len(self._stack) == 1 else None
             except HOOK_ERRORS as error:
                 raise LayerError(error) from error
         return self._open
@@ -146,6 +139,32 @@ class Layers:
         """
         self._input.add(data)
         self.feed()
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether bytes from the wire would be the next that the protocol reads, through one layer."""
+        return self.only is not None and not self._plain and not self._input.has_more and not self._input.has_ended
+
+    def pass_up(self, data: bytes, limit: int) -> bytes:
+        """Take bytes from the wire and return plaintext, as `receive` and `take`, if `is_straight`; without a copy."""
+        layer = self.only
+        assert layer is not None
+        if not 0 < len(data) <= layer.input_bytes:
+            self.receive(data)
+            return self.take(limit)
+        try:
+            plain = layer.received(data)
+            if own := layer.output():
+                self._wire = bytes(self._wire) + own
+            if layer.has_ended:
+                self._input.has_ended = True
+                self._ask_for_facts()
+        except HOOK_ERRORS as error:
+            raise LayerError(error) from error
+        if len(plain) > limit:
+            self._plain, self._taken = plain, limit
+            return plain[:limit]
+        return plain
 
     def add(self, data: bytes) -> None:
         """Take bytes from the wire; the layers are fed later."""
@@ -247,6 +266,19 @@ class Layers:
                 raise LayerOutputError(error) from error
         return self._wire
 
+    def pass_down(self, limit: int) -> bytes:
+        """Return the next bytes for the wire, as `front`, if they are one piece of at most `limit` bytes; else b""."""
+        piece = self._outbox.only_piece()
+        if self._wire or self.only is None or not 0 < len(piece) <= limit or len(piece) > CHUNK_BYTES:
+            return b""
+        try:
+            wire = self.only.sent(piece) + self.only.output()
+        except HOOK_ERRORS as error:
+            raise LayerOutputError(error) from error
+        self._outbox.clear()
+        self._wire = wire
+        return wire
+
     def advance(self, count: int) -> None:
         """Drop the first `count` bytes for the wire: they were sent."""
         if self._clear is not None:
@@ -254,7 +286,8 @@ class Layers:
             if not len(self._clear):
                 self._clear = None
             return
-        self._wire = memoryview(self._wire)[count:]
+        # Not an empty view: it would keep the memory of a record, for as long as the connection is idle.
+        self._wire = b"" if count == len(self._wire) else memoryview(self._wire)[count:]
 
     def clear(self) -> None:
         """Forget all output, and let the layers make no more."""

@@ -28,7 +28,8 @@ from corepool.guards import HOOK_ERRORS
 from corepool.hot.beginning import begin, begin_lost
 from corepool.hot.connection import Connection
 from corepool.hot.entering import enter, enter_opening
-from corepool.hot.layers import LayerError, LayerOutputError, Layers
+from corepool.hot.layer_errors import LayerError, LayerOutputError
+from corepool.hot.layers import Layers
 from corepool.hot.leaving import give_up
 from corepool.hot.proxy_protocol import parse
 from corepool.hot.sockets import shut_down
