@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -27,7 +28,9 @@ def run(target: str | None = None, *, protocol: str = "http", **flags: Values) -
 
     `corepool.run("myapp:app", bind=8000, workers=4, threads=8, idle_timeout="5m")`. Each flag of `corepool serve` is an
     argument, with `_` for `-`: a switch is True or False, a flag that may be repeated a list, one of KEY=VALUE a dict;
-    None leaves it out. Modules are looked for in the current folder, or in `directory`, where the protocol has it.
+    None leaves it out. Modules are looked for first in the folder of the script, as Python itself does, or without a
+    script (`python -m`, a notebook) in the current one; `directory` names another. Other paths, as of `root`, begin at
+    the current folder.
 
     The pool is a process of its own, `python -m corepool`, so that it owes nothing to the threads and the event loop of
     this one. It ends with this one, so it can be reloaded, but not upgraded in place. In the main thread, signals that
@@ -46,6 +49,8 @@ def run(target: str | None = None, *, protocol: str = "http", **flags: Values) -
     if target is not None and not isinstance(target, str):
         raise TypeError(f'target: expected "module:attribute", which each worker imports, not {target!r}')
     command = [sys.executable, "-m", "corepool", "serve", protocol, *([] if target is None else [target])]
+    if target is not None and "directory" not in flags and (folder := _script_folder()) is not None:
+        flags = flags | _directory(protocol, folder)
     prctl = ctypes.CDLL(None).prctl  # looked up here: the forked child may only make the call
 
     def end_with_us() -> None:  # a notebook whose kernel is killed, say: the pool would keep the port
@@ -69,6 +74,28 @@ def _is_of_a_pool() -> bool:
     """Return whether this process is the command `corepool`, or forked from it."""
     command = getattr(sys.modules.get("__main__"), "main", None)  # of `python -m corepool` and of the script in bin
     return getattr(command, "__module__", None) == "corepool.cli"
+
+
+def _script_folder() -> str | None:
+    """Return the folder of the script that runs, the first of sys.path; None: there is none, or it is the current."""
+    main = sys.modules.get("__main__")
+    file = getattr(main, "__file__", None)
+    if file is None or getattr(main, "__spec__", None) is not None:  # a notebook; `python -m`
+        return None
+    folder = os.path.dirname(os.path.realpath(file))  # noqa: PTH120
+    return None if folder == os.getcwd() else folder  # noqa: PTH109
+
+
+def _directory(protocol: str, folder: str) -> dict[str, Values]:
+    """Return the flag for the folder of modules, if the protocol has it."""
+    from corepool.errors import PluginError  # noqa: PLC0415 - a script that names its folder needs none of it
+    from corepool.plugins.registry import Registry  # noqa: PLC0415
+
+    try:
+        options: object = getattr(Registry().load("protocols", protocol), "Options", None)
+    except PluginError:
+        return {}  # the pool says why
+    return {"directory": folder} if "directory" in getattr(options, "model_fields", {}) else {}
 
 
 def _passes_signals_on() -> bool:

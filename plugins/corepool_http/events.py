@@ -19,9 +19,11 @@ def request_failed(*, request: str) -> None:
 
 @event(logging.WARNING)
 def loop_blocked(*, request: str, seconds: float, advice: str) -> None:
-    """A WSGI application has kept the worker's loop for longer than `slow_call`; logged once a minute in each worker.
+    """An application has kept the worker's loop for longer than `slow_call`; logged once a minute in each worker.
 
-    No other connection of the worker was served meanwhile. With `threads` (`--threads 4`) they are.
+    No other connection of the worker was served meanwhile. With `threads` (`--threads 4`) they are, for WSGI; a handler
+    of ASGI that waits or computes belongs into a thread of its framework. Of ASGI, `request` is the one that had begun
+    last, most likely the one that it was.
     """
 
 

@@ -106,7 +106,7 @@ class SourceOptions(Options):
     """WSGI: threads that run the application; 0: the worker's loop runs it, which is fastest for quick ones."""
 
     slow_call: DurationOrOff = 0.25
-    """WSGI without `threads`: an application that keeps the worker's loop for longer is logged, once a minute;
+    """An application that keeps the worker's loop for longer, ASGI or WSGI without `threads`, is logged, once a minute;
     0: never."""
 
     root: Annotated[str, AfterValidator(_folder_or_none)] = ""
@@ -120,6 +120,14 @@ class SourceOptions(Options):
 
     static_fallthrough: bool = False
     """A path below a prefix of `static` that no file has goes to the application; else it is 404."""
+
+    static_max_age: DurationOrOff | None = None
+    """How long caches may use a file of `root` or `static` without asking (Cache-Control: max-age); 0: they ask each
+    time (no-cache); unset: no Cache-Control, and they guess."""
+
+    static_immutable: tuple[str, ...] = ()
+    """Files that never change, since their names do: patterns such as "assets/*" or "*.????????????.*", of the path
+    below their folder. Caches keep them for a year, and don't ask meanwhile."""
 
     index: tuple[str, ...] = ("index.html",)
     """Files that are served in place of their folder."""

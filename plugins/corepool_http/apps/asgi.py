@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from corepool_http.apps.asgi_cycle import Cycle
 from corepool_http.apps.asgi_messages import HTTP_VERSION, WEBSOCKET_VERSION
+from corepool_http.apps.asgi_slow import SlowTurns
 from corepool_http.apps.asgi_tasks import Tasks
 from corepool_http.apps.lifespan import Lifespan
 from corepool_http.apps.tls import extension_of
@@ -58,6 +59,7 @@ class Asgi:
         self._state = self._lifespan.state
         self._run = Cycle.run_noting if service.notes else Cycle.run
         """Chosen once: other access logs cost a request nothing."""
+        self._slow = SlowTurns(self._loop, options.slow_call, self._tasks.running) if options.slow_call else None
 
     def serve(self, exchange: Exchange) -> None:
         if exchange.request.upgrade:
@@ -81,11 +83,18 @@ class Asgi:
             scope["extensions"]["tls"] = _tls_of(client)
         if self._state is not None:
             scope["state"] = self._state.copy()
+        slow = self._slow
+        if slow is not None:
+            slow.last = exchange
+            if slow.timer is None:
+                slow.start()
         cycle = Cycle(exchange, self._heads, self._loop, self._tasks)
         cycle.task = self._tasks.start(self._run(cycle, self._application, scope))
 
     def close(self) -> None:
         worker = self._service.worker
+        if self._slow is not None:
+            self._slow.close()
         self._tasks.close(worker.stop_s() * _TASKS_SHARE)
         left_s = worker.stop_s()
         self._lifespan.shut_down(max(left_s / 2, left_s - _LAST_S))

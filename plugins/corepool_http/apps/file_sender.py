@@ -33,6 +33,8 @@ class Content(NamedTuple):
     coding: str
     varies: bool
     """There are siblings: the request's Accept-Encoding has decided."""
+    caching: Headers
+    """What caches may do with it."""
 
     @property
     def etag(self) -> str:
@@ -69,7 +71,8 @@ class FileSender:
         vary = [("Vary", "Accept-Encoding")] if content.varies else []
         now = time.time()
         # Never later than the response itself (RFC 9110, 8.8.2.1), whatever the file says.
-        validators = [*vary, ("ETag", etag), ("Last-Modified", self._date_of(min(modified, int(now))))]
+        last_modified = self._date_of(min(modified, int(now)))
+        validators = [*vary, *content.caching, ("ETag", etag), ("Last-Modified", last_modified)]
         verdict = judge(section, etag, modified) if section.has_any(CONDITIONS) else 200
         if verdict == 412:
             exchange.fail(412, vary)

@@ -18,6 +18,7 @@ from corepool import SetupError
 from corepool.files.descriptors import release
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool_http import events
+from corepool_http.apps.caching import Caching
 from corepool_http.apps.codings import preferred
 from corepool_http.apps.conditions import CONDITIONS
 from corepool_http.apps.file_sender import Content, FileSender, Headers
@@ -88,6 +89,7 @@ class Files:
         self._redirects_to_pages_only = redirects_to_pages_only
         self._prefix = str(root).rstrip("/")
         self._sender = FileSender(heads)
+        self._caching = Caching(options.static_max_age, options.static_immutable)
         self._rate_limited = RateLimitedLog(log)
         self._second = -1
         self._recent: dict[bytes, Recent] = {}
@@ -252,6 +254,7 @@ class Files:
         if not stat.S_ISREG(status.st_mode):
             raise NotServedError(404)  # exchanged for another meanwhile
         media_type, coding = type_of(path)
+        caching = self._caching.headers_of(path[len(self._prefix) + 1 :])
         siblings = [] if coding else [each for each in _SIBLINGS if _is_plain(path + _SIBLINGS[each])]
         if siblings:
             accepted = exchange.request.section.joined(b"accept-encoding") or b""
@@ -263,12 +266,12 @@ class Files:
                 try:
                     sibling_status = os.fstat(sibling)
                     if stat.S_ISREG(sibling_status.st_mode):
-                        content = Content(sibling, sibling_status, media_type, each, varies=True)
+                        content = Content(sibling, sibling_status, media_type, each, True, caching)
                         self._send(exchange, asked, path, content)
                         return
                 finally:
                     release(sibling)
-        self._send(exchange, asked, path, Content(fd, status, media_type, coding, varies=bool(siblings)))
+        self._send(exchange, asked, path, Content(fd, status, media_type, coding, bool(siblings), caching))
 
     def _send(self, exchange: Exchange, asked: bytes, path: str, content: Content) -> None:
         headers = self._sender.send(exchange, content)

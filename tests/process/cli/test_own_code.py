@@ -13,7 +13,7 @@ from http_client import get
 
 import corepool
 from corepool.testing.pool import PoolProcess
-from corepool.testing.sockets import connect
+from corepool.testing.sockets import connect, receive_all
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -220,3 +220,33 @@ def test_a_dict_is_pairs(tmp_path: Path) -> None:
         finally:
             script.send_signal(signal.SIGTERM)
         assert script.wait() == 0
+
+
+@pytest.mark.parametrize("given", ["", ", directory='other'"])
+def test_a_script_finds_the_modules_beside_it_from_any_folder(tmp_path: Path, given: str) -> None:
+    for folder in ("scripts", "elsewhere/other"):
+        (tmp_path / folder).mkdir(parents=True)
+        body = f"def app(environ, start_response):\n    start_response('200 OK', [])\n    return [b'{folder}']\n"
+        (tmp_path / folder / "shop.py").write_text(body)
+    path = tmp_path / "s"
+    source = f"corepool.run('shop:app', bind='unix:{path}', workers=1{given})"
+    (tmp_path / "scripts" / "serve.py").write_text(f"import corepool\nif __name__ == '__main__':\n    {source}\n")
+    command = [sys.executable, "../scripts/serve.py"]
+    with subprocess.Popen(command, cwd=tmp_path / "elsewhere") as script:  # noqa: S603 - the test's own
+        wait_until(path.exists)
+        with connect(f"unix:{path}") as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert receive_all(client).endswith(b"elsewhere/other" if given else b"scripts")
+        script.send_signal(signal.SIGTERM)
+    assert script.wait() == 0
+
+
+def test_a_script_of_a_protocol_without_modules_has_no_folder_for_them(tmp_path: Path) -> None:
+    call = "corepool.run(protocol='echo', bind='127.0.0.1:0')"
+    (tmp_path / "serve.py").write_text(f"import corepool\nif __name__ == '__main__':\n    {call}\n")
+    command = [sys.executable, str(tmp_path / "serve.py")]
+    with subprocess.Popen(command, cwd="/", stdout=subprocess.PIPE, text=True) as script:  # noqa: S603
+        assert script.stdout is not None
+        assert "listening" in script.stdout.readline()
+        script.send_signal(signal.SIGTERM)
+    assert script.wait() == 0

@@ -257,3 +257,37 @@ def test_check_finds_a_folder_that_is_missing(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert 'listener[0].options.static."/static/" = "nothing": there is no such folder' in done.stderr
+
+
+def cache_control(running: PoolProcess, path: str, *headers: str) -> tuple[int, str | None]:
+    response = get(running, path, *headers)
+    return response.status, response.header("Cache-Control")
+
+
+def test_files_have_the_age_of_the_options_and_hashed_names_are_immutable(pool: Pools, folder: Path) -> None:
+    (folder / "assets").mkdir()
+    for name in ("app.55e7cbb9ba48.css", "assets/app-3f2a.js"):
+        (folder / name).write_text("x")
+    options = {"static_max_age": "1h", "static_immutable": ["assets/*", "*.????????????.css"]}
+    running = serve(pool, folder, "wsgi", **options)
+    usual, immutable = "public, max-age=3600", "public, max-age=31536000, immutable"
+
+    assert cache_control(running, "/static/style.css") == (200, usual)
+    assert cache_control(running, "/static/sub/") == (200, usual)
+    assert cache_control(running, "/static/packed.js", "Accept-Encoding: gzip") == (200, usual)
+    assert cache_control(running, "/static/app.55e7cbb9ba48.css") == (200, immutable)
+    assert cache_control(running, "/static/assets/app-3f2a.js") == (200, immutable)
+    etag = get(running, "/static/style.css").header("ETag")
+    assert cache_control(running, "/static/style.css", f"If-None-Match: {etag}") == (304, usual)
+    assert cache_control(running, "/static/style.css", "Range: bytes=0-1") == (206, usual)
+    assert cache_control(running, "/static/missing.css") == (404, None)
+    assert cache_control(running, "/") == (200, None), "the application's"
+
+
+@pytest.mark.parametrize(("options", "expected"), [({}, None), ({"static_max_age": 0}, "no-cache")])
+def test_caches_guess_unless_an_age_is_given_and_ask_if_it_is_none(
+    pool: Pools, folder: Path, options: dict[str, object], expected: str | None
+) -> None:
+    running = serve(pool, folder, "wsgi", **options)
+    for _ in range(2):  # the second is served as one that is known
+        assert cache_control(running, "/static/style.css") == (200, expected)

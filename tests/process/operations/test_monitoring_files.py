@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,3 +85,38 @@ def test_each_rule_is_whole() -> None:
     for rule in rules:
         assert re.search(r"expr: \".+\"\n +for: \d+[sm]\n +labels:\n +severity: (critical|warning)\n", rule)
         assert re.search(r"summary: \".+\"\n +description: \".+\"\n", rule)
+
+
+PROMTOOL = shutil.which("promtool") or ""
+
+needs_promtool = pytest.mark.skipif(not PROMTOOL, reason="no promtool; Debian's package prometheus has it")
+
+
+def promtool(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - the arguments are the test's own
+        [PROMTOOL, *arguments], input=stdin, capture_output=True, text=True, check=False
+    )
+
+
+@needs_promtool
+def test_prometheus_reads_the_rules_and_every_expression_of_the_dashboard(
+    dashboard: dict[str, Any], tmp_path: Path
+) -> None:
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    plain = [re.sub(r"\$__[a-z_]+", "5m", each).replace("$instance", ".*") for each in expressions]
+    rules = [{"record": f"dashboard:{number}", "expr": each} for number, each in enumerate(plain)]
+    of_dashboard = tmp_path / "dashboard.yml"  # JSON is YAML
+    of_dashboard.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+
+    for file in (DEPLOY / "prometheus-alerts.yml", of_dashboard):
+        checked = promtool("check", "rules", str(file))
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+    of_dashboard.write_text(of_dashboard.read_text().replace("sum by", "sum bye", 1))
+    assert promtool("check", "rules", str(of_dashboard)).returncode != 0
+
+
+@needs_promtool
+def test_prometheus_finds_nothing_to_mend_in_the_metrics(pool: Pools) -> None:
+    running = pool(CONFIG.replace(', "badge://127.0.0.1:0?file=name"', ""))
+    checked = promtool("check", "metrics", stdin=get(running, "/metrics").body.decode())
+    assert (checked.returncode, checked.stderr, checked.stdout) == (0, "", "")
