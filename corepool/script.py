@@ -28,9 +28,8 @@ def run(target: str | None = None, *, protocol: str = "http", **flags: Values) -
 
     `corepool.run("myapp:app", bind=8000, workers=4, threads=8, idle_timeout="5m")`. Each flag of `corepool serve` is an
     argument, with `_` for `-`: a switch is True or False, a flag that may be repeated a list, one of KEY=VALUE a dict;
-    None leaves it out. Modules are looked for first in the folder of the script, as Python itself does, or without a
-    script (`python -m`, a notebook) in the current one; `directory` names another. Other paths, as of `root`, begin at
-    the current folder.
+    None leaves it out. Modules are looked for in the current folder, or in `directory`, where the protocol has it,
+    and then in the folder of the script, if there is one. Other paths, as of `root`, begin at the current folder.
 
     The pool is a process of its own, `python -m corepool`, so that it owes nothing to the threads and the event loop of
     this one. It ends with this one, so it can be reloaded, but not upgraded in place. In the main thread, signals that
@@ -49,8 +48,6 @@ def run(target: str | None = None, *, protocol: str = "http", **flags: Values) -
     if target is not None and not isinstance(target, str):
         raise TypeError(f'target: expected "module:attribute", which each worker imports, not {target!r}')
     command = [sys.executable, "-m", "corepool", "serve", protocol, *([] if target is None else [target])]
-    if target is not None and "directory" not in flags and (folder := _script_folder()) is not None:
-        flags = flags | _directory(protocol, folder)
     prctl = ctypes.CDLL(None).prctl  # looked up here: the forked child may only make the call
 
     def end_with_us() -> None:  # a notebook whose kernel is killed, say: the pool would keep the port
@@ -58,6 +55,7 @@ def run(target: str | None = None, *, protocol: str = "http", **flags: Values) -
 
     with subprocess.Popen(  # noqa: S603  # our own
         [*command, *_arguments(flags)],
+        env=_environment(),
         preexec_fn=end_with_us,  # noqa: PLW1509
         # A terminal sends Ctrl-C to the whole group. We pass it on, and a second SIGINT kills.
         process_group=0 if _passes_signals_on() else None,
@@ -86,16 +84,10 @@ def _script_folder() -> str | None:
     return None if folder == os.getcwd() else folder  # noqa: PTH109
 
 
-def _directory(protocol: str, folder: str) -> dict[str, Values]:
-    """Return the flag for the folder of modules, if the protocol has it."""
-    from corepool.errors import PluginError  # noqa: PLC0415 - a script that names its folder needs none of it
-    from corepool.plugins.registry import Registry  # noqa: PLC0415
-
-    try:
-        options: object = getattr(Registry().load("protocols", protocol), "Options", None)
-    except PluginError:
-        return {}  # the pool says why
-    return {"directory": folder} if "directory" in getattr(options, "model_fields", {}) else {}
+def _environment() -> dict[str, str]:
+    """Return the environment of the pool: its workers find the modules that the script would find."""
+    folders = [_script_folder(), os.environ.get("PYTHONPATH")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, folders))}
 
 
 def _passes_signals_on() -> bool:
