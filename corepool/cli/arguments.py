@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-DEFAULT_CONFIG = Path("corepool.toml")
-
 
 def whole_number(text: str) -> int:
     """Parse a number, or describe the expected one: typer's own words for that differ between its versions."""

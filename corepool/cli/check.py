@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from corepool.cli.arguments import DEFAULT_CONFIG, AsJson, Config
+from corepool.cli.arguments import AsJson, Config
 from corepool.cli.resolve import draft_of_file, settle, settle_plugins, starter
 from corepool.config.load import Overrides
+from corepool.config.runtime import DEFAULT_CONFIG
 from corepool.errors import ConfigError
 from corepool.plugins.registry import Registry
 

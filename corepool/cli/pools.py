@@ -12,9 +12,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from corepool.cli.arguments import DEFAULT_CONFIG
 from corepool.cli.client import About, ask, in_one_line, status_of_each
 from corepool.config.runtime import (
+    DEFAULT_CONFIG,
     SUFFIX,
     is_own_folder,
     refuse_others_folder,

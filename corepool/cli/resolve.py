@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from corepool.cli.arguments import DEFAULT_CONFIG
 from corepool.config.addresses import url_of
 from corepool.config.draft import COMMAND_LINE
 from corepool.config.environment import mistakes_in
 from corepool.config.load import Overrides, make_draft, parse_draft, read_draft
 from corepool.config.mistakes import spell_value
-from corepool.config.runtime import Origin, origin_of_flags
+from corepool.config.runtime import DEFAULT_CONFIG, Origin, origin_of_flags
 from corepool.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,6 +28,8 @@ if TYPE_CHECKING:
 
 def starter() -> str:
     """Return the configuration that `init` writes and the demo pool uses."""
+    from importlib.resources import files  # noqa: PLC0415 - most pools have a configuration of their own
+
     return files("corepool.cli").joinpath("starter.toml").read_text(encoding="utf-8")
 
 

@@ -1,10 +1,11 @@
 """`corepool run`: a pool of a configuration."""
 
 import os
-import sys
 
+import typer
+
+from corepool.cli import start
 from corepool.cli.arguments import (
-    DEFAULT_CONFIG,
     Config,
     Control,
     Dispatcher,
@@ -17,12 +18,8 @@ from corepool.cli.arguments import (
     ReloadInclude,
     Workers,
 )
-from corepool.cli.output import write
-from corepool.cli.resolve import draft_of_demo, draft_of_file
-from corepool.cli.start import start
 from corepool.cli.watch import Watched
 from corepool.config.load import Overrides
-from corepool.plugins.registry import Registry
 
 
 def run(
@@ -42,11 +39,4 @@ def run(
     """Run the pool of a configuration, or a demo pool."""
     overrides = Overrides(workers, dispatcher, control, log_level, log_config, environment=os.environ)
     watched = Watched.of(reload, reload_dir, reload_include, reload_exclude)
-    if config is None and not DEFAULT_CONFIG.exists():
-        write(
-            sys.stdout,
-            f"no {DEFAULT_CONFIG} here: this is the demo pool (`corepool init` writes its configuration)",
-        )
-        start(lambda: draft_of_demo(overrides), Registry(), None, env_file, watched)
-    else:
-        start(lambda: draft_of_file(config, overrides), Registry(), config or DEFAULT_CONFIG, env_file, watched)
+    raise typer.Exit(start.run(config, overrides, env_file, watched))

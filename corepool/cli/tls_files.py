@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import typer
-
+from corepool.cli.usage import UsageError
 from corepool.config.addresses import url_of
 
 if TYPE_CHECKING:
@@ -25,11 +24,11 @@ class TlsFiles:
     def of(cls, certificate: Path | None, key: Path | None) -> TlsFiles | None:
         """Take the values of both flags; None: without TLS.
 
-        :raises typer.BadParameter: there is a key without a certificate.
+        :raises UsageError: there is a key without a certificate.
         """
         if certificate is None:
             if key is not None:
-                raise typer.BadParameter("has no meaning without --certfile", param_hint="--keyfile")
+                raise UsageError("has no meaning without --certfile", "--keyfile")
             return None
         return cls(certificate, key)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import types
 from typing import Annotated, Union, get_args, get_origin
 
-from pydantic import BaseModel, SecretBytes, SecretStr
+from corepool.spec.plain_values import is_table
 
-_SECRETS = (SecretStr, SecretBytes)
+_SECRETS = ("SecretStr", "SecretBytes")
+"""Classes of pydantic's, known by their names: a model without a secret does not import them."""
+
+_HIDDEN = "*" * 10
 
 
 def members_of(annotation: object) -> list[object]:
@@ -24,7 +27,7 @@ def members_of(annotation: object) -> list[object]:
 def below(annotation: object, part: str | int) -> object:
     """Return the annotation of the element or key `part` of a value; None where that can't be known."""
     arguments = get_args(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if is_table(annotation):
         for name, field in annotation.model_fields.items():
             if part in (name, field.alias):
                 return field.annotation
@@ -54,7 +57,7 @@ def is_table_of_texts(annotation: object) -> bool:
 def holds_secret(annotation: object) -> bool:
     """Return whether a value, or a part of it, must not be shown. Tables in it answer for themselves."""
     return any(
-        member in _SECRETS or any(holds_secret(argument) for argument in get_args(member))
+        _is_secret(member) or any(holds_secret(argument) for argument in get_args(member))
         for member in members_of(annotation)
     )
 
@@ -62,13 +65,17 @@ def holds_secret(annotation: object) -> bool:
 def without_secrets(value: object, annotation: object) -> object:
     """Return a value as it may be shown: asterisks for each secret in it, as pydantic shows those."""
     members = members_of(annotation)
-    if value and any(secret in members for secret in _SECRETS):
-        return str(SecretStr("hidden"))
+    if value and any(map(_is_secret, members)):
+        return _HIDDEN
     if isinstance(value, dict):
         return {key: without_secrets(each, _below_one_of(members, key)) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [without_secrets(each, _below_one_of(members, index)) for index, each in enumerate(value)]
     return value
+
+
+def _is_secret(member: object) -> bool:
+    return getattr(member, "__name__", None) in _SECRETS and getattr(member, "__module__", None) == "pydantic.types"
 
 
 def _below_one_of(members: list[object], part: str | int) -> object:

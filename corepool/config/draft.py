@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from corepool.config.environment import PREFIX
-from corepool.config.positions import line_of, lines_of
 from corepool.config.runtime import Origin
 from corepool.errors import ConfigError
 
@@ -78,7 +77,7 @@ class Draft:
         found: list[str] = []
         for doubt in self.doubts:
             named = self._with_flag(doubt)
-            place = self._place(line_of(doubt, self._lines) or 0) if named == doubt else None
+            place = self._place(self._line(doubt)) if named == doubt else None
             found.append(named if place is None else f"{place}: {named}")
         return found
 
@@ -99,7 +98,7 @@ class Draft:
             elif named != mistake or self.source == COMMAND_LINE:
                 of_flags.append(named)
             else:
-                of_source.append((line_of(mistake, self._lines) or 0, mistake))
+                of_source.append((self._line(mistake), mistake))
         of_source.sort(key=lambda each: each[0])
         # A dict for an ordered set: one flag may stand for several keys, each with the same mistake.
         elsewhere = list(dict.fromkeys([*of_variables, *of_flags]))
@@ -111,8 +110,16 @@ class Draft:
             [*(self._place(line) for line, _ in of_source), *(None for _ in elsewhere)],
         )
 
+    def _line(self, mistake: str) -> int:
+        """Return the line that a mistake is in; 0: it is not known."""
+        from corepool.config.positions import line_of  # noqa: PLC0415 - of mistakes alone
+
+        return line_of(mistake, self._lines) or 0
+
     @cached_property
     def _lines(self) -> dict[KeyPath, int]:
+        from corepool.config.positions import lines_of  # noqa: PLC0415 - of mistakes alone
+
         return {} if self.text is None else lines_of(self.text)
 
     def _place(self, line: int) -> str | None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import tomli
-from pydantic import ValidationError
-
 from corepool.config.settings import ControlSettings, LogSettings, PoolSettings, ProcessSettings
 from corepool.config.suggest import nearest
 
@@ -82,10 +79,12 @@ def value_from_text(model: type[BaseModel], key: str, text: str) -> object:
     """Read a text as its key wants it: as it is ("30s", "auto"), else as TOML would (4, true, {min = 1, max = 2})."""
     try:
         model.model_validate({key: text})
-    except ValidationError:
+    except ValueError:
         pass
     else:
         return text
+    import tomli  # noqa: PLC0415 - most variables are texts
+
     try:
         return tomli.loads(f"value = {text}")["value"]
     except (tomli.TOMLDecodeError, ValueError, RecursionError):

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import TYPE_CHECKING, get_origin
 
-from pydantic import BaseModel
-
 from corepool.config.annotations import holds_secret, is_table_of_texts, members_of
+from corepool.spec.plain_values import is_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pydantic import BaseModel
 
 _LISTS = (list, tuple, set, frozenset)
 
@@ -52,4 +53,4 @@ def flags_of(model: type[BaseModel]) -> Iterator[Flag]:
 
 
 def _is_table(member: object) -> bool:
-    return get_origin(member) is dict or (isinstance(member, type) and issubclass(member, BaseModel))
+    return get_origin(member) is dict or (is_table(member))

@@ -17,9 +17,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import tomli
-from pydantic import ValidationError
-
 from corepool.config.draft import Draft
 from corepool.config.environment import mistakes_in, values_of
 from corepool.config.mistakes import find_mistakes, join_path, spell_value
@@ -34,6 +31,8 @@ from corepool.spec.transport import Endpoint
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    import tomli
 
     from corepool.config.settings import ListenerSettings
 
@@ -104,6 +103,8 @@ def parse_draft(content: bytes, source: str, overrides: Overrides | None = None)
     if content.startswith(BOM_UTF8):
         mistake = "not TOML: it begins with a byte order mark; save it as UTF-8 without one"
         raise ConfigError([mistake], source, places=[f"{source}:1"])
+    import tomli  # noqa: PLC0415 - `serve` reads no file
+
     try:
         table = tomli.loads(content.decode())
     except UnicodeDecodeError as error:
@@ -128,7 +129,7 @@ def make_draft(table: Mapping[str, object], source: str, flags: Mapping[str, str
     try:
         try:
             draft = Draft(Settings.model_validate(table), source, flags=flags)
-        except ValidationError as error:
+        except ValueError as error:  # pydantic's
             found = find_mistakes(error, Settings)
             draft = Draft(salvage(table), source, [each.sentence for each in found], flags)
             draft.stand_ins = frozenset(join_path("", each.path) for each in found)

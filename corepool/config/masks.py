@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from corepool.spec.fields import BeforeValidator, Field, PlainSerializer
 
 
 def parse_mask(value: object) -> object:

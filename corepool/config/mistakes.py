@@ -12,15 +12,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic import BaseModel
-
 from corepool.config.annotations import below, holds_secret, members_of
 from corepool.config.suggest import did_you_mean
+from corepool.spec.plain_values import is_table
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
 
-    from pydantic import ValidationError
+    from pydantic import BaseModel
     from pydantic_core import ErrorDetails
 
 KeyPath = tuple[str | int, ...]
@@ -71,7 +70,7 @@ class Mistake:
     sentence: str
 
 
-def describe_mistakes(error: ValidationError, model: type[BaseModel], where: str) -> list[str]:
+def describe_mistakes(error: ValueError, model: type[BaseModel], where: str) -> list[str]:
     """Put every mistake in `error` into one sentence.
 
     :param model: the model that validated.
@@ -81,14 +80,14 @@ def describe_mistakes(error: ValidationError, model: type[BaseModel], where: str
 
 
 def find_mistakes(
-    error: ValidationError, model: type[BaseModel], where: str = "", only: Container[str] | None = None
+    error: ValueError, model: type[BaseModel], where: str = "", only: Container[str] | None = None
 ) -> list[Mistake]:
     """Group the errors in `error` by the value they are about, in the order of the first of each.
 
     :param only: types of errors; values with any other error are left out.
     """
     grouped: dict[KeyPath, tuple[_Place, list[ErrorDetails]]] = {}
-    for detail in error.errors(include_url=False):
+    for detail in details_of(error):
         if not _is_echo(detail):
             place = _locate(detail["loc"], model)
             grouped.setdefault(place.path, (place, []))[1].append(detail)
@@ -101,6 +100,15 @@ def find_mistakes(
         for path, (place, details) in grouped.items()
         if only is None or all(detail["type"] in only for detail in details)
     ]
+
+
+def details_of(error: ValueError) -> list[ErrorDetails]:
+    """Return the errors in pydantic's ValidationError; imported only here, where there is one."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    if not isinstance(error, ValidationError):
+        raise error
+    return error.errors(include_url=False)
 
 
 def join_path(where: str, path: KeyPath) -> str:
@@ -141,7 +149,7 @@ def _shape(where: str, details: Sequence[ErrorDetails], place: _Place) -> str | 
     if len(details) > 1 or place.table is None or place.is_secret or not isinstance(key, str):
         return None
     element = next((each for member in members_of(below(place.table, key)) if (each := below(member, 0))), None)
-    if isinstance(element, type) and issubclass(element, BaseModel):
+    if is_table(element):
         heading = f"[[{where}]]"
         if kind == "missing":
             return f"{where}: missing; at least one {heading} is needed"
@@ -158,7 +166,11 @@ def _sentence(where: str, details: Sequence[ErrorDetails], place: _Place, hint: 
     if "missing" in kinds:
         return f"{where}: missing; it has no default"
     value = details[0]["input"]
-    shown = where if place.is_secret or isinstance(value, dict | BaseModel) else f"{where} = {spell_value(value)}"
+    shown = (
+        where
+        if place.is_secret or isinstance(value, dict) or is_table(type(value))
+        else f"{where} = {spell_value(value)}"
+    )
     # A dict for an ordered set: members of a union often expect the same.
     expected = dict.fromkeys(text for detail in details if (text := _expectation(detail)))
     if expected:
@@ -233,7 +245,7 @@ def _locate(loc: tuple[str | int, ...], model: type[BaseModel]) -> _Place:
             path.append(part)
             holder, here = members[0], below(members[0], part)
             is_secret = is_secret or holds_secret(here)
-    table = holder if isinstance(holder, type) and issubclass(holder, BaseModel) else None
+    table = holder if is_table(holder) else None
     return _Place(tuple(path), table, is_secret)
 
 
@@ -260,7 +272,7 @@ def _tables(
         for member in members_of(field.annotation):
             element = below(member, 0)
             nested = member if element is None else element
-            if isinstance(nested, type) and issubclass(nested, BaseModel) and nested not in (*inside, *told):
+            if is_table(nested) and nested not in (*inside, *told):
                 told.append(nested)
                 its_home = (*home, field.alias or name)
                 for heading, keys in _tables(nested, its_home, (*inside, table)):

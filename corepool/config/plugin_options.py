@@ -17,12 +17,11 @@ import json
 import re
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import ValidationError
-
 from corepool.config.annotations import is_table_of_texts
-from corepool.config.mistakes import NO_ARRAY, Mistake, find_mistakes, join_path, spell_value
+from corepool.config.mistakes import NO_ARRAY, Mistake, details_of, find_mistakes, join_path, spell_value
 from corepool.config.suggest import nearest
 from corepool.errors import ConfigError
+from corepool.spec.plain_values import taken_plainly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,9 +49,11 @@ def validate_options(model: type[Model], values: Mapping[str, object], where: st
     is_untyped = any(map(_is_untyped, values.values()))
     plain = {key: _plain(value) for key, value in values.items()}
     others = _read_pairs(model, values, plain, where) if is_untyped else []
+    if not others and (taken := taken_plainly(model, plain)) is not None:
+        return taken
     try:
         made = _convert(model, plain)
-    except ValidationError as error:
+    except ValueError as error:
         others += find_mistakes(error, model, where)
     found = [] if is_untyped else _conversions(model, plain, where)
     if others:
@@ -99,7 +100,7 @@ def _of_the_whole(
         return []
     try:
         _convert(model, {key: value for key, value in values.items() if key not in refused})
-    except ValidationError as error:
+    except ValueError as error:
         meant = {*refused, *(near for key in refused for near in nearest(key, model.model_fields))}
         return [
             mistake
@@ -117,7 +118,7 @@ def _conversions(model: type[Options], values: Mapping[str, object], where: str)
         return []
     try:
         model.model_validate_json(text, strict=True)
-    except ValidationError as error:
+    except ValueError as error:
         return find_mistakes(error, model, where, only=_NO_SCALAR)
     return []
 
@@ -126,10 +127,10 @@ def _convert(model: type[Model], values: dict[str, object]) -> Model:
     """Make options; a text that stands where a list is wanted becomes a list of one, in `values`, too."""
     try:
         return model.model_validate(values)
-    except ValidationError as error:
+    except ValueError as error:
         alone = {
             key
-            for detail in error.errors(include_url=False)
+            for detail in details_of(error)
             if detail["type"] in NO_ARRAY and isinstance(values.get(key := str(detail["loc"][0])), str)
         }
         if not alone:

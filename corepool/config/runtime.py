@@ -7,7 +7,6 @@ never have the same one.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from pathlib import Path
@@ -20,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from corepool.config.settings import Settings
+
+DEFAULT_CONFIG = Path("corepool.toml")
+"""The configuration that commands look for where none is given."""
 
 MAX_CONTROL_PATH_BYTES = MAX_PATH_BYTES - 1
 """Bytes of the control socket's path at most. At an upgrade a second one beside it has a name one byte longer."""
@@ -105,6 +107,8 @@ def names_for(wanted: str, configuration: Path | None) -> list[str]:
     name = _as_file_name(wanted)
     suffixes = ["", f"-{os.getpid()}"]
     if configuration is not None:
+        import hashlib  # noqa: PLC0415 - most names are short
+
         suffixes.insert(1, f"-{hashlib.blake2s(os.fsencode(configuration)).hexdigest()[:4]}")
     return [_cut(name, max(_MIN_NAME_BYTES, room - len(suffix))) + suffix for suffix in suffixes]
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from corepool.config.mistakes import find_mistakes
 from corepool.config.settings import Settings
 
@@ -29,7 +27,7 @@ def salvage(raw: Mapping[str, object]) -> Settings | None:
     for _ in range(_PASSES):
         try:
             return Settings.model_validate(table)
-        except ValidationError as error:
+        except ValueError as error:  # pydantic's
             for mistake in find_mistakes(error, Settings):
                 _mend(table, mistake.path)
     return None

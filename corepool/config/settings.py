@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
-
 from corepool.config.addresses import url_of
 from corepool.config.masks import FileMask
 from corepool.config.naming import name_listeners
-from corepool.spec.described import Described
 from corepool.spec.durations import Duration, DurationOrOff
+from corepool.spec.fields import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from corepool.spec.model import Model
 from corepool.spec.networks import Rule
 from corepool.spec.sizes import Size, SizeOrOff
 
@@ -36,10 +35,10 @@ def _alone(value: object) -> object:
 _Address = Annotated[str, AfterValidator(url_of)]
 
 
-class _Table(Described, BaseModel):
+class _Table(Model):
     # Strict: `backlog = true` or `workers = "4"` is a mistake to report, not a number to guess.
     # Deferred: the validators of all tables are built once, as parts of the whole.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
+    model_config = {"extra": "forbid", "frozen": True, "strict": True, "defer_build": True}
 
 
 class WorkersRange(_Table):
@@ -289,7 +288,10 @@ def _form_of_pool(value: object) -> str:
 class Settings(_Table):
     """The whole configuration."""
 
-    _with_names = model_validator(mode="before")(name_listeners)
+    @classmethod
+    def model_prepare(cls, values: object) -> object:
+        """Name the listeners."""
+        return name_listeners(values)
 
     pool: Annotated[
         Annotated[PoolSettings, Tag("PoolSettings")]

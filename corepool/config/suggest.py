@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,4 +16,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> list[str]:
     """Return the nearest known word, if one is near."""
+    import difflib  # noqa: PLC0415 - for mistakes alone
+
     return difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import configparser
 import json
-import logging.config
 from pathlib import Path
 
 from corepool.errors import SetupError
@@ -17,6 +15,9 @@ def configure_logging(path: str) -> None:
 
     :raises SetupError: the file can't be read, or is no configuration; says why.
     """
+    import configparser  # noqa: PLC0415 - most pools have no such file
+    import logging.config  # noqa: PLC0415
+
     try:
         if path.endswith((".json", ".yaml", ".yml")):
             table = _read(Path(path))

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-import sysconfig
 import traceback
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType, TracebackType
 
-_STDLIB = sysconfig.get_path("stdlib") + os.sep
 _FRAME = re.compile(r'^  File "(?P<file>[^"\n]*)", line (?P<line>\d+)', re.MULTILINE)
 _PLACE = re.compile(r" \((?P<file>[^()\n]+):(?P<line>\d+)(?:, in [^()\n]*)?\)")
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
@@ -79,6 +76,11 @@ def _short(path: str) -> str:
 
 def _make_judge() -> Callable[[FrameType], bool]:
     """Make a function that tells frames of other code from those of corepool, its plugins, and Python itself."""
+    # Imported for mistakes alone: they take longer than the rest of the log.
+    import sysconfig  # noqa: PLC0415
+    from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415
+
+    stdlib = sysconfig.get_path("stdlib") + os.sep
     packages = {"corepool"}
     try:
         packages |= {entry.module.partition(".")[0] for entry in distribution("corepool").entry_points}
@@ -87,9 +89,7 @@ def _make_judge() -> Callable[[FrameType], bool]:
 
     def is_foreign(frame: FrameType) -> bool:
         file = frame.f_code.co_filename
-        if file.startswith("<frozen ") or (
-            file.startswith(_STDLIB) and not any(folder in file for folder in _PACKAGES)
-        ):
+        if file.startswith("<frozen ") or (file.startswith(stdlib) and not any(folder in file for folder in _PACKAGES)):
             return False
         return str(frame.f_globals.get("__name__", "")).partition(".")[0] not in packages
 

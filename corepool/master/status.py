@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import platform
+import sys
 from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
 from corepool.build import is_compiled
@@ -284,7 +284,7 @@ def sums(totals: TotalCounts) -> Totals:
 
 def build_status(version: str) -> BuildStatus:
     """Describe the program."""
-    return BuildStatus(version=version, python=platform.python_version(), compiled=is_compiled())
+    return BuildStatus(version=version, python=sys.version.partition(" ")[0], compiled=is_compiled())
 
 
 def cpu_s(pid: int) -> float:

@@ -5,7 +5,6 @@ Runs in: the master, at the start and at each reload.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import sys
@@ -53,6 +52,8 @@ def load_reference(name: str) -> type:
 
 
 def _of_file(path: Path) -> ModuleType:
+    import hashlib  # noqa: PLC0415 - most plugins are no files
+
     source = path.read_bytes()
     # The name depends on the content: the same class serves until the file changes, and then another does.
     digest = hashlib.blake2s(bytes(path.resolve()) + b"\0" + source, digest_size=8).hexdigest()

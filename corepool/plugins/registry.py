@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from corepool.config.plugin_options import validate_options
@@ -16,11 +15,14 @@ from corepool.config.suggest import did_you_mean
 from corepool.errors import ConfigError, PluginError
 from corepool.guards import HOOK_ERRORS
 from corepool.logs.tracebacks import spell_place
+from corepool.plugins.entries import entries_of
 from corepool.plugins.references import is_reference, load_reference
 from corepool.spec.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from corepool.plugins.entries import Entry
 
 Kind = Literal["protocols", "dispatchers", "transports", "extensions", "scalers"]
 KINDS: tuple[Kind, ...] = ("protocols", "dispatchers", "transports", "extensions", "scalers")
@@ -56,13 +58,11 @@ class Made(NamedTuple):
 class Registry:
     """The installed plugins. Reads the metadata once, when made."""
 
-    def __init__(self, found: Iterable[EntryPoint] | None = None) -> None:
+    def __init__(self, found: Iterable[Entry] | None = None) -> None:
         """Take the entry points given, or those of the environment."""
         if found is None:
-            every = entry_points()
-            groups = sorted(group for group in every.groups if group.startswith(_GROUPS))
-            found = [entry for group in groups for entry in every.select(group=group)]
-        self._entries: dict[tuple[str, str], list[EntryPoint]] = {}
+            found = entries_of(_GROUPS)
+        self._entries: dict[tuple[str, str], list[Entry]] = {}
         for entry in found:
             kind = entry.group.removeprefix(_GROUPS)
             entries = self._entries.setdefault((kind, entry.name), [])
@@ -152,12 +152,12 @@ class Registry:
         return Made(_make(plugin, validated), validated)
 
 
-def _origin(entry: EntryPoint, kind: str) -> str:
+def _origin(entry: Entry, kind: str) -> str:
     singular = kind.removesuffix("s")
     return f"{singular} {entry.name!r} of distribution {_distribution(entry)!r} (entry point {entry.value})"
 
 
-def _import(entry: EntryPoint, kind: str) -> object:
+def _import(entry: Entry, kind: str) -> object:
     """Import the object that an entry point names.
 
     :raises PluginError: that fails; caused by the exception, if it was raised in the plugin's code.
@@ -186,5 +186,5 @@ def _make(plugin: type, *options: Options) -> object:
         raise PluginError(f"{plugin.__module__}.{plugin.__qualname__} can't be made: {error}{rule}") from None
 
 
-def _distribution(entry: EntryPoint) -> str:
+def _distribution(entry: Entry) -> str:
     return entry.dist.name if entry.dist else "unknown"

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from typing_extensions import TypeVar
-
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
     from _typeshed import FileDescriptorLike, ReadableBuffer
+    from typing_extensions import TypeVar
 
     from corepool.spec.types import Address
 
-SessionT = TypeVar("SessionT", default=object)
+    SessionT = TypeVar("SessionT", default=object)
+else:
+    from typing import TypeVar
+
+    SessionT = TypeVar("SessionT")
 
 
 class Connection(Protocol[SessionT]):

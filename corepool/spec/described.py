@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from corepool.spec.model import full_model
+
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
@@ -38,6 +40,7 @@ class Described(BaseModel):
 def descriptions_of(model: type[BaseModel]) -> dict[str, str]:
     """Return the description of each field that has one, by its key: `Field(description=...)`, or the text below it."""
     found: dict[str, str] = {}
+    model = model if issubclass(model, BaseModel) else full_model(model)
     for each in reversed(model.__mro__):
         if issubclass(each, Described) and each is not Described:
             found |= _texts_below_fields(each)

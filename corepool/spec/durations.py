@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from corepool.spec.fields import BeforeValidator, Field, PlainSerializer
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", re.ASCII)
@@ -30,6 +29,8 @@ def parse_duration(value: object) -> float:
 
 def format_duration(seconds: float) -> str:
     """Write a duration so that `parse_duration` gives the same number back."""
+    from decimal import Decimal  # noqa: PLC0415 - a start writes none
+
     # By way of Decimal: the shortest digits that round-trip, without the exponent that repr may use.
     return f"{Decimal(repr(seconds)):f}".removesuffix(".0") + "s"
 

@@ -10,7 +10,7 @@ import socket
 from ipaddress import AddressValueError, IPv4Network, IPv6Network, NetmaskValueError, ip_network
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
-from pydantic import BeforeValidator
+from corepool.spec.fields import BeforeValidator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,11 +1,9 @@
 """The base of every plugin's `Options` model."""
 
-from pydantic import ConfigDict
-
-from corepool.spec.described import Described
+from corepool.spec.model import Model
 
 
-class Options(Described):
+class Options(Model):
     """Options of a plugin: one field per key, unknown keys refused, frozen after validation.
 
     A plugin class that has a subclass of this as its class attribute `Options` is called with an
@@ -23,5 +21,3 @@ class Options(Described):
     from a file.) A reload keeps plugins whose options are equal to those before, so a validator that reads a file must
     make the content part of them.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from urllib.parse import unquote_to_bytes
-
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from corepool import Duration, DurationOrOff, Options, Size, SizeOrOff
 from corepool.files.lines import examine
+from corepool.spec.fields import AfterValidator, BeforeValidator, Field
 from corepool_http.access_atoms import judge
 from corepool_http.targets import split_target
 
@@ -112,9 +111,7 @@ class SourceOptions(Options):
     root: Annotated[str, AfterValidator(_folder_or_none)] = ""
     """Without `target`: the folder whose files are served."""
 
-    static: Annotated[dict[str, Annotated[str, AfterValidator(_folder)]], AfterValidator(_prefixes)] = Field(
-        default_factory=dict
-    )
+    static: Annotated[dict[str, Annotated[str, AfterValidator(_folder)]], AfterValidator(_prefixes)] = {}
     """Beside `target`: folders whose files are served below a prefix, as { "/static/" = "./public" }; as a flag
     --static /static/=./public."""
 
@@ -138,8 +135,9 @@ class SourceOptions(Options):
     follow_links: bool = False
     """Serve files that a symbolic link leads to outside of `root`, or of a folder of `static`."""
 
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
+    def model_check(self) -> None:
+        """Judge the options together."""
+        super().model_check()
         if self.target and self.root:
             raise ValueError(
                 "`target` and `root` exclude each other; beside an application, "
@@ -154,7 +152,6 @@ class SourceOptions(Options):
                 "static: the prefix / leaves nothing to the application; with `static_fallthrough = true` it has the "
                 "paths that no file has"
             )
-        return self
 
 
 class ServerOptions(Options):
@@ -204,14 +201,14 @@ class ServerOptions(Options):
     ping_interval: DurationOrOff = 20.0
     """The time between pings on a WebSocket; one that isn't answered before the next ends it. 0: none."""
 
-    @model_validator(mode="after")
-    def _log_can_be_opened(self) -> Self:
+    def model_check(self) -> None:
+        """Judge the options together."""
+        super().model_check()
         if self.access_log != "off":
             try:
                 examine(self.access_log_file)
             except ValueError as error:
                 raise ValueError(f'access_log_file = "{self.access_log_file}": {error}') from None
-        return self
 
 
 class HttpOptions(ServerOptions, SourceOptions):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from typing import TYPE_CHECKING
 
 from corepool_http.message import RefusedError
@@ -32,5 +31,7 @@ def check_key(section: Section) -> None:
 
 def accept_of(section: Section) -> bytes:
     """Return the value of Sec-WebSocket-Accept."""
+    import hashlib  # noqa: PLC0415 - it loads OpenSSL, for WebSockets alone
+
     key = section.single(b"sec-websocket-key") or b""
     return base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())

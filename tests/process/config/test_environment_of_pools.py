@@ -65,7 +65,7 @@ def test_a_mistake_in_the_port_of_the_platform_names_it(port: str) -> None:
     overrides = Overrides(workers="none", environment={"PORT": port})
 
     with pytest.raises(ConfigError) as refused:
-        draft_of_flags(Served("echo", (), 7, {}, {}, {}), overrides).finish()
+        draft_of_flags(Served("echo", (), 7, None, {}, {}, {}), overrides).finish()
 
     assert refused.value.mistakes[0] == f'PORT = "{port}": expected a number from 0 to 65535'
     assert refused.value.mistakes[1].startswith("--workers")
@@ -73,7 +73,7 @@ def test_a_mistake_in_the_port_of_the_platform_names_it(port: str) -> None:
 
 def test_the_port_is_read_again_at_each_reload() -> None:
     environment = {"PORT": "8001"}
-    served, overrides = Served("echo", (), 7, {}, {}, {}), Overrides(environment=environment)
+    served, overrides = Served("echo", (), 7, None, {}, {}, {}), Overrides(environment=environment)
 
     def urls() -> tuple[str, ...]:
         return tuple(draft_of_flags(served, overrides).finish().listener[0].bind)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import Field
 
-from corepool.cli.serve import _names, _names_of_fixed, _sections_for
+from corepool.cli.sections import FIXED, names_of, sections_for
 from corepool.spec.options import Options
 
 if TYPE_CHECKING:
@@ -43,11 +43,11 @@ class Played:
 
 
 def test_an_option_with_the_name_of_a_flag_of_serve_has_no_flag() -> None:
-    sections = _sections_for(["plugin"], cast("Registry", Played()))
+    sections = sections_for(["plugin"], cast("Registry", Played()))
 
     made = {flag.key for each in sections if each.table == "options" for flag in each.flags}
 
     assert made == {"threads", "verbose"}
-    names = [name for each in sections for flag in each.flags for name in _names(flag)]
+    names = [name for each in sections for flag in each.flags for name in names_of(flag)]
     assert len(set(names)) == len(names), "each means one thing"
-    assert not _names_of_fixed() & set(names)
+    assert not FIXED.keys() & set(names)
