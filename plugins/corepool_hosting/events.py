@@ -20,3 +20,11 @@ def hosted_signal_handler_refused(*, target: str, signal: str) -> None:
 @event(logging.INFO)
 def hosted_server_serves_one(*, target: str) -> None:
     """The hosted server is no ThreadingMixIn, so each worker serves one connection at a time; `threads` allows more."""
+
+
+@event(logging.WARNING)
+def hosted_server_method_not_called(*, target: str, method: str) -> None:
+    """The hosted server overrides a method that accepts connections, which is the pool's part, so it is not called.
+
+    If it begins TLS there, clients are served in the clear: wrap the server's `socket`, or bind the listener to tls://.
+    """

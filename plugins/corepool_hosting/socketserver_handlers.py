@@ -75,6 +75,8 @@ class SocketserverHandlers(BlockingProtocol):
             self._server = _made(maker, target)
             self._maker = maker
             self._tls = _context_of(maker, self._server, worker)
+            for method in _methods_not_called(self._server):
+                events.hosted_server_method_not_called(log, target=self._target, method=method)
             if "threads" not in self.options.model_fields_set and not isinstance(
                 self._server, socketserver.ThreadingMixIn
             ):
@@ -153,6 +155,14 @@ def _made(maker: ServerMaker, target: Any) -> socketserver.BaseServer:
     if required := required_parameters(target):
         raise maker.mistake(f"it wants {', '.join(required)}: expected a function that makes a server of nothing")
     return maker.make(target)
+
+
+def _methods_not_called(server: socketserver.BaseServer) -> Iterator[str]:
+    """Yield the methods that a program has written for its server, and that a pool has no use for."""
+    for name in ("get_request", "process_request"):
+        home = next((each for each in type(server).__mro__ if name in vars(each)), None)
+        if home is not None and home.__module__ != socketserver.__name__:
+            yield name
 
 
 def _context_of(maker: ServerMaker, server: socketserver.BaseServer, worker: Worker) -> ssl.SSLContext | None:

@@ -214,6 +214,11 @@ def test_a_handler_that_wraps_its_connection_is_told_what_to_do(pool: Pools) -> 
     wait_until(lambda: "ssl can't wrap a hosted connection: call self.request.start_tls(context)" in running.stderr)
 
 
+def test_a_server_that_would_wrap_each_connection_is_served_with_a_warning(pool: Pools) -> None:
+    running = start(pool, "wraps_each", protocol="socketserver")
+    running.wait_logged("hosted_server_method_not_called target=application:wraps_each method=get_request")
+
+
 def test_clients_of_asyncio_begin_tls(pool: Pools) -> None:
     running = start(pool, "later")
 

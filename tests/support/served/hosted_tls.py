@@ -120,6 +120,15 @@ def https():
     server.serve_forever()
 
 
+def wraps_each():
+    class Server(socketserver.ThreadingTCPServer):
+        def get_request(self):
+            client, address = super().get_request()
+            return certificates().wrap_socket(client, server_side=True), address
+
+    return Server(("127.0.0.1", 1), Upgrades)
+
+
 class Upgrades(socketserver.StreamRequestHandler):
     def handle(self):
         for line in self.rfile:
