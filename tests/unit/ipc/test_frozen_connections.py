@@ -1,4 +1,4 @@
-"""Connections on their way, as bytes: what is written is read, and anything else is refused."""
+"""Connections on their way to another process, as bytes: a round trip, and records that are refused."""
 
 from __future__ import annotations
 
