@@ -26,6 +26,8 @@ def run(
     core: int,
     headers: Sequence[str] = (),
     script: Path | None = None,
+    *,
+    scheme: str = "http",
 ) -> tuple[int, int]:
     """Ask for a path for some seconds.
 
@@ -39,7 +41,7 @@ def run(
         command += ["-H", header]
     if script is not None:
         command += ["-s", str(script)]
-    output = program.run([*command, f"http://127.0.0.1:{port}{path}"], core)
+    output = program.run([*command, f"{scheme}://127.0.0.1:{port}{path}"], core)
     found = _REQUESTS.search(output)
     if found is None:
         raise BenchError(f"wrk reported no requests, but: {output!r}")
