@@ -267,9 +267,11 @@ class Layers:
         return self._wire
 
     def pass_down(self, limit: int) -> bytes:
-        """Return the next bytes for the wire, as `front`, if they are one piece of at most `limit` bytes; else b""."""
-        piece = self._outbox.only_piece()
-        if self._wire or self.only is None or not 0 < len(piece) <= limit or len(piece) > CHUNK_BYTES:
+        """Return the next bytes for the wire, as `front`, if all output is at most `limit` bytes; else b""."""
+        piece = self._outbox.front()
+        if type(piece) is not bytes or not 0 < len(self._outbox) == len(piece) <= min(limit, CHUNK_BYTES):
+            return b""
+        if self._wire or self.only is None:
             return b""
         try:
             wire = self.only.sent(piece) + self.only.output()

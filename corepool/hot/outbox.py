@@ -66,11 +66,6 @@ class Outbox:
             self._front = b"".join(pieces)
         return self._front
 
-    def only_piece(self) -> bytes:
-        """Return the output, if it is one piece as it was appended; otherwise b""."""
-        front = self._front
-        return b"" if self._queue or type(front) is not bytes else front
-
     def advance(self, count: int) -> None:
         """Drop the first `count` bytes of the front: they were sent."""
         front = self._front

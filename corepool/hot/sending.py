@@ -104,7 +104,7 @@ def send_queue(conn: Held) -> None:
 
 
 def _send_straight(conn: Held, layers: Layers) -> bool:
-    """Send the one piece of output through the one layer, as nearly all output is sent; False: some is left."""
+    """Send all output through the one layer, if it is short, as nearly all output is; False: some is left."""
     if layers.only is None or conn.was_congested:
         return False
     try:
