@@ -27,6 +27,7 @@ class Configuration:
     """The parts of a configuration that the supervisor uses."""
 
     bound = ()
+    parts = frozenset[int]()
     pool = SimpleNamespace(max_connections=1)
 
     def worker_name(self, slot: int) -> str:
