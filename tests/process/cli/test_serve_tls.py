@@ -10,6 +10,7 @@ from certificates import authority_pem, client_context, write_secret
 from https import Client, Files, named
 
 from corepool.plugins.listener import over_tls
+from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,7 @@ def test_http_is_served_over_tls(pool: Pools, tmp_path: Path, bind: str) -> None
     with Client(running) as client:
         assert client.get().body == b"https"
     port = running.urls()[0].rpartition(":")[2]
-    assert f"try: curl --insecure https://127.0.0.1:{port}/" in running.stdout
+    wait_until(lambda: f"try: curl --insecure https://127.0.0.1:{port}/" in running.stdout)
     tried = subprocess.run(  # noqa: S603
         ["curl", "-sS", "--insecure", f"https://127.0.0.1:{port}/"],  # noqa: S607
         capture_output=True,

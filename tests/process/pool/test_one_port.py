@@ -140,8 +140,7 @@ def test_bytes_of_no_protocol_are_counted_and_logged(pool: Pools) -> None:
     running.connect("all").close()
 
     wait_until(lambda: unmatched(running) == 3)
-    wait_until(lambda: "connection_unmatched" in running.stderr)
-    assert "listener=all" in running.stderr
+    running.wait_logged("connection_unmatched", "listener=all")
 
 
 def test_connections_go_on_through_reloads_that_change_the_list(pool: Pools) -> None:
