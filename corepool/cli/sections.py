@@ -51,7 +51,12 @@ FIXED_LISTS = frozenset({"bind", "option", "dispatcher_option", "scaler_option",
 
 TABLES: Mapping[str, type[BaseModel]] = {"listener": ListenerSettings, "pool": PoolSettings}
 
-_NAMED_OTHERWISE = {"pool": ("workers", "dispatcher"), "listener": ("name", "bind", "protocol", "pool", "dispatcher")}
+_OF_SEVERAL = ("protocols", "protocol_options", "default", "sniff_timeout")
+
+_NAMED_OTHERWISE = {
+    "pool": ("workers", "dispatcher"),
+    "listener": ("name", "bind", "protocol", "pool", "dispatcher", *_OF_SEVERAL),
+}
 """Keys that have a flag of their own, or an argument, or no meaning for one listener."""
 
 _SINGULAR = {"--extensions": "--extension"}

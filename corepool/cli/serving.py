@@ -54,6 +54,8 @@ def serve(given: Arguments, more: Mapping[str, object], registry: Registry, watc
     if ":" in protocol:  # as gunicorn and uvicorn have it
         right = f"corepool serve http {protocol}{f' -b {bind[0]}' if bind else ''}"
         raise UsageError(f"{protocol!r} is none; the protocol comes first: {right}", "PROTOCOL")
+    if "," in protocol:
+        raise UsageError("expected one; a file may have several: `protocols` of a listener", "PROTOCOL")
     plugin = load(registry, protocol)
     options = _pairs(given.option or [], "-o")
     names = {f"listener[0].options.{key}": f"--option {key}" for key in options}

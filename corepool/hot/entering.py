@@ -70,5 +70,5 @@ def _change_site(conn: Held, site: Site) -> None:
     if conn.mask == PARKED:
         before.parked.discard(conn)
         site.parked.add(conn)
-    elif conn.mask != GONE and before.trigger != site.trigger:
+    elif conn.mask != GONE and (before.trigger or site.trigger):  # also between two such sites: it tells once more
         site.reactor.change(conn.fd, conn.mask | site.trigger)

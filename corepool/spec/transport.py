@@ -168,6 +168,20 @@ class Transport(ABC):
         return type(self).layers is not Transport.layers
 
     @property
+    def takes_plain(self) -> bool:
+        """Whether it has clients without layers as well: `matches` tells which."""
+        return False
+
+    def matches(self, data: bytes) -> bool | None:  # noqa: ARG002
+        """Return whether a connection that begins with these bytes has layers; None: more are needed to tell.
+
+        Called if the transport `takes_plain`. The bytes stay to be received. Runs in: worker.
+
+        :param data: at least one byte, 1024 at most.
+        """
+        return True
+
+    @property
     def encrypts(self) -> bool:
         """Whether clients have to speak TLS from the first byte: commands that try a listener do."""
         return False

@@ -46,6 +46,7 @@ from corepool.worker.moving import Moving
 from corepool.worker.proxied import Proxied
 from corepool.worker.securing import tls_layers
 from corepool.worker.sites import Sites
+from corepool.worker.threshold import threshold_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -63,7 +64,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _GRACEFUL = frozenset({CloseReason.CLOSED, CloseReason.TIMEOUT, CloseReason.DRAIN, CloseReason.LAYER})
-
 
 _SPINS = 10_000
 """Calls of `on_readable` between two heartbeats, a second at the most, without a byte read: more than clients that come
@@ -83,28 +83,25 @@ class Service:
         counts: ConnectionCounts,
         crash_slots: CrashSlots,
     ) -> None:
-        self.listener = bound.listener
-        self.place = bound.listener.place
+        self.listener, self.place = bound.listener, bound.listener.place
         self.has_layers = bound.transport.has_layers
         settings = bound.listener.settings
         self.sites = Sites(self, bound, reactor, deadlines, counts)
         self.site = self.sites.entry
         self._proxied = Proxied(settings, self.sites, self._go_on) if settings.accept_proxy else None
         self._begins_at_once = not self.has_layers and self._proxied is None
+        self._threshold = threshold_of(bound, self.sites, self._open_or_enter)
         self.moving = Moving(self.sites, self._refuse)
-        self.hook_errors = 0
-        self.layer_failures = 0
+        self.hook_errors = self.layer_failures = 0
         self.handshakes = Handshakes(bound.listener.name)
         self._records = CrashRecords(crash_slots, self.sites.ask, self.moving.freeze, self.failed)
         self._crash_slots = crash_slots
         self._transport = bound.transport
-        self._reactor = reactor
+        self._reactor, self._counts = reactor, counts
         self._rate_limited = RateLimitedLog(log)
         self._addresses = Addresses(bound, self._rate_limited)
         self._lingering = Lingerings(reactor, loop)
-        self._looked_at = (0, 0)
-        self._has_spun = False
-        self._counts = counts
+        self._looked_at, self._has_spun = (0, 0), False
 
     # --- counters: attributes that counts.py publishes
 
@@ -184,6 +181,8 @@ class Service:
             conn = Connection(self._proxied.site, fd, number, self._journal(crash_slot))
             self._proxied.prepare(conn)
             return conn
+        if self._threshold is not None:
+            return Connection(self._threshold.site, fd, number, None)
         stack = self._transport.layers(peer) if self.has_layers else ()
         if stack:
             return Connection(self.sites.opening, fd, number, None, Layers(stack))
@@ -191,7 +190,13 @@ class Service:
 
     def _go_on(self, conn: Connection) -> None:
         """Go on with a connection whose PROXY header was read."""
-        stack = self._transport.layers(conn.peer) if self.has_layers else ()
+        if self._threshold is None:
+            self._open_or_enter(conn, self.has_layers)
+        else:
+            enter(conn, self._threshold.site)
+
+    def _open_or_enter(self, conn: Connection, is_layered: bool) -> None:  # noqa: FBT001
+        stack = self._transport.layers(conn.peer) if is_layered else ()
         if stack:
             enter_opening(conn, self.sites.opening, Layers(stack))
         else:

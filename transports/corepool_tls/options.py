@@ -53,6 +53,9 @@ class TlsOptions(corepool.Options):
     starttls: bool = False
     """Connections begin in the clear, and the protocol begins TLS, by `conn.start_tls()`, when its client asks."""
 
+    plain: bool = False
+    """Also serve clients that don't speak TLS, as their first bytes tell, on the same port."""
+
     alpn: str | None = None
     """Protocols that are agreed on with the client (ALPN), with commas, the best first. Unset: those of the listener's
     protocol, which are `http/1.1` for http."""
@@ -72,6 +75,8 @@ def refuse_contradictions(options: TlsOptions) -> None:
     for name, needed in _NEEDED.items():
         if name in given and needed not in given:
             raise ValueError(f"{name} has no meaning without {needed}")
+    if options.plain and options.starttls:
+        raise ValueError("plain has no meaning with starttls: connections begin in the clear anyway")
     if options.minimum == "1.3" and "ciphers" in given:
         raise ValueError("ciphers has no meaning with minimum=1.3: they are those of TLS 1.2")
     if options.alpn is not None and not all(0 < len(each) < _MAX_ALPN for each in protocols_in(options.alpn)):

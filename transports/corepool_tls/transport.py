@@ -140,9 +140,18 @@ class Tls(Tcp):
         return not self._options.starttls
 
     @property
+    def takes_plain(self) -> bool:
+        """As the URL says."""
+        return self._options.plain
+
+    def matches(self, data: bytes) -> bool | None:
+        """Return whether a handshake of TLS begins here: its record, of a version 3.x (RFC 8446, 5.1)."""
+        return data[:2] == b"\x16\x03" if len(data) > 1 or data != b"\x16" else None
+
+    @property
     def encrypts(self) -> bool:
-        """True, unless connections begin in the clear."""
-        return not self._options.starttls
+        """True, unless connections begin in the clear, or may."""
+        return not (self._options.starttls or self._options.plain)
 
     def layers(self, peer: Address) -> Sequence[Layer]:
         """Make the TLS layer, with the certificates of this moment."""
