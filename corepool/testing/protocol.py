@@ -153,7 +153,7 @@ class ProtocolContract:
         """A protocol with `matches` knows its own request, raises nothing, and its answers stay with more bytes."""
         matches = matches_of_served(self.serve_arguments)
         if matches is None:
-            return
+            pytest.skip("it has no matches")
         chance = random.Random(1)  # noqa: S311 - the same bytes every time
         streams = [chance.randbytes(chance.randrange(1, 64)) for _ in range(_HOSTILE)]
         streams += [self.request[: chance.randrange(1, len(self.request) + 1)] + each for each in streams]

@@ -59,6 +59,7 @@ UNLIMITED = {
     "input_never_read": "once in a listener's life",
     "layer_failed": "a layer's own, with its traceback, for a protocol that has met the connection",
     "moves_failed": "once a drain",
+    "state_not_taken": "once for each new state of a transport",
     "tasks_abandoned": "once in a worker's life",
     "thread_job_failed": "an application's own, with its traceback",
     "threads_abandoned": "once in a worker's life",

@@ -46,7 +46,8 @@ def test_a_line_without_an_end_is_cut_off(connection: Conversations) -> None:
 def test_a_line_of_letters_is_recognised_by_its_first_bytes() -> None:
     matches = ExamplePlugin(ExamplePlugin.Options()).matches
 
-    assert [matches(data) for data in (b"hel", b"hello\n", b"\x16\x03", b"GET / HTTP/1.1\n")] == [None, True, False, False]
+    answers = [matches(data) for data in (b"hel", b"hello\n", b"\x16\x03", b"GET / HTTP/1.1\n")]
+    assert answers == [None, True, False, False]
 
 
 def test_half_a_line_goes_to_another_worker_with_its_connection(connection: Conversations) -> None:
