@@ -48,6 +48,7 @@ class CompileHook(BuildHookInterface[Any]):
         try:
             compiled = _compile(root, self._folder)
         except Exception as error:
+            shutil.rmtree(self._folder)
             if wish:
                 raise
             self.app.display_warning(f"not compiled, corepool will be slower: {type(error).__name__}: {error}")
@@ -71,7 +72,7 @@ class CompileHook(BuildHookInterface[Any]):
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
         """Remove the temporary files."""
         if hasattr(self, "_folder"):
-            shutil.rmtree(self._folder)
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _compile(root: Path, folder: Path) -> dict[Path, Path]:

@@ -30,7 +30,11 @@ HEAD = "('GET', b'/', [(b'host', b'a')], 27)"
 
 
 def build(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own words
+    """Build a wheel, and look that no temporary file is left."""
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    environment["TMPDIR"] = str(temporary)
+    done = subprocess.run(  # noqa: S603 - our own words
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
         cwd=REPOSITORY,
         env={name: value for name, value in os.environ.items() if name != "COREPOOL_COMPILE"} | environment,
@@ -38,6 +42,8 @@ def build(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+    assert not list(temporary.glob("corepool-*"))
+    return done
 
 
 def serve(folder: Path) -> tuple[str, str]:

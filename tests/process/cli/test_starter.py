@@ -65,7 +65,7 @@ def test_the_starter_shows_every_key_with_its_default(corepool: Corepool, tmp_pa
     assert ProcessSettings.model_validate(shown["process"] | unset) == ProcessSettings()
     required = {"name", "bind", "protocol"}
     assert ListenerSettings.model_validate(
-        listener | {"dispatcher": None, "pool": None}
+        listener | {"dispatcher": None, "pool": None, "protocols": [], "default": None}
     ) == ListenerSettings.model_validate({key: listener[key] for key in required})
 
 
