@@ -73,7 +73,8 @@ def _receive_straight(conn: Held, layers: Layers, limit: int) -> bytes:
     if wire is None:
         return b""
     try:
-        data = layers.pass_up(wire, limit)
+        layers.receive(wire)
+        data = layers.take(limit)
     except LayerError as error:
         fail(conn, layers, error)
         return b""

@@ -68,8 +68,8 @@ class Layers:
         self._open = False
         self._is_told = False
         self.facts: dict[str, object] = {}
-        self.only: Layer | None = None
-        """The layer, once it is open, if there is just one: as with TLS alone, which has short ways."""
+        self.only: Layer | None = self._stack[0] if len(self._stack) == 1 else None
+        """The layer, if there is just one: as with TLS alone, which has short ways."""
         self.finished = False
         """Nothing more comes from the layers: `finish`, `fail` or `clear` was called."""
         self.failed = False
@@ -101,11 +101,9 @@ class Layers:
         """
         if not self._open:
             try:
-                self._collect()  # a layer may speak first
-                if all(layer.is_open for layer in self._stack):
+                if self._collect():  # also before any input: a layer may speak first
                     self._ask_for_facts()
                     self._open = True
-                    self.only = self._stack[0] if len(self._stack) == 1 else None
             except HOOK_ERRORS as error:
                 raise LayerError(error) from error
         return self._open
@@ -137,34 +135,26 @@ class Layers:
 
         :raises LayerError: of a layer.
         """
-        self._input.add(data)
-        self.feed()
+        layer = self.only
+        if layer is None or not 0 < len(data) <= layer.input_bytes or not self.is_straight:
+            self._input.add(data)
+            self.feed()
+            return
+        try:
+            self._plain, self._taken = layer.received(data), 0
+            if own := layer.output():
+                self._wire = bytes(self._wire) + own
+            if layer.has_ended:
+                self._input.has_ended = True
+                if self._open:
+                    self._ask_for_facts()
+        except HOOK_ERRORS as error:
+            raise LayerError(error) from error
 
     @property
     def is_straight(self) -> bool:
         """Whether bytes from the wire would be the next that the protocol reads, through one layer."""
         return self.only is not None and not self._plain and not self._input.has_more and not self._input.has_ended
-
-    def pass_up(self, data: bytes, limit: int) -> bytes:
-        """Take bytes from the wire and return plaintext, as `receive` and `take`, if `is_straight`; without a copy."""
-        layer = self.only
-        assert layer is not None
-        if not 0 < len(data) <= layer.input_bytes:
-            self.receive(data)
-            return self.take(limit)
-        try:
-            plain = layer.received(data)
-            if own := layer.output():
-                self._wire = bytes(self._wire) + own
-            if layer.has_ended:
-                self._input.has_ended = True
-                self._ask_for_facts()
-        except HOOK_ERRORS as error:
-            raise LayerError(error) from error
-        if len(plain) > limit:
-            self._plain, self._taken = plain, limit
-            return plain[:limit]
-        return plain
 
     def add(self, data: bytes) -> None:
         """Take bytes from the wire; the layers are fed later."""
@@ -268,10 +258,14 @@ class Layers:
 
     def pass_down(self, limit: int) -> bytes:
         """Return the next bytes for the wire, as `front`, if all output is at most `limit` bytes; else b""."""
+        if self._wire:
+            own = self._wire  # of the layers alone: a part of their handshake, or their last words
+            is_all = self._clear is None and not self._outbox and not self._input.has_more
+            return own if is_all and type(own) is bytes and len(own) <= limit else b""
+        if self.only is None or not self._open:
+            return b""
         piece = self._outbox.front()
         if type(piece) is not bytes or not 0 < len(self._outbox) == len(piece) <= min(limit, CHUNK_BYTES):
-            return b""
-        if self._wire or self.only is None:
             return b""
         try:
             wire = self.only.sent(piece) + self.only.output()
@@ -331,14 +325,18 @@ class Layers:
             self.clear()
             raise LayerError(error) from error
 
-    def _collect(self) -> None:
-        """Take what the layers have to send of their own. A layer above one that has not opened yet has to wait."""
+    def _collect(self) -> bool:
+        """Take what the layers have to send of their own; True: all are open.
+
+        A layer above one that has not opened yet has to wait.
+        """
         for place, layer in enumerate(self._stack):
             own = layer.output()
             if own:
                 self._wire = bytes(self._wire) + self._down(own, place)
             if not layer.is_open:
-                break
+                return False
+        return True
 
     def _down(self, data: bytes, place: int) -> bytes:
         """Pass bytes through the layers below `place`."""

@@ -30,6 +30,9 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._front) + self._queued
 
+    def __bool__(self) -> bool:
+        return bool(self._front)  # nothing waits behind an empty one
+
     @property
     def waiting(self) -> int:
         """Bytes of memory held behind the front. Files don't count: their bytes are on disk."""

@@ -104,8 +104,8 @@ def send_queue(conn: Held) -> None:
 
 
 def _send_straight(conn: Held, layers: Layers) -> bool:
-    """Send all output through the one layer, if it is short, as nearly all output is; False: some is left."""
-    if layers.only is None or conn.was_congested:
+    """Send all output, if it is short, as nearly all output is; False: some is left."""
+    if conn.was_congested:
         return False
     try:
         wire = layers.pass_down(conn.high)
