@@ -86,13 +86,14 @@ class Rolling:
         self._retire_begun(self._roll.abandon())
         if not was_under_way or self._staffing.is_over:
             return
-        for entry in self._workers:
-            if not self._roll.is_abandoned(entry.configuration):
-                continue
+        abandoned = [entry for entry in self._workers if self._roll.is_abandoned(entry.configuration)]
+        for entry in abandoned:
+            if entry.state is State.STARTING:  # also in the place of one that was recycled: its slot is free again
+                self._roll.replacements.ended(entry.slot, entry.pid)
+                self._retire(entry, ExitCause.REPLACED)
+        for entry in abandoned:
             if entry.state is State.READY:
                 self._roll.replacements.want(entry.slot, ExitCause.REPLACED)
-            elif entry.state is State.STARTING:
-                self._retire(entry, ExitCause.REPLACED)
         self.clear()
         self._plugins.stop_unused()
         self._staffing.start_replacements()

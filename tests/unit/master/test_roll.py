@@ -84,7 +84,9 @@ class RollMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.booting)
     @rule(data=st.data())
     def a_replacement_is_ready(self, data: st.DataObject) -> None:
-        slot = data.draw(st.sampled_from(sorted(self.booting)))
+        self.becomes_ready(data.draw(st.sampled_from(sorted(self.booting))))
+
+    def becomes_ready(self, slot: int) -> None:
         pid, its = self.booting.pop(slot)
         assert self.roll.replacements.ended(slot, pid) is not None
         self.serves[slot] = its
@@ -98,7 +100,9 @@ class RollMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.booting)
     @rule(data=st.data())
     def a_replacement_fails(self, data: st.DataObject) -> None:
-        slot = data.draw(st.sampled_from(sorted(self.booting)))
+        self.fails(data.draw(st.sampled_from(sorted(self.booting))))
+
+    def fails(self, slot: int) -> None:
         pid, _ = self.booting.pop(slot)
         cause = self.roll.replacements.ended(slot, pid)
         if cause is ExitCause.REPLACED and self.roll.is_rolling:
@@ -113,6 +117,10 @@ class RollMachine(RuleBasedStateMachine):
             assert self.roll.abandon() == []
             return
         self.forget(self.roll.abandon())
+        for slot, (pid, its) in list(self.booting.items()):
+            if self.roll.is_abandoned(its):  # it has begun in the place of a recycled one
+                self.roll.replacements.ended(slot, pid)
+                del self.booting[slot]
         for slot, its in self.serves.items():
             if self.roll.is_abandoned(its):
                 self.roll.replacements.want(slot, ExitCause.REPLACED)
@@ -150,3 +158,19 @@ class RollMachine(RuleBasedStateMachine):
 
 TestRoll = RollMachine.TestCase
 TestRoll.settings = settings(deadline=None, max_examples=100)
+
+
+def test_a_replacement_of_a_recycled_worker_that_has_the_failed_configuration_is_abandoned_too() -> None:
+    machine = RollMachine()
+    for _ in range(3):
+        machine.a_reload_begins()
+    for slot in (0, 1, 2):
+        machine.becomes_ready(slot)
+    machine.a_worker_is_recycled(0)
+    assert set(machine.booting) == {0, 3}
+    machine.fails(3)
+    machine.the_state_agrees_with_what_there_is()
+    while machine.booting:
+        machine.becomes_ready(min(machine.booting))
+        machine.the_state_agrees_with_what_there_is()
+    assert machine.roll.state is RollState.IDLE

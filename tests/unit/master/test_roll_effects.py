@@ -6,6 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from corepool.master.roll import Roll, RollState
+from corepool.master.rolling import Rolling
+from corepool.master.states import State
+from corepool.spec.types import ExitCause
 
 
 def configuration(surge: int) -> Any:
@@ -46,3 +49,32 @@ def test_a_pool_that_stops_rolls_no_more() -> None:
     roll.stop()
     assert roll.state is RollState.IDLE
     assert not roll.is_rolling
+
+
+def test_a_roll_that_fails_frees_the_slot_of_a_replacement_that_boots_for_a_recycled_worker() -> None:
+    roll = begun()
+    entries = []
+    for slot, pid in ((0, 10), (1, 11)):
+        roll.replacements.started(slot, pid)
+        roll.replacements.ended(slot, pid)
+        roll.booted(slot, NEW)
+        entries.append(SimpleNamespace(slot=slot, pid=pid, configuration=NEW, state=State.READY))
+    roll.replacements.want(0, ExitCause.RECYCLED)
+    roll.replacements.started(0, 12)
+    entries.append(SimpleNamespace(slot=0, pid=12, configuration=NEW, state=State.STARTING))
+    retired: list[int] = []
+    nothing: Any = SimpleNamespace(
+        is_over=False, start_replacements=lambda: None, stop_unused=lambda: None, mix=lambda **_: None
+    )
+    workers: Any = entries
+
+    Rolling(roll, workers, nothing, nothing, nothing, lambda entry, _: retired.append(entry.pid)).abandon()
+
+    assert retired == [12]
+    assert roll.state is RollState.ABANDONING
+    due = []
+    while (slot := roll.replacements.due()) is not None:
+        due.append(slot)
+        assert roll.replacements.started(slot, 20 + slot) is ExitCause.REPLACED
+        roll.replacements.ended(slot, 20 + slot)
+    assert due == [0, 1], "both serve what has failed"
