@@ -31,9 +31,11 @@ class Facts(TypedDict, total=False):
     alpn: str
     """The protocol that client and listener have agreed on (RFC 7301), such as `http/1.1`; missing: on none."""
     sni: str
-    """The host name that the client has asked for (RFC 6066); missing: it has named none."""
+    """The host name that the client has asked for (RFC 6066), of up to 255 letters, digits and `._-`, as the client
+    spells it; missing: it has named none, or one with other characters, or the context is not a transport's, but was
+    given to `start_tls`."""
     server_certificate: str
-    """The certificate that was presented, in PEM, without its chain."""
+    """The certificate that was presented, in PEM, without its chain; missing: as `sni`, of a context that was given."""
     client_certificate: ClientCertificate
     """Missing: the client has presented none."""
     ssl_object: ssl.SSLObject

@@ -13,6 +13,7 @@ import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from corepool_tls import openssl
 from corepool_tls.groups import choose_groups
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ INTERMEDIATE = (
 )
 """Mozilla's intermediate ciphers for TLS 1.2 (wiki.mozilla.org/Security/Server_Side_TLS), less those of DHE: without
 elliptic curves they cost the server far more, and no client of the last ten years needs them."""
+
+_MAX_CLIENT_CHAIN = 64 * 1024
+"""Bytes of the certificates that a client sends; OpenSSL takes 100 KiB, and keeps them parsed, in six times as much."""
 
 _MINIMUM = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
@@ -61,9 +65,26 @@ def make_context(profile: Profile) -> ssl.SSLContext:
     if profile.alpn:
         context.set_alpn_protocols(list(profile.alpn))
     context.verify_mode = profile.client
+    openssl.control(context, openssl.SET_MAX_CERT_LIST, _MAX_CLIENT_CHAIN)
+    if verifies_clients(profile):  # a session that is resumed keeps the verdict of its beginning
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
     if profile.checks_revocation:
         context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
     return context
+
+
+def verifies_clients(profile: Profile) -> bool:
+    """Return whether clients are asked for a certificate: then each connection verifies it, and none is resumed."""
+    return profile.client != ssl.CERT_NONE
+
+
+def keep_no_sessions(context: ssl.SSLContext) -> bool:
+    """Turn off OpenSSL's cache, of 20,480 sessions by default, of which tickets have no need; False: can't be done.
+
+    A client of TLS 1.2 that takes no tickets then has a full handshake each time.
+    """
+    return openssl.control(context, openssl.SET_SESS_CACHE_MODE, 0) is not None
 
 
 def load_chain(context: ssl.SSLContext, material: Material) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import TYPE_CHECKING, NamedTuple
 
 from corepool.tls.sessions import Session
 from corepool_tls.certificates import leaf_of
-from corepool_tls.contexts import load_chain, load_trust, make_context
+from corepool_tls.contexts import keep_no_sessions, load_chain, load_trust, make_context, verifies_clients
 
 if TYPE_CHECKING:
     from corepool_tls.contexts import Profile
     from corepool_tls.state import Material, State, Trust
+
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 
 class Presented(NamedTuple):
@@ -76,17 +80,36 @@ def _present(its: tuple[Material, Trust, Profile]) -> Presented:
     return Presented(context, leaf_of(material.chain), its)
 
 
-def first_context(profile: Profile) -> ssl.SSLContext:
-    """Make the context that all connections begin with."""
+class FirstContext:
+    """The context that connections begin with, whose keys and cache decide which sessions are resumed."""
+
+    def __init__(self, profile: Profile) -> None:
+        """Make the one for all connections."""
+        self._profile = profile
+        self._context, keeps_none = _first_of(profile)
+        self._is_shared = keeps_none or not verifies_clients(profile)
+
+    def take(self) -> ssl.SSLContext:
+        """Return the context for a new connection: the one, unless sessions in its cache would be resumed unverified.
+
+        Where OpenSSL's cache can't be turned off, each connection that verifies its client has a context of its own,
+        which takes half a millisecond.
+        """
+        return self._context if self._is_shared else _first_of(self._profile)[0]
+
+
+def _first_of(profile: Profile) -> tuple[ssl.SSLContext, bool]:
     context = make_context(profile)
     context.sslobject_class = ServerSession
     context.sni_callback = _on_name
-    return context
+    return context, keep_no_sessions(context)
 
 
 def _on_name(session: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
     """Choose the certificate. OpenSSL calls it in each handshake, also for a client that has named no server."""
     assert isinstance(session, ServerSession)
+    if name is not None and not _HOST_NAME.fullmatch(name):  # any other bytes, such as those that end lines of a log
+        name = None
     session.sni = name
     found = session.served.choose(name)
     if found is None:

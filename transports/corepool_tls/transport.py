@@ -15,7 +15,7 @@ from corepool_tls.certificates import describe
 from corepool_tls.contexts import Profile, make_context
 from corepool_tls.files import Place, in_folder, read, read_secret, stamps
 from corepool_tls.options import TlsOptions, protocols_in, refuse_contradictions
-from corepool_tls.serving import Served, ServerSession, first_context
+from corepool_tls.serving import FirstContext, Served, ServerSession
 from corepool_tls.state import Material, State, Trust, refuse_claimed_twice
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Tls(Tcp):
         self._offered: Sequence[str] = ()
         self._stamps: tuple[Stamp, ...] = ()
         self._state: State | None = None
-        self._first: ssl.SSLContext | None = None
+        self._first: FirstContext | None = None
         self._served: Served | None = None
 
     def check(self, endpoint: Endpoint) -> None:
@@ -120,7 +120,7 @@ class Tls(Tcp):
     def _serve(self, state: State) -> None:
         profile = self._profile()
         if self._first is None:
-            self._first = first_context(profile)
+            self._first = FirstContext(profile)
         self._served = Served(state, profile, is_strict=self._options.strict_sni, before=self._served)
         self._state = state
 
@@ -161,7 +161,7 @@ class Tls(Tcp):
         """Make it for a protocol that begins TLS itself."""
         assert self._first is not None
         assert self._served is not None
-        layer = TlsLayer(self._first, handshake_timeout=self._options.handshake_timeout)
+        layer = TlsLayer(self._first.take(), handshake_timeout=self._options.handshake_timeout)
         session = layer.session
         assert isinstance(session, ServerSession)
         session.served = self._served

@@ -7,55 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from certificates import authority_pem, client_context, load, pair, revoked_pem
+from handshakes import ENDPOINT, Client, layer_of, made
 
-from corepool import Address, ClientCertificate, Endpoint, PeerError
+from corepool import ClientCertificate, PeerError
 from corepool_tls import Tls
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
-
-    from corepool import Layer
-
-ENDPOINT = Endpoint.parse("tls://127.0.0.1:0")
-
-
-class Client:
-    """A client of the standard library, over memory BIOs."""
-
-    def __init__(self, name: str | None = "localhost", context: ssl.SSLContext | None = None) -> None:
-        self.context = context or client_context()
-        self.context.check_hostname = name is not None
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.session: ssl.SSLSession | None = None
-        self.name = name
-
-    def shake_hands(self, server: Layer) -> Mapping[str, object]:
-        """Shake hands, and receive a line, with which tickets come; return the server's facts."""
-        this = self.context.wrap_bio(self._incoming, self._outgoing, server_hostname=self.name, session=self.session)
-        while not server.is_open:
-            try:
-                this.do_handshake()
-            except ssl.SSLWantReadError:
-                pass
-            server.received(self._outgoing.read())
-            self._incoming.write(server.output())
-        self._incoming.write(server.sent(b"hello"))
-        assert this.read() == b"hello"
-        self.session = this.session
-        self.chosen = this.selected_alpn_protocol()
-        return server.facts
-
-
-def made(**options: object) -> Tls:
-    tls = Tls(Tls.Options.model_validate(options))
-    tls.refresh(ENDPOINT)
-    return tls
-
-
-def layer_of(tls: Tls) -> Layer:
-    (layer,) = tls.layers(Address("memory"))
-    return layer
 
 
 @pytest.fixture
@@ -82,6 +40,19 @@ def test_the_certificate_is_chosen_by_the_name_that_is_asked_for(folder: Path, a
 
     assert str(facts["sni"]).lower() == asked.lower()
     assert str(facts["server_certificate"]) in (folder / f"{presented}.crt").read_text()
+
+
+@pytest.mark.parametrize("name", [b"a\r\nb", b"a\x1b[2J", b"a b", b"*.a"])
+def test_a_name_that_no_host_has_is_as_none(folder: Path, name: bytes) -> None:
+    server = layer_of(made(certs=folder))
+    client = Client("q" * len(name))
+    client.context.check_hostname = False
+    client.context.verify_mode = ssl.CERT_NONE
+    hello = client.hello().replace(b"q" * len(name), name)
+    server.received(hello)
+
+    assert server.output()
+    assert "sni" not in server.facts
 
 
 @pytest.mark.parametrize("asked", ["none.example", "x.y.b.example", None])
