@@ -173,6 +173,8 @@ def _read_files(renewal: Renewal, where: str, endpoint: Endpoint, mistakes: Mist
     """Read the files of a transport; False: there is a mistake."""
     try:
         renewal.look()
+        if renewal.failure:  # of some files: the others may be renewed without, but no pool starts so
+            mistakes.add(f"{where}: {endpoint.url}: {renewal.failure}")
     except KeyboardInterrupt:  # the operator's
         raise
     except (OSError, ValueError):

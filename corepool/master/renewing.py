@@ -132,7 +132,9 @@ def _look(bound: BoundSocket) -> bool:
             else:
                 events.transport_not_renewed.exception(log, error, **fields)
         return False
-    if changed or before:
+    if renewal.failure not in ("", before):  # of some files
+        events.transport_not_renewed(log, **fields, reason=renewal.failure)
+    if changed or (before and not renewal.failure):
         events.transport_renewed(log, **fields, state=renewal.number)
     return changed
 

@@ -26,7 +26,7 @@ _DAY_S = 86_400
 class Renewal:
     """The files of a transport as they were last read."""
 
-    __slots__ = ("_endpoint", "_transport", "certificates", "failure", "number", "state")
+    __slots__ = ("_endpoint", "_refused", "_transport", "certificates", "failure", "number", "state")
 
     def __init__(self, transport: Transport, endpoint: Endpoint) -> None:
         """Begin; the files were not read yet."""
@@ -39,30 +39,41 @@ class Renewal:
         self.certificates: tuple[ServerCertificate, ...] = ()
         """Those that connections are served with."""
         self.failure = ""
-        """Why the last look at the files has failed; empty: it has not."""
+        """The mistakes in the files, or in some of them; empty: there are none."""
+        self._refused: Exception | None = None
+        """Why the last state of the transport was refused: it serves with that one, and workers do not."""
 
     def look(self) -> bool:
-        """Read the files again, and return whether there is a new state.
+        """Read the files again, and return whether there is a new state. `failure` may say that some are wrong.
 
         :raises OSError: a file can't be read. :raises ValueError: a file has mistakes.
         :raises BaseException: whatever a faulty transport raises. After any, the state before is the newest.
         """
         try:
             state = self._transport.refresh(self._endpoint)
-            if state is not None and not isinstance(state, bytes):
-                raise TypeError(f"refresh() has returned {type(state).__name__}, and not bytes or None")
-            if state is not None and len(state) > MAX_STATE_BYTES:
-                raise ValueError(f"{len(state)} bytes of keys and certificates; at most {MAX_STATE_BYTES} are allowed")
-            self.certificates = tuple(self._transport.certificates())
+            if state is not None:
+                self._refused = _mistake_in(state)
+            if self._refused is not None:  # then also as long as nothing has changed
+                raise self._refused.with_traceback(None)
+            certificates, failure = tuple(self._transport.certificates()), "; ".join(self._transport.not_renewed)
         except HOOK_ERRORS as error:
             self.failure = spell(error)
             raise
-        self.failure = ""
+        self.certificates, self.failure = certificates, failure
         if state is None:
             return False
         self.state = state
         self.number += 1
         return True
+
+
+def _mistake_in(state: object) -> Exception | None:
+    """Return why a state is refused; None: it is not."""
+    if not isinstance(state, bytes):
+        return TypeError(f"refresh() has returned {type(state).__name__}, and not bytes or None")
+    if len(state) > MAX_STATE_BYTES:
+        return ValueError(f"{len(state)} bytes of keys and certificates; at most {MAX_STATE_BYTES} are allowed")
+    return None
 
 
 def spell(error: BaseException) -> str:

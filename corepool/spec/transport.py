@@ -237,6 +237,15 @@ class Transport(ABC):
         :raises BaseException: is logged, and told in `corepool status`; the worker serves as before.
         """
 
+    @property
+    def not_renewed(self) -> Sequence[str]:
+        """The mistakes in some files, in words, where the last `refresh` has read the others nevertheless.
+
+        For transports with many certificates: one that is broken must not keep the others from being renewed. It is
+        told in `corepool status`; at a start or a reload it is a mistake in the configuration. Runs in: the master.
+        """
+        return ()
+
     def certificates(self) -> Sequence[ServerCertificate]:
         """Return the certificates that connections are served with, as the last `refresh` has read them.
 

@@ -7,12 +7,12 @@ megabytes for three fields; and this way a certificate that no client would take
 
 from __future__ import annotations
 
-import re
 import ssl
 from typing import TYPE_CHECKING
 
 from corepool import ServerCertificate
 from corepool_tls.contexts import load_chain
+from corepool_tls.pem import leaf_of
 
 if TYPE_CHECKING:
     from corepool_tls.state import Material
@@ -22,18 +22,6 @@ _NO_CHECK_TIME = 0x200000
 
 _EVERY_CIPHER = "ALL:@SECLEVEL=0"
 
-_CERTIFICATE = re.compile(
-    "-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----.*?-----END (X509 |TRUSTED )?CERTIFICATE-----", re.DOTALL
-)
-_KEY = re.compile("-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
-
-
-def leaf_of(chain: str) -> str:
-    """Return the first certificate in PEM text; "" if there is none."""
-    found = _CERTIFICATE.search(chain)
-    return f"{found[0]}\n" if found else ""
-
-
 def describe(material: Material) -> ServerCertificate:
     """Return the names and dates of a certificate, whose key was tried, too.
 
@@ -41,9 +29,6 @@ def describe(material: Material) -> ServerCertificate:
     """
     if not leaf_of(material.chain):
         raise ValueError(f"{material.source}: no certificate in PEM (-----BEGIN CERTIFICATE-----)")
-    if not _KEY.search(material.key):
-        hint = "; key=PATH names its file" if material.key_source == material.source else ""
-        raise ValueError(f"{material.key_source}: no private key in PEM (-----BEGIN PRIVATE KEY-----){hint}")
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.set_ciphers(_EVERY_CIPHER)
     load_chain(server, material)

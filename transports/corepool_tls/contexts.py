@@ -97,6 +97,8 @@ def load_chain(context: ssl.SSLContext, material: Material) -> None:
             context.load_cert_chain(chain, key, lambda: _password_of(material))
     except ssl.SSLError as error:
         raise ValueError(_spell(error, material)) from None
+    except OSError as error:
+        raise ValueError(_spell_no_memory(material.source, error)) from None
 
 
 def load_trust(context: ssl.SSLContext, trust: Trust) -> None:
@@ -115,6 +117,8 @@ def load_trust(context: ssl.SSLContext, trust: Trust) -> None:
                 context.load_verify_locations(path)
         except ssl.SSLError as error:
             raise ValueError(f"crl: no list of revoked certificates in PEM ({_words(error)})") from None
+        except OSError as error:
+            raise ValueError(_spell_no_memory("crl", error)) from None
 
 
 @contextmanager
@@ -150,6 +154,10 @@ def _spell(error: ssl.SSLError, material: Material) -> str:
     if material.password is not None:
         return f"{material.key_source}: the key can't be read; the password may be wrong ({_words(error)})"
     return f"{material.source}: OpenSSL can't use this certificate with this key ({_words(error)})"
+
+
+def _spell_no_memory(its: str, error: OSError) -> str:
+    return f"{its}: can't be handed to OpenSSL ({error.strerror or error}), which takes /proc and a free descriptor"
 
 
 def _words(error: ssl.SSLError) -> str:

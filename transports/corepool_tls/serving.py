@@ -7,8 +7,8 @@ import ssl
 from typing import TYPE_CHECKING, NamedTuple
 
 from corepool.tls.sessions import Session
-from corepool_tls.certificates import leaf_of
 from corepool_tls.contexts import keep_no_sessions, load_chain, load_trust, make_context, verifies_clients
+from corepool_tls.pem import leaf_of
 
 if TYPE_CHECKING:
     from corepool_tls.contexts import Profile
@@ -39,6 +39,7 @@ class Served:
         """
         known = {} if before is None else {each.made_of: each for each in before.all}
         self._is_strict = is_strict
+        self.profile = profile
         self.all: list[Presented] = []
         """The first is the default."""
         self._by_name: dict[str, Presented] = {}

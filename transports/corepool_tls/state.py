@@ -6,7 +6,8 @@ The master makes it of files, and workers take it as bytes: they may not read th
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import PurePath
 
 from corepool import ServerCertificate
 
@@ -18,10 +19,16 @@ class Material:
     source: str
     """The certificate's file."""
     key_source: str
-    chain: str
-    key: str
-    password: str | None
+    chain: str = field(repr=False)
+    """The key is in it, too, where both are in one file."""
+    key: str = field(repr=False)
+    password: str | None = field(repr=False)
     """Of the key, if it is encrypted."""
+
+    @property
+    def name(self) -> str:
+        """The name of the pair in a folder."""
+        return PurePath(self.source).stem
 
 
 @dataclass(frozen=True, slots=True)

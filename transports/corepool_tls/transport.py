@@ -9,19 +9,18 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
+from corepool.spec.transport import MAX_STATE_BYTES
 from corepool.tls.layer import TlsLayer
 from corepool_tcp import Tcp
-from corepool_tls.certificates import describe
 from corepool_tls.contexts import Profile, make_context
-from corepool_tls.files import Place, in_folder, read, read_secret, stamps
 from corepool_tls.options import TlsOptions, protocols_in, refuse_contradictions
+from corepool_tls.reading import find, read_state, stamps_of
 from corepool_tls.serving import FirstContext, Served, ServerSession
-from corepool_tls.state import Material, State, Trust, refuse_claimed_twice
+from corepool_tls.state import State
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
-    from pathlib import Path
 
     from corepool import Address, Endpoint, Layer, ServerCertificate
     from corepool_tls.files import Stamp
@@ -36,7 +35,8 @@ class Tls(Tcp):
         """Read nothing yet."""
         self._options = options
         self._offered: Sequence[str] = ()
-        self._stamps: tuple[Stamp, ...] = ()
+        self._stamps: tuple[Stamp, ...] | None = None
+        self._not_renewed: Sequence[str] = ()
         self._state: State | None = None
         self._first: FirstContext | None = None
         self._served: Served | None = None
@@ -59,63 +59,44 @@ class Tls(Tcp):
         """Take the names that the listener's protocols have in ALPN."""
         if tuple(alpn) != self._offered:
             self._offered = tuple(alpn)
-            self._stamps = ()  # the contexts have to be made again
+            self._stamps = None  # the contexts have to be made again
 
     # --- files
 
     def refresh(self, endpoint: Endpoint) -> bytes | None:  # noqa: ARG002
         """Read the certificates, keys, authorities and lists, if any of them has changed."""
         options = self._options
-        places = self._places()
-        others = [each for each in (options.client_ca, options.crl, options.password_file) if each is not None]
-        # Before they are read: a file that changes meanwhile is read again the next time.
-        now = tuple(stamps(dict.fromkeys([*(path for place in places for path in place), *others])))
-        if now == self._stamps:
+        found = find(options)
+        try:
+            now = stamps_of(options, found)  # before they are read: a file that changes meanwhile is read again
+        except OSError:
+            now = None  # `read_state` says which file is missing, and whether that matters
+        if now is not None and now == self._stamps:
             return None
-        state = self._read(places)
+        state, mistakes = read_state(options, found, self._state)
+        self._not_renewed = mistakes
+        if state == self._state and self._served is not None and self._served.profile == self._profile():
+            self._stamps = None if mistakes else now
+            return None
+        encoded = state.encode()
+        if len(encoded) > MAX_STATE_BYTES:
+            raise ValueError(f"{len(encoded)} bytes of keys and certificates; at most {MAX_STATE_BYTES} are allowed")
         self._serve(state)
-        self._stamps = now
-        return state.encode()
+        self._stamps = None if mistakes else now
+        return encoded
 
     def refreshed(self, state: bytes) -> None:
         """Serve new connections with the certificates that the master has read."""
         self._serve(State.decode(state))
 
+    @property
+    def not_renewed(self) -> Sequence[str]:
+        """The mistakes in some pairs of a folder: those of before are served in their place."""
+        return self._not_renewed
+
     def certificates(self) -> Sequence[ServerCertificate]:
         """Return the certificates of the last `refresh`."""
         return () if self._state is None else [description for description, _ in self._state.certificates]
-
-    def _places(self) -> list[Place]:
-        """Return where the certificates are, the default first."""
-        options = self._options
-        if options.certs is None:
-            assert options.cert is not None
-            return [Place(options.cert, options.key or options.cert)]
-        places = in_folder(options.certs)
-        if options.default is None:
-            return places
-        first = [place for place in places if place.name == options.default]
-        if not first:
-            names = ", ".join(place.name for place in places[:_NAMES_SHOWN])
-            raise ValueError(f"default: {options.certs} has no certificate {options.default!r}; it has {names}")
-        return first + [place for place in places if place.name != options.default]
-
-    def _read(self, places: Sequence[Place]) -> State:
-        options = self._options
-        password = None
-        if options.password_file is not None:
-            password = _text(read_secret(options.password_file), options.password_file).partition("\n")[0].rstrip("\r")
-        known = {} if self._state is None else {material: it for it, material in self._state.certificates}
-        certificates = []
-        for place in places:
-            key = _text(read_secret(place.key), place.key)
-            chain = key if place.certificate == place.key else _text(read(place.certificate), place.certificate)
-            material = Material(str(place.certificate), str(place.key), chain, key, password)
-            certificates.append((known.get(material) or describe(material), material))
-        trust = Trust(*(_text(read(path), path) if path else "" for path in (options.client_ca, options.crl)))
-        state = State(tuple(certificates), trust)
-        refuse_claimed_twice(state)
-        return state
 
     def _serve(self, state: State) -> None:
         profile = self._profile()
@@ -166,13 +147,3 @@ class Tls(Tcp):
         assert isinstance(session, ServerSession)
         session.served = self._served
         return (layer,)
-
-
-_NAMES_SHOWN = 10
-
-
-def _text(content: bytes, path: Path) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: not in PEM (text that begins with -----BEGIN); DER has to be converted") from None

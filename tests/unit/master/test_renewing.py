@@ -39,6 +39,7 @@ class Files(Plain):
         self.next: object = None
         self.taken: list[bytes] = []
         self.ends = 4e9
+        self.wrong: list[str] = []
 
     def refresh(self, endpoint: Endpoint) -> bytes | None:  # noqa: ARG002
         content, self.next = self.next, None
@@ -50,6 +51,10 @@ class Files(Plain):
         if state == b"wrong":
             raise ValueError("no worker takes it")
         self.taken.append(state)
+
+    @property
+    def not_renewed(self) -> Sequence[str]:
+        return self.wrong
 
     def certificates(self) -> Sequence[ServerCertificate]:
         return [ServerCertificate("a.pem", ("a.example",), 0.0, self.ends)]
@@ -204,8 +209,6 @@ def test_a_lack_of_descriptors_is_told_and_passes(world: World, monkeypatch: pyt
         (PermissionError(errno.EACCES, "Permission denied", "/etc/k.pem"), "/etc/k.pem: Permission denied"),
         (ValueError("the key does not fit"), "the key does not fit"),
         (ZeroDivisionError("division"), "ZeroDivisionError: division"),
-        ("text", "TypeError: refresh() has returned str, and not bytes or None"),
-        (bytes(MAX_STATE_BYTES + 1), f"{MAX_STATE_BYTES + 1} bytes of keys and certificates; at most"),
     ],
 )
 def test_whatever_a_transport_does_the_state_before_stays(world: World, content: object, reason: str) -> None:
@@ -217,6 +220,45 @@ def test_whatever_a_transport_does_the_state_before_stays(world: World, content:
     [failure] = world.renewing.status()["failures"]
     assert failure["reason"].startswith(reason)
     assert world.renewing.look() == 0
+    assert world.renewing.status()["failures"] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("text", "TypeError: refresh() has returned str, and not bytes or None"),
+        (bytes(MAX_STATE_BYTES + 1), f"{MAX_STATE_BYTES + 1} bytes of keys and certificates; at most"),
+    ],
+)
+def test_a_state_that_is_refused_is_told_until_another_comes(world: World, content: object, reason: str) -> None:
+    """The transport serves with it, and returns None from then on: nothing has changed."""
+    world.files.next = b"one"
+    world.renewing.look()
+    world.files.next, world.files.ends = content, 5e9
+    for _ in range(3):
+        assert world.renewing.look() == 0
+        [failure] = world.renewing.status()["failures"]
+        assert failure["reason"].startswith(reason)
+        assert [each["not_after"] for each in world.renewing.status()["certificates"]] == [4e9]
+    assert (world.renewal.state, world.renewal.number) == (b"one", 1)
+
+    world.files.next = b"two"
+    assert world.renewing.look() == 1
+    assert world.renewing.status()["failures"] == []
+    assert [each["not_after"] for each in world.renewing.status()["certificates"]] == [5e9]
+
+
+def test_files_of_which_some_are_wrong_are_renewed_and_the_wrong_ones_told(world: World) -> None:
+    world.files.next, world.files.wrong = b"one", ["b.pem: no key"]
+    assert world.renewing.look() == 1
+    assert [each["reason"] for each in world.renewing.status()["failures"]] == ["b.pem: no key"]
+    world.serve()
+    assert world.files.taken == [b"one"]
+    assert world.renewing.look() == 0
+    assert world.renewing.status()["failures"] != []
+
+    world.files.wrong = []
+    world.renewing.look()
     assert world.renewing.status()["failures"] == []
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import os
 import ssl
 from typing import TYPE_CHECKING
 
 import pytest
-from certificates import authority_pem, pair
+from certificates import authority_pem, pair, revoked_pem, write_secret
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
@@ -123,6 +124,106 @@ def test_a_folder_has_a_default(tmp_path: Path) -> None:
     assert [each.names[0][0] for each in chosen.certificates()] == ["b", "a", "c"]
     with pytest.raises(ValueError, match=r"no certificate 'd'; it has a, b, c"):
         refresh(made(certs=tmp_path, default="d"))
+
+
+def test_a_pair_that_breaks_does_not_keep_others_from_being_renewed(tmp_path: Path) -> None:
+    for name in "abc":
+        pair(f"{name}.example").write(tmp_path, name)
+    tls = made(certs=tmp_path, default="b")
+    refresh(tls)
+    (tmp_path / "b.crt").write_bytes(pair("bb.example").certificate)
+    (tmp_path / "c.key").unlink()
+    pair("aa.example").write(tmp_path, "a")
+    write_secret(tmp_path / "d.key", pair("d.example").key)
+    write_secret(tmp_path / "e.pem", b"")
+    (tmp_path / "f.crt").symlink_to(tmp_path / "nowhere")
+
+    assert refresh(tls)
+    assert [each.names[0] for each in tls.certificates()] == ["b.example", "aa.example", "c.example"]
+    told = "\n".join(sorted(tls.not_renewed))
+    for words in ("b.key: the key does not fit", "c.crt: no private key", "d.key: there is no d.crt", "e.pem: no cert"):
+        assert words in told
+    assert "f.crt: No such file" in told
+    assert refresh(tls) is None
+    assert len(tls.not_renewed) == 5
+    with pytest.raises(ValueError, match=r"d\.key: there is no d\.crt|b\.key: the key does not fit"):
+        refresh(made(certs=tmp_path))
+
+    for name in "bcd":
+        pair(f"{name}{name}.example").write(tmp_path, name)
+    (tmp_path / "e.pem").unlink()
+    (tmp_path / "f.crt").unlink()
+    assert refresh(tls)
+    assert [each.names[0] for each in tls.certificates()] == ["bb.example", "aa.example", "cc.example", "dd.example"]
+    assert tls.not_renewed == []
+
+
+def test_a_state_that_is_too_long_is_refused_before_it_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = pair("a.example").write(tmp_path)
+    tls = made(cert=certificate, key=key)
+    refresh(tls)
+    before = served_by(tls)
+    pair("b.example").write(tmp_path)
+    monkeypatch.setattr("corepool_tls.transport.MAX_STATE_BYTES", 10)
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="bytes of keys and certificates; at most 10 are allowed"):
+            refresh(tls)
+    assert served_by(tls) is before
+    assert tls.certificates()[0].names == ("a.example",)
+
+
+def test_a_forgotten_key_is_asked_for_and_nothing_said_of_the_mode(tmp_path: Path) -> None:
+    certificate, _ = pair().write(tmp_path, "fullchain")
+    certificate.chmod(0o644)
+    with pytest.raises(ValueError, match=r"fullchain\.crt: no private key in PEM .*; key=PATH names its file"):
+        refresh(made(cert=certificate))
+
+
+def test_a_folder_of_certbot_is_told_from_one_of_pairs(tmp_path: Path) -> None:
+    its = pair()
+    for name, content in {"cert": its.leaf, "chain": its.leaf, "fullchain": its.certificate}.items():
+        (tmp_path / f"{name}.pem").write_bytes(content)
+        (tmp_path / f"{name}.pem").chmod(0o644)
+    write_secret(tmp_path / "privkey.pem", its.key)
+    advice = f"in the place of certs={tmp_path} write cert={tmp_path}/fullchain.pem&key={tmp_path}/privkey.pem"
+    with pytest.raises(ValueError, match=r"cert\.pem: no private key") as raised:
+        refresh(made(certs=tmp_path))
+    assert advice in str(raised.value)
+
+
+def test_the_certificate_of_an_authority_in_a_folder_of_pairs_is_named(tmp_path: Path) -> None:
+    pair().write(tmp_path)
+    (tmp_path / "ca.crt").write_text(authority_pem())
+    with pytest.raises(ValueError, match=r"ca\.crt: no private key in PEM .*; a folder has NAME\.crt and NAME\.key"):
+        refresh(made(certs=tmp_path))
+
+
+def test_neither_key_nor_password_is_shown(tmp_path: Path) -> None:
+    write_secret(tmp_path / "password", b"secret\n")
+    both = tmp_path / "both.pem"
+    its = pair().encrypted(b"secret")
+    write_secret(both, its.key + its.certificate)
+    tls = made(cert=both, password_file=tmp_path / "password")
+    refresh(tls)
+
+    shown = repr((served_by(tls).all[0], tls._state))
+    assert "both.pem" in shown
+    assert "PRIVATE KEY" not in shown
+    assert "secret" not in shown
+
+
+def test_a_lack_of_descriptors_names_the_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    certificate, key = pair().write(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "memfd_create", refuse)
+        with pytest.raises(ValueError, match=r"server\.crt: can't be handed to OpenSSL \(Too many open files\)"):
+            refresh(made(cert=certificate, key=key))
 
 
 def _world_readable(folder: Path) -> None:
@@ -273,11 +374,33 @@ def test_options_that_do_not_go_together_are_refused(options: dict[str, object],
 
 
 @pytest.mark.parametrize(("name", "words"), [("client_ca", "client_ca: no certificates"), ("crl", "crl: no list")])
-def test_files_of_authorities_have_to_be_in_pem(tmp_path: Path, name: str, words: str) -> None:
+@pytest.mark.parametrize("content", ["", "nothing", pair().key.decode()])
+def test_files_of_authorities_have_to_be_in_pem(tmp_path: Path, name: str, words: str, content: str) -> None:
     certificate, key = pair().write(tmp_path)
     authority, broken = tmp_path / "ca.pem", tmp_path / "broken.pem"
     authority.write_text(authority_pem())
-    broken.write_text("nothing")
+    broken.write_text(content)
 
     with pytest.raises(ValueError, match=words):
         refresh(made(**{"cert": certificate, "key": key, "client_ca": authority, name: broken}))
+
+
+def test_a_list_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    certificate, key = pair().write(tmp_path)
+    authority, lists = tmp_path / "ca.pem", tmp_path / "crl.pem"
+    authority.write_text(authority_pem())
+    lists.write_bytes(revoked_pem() + revoked_pem()[:-30])
+
+    with pytest.raises(ValueError, match="crl: no list"):
+        refresh(made(cert=certificate, key=key, client_ca=authority, crl=lists))
+
+
+def test_a_certificate_in_the_file_of_lists_is_no_authority(tmp_path: Path) -> None:
+    certificate, key = pair().write(tmp_path)
+    authority, lists = tmp_path / "ca.pem", tmp_path / "crl.pem"
+    authority.write_text(authority_pem())
+    lists.write_bytes(authority_pem("another").encode() + revoked_pem())
+    tls = made(cert=certificate, key=key, client_ca=authority, crl=lists)
+    refresh(tls)
+
+    assert served_by(tls).all[0].context.cert_store_stats() == {"x509": 1, "crl": 1, "x509_ca": 1}
