@@ -22,6 +22,7 @@ _NO_CHECK_TIME = 0x200000
 
 _EVERY_CIPHER = "ALL:@SECLEVEL=0"
 
+
 def describe(material: Material) -> ServerCertificate:
     """Return the names and dates of a certificate, whose key was tried, too.
 

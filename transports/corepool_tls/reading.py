@@ -10,7 +10,6 @@ from corepool_tls.pem import has_key, leaf_of, lists_of
 from corepool_tls.state import Material, State, Trust, refuse_claimed_twice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from corepool import ServerCertificate
