@@ -2,11 +2,11 @@
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from corepool.cli.arguments import AsJson, Config, Which
+from corepool.cli.arguments import AsJson, Config, Which, whole_number
 from corepool.cli.pools import pool_of
 from corepool.cli.reloads import printable
 from corepool.errors import ControlError
@@ -20,27 +20,42 @@ _LOOK_S = 0.1
 """How often a pool is asked how far it has got."""
 
 
-def renew(config: Config = None, control: Which = None, *, as_json: AsJson = False) -> None:
+def renew(
+    config: Config = None,
+    control: Which = None,
+    timeout: Annotated[
+        int, typer.Option("--timeout", metavar="SECONDS", help="How long to wait for workers.", parser=whole_number)
+    ] = 60,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Read certificates and keys again.
 
     For what renews them to call. The pool looks by itself every ten seconds; this does it at once, and waits until
     every worker serves with the new ones. No connection is closed. Ends with status 1 if a file is wrong: the old
-    certificate stays.
+    certificate stays; or if a worker does not take the new one in time: it does so later.
     """
     its = pool_of(config, control)
     changed: Any = its.order("renew")["changed"]
     seen: Any = its.status()["renewal"]
-    while seen["waiting"]:
+    give_up = time.monotonic() + timeout
+    while seen["waiting"] and time.monotonic() < give_up:
         time.sleep(_LOOK_S)
         seen = its.status()["renewal"]
     if as_json:
         typer.echo(json.dumps({"pool": its.as_json(), "changed": changed, **seen}, indent=2))
-    elif changed:
+    elif changed and not seen["waiting"]:
         typer.echo(f"{its}: renewed: bound sockets with new files: {changed}; every worker serves with them")
-    elif not seen["failures"]:
+    elif not (seen["failures"] or seen["waiting"]):
         typer.echo(f"{its}: no file has changed")
-    if seen["failures"]:
-        raise ControlError("\n".join(f"{its}: not renewed: {each}" for each in failures({"renewal": seen})))
+    lines = [f"{its}: not renewed: {each}" for each in failures({"renewal": seen})]
+    if seen["waiting"]:
+        names = ", ".join(map(printable, seen.get("waiting_for", ())))
+        lines.append(
+            f"{its}: after {timeout} s these workers still serve with the old files, and take the new later: {names}"
+        )
+    if lines:
+        raise ControlError("\n".join(lines))
 
 
 def failures(answer: "Mapping[str, Any]") -> "Iterator[str]":

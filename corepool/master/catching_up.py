@@ -23,4 +23,4 @@ def catch_up(supervisor: Supervisor, entry: WorkerEntry, paused: Container[str])
     for bound in entry.configuration.bound:
         supervisor.tell(entry, (Pause if bound.listener.name in paused else Resume)(bound.index))
     supervisor.tell(entry, LogLevel(logging.root.level))
-    deliver(entry)
+    deliver([entry])

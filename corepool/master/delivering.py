@@ -15,29 +15,41 @@ from corepool.files.descriptors import release
 from corepool.ipc.messages import NewState, StateTaken
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from corepool.master.workers import WorkerEntry
+    from corepool.plugins.renewal import Renewal
 
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
-def deliver(entry: WorkerEntry) -> None:
-    """Send a worker the states that it lacks; what can't be sent now is sent when this is called again."""
+def deliver(entries: Iterable[WorkerEntry]) -> None:
+    """Send workers the states that they lack; what can't be sent now is sent when this is called again."""
+    lent: dict[Renewal, int] = {}  # one file for all workers: a state may have megabytes
+    try:
+        for entry in entries:
+            _deliver(entry, lent)
+    finally:
+        for fd in lent.values():
+            release(fd)
+
+
+def _deliver(entry: WorkerEntry, lent: dict[Renewal, int]) -> None:
     for bound in entry.configuration.bound:
-        held = entry.states.get(bound.index)
-        if held is None or held.sent >= bound.renewal.number:
+        renewal, held = bound.renewal, entry.states.get(bound.index)
+        if held is None or (held.sent >= renewal.number and not held.is_due):
             continue
         try:
-            fd = _sealed(bound.renewal.state)
+            if renewal not in lent:
+                lent[renewal] = _sealed(renewal.state)
         except OSError as error:  # out of descriptors or memory
             held.failure = f"the master has no memory or descriptor for it: {error.strerror or error}"
             return
         try:
-            entry.channel.send(NewState(bound.index, bound.renewal.number), [fd])
+            entry.channel.send(NewState(bound.index, renewal.number), [lent[renewal]])
         except (ChannelFullError, PeerGoneError):
             return
-        finally:
-            release(fd)
-        held.sent, held.failure = bound.renewal.number, ""
+        held.note_sent(renewal.number)
 
 
 def note_taken(entry: WorkerEntry, message: StateTaken) -> None:
@@ -46,10 +58,12 @@ def note_taken(entry: WorkerEntry, message: StateTaken) -> None:
     :raises GarbageError: it was sent no such state.
     """
     held = entry.states.get(message.socket)
-    if held is None or not held.taken <= message.number <= max(held.sent, held.taken):
+    if held is None or not held.taken <= message.number <= held.sent:
         raise GarbageError(f"it has taken state {message.number} of socket {message.socket}")
+    if message.failure and message.number < held.sent:
+        return  # a newer one is under way
     if message.failure:
-        held.failure = message.failure
+        held.refuse(message.failure)
         return
     held.taken, held.failure = message.number, ""
 

@@ -13,10 +13,11 @@ from corepool.master.status import CertificateStatus, NotRenewed, RenewalStatus
 from corepool.plugins.renewal import expiry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from corepool.master.loop import Loop
     from corepool.master.pools import Pools
+    from corepool.master.workers import HeldState
     from corepool.plugins.listener import BoundSocket
 
 log = logging.getLogger(__name__)
@@ -44,21 +45,24 @@ class Renewing:
     def start(self) -> None:
         """Look from now on, again and again."""
         self._warn()
-        self._loop.repeat(lambda: LOOK_INTERVAL_S, self.look)
+        self._loop.repeat(lambda: LOOK_INTERVAL_S, self.look_again)
         self._loop.repeat(lambda: _DELIVERY_INTERVAL_S, self.deliver)
 
     def look(self) -> int:
-        """Read the files again, and hand new ones to the workers.
+        """Read the files again, and hand new ones to the workers, also to those that could not take them.
 
         :returns: how many sockets have a new state.
         """
+        for held in self._held():
+            held.rest = 0
+        return self.look_again()
+
+    def look_again(self) -> int:
+        """Do as `look`, but let workers that could not take a state rest before they are sent it again."""
         changed = sum(map(_look, self._pools.sockets()))
         self._looked_at = self._clock()
-        for pool in self._pools:
-            for entry in pool.workers:
-                for held in entry.states.values():
-                    if held.failure:  # for want of descriptors, say
-                        held.sent = 0
+        for held in self._held():
+            held.look()
         self.deliver()
         if changed or not 0 <= self._looked_at - self._warned_at < _DAY_S:
             self._warn()
@@ -66,16 +70,17 @@ class Renewing:
 
     def deliver(self) -> None:
         """Send every worker the states that it lacks."""
-        for pool in self._pools:
-            for entry in pool.workers.ready():
-                deliver(entry)
+        deliver(entry for pool in self._pools for entry in pool.workers.ready())
+
+    def _held(self) -> Iterator[HeldState]:
+        return (held for pool in self._pools for entry in pool.workers for held in entry.states.values())
 
     def status(self) -> RenewalStatus:
         """Describe what could not be renewed."""
         failures = [
             _failure(bound, "", bound.renewal.failure) for bound in self._pools.sockets() if bound.renewal.failure
         ]
-        waiting = 0
+        waiting, waited_for = 0, []
         for entry in (entry for pool in self._pools for entry in pool.workers.ready()):
             for bound in entry.configuration.bound:
                 held = entry.states.get(bound.index)
@@ -83,8 +88,13 @@ class Renewing:
                     failures.append(_failure(bound, entry.name, held.failure))
                 elif held is not None and held.taken < bound.renewal.number:
                     waiting += 1
+                    waited_for.append(f"{entry.name} (pid {entry.pid})")
         return RenewalStatus(
-            looked_at=self._looked_at, waiting=waiting, failures=failures, certificates=self._certificates()
+            looked_at=self._looked_at,
+            waiting=waiting,
+            waiting_for=list(dict.fromkeys(waited_for)),
+            failures=failures,
+            certificates=self._certificates(),
         )
 
     def _certificates(self) -> list[CertificateStatus]:

@@ -161,11 +161,13 @@ class NotRenewed(TypedDict):
 class RenewalStatus(TypedDict):
     """The files of transports: when they were last looked at, what they are, and who serves with them.
 
-    `looked_at`: seconds since the epoch; `waiting`: how many states workers have not taken yet.
+    `looked_at`: seconds since the epoch; `waiting`: how many states workers have not taken yet; `waiting_for`:
+    the names of these workers, with their pids.
     """
 
     looked_at: float
     waiting: int
+    waiting_for: list[str]
     failures: list[NotRenewed]
     certificates: list[CertificateStatus]
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from corepool.spec.dispatcher import WorkerView
 
 
+_MOST_LOOKS = 360
+"""Between two attempts to have a worker take a state that it refuses: an hour."""
+
 _LEFT = (0, -SIGTERM, -SIGKILL)
 """Exit codes of a worker that has left on a TERM, or was killed since it took too long."""
 
@@ -31,9 +34,34 @@ class HeldState:
     """The state of one transport in a worker, by its number (plugins/renewal.py)."""
 
     sent: int
+    """The highest that it was ever sent: it may answer late."""
     taken: int
     failure: str = ""
-    """Why it could not take the last one that it was sent."""
+    """Why it could not take the last one that it was sent, or why that could not be sent."""
+    is_due: bool = False
+    """The last one is to be sent again."""
+    refusals: int = 0
+    """How many times in a row it could not take that one."""
+    rest: int = 0
+    """How many looks at the files are let pass before it is sent again."""
+
+    def refuse(self, failure: str) -> None:
+        """Note that it could not take the last one. Each time it rests twice as long: most refuse it for ever."""
+        self.failure = failure
+        self.rest = min(2**self.refusals, _MOST_LOOKS) - 1
+        self.refusals = min(self.refusals + 1, _MOST_LOOKS)
+
+    def look(self) -> None:
+        """Have it sent again if it was refused, and has rested."""
+        if self.failure and self.rest == 0:
+            self.is_due = True
+        self.rest = max(0, self.rest - 1)
+
+    def note_sent(self, number: int) -> None:
+        """Note that one was sent."""
+        if number > self.sent:
+            self.refusals = 0
+        self.sent, self.is_due, self.rest, self.failure = max(self.sent, number), False, 0, ""
 
 
 @dataclass(slots=True, eq=False)

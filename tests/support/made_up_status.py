@@ -68,7 +68,7 @@ def made_up_status() -> PoolStatus:
         generation=0,
         reload=ReloadStatus(state="none", generation=0, left=0, error="", done_at=1.7e9, failure=None),
         upgrade=UpgradeStatus(state="none", pid=0, error=""),
-        renewal=RenewalStatus(looked_at=1.7e9, waiting=0, failures=[], certificates=[]),
+        renewal=RenewalStatus(looked_at=1.7e9, waiting=0, waiting_for=[], failures=[], certificates=[]),
         pools=[WorkersOfPool(name="default", state="ready", wanted=1)],
         listeners=[listener],
         workers=[worker],

@@ -38,7 +38,7 @@ COMMANDS = {
     "status": ["CONFIG", "--check", "--wide", "--color", "--json", "--control"],
     "top": ["CONFIG", "--interval", "--wide", "--color", "--control"],
     "reload": ["CONFIG", "--json", "--control"],
-    "renew": ["CONFIG", "--json", "--control"],
+    "renew": ["CONFIG", "--json", "--control", "--timeout"],
     "upgrade": ["CONFIG", "--json", "--control"],
     "stop": ["CONFIG", "--now", "--json", "--control"],
     "scale": ["N", "CONFIG", "--pool", "--json", "--control"],

@@ -140,6 +140,22 @@ def test_workers_that_cannot_take_what_is_new_say_so_and_serve_on(running: PoolP
     assert running.workers() == pids
 
 
+def test_renew_names_a_worker_that_it_has_waited_for_in_vain(running: PoolProcess) -> None:
+    stopped = running.workers()[0]
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        write(running, "two")
+        done = corepool(running, "renew", "--timeout", "0")
+        # The other one may have been too slow as well.
+        assert done.returncode == 1
+        assert f"(pid {stopped})" in done.stderr
+        assert "after 0 s these workers still serve with the old files" in done.stderr
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    assert corepool(running, "renew").returncode == 0
+    assert name_is(running, b"two")
+
+
 def test_a_reload_that_fails_later_leaves_what_the_files_have_brought(running: PoolProcess) -> None:
     write(running, "two")
     (running.directory / "broken").touch()

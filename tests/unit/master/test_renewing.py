@@ -92,6 +92,7 @@ class World:
             configuration=SimpleNamespace(bound=[self.bound]),
             states={INDEX: HeldState(0, 0)},
             name="0",
+            pid=7,
         )
         pools = Pools([SimpleNamespace(workers=Workers([self.entry]))])
         pools.bound = [self.bound]
@@ -186,6 +187,66 @@ def test_a_failure_of_a_worker_is_told_and_tried_again_at_the_next_look(world: W
     assert world.renewing.status()["failures"] == []
     world.serve()
     assert world.renewing.status()["waiting"] == 0
+
+
+def test_a_worker_that_refuses_a_state_is_sent_it_less_and_less_often(world: World) -> None:
+    world.files.next = b"wrong"
+    world.renewing.look()
+    sent = []
+    for _ in range(17):
+        sent.append(world.serve())
+        world.renewing.look_again()
+    assert sent == [1, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0]
+
+    world.renewing.look()
+    assert world.serve() == 1, "when an operator asks, at once"
+    world.files.next = b"right"
+    world.renewing.look_again()
+    assert world.serve() == 1, "and another state"
+    assert world.renewing.status()["failures"] == []
+
+
+def test_an_answer_that_comes_late_is_none_of_garbage(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    world.files.next = b"one"
+    world.renewing.look()
+    world.files.next = b"two"
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "memfd_create", refuse)
+        world.renewing.look()
+        world.renewing.look()
+    assert world.serve() == 1
+    assert world.entry.states[INDEX].taken == 1
+
+    world.renewing.deliver()
+    assert world.serve() == 1
+    assert world.entry.states[INDEX].taken == 2
+
+
+def test_workers_share_the_memory_of_a_state(world: World) -> None:
+    ours, theirs = Channel.pair()
+    other = SimpleNamespace(**{**vars(world.entry), "channel": ours, "states": {INDEX: HeldState(0, 0)}, "name": "1"})
+    world.files.next = b"one"
+    world.renewal.look()
+    deliver([world.entry, cast("Any", other)])
+    received = [each.receive() for each in (world.theirs, theirs)]
+    files = [fd for each in received if each is not None for fd in each[1]]
+    assert len({os.fstat(fd).st_ino for fd in files}) == 1
+    assert len(files) == 2
+    for fd in files:
+        os.close(fd)
+    ours.close()
+    theirs.close()
+
+
+def test_the_workers_that_are_waited_for_are_named(world: World) -> None:
+    world.files.next = b"one"
+    world.renewing.look()
+    assert world.renewing.status()["waiting_for"] == ["0 (pid 7)"]
+    world.serve()
+    assert world.renewing.status()["waiting_for"] == []
 
 
 def test_a_lack_of_descriptors_is_told_and_passes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,7 +370,7 @@ def test_a_worker_forked_with_a_state_is_not_sent_it(world: World) -> None:
     world.files.next = b"one"
     assert world.renewal.look()
     world.entry.states[INDEX] = HeldState(world.renewal.number, world.renewal.number)
-    deliver(world.entry)
+    deliver([world.entry])
     assert world.serve() == 0
 
 

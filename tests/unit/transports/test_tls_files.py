@@ -17,6 +17,7 @@ from corepool import Address, Endpoint
 from corepool.tls.layer import TlsLayer
 from corepool_tls import Tls
 from corepool_tls.serving import Served, ServerSession
+from corepool_tls.state import State
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -207,9 +208,10 @@ def test_neither_key_nor_password_is_shown(tmp_path: Path) -> None:
     its = pair().encrypted(b"secret")
     write_secret(both, its.key + its.certificate)
     tls = made(cert=both, password_file=tmp_path / "password")
-    refresh(tls)
+    state = refresh(tls)
+    assert state is not None
 
-    shown = repr((served_by(tls).all[0], tls._state))
+    shown = repr((served_by(tls).all[0], State.decode(state)))
     assert "both.pem" in shown
     assert "PRIVATE KEY" not in shown
     assert "secret" not in shown
