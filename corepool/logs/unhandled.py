@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from corepool.logs import events
+from corepool.logs.rate_limited import RateLimitedLog
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -20,13 +21,14 @@ log = logging.getLogger(__name__)
 
 def log_unhandled() -> None:
     """Send them to the log, in this process and in those it forks."""
-    sys.unraisablehook = _log_unraisable
+    rate_limited = RateLimitedLog(log)  # a client can cause them, by a wrong name in TLS, say, and each is of a page
+
+    def log_unraisable(args: UnraisableHookArgs) -> None:
+        where = getattr(args.object, "__qualname__", None) or type(args.object).__qualname__  # its repr may raise again
+        events.exception_ignored.exception(rate_limited, _error(args), where=where, reason=args.err_msg)
+
+    sys.unraisablehook = log_unraisable
     threading.excepthook = _log_of_thread
-
-
-def _log_unraisable(args: UnraisableHookArgs) -> None:
-    where = getattr(args.object, "__qualname__", None) or type(args.object).__qualname__  # its repr may raise again
-    events.exception_ignored.exception(log, _error(args), where=where, reason=args.err_msg)
 
 
 def _log_of_thread(args: threading.ExceptHookArgs) -> None:

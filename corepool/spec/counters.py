@@ -37,7 +37,7 @@ OF_SERVICES = (
 HANDSHAKE_FAILURES = {
     "no_shared_cipher": "No cipher, or no curve, that both sides allow.",
     "version": "The client speaks no version of TLS that is allowed.",
-    "unknown_name": "No certificate has the name that the client asks for (`strict_sni`).",
+    "unknown_name": "No certificate has the name that the client asks for (`strict_sni`), or it is not in ASCII.",
     "certificate_refused": "The client does not accept the certificate.",
     "no_client_certificate": "The client has no certificate, and needs one.",
     "unknown_ca": "The client's certificate is of an authority that is not in `client_ca`.",

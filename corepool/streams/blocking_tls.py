@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corepool.guards import HOOK_ERRORS
 from corepool.streams.errors import GoneError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Handshake:
         :param start: begins TLS on the connection, with bytes that were received for it.
         """
         self._start = start
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self.is_awaited = True
         """Neither is TLS open, nor has it failed to begin."""
 
@@ -33,7 +34,7 @@ class Handshake:
         """
         try:
             self._start(bytes(inbox.data[-later:]) if later else b"")
-        except Exception as error:  # noqa: BLE001  # raised in the thread that waits
+        except HOOK_ERRORS as error:  # raised in the thread that waits
             self._error = error
             self.is_awaited = False
         else:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from corepool.spec.certificates import ClientCertificate
+from corepool.spec.layer import PeerError
 from corepool.tls.sessions import Session
 
 if TYPE_CHECKING:
@@ -38,8 +39,15 @@ def facts_of(session: ssl.SSLObject, *, is_truncated: bool) -> Facts:
     if session.context.verify_mode != ssl.CERT_NONE:  # only where one may be: to find none takes as long
         der = session.getpeercert(binary_form=True)
         if der is not None:
-            facts["client_certificate"] = ClientCertificate.of(session.getpeercert() or {}, der, _chain_of(session))
+            facts["client_certificate"] = _certificate_of(session, der)
     return facts
+
+
+def _certificate_of(session: ssl.SSLObject, der: bytes) -> ClientCertificate:
+    try:
+        return ClientCertificate.of(session.getpeercert() or {}, der, _chain_of(session))
+    except (ValueError, ssl.SSLError) as error:  # names that are not in UTF-8, say, which OpenSSL does not look at
+        raise PeerError("bad_client_certificate", f"the certificate of the client can't be read: {error}") from None
 
 
 def _chain_of(session: ssl.SSLObject) -> Sequence[bytes]:

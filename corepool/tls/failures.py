@@ -51,6 +51,8 @@ def failure_of(error: ssl.SSLError, *, is_open: bool, name: str = "") -> PeerErr
     if name:
         return PeerError("unknown_name", f"no certificate has the name {name!r}, which the client has asked for")
     code = error.reason or ""
+    if code == "CALLBACK_FAILED":  # of Python's own, before it calls ours
+        return PeerError("unknown_name", "the name that the client has asked for is not in ASCII")
     reason = _BY_OPENSSL.get(code, "other")
     if is_open and reason == "not_tls":  # a record that was changed, or that is too long, say
         reason = "other"

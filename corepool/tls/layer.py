@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, cast
 from corepool.spec.layer import Layer, PeerError
 from corepool.tls.facts import facts_of
 from corepool.tls.failures import failure_of
+from corepool.tls.hello import ALERT, begins_hello
 from corepool.tls.plain_request import answer_to
+from corepool.tls.records import Records
 from corepool.tls.sessions import refused_name_of
 
 if TYPE_CHECKING:
@@ -24,6 +26,13 @@ if TYPE_CHECKING:
 
 RECORD_BYTES = 16_384
 """Plaintext of the longest record (RFC 8446, 5.1)."""
+
+MAX_SILENT = 32
+"""Records without plaintext, such as changes of keys, that a peer may send ahead of those with it. Each of 27 bytes costs
+20 us. BoringSSL has the same number."""
+
+_USUAL_BYTES = 128
+"""Bytes of the wire beside the plaintext, up to which records are not counted."""
 
 _HANDSHAKE = b"\x16"
 """The type of a client's first record (RFC 8446, 5.1)."""
@@ -42,7 +51,9 @@ class TlsLayer(Layer):
         "_is_truncated",
         "_outgoing",
         "_read",
+        "_records",
         "_session",
+        "_silent",
         "_words",
         "_write",
         "opening_timeout",
@@ -72,9 +83,12 @@ class TlsLayer(Layer):
         self._read = session.read
         self._write = session.write
         self._first: bytes | None = b"" if server_side else None
-        """The client's first bytes, as long as they may be those of an HTTP request; None: they are not."""
+        """The client's first bytes, until OpenSSL may have them; None: it has."""
         self._words = b""
         """An answer without TLS."""
+        self._records = Records()
+        self._silent = 0
+        """How many more records without plaintext have come than with it."""
         self._is_open = False
         self._has_ended = False
         self._is_truncated = False
@@ -109,33 +123,44 @@ class TlsLayer(Layer):
             return b""
         if self._is_open:
             self._incoming.write(data)
-        elif not self._opened_by(data):
+        elif self._opened_by(data):
+            data = data[size - self._incoming.pending :]
+        else:
             return b""
+        plain = last = self._next()
+        count = 1
+        if plain and self._incoming.pending:
+            pieces = [plain]
+            while last and self._incoming.pending:
+                last = self._next()
+                pieces.append(last)
+            plain = b"".join(pieces)
+            count = len(pieces)
+        if last and size - len(plain) < _USUAL_BYTES:
+            self._records.align()
+        else:
+            self._count_silent(data, count if last else count - 1)
+        return plain
+
+    def _next(self) -> bytes:
+        """Return the plaintext of the next record that has some; b"": it is not whole, or the peer has ended."""
         try:
             plain = self._read(RECORD_BYTES)
         except ssl.SSLWantReadError:
             return b""
         except ssl.SSLZeroReturnError:  # when our side has ended, too
-            self._has_ended = True
-            return b""
+            plain = b""
         except ssl.SSLError as error:
             raise failure_of(error, is_open=True) from None
-        return plain if plain and not self._incoming.pending else self._more(plain)
+        if not plain:
+            self._has_ended = True
+        return plain
 
-    def _more(self, plain: bytes) -> bytes:
-        """Return `plain`, and the plaintext of the records behind it; an empty one stands for the peer's end."""
-        pieces = [plain]
-        try:
-            while pieces[-1] and self._incoming.pending:
-                pieces.append(self._read(RECORD_BYTES))
-            self._has_ended = not pieces[-1]
-        except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLZeroReturnError:
-            self._has_ended = True
-        except ssl.SSLError as error:
-            raise failure_of(error, is_open=True) from None
-        return b"".join(pieces)
+    def _count_silent(self, data: bytes | memoryview, with_plaintext: int) -> None:
+        """Refuse a peer that sends many more records without plaintext than with it, such as changes of keys."""
+        self._silent = max(0, self._silent + self._records.ended_in(data) - 2 * with_plaintext)
+        if self._silent > MAX_SILENT and not self._has_ended:
+            raise PeerError("other", f"more than {MAX_SILENT} records without data, such as KeyUpdate")
 
     def _received_much(self, data: memoryview) -> bytes:
         pieces = []
@@ -147,17 +172,24 @@ class TlsLayer(Layer):
 
     def _opened_by(self, data: bytes | memoryview) -> bool:
         """Go on with the handshake; True when it is over, and bytes of records have come behind it."""
-        if self._first is not None and not self._is_tls(self._first + bytes(data)):
-            return False
+        if self._first is not None:
+            data = self._first + bytes(data)
+            if not self._is_tls(data):
+                return False
         self._incoming.write(data)
         self._shake_hands()
         return self._is_open and self._incoming.pending > 0
 
     def _is_tls(self, head: bytes) -> bool:
-        """Return whether a client's first bytes are a record; False: it may be an HTTP request."""
+        """Return whether a client's first bytes begin a handshake; False: they are too few to know."""
         if head.startswith(_HANDSHAKE):
-            self._first = None
-            return True
+            try:
+                is_known = begins_hello(head)
+            except PeerError:
+                self._words = ALERT
+                raise
+            self._first = None if is_known else head
+            return is_known
         answer = answer_to(head)
         if answer is None:
             self._first = head
@@ -179,16 +211,21 @@ class TlsLayer(Layer):
     # --- output
 
     def sent(self, data: bytes) -> bytes:
-        if len(data) <= RECORD_BYTES:
-            self._write(data)
-            return self._outgoing.read()
-        pieces = []
-        rest = memoryview(data)
-        while rest:
-            self._write(rest[:RECORD_BYTES])
-            pieces.append(self._outgoing.read())
-            rest = rest[RECORD_BYTES:]
-        return b"".join(pieces)
+        try:
+            if len(data) <= RECORD_BYTES:
+                self._write(data)
+                return self._outgoing.read()
+            pieces = []
+            rest = memoryview(data)
+            while rest:
+                self._write(rest[:RECORD_BYTES])
+                pieces.append(self._outgoing.read())
+                rest = rest[RECORD_BYTES:]
+            return b"".join(pieces)
+        except ssl.SSLWantReadError:  # OpenSSL lets nothing out in between
+            raise PeerError("other", "the client has sent a part of a message of TLS, such as KeyUpdate") from None
+        except ssl.SSLError as error:
+            raise failure_of(error, is_open=True) from None
 
     def output(self) -> bytes:
         if self._words:

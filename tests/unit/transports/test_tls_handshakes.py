@@ -55,6 +55,16 @@ def test_a_name_that_no_host_has_is_as_none(folder: Path, name: bytes) -> None:
     assert "sni" not in server.facts
 
 
+def test_a_name_that_is_not_in_ascii_is_counted_as_unknown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.unraisablehook", lambda _: None)  # Python tells it of the name, before our callback
+    client = Client("qqqq")
+    hello = client.hello().replace(b"qqqq", b"\xff\xfe\xe9c")
+
+    with pytest.raises(PeerError, match="ASCII") as raised:
+        layer_of(made(certs=folder)).received(hello)
+    assert raised.value.reason == "unknown_name"
+
+
 @pytest.mark.parametrize("asked", ["none.example", "x.y.b.example", None])
 def test_other_names_get_the_default_or_are_refused(folder: Path, asked: str | None) -> None:
     context = client_context()

@@ -92,7 +92,7 @@ def test_an_expired_certificate_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("verifies", [True, False])
-def test_the_server_keeps_no_sessions(folder: Path, *, verifies: bool) -> None:
+def test_sessions_of_clients(folder: Path, *, verifies: bool) -> None:
     tls = verifying(folder) if verifies else made(cert=folder / "a.crt", key=folder / "a.key")
     for _ in range(3):
         layer = layer_of(tls)
@@ -101,7 +101,7 @@ def test_the_server_keeps_no_sessions(folder: Path, *, verifies: bool) -> None:
         assert first.session_stats()["number"] == layer.session.context.session_stats()["number"] == 0
 
 
-def test_a_long_chain_of_a_client_is_refused(folder: Path) -> None:
+def test_certificates_of_a_client(folder: Path) -> None:
     context = client_context()
     certificate = pair("ann.example")
     filling = b"".join(pair(f"{number}.example").leaf for number in range(150))
