@@ -28,8 +28,8 @@ RECORD_BYTES = 16_384
 """Plaintext of the longest record (RFC 8446, 5.1)."""
 
 MAX_SILENT = 32
-"""Records without plaintext, such as changes of keys, that a peer may send ahead of those with it. Each of 27 bytes costs
-20 us. BoringSSL has the same number."""
+"""Records without plaintext, such as changes of keys, that a peer may send ahead of those with it. Each has 27 bytes
+and costs 20 us. BoringSSL has the same number."""
 
 _USUAL_BYTES = 128
 """Bytes of the wire beside the plaintext, up to which records are not counted."""
