@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from corepool_http.apps.choice import make_application
+from corepool import hookimpl
+from corepool_http.apps.choice import import_usual, make_application
 from corepool_http.exchange import Exchange
 from corepool_http.options import HttpOptions, ServerOptions
 from corepool_http.server import HttpServer
@@ -29,3 +30,8 @@ class Http(HttpServer):
 
     def __init__(self, options: HttpOptions) -> None:
         super().__init__(options, partial(make_application, options=options))
+        self._import_usual = partial(import_usual, options)
+
+    @hookimpl
+    def on_start(self) -> None:
+        self._import_usual()

@@ -1,4 +1,4 @@
-"""The application that options ask for. Each kind is imported by the workers that use it."""
+"""The application that options ask for. Each kind is imported where it is used, but for the usual one."""
 
 from __future__ import annotations
 
@@ -21,6 +21,22 @@ def make_application(service: Service, options: HttpOptions) -> Application:
     folders = folders_of(service, options)  # first: what can't be served starts no lifespan
     application, mount_point = _source(service, options)
     return Static(application, folders, mount_point, falls_through=options.static_fallthrough)
+
+
+def import_usual(options: HttpOptions) -> None:
+    """Import the modules that the workers will need: once for all, and by a user who may read Python's library.
+
+    Under `interface = "auto"` those of WSGI: the kind isn't known before the application is imported, in a worker.
+
+    Runs in: master, before the first fork.
+    """
+    if options.root:
+        import corepool_http.apps.files  # noqa: PLC0415
+    elif options.interface == "asgi":
+        import corepool_http.apps.asgi  # noqa: PLC0415
+    else:
+        import corepool_http.apps.loading  # noqa: PLC0415
+        import corepool_http.apps.wsgi  # noqa: F401, PLC0415
 
 
 def _source(service: Service, options: HttpOptions) -> tuple[Application, str]:

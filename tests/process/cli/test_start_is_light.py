@@ -122,7 +122,7 @@ def test_a_pool_that_is_started_plainly_imports_nothing_heavy(arguments: list[st
     assert "corepool_http.exchange" in found, "it went as far as the fork"
     unwanted = {
         *("annotated_types", "pydantic", "pydantic_core", "typer", "rich", "click"),
-        *("importlib.metadata", "difflib", "logging.config", "typing_extensions", "platform", "tempfile"),
+        *("importlib.metadata", "difflib", "logging.config", "typing_extensions", "platform"),
         *("corepool.config.positions", "corepool.cli.watch", "corepool.cli.app"),
         *(() if arguments[0] == "run" else ("tomli", "hashlib")),
     }
