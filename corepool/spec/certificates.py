@@ -28,7 +28,10 @@ class ServerCertificate:
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """The certificate that the client of one connection has presented. Times are seconds since the epoch."""
+    """The certificate that the client of one connection has presented. Times are seconds since the epoch.
+
+    It was verified: an authority of `client_ca`, or of the context given to `start_tls`, vouches for it.
+    """
 
     der: bytes
     subject: Name
@@ -41,8 +44,6 @@ class ClientCertificate:
     """The subjectAltName extension: kinds (`DNS`, `email`, `URI`, `IP Address`) and values."""
     chain: tuple[bytes, ...] = ()
     """The certificates that lead from it to an authority, in DER, as far as they are known; without itself."""
-    verified: bool = True
-    """An authority that the listener names (`client_ca`) vouches for it."""
 
     @classmethod
     def of(cls, parsed: Mapping[str, object], der: bytes, chain: Sequence[bytes] = ()) -> ClientCertificate:

