@@ -30,6 +30,8 @@ def begin(conn: Held, hook: Callable[[Connection], object] | None) -> None:
         start_opening(conn, conn.layers)
     if hook is not None:
         run(conn, hook)
+    if site.on_met is not None:
+        site.on_met(conn)
     if site.idle_timeout or conn.read_deadline is not None:
         site.deadlines.watch(conn)
     if conn.journal is not None:

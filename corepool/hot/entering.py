@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool.hot.interest import has_input, serve_later, wants_input
+from corepool.hot.interest import serve_later, wants_input
 from corepool.hot.outside import run
 from corepool.hot.states import GONE, PARKED
 
@@ -22,11 +22,14 @@ def enter(conn: Held, site: Site) -> None:
     if journal is not None:
         journal.wake()
     _change_site(conn, site)
+    conn.active_at = site.reactor.now  # it may have waited for longer than it may be idle here
     if conn.buffered > conn.low:  # sent while layers that the protocol has started were not open
         conn.was_congested = True
     if site.on_accept is not None:
         run(conn, site.on_accept)
-    if conn.out or conn.eof_due:
+    if site.on_met is not None:
+        site.on_met(conn)
+    if conn.eof_due:  # by a task, while layers that the protocol has started were not open
         site.unsent.append(conn)
     if conn.site is not site:  # it has gone on from there already
         return
@@ -49,8 +52,11 @@ def enter_opening(conn: Held, site: Site, layers: Layers) -> None:
 
 
 def serve_input(conn: Held) -> None:
-    """Serve input that has come already, within the event that had the connection enter its protocol's site."""
-    if conn.site.then is not None or not wants_input(conn) or not has_input(conn):
+    """Serve input that has come already, within the event that had the connection enter this site.
+
+    That of layers is on the reactor's list.
+    """
+    if conn.layers is not None or not wants_input(conn):
         return
     if conn.journal is not None:
         conn.journal.wake()

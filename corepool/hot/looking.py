@@ -6,7 +6,7 @@ A plain descriptor is looked at with MSG_PEEK. The bytes are reported no second 
 
 from __future__ import annotations
 
-from select import POLLRDHUP, poll
+from select import POLLERR, POLLRDHUP, poll
 from typing import TYPE_CHECKING
 
 from corepool.hot import layered
@@ -32,10 +32,23 @@ def look(conn: Held, limit: int) -> bytes | None:
         return None
 
 
-def has_ended(conn: Held) -> bool:
-    """Return whether the peer has ended its side: nothing comes any more behind the bytes that are there."""
+def look_to_the_end(conn: Held, limit: int) -> bytes | None:
+    """Return the first bytes, as `look` does, if nothing comes behind them any more: the peer has ended its side.
+
+    None: more may come, or it is broken.
+    """
+    # Looked at once more: the last ones may have come since the look before, together with the end.
+    return look(conn, limit) if _has_ended(conn) else None
+
+
+def _has_ended(conn: Held) -> bool:
     if conn.layers is not None:
         return conn.layers.has_ended
     poller = poll()
     poller.register(conn.fd, POLLRDHUP)
-    return bool(poller.poll(0))
+    for _, mask in poller.poll(0):
+        if mask & POLLERR:  # a reset; what came before it could still be looked at
+            break_off(conn, CloseReason.RESET)
+            return False
+        return True
+    return False

@@ -5,9 +5,9 @@ at a time. One with layers begins at a site whose only hook opens them, and then
 so does one with a PROXY header, and one whose first bytes are looked at before.
 
 A connection is one record, `Held`, and several modules that each know one subject: `interest`, `sending`, `layered`,
-`starting`, `dropping`, `ending`, `settling`, `timeouts`, `outside`, `beginning`, `entering`, `proxied`, `leaving`. They
-are functions, and import each other downward only: objects of their own for each connection would cost memory, and a
-frame on the hot path.
+`starting`, `dropping`, `ending`, `settling`, `timeouts`, `outside`, `beginning`, `entering`, `looking`, `proxied`,
+`leaving`. They are functions, and import each other downward only: objects of their own for each connection would cost
+memory, and a frame on the hot path.
 """
 
 from __future__ import annotations
@@ -92,6 +92,10 @@ class Held(Connection, Protocol):
         """Its place in shared memory; 0: none."""
 
     @property
+    def can_move(self) -> bool:
+        """False: it never goes to another process."""
+
+    @property
     def is_idle(self) -> bool:
         """True when nothing that was begun here is unfinished, so that it might go on elsewhere."""
 
@@ -164,6 +168,8 @@ class Site:
     """The site that a connection enters when its layers are open, or its PROXY header was read."""
     trigger: int = 0
     """EPOLLET at a site whose hook looks at input and leaves it in the kernel, where it would be reported for ever."""
+    on_met: Callable[[Held], None] | None = None
+    """Called with a connection that has begun here, or has come here, once its first hook has run: of a drain."""
     protocol: str = ""
     """The name of the protocol that serves its connections; "" before one is chosen."""
     place: int = 0

@@ -28,7 +28,8 @@ def peek(fd: int, count: int) -> bytes:
     """
     sock = _borrow(fd)
     try:
-        sock.settimeout(0)  # an application may have set a default, for which recv would wait
+        if socket.getdefaulttimeout() is not None:  # an application has set it, and recv would wait for so long
+            sock.settimeout(0)
         return sock.recv(count, socket.MSG_PEEK)
     finally:
         sock.detach()

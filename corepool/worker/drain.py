@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from corepool.hot.connection import Connection
     from corepool.hot.reactor import Reactor
+    from corepool.hot.site import Held
     from corepool.worker.backlog import BacklogReader
     from corepool.worker.mover import Mover
     from corepool.worker.service import Service
@@ -80,6 +81,9 @@ class Drain:
             return
         self._deadline = now + timeout_s
         self._moves = moves
+        for service in self._services:
+            for site in service.sites.chains:
+                site.on_met = self._met
         self._stay(now, timeout_s)
         self._step()
 
@@ -88,11 +92,16 @@ class Drain:
         self._began = now
         self._grace_s = min(_GRACE_S, timeout_s / 2)
         for conn in self.connections():
-            if not (self._moves and conn.can_move):
-                self._notify(conn)
+            self._met(conn)
 
-    def _notify(self, conn: Connection) -> None:
-        if conn.id not in self._notified and conn.site.then is None:  # else its plugins don't know it yet
+    def _met(self, conn: Held) -> None:
+        """Notify a connection that stays: one that is here, or one that its plugins have just met."""
+        if not (self._moves and conn.can_move):
+            self._notify(conn)
+
+    def _notify(self, conn: Held) -> None:
+        is_met = conn.site.then is None and conn.site.protocol  # else its plugins don't know it yet, or not all of them
+        if is_met and conn.id not in self._notified:
             self._notified.add(conn.id)
             notify_drain(conn)
 

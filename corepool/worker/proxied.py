@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from corepool.hot.connection import Connection
 from corepool.hot.ending import break_off
 from corepool.hot.entering import serve_input
+from corepool.hot.interest import has_input
 from corepool.hot.proxied import read_header
 from corepool.hot.proxy_protocol import ProxyHeaderError
 from corepool.logs.rate_limited import RateLimitedLog
@@ -70,7 +71,8 @@ class Proxied:
             conn.busy = False
             self._go_on(conn)
             # Nearly always a request has come with the header: another turn of the loop would cost half as much again.
-            serve_input(conn)
+            if conn.site.then is None and has_input(conn):
+                serve_input(conn)
 
     def _time_out(self, conn: object, _: TimeoutKind) -> None:
         assert isinstance(conn, Connection)

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from corepool.hot.connection import Connection
 from corepool.hot.ending import end
-from corepool.hot.entering import enter
-from corepool.hot.interest import wants_input
-from corepool.hot.looking import has_ended, look
+from corepool.hot.entering import enter, serve_input
+from corepool.hot.looking import look, look_to_the_end
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.plugins.recognition import MAX_LOOKED_AT, Recogniser
 from corepool.spec.types import CloseReason, TimeoutKind
@@ -77,17 +76,14 @@ class Sniffing:
             return
         is_all = not data or len(data) == MAX_LOOKED_AT
         name = self._recogniser.choose(data, is_all=is_all)
-        if name is None and has_ended(conn):
-            name = self._recogniser.choose(data, is_all=True)
         if name is None:
-            return
+            rest = look_to_the_end(conn, MAX_LOOKED_AT)
+            if rest is None:
+                return
+            data, name = rest, self._recogniser.choose(rest, is_all=True)
         if name:
             self._enter(conn, name)
-            if conn.layers is None and wants_input(conn):  # that of a layer is on the reactor's list
-                if conn.journal is not None:
-                    conn.journal.wake()
-                conn.site.events += 1
-                conn.site.on_readable(conn)
+            serve_input(conn)
         elif data:
             self._refuse(conn, data)
         else:  # a port scan, or a health check that only connects

@@ -6,7 +6,7 @@ from select import EPOLLET
 from typing import TYPE_CHECKING
 
 from corepool.hot.connection import Connection
-from corepool.hot.looking import has_ended, look
+from corepool.hot.looking import look, look_to_the_end
 from corepool.plugins.recognition import MAX_LOOKED_AT
 
 if TYPE_CHECKING:
@@ -55,8 +55,12 @@ class Threshold:
         if data is None:
             return
         answer = self._matches(data) if data else False
-        if answer is not None or len(data) == MAX_LOOKED_AT or has_ended(conn):
-            self._decide(conn, is_layered=answer is True)
+        if answer is None and len(data) < MAX_LOOKED_AT:
+            rest = look_to_the_end(conn, MAX_LOOKED_AT)
+            if rest is None:
+                return
+            answer = self._matches(rest)
+        self._decide(conn, is_layered=answer is True)
 
     def _time_out(self, conn: object, _: TimeoutKind) -> bool:
         assert isinstance(conn, Connection)

@@ -76,6 +76,23 @@ def test_a_client_that_says_nothing_is_served_by_the_default_after_a_while(serve
     assert told.receive(client, b"last:") == b"last:one"
 
 
+@pytest.mark.parametrize("greeting", [b"hello\n", b""])
+def test_the_time_before_its_protocol_is_not_a_time_in_which_it_was_idle(
+    serve: Callable[..., Told], greeting: bytes
+) -> None:
+    told = serve(idle_timeout="2s", sniff_timeout="5s")
+    told.last.greeting = greeting
+    told.connect()
+    conn = only(told)
+    conn.active_at -= 5
+    time_out(told)
+
+    due = conn.next_deadline()
+    assert due is not None
+    assert due[1] is TimeoutKind.IDLE
+    assert due[0] >= conn.site.reactor.now + 2, "it would be closed as soon as it is there"
+
+
 def test_without_a_default_silence_ends_the_connection(serve: Callable[..., Told]) -> None:
     told = serve(default=False)
     client = told.connect()
