@@ -89,12 +89,12 @@ def parse(header: bytes) -> ProxyHeader:
 def _parse_v1(line: bytes) -> ProxyHeader:
     if not line.endswith(b"\r\n"):
         raise ProxyHeaderError("a line of version 1 does not end with CR LF")
+    if line[:-2].split(b" ", 2)[1] == b"UNKNOWN":  # whatever follows is to be ignored
+        return ProxyHeader(1, raw=line)
     try:
         words = line[:-2].decode("ascii").split(" ")
     except UnicodeDecodeError:
         raise ProxyHeaderError("a line of version 1 that is not ASCII") from None
-    if words[1] == "UNKNOWN":  # whatever follows is to be ignored
-        return ProxyHeader(1, raw=line)
     family = _V1_FAMILIES.get(words[1])
     if family is None or len(words) != 6:
         raise ProxyHeaderError(f"expected PROXY, TCP4 or TCP6, two addresses and two ports; got {line[:-2]!r}")

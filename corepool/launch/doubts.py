@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from corepool.launch.binding import Wanted
     from corepool.plugins.listener import BoundSocket
     from corepool.spec.dispatcher import Dispatcher
-    from corepool.spec.transport import Endpoint
+    from corepool.spec.transport import Endpoint, Transport
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,23 @@ def doubts_about_proxies(
             f"{where}.accept_proxy: dispatcher {dispatcher_name!r} is asked before the header is read, and sees the "
             "proxy's address: all clients of a proxy come to one worker; choose another dispatcher"
         )
+
+
+def doubts_about_timeouts(wanted: Iterable[Wanted]) -> Iterator[str]:
+    """Yield a doubt for each time-out of a listener that never waits for that."""
+    kinds: dict[str, tuple[ListenerSettings, list[Transport]]] = {}
+    for each in wanted:
+        kinds.setdefault(each.where.partition(".")[0], (each.settings, []))[1].append(each.transport)
+    for where, (settings, transports) in kinds.items():
+        is_set = settings.model_fields_set
+        looks = len(settings.protocol_names) > 1 or any(each.takes_plain for each in transports)
+        if "sniff_timeout" in is_set and not looks:
+            yield (
+                f"{where}.sniff_timeout: it has no effect: the listener has one protocol, and no address for TLS "
+                "and plain clients; leave it out, or list several `protocols`"
+            )
+        if "accept_proxy_timeout" in is_set and not settings.accept_proxy:
+            yield f"{where}.accept_proxy_timeout: it has no effect: no peer is asked for a header; set accept_proxy"
 
 
 def obstacles_to_proxies(wanted: Iterable[Wanted]) -> Iterator[str]:

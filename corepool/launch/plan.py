@@ -17,7 +17,7 @@ from corepool.guards import HOOK_ERRORS
 from corepool.ipc.scoreboard import ListenerPlace
 from corepool.launch import events
 from corepool.launch.binding import Wanted, bind, examine, find_overlaps
-from corepool.launch.doubts import doubts_about_proxies, obstacles_to_proxies, warn
+from corepool.launch.doubts import doubts_about_proxies, doubts_about_timeouts, obstacles_to_proxies, warn
 from corepool.launch.mistakes import Mistakes, Remark, spell_failure
 from corepool.launch.obstacles import obstacles_to_keeping, obstacles_to_own_addresses
 from corepool.launch.per_worker import url_of_worker
@@ -76,6 +76,7 @@ class Plan:
                 self._add_endpoints(f"{where}.bind[{position}]", url, each, listener)
         for mistake in (*find_contradictions(sharing), *find_unlike_metrics(sharing), *find_overlaps(self._wanted)):
             self.mistakes.add(mistake)
+        self.doubts += doubts_about_timeouts(self._wanted)
         for mistake in obstacles_to_proxies(self._wanted):
             self.mistakes.add(mistake)
 

@@ -204,13 +204,15 @@ class Service:
 
     def take_frozen(self, fd: int, record: bytes) -> None:
         """Go on with a connection of another worker, and own it."""
+        crash_slot = 0
         try:
             frozen = Frozen.decode(record)
+            crash_slot = frozen.crash_slot
+            header = parse(frozen.header) if frozen.header else None
         except ValueError as error:  # a master of another version has frozen it
             self._take_moved()
-            self._lose(fd, 0, None, error)
+            self._lose(fd, crash_slot, None, error)
             return
-        crash_slot = frozen.crash_slot
         # Before it is acknowledged: if this process is killed after that, it is still idle, until its first hook runs.
         if crash_slot and not frozen.is_lost and self._crash_slots.write(crash_slot, record):
             self._crash_slots.statuses[crash_slot] = Status.IDLE
@@ -220,7 +222,7 @@ class Service:
             os.set_blocking(fd, False)
             site = self.sites.of_moved(frozen.protocol)
             conn = Connection(site, fd, number, self._journal(crash_slot))
-            conn.header = parse(frozen.header) if frozen.header else None
+            conn.header = header
             if frozen.is_lost:
                 conn.site = self.sites.of_lost(frozen.protocol)
                 begin_lost(conn)

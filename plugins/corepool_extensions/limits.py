@@ -5,7 +5,8 @@ cost every connection too much. With the dispatcher `source-hash` a client's con
 one worker, and then the figures are the pool's. `total` is the pool's with every dispatcher (`totals.py`).
 
 UNIX clients have no address to tell them apart by: only `total` counts for them. Clients whose address isn't
-known, because they have gone already, are taken for one client.
+known, because they have gone already, are taken for one client. The address of a client behind a proxy of
+`accept_proxy` is the one that the proxy's header names.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 Key = tuple[int, int]
 
-_NOBODY: Key = (0, 0)  # the key of those whose address isn't known; no IP address has 0 bits
+_UNKNOWN: Key = (0, 0)  # the key of those whose address isn't known; no IP address has 0 bits
 
 
 class LimitsOptions(Options):
@@ -151,7 +152,7 @@ class Limits:
 def key_of(peer: Peer, ipv6_prefix: int) -> Key | None:
     """Return the key that connections of one client share; None for UNIX clients, which can't be told apart."""
     if peer is None:
-        return _NOBODY
+        return _UNKNOWN
     if peer == "unix":
         return None
     if peer.bits == 128:

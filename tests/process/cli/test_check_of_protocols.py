@@ -106,6 +106,32 @@ def test_a_right_list_is_printed_so_that_it_reads_back(corepool: Corepool, tmp_p
     assert told["listener[0].protocols"]["value"] == ["kv", "echo"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "warnings"),
+    [
+        ('protocol = "echo"', []),
+        (f'protocols = ["kv", "echo"]\ndefault = "echo"\nsniff_timeout = "1s"\n{KV}', []),
+        ('protocol = "echo"\naccept_proxy = "::1"\naccept_proxy_timeout = "1s"', []),
+        ('protocol = "echo"\nsniff_timeout = "1s"', ["7: listener[0].sniff_timeout: it has no effect"]),
+        ('protocols = ["echo"]\nsniff_timeout = "1s"', ["7: listener[0].sniff_timeout: it has no effect"]),
+        (
+            'protocol = "echo"\naccept_proxy_timeout = "1s"',
+            ["7: listener[0].accept_proxy_timeout: it has no effect: no peer is asked for a header"],
+        ),
+    ],
+)
+def test_a_timeout_that_nothing_waits_for_is_a_warning(
+    corepool: Corepool, tmp_path: Path, lines: str, warnings: list[str]
+) -> None:
+    (tmp_path / "corepool.toml").write_text(TOML.format(lines=lines))
+    done = corepool("check")
+    assert done.returncode == 0, done.stderr
+    told = done.stderr.splitlines()
+    assert len(told) == len(warnings), told
+    for line, warning in zip(told, warnings, strict=True):
+        assert line.startswith(f"warning: corepool.toml:{warning}")
+
+
 def test_serve_has_one_protocol_and_says_where_several_are(corepool: Corepool) -> None:
     done = corepool("serve", "http,kv")
     assert done.returncode == 2

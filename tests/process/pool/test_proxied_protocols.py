@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -60,6 +61,20 @@ def test_headers_of_http_are_believed_if_the_client_is_trusted_not_its_proxy(poo
 
     assert ask(running, V1, forwarded)[0] == [*CLIENT]
     assert ask(running, v1(("203.0.113.8", 1), SERVER), forwarded)[0] == ["192.0.2.1", 0]
+
+
+def test_a_request_behind_a_header_that_comes_while_its_worker_leaves_is_the_last(pool: Pools) -> None:
+    toml = http_toml(listener=ACCEPT, target="ends:wsgi").replace("[pool]", '[pool]\ndrain_timeout = "1h"')
+    running = pool(toml, files={"ends.py": source("served/ends.py")})
+    with connect(running.urls()[0]) as served, connect(running.urls()[0]) as waiting:
+        served.sendall(V1 + request("/", close=False))
+        assert served.recv(1) == b"H"
+        waiting.sendall(V1[:-1])
+        running.send_signal(signal.SIGTERM)
+        receive_all(served)  # it is idle, and closed: the worker leaves
+        waiting.sendall(V1[-1:] + request("/", close=False))
+        [response] = parse(receive_all(waiting), ["GET"])
+    assert (response.status, response.header("Connection")) == (200, "close")
 
 
 @pytest.mark.parametrize(("client", "scheme"), [(1, "https"), (0, "http")])

@@ -12,7 +12,7 @@ from certificates import client_context
 from sources import metadata, source
 from tls_pools import connect_tls, port_of, s_client, tls_url
 
-from corepool.testing.sockets import receive_exactly
+from corepool.testing.sockets import connect, receive_exactly
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def test_a_port_takes_plain_and_tls(pool: Pools, tmp_path: Path, timeout: str) -
     assert run("curl", "-sS", "--cacert", authority, f"https://localhost:{number}/index.html") == "a page\n"
     assert run("curl", "-sS", f"http://127.0.0.1:{number}/index.html") == "a page\n"
     assert run("redis-cli", "-p", number, "PING") == "PONG\n"
-    with socket.create_connection(("127.0.0.1", int(number)), timeout=60) as plain:
+    with connect(f"tcp://127.0.0.1:{number}") as plain:
         if timeout == "1h":
             plain.sendall(b"\x15")
             plain.shutdown(socket.SHUT_WR)
@@ -99,7 +99,7 @@ def test_one_protocol_may_be_behind_both_and_a_hello_may_dribble(pool: Pools, tm
     running = pool(text + 'protocol = "echo"\n')
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = client_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
-    with socket.create_connection(("127.0.0.1", port_of(running)), timeout=60) as wire:
+    with connect(f"tcp://127.0.0.1:{port_of(running)}") as wire:
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while True:
             try:
@@ -110,6 +110,6 @@ def test_one_protocol_may_be_behind_both_and_a_hello_may_dribble(pool: Pools, tm
                     wire.sendall(bytes((byte,)))
                 incoming.write(wire.recv(65536))
         assert client.version() == "TLSv1.3"
-    with socket.create_connection(("127.0.0.1", port_of(running)), timeout=60) as plain:
+    with connect(f"tcp://127.0.0.1:{port_of(running)}") as plain:
         plain.sendall(b"hello")
         assert receive_exactly(plain, 5) == b"hello"

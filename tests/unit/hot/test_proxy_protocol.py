@@ -71,6 +71,7 @@ def test_the_example_of_version_1_in_the_specification() -> None:
         (b"PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n", 56),
         (b"PROXY TCP6 %b %b 65535 65535\r\n" % (LONGEST, LONGEST), 104),
         (b"PROXY UNKNOWN\r\n", 15),
+        (b"PROXY UNKNOWN \xff\0 \xc3\xa9\r\n", 21),
         (b"PROXY UNKNOWN %b %b 65535 65535\r\n" % (LONGEST, LONGEST), 107),
     ],
 )

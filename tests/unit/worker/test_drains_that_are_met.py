@@ -23,7 +23,7 @@ HEADER = v1(("203.0.113.7", 4711), ("198.51.100.1", 443))
 
 
 class Leaves(Matched):
-    """Says so to its client."""
+    """Sends its client a word."""
 
     @hookimpl
     def on_drain(self, conn: Any) -> None:

@@ -67,6 +67,17 @@ def test_a_connection_of_a_protocol_that_the_listener_has_no_more_is_refused(ser
     assert witness.told == []
 
 
+def test_one_whose_proxy_header_cannot_be_read_is_not_counted_as_its_protocols(serve: Callable[..., Told]) -> None:
+    told = serve()
+    there, client = told.pair()
+    frozen = Frozen(0, 0.0, 0.0, 0.0, 0, 0, False, False, "two", (), b"PROXY nonsense\r\n")
+    told.here.service.take_frozen(there, frozen.encode())
+
+    assert told.receive_end(client) == b""
+    assert [told.count(2, name) for name in ("accepted", "closed")] == [0, 0]
+    assert told.count(0, "closed") == 1
+
+
 def test_a_connection_without_a_protocol_goes_on_where_there_is_only_one(serve: Callable[..., Told]) -> None:
     protocol, witness = Spoken(b"sole"), Witness()
     state = serve(extension=Witness())
