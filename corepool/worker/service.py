@@ -163,8 +163,7 @@ class Service:
             else:
                 conn = self._make(fd, number, crash_slot)
             begin(conn, conn.site.on_accept)
-        except OSError as error:
-            # The peer is gone already, or epoll's watches are used up.
+        except OSError as error:  # the peer is gone already, or epoll's watches are used up
             events.connection_not_begun(self._rate_limited, listener=self.listener.name, reason=error)
             self._drop(fd, crash_slot, conn)
         except HOOK_ERRORS as error:
@@ -204,20 +203,19 @@ class Service:
 
     def take_frozen(self, fd: int, record: bytes) -> None:
         """Go on with a connection of another worker, and own it."""
-        crash_slot = 0
+        crash_slot, conn = 0, None
         try:
             frozen = Frozen.decode(record)
             crash_slot = frozen.crash_slot
             header = parse(frozen.header) if frozen.header else None
         except ValueError as error:  # a master of another version has frozen it
             self._take_moved()
-            self._lose(fd, crash_slot, None, error)
+            self._lose(fd, crash_slot, conn, error)
             return
         # Before it is acknowledged: if this process is killed after that, it is still idle, until its first hook runs.
         if crash_slot and not frozen.is_lost and self._crash_slots.write(crash_slot, record):
             self._crash_slots.statuses[crash_slot] = Status.IDLE
         number = self._take_moved()
-        conn: Connection | None = None
         try:
             os.set_blocking(fd, False)
             site = self.sites.of_moved(frozen.protocol)
