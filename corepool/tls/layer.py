@@ -39,7 +39,7 @@ _HANDSHAKE = b"\x16"
 
 
 class TlsLayer(Layer):
-    """TLS on a connection: see `Layer`. `corepool.spec.facts` describes its facts."""
+    """The server's side of TLS on a connection: see `Layer`. `corepool.spec.facts` describes its facts."""
 
     input_bytes = 65_536
 
@@ -59,30 +59,21 @@ class TlsLayer(Layer):
         "opening_timeout",
     )
 
-    def __init__(
-        self,
-        context: ssl.SSLContext,
-        *,
-        server_side: bool = True,
-        server_hostname: str | None = None,
-        handshake_timeout: float = 10.0,
-    ) -> None:
+    def __init__(self, context: ssl.SSLContext, *, handshake_timeout: float = 10.0) -> None:
         """Begin TLS; nothing was received or sent yet.
 
-        :param context: with a certificate, if this is the server's side.
-        :param server_side: False: this is the client's side.
-        :param server_hostname: of a client: the name to ask for, and to verify.
+        :param context: of a server, with a certificate.
         :param handshake_timeout: in seconds.
-        :raises ValueError: of ssl: the context is not for this side, or the name is wrong.
+        :raises ssl.SSLError: the context is a client's.
         """
         self.opening_timeout = handshake_timeout
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        session = context.wrap_bio(self._incoming, self._outgoing, server_side, server_hostname)
+        session = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._session = session
         self._read = session.read
         self._write = session.write
-        self._first: bytes | None = b"" if server_side else None
+        self._first: bytes | None = b""
         """The client's first bytes, until OpenSSL may have them; None: it has."""
         self._words = b""
         """An answer without TLS."""
@@ -92,8 +83,6 @@ class TlsLayer(Layer):
         self._is_open = False
         self._has_ended = False
         self._is_truncated = False
-        if not server_side:
-            self._shake_hands()  # the client speaks first
 
     @property
     def is_open(self) -> bool:

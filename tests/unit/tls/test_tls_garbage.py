@@ -7,6 +7,7 @@ import random
 import ssl
 
 from certificates import client_context, server_context
+from tls_client import TlsClient
 
 from corepool import PeerError
 from corepool.master.status import resident_bytes
@@ -69,7 +70,7 @@ def test_garbage_costs_its_own_connection_alone() -> None:
 def test_garbage_behind_a_handshake_is_refused() -> None:
     seeded, ours, theirs = random.Random(23), server_context(), client_context()  # noqa: S311  # as above
     for _ in range(300):
-        server, client = TlsLayer(ours), TlsLayer(theirs, server_side=False, server_hostname="localhost")
+        server, client = TlsLayer(ours), TlsClient(theirs)
         while not server.is_open:
             server.received(client.output())
             client.received(server.output())

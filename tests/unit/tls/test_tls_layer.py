@@ -10,16 +10,13 @@ import pytest
 from certificates import authority_pem, client_context, load, pair, server_context
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tls_client import TlsClient
 
 from corepool import ClientCertificate, PeerError
 from corepool.tls.layer import RECORD_BYTES, TlsLayer
 
 
-def client_of(context: ssl.SSLContext | None = None) -> TlsLayer:
-    return TlsLayer(context or client_context(), server_side=False, server_hostname="localhost")
-
-
-def exchange(server: TlsLayer, client: TlsLayer) -> None:
+def exchange(server: TlsLayer, client: TlsClient) -> None:
     """Pass the layers' own bytes to and fro until there are no more."""
     words = client.output()
     while words:
@@ -32,8 +29,8 @@ def exchange(server: TlsLayer, client: TlsLayer) -> None:
 
 
 @pytest.fixture
-def opened() -> tuple[TlsLayer, TlsLayer]:
-    server, client = TlsLayer(server_context()), client_of()
+def opened() -> tuple[TlsLayer, TlsClient]:
+    server, client = TlsLayer(server_context()), TlsClient()
     exchange(server, client)
     assert server.is_open
     assert client.is_open
@@ -41,7 +38,7 @@ def opened() -> tuple[TlsLayer, TlsLayer]:
 
 
 @pytest.mark.parametrize("size", [1, 5, RECORD_BYTES, RECORD_BYTES + 1, 65_536, 262_144])
-def test_plaintext_passes_both_ways(opened: tuple[TlsLayer, TlsLayer], size: int) -> None:
+def test_plaintext_passes_both_ways(opened: tuple[TlsLayer, TlsClient], size: int) -> None:
     server, client = opened
     data = os.urandom(size)
 
@@ -49,7 +46,7 @@ def test_plaintext_passes_both_ways(opened: tuple[TlsLayer, TlsLayer], size: int
     assert client.received(server.sent(data)) == data
 
 
-def test_the_facts_are_those_of_the_session(opened: tuple[TlsLayer, TlsLayer]) -> None:
+def test_the_facts_are_those_of_the_session(opened: tuple[TlsLayer, TlsClient]) -> None:
     assert opened[0].facts == {
         "ssl_object": opened[0].session,
         "tls": "TLSv1.3",
@@ -61,7 +58,7 @@ def test_the_facts_are_those_of_the_session(opened: tuple[TlsLayer, TlsLayer]) -
     }
 
 
-def test_a_proper_end_is_told_from_a_truncation(opened: tuple[TlsLayer, TlsLayer]) -> None:
+def test_a_proper_end_is_told_from_a_truncation(opened: tuple[TlsLayer, TlsClient]) -> None:
     server, client = opened
     wire = client.sent(b"last words")
     client.finish()
@@ -72,7 +69,7 @@ def test_a_proper_end_is_told_from_a_truncation(opened: tuple[TlsLayer, TlsLayer
     assert server.facts["truncated"] is False
 
 
-def test_an_end_without_close_notify_is_a_truncation(opened: tuple[TlsLayer, TlsLayer]) -> None:
+def test_an_end_without_close_notify_is_a_truncation(opened: tuple[TlsLayer, TlsClient]) -> None:
     server, client = opened
 
     assert server.received(client.sent(b"last words")) == b"last words"
@@ -81,7 +78,7 @@ def test_an_end_without_close_notify_is_a_truncation(opened: tuple[TlsLayer, Tls
     assert server.facts["truncated"] is True
 
 
-def test_our_side_ends_and_the_peers_goes_on(opened: tuple[TlsLayer, TlsLayer]) -> None:
+def test_our_side_ends_and_the_peers_goes_on(opened: tuple[TlsLayer, TlsClient]) -> None:
     server, client = opened
     server.finish()
     client.received(server.output())
@@ -93,7 +90,7 @@ def test_our_side_ends_and_the_peers_goes_on(opened: tuple[TlsLayer, TlsLayer]) 
     assert server.has_ended
 
 
-def test_nothing_counts_behind_the_peers_end(opened: tuple[TlsLayer, TlsLayer]) -> None:
+def test_nothing_counts_behind_the_peers_end(opened: tuple[TlsLayer, TlsClient]) -> None:
     server, client = opened
     wire = client.sent(b"x" * 30_000)
     client.finish()
@@ -103,7 +100,7 @@ def test_nothing_counts_behind_the_peers_end(opened: tuple[TlsLayer, TlsLayer]) 
 
 
 @pytest.mark.parametrize("change", ["a bit", "the length", "the type"])
-def test_a_changed_record_is_refused_with_an_alert(opened: tuple[TlsLayer, TlsLayer], change: str) -> None:
+def test_a_changed_record_is_refused_with_an_alert(opened: tuple[TlsLayer, TlsClient], change: str) -> None:
     server, client = opened
     wire = bytearray(client.sent(b"plain"))
     if change == "a bit":
@@ -148,7 +145,7 @@ def test_a_handshake_fails_for_a_reason_that_can_be_counted(client: object, reas
     server = TlsLayer(server_context())
 
     with pytest.raises(PeerError) as raised:
-        server.received(client_of(client()).output())
+        server.received(TlsClient(client()).output())
 
     assert raised.value.reason == reason
     assert server.output().startswith(b"\x15")  # an alert
@@ -156,7 +153,7 @@ def test_a_handshake_fails_for_a_reason_that_can_be_counted(client: object, reas
 
 
 def test_a_client_that_does_not_trust_us_is_counted_as_such() -> None:
-    server, client = TlsLayer(server_context()), client_of(client_context("another authority"))
+    server, client = TlsLayer(server_context()), TlsClient(client_context("another authority"))
     server.received(client.output())
 
     with pytest.raises(PeerError):
@@ -177,7 +174,7 @@ def test_a_certificate_of_the_client_may_be_required(issued_by: str | None, reas
     theirs = client_context()
     if issued_by:
         load(theirs, pair("ann.example", issued_by=issued_by))
-    server, client = TlsLayer(ours), client_of(theirs)
+    server, client = TlsLayer(ours), TlsClient(theirs)
 
     if reason is None:
         exchange(server, client)
@@ -235,7 +232,7 @@ def _contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
 )
 def test_any_cutting_of_the_wire_gives_the_same_plaintext(messages: list[bytes], cuts: list[int]) -> None:
     ours, theirs = _contexts()
-    server, client = TlsLayer(ours), client_of(theirs)
+    server, client = TlsLayer(ours), TlsClient(theirs)
     turn = 0
     found = b""
 
