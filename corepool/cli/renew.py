@@ -23,9 +23,7 @@ _LOOK_S = 0.1
 def renew(
     config: Config = None,
     control: Which = None,
-    timeout: Annotated[
-        int, typer.Option("--timeout", metavar="SECONDS", help="How long to wait for workers.", parser=whole_number)
-    ] = 60,
+    timeout: Annotated[str, typer.Option("--timeout", metavar="SECONDS", help="How long to wait for workers.")] = "60",
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -35,10 +33,11 @@ def renew(
     every worker serves with the new ones. No connection is closed. Ends with status 1 if a file is wrong: the old
     certificate stays; or if a worker does not take the new one in time: it does so later.
     """
+    timeout_s = whole_number(timeout)
     its = pool_of(config, control)
     changed: Any = its.order("renew")["changed"]
     seen: Any = its.status()["renewal"]
-    give_up = time.monotonic() + timeout
+    give_up = time.monotonic() + timeout_s
     while seen["waiting"] and time.monotonic() < give_up:
         time.sleep(_LOOK_S)
         seen = its.status()["renewal"]
@@ -52,7 +51,7 @@ def renew(
     if seen["waiting"]:
         names = ", ".join(map(printable, seen.get("waiting_for", ())))
         lines.append(
-            f"{its}: after {timeout} s these workers still serve with the old files, and take the new later: {names}"
+            f"{its}: after {timeout_s} s these workers still serve with the old files, and take the new later: {names}"
         )
     if lines:
         raise ControlError("\n".join(lines))

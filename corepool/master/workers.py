@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from corepool.spec.dispatcher import WorkerView
 
 
-_MOST_LOOKS = 360
+_MAX_LOOKS = 360
 """Between two attempts to have a worker take a state that it refuses: an hour."""
 
 _LEFT = (0, -SIGTERM, -SIGKILL)
@@ -48,8 +48,8 @@ class HeldState:
     def refuse(self, failure: str) -> None:
         """Note that it could not take the last one. Each time it rests twice as long: most refuse it for ever."""
         self.failure = failure
-        self.rest = min(2**self.refusals, _MOST_LOOKS) - 1
-        self.refusals = min(self.refusals + 1, _MOST_LOOKS)
+        self.rest = min(2**self.refusals, _MAX_LOOKS) - 1
+        self.refusals = min(self.refusals + 1, _MAX_LOOKS)
 
     def look(self) -> None:
         """Have it sent again if it was refused, and has rested."""
