@@ -116,3 +116,10 @@ class Worker(Protocol):
         Output that it sends leaves right after it. So a plugin can do work once for a whole batch that would
         cost too much for each request: commit a transaction, say, and only then answer. An exception is logged.
         """
+
+    def on_long_turn(self, limit_s: float, call: Callable[[float, float], None]) -> None:
+        """Have `call` called whenever asyncio's callbacks and tasks have kept the loop for longer than `limit_s`.
+
+        It is called at the end of that turn of the loop, with when the callbacks began (on the clock of `loop.time()`)
+        and how many seconds they took. The hooks of connections are not among them. An exception is logged.
+        """

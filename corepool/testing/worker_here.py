@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from corepool.ipc.metric_cells import BLOCK, Layout
@@ -38,6 +39,7 @@ class WorkerHere:
         self.boot_timeout = 60.0
         self.requests = 0
         self.loop: asyncio.AbstractEventLoop = loop
+        self._loop = loop
         self.listeners = [listener]
         self.accepted = 0
         self._reactor = loop.reactor
@@ -90,3 +92,7 @@ class WorkerHere:
     def at_batch_end(self, call: Callable[[], None]) -> None:
         """Have `call` called once, at the end of the batch."""
         self._reactor.at_batch_end(lambda: self._failures.contain(call))
+
+    def on_long_turn(self, limit_s: float, call: Callable[[float, float], None]) -> None:
+        """Have `call` called when asyncio's callbacks have kept the loop for longer."""
+        self._loop.on_long_turn(limit_s, lambda began, seconds: self._failures.contain(partial(call, began, seconds)))

@@ -14,7 +14,7 @@ import math
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from corepool.guards import mark_logged, was_logged
 from corepool.hot.asyncio_selector import ReactorSelector
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
+
+LongTurn: TypeAlias = "Callable[[float, float], None]"
 
 _MAX_FAILURES = 100
 _FAILURE_DELAY_S = 0.01
@@ -67,6 +69,10 @@ class WorkerLoop(asyncio.SelectorEventLoop):
         """Polls that have failed since one has succeeded."""
         self._has_run = False
         self._is_over = False
+        self._turned_at = math.inf
+        """When the callbacks of this turn began."""
+        self._longest_s = math.inf
+        self._of_long_turns: list[tuple[float, LongTurn]] = []
 
     def run_until_end(self) -> None:
         """Run until `end` is called.
@@ -89,6 +95,16 @@ class WorkerLoop(asyncio.SelectorEventLoop):
         """Let `run_until_end` return when this turn of the loop is over."""
         self._is_over = True
         self.stop()
+
+    def on_long_turn(self, limit_s: float, call: LongTurn) -> None:
+        """Have `call` called whenever asyncio's callbacks, tasks among them, have kept the loop for longer.
+
+        Two readings of the clock a turn, so that no timer has to wake an idle worker to find out.
+
+        :param call: called with when they began, by the loop's clock, and the seconds. Must not raise.
+        """
+        self._of_long_turns.append((limit_s, call))
+        self._longest_s = min(self._longest_s, limit_s)
 
     def run_until_complete(self, future: Generator[Any, None, ResultT] | Awaitable[ResultT]) -> ResultT:
         """Run until `future` is done, as asyncio does.
@@ -140,16 +156,28 @@ class WorkerLoop(asyncio.SelectorEventLoop):
         :param timeout: in seconds, until the first timer is due; None: there is none.
         """
         poll, ready, timers = self._reactor.poll, self._ready, len(self._scheduled)
-        due = math.inf if timeout is None else time.monotonic() + timeout
+        now = time.monotonic()
+        began, self._turned_at = self._turned_at, math.inf
+        if now - began > self._longest_s:
+            self._tell_of_long_turn(began, now - began)
+            timeout = 0.0  # what was called may have made callbacks ready
+        due = math.inf if timeout is None else now + timeout
         while True:
             events = poll(timeout)
             # Only asyncio's turn takes timers out: as many are the same ones, though one may be cancelled by now.
             if events or ready or self._stopping or len(self._scheduled) != timers:
-                return events
+                break
             if timeout is not None:
                 timeout = due - time.monotonic()
                 if timeout <= 0:
-                    return events
+                    break
+        self._turned_at = time.monotonic()
+        return events
+
+    def _tell_of_long_turn(self, began: float, seconds: float) -> None:
+        for limit_s, call in self._of_long_turns:
+            if seconds > limit_s:
+                call(began, seconds)
 
     def _bear(self) -> None:
         """Go on after a failure that is no callback's: asyncio logs what those raise, and lets out two classes only."""

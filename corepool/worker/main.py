@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from corepool.guards import HOOK_ERRORS
@@ -249,6 +250,9 @@ class WorkerProcess:
 
     def at_batch_end(self, call: Callable[[], None]) -> None:
         self._reactor.at_batch_end(lambda: _guarded("at_batch_end", call))
+
+    def on_long_turn(self, limit_s: float, call: Callable[[float, float], None]) -> None:
+        self.loop.on_long_turn(limit_s, partial(_guarded, "on_long_turn", call))
 
     def _on_signal(self, signum: int) -> None:
         for chain in self._chains if self._ends_at is None else ():  # else they have stopped, or are about to

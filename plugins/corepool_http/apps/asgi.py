@@ -53,13 +53,13 @@ class Asgi:
         self._heads = service.heads
         self._root_path = options.root_path
         self._raw_root_path = quote(self._root_path, safe=_SAFE).encode()
-        self._tasks = Tasks(self._loop)
+        worker, limit_s = service.worker, options.slow_call
+        self._tasks = Tasks(self._loop, worker.shared(SlowTurns).watch(worker, limit_s) if limit_s else None)
         self._lifespan = Lifespan(application, self._loop, options.lifespan)
         self._lifespan.start_up(service.worker.boot_s())
         self._state = self._lifespan.state
         self._run = Cycle.run_noting if service.notes else Cycle.run
         """Chosen once: other access logs cost a request nothing."""
-        self._slow = SlowTurns(self._loop, options.slow_call, self._tasks.running) if options.slow_call else None
 
     def serve(self, exchange: Exchange) -> None:
         if exchange.request.upgrade:
@@ -83,18 +83,11 @@ class Asgi:
             scope["extensions"]["tls"] = _tls_of(client)
         if self._state is not None:
             scope["state"] = self._state.copy()
-        slow = self._slow
-        if slow is not None:
-            slow.last = exchange
-            if slow.timer is None:
-                slow.start()
         cycle = Cycle(exchange, self._heads, self._loop, self._tasks)
-        cycle.task = self._tasks.start(self._run(cycle, self._application, scope))
+        cycle.task = self._tasks.start(self._run(cycle, self._application, scope), exchange)
 
     def close(self) -> None:
         worker = self._service.worker
-        if self._slow is not None:
-            self._slow.close()
         self._tasks.close(worker.stop_s() * _TASKS_SHARE)
         left_s = worker.stop_s()
         self._lifespan.shut_down(max(left_s / 2, left_s - _LAST_S))
@@ -120,7 +113,7 @@ class Asgi:
             scope["state"] = self._state.copy()
         if isinstance(exchange, NotingExchange):
             exchange.note(scope)
-        socket.task = self._tasks.start(socket.run(self._application, scope))
+        socket.task = self._tasks.start(socket.run(self._application, scope), exchange)
 
     def _scope_of(self, client: Client) -> dict[str, Any]:
         return {

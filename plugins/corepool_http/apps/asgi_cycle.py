@@ -102,7 +102,7 @@ class Cycle(Waiting):
                 exchange.fail()
         finally:
             if self.task is not None:
-                self._tasks.running.discard(self.task)
+                self._tasks.end(self.task)
             # The response has ended, and so has each wait for it. The garbage collector would have to find the cycle.
             exchange.on_gone = exchange.on_room = None
             if exchange.request.body is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from corepool.guards import HOOK_ERRORS
@@ -15,6 +16,7 @@ from corepool_http.values import ResponseError
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from corepool_http.apps.asgi_slow import Steps
     from corepool_http.exchange import Exchange
 
 log = logging.getLogger(__name__)
@@ -36,26 +38,43 @@ def log_failure(exchange: Exchange, error: BaseException, *, client_has_left: bo
 class Tasks:
     """Starts them, and ends them with the worker.
 
-    A coroutine discards its task from `running` at its end, if it knows it: a callback of the task would take 1.5 us.
+    A coroutine ends its task at its end, if it knows it: a callback of the task would take 1.5 us.
     """
 
-    __slots__ = ("_eagerly", "_loop", "is_closing", "running")
+    __slots__ = ("_eagerly", "_loop", "_steps", "is_closing", "running")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, steps: Steps | None) -> None:
+        """Prepare.
+
+        :param steps: judges how long they keep the loop; None: nothing does.
+        """
         self._loop = loop
-        self.running: set[asyncio.Task[None]] = set()
+        self._steps = steps
+        self.running: dict[asyncio.Task[None], Exchange] = {}
         """Tasks that go on: the loop itself keeps no strong reference to them."""
         self.is_closing = False
         """The worker leaves: a task that is cancelled now has not been cancelled by its application."""
         # Eager tasks came with Python 3.12.
         self._eagerly: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+        if steps is not None:
+            steps.running = self.running
 
-    def start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def start(self, coroutine: Coroutine[Any, Any, None], exchange: Exchange) -> asyncio.Task[None]:
         """Start a task; on Python 3.12 and later it may have ended when this returns."""
+        steps = self._steps
+        began = 0.0 if steps is None else monotonic()
         task = asyncio.Task(coroutine, loop=self._loop, **self._eagerly)
+        if steps is not None:
+            steps.first(exchange, monotonic() - began)
         if not task.done():
-            self.running.add(task)
+            self.running[task] = exchange
         return task
+
+    def end(self, task: asyncio.Task[None]) -> None:
+        """Let go of one that is about to end."""
+        exchange = self.running.pop(task, None)
+        if exchange is not None and self._steps is not None:
+            self._steps.ended(exchange)
 
     def close(self, grace_s: float) -> None:
         """Let tasks end by themselves for `grace_s`, then cancel them; don't wait for what refuses.
@@ -78,4 +97,5 @@ class Tasks:
         except HOOK_ERRORS as error:  # KeyboardInterrupt and SystemExit of any task leave the loop
             events.application_task_failed.exception(log, error)
         else:
-            self.running -= done
+            for task in done:
+                self.running.pop(task, None)

@@ -104,7 +104,7 @@ class WebSocket(Waiting):
                 exchange.fail()
         finally:
             if self.task is not None:
-                self._tasks.running.discard(self.task)
+                self._tasks.end(self.task)
 
     def _on_error(self, error: BaseException) -> None:
         exchange = self._exchange

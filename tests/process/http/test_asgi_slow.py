@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from http_client import get, http_toml
+from websockets.sync.client import connect
 
 from corepool.testing.waiting import wait_until
 
@@ -15,10 +16,26 @@ if TYPE_CHECKING:
 APPLICATION = """
 import asyncio, time
 
+def timers_of_apps():
+    timers = asyncio.get_running_loop()._scheduled
+    modules = [str(getattr(timer._callback, "__module__", "")) for timer in timers]
+    return repr([module for module in modules if module.startswith("corepool_http.apps")]).encode()
+
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         raise NotImplementedError
     await receive()
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        await receive()
+        time.sleep(3)
+        await send({"type": "websocket.send", "text": "done"})
+        return
+    if scope["path"] == "/open":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": timers_of_apps(), "more_body": True})
+        await receive()
+        return
     if scope["path"] == "/awaits":
         await asyncio.sleep(1)
     if scope["path"] == "/thread":
@@ -51,3 +68,26 @@ def test_one_that_is_turned_off_is_not_and_requests_that_wait_are_served_as_ever
         assert get(running, path).body == b"12"
     running.stop()
     assert "loop_blocked" not in running.stderr
+
+
+def test_a_websocket_is_named_and_not_the_request_that_was_answered_before(pool: Pools) -> None:
+    running = pool(http_toml(target="application:app", slow_call="2.5s"), files={"application.py": APPLICATION})
+    assert get(running, "/").body == b"12"
+    with connect(running.urls()[0].replace("tcp://", "ws://") + "/socket") as client:
+        client.send("x")
+        assert client.recv() == "done"
+    wait_until(lambda: re.search(BLOCKED, running.stderr) is not None)
+    running.stop()
+    assert {found for found, _ in re.findall(BLOCKED, running.stderr)} == {"/socket"}
+
+
+def test_a_response_that_is_open_keeps_no_timer(pool: Pools) -> None:
+    running = pool(http_toml(target="application:app"), files={"application.py": APPLICATION})
+    with running.connect() as client:
+        client.sendall(b"GET /open HTTP/1.1\r\nHost: x\r\n\r\n")
+        content = b""
+        while b"]" not in content:
+            data = client.recv(1 << 16)
+            assert data
+            content += data
+    assert b"[]" in content

@@ -7,6 +7,7 @@ import gc
 import os
 import time
 from select import EPOLLIN
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -250,3 +251,23 @@ def test_a_timer_is_not_late_by_the_batches_before_it(
 
     assert len(late) <= 1
     assert not caplog.records
+
+
+def test_a_long_turn_of_callbacks_is_told_of_and_no_timer_wakes_an_idle_loop(
+    loop: WorkerLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, told = [100.0], list[tuple[float, float]]()
+    monkeypatch.setattr("corepool.worker.loop.time", SimpleNamespace(monotonic=lambda: now[0], sleep=time.sleep))
+
+    def spend(seconds: float) -> None:
+        now[0] += seconds
+
+    loop.on_long_turn(0.25, lambda began, seconds: told.append((began, seconds)))
+    loop.on_long_turn(1.0, lambda began, seconds: told.append((began, seconds)))
+    for seconds in (0.25, 0.5, 2.0):
+        loop.call_soon(spend, seconds)
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(asyncio.sleep(0))
+
+    assert told == [(100.25, 0.5), (100.75, 2.0), (100.75, 2.0)]
+    assert not loop._scheduled  # noqa: SLF001
