@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from corepool.ipc.memory import share
@@ -22,7 +22,7 @@ from corepool.spec.counters import OF_LISTENERS
 from corepool.spec.metrics import Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from corepool.ipc.scoreboard import Scoreboard
 
@@ -135,7 +135,7 @@ class EarlierBoard:
         """The places of protocols of listeners that have several."""
         self.places = {str(name): ListenerPlace(int(place)) for name, place in described["places"].items()}
         layouts = [
-            (int(tag), [(Metric(**metric), self._cell(first)) for metric, first in metrics])
+            (int(tag), [(_metric(metric), self._cell(first)) for metric, first in metrics])
             for tag, metrics in described["layouts"]
         ]
         self._counted = [(ListenerPlace(int(place)), *layouts[int(layout)]) for place, layout in described["metrics"]]
@@ -222,19 +222,35 @@ class EarlierBoards:
         return [board.described for board in self._boards]
 
     def read(self) -> Sums:
-        """Return the counts of all of them: as they were when last read, where they can't be read just now."""
+        """Return the counts of all of them: as they were when last read, where they can't be read just now.
+
+        Python has no memory barriers. On x86-64 a process sees the stores of another in their order, and a read that
+        falls into a move is found out. On arm64 it is almost always: one that isn't shows the counts of one worker
+        twice, or not at all, until the next read. What `read_ended` returns is exact on both.
+        """
         for _ in range(_TRIES):
-            folds = [board.folds for board in self._boards]
-            sums = Sums()
-            for board in self._boards:
-                board.add_to(sums)
-                if board.has_taken:
-                    break
-            if not any(each % 2 for each in folds) and folds == [board.folds for board in self._boards]:
+            boards = self._counting()
+            folds = [board.folds for board in boards]
+            sums = _sum(boards)
+            if not any(each % 2 for each in folds) and folds == [board.folds for board in boards]:
                 self._last = sums
                 break
             os.sched_yield()
         return self._last
+
+    def read_ended(self) -> Sums:
+        """Return the counts of masters that have ended: they are what they are, also those of a move that has not."""
+        return _sum(self._counting())
+
+    @property
+    def ended_in_a_move(self) -> bool:
+        """True when a master has ended while it moved counts: some are missing, or there twice."""
+        return any(board.folds % 2 for board in self._counting())
+
+    def _counting(self) -> list[EarlierBoard]:
+        """Return the boards up to the first that has the counts of those behind it, however these have ended."""
+        taken = next((at for at, board in enumerate(self._boards) if board.has_taken), len(self._boards))
+        return self._boards[: taken + 1]
 
     def close(self) -> None:
         """Forget them. Idempotent."""
@@ -242,6 +258,13 @@ class EarlierBoards:
             os.close(board.fd)
         self._boards = []
         self._last = Sums()
+
+
+def _sum(boards: Iterable[EarlierBoard]) -> Sums:
+    sums = Sums()
+    for board in boards:
+        board.add_to(sums)
+    return sums
 
 
 def describe(
@@ -274,6 +297,11 @@ def describe(
         ],
         "metrics": [(place, tags.index(layout.tag)) for place, layout in layouts.items()],
     }
+
+
+def _metric(described: Mapping[str, Any]) -> Metric:
+    """Return a metric as this version knows it: a later one may tell more of it, in the same cells."""
+    return Metric(**{each.name: described[each.name] for each in fields(Metric) if each.name in described})
 
 
 def _kind(metric: Metric) -> _Kind:

@@ -173,6 +173,11 @@ def totals_not_taken_over(*, reason: object) -> None:
 
 
 @event(logging.WARNING)
+def totals_inexact() -> None:
+    """The old master was killed while it added up the counts of a worker: the totals have some twice, or not at all."""
+
+
+@event(logging.WARNING)
 def totals_not_shared(*, reason: object) -> None:
     """The counters have no memory that a new master could read: after an upgrade they begin at 0."""
 

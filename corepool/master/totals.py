@@ -80,7 +80,9 @@ class TotalCounts:
 
         :param listeners: those that serve now.
         """
-        sums = self._earlier.read()
+        if self._earlier.ended_in_a_move:
+            events.totals_inexact(log)
+        sums = self._earlier.read_ended()
         sums.end()
         self._lay_out(listeners)
         blocks = {place: {layout.tag: sums.block_of(place, layout)} for place, layout in self._layouts.items()}

@@ -12,6 +12,7 @@ from corepool import Duration, DurationOrOff, Options, Size, SizeOrOff
 from corepool.files.lines import examine
 from corepool.spec.fields import AfterValidator, BeforeValidator, Field
 from corepool_http.access_atoms import judge
+from corepool_http.patterns import PathPattern
 from corepool_http.targets import split_target
 
 
@@ -73,6 +74,17 @@ def _prefixes(folders: dict[str, str]) -> dict[str, str]:
     return found
 
 
+def _whole_seconds(seconds: float) -> float:
+    if seconds % 1:
+        raise ValueError("Cache-Control has whole seconds; 0 has caches ask each time")
+    return seconds
+
+
+def _pattern(text: str) -> str:
+    PathPattern(text)
+    return text
+
+
 def _log_format(text: str) -> str:
     try:
         judge(text)
@@ -118,13 +130,13 @@ class SourceOptions(Options):
     static_fallthrough: bool = False
     """A path below a prefix of `static` that no file has goes to the application; else it is 404."""
 
-    static_max_age: DurationOrOff | None = None
-    """How long caches may use a file of `root` or `static` without asking (Cache-Control: max-age); 0: they ask each
-    time (no-cache); unset: no Cache-Control, and they guess."""
+    static_max_age: Annotated[DurationOrOff, AfterValidator(_whole_seconds)] | None = None
+    """How long caches may use a file of `root` or `static` without asking (Cache-Control: max-age), in whole seconds;
+    0: they ask each time (no-cache); unset: no Cache-Control, and they guess."""
 
-    static_immutable: tuple[str, ...] = ()
-    """Files that never change, since their names do: patterns such as "assets/*" or "*.????????????.*", of the path
-    below their folder. Caches keep them for a year, and don't ask meanwhile."""
+    static_immutable: tuple[Annotated[str, AfterValidator(_pattern)], ...] = ()
+    """Files that never change, since their names do: patterns as .gitignore has them, such as "assets/**" (of the path
+    below their folder) or "*.min.js" (of a name in any). Caches keep them for a year, and don't ask meanwhile."""
 
     index: tuple[str, ...] = ("index.html",)
     """Files that are served in place of their folder."""

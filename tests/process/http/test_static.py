@@ -266,16 +266,18 @@ def cache_control(running: PoolProcess, path: str, *headers: str) -> tuple[int, 
 
 def test_files_have_the_age_of_the_options_and_hashed_names_are_immutable(pool: Pools, folder: Path) -> None:
     (folder / "assets").mkdir()
-    for name in ("app.55e7cbb9ba48.css", "assets/app-3f2a.js"):
+    for name in ("app.55e7cbb9ba48.css", "sub/app.55e7cbb9ba48.css", "assets/app-3f2a.js", "jquery.validate.min.js"):
         (folder / name).write_text("x")
-    options = {"static_max_age": "1h", "static_immutable": ["assets/*", "*.????????????.css"]}
+    options = {"static_max_age": "1h", "static_immutable": ["assets/*", f"*.{'[0-9a-f]' * 12}.*"]}
     running = serve(pool, folder, "wsgi", **options)
     usual, immutable = "public, max-age=3600", "public, max-age=31536000, immutable"
 
     assert cache_control(running, "/static/style.css") == (200, usual)
     assert cache_control(running, "/static/sub/") == (200, usual)
     assert cache_control(running, "/static/packed.js", "Accept-Encoding: gzip") == (200, usual)
+    assert cache_control(running, "/static/jquery.validate.min.js") == (200, usual)
     assert cache_control(running, "/static/app.55e7cbb9ba48.css") == (200, immutable)
+    assert cache_control(running, "/static/sub/app.55e7cbb9ba48.css") == (200, immutable)
     assert cache_control(running, "/static/assets/app-3f2a.js") == (200, immutable)
     etag = get(running, "/static/style.css").header("ETag")
     assert cache_control(running, "/static/style.css", f"If-None-Match: {etag}") == (304, usual)

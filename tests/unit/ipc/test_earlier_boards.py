@@ -165,6 +165,7 @@ def test_counts_that_a_master_has_taken_over_are_found_once_by_the_next_one(mast
     assert third.read().total("requests") == 130
     first.board.retire(row)
     second.take([])
+    memoryview(first.board._map).cast("Q")[Head.FOLDS] += 1  # noqa: SLF001  # killed in a move: it has been taken over
     assert facts(third.read())["requests"] == 130
     assert facts(third.read())["metrics"] == {"orders": [0, 13], "open": [1], "times": [13, 0, 0, 0]}
     third.close()
@@ -187,6 +188,30 @@ def test_counts_that_are_being_moved_are_as_they_were_before(master: Master) -> 
     assert earlier.read().total("requests") == before
     row.cells[Cell.REQUESTS] += 1
     assert earlier.read().total("requests") == before + 1
+    earlier.close()
+
+
+def test_counts_of_a_master_that_was_killed_while_it_moved_some_are_taken_all_the_same(
+    master: Master, caplog: pytest.LogCaptureFixture
+) -> None:
+    count(master.board.claim(0), 5)
+    here = TotalCounts(lambda: PLACES, EarlierBoards([master.read_by_another()]))
+    memoryview(master.board._map).cast("Q")[Head.FOLDS] += 1  # noqa: SLF001
+
+    here.take([])
+    assert here.total("requests") == 50
+    assert "totals_inexact" in caplog.text
+    here.close()
+
+
+def test_a_field_of_metrics_that_is_not_known_costs_no_total(master: Master) -> None:
+    count(master.board.claim(0), 5)
+    described = master.described()
+    for metric, _ in described["layouts"][0][1]:
+        metric["unit"] = "seconds"
+    earlier = EarlierBoards([master.read_by_another(described)])
+
+    assert facts(earlier.read())["metrics"] == {"open": [1], "orders": [0, 5], "times": [5, 0, 0, 0]}
     earlier.close()
 
 
