@@ -23,8 +23,8 @@ def loop_blocked(*, request: str, seconds: float, advice: str) -> None:
 
     No other connection of the worker was served meanwhile. With `threads` (`--threads 4`) they are, for WSGI; a handler
     of ASGI that waits or computes belongs into a thread of its framework. Of ASGI, `request` is `unknown, one of
-    GET /a, GET /b` when several were served that had waited before: which of them, or which task of the application's own,
-    has kept the loop is not known.
+    GET /a, GET /b` when several were served that had waited before: which of them, or which task of the application's
+    own, has kept the loop is not known.
     """
 
 

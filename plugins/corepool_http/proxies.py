@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from corepool import Connection, Facts
+    from corepool import Connection, Facts, ProxyHeader
     from corepool_http.message import Request
     from corepool_http.options import Network
 
@@ -43,6 +43,8 @@ class Client:
     listener: str
     tls: Facts | None = None
     """The facts of its connection, if that is encrypted; None where a trusted proxy forwards for it."""
+    proxy_header: ProxyHeader | None = None
+    """That with which its connection began, whoever a request is forwarded for."""
     prepared: dict[str, Any] | None = field(default=None, compare=False, repr=False)
     """The application's view of both ends, for the next request of the same connection."""
     tls_prepared: dict[str, object] | None = field(default=None, compare=False, repr=False)
@@ -114,6 +116,7 @@ class Proxies:
             proxies=self,
             listener=conn.listener,
             tls=tls,
+            proxy_header=header,
         )
 
     def trusts(self, host: str) -> bool:

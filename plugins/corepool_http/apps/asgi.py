@@ -116,7 +116,7 @@ class Asgi:
         socket.task = self._tasks.start(socket.run(self._application, scope), exchange)
 
     def _scope_of(self, client: Client) -> dict[str, Any]:
-        return {
+        scope: dict[str, Any] = {
             "type": "http",
             "scheme": client.scheme,
             "root_path": self._root_path,
@@ -124,6 +124,9 @@ class Asgi:
             "server": (client.server_host, client.server_port),
             "corepool.worker": self._service.worker,
         }
+        if client.proxy_header is not None:
+            scope["corepool.proxy_header"] = client.proxy_header
+        return scope
 
     def _scope_of_line(self, line: RequestLine) -> dict[str, Any]:
         path = line.path.decode("utf-8", "replace")

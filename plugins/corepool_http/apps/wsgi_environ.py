@@ -109,7 +109,7 @@ class Environments:
 
     def _environ_of(self, client: Client) -> dict[str, Any]:
         name, port = client.server_name
-        ends = {
+        ends: dict[str, Any] = {
             "SERVER_NAME": name,
             "SERVER_PORT": port,
             "REMOTE_ADDR": client.host,
@@ -120,6 +120,8 @@ class Environments:
             ends["HTTPS"] = "on"
         if client.tls is not None:
             ends |= variables_of(client.tls)
+        if client.proxy_header is not None:
+            ends["corepool.proxy_header"] = client.proxy_header
         return ends
 
     def _key(self, name: bytes) -> str:

@@ -10,7 +10,7 @@ import pytest
 from extension_client import unix_url
 from http_client import http_toml, parse, request
 from kv_client import Client
-from proxy_headers import SSL_VERSION, TCP4, UNIX, checked, ips, paths, tls, v1
+from proxy_headers import AUTHORITY, SSL_VERSION, TCP4, UNIQUE_ID, UNIX, checked, ips, paths, tls, tlv, v1
 from sources import source
 
 from corepool.testing.sockets import connect, receive_all, receive_exactly
@@ -82,6 +82,16 @@ def test_the_scheme_is_that_of_the_client(pool: Pools, client: int, scheme: str)
     header = checked(TCP4, ips(CLIENT, SERVER) + tls(client, 1, (SSL_VERSION, b"TLSv1.3")))
 
     assert ask(serve_http(pool, "asgi"), header)[2] == scheme
+
+
+@pytest.mark.parametrize("target", ["header_of_wsgi", "header_of_asgi"])
+def test_an_application_has_what_else_the_header_says(pool: Pools, target: str) -> None:
+    running = serve_http(pool, target, unix_url())
+    known = tlv(AUTHORITY, b"shop.example") + tlv(UNIQUE_ID, b"c-17")
+
+    assert ask(running, checked(TCP4, ips(CLIENT, SERVER) + known)) == ["shop.example", "c-17"]
+    assert ask(running, V1) == [None, None]
+    assert ask(pool(http_toml(target=f"ends:{target}"), files={"ends.py": source("served/ends.py")}), b"") is None
 
 
 def test_a_header_that_names_unix_sockets_is_a_client_of_one(pool: Pools) -> None:

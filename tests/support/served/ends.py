@@ -19,3 +19,18 @@ def secured(environ, start_response):
     start_response("200 OK", [])
     told = [environ["REMOTE_ADDR"], environ["wsgi.url_scheme"], "SSL_PROTOCOL" in environ]
     return [json.dumps(told).encode()]
+
+
+def header_of_wsgi(environ, start_response):
+    start_response("200 OK", [])
+    return [_told(environ)]
+
+
+async def header_of_asgi(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body", "body": _told(scope)})
+
+
+def _told(ends):
+    header = ends.get("corepool.proxy_header")
+    return json.dumps(header and [header.authority, header.unique_id and header.unique_id.decode()]).encode()
