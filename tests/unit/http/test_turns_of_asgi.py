@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class PlayedWorker:
-    """Tells of turns when the test does."""
+    """Reports turns when the test does."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[float, Callable[[float, float], None]]] = []
