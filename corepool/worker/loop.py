@@ -160,7 +160,7 @@ class WorkerLoop(asyncio.SelectorEventLoop):
         began, self._turned_at = self._turned_at, math.inf
         if now - began > self._longest_s:
             self._tell_of_long_turn(began, now - began)
-            timeout = 0.0  # what was called may have made callbacks ready
+            timeout = 0.0  # the calls may have made callbacks ready
         due = math.inf if timeout is None else now + timeout
         while True:
             events = poll(timeout)

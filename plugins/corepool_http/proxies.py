@@ -44,7 +44,7 @@ class Client:
     tls: Facts | None = None
     """The facts of its connection, if that is encrypted; None where a trusted proxy forwards for it."""
     proxy_header: ProxyHeader | None = None
-    """That with which its connection began, whoever a request is forwarded for."""
+    """Of its connection: it stays, also when a request is forwarded for another client."""
     prepared: dict[str, Any] | None = field(default=None, compare=False, repr=False)
     """The application's view of both ends, for the next request of the same connection."""
     tls_prepared: dict[str, object] | None = field(default=None, compare=False, repr=False)

@@ -1,4 +1,4 @@
-"""What is said of an ASGI application that keeps the loop: which request it was, if that is known, and no guess."""
+"""The log of an ASGI application that keeps the loop: it names the request if that is known, and makes no guess."""
 
 from __future__ import annotations
 
