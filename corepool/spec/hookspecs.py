@@ -174,7 +174,8 @@ def on_drain(conn: Connection) -> None:
     """Called when this worker is leaving: finish the request that has begun, send a last message, close.
 
     Runs in: worker, once per open connection that is not moved to another worker. Idle connections are closed right
-    after; busy ones when they are no longer busy, or at the drain deadline.
+    after; busy ones when they are no longer busy, or at the drain deadline. For a connection that its protocol meets
+    while the worker is leaving, it is called right after `on_accept`.
     """
 
 
