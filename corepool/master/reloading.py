@@ -21,7 +21,7 @@ from corepool.plugins.listener import sockets_of, without
 from corepool.system.title import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from corepool.master.notify import ServiceManager
     from corepool.master.owner import Failure
@@ -180,6 +180,7 @@ class Reloading:
 
         :raises ReloadError: always.
         """
+        _offer_again(self.lasting_sockets())
         message = f"nothing was changed: {error}"
         reason = "; ".join(str(error).splitlines())
         noted = ReloadFailure(self._clock(), reason, file, line, self._kept)
@@ -215,6 +216,17 @@ class Reloading:
             pool.rolling.abandon()
         for bound in without(sockets_of(coming.values()), self._pools.sockets()):
             bound.close()
+        _offer_again(self._pools.sockets())
+
+
+def _offer_again(sockets: Iterable[BoundSocket]) -> None:
+    """Have transports agree on what their listeners have in ALPN: a reload that was refused has changed it."""
+    for bound in sockets:
+        try:
+            bound.transport.offer(bound.listener.alpn)
+            bound.renewal.look()
+        except HOOK_ERRORS as error:  # of the files, or the transport: the next look says so as well
+            log.debug("not offered again on %s: %s", bound.url, error)
 
 
 def _adopt_changed(old: Sequence[BoundSocket], new: Sequence[BoundSocket]) -> None:

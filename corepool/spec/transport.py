@@ -190,7 +190,8 @@ class Transport(ABC):
         """Agree with clients on one of these protocols (ALPN, RFC 7301), if the URL says nothing else.
 
         :param alpn: the names that the listener's protocols have, the best first; empty: they have none. Runs in: the
-            command line and the master, before `refresh`: at a start, and at each reload.
+            command line and the master, before `refresh`: at a start, and at each reload; again with those of before,
+            if it fails.
         """
 
     def relisten(self, listening: socket.socket, backlog: int) -> None:

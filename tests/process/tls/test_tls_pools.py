@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import resource
+import signal
 import socket
 import ssl
 import subprocess
@@ -230,3 +231,27 @@ def test_garbage_ends_no_worker(pool: Pools, tmp_path: Path) -> None:
     assert running.workers() == pids
     wait_until(lambda: sum(failures(running).values()) == GARBAGE)
     assert running.status()["totals"]["hook_errors"] == 0
+
+
+def test_a_reload_that_fails_changes_nothing_in_alpn(pool: Pools, tmp_path: Path) -> None:
+    bind = tls_url(tmp_path)
+    running = pool(toml(bind))
+    pids = running.workers()
+    config = running.directory / "corepool.toml"
+    other = http_toml(workers=2, bind=bind, root=str(tmp_path))
+    config.write_text(f'{other}\n[[listener]]\nname = "x"\nbind = "tcp://192.0.2.1:1"\nprotocol = "echo"\n')
+    done = corepool(running, "reload")
+    assert done.returncode == 1
+    assert "192.0.2.1" in done.stderr
+
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(set(running.workers()) - set(pids)) == len(pids))
+    context = client_context()
+    context.set_alpn_protocols(["http/1.1"])
+    with (
+        socket.create_connection(("127.0.0.1", port_of(running)), timeout=300) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as client,
+    ):
+        assert client.selected_alpn_protocol() is None
+        assert echoes(client)
