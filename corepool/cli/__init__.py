@@ -63,12 +63,15 @@ def _start_plainly(arguments: Sequence[str]) -> int | None:
     if arguments[:1] not in (["serve"], ["run"]) or {"-h", "--help"}.intersection(arguments):
         return None
     # Objects that are made until `start` enables it again stay to the end: to look through them took 7 % of a start.
+    was_enabled = gc.isenabled()
     gc.disable()
-    from corepool.cli.plain import start_plainly  # noqa: PLC0415
+    try:
+        from corepool.cli.plain import start_plainly  # noqa: PLC0415
 
-    status = start_plainly(arguments[0], arguments[1:])
-    gc.enable()
-    return status
+        return start_plainly(arguments[0], arguments[1:])
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _message(error: CorepoolError) -> str:

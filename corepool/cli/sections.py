@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from corepool.config.flags import flags_of
+from corepool.config.plugin_options import is_options
 from corepool.config.settings import ListenerSettings, PoolSettings
 from corepool.errors import PluginError
-from corepool.spec.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -108,10 +108,10 @@ def load(registry: Registry, protocol: str) -> type | None:
         return None
 
 
-def options_of(plugin: type | None) -> type[Options] | None:
+def options_of(plugin: type | None) -> type[BaseModel] | None:
     """Return the model of a plugin's options, if it has any."""
     model: object = getattr(plugin, "Options", None)
-    return model if isinstance(model, type) and issubclass(model, Options) else None
+    return model if is_options(model) else None
 
 
 def _settings(section: str) -> Iterator[Flag]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corepool.config.flags import flags_of
+from corepool.config.plugin_options import is_options
 from corepool.errors import PluginError
-from corepool.spec.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -61,7 +61,7 @@ def _flags_of(protocol: str, registry: Registry) -> Iterator[str]:
         model: object = getattr(registry.load("protocols", protocol), "Options", None)
     except PluginError:
         return
-    if isinstance(model, type) and issubclass(model, Options):
+    if is_options(model):
         for flag in flags_of(model):
             yield flag.name
             if flag.is_switch:

@@ -15,20 +15,22 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, TypeVar
+import sys
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from corepool.config.annotations import is_table_of_texts
 from corepool.config.mistakes import NO_ARRAY, Mistake, details_of, find_mistakes, join_path, spell_value
 from corepool.config.suggest import nearest
 from corepool.errors import ConfigError
+from corepool.spec.model import Model
 from corepool.spec.plain_values import taken_plainly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from corepool.spec.options import Options
+    from pydantic import BaseModel
 
-    Model = TypeVar("Model", bound=Options)
+    ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _NO_SCALAR = frozenset({"bool_type", "float_type", "int_type"})
 _WORD = re.compile(r"\w+")
@@ -40,7 +42,15 @@ class Untyped(str):
     __slots__ = ()
 
 
-def validate_options(model: type[Model], values: Mapping[str, object], where: str) -> Model:
+def is_options(model: object) -> TypeGuard[type[BaseModel]]:
+    """Return whether an object is a class of options: it derives from `corepool.Options`, or is http's own."""
+    if not isinstance(model, type):
+        return False
+    module = sys.modules.get("corepool.spec.options")  # of pydantic; a class that derives from it has imported it
+    return issubclass(model, Model) or (module is not None and issubclass(model, module.Options))
+
+
+def validate_options(model: type[ModelT], values: Mapping[str, object], where: str) -> ModelT:
     """Make options from values.
 
     :param where: their key path, for messages.
@@ -49,7 +59,7 @@ def validate_options(model: type[Model], values: Mapping[str, object], where: st
     is_untyped = any(map(_is_untyped, values.values()))
     plain = {key: _plain(value) for key, value in values.items()}
     others = _read_pairs(model, values, plain, where) if is_untyped else []
-    if not others and (taken := taken_plainly(model, plain)) is not None:
+    if issubclass(model, Model) and not others and (taken := taken_plainly(model, plain)) is not None:
         return taken
     try:
         made = _convert(model, plain)
@@ -66,7 +76,7 @@ def validate_options(model: type[Model], values: Mapping[str, object], where: st
 
 
 def _read_pairs(
-    model: type[Options], values: Mapping[str, object], plain: dict[str, object], where: str
+    model: type[BaseModel], values: Mapping[str, object], plain: dict[str, object], where: str
 ) -> list[Mistake]:
     """Put tables into `plain` for texts written as KEY=VALUE, and return the mistakes of those that are not."""
     mistakes: list[Mistake] = []
@@ -85,7 +95,7 @@ def _read_pairs(
 
 
 def _of_the_whole(
-    model: type[Options],
+    model: type[BaseModel],
     values: Mapping[str, object],
     found: Sequence[Mistake],
     where: str,
@@ -110,7 +120,7 @@ def _of_the_whole(
     return []
 
 
-def _conversions(model: type[Options], values: Mapping[str, object], where: str) -> list[Mistake]:
+def _conversions(model: type[BaseModel], values: Mapping[str, object], where: str) -> list[Mistake]:
     """Find numbers and booleans that would be made from something else."""
     try:
         text = json.dumps(values)
@@ -123,7 +133,7 @@ def _conversions(model: type[Options], values: Mapping[str, object], where: str)
     return []
 
 
-def _convert(model: type[Model], values: dict[str, object]) -> Model:
+def _convert(model: type[ModelT], values: dict[str, object]) -> ModelT:
     """Make options; a text that stands where a list is wanted becomes a list of one, in `values`, too."""
     try:
         return model.model_validate(values)

@@ -16,11 +16,12 @@ from corepool.plugins.listener import Served
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pydantic import BaseModel
+
     from corepool.config.settings import ListenerSettings
     from corepool.ipc.scoreboard import ListenerPlace
     from corepool.launch.mistakes import Mistakes
     from corepool.plugins.listener import Listener
-    from corepool.spec.options import Options
 
 
 class Chained(NamedTuple):
@@ -45,7 +46,7 @@ def chained_before(
     before: Listener,
     settings: ListenerSettings,
     protocols: Mapping[str, object],
-    made_with: tuple[Options | None, ...],
+    made_with: tuple[BaseModel | None, ...],
     extension_types: tuple[type, ...],
 ) -> Chained | None:
     """Return the protocols of a listener that is served already, if nothing about its plugins has changed."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable
 
+    from pydantic import BaseModel
+
     from corepool.config.settings import ListenerSettings, PoolSettings
     from corepool.ipc.scoreboard import ListenerPlace
     from corepool.ipc.shapes import SocketIndex
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from corepool.plugins.renewal import Renewal
     from corepool.spec.dispatcher import Dispatcher
     from corepool.spec.metrics import Metric
-    from corepool.spec.options import Options
     from corepool.spec.scaler import Scaler
     from corepool.spec.transport import Endpoint, Transport
     from corepool.spec.types import Address
@@ -68,7 +69,7 @@ class Listener:
     dispatcher: Dispatcher
     served: tuple[Served, ...]
     """Its protocols, in the order of the configuration."""
-    made_with: tuple[Options | None, ...]
+    made_with: tuple[BaseModel | None, ...]
     """The options of protocols and extensions, including values read from files."""
     extension_types: tuple[type, ...] = ()
     entrance: Chain | None = None

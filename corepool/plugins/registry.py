@@ -10,17 +10,18 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from corepool.config.plugin_options import validate_options
+from corepool.config.plugin_options import is_options, validate_options
 from corepool.config.suggest import did_you_mean
 from corepool.errors import ConfigError, PluginError
 from corepool.guards import HOOK_ERRORS
 from corepool.logs.tracebacks import spell_place
 from corepool.plugins.entries import entries_of
 from corepool.plugins.references import is_reference, load_reference
-from corepool.spec.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from pydantic import BaseModel
 
     from corepool.plugins.entries import Entry
 
@@ -52,7 +53,7 @@ class Made(NamedTuple):
     """A plugin as the configuration wants it, and the options it was made with."""
 
     plugin: object
-    options: Options | None
+    options: BaseModel | None
 
 
 class Registry:
@@ -146,7 +147,7 @@ class Registry:
                 singular = kind.removesuffix("s")
                 raise ConfigError([f"{where}: {singular} {name!r} takes no options; got {', '.join(options)}"])
             return Made(_make(plugin), None)
-        if not (isinstance(model, type) and issubclass(model, Options)):
+        if not is_options(model):
             raise PluginError(f"{plugin.__module__}.{plugin.__qualname__}.Options must derive from corepool.Options")
         validated = validate_options(model, options, where)
         return Made(_make(plugin, validated), validated)
@@ -175,7 +176,7 @@ def _import(entry: Entry, kind: str) -> object:
     return loaded
 
 
-def _make(plugin: type, *options: Options) -> object:
+def _make(plugin: type, *options: BaseModel) -> object:
     try:
         return plugin(*options)
     except TypeError as error:

@@ -1,4 +1,4 @@
-"""The counterpart of a model in pydantic: the same class body, as a class of pydantic's BaseModel."""
+"""The counterpart of a model in pydantic: the same class body, as a class of pydantic's, and of `corepool.Options`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, model_validator
 from pydantic_core import core_schema
 
-from corepool.spec.described import Described
 from corepool.spec.model import Model, full_model
-from corepool.spec.plain_values import KEPT, PRIVATE
+from corepool.spec.options import Options
+from corepool.spec.plain_values import KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,15 +19,9 @@ _OF_THE_CLASS = frozenset({"__dict__", "__weakref__", "__slots__"})
 
 def make(model: type[Any]) -> type[Any]:
     """Make the counterpart of a model, and of its bases."""
-    bases = tuple(
-        Described if base is Model else full_model(base) if issubclass(base, Model) else base
-        for base in model.__bases__
-    )
+    bases = tuple(Options if base is Model else full_model(base) for base in model.__bases__)
     space = {key: value for key, value in vars(model).items() if key not in _OF_THE_CLASS and not key.startswith(KEPT)}
-    space |= vars(model)[PRIVATE]
     space["__qualname__"] = model.__qualname__  # by which its source is found
-    if Model in model.__bases__:
-        space.setdefault("model_config", dict(Model.model_config))
     if "model_prepare" in space:
         space["_prepared"] = model_validator(mode="before")(classmethod(_prepared))  # type: ignore[arg-type]
     if "model_check" in space:

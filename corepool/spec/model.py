@@ -1,5 +1,8 @@
 """A model of pydantic that is made when it is needed: where a value is not plainly right, and for a schema or a help.
 
+It is for the classes of the core and of http alone, whose annotations `plain_values.py` knows: another is refused. The
+options of plugins are models of pydantic (`options.py`).
+
 At runtime `Model` has the same names as pydantic's BaseModel, as far as they are used here, and each class of it has a
 counterpart there, made of the same class body (`full_model.py`). Values that are plainly right are taken without
 it: each has exactly the type of its field, and keeps the bounds that the field's notes (`fields.py`) tell. Everything
@@ -9,19 +12,23 @@ else, and so every mistake, is the counterpart's business; a property test compa
 from __future__ import annotations
 
 import types
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from corepool.spec.plain_values import KEPT, PRIVATE, PlainField, plain_fields, taken_plainly
+from corepool.spec.plain_values import KEPT, plain_fields, refuse_unknown, taken_plainly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pydantic import BaseModel
 
+    from corepool.spec.plain_values import PlainField
+
     class Model(BaseModel):
         """As it is below."""
 
-        model_plain_fields: ClassVar[Mapping[str, PlainField] | None]
+        @classmethod
+        def model_made(cls, values: Mapping[str, object], given: set[str]) -> Self:
+            """Make one of values that are known to be right."""
 
         @classmethod
         def model_prepare(cls, values: object) -> object:
@@ -33,7 +40,6 @@ if TYPE_CHECKING:
     full_model: Callable[[type[BaseModel]], type[BaseModel]]
 
 else:
-    _STATE = ("__dict__", "__pydantic_fields_set__", "__pydantic_private__")
 
     class ClassFact:
         """A fact about a class, found when it is asked for and then kept with the class."""
@@ -56,41 +62,34 @@ else:
 
         return make(cls)
 
-    def _model_plain_fields(cls: type[Model]) -> Mapping[str, PlainField] | None:
+    def _model_fields(cls: type[Model]) -> Mapping[str, PlainField]:
         return plain_fields(cls)
-
-    def _model_fields(cls: type[Model]) -> Mapping[str, object]:
-        fields = cls.model_plain_fields
-        return full_model(cls).model_fields if fields is None else fields
 
     class Model:
         """A frozen model with one attribute for each field."""
 
-        __slots__ = ("__dict__", "__pydantic_fields_set__", "__pydantic_private__", "__weakref__")
+        __slots__ = ("__dict__", "__weakref__", "model_fields_set")
 
         model_config = types.MappingProxyType({"extra": "forbid", "frozen": True})
         model_counterpart = ClassFact(_model_counterpart)
-        model_plain_fields = ClassFact(_model_plain_fields)
         model_fields = ClassFact(_model_fields)
 
         def __init_subclass__(cls, **settings: object) -> None:
             super().__init_subclass__(**settings)
-            # Out of the way of __getattr__; the counterpart has them.
-            private = {key: value for key, value in vars(cls).items() if type(value).__name__ == "ModelPrivateAttr"}
-            for key in private:
-                delattr(cls, key)
-            setattr(cls, PRIVATE, private)
+            refuse_unknown(cls)
 
         def __init__(self, /, **values: object) -> None:
-            _assume(self, type(self).model_validate(values))
+            made = type(self).model_validate(values)
+            vars(self).update(vars(made))
+            object.__setattr__(self, "model_fields_set", made.model_fields_set)
 
         @classmethod
-        def model_validate(cls, values: object, **settings: object) -> Self:
+        def model_validate(cls, values: object) -> Self:
             """Make one of values; raises pydantic's ValidationError, a ValueError."""
             if isinstance(values, cls):
                 return values
-            made = None if settings else taken_plainly(cls, values)
-            return cls.model_adopt(full_model(cls).model_validate(values, **settings)) if made is None else made
+            made = taken_plainly(cls, values)
+            return cls.model_adopt(full_model(cls).model_validate(values)) if made is None else made
 
         @classmethod
         def model_validate_json(cls, text: str, **settings: object) -> Self:
@@ -103,11 +102,17 @@ else:
             return full_model(cls).model_json_schema(**settings)
 
         @classmethod
+        def model_made(cls, values: Mapping[str, object], given: set[str]) -> Self:
+            """Make one of values that are known to be right."""
+            made = object.__new__(cls)
+            vars(made).update(values)
+            object.__setattr__(made, "model_fields_set", given)
+            return made
+
+        @classmethod
         def model_adopt(cls, full: object) -> Self:
             """Make one of a counterpart."""
-            made = object.__new__(cls)
-            _assume(made, full)
-            return made
+            return cls.model_made({name: vars(full)[name] for name in cls.model_fields}, full.model_fields_set)
 
         @classmethod
         def model_prepare(cls, values: object) -> object:
@@ -119,29 +124,12 @@ else:
 
         def model_copy(self, *, update: Mapping[str, object]) -> Self:
             """Return a copy with other values, which are not judged."""
-            copy = type(self).model_adopt(self)
-            object.__setattr__(copy, "__dict__", {**self.__dict__, **update})
-            object.__setattr__(copy, "__pydantic_fields_set__", self.model_fields_set | update.keys())
-            return copy
+            return type(self).model_made(_values(self) | update, self.model_fields_set | update.keys())
 
         def model_dump(self, **settings: object) -> dict[str, Any]:
             """Return the values, as pydantic writes them."""
-            full = full_model(type(self))
-            made = full.__new__(full)
-            _assume(made, self)
-            object.__setattr__(made, "__pydantic_extra__", None)
-            return made.model_dump(**settings)
-
-        @property
-        def model_fields_set(self) -> set[str]:
-            """The names of the fields whose values were given."""
-            return self.__pydantic_fields_set__
-
-        def __getattr__(self, name: str) -> object:
-            private = object.__getattribute__(self, "__pydantic_private__") or {}
-            if name in private:
-                return private[name]
-            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+            full = full_model(type(self)).model_construct(self.model_fields_set, **_values(self))
+            return full.model_dump(**settings)
 
         def __setattr__(self, name: str, value: object) -> None:
             raise AttributeError(f"{type(self).__name__}.{name}: frozen")
@@ -149,19 +137,16 @@ else:
         __delattr__ = __setattr__
 
         def __eq__(self, other: object) -> bool:
-            return type(other) is type(self) and self.__dict__ == other.__dict__
+            return type(other) is type(self) and _values(self) == _values(other)
 
         def __hash__(self) -> int:
-            return hash((type(self), *self.__dict__.values()))
+            return hash((type(self), *_values(self).values()))
 
         def __repr__(self) -> str:
-            return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.__dict__.items())})"
+            return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in _values(self).items())})"
 
         def __reduce__(self) -> tuple[object, ...]:
-            return _restored, (type(self), self.__dict__, self.__pydantic_fields_set__, self.__pydantic_private__)
-
-        def __deepcopy__(self, memo: object) -> Self:
-            return self
+            return type(self).model_made, (_values(self), self.model_fields_set)
 
         @classmethod
         def __get_pydantic_core_schema__(cls, source: object, handler: Callable[..., object]) -> object:
@@ -169,12 +154,5 @@ else:
 
             return schema_of_part(cls, handler)
 
-    def _restored(model: type[Model], *state: object) -> Model:
-        made = object.__new__(model)
-        for name, value in zip(_STATE, state, strict=True):
-            object.__setattr__(made, name, value)
-        return made
-
-    def _assume(made: object, other: object) -> None:
-        for name in _STATE:
-            object.__setattr__(made, name, getattr(other, name))
+    def _values(made: Model) -> dict[str, object]:
+        return {name: vars(made)[name] for name in type(made).model_fields}

@@ -1,9 +1,11 @@
 """The base of every plugin's `Options` model."""
 
-from corepool.spec.model import Model
+from pydantic import ConfigDict
+
+from corepool.spec.described import Described
 
 
-class Options(Model):
+class Options(Described):
     """Options of a plugin: one field per key, unknown keys refused, frozen after validation.
 
     A plugin class that has a subclass of this as its class attribute `Options` is called with an
@@ -21,3 +23,5 @@ class Options(Model):
     from a file.) A reload keeps plugins whose options are equal to those before, so a validator that reads a file must
     make the content part of them.
     """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

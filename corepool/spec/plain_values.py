@@ -5,10 +5,10 @@ Whatever is not plain is left to pydantic, which finds that it is right after al
 
 from __future__ import annotations
 
-import math
-import re
 import types
 import typing
+from copy import deepcopy
+from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeGuard, TypeVar, Union, get_args, get_origin
 
 from corepool.spec import fields as _fields
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 KEPT = "_kept"
 """The beginning of the names of attributes that are a class's own: its counterpart in pydantic does not get them."""
-
-PRIVATE = f"{KEPT}_private_attributes"
 
 _notes: Any = _fields  # what they are at runtime, not what they look like to a type checker
 
@@ -48,9 +46,11 @@ class PlainField(NamedTuple):
 
 
 _REQUIRED = object()
-_IGNORED = (_notes.BeforeValidator, _notes.Discriminator, _notes.PlainSerializer, _notes.Tag)
-"""Read before, or of no meaning for a value that is plainly right."""
-_KNOWN_CONFIG = {"extra": "forbid", "frozen": True, "defer_build": True}
+_CLASSES = (object, bool, int, float, str, types.NoneType, IPv4Network, IPv6Network)
+_READ = (_notes.BeforeValidator, _notes.AfterValidator, _notes.Field)
+_OVERLOOKED = (_notes.Discriminator, _notes.PlainSerializer, _notes.Tag)
+"""Of no meaning for a value that is plainly right."""
+_KNOWN_CONFIG: Mapping[str, object] = {"extra": "forbid", "frozen": True, "strict": True, "defer_build": True}
 
 
 def taken_plainly(model: type[ModelT], values: object) -> ModelT | None:
@@ -63,9 +63,11 @@ def taken_plainly(model: type[ModelT], values: object) -> ModelT | None:
 
 
 def _taken(model: type[Any], values: object) -> Any:
-    fields = model.model_plain_fields
-    values = model.model_prepare(values)
-    if fields is None or type(values) is not dict or values.keys() - fields.keys():
+    if type(values) is not dict:
+        raise NotPlainError
+    fields = model.model_fields
+    values = model.model_prepare(dict(values))  # pydantic may have to prepare them again
+    if type(values) is not dict or values.keys() - fields.keys():
         raise NotPlainError
     strict = bool(model.model_config.get("strict"))
     state: dict[str, object] = {}
@@ -75,37 +77,52 @@ def _taken(model: type[Any], values: object) -> Any:
         elif field.default is _REQUIRED:
             raise NotPlainError
         else:
-            state[name] = dict(field.default) if type(field.default) is dict else field.default
-    made = object.__new__(model)
-    object.__setattr__(made, "__dict__", state)
-    object.__setattr__(made, "__pydantic_fields_set__", set(values))
-    object.__setattr__(made, "__pydantic_private__", None)
+            state[name] = deepcopy(field.default)
+    made = model.model_made(state, set(values))
     _judged(made.model_check)
     return made
 
 
-def plain_fields(model: type[Any]) -> Mapping[str, PlainField] | None:
-    """Return the fields of a model that says nothing in pydantic's own objects; None: it does."""
-    config = {key: value for key, value in model.model_config.items() if key != "strict"}
-    if any(_KNOWN_CONFIG.get(key) != value for key, value in config.items()):
-        return None
-    bases = [each for each in model.__mro__ if PRIVATE in vars(each)]
-    own = [value for each in bases for key, value in vars(each).items() if not key.startswith(KEPT)]
-    if any(type(value).__module__.partition(".")[0] == "pydantic" for value in own):
-        return None
-    if any(vars(each)[PRIVATE] for each in bases):
-        return None
-    try:
-        hints = typing.get_type_hints(model, include_extras=True)
-    except NameError:  # of the function that defines it
-        return None
+def refuse_unknown(model: type[Any]) -> None:
+    """Refuse a class body that says something in pydantic's own objects, such as a validator: they would be overlooked.
+
+    :raises TypeError: it does.
+    """
+    unknown = [name for name, value in vars(model).items() if type(value).__module__.partition(".")[0] == "pydantic"]
+    unknown += [name for name, value in model.model_config.items() if _KNOWN_CONFIG.get(name) != value]
+    unknown += [str(base) for base in model.__bases__ if not hasattr(base, "model_made")]
+    if unknown:
+        raise TypeError(
+            f"{model.__module__}.{model.__qualname__}: {', '.join(unknown)}: only a model of pydantic has that, such "
+            "as one that derives from corepool.Options; from corepool_http.HttpOptions in the place of Http.Options"
+        )
+
+
+def plain_fields(model: type[Any]) -> Mapping[str, PlainField]:
+    """Return the fields of a model.
+
+    :raises TypeError: one of them says something that is not known here.
+    """
     fields: dict[str, PlainField] = {}
-    for name, noted in hints.items():
-        default = getattr(model, name, _REQUIRED)
-        if name.startswith("_") or get_origin(noted) is typing.ClassVar or type(default) in (list, set):
-            return None
-        fields[name] = PlainField(get_args(noted)[0] if get_origin(noted) is Annotated else noted, noted, default)
+    for name, noted in typing.get_type_hints(model, include_extras=True).items():
+        if name.startswith("_") or not _is_known(noted):
+            raise TypeError(f"{model.__module__}.{model.__qualname__}.{name}: {noted} is known to pydantic alone")
+        annotation = get_args(noted)[0] if get_origin(noted) is Annotated else noted
+        fields[name] = PlainField(annotation, noted, getattr(model, name, _REQUIRED))
     return fields
+
+
+def _is_known(annotation: Any) -> bool:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _is_known(arguments[0]) and all(isinstance(note, (*_READ, *_OVERLOOKED)) for note in arguments[1:])
+    if origin is Literal:
+        return True
+    if origin is tuple and arguments[1:] != (Ellipsis,):
+        return False
+    if origin in (Union, types.UnionType, tuple, list, dict):
+        return all(_is_known(each) for each in arguments if each is not Ellipsis)
+    return annotation in _CLASSES or (isinstance(annotation, type) and hasattr(annotation, "model_made"))
 
 
 def _value(annotation: Any, value: Any, *, strict: bool) -> object:
@@ -116,7 +133,7 @@ def _value(annotation: Any, value: Any, *, strict: bool) -> object:
     if isinstance(annotation, type) and origin is None:
         if annotation is object or type(value) is annotation:
             return value
-        if type(value) is dict and hasattr(annotation, "model_plain_fields"):
+        if type(value) is dict and hasattr(annotation, "model_made"):
             return _taken(annotation, value)
     elif origin is Literal:
         if any(type(value) is type(each) and value == each for each in arguments):
@@ -127,7 +144,7 @@ def _value(annotation: Any, value: Any, *, strict: bool) -> object:
                 return _value(member, value, strict=strict)
             except NotPlainError:
                 continue
-    elif origin is tuple and arguments[-1] is Ellipsis:
+    elif origin is tuple:
         if type(value) is tuple or (type(value) is list and not strict):
             return tuple(_value(arguments[0], each, strict=strict) for each in value)
     elif origin is list and type(value) is list:
@@ -150,10 +167,7 @@ def _noted(annotation: object, notes: Sequence[Any], value: Any, *, strict: bool
     for note in notes:
         if isinstance(note, _notes.AfterValidator):
             value = _judged(note.positional[0], value)
-        elif isinstance(note, _notes.Field):
-            if not all(_BOUNDS[name](value, bound) for name, bound in note.named.items()):
-                raise NotPlainError
-        elif not isinstance(note, _IGNORED):
+        elif isinstance(note, _notes.Field) and not note.admits(value):
             raise NotPlainError
     return value
 
@@ -163,17 +177,3 @@ def _judged(judge: Callable[..., Any], *value: object) -> Any:
         return judge(*value)
     except (ValueError, AssertionError):
         raise NotPlainError from None
-
-
-_BOUNDS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "ge": lambda value, bound: value >= bound,
-    "gt": lambda value, bound: value > bound,
-    "le": lambda value, bound: value <= bound,
-    "lt": lambda value, bound: value < bound,
-    "min_length": lambda value, bound: len(value) >= bound,
-    "max_length": lambda value, bound: len(value) <= bound,
-    # A line break, which Python's $ overlooks, is left to pydantic.
-    "pattern": lambda value, bound: "\n" not in value and re.search(bound, value) is not None,
-    "allow_inf_nan": lambda value, bound: bound or math.isfinite(value),
-    "strict": lambda _value, _bound: True,
-}

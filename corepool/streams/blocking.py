@@ -13,8 +13,9 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
+from pydantic import Field
+
 from corepool.guards import HOOK_ERRORS
-from corepool.spec.fields import Field
 from corepool.spec.hookspecs import hookimpl
 from corepool.spec.options import Options
 from corepool.streams import events

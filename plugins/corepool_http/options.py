@@ -8,9 +8,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
 from urllib.parse import unquote_to_bytes
 
-from corepool import Duration, DurationOrOff, Options, Size, SizeOrOff
+from corepool import Duration, DurationOrOff, Size, SizeOrOff
 from corepool.files.lines import examine
 from corepool.spec.fields import AfterValidator, BeforeValidator, Field
+from corepool.spec.model import Model
 from corepool_http.access_atoms import judge
 from corepool_http.patterns import PathPattern
 from corepool_http.targets import split_target
@@ -93,7 +94,7 @@ def _log_format(text: str) -> str:
     return text
 
 
-class SourceOptions(Options):
+class SourceOptions(Model):
     """The application or the files to serve."""
 
     target: str = ""
@@ -166,7 +167,7 @@ class SourceOptions(Options):
             )
 
 
-class ServerOptions(Options):
+class ServerOptions(Model):
     """The options that do not depend on the application."""
 
     max_request_line: Annotated[Size, Field(ge=256)] = 8_192

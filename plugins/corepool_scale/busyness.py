@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+from pydantic import Field, model_validator
+
 import corepool
 from corepool import Scaler
-from corepool.spec.fields import Field
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from corepool import PoolLoad
 
 _Part = Annotated[float, Field(gt=0, lt=1)]
@@ -37,10 +40,11 @@ class Busyness(Scaler):
         down_after: _Samples = 60
         """Samples in a row before one is taken away."""
 
-        def model_check(self) -> None:
-            """Judge the marks together."""
+        @model_validator(mode="after")
+        def _check(self) -> Self:
             if self.low >= self.high:
                 raise ValueError(f"low = {self.low} has to be below high = {self.high}: the pool would swing")
+            return self
 
     def __init__(self, options: Options) -> None:
         self._options = options

@@ -9,11 +9,14 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
+from http_client import get, http_toml
 
 import corepool
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from corepool.testing.pools import Pools
 
 
 def modules_of(source: str, **environment: str) -> set[str]:
@@ -127,3 +130,27 @@ def test_a_pool_that_is_started_plainly_imports_nothing_heavy(arguments: list[st
         *(() if arguments[0] == "run" else ("tomli", "hashlib")),
     }
     assert found & unwanted == set()
+
+
+APPLICATIONS = """
+import sys
+
+def wsgi(environ, start_response):
+    start_response("200 OK", [])
+    return [" ".join(sys.modules).encode()]
+
+async def asgi(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": " ".join(sys.modules).encode()})
+"""
+
+
+@pytest.mark.parametrize("target", ["wsgi", "asgi"])
+def test_a_worker_of_http_serves_without_pydantic(target: str, pool: Pools, tmp_path: Path) -> None:
+    (tmp_path / "its.py").write_text(APPLICATIONS)
+
+    running = pool(http_toml(target=f"its:{target}", directory=str(tmp_path), lifespan="off"))
+    found = get(running, "/").body.split()
+
+    assert b"corepool_http.exchange" in found
+    assert b"pydantic" not in found
