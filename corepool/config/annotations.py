@@ -54,6 +54,14 @@ def is_table_of_texts(annotation: object) -> bool:
     )
 
 
+def typed(annotation: object, text: str) -> object:
+    """Return the number or boolean that a text can only mean where a value has this annotation; else the text."""
+    members = members_of(annotation)
+    if int in members and str not in members and text.isascii() and text.isdigit() and text == str(int(text[:18])):
+        return int(text)
+    return text == "true" if members == [bool] and text in ("true", "false") else text
+
+
 def holds_secret(annotation: object) -> bool:
     """Return whether a value, or a part of it, must not be shown. Tables in it answer for themselves."""
     return any(

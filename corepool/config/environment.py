@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from corepool.config.annotations import typed
 from corepool.config.settings import ControlSettings, LogSettings, PoolSettings, ProcessSettings
 from corepool.config.suggest import nearest
+from corepool.spec.plain_values import is_plainly_right
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,6 +79,9 @@ def _settings() -> dict[str, tuple[str, str]]:
 
 def value_from_text(model: type[BaseModel], key: str, text: str) -> object:
     """Read a text as its key wants it: as it is ("30s", "auto"), else as TOML would (4, true, {min = 1, max = 2})."""
+    for value in (text, typed(model.model_fields[key].annotation, text)):
+        if is_plainly_right(model, key, value):
+            return value
     try:
         model.model_validate({key: text})
     except ValueError:

@@ -18,7 +18,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
-from corepool.config.annotations import is_table_of_texts
+from corepool.config.annotations import is_table_of_texts, typed
 from corepool.config.mistakes import NO_ARRAY, Mistake, details_of, find_mistakes, join_path, spell_value
 from corepool.config.suggest import nearest
 from corepool.errors import ConfigError
@@ -59,8 +59,14 @@ def validate_options(model: type[ModelT], values: Mapping[str, object], where: s
     is_untyped = any(map(_is_untyped, values.values()))
     plain = {key: _plain(value) for key, value in values.items()}
     others = _read_pairs(model, values, plain, where) if is_untyped else []
-    if issubclass(model, Model) and not others and (taken := taken_plainly(model, plain)) is not None:
-        return taken
+    if issubclass(model, Model) and not others:
+        fields = model.model_fields
+        sure = {
+            key: typed(fields[key].annotation, each) if isinstance(each, str) and is_untyped and key in fields else each
+            for key, each in plain.items()
+        }
+        if (taken := taken_plainly(model, sure)) is not None:
+            return taken
     try:
         made = _convert(model, plain)
     except ValueError as error:

@@ -130,7 +130,7 @@ def _metadata(folders: Iterable[str]) -> Iterator[str]:
             if suffix.lower() not in _FOLDERS:
                 continue
             name = _normal(stem.partition("-")[0])
-            if name in here:  # dist-info and egg-info, or what is left of another version
+            if name in here:  # dist-info and egg-info, or remains of another version
                 raise _OddError
             here.add(name)
             if name not in known:

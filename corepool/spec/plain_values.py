@@ -62,6 +62,15 @@ def taken_plainly(model: type[ModelT], values: object) -> ModelT | None:
     return made
 
 
+def is_plainly_right(model: type[Any], key: str, value: object) -> bool:
+    """Return whether a value is plainly right for one field."""
+    try:
+        _value(model.model_fields[key].noted, value, strict=bool(model.model_config.get("strict")))
+    except NotPlainError:
+        return False
+    return True
+
+
 def _taken(model: type[Any], values: object) -> Any:
     if type(values) is not dict:
         raise NotPlainError

@@ -113,6 +113,7 @@ keep_alive = "5s"
     [
         ["serve", "http", "app:app", "-w", "2", "-b", "127.0.0.1:0", "--control", "control.sock"],
         ["run", "corepool.toml", "--control", "control.sock"],
+        ["serve", "http", "app:app", "--threads", "4", "--no-deflate", "-o", "max_head=4096", "--idle-timeout", "5m"],
     ],
 )
 def test_a_pool_that_is_started_plainly_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_a_pool_that_is_started_plainly_imports_nothing_heavy(arguments: list[st
     (tmp_path / "corepool.toml").write_text(TOML)
     source = f"import os\nos.chdir({str(tmp_path)!r})\n" + UP_TO_THE_FORK.format(arguments=arguments)
 
-    found = modules_of(source, XDG_RUNTIME_DIR=str(tmp_path))
+    found = modules_of(source, XDG_RUNTIME_DIR=str(tmp_path), COREPOOL_POOL_SURGE="2")
 
     assert "corepool_http.exchange" in found, "it went as far as the fork"
     unwanted = {
