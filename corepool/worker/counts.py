@@ -91,11 +91,16 @@ class ConnectionCounts:
         self._per_listener[PER_LISTENER * place + column] += 1
         self._publish_later()
 
-    def moved_in(self, place: ListenerPlace) -> None:
-        """Count a connection that began in another process."""
-        self._moved_in += 1
-        self._per_listener[PER_LISTENER * place + _CAME] += 1
-        self._publish_later()
+    def received_moved(self, place: ListenerPlace) -> int:
+        """Count a connection that the master handed over, and that began in another process; return its number.
+
+        It is published at once: the row of a process that is killed now must not make it one that began here.
+        """
+        cell = PER_LISTENER * place + _CAME
+        self._moved_in = self._cells[Cell.MOVED_IN] = self._moved_in + 1
+        self._per_listener[cell] += 1
+        self._shared[cell] = self._per_listener[cell]
+        return self.received()
 
     def refused(self) -> None:
         """Count a connection from another process that could not go on here."""

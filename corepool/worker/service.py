@@ -209,13 +209,13 @@ class Service:
             crash_slot = frozen.crash_slot
             header = parse(frozen.header) if frozen.header else None
         except ValueError as error:  # a master of another version has frozen it
-            self._take_moved()
+            self._counts.received_moved(self.listener.place)
             self._lose(fd, crash_slot, conn, error)
             return
         # Before it is acknowledged: if this process is killed after that, it is still idle, until its first hook runs.
         if crash_slot and not frozen.is_lost and self._crash_slots.write(crash_slot, record):
             self._crash_slots.statuses[crash_slot] = Status.IDLE
-        number = self._take_moved()
+        number = self._counts.received_moved(self.listener.place)
         try:
             os.set_blocking(fd, False)
             site = self.sites.of_moved(frozen.protocol)
@@ -238,11 +238,6 @@ class Service:
 
     def _journal(self, crash_slot: int) -> Journal | None:
         return Journal(self._records, crash_slot) if crash_slot else None
-
-    def _take_moved(self) -> int:
-        number = self._counts.received()
-        self._counts.moved_in(self.listener.place)
-        return number
 
     def _refuse(self, conn: Held) -> None:
         self._counts.refused()

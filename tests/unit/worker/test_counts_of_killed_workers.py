@@ -1,0 +1,27 @@
+"""A worker may be killed before it publishes its counts: each connection has begun once and ended once all the same."""
+
+from __future__ import annotations
+
+from corepool.hot.reactor import Reactor
+from corepool.ipc.scoreboard import ListenerPlace, Scoreboard
+from corepool.worker.counts import ConnectionCounts
+
+PLACE = ListenerPlace(0)
+
+
+def test_a_connection_that_had_just_come_from_another_worker_is_not_begun_again() -> None:
+    reactor = Reactor()
+    board = Scoreboard(1)
+    leaving, killed = board.claim(0), board.claim(0)
+    counts = ConnectionCounts(leaving, 10, reactor)
+    counts.received()
+    counts.began(PLACE)
+    counts.moved_out(PLACE)
+    counts.publish([])
+
+    ConnectionCounts(killed, 10, reactor).received_moved(PLACE)
+    board.retire(killed)
+
+    assert (board.total("accepted"), board.total("closed")) == (1, 1)
+    assert [board.total_of(PLACE, name) for name in ("accepted", "moved", "moved_out", "closed")] == [1, 1, 1, 1]
+    assert board.active(PLACE) == 0
