@@ -15,6 +15,7 @@ from corepool.guards import HOOK_ERRORS
 from corepool.logs.tracebacks import last_words, spelled_place
 from corepool.master import events
 from corepool.master.reload import Reload, ReloadFailure
+from corepool.master.renewing import look
 from corepool.master.roll import RollState
 from corepool.master.status import ReloadStatus
 from corepool.plugins.listener import sockets_of, without
@@ -224,9 +225,9 @@ def _offer_again(sockets: Iterable[BoundSocket]) -> None:
     for bound in sockets:
         try:
             bound.transport.offer(bound.listener.alpn)
-            bound.renewal.look()
-        except HOOK_ERRORS as error:  # of the files, or the transport: the next look says so as well
-            log.debug("not offered again on %s: %s", bound.url, error)
+        except HOOK_ERRORS as error:
+            events.transport_not_renewed.exception(log, error, listener=bound.listener.name, url=bound.url)
+        look(bound)
 
 
 def _adopt_changed(old: Sequence[BoundSocket], new: Sequence[BoundSocket]) -> None:

@@ -59,7 +59,7 @@ class Renewing:
 
     def look_again(self) -> int:
         """Do as `look`, but let workers that could not take a state rest before they are sent it again."""
-        changed = sum(map(_look, self._pools.sockets()))
+        changed = sum(map(look, self._pools.sockets()))
         self._looked_at = self._clock()
         for held in self._held():
             held.look()
@@ -128,7 +128,7 @@ class Renewing:
                     )
 
 
-def _look(bound: BoundSocket) -> bool:
+def look(bound: BoundSocket) -> bool:
     """Read the files of a socket again. A failure is logged once for each reason: they are read till they are right."""
     renewal = bound.renewal
     before = renewal.failure
