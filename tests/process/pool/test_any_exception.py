@@ -119,8 +119,9 @@ UNTOLD = {("a-thread", "exit"), ("a-task", "cancelled")} | {
 }
 """The meaning of these in Python: a thread that has ended itself, a task that was cancelled."""
 
-LIMITED = {"layers", "layer-received"}
-"""Clients can cause these at any rate, before a protocol has met them: logged once a second."""
+LIMITED = {"layers", "layer-received", "a-finalizer", "a-weak-reference"}
+"""Clients can cause these at any rate, before a protocol has met them, or in code that has no caller: logged once a
+second."""
 
 
 @pytest.fixture(scope="module")
