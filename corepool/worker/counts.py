@@ -81,26 +81,33 @@ class ConnectionCounts:
 
     def left(self, place: int, *, goes_on: bool) -> None:
         """Count, of that protocol, a connection that ends, or (`goes_on`) leaves for another worker."""
-        self._count(place, _LEFT if goes_on else _ENDED)
+        if goes_on:
+            self._count_move(place, _LEFT)
+        else:
+            self._count(place, _ENDED)
 
     def came(self, place: int) -> None:
         """Count, of that protocol, a connection that comes from another worker."""
-        self._count(place, _CAME)
+        self._count_move(place, _CAME)
 
     def _count(self, place: int, column: int) -> None:
         self._per_listener[PER_LISTENER * place + column] += 1
         self._publish_later()
 
     def received_moved(self, place: ListenerPlace) -> int:
-        """Count a connection that the master handed over, and that began in another process; return its number.
-
-        It is published at once: the row of a process that is killed now must not make it one that began here.
-        """
-        cell = PER_LISTENER * place + _CAME
+        """Count a connection that the master handed over, and that began in another process; return its number."""
         self._moved_in = self._cells[Cell.MOVED_IN] = self._moved_in + 1
+        self._count_move(place, _CAME)
+        return self.received()
+
+    def _count_move(self, place: int, column: int) -> None:
+        """Count a connection that comes from another process or leaves for one, and publish that at once.
+
+        By the row of a process that is killed now, it would have begun here, or ended here, a second time.
+        """
+        cell = PER_LISTENER * place + column
         self._per_listener[cell] += 1
         self._shared[cell] = self._per_listener[cell]
-        return self.received()
 
     def refused(self) -> None:
         """Count a connection from another process that could not go on here."""
@@ -109,9 +116,8 @@ class ConnectionCounts:
     def moved_out(self, place: ListenerPlace) -> None:
         """Count a connection that goes on in another process."""
         was_full = self.full
-        self._moved_out += 1
-        self._per_listener[PER_LISTENER * place + _LEFT] += 1
-        self._publish_later()
+        self._moved_out = self._cells[Cell.MOVED_OUT] = self._moved_out + 1
+        self._count_move(place, _LEFT)
         self._tell_of_room(was_full)
 
     def own_number(self) -> int:

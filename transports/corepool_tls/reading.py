@@ -101,7 +101,7 @@ def _hint_in(folder: Path) -> str:
     chain, key = folder / "fullchain.pem", folder / "privkey.pem"
     if chain.exists() and key.exists():  # certbot's
         return f"; in the place of certs={folder} write cert={chain}&key={key}"
-    return "; a folder has NAME.crt and NAME.key, or NAME.pem with both; what is neither has to go elsewhere"
+    return "; a folder has NAME.crt and NAME.key, or NAME.pem with both; any other file has to go elsewhere"
 
 
 def _read_trust(options: TlsOptions) -> Trust:

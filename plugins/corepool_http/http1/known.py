@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, TypeVar
 
 from corepool_http.http1.names import Names
-from corepool_http.http1.plain import PlainRequests
+from corepool_http.http1.plain import TARGET, PlainRequests
 from corepool_http.message import Request, RequestLine
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 _Value = TypeVar("_Value")
 
-_PLAIN_LINE = re.compile(rb"(GET|HEAD|DELETE|OPTIONS) (/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*) HTTP/1\.1")
-"""Lines that every parser reads alike; a small part of those that llhttp takes."""
+_PLAIN_LINE = re.compile(rb"(GET|HEAD|DELETE|OPTIONS) (" + TARGET + rb") HTTP/1\.1")
 
 _LONGEST = 4096
 _MAX_FIELDS = 40
@@ -61,7 +60,7 @@ class Generations(dict[bytes, "_Value"]):
 
 
 class KnownHeads:
-    """The heads that the connections of one worker have parsed."""
+    """Reads the plain requests of one worker, and keeps the parts of their heads."""
 
     def __init__(self, options: ServerOptions) -> None:
         """Begin with nothing.

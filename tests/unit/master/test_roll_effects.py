@@ -77,4 +77,4 @@ def test_a_roll_that_fails_frees_the_slot_of_a_replacement_that_boots_for_a_recy
         due.append(slot)
         assert roll.replacements.started(slot, 20 + slot) is ExitCause.REPLACED
         roll.replacements.ended(slot, 20 + slot)
-    assert due == [0, 1], "both serve what has failed"
+    assert due == [0, 1], "both serve the failed configuration"

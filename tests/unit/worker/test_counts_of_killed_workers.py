@@ -9,6 +9,26 @@ from corepool.worker.counts import ConnectionCounts
 PLACE = ListenerPlace(0)
 
 
+def test_a_connection_that_has_just_left_for_another_worker_has_not_ended() -> None:
+    reactor = Reactor()
+    board = Scoreboard(1)
+    killed, taking = board.claim(0), board.claim(0)
+    leaving = ConnectionCounts(killed, 10, reactor)
+    leaving.received()
+    leaving.began(PLACE)
+    leaving.publish([])
+    leaving.moved_out(PLACE)
+    board.retire(killed)
+
+    counts = ConnectionCounts(taking, 10, reactor)
+    counts.received_moved(PLACE)
+    counts.ended(PLACE)
+    counts.publish([])
+
+    assert (board.total("accepted"), board.total("closed")) == (1, 1)
+    assert [board.total_of(PLACE, name) for name in ("accepted", "moved", "moved_out", "closed")] == [1, 1, 1, 1]
+
+
 def test_a_connection_that_had_just_come_from_another_worker_is_not_begun_again() -> None:
     reactor = Reactor()
     board = Scoreboard(1)
