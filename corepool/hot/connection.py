@@ -28,6 +28,7 @@ from corepool.hot.settling import serve_unusual, settle
 from corepool.hot.starting import start
 from corepool.hot.states import GONE, NEVER, NOT_SERVING, NOTHING, READS_PER_EVENT
 from corepool.spec.buffers import as_bytes
+from corepool.spec.connection_base import ConnectionBase
 from corepool.spec.types import Address, CloseReason, TimeoutKind
 
 if TYPE_CHECKING:
@@ -44,21 +45,18 @@ if TYPE_CHECKING:
 _NO_FACTS: Mapping[str, object] = {}
 
 
-class Connection:
+class Connection(ConnectionBase):
     """See `corepool.Connection` for what hooks may do with it."""
 
     __slots__ = (
         "active_at",
         "blocked_at",
-        "busy",
         "bytes_in",
         "bytes_out",
         "drops_input",
         "entry",
-        "eof",
         "eof_due",
         "fd",
-        "half_open",
         "header",
         "high",
         "id",
@@ -69,11 +67,8 @@ class Connection:
         "moved_at",
         "out",
         "paused",
-        "pinned",
         "read_deadline",
         "reads_left",
-        "reason",
-        "session",
         "site",
         "was_congested",
     )

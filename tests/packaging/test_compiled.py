@@ -58,12 +58,30 @@ def serve(folder: Path) -> tuple[str, str]:
 
 
 def test_it_is_compiled(tmp_path: Path) -> None:
+    typed = {each.with_suffix("") for each in sources("*.pxd") if (REPOSITORY / each).with_suffix(".py").exists()}
+    expected = {str(each) for each in typed | {each.with_suffix("") for each in sources("_*.pyx")}}
+
     done = build(tmp_path)
     name, said = serve(tmp_path)
+    files = {str(each.relative_to(tmp_path / "site")) for each in (tmp_path / "site").rglob("*") if each.is_file()}
+    modules = {re.sub(r"\.cpython-[^/]*\.so$", "", each) for each in files if each.endswith(".so")}
 
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"corepool-[^-]+-cp3\d+-cp3\d+-linux_\w+\.whl", name)
     assert said == f"corepool 0 (compiled) {HEAD} cython_function_or_method\n"
+    assert modules == {re.sub(r"^(plugins|transports)/", "", each) for each in expected}
+    mark = (tmp_path / "site/corepool/compiled.txt").read_text()
+    assert sorted(mark.split()) == sorted(each.replace("/", ".") for each in modules)
+    assert all(f"{each}.py" in files or f"{each}.pyx" in files for each in modules)
+    assert "corepool/spec/connection_base.pxd" in files, "a plugin may cimport it"
+
+
+def sources(pattern: str) -> list[Path]:
+    return [
+        each.relative_to(REPOSITORY)
+        for top in ("corepool", "plugins", "transports")
+        for each in (REPOSITORY / top).rglob(pattern)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -77,13 +95,14 @@ def test_it_is_pure(tmp_path: Path, environment: dict[str, str]) -> None:
     assert ("/nonexistent/cc" in done.stdout + done.stderr) == ("CC" in environment)
     assert re.fullmatch(r"corepool-[^-]+-py3-none-any\.whl", name)
     assert said == f"corepool 0 (pure Python) {HEAD} function\n"
+    assert not list((tmp_path / "site").rglob("*.so")), "the machine code of this checkout is no part of it"
 
 
 @pytest.mark.parametrize(
     ("environment", "reason"),
     [
         ({"COREPOOL_COMPILE": "1", "CC": "/nonexistent/cc"}, "/nonexistent/cc"),
-        ({"COREPOOL_COMPILE": "yes"}, "COREPOOL_COMPILE is 'yes': expected 0, 1, or nothing"),
+        ({"COREPOOL_COMPILE": "yes"}, "COREPOOL_COMPILE is 'yes': expected 0, 1, checked, or nothing"),
     ],
 )
 def test_a_wish_that_cannot_be_met_is_an_error(tmp_path: Path, environment: dict[str, str], reason: str) -> None:

@@ -1,4 +1,3 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, nonecheck=True
 """`plain.split_in_python`, in machine code."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
