@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING
 
 from corepool.guards import HOOK_ERRORS
 from corepool_http import events
-from corepool_http.responses import reason_of
-from corepool_http.values import ResponseError, as_bytes
+from corepool_http.fields import takes_trailers
+from corepool_http.responses import judge_final, reason_of
+from corepool_http.values import as_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from _typeshed import FileDescriptorLike
 
-    from corepool_http.message import Request
+    from corepool_http.message import Fields, Request
     from corepool_http.proxies import Client
     from corepool_http.responses import Head
     from corepool_http.stream import Stream, Tunnel, TunnelUser
+    from corepool_http.values import ResponseError
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +133,7 @@ class Exchange:
             content = as_bytes(content, "the content")
         size = len(content)
         if head.bodyless or self.is_head:
-            _judge(head)
+            judge_final(head)
             self.status = head.status
             if content:
                 self._leave_out()
@@ -162,7 +164,7 @@ class Exchange:
             return
         self._is_empty = head.bodyless or self.is_head
         if self._is_empty:
-            _judge(head)
+            judge_final(head)
         self.status = head.status
         self.started = True
         self._left = None if self._is_empty else head.length
@@ -209,8 +211,17 @@ class Exchange:
         """Hand sent output to the kernel, as much as the client takes: the next piece may take its time."""
         self._stream.output.send_now()
 
-    def finish(self) -> None:
-        """End the content."""
+    def hint(self, lines: bytes) -> None:
+        """Send 103 (Early Hints) with these header lines, at once; nothing if the response's head has been sent."""
+        if not self.ended and (self._head is not None or not self.started):
+            self._stream.hint(lines)
+            self._stream.output.send_now()
+
+    def finish(self, trailers: Fields | None = None) -> None:
+        """End the content.
+
+        :param trailers: checked fields to send behind it, if the client asked for such.
+        """
         if self.ended:
             return
         if self._left:
@@ -220,7 +231,10 @@ class Exchange:
         if self._head is not None:
             self._send_head()
         self.ended = True
-        self._stream.end()
+        if trailers and not self._is_empty and takes_trailers(self.request):
+            self._stream.end_with(trailers)
+        else:
+            self._stream.end()
         if self.on_gone is not None:
             self._release()
 
@@ -250,9 +264,8 @@ class Exchange:
     def refuse_content(self) -> None:
         """Answer a request whose content will never be whole: with the status of its refusal, if it was refused."""
         body = self.request.body
-        refusal = None if body is None else body.refusal
         self.closes = True
-        self.fail(400 if refusal is None else refusal.status)
+        self.fail(400 if body is None or body.refusal is None else body.refusal.status)
 
     def fail_badly(self, error: ResponseError) -> None:
         """Answer for an application whose response can't be sent."""
@@ -335,8 +348,3 @@ class Exchange:
         if not (self.is_head or self._is_cut):
             self._is_cut = True
             events.response_content_left_out(log, request=self.describe(), status=self.status)
-
-
-def _judge(head: Head) -> None:
-    if head.status < 200:
-        raise ResponseError(f"{head.status} is the status of an interim response; the final one is missing")

@@ -126,7 +126,7 @@ class Section:
 class Body:
     """The content of a request, as far as it has arrived and has not been taken."""
 
-    __slots__ = ("complete", "failed", "on_change", "pieces", "received", "refusal", "size")
+    __slots__ = ("complete", "failed", "on_change", "pieces", "received", "refusal", "size", "trailers")
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
@@ -138,6 +138,9 @@ class Body:
         self.refusal: RefusedError | None = None
         """The reason for that, if it is a fault of the content."""
         self.on_change: Callable[[], None] | None = None
+        self.trailers: Fields | None = None
+        """Fields that came behind the content, names in lower case; set before `complete`. They are kept apart from the
+        header section: else a client could replace what a proxy has judged."""
 
     def add(self, data: bytes) -> None:
         """Add a piece that has arrived."""

@@ -101,6 +101,13 @@ class Head(NamedTuple):
         pairs = (line.partition(b": ") for line in self.lines.split(b"\r\n")[:-1])
         return [(name, value) for name, _, value in pairs]
 
+    def with_trailer(self, names: bytes) -> Head:
+        """Announce trailers.
+
+        :param names: a value of the header Trailer, checked.
+        """
+        return self._replace(lines=b"%bTrailer: %b\r\n" % (self.lines, names))
+
     def with_length(self, length: int) -> Head:
         """Announce so many bytes of content, unless the status is of a response without content."""
         if self.bodyless:
@@ -275,6 +282,15 @@ class Heads:
                 self._phrases.clear()
             self._phrases[status] = made
         return made
+
+
+def judge_final(head: Head) -> None:
+    """Refuse an interim response where the final one is due.
+
+    :raises ResponseError: it is one.
+    """
+    if head.status < 200:
+        raise ResponseError(f"{head.status} is the status of an interim response; the final one is missing")
 
 
 def has_content(status: int) -> bool:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from _typeshed import FileDescriptorLike
 
+    from corepool_http.message import Fields
     from corepool_http.responses import Head, Heads
 
 
@@ -89,6 +90,12 @@ class Stream(Protocol):
         :param size: bytes of content, or None: it follows in pieces. More than `content` has if it must not be sent.
         """
 
+    def hint(self, lines: bytes) -> None:
+        """Send 103 (Early Hints), unless the client is too old for interim responses. Never called after `begin`.
+
+        :param lines: headers, checked, each as `Name: value` with CR LF behind it.
+        """
+
     def send(self, data: bytes) -> None:
         """Send a piece of content."""
 
@@ -97,6 +104,12 @@ class Stream(Protocol):
 
     def end(self) -> None:
         """End a response that is whole."""
+
+    def end_with(self, trailers: Fields) -> None:
+        """End a response that is whole, with trailers behind its content, if it has a place for them.
+
+        :param trailers: one at least, checked, with names in lower case. The client asked for such.
+        """
 
     def break_off(self) -> None:
         """End a response so that its client sees that it is not whole."""

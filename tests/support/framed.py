@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from corepool import CloseReason, Connection, Worker
     from corepool_http.exchange import Exchange
+    from corepool_http.message import Fields
     from corepool_http.responses import Head
     from corepool_http.stream import Tunnel, TunnelUser
 
@@ -146,6 +147,8 @@ class FramedStream:
         assert body is not None
         if data:
             body.add(data)
+        if "trailers" in fields:
+            body.trailers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields["trailers"]]
         body.complete = not fields.get("more")
         if body.on_change is not None:
             self.exchange.call(body.on_change)
@@ -185,6 +188,9 @@ class FramedStream:
         if content:
             self.send(content)
 
+    def hint(self, lines: bytes) -> None:
+        self._send(hints=lines.decode("latin-1"))
+
     def send(self, data: bytes) -> None:
         self._send(content=data.decode("latin-1"))
 
@@ -193,6 +199,10 @@ class FramedStream:
         self.send(os.pread(fd, count, offset))
 
     def end(self) -> None:
+        self._finish("whole")
+
+    def end_with(self, trailers: Fields) -> None:
+        self._send(trailers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in trailers])
         self._finish("whole")
 
     def break_off(self) -> None:

@@ -77,7 +77,12 @@ class Asgi:
             "asgi": HTTP_VERSION.copy(),  # applications may change theirs
             "http_version": exchange.request.version,
             "headers": exchange.request.section.headers.copy(),
-            "extensions": {"http.response.pathsend": {}, "http.response.zerocopysend": {}},
+            "extensions": {
+                "http.response.pathsend": {},
+                "http.response.zerocopysend": {},
+                "http.response.trailers": {},
+                "http.response.early_hint": {},
+            },
         }
         if client.tls is not None:
             scope["extensions"]["tls"] = _tls_of(client)

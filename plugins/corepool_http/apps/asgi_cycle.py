@@ -13,6 +13,7 @@ from corepool_http.apps.asgi_messages import (
     bytes_of,
     file_of,
     head_of,
+    head_with_trailers,
     int_of,
     is_departure,
     type_of,
@@ -20,6 +21,7 @@ from corepool_http.apps.asgi_messages import (
 from corepool_http.apps.asgi_tasks import log_failure
 from corepool_http.apps.waiting import CALLS_PER_ROUND, Waiting
 from corepool_http.exchange import CLIENT_GONE, ClientDisconnectedError
+from corepool_http.fields import add_trailers, link_lines, takes_trailers
 from corepool_http.noting import NotingExchange
 from corepool_http.values import ResponseError
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from corepool_http.apps.asgi_messages import Application, Message
     from corepool_http.apps.asgi_tasks import Tasks
     from corepool_http.exchange import Exchange
+    from corepool_http.message import Fields
     from corepool_http.responses import Head, Heads
 
 log = logging.getLogger(__name__)
@@ -41,6 +44,11 @@ paced by send() alone has no other way to learn it, and would produce for ever. 
 response, and for a task that waits in receive() to cancel the one that sends.
 """
 
+_TOO_LATE = "content was sent behind the last http.response.body: only http.response.trailers may follow"
+_NO_TRAILERS = (
+    "http.response.trailers was sent before the last http.response.body, or http.response.start had no 'trailers': True"
+)
+
 
 class Cycle(Waiting):
     """Calls the application for one request."""
@@ -52,7 +60,9 @@ class Cycle(Waiting):
         "_heads",
         "_ignored",
         "_is_complete",
+        "_only_trailers_follow",
         "_tasks",
+        "_trailers",
         "_was_told",
         "task",
     )
@@ -67,6 +77,9 @@ class Cycle(Waiting):
         self._head: Head | None = None
         self._body_is_over = False
         self._ignored = 0
+        self._trailers: Fields | None = None
+        """Those that were sent already, of a response that has trailers; None: it has none."""
+        self._only_trailers_follow = False
         self._is_complete = False
         """The application has ended its response. The exchange's end may have come from elsewhere."""
         self._was_told = False
@@ -145,6 +158,8 @@ class Cycle(Waiting):
                 self._body_is_over = body.complete
                 if not body.complete:
                     exchange.want_body()
+                if body.trailers is not None and body.complete:
+                    return {"type": "http.request", "body": data, "more_body": False, "trailers": body.trailers}
                 return {"type": "http.request", "body": data, "more_body": not body.complete}
         while not (exchange.ended or exchange.is_half_closed or (body is not None and body.failed)):
             await self._wait()
@@ -178,10 +193,19 @@ class Cycle(Waiting):
         elif kind == "http.response.start":
             if self._head is not None or exchange.started:
                 raise RuntimeError("http.response.start was sent twice")
-            self._head = head_of(message, self._heads)
+            if message.get("trailers"):
+                self._trailers = []
+                takes = takes_trailers(exchange.request)
+                self._head = head_with_trailers(message, self._heads, announced=takes)
+            else:
+                self._head = head_of(message, self._heads)
             return
         elif kind in ("http.response.pathsend", "http.response.zerocopysend"):
             self._send_file(message)
+        elif kind == "http.response.trailers":
+            self._send_trailers(message)
+        elif kind == "http.response.early_hint":
+            exchange.hint(link_lines(message.get("links")))
         else:
             raise RuntimeError(f"{kind!r} is no message of an HTTP response")
         while not exchange.ended and exchange.congested:
@@ -203,11 +227,13 @@ class Cycle(Waiting):
             head = self._head
             if head is None:
                 raise RuntimeError("http.response.body was sent before http.response.start")
-            if not more:
+            if not more and self._trailers is None:
                 self._is_complete = True
                 exchange.respond(head, data)
                 return
             exchange.start(head)
+        elif self._only_trailers_follow:
+            raise RuntimeError(_TOO_LATE)
         exchange.write(data)
         if not more:
             self._finish()
@@ -216,12 +242,14 @@ class Cycle(Waiting):
         exchange, head = self._exchange, self._head
         if head is None:
             raise RuntimeError(f"{message['type']} was sent before http.response.start")
+        if self._only_trailers_follow:
+            raise RuntimeError(_TOO_LATE)
         fd, is_ours = file_of(message)
         try:
             begin, count = (0, os.fstat(fd).st_size) if is_ours else _part_of(message, fd)
             more = not is_ours and bool(message.get("more_body"))
             if not exchange.started:
-                if head.length is None and not more:
+                if head.length is None and not more and self._trailers is None:
                     head = head.with_length(count)
                 exchange.start(head)
             if count:  # an empty chunk would end the content
@@ -232,7 +260,20 @@ class Cycle(Waiting):
         if not more:
             self._finish()
 
+    def _send_trailers(self, message: Message) -> None:
+        trailers = self._trailers
+        if trailers is None or not self._only_trailers_follow:
+            raise RuntimeError(_NO_TRAILERS)
+        add_trailers(trailers, message.get("headers"))
+        if not message.get("more_trailers"):
+            self._is_complete = True
+            self._exchange.finish(trailers)
+
     def _finish(self) -> None:
+        """End the content, and the response, unless trailers follow."""
+        if self._trailers is not None:
+            self._only_trailers_follow = True
+            return
         self._is_complete = True
         self._exchange.finish()
 

@@ -132,6 +132,19 @@ def head_of(message: Message, heads: Heads) -> Head:
     return heads.of_bytes(status, () if headers is None else headers)
 
 
+def head_with_trailers(message: Message, heads: Heads, *, announced: bool) -> Head:
+    """Make the head of a response that has trailers.
+
+    :param announced: they will be sent, so the application's header Trailer is kept. Elsewhere it is left out, like all
+        headers for a single connection.
+    :raises ResponseError: it can't be sent.
+    """
+    pairs = pairs_of(message)
+    head = head_of({**message, "headers": pairs}, heads)
+    names = b", ".join(value for name, value in pairs if name.lower() == b"trailer")
+    return head.with_trailer(names) if announced and names else head
+
+
 def subprotocol_of(message: Message) -> str | None:
     """Return the subprotocol of an accept.
 

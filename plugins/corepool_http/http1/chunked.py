@@ -8,8 +8,8 @@ llhttp, which reads everything else, refuses the white space that the RFC allows
 
 The grammar is a table of states, so a segment may end anywhere, nothing of an incomplete line is kept, and every
 byte costs the same however the stream is cut. Nothing beyond the grammar is taken: another parser on the way may
-understand it otherwise and see the end of the content at another place. Extensions and trailers are ignored, but
-for trailers that would be framing (7.1.2, 7.1.3).
+understand it otherwise and see the end of the content at another place. Extensions are ignored. Trailers are kept
+apart from the header section, and those that would be framing are refused (7.1.2, 7.1.3).
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from corepool_http.http1.trailing import decode_trailers
 from corepool_http.message import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from corepool_http.message import Fields
 
 _BEYOND_SIZES = 1 << 64
 """The first chunk size with more than 16 digits."""
@@ -100,6 +103,9 @@ _FIELD_VALUE.then((b"\r", _LF_OF_FIELD))
 _LF_OF_FIELD.then((b"\n", _LINE))
 _LF_OF_ALL.then((b"\n", _END))
 
+_TRAILERS = frozenset((_LINE, _FIELD_NAME, _FIELD_VALUE, _LF_OF_FIELD, _LF_OF_ALL))
+_END_SIZE = len(b"\r\n")
+
 _SIZE.plain = re.compile(rb"([0-9A-Fa-f]{1,16})\r\n")
 _BEHIND_CONTENT.plain = re.compile(rb"\r\n([0-9A-Fa-f]{1,16})\r\n")
 
@@ -107,7 +113,7 @@ _BEHIND_CONTENT.plain = re.compile(rb"\r\n([0-9A-Fa-f]{1,16})\r\n")
 class ChunkedDecoder:
     """Decodes the content of one message."""
 
-    __slots__ = ("_beside", "_left", "_most", "_name", "_size", "_state", "is_complete")
+    __slots__ = ("_beside", "_left", "_most", "_name", "_section", "_size", "_state", "is_complete", "trailers")
 
     def __init__(self, most: int) -> None:
         """Begin behind the header section.
@@ -115,6 +121,10 @@ class ChunkedDecoder:
         :param most: bytes that may come between two of content, and behind the last.
         """
         self.is_complete = False
+        self.trailers: Fields | None = None
+        """Those of a complete message, if it has any; names in lower case."""
+        self._section: bytearray | None = None
+        """The bytes behind the last chunk, at most `most` of them."""
         self._most = most
         self._state = _SIZE
         self._size = 0
@@ -159,6 +169,7 @@ class ChunkedDecoder:
         # The bound is exact, so that the verdict does not depend on the segments.
         limit = min(len(data), at + self._most - self._beside)
         state = self._state
+        is_trailer = state in _TRAILERS
         while True:
             at = state.run.match(data, at, limit).end()  # type: ignore[union-attr]  # it matches nothing, too
             if state is _DIGITS:
@@ -179,16 +190,30 @@ class ChunkedDecoder:
                     state = _BEHIND_CONTENT
                     break
                 state = _LINE
-            elif state is _FIELD_VALUE:
+                break
+            if state is _FIELD_VALUE:
                 self._judge_name()
             elif state is _END:
                 self.is_complete = True
                 break
         self._state = state
         self._beside += at - begin
+        if is_trailer:
+            self._keep(data[begin:at])
         if at == limit < len(data) and not (self._left or self.is_complete):
             raise RefusedError(431, f"more than {self._most} bytes of chunk extensions, or of trailers")
         return at
+
+    def _keep(self, piece: bytes) -> None:
+        """Keep a part of the trailers, and read them at their end."""
+        section = self._section
+        if section is None:
+            if self.is_complete and len(piece) == _END_SIZE:
+                return
+            section = self._section = bytearray()
+        section += piece
+        if self.is_complete and len(section) > _END_SIZE:
+            self.trailers = decode_trailers(bytes(section))
 
     def _add_digits(self, digits: bytes) -> None:
         if digits:

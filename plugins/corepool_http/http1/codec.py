@@ -183,6 +183,8 @@ class RequestParser:
             self._refuse(refusal)
             return len(data)
         if chunks.is_complete:
+            assert self.body is not None
+            self.body.trailers = chunks.trailers
             self.on_message_complete()
             self._chunks = self._http = None  # llhttp still waits for the first chunk
             assert self._last is not None
@@ -246,7 +248,7 @@ class RequestParser:
             self._judge_upgrade(request)
         self._last = request
         self._fed = 0
-        self._headers = []  # trailers go there, and are ignored
+        self._headers = []
         self._target = b""
         self.ready.append(request)
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from corepool_http.http1.codec import RequestParser
 from corepool_http.http1.deadlines import Deadlines
-from corepool_http.http1.ending import Ending
+from corepool_http.http1.ending import end_connection
 from corepool_http.http1.framing import CHUNKED, CLOSE, CONTINUE, LAST_CHUNK, NONE, encode_head, encode_switch
 from corepool_http.http1.resetting import Reset
 from corepool_http.http1.switching import accept_of, check_key
+from corepool_http.http1.trailing import encode_hints, encode_trailers
 from corepool_http.message import RefusedError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from corepool_http.exchange import Exchange
     from corepool_http.http1.ending import Session
     from corepool_http.http1.known import KnownHeads
-    from corepool_http.message import Request
+    from corepool_http.message import Fields, Request
     from corepool_http.proxies import Client
     from corepool_http.responses import Head
     from corepool_http.service import Service
@@ -168,6 +169,11 @@ class Driver:
             exchange.closes = True
         self.conn.send(data)
 
+    def hint(self, lines: bytes) -> None:
+        """Send 103 (Early Hints). Clients of HTTP/1.0 would take it for the response (RFC 9110, 15.2)."""
+        if self.current is not None and self.current.request.version == "1.1":
+            self.conn.send(encode_hints(lines))
+
     def send(self, data: bytes) -> None:
         """Send a piece of content."""
         self.conn.send(b"%x\r\n%b\r\n" % (len(data), data) if self._framing is CHUNKED else data)
@@ -231,6 +237,13 @@ class Driver:
         self._deadlines.suspend()  # a deadline would close without the reset
         Reset(self.conn, self.service.worker.loop)
 
+    def end_with(self, trailers: Fields) -> None:
+        """Go on after a response with trailers; only chunked content has a place for them."""
+        if self._framing is CHUNKED:
+            self.conn.send(encode_trailers(trailers))
+            self._framing = NONE
+        self.end()
+
     def end(self) -> None:
         """Go on after a response."""
         conn = self.conn
@@ -243,7 +256,7 @@ class Driver:
         now_s = time.monotonic()
         self.service.ended(exchange, now_s)
         if exchange.closes or (conn.eof and not self.parser.ready):
-            self._end()
+            end_connection(conn, self.parser)
             return
         parser = self.parser
         if parser.ready:
@@ -258,15 +271,6 @@ class Driver:
             self._deadlines.due = due = now_s + self._deadlines.keep_alive_s
             if due < self._deadlines.armed:
                 self._deadlines.arm()
-
-    def _end(self) -> None:
-        """Close; only our side while the client may be sending."""
-        conn, parser = self.conn, self.parser
-        if conn.closed or conn.eof or (parser.body is None and parser.refusal is None):
-            conn.close()
-            return
-        parser.drop()
-        conn.session = Ending(conn)
 
     def _go_on(self) -> None:
         """Serve pipelined requests. Not from within the end of the response before: that could go on for ever."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from corepool import Connection
+    from corepool_http.http1.codec import RequestParser
 
 _SILENCE_S = 2.0
 """How long such a client may be silent: as long as one whose connection corepool has closed (worker/lingering.py)."""
@@ -77,3 +78,12 @@ class Ending:
 
     def gone(self) -> None:
         """Do nothing: the response has ended."""
+
+
+def end_connection(conn: Connection[Session], parser: RequestParser) -> None:
+    """Close; only our side while the client may be sending."""
+    if conn.closed or conn.eof or (parser.body is None and parser.refusal is None):
+        conn.close()
+        return
+    parser.drop()
+    conn.session = Ending(conn)
