@@ -10,11 +10,13 @@ from benchmarks.results import BenchError
 HOW = {
     "bjoern": "apt-get install libev-dev && pip install bjoern",
     "granian": "pip install granian",
+    "hypercorn": "pip install hypercorn",
     "gunicorn": "pip install gunicorn",
     "matplotlib": "pip install matplotlib",
     "uvicorn": "pip install uvicorn",
     "uvloop": "pip install uvloop",
     "cc": "apt-get install gcc libc6-dev",
+    "h2load": "apt-get install nghttp2-client",
     "nginx": "apt-get install nginx-light",
     "redis-benchmark": "apt-get install redis-tools",
     "redis-server": "apt-get install redis-server",

@@ -93,6 +93,14 @@ def rss_bytes(pid: int) -> int:
     return _smaps_bytes(pid, "Rss")
 
 
+def peak_rss_bytes(pid: int) -> int:
+    """Return the most memory that was ever resident for `pid`."""
+    for line in (PROC / str(pid) / "status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
 def uss_bytes(pid: int) -> int:
     """Memory that would be free if `pid` were not there: the pages that no other process maps."""
     return _smaps_bytes(pid, "Private_Clean", "Private_Dirty")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import churn, coldstart, http, kept, kv, memory, move, picture, ping, styles, tls
+from benchmarks.cases import churn, coldstart, h2, http, kept, kv, memory, move, picture, ping, styles, tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,6 +16,7 @@ CASES: Mapping[str, Callable[[Bench], list[Comparison]]] = {
     "ping": ping.run,
     "churn": churn.run,
     "http": http.run,
+    "h2": h2.run,
     "tls": tls.run,
     "kv": kv.run,
     "memory": memory.run,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 CONTENT = b"Hello, world!\n"
 SLOW_S = 0.05
+BLOCK = bytes(65_536)
 
 
 def wsgi(environ: dict[str, Any], start_response: Callable[..., object]) -> list[bytes]:  # noqa: ARG001
@@ -38,3 +39,21 @@ async def asgi(
     headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(CONTENT))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": CONTENT})
+
+
+async def bulk(
+    scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[object], Awaitable[None]]
+) -> None:
+    """Greet, by ASGI; `/up` takes any content, and `/down/SIZE` sends as many bytes."""
+    if scope["type"] == "http" and scope["path"] == "/up":
+        while (await receive()).get("more_body"):
+            pass
+    if scope["type"] != "http" or not scope["path"].startswith("/down/"):
+        await asgi(scope, receive, send)
+        return
+    left = int(scope["path"].removeprefix("/down/"))
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    while left:
+        piece = BLOCK[:left]
+        left -= len(piece)
+        await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
