@@ -1,7 +1,7 @@
 """ASGI 3: an application, its requests and its lifespan in one worker.
 
-A request is a task of the worker's loop. On Python 3.12 and later it begins at once, inside the event that
-brought it, and most of them end there: no turn of the loop is waited for.
+A request is a task of the worker's loop. It begins at once, inside the event that brought it, and most of them end
+there: no turn of the loop is waited for.
 """
 
 from __future__ import annotations

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from corepool.guards import HOOK_ERRORS
 from corepool_http import events
 from corepool_http.apps.asgi_messages import is_departure
+from corepool_http.apps.eager import start
 from corepool_http.values import ResponseError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Tasks:
     A coroutine ends its task at its end, if it knows it: a callback of the task would take 1.5 us.
     """
 
-    __slots__ = ("_eagerly", "_loop", "_steps", "is_closing", "running")
+    __slots__ = ("_loop", "_steps", "is_closing", "running")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, steps: Steps | None) -> None:
         """Prepare.
@@ -54,16 +54,14 @@ class Tasks:
         """Tasks that go on: the loop itself keeps no strong reference to them."""
         self.is_closing = False
         """The worker leaves: a task that is cancelled now has not been cancelled by its application."""
-        # Eager tasks came with Python 3.12.
-        self._eagerly: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
         if steps is not None:
             steps.running = self.running
 
     def start(self, coroutine: Coroutine[Any, Any, None], exchange: Exchange) -> asyncio.Task[None]:
-        """Start a task; on Python 3.12 and later it may have ended when this returns."""
+        """Start a task; it may have ended when this returns."""
         steps = self._steps
         began = 0.0 if steps is None else monotonic()
-        task = asyncio.Task(coroutine, loop=self._loop, **self._eagerly)
+        task = start(coroutine, self._loop)
         if steps is not None:
             steps.first(exchange, monotonic() - began)
         if not task.done():
