@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import httptools
 
+from corepool_http import rules
 from corepool_http.http1 import judgement
 from corepool_http.http1.chunked import ChunkedDecoder
 from corepool_http.message import Body, RefusedError, Request, RequestLine, Section
@@ -274,7 +275,7 @@ class RequestParser:
         body = self.body
         assert body is not None
         if body.received + len(data) > self._options.max_body:
-            raise judgement.too_large(self._options.max_body)
+            raise rules.too_large(self._options.max_body)
         body.add(data)
 
     def _judge_content(self, request: Request) -> None:
@@ -283,7 +284,7 @@ class RequestParser:
             judgement.judge_codings(section, request.version)
         length = section.single(b"content-length")
         if length is not None and int(length) > self._options.max_body:
-            raise judgement.too_large(self._options.max_body)
+            raise rules.too_large(self._options.max_body)
         if length != b"0" and (length is not None or b"transfer-encoding" in section):
             request.body = self.body = Body()
             if length is None:
@@ -291,7 +292,7 @@ class RequestParser:
             else:
                 self._left = int(length)
         if request.version == "1.1" and b"expect" in section:
-            request.expects_continue = judgement.expects_continue(section) and request.body is not None
+            request.expects_continue = rules.expects_continue(section) and request.body is not None
 
     def _judge_upgrade(self, request: Request) -> None:
         """Let this request be the last of HTTP, or ignore its wish to upgrade (RFC 9110, 7.8)."""

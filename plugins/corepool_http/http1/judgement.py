@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import httptools
 
 from corepool_http.message import RefusedError
+from corepool_http.rules import HOST
 
 if TYPE_CHECKING:
     from corepool_http.message import Request, Section
 
-HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]+)([^#]*)", re.IGNORECASE)
 
 _METHOD = re.compile(rb"(?:\A|\n)([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?: |\Z)")
@@ -43,11 +43,6 @@ def judge_host(host: bytes | None, version: str) -> None:
         raise RefusedError(400, "invalid Host header")
 
 
-def too_large(max_body: int) -> RefusedError:
-    """Return the refusal of content."""
-    return RefusedError(413, f"content of more than {max_body} bytes")
-
-
 def ambiguous() -> RefusedError:
     """Return the refusal of a head whose end llhttp sees elsewhere."""
     return RefusedError(400, "a header section without a clear end")
@@ -62,17 +57,6 @@ def judge_codings(section: Section, version: str) -> None:
     if version == "1.1" and len(codings) > 1 and codings[-1] == b"chunked" and codings.count(b"chunked") == 1:
         raise RefusedError(501, "unsupported transfer coding")
     raise RefusedError(400, "invalid transfer coding")
-
-
-def expects_continue(section: Section) -> bool:
-    """Report whether the client waits for 100 (Continue).
-
-    :raises RefusedError: it expects something else (RFC 9110, 10.1.1).
-    """
-    expected = set(section.tokens(b"expect"))
-    if expected - {b"100-continue"}:
-        raise RefusedError(417, "unsupported expectation")
-    return bool(expected)
 
 
 def wants_websocket(request: Request) -> bool:

@@ -8,8 +8,9 @@ together from the earlier results. Content is never kept.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from corepool_http.generations import Generations
 from corepool_http.http1.names import Names
 from corepool_http.http1.plain import TARGET, PlainRequests
 from corepool_http.message import Request, RequestLine
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from corepool_http.message import Section
     from corepool_http.options import ServerOptions
 
-_Value = TypeVar("_Value")
-
 _PLAIN_LINE = re.compile(rb"(GET|HEAD|DELETE|OPTIONS) (" + TARGET + rb") HTTP/1\.1")
 
 _LONGEST = 4096
@@ -27,36 +26,6 @@ _MAX_FIELDS = 40
 _MAX_PER_GENERATION = 256
 """Of sections, and of lines. With the bounds above less than 16 MB, even if an attacker fills them: 13.4 MB were
 measured, with what WSGI keeps of each."""
-
-
-class Generations(dict[bytes, "_Value"]):
-    """A bounded table which forgets keys that were not used lately. Use `table[key]`: a miss gives None.
-
-    When the young generation is full it becomes the old one, and the old one is forgotten; a key found
-    in the old one becomes young again. A hit in the young one costs what a dict does.
-    """
-
-    def __init__(self, most: int) -> None:
-        """Begin empty.
-
-        :param most: entries of each generation.
-        """
-        super().__init__()
-        self._most = most
-        self._old: dict[bytes, _Value] = {}
-
-    def __missing__(self, key: bytes) -> _Value | None:
-        value = self._old.get(key)
-        if value is not None:
-            self.keep(key, value)
-        return value
-
-    def keep(self, key: bytes, value: _Value) -> None:
-        """Add an entry."""
-        if len(self) >= self._most:
-            self._old = dict(self)
-            self.clear()
-        self[key] = value
 
 
 class KnownHeads:
@@ -70,8 +39,8 @@ class KnownHeads:
         self.names = Names()
         self._plain = PlainRequests(options, self.names)
         self._longest = min(options.max_request_line, options.max_head, _LONGEST)
-        self._sections: Generations[Section | None] = Generations(_MAX_PER_GENERATION)
-        self._lines: Generations[RequestLine] = Generations(_MAX_PER_GENERATION)
+        self._sections: Generations[bytes, Section | None] = Generations(_MAX_PER_GENERATION)
+        self._lines: Generations[bytes, RequestLine] = Generations(_MAX_PER_GENERATION)
 
     def recall(self, data: bytes) -> Request | None:
         """Return the request that these bytes are, no more and no less, if it is a plain one; best if it is known.

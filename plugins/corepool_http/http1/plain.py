@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from corepool_http.http1.judgement import HOST
 from corepool_http.message import Body, RefusedError, Request, RequestLine, Section
+from corepool_http.rules import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable

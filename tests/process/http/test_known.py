@@ -13,8 +13,9 @@ from test_requests import CHUNKED, GET, POST, REFUSED, VALID, told
 
 from corepool.testing.sockets import connect, receive_all
 from corepool_http import Http
+from corepool_http.generations import Generations
 from corepool_http.http1.codec import RequestParser
-from corepool_http.http1.known import Generations, KnownHeads
+from corepool_http.http1.known import KnownHeads
 from corepool_http.options import HttpOptions
 from corepool_http.proxies import Client, Proxies
 
@@ -128,7 +129,7 @@ def test_requests_are_recalled_again_behind_one_that_was_parsed(data: bytes) -> 
 
 
 def test_it_holds_no_more_than_it_may() -> None:
-    table: Generations[int] = Generations(10)
+    table: Generations[bytes, int] = Generations(10)
     for number in range(1_000):
         table.keep(b"%d" % number, number)
         assert table[b"0"] == 0, "what is asked for stays"

@@ -1,0 +1,70 @@
+"""Frames of HTTP/2 (RFC 9113, 4.1 and 6): their types and flags, and the small ones in bytes."""
+
+from __future__ import annotations
+
+import struct
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+"""The first bytes of a client (RFC 9113, 3.4)."""
+
+DATA = 0x0
+HEADERS = 0x1
+PRIORITY = 0x2
+RST_STREAM = 0x3
+SETTINGS = 0x4
+PUSH_PROMISE = 0x5
+PING = 0x6
+GOAWAY = 0x7
+WINDOW_UPDATE = 0x8
+CONTINUATION = 0x9
+PRIORITY_UPDATE = 0x10  # RFC 9218, 7.1
+
+END_STREAM = ACK = 0x1
+END_HEADERS = 0x4
+PADDED = 0x8
+WITH_PRIORITY = 0x20
+
+HEAD_SIZE = 9
+MAX_FRAME = 16_384
+"""The largest payload that is received: the initial value of SETTINGS_MAX_FRAME_SIZE, which is not raised."""
+MAX_WINDOW = (1 << 31) - 1
+MAX_STREAM = (1 << 31) - 1
+DEFAULT_WINDOW = 65_535
+
+pack_head = struct.Struct(">IBI").pack
+"""Pack a frame's head, of `length << 8 | type`, flags and stream."""
+_U32 = struct.Struct(">I").pack
+_SETTING = struct.Struct(">HI").pack
+
+SETTINGS_ACK = pack_head(SETTINGS, ACK, 0)
+
+
+def settings(values: dict[int, int]) -> bytes:
+    """Return a SETTINGS frame (RFC 9113, 6.5)."""
+    return pack_head(6 * len(values) << 8 | SETTINGS, 0, 0) + b"".join(map(_SETTING, values, values.values()))
+
+
+def window_update(number: int, increment: int) -> bytes:
+    """Return a WINDOW_UPDATE frame (RFC 9113, 6.9)."""
+    return pack_head(4 << 8 | WINDOW_UPDATE, 0, number) + _U32(increment)
+
+
+def rst_stream(number: int, code: int) -> bytes:
+    """Return a RST_STREAM frame (RFC 9113, 6.4)."""
+    return pack_head(4 << 8 | RST_STREAM, 0, number) + _U32(code)
+
+
+def goaway(last: int, code: int, reason: bytes = b"") -> bytes:
+    """Return a GOAWAY frame (RFC 9113, 6.8).
+
+    :param reason: for the people who look at the client.
+    """
+    return pack_head(8 + len(reason) << 8 | GOAWAY, 0, 0) + _U32(last) + _U32(code) + reason
+
+
+def ping(data: bytes, flags: int = 0) -> bytes:
+    """Return a PING frame (RFC 9113, 6.7).
+
+    :param data: 8 bytes.
+    """
+    return pack_head(8 << 8 | PING, flags, 0) + data
