@@ -155,6 +155,10 @@ class Connection(ConnectionBase):
     def congested(self) -> bool:
         return len(self.out) > self.high
 
+    @property
+    def write_timeout(self) -> float:
+        return self.site.write_timeout
+
     def recv(self, limit: int = 65536) -> bytes:
         left = self.reads_left
         if left > 0:

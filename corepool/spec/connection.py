@@ -94,6 +94,13 @@ class Connection(Protocol[SessionT]):
         A protocol that makes much output from little input should stop then, and go on in `on_writable`.
         """
 
+    @property
+    def write_timeout(self) -> float:
+        """`write_timeout` of the listener, in seconds: the peer may take none of its output for as long; 0: for ever.
+
+        For protocols whose clients can refuse to take a part of the output, as streams of HTTP/2.
+        """
+
     def recv(self, limit: int = 65536) -> bytes:
         """Receive the bytes that have arrived.
 

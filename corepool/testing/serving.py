@@ -158,7 +158,7 @@ class Serving:
         """Serve, and do the clients' part, once; False: nothing was left to be done."""
         loop, reactor = self.served.loop, self.served.reactor
         has_moved = self._move()
-        callbacks = loop.callbacks
+        callbacks = loop.callbacks + self.worker.batch_calls
         if self._has_loop:
             loop.turn()
         else:
@@ -166,7 +166,7 @@ class Serving:
         has_moved |= self._move()
         assert isinstance(reactor.epoll, select.epoll)
         is_ready = bool(select.select([reactor.epoll], [], [], 0)[0])
-        return has_moved or is_ready or bool(reactor.unsent) or loop.callbacks != callbacks
+        return has_moved or is_ready or bool(reactor.unsent) or loop.callbacks + self.worker.batch_calls != callbacks
 
     def _move(self) -> bool:
         return sum(end.move() for end in self._ends.values()) > 0

@@ -42,6 +42,8 @@ class WorkerHere:
         self._loop = loop
         self.listeners = [listener]
         self.accepted = 0
+        self.batch_calls = 0
+        """Calls that were asked for at the end of a batch."""
         self._reactor = loop.reactor
         self._held = held
         self._failures = failures
@@ -91,6 +93,7 @@ class WorkerHere:
 
     def at_batch_end(self, call: Callable[[], None]) -> None:
         """Have `call` called once, at the end of the batch."""
+        self.batch_calls += 1
         self._reactor.at_batch_end(lambda: self._failures.contain(call))
 
     def on_long_turn(self, limit_s: float, call: Callable[[float, float], None]) -> None:

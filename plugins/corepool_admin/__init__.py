@@ -27,7 +27,6 @@ class Admin(HttpServer):
     default_port = 9007
 
     try_it = "curl http://{host}:{port}/status"
-    alpn = ("http/1.1",)
 
     class Options(corepool.Options):
         """Which pool, and how patient."""

@@ -1,4 +1,4 @@
-"""The http protocol: HTTP/1.1 for WSGI and ASGI applications, and for files.
+"""The http protocol: HTTP/1.1 and HTTP/2 for WSGI and ASGI applications, and for files.
 
 The names below are for other plugins that serve HTTP: derive the protocol from `HttpServer`, and answer each `Exchange`
 in an `Application`.
@@ -24,14 +24,13 @@ __all__ = ["Application", "Exchange", "Http", "HttpOptions", "HttpServer", "Serv
 
 
 class Http(HttpServer):
-    """Serve an application, or files, over HTTP/1.1."""
+    """Serve an application, or files, over HTTP/1.1 and HTTP/2."""
 
     Options = _options.HttpOptions
 
     default_port = 8000
 
     try_it = "curl http://{host}:{port}/"
-    alpn = ("http/1.1",)
 
     def __init__(self, options: HttpOptions) -> None:
         super().__init__(options, partial(make_application, options=options))
@@ -39,6 +38,7 @@ class Http(HttpServer):
 
     @hookimpl
     def on_start(self) -> None:
+        super().on_start()
         self._import_usual()
 
 

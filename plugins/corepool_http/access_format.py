@@ -57,10 +57,10 @@ def escaped(text: str) -> str:
 
 def first_line(exchange: Exchange) -> str:
     """Return the request's line, or - if it was refused before its method was known."""
-    line, version = exchange.request.line, exchange.request.version
+    line, protocol = exchange.request.line, exchange.request.protocol
     if not line.method:
         return "-"
-    return f"{line.method} {line.target.decode('latin-1')}{f' HTTP/{version}' if version else ''}"
+    return f"{line.method} {line.target.decode('latin-1')} {protocol}".rstrip(" ")
 
 
 def header(exchange: Exchange, name: bytes) -> str:
@@ -136,7 +136,7 @@ ATOMS: Mapping[str, Callable[[Response], str]] = {
     "m": lambda one: one.exchange.request.line.method or "-",
     "U": lambda one: one.exchange.request.line.raw_path.decode("latin-1"),
     "q": lambda one: one.exchange.request.line.query.decode("latin-1"),
-    "H": lambda one: f"HTTP/{one.exchange.request.version}",
+    "H": lambda one: one.exchange.request.protocol or "HTTP/",
     "s": lambda one: str(one.exchange.status),
     "B": lambda one: str(one.exchange.sent),
     "b": lambda one: str(one.exchange.sent or "-"),

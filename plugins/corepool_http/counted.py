@@ -22,6 +22,22 @@ _BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 _FAST_S = _BOUNDS[0]
 
+ABUSES = (
+    "rapid_reset",
+    "made_reset",
+    "stream_flood",
+    "settings_flood",
+    "ping_flood",
+    "empty_frames_flood",
+    "priority_flood",
+    "window_flood",
+    "late_frames_flood",
+    "unknown_frames_flood",
+    "continuation_flood",
+    "header_bomb",
+)
+"""Of clients of HTTP/2."""
+
 METRICS = (
     Metric(
         "http_requests",
@@ -33,6 +49,11 @@ METRICS = (
         "From the end of a request's head to the end of its response; WebSockets and refused requests aside.",
         kind="histogram",
         bounds=_BOUNDS,
+    ),
+    Metric(
+        "http2_abuse",
+        "Connections of HTTP/2 that were closed, since their clients sent more of something than any client needs.",
+        labels={"kind": ABUSES},
     ),
     Metric("http_requests_in_flight", "Requests that are being answered, and open WebSockets.", kind="gauge"),
 )
@@ -81,6 +102,10 @@ class Counted:
         elif status >= 200:
             self._seconds += seconds
             self._slow[bisect_left(_BOUNDS, seconds)] += 1
+
+    def count_abuse(self, kind: str) -> None:
+        """Count a connection of HTTP/2 that was closed for abuse."""
+        self._cells["http2_abuse"][ABUSES.index(kind)] += 1
 
     def _refresh(self) -> None:
         answered = sum(self._counts)

@@ -84,6 +84,24 @@ def websocket_pong_missing(*, request: str, interval_s: float) -> None:
 
 
 @event(logging.WARNING)
+def http2_abused(*, conn: int, peer: object, kind: str, reason: str) -> None:
+    """A client sends more of something than any client needs, such as resets; its connection of HTTP/2 is closed.
+
+    It is told so by GOAWAY with ENHANCE_YOUR_CALM. `kind` is counted by corepool_http2_abuse_total.
+    """
+
+
+@event(logging.DEBUG)
+def http2_failed(*, conn: int, peer: object, reason: str) -> None:
+    """A client breaks the rules of HTTP/2; its connection is closed."""
+
+
+@event(logging.DEBUG)
+def http2_stream_timed_out(*, conn: int, stream: int) -> None:
+    """A client has taken none of a response for `write_timeout`; the stream is reset."""
+
+
+@event(logging.WARNING)
 def requests_abandoned(*, requests: int) -> None:
     """The worker ends, and tasks of the application refuse to be cancelled; they end with the worker."""
 

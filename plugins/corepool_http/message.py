@@ -187,3 +187,11 @@ class Request:
         self.expects_continue = False
         self.upgrade = False
         """To a WebSocket."""
+
+    @property
+    def protocol(self) -> str:
+        """The version as CGI and access logs have it (RFC 3875, 4.1.16): `HTTP/1.1`, `HTTP/2.0`; empty if unknown."""
+        version = self.version
+        if not version:
+            return ""
+        return f"HTTP/{version}" if "." in version else f"HTTP/{version}.0"

@@ -188,6 +188,13 @@ class ServerOptions(Model):
     keep_alive: DurationOrOff = 75.0
     """How long a connection may be idle between requests; 0: every response ends its connection."""
 
+    http2: bool = True
+    """Speak HTTP/2 as well: with TLS, to clients that choose it by ALPN (`h2`), and without, to those that begin with
+    its preface (prior knowledge)."""
+
+    http2_max_concurrent_streams: Annotated[int, Field(ge=1, le=1000)] = 128
+    """Requests that a connection of HTTP/2 may have under way at once."""
+
     server: str = "corepool"
     """The header Server; empty: none."""
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from corepool import CloseReason, Connection, Worker
     from corepool_http.http1.ending import Session
+    from corepool_http.http2.shared import Shared
     from corepool_http.options import ServerOptions
     from corepool_http.service import Application
 
@@ -29,7 +30,7 @@ class HttpServer:
 
     metrics = METRICS
 
-    alpn = ("http/1.1",)
+    alpn: tuple[str, ...] = ("h2", "http/1.1")
 
     def __init__(self, options: ServerOptions, make: Callable[[Service], Application]) -> None:
         """Prepare to serve.
@@ -38,16 +39,28 @@ class HttpServer:
         """
         self._options = options
         self._make = make
+        if not options.http2:
+            self.alpn = ("http/1.1",)
         self._service: Service
+        self._http2: Shared | None = None
 
     def matches(self, data: bytes) -> bool | None:
         """Return whether a connection of a listener with several protocols begins with a request."""
         return is_http(data)
 
     @hookimpl
+    def on_start(self) -> None:
+        if self._options.http2:
+            # The user of the workers may not read it later.
+            import corepool_http.http2.shared  # noqa: F401, PLC0415
+
+    @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
+        self._http2 = None
         self._service = Service(self._options, worker, self._make, Counted(worker, self))
         self._known = KnownHeads(self._options)
+        if self._options.http2:
+            self._service.take_over = self._take_over
 
     @hookimpl
     def on_worker_stop(self) -> None:
@@ -62,7 +75,10 @@ class HttpServer:
     @hookimpl
     def on_accept(self, conn: Connection[Session]) -> None:
         conn.half_open = True  # a client may end its side and still wait for its response
-        conn.session = Driver(self._service, self._known, conn)
+        if conn.facts.get("alpn") == "h2" and self._options.http2:
+            self._begin_http2(conn)
+        else:
+            conn.session = Driver(self._service, self._known, conn)
 
     @hookimpl
     def on_readable(self, conn: Connection[Session]) -> None:
@@ -99,3 +115,22 @@ class HttpServer:
     @hookimpl
     def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:  # noqa: ARG002
         conn.session.gone()
+
+    def _begin_http2(self, conn: Connection[Session]) -> None:
+        self._shared().begin(conn)
+
+    def _shared(self) -> Shared:
+        if self._http2 is None:
+            from corepool_http.http2.shared import Shared  # noqa: PLC0415 - without http2 it is not imported
+
+            self._http2 = Shared(self._service)
+        return self._http2
+
+    def _take_over(self, conn: Connection[Session], data: bytes) -> bool:
+        # With TLS, ALPN decides (RFC 9113, 3.2).
+        if data[:4] != b"PRI "[: len(data)] or conn.bytes_in != len(data) or "tls" in conn.facts:
+            return False
+        from corepool_http.http2.preface import Undecided  # noqa: PLC0415 - likewise
+
+        Undecided(self._shared(), conn).take(data)
+        return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from corepool.guards import HOOK_ERRORS
 from corepool_http import events
@@ -17,7 +17,7 @@ from corepool_http.responses import Heads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from corepool import Worker
+    from corepool import Connection, Worker
     from corepool_http.counted import Counted
     from corepool_http.message import RefusedError
     from corepool_http.options import ServerOptions
@@ -59,6 +59,8 @@ class Service:
         One call and no test: it is made for every request."""
         self._application = make(self)
         self.serves_websockets = self._application.serves_websockets
+        self.take_over: Callable[[Connection[Any], bytes], bool] | None = None
+        """Goes on with a connection, and returns True, if these first bytes of it may begin the preface of HTTP/2."""
 
     def serve(self, exchange: Exchange) -> None:
         """Answer a request. An error of the application costs this response alone."""
@@ -74,6 +76,10 @@ class Service:
         self._counted.refused += 1
         exchange.closes = exchange.is_refused = True
         exchange.fail(refusal.status, reason=refusal.reason)
+
+    def count_abuse(self, kind: str) -> None:
+        """Count a connection of HTTP/2 that was closed for abuse."""
+        self._counted.count_abuse(kind)
 
     def _count_and_log(self, exchange: Exchange, now_s: float) -> None:
         self._counted.ended(exchange, now_s)

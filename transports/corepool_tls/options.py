@@ -58,7 +58,7 @@ class TlsOptions(corepool.Options):
 
     alpn: str | None = None
     """Protocols that are agreed on with the client (ALPN), with commas, the best first. Unset: those of the listener's
-    protocol, which are `http/1.1` for http."""
+    protocol, which are `h2` and `http/1.1` for http."""
 
 
 def refuse_contradictions(options: TlsOptions) -> None:

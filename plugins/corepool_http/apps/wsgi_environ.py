@@ -75,7 +75,7 @@ class Environments:
             environ.update(line.prepared)
         environ["wsgi.input"] = content
         if request.version != "1.1":
-            environ["SERVER_PROTOCOL"] = f"HTTP/{request.version}"
+            environ["SERVER_PROTOCOL"] = request.protocol
         if request.body is not None and "CONTENT_LENGTH" not in environ and isinstance(content, SpooledTemporaryFile):
             # It was chunked, and is complete: applications that know nothing of chunks can read it by its length.
             environ["CONTENT_LENGTH"] = str(request.body.received)

@@ -74,13 +74,8 @@ class Driver:
     def is_between_requests(self) -> bool:
         """True when nothing is under way: the next request may come."""
         parser = self.parser
-        return (
-            self.current is None
-            and self.tunnel_user is None
-            and not (parser.in_head or parser.ready or self.leaving)
-            and parser.body is None
-            and parser.refusal is None
-        )
+        is_idle = self.current is None and self.tunnel_user is None and not self.leaving
+        return is_idle and not (parser.in_head or parser.ready or parser.body or parser.refusal)
 
     # --- what arrives
 
@@ -101,6 +96,13 @@ class Driver:
             if request is not None:
                 self._serve(request)
                 return
+            if data[0] == 0x50 and self.service.take_over is not None and self.service.take_over(conn, data):
+                return
+        self.take(data)
+
+    def take(self, data: bytes) -> None:
+        """Take bytes that were received."""
+        parser, current = self.parser, self.current
         parser.feed(data)
         if current is None:
             self._serve_ready()
@@ -129,9 +131,7 @@ class Driver:
         self.service.serve(exchange)
 
     def _client_of(self, request: Request) -> Client:
-        client = self.client
-        if client is None:
-            client = self.client = self.service.proxies.client_of(self.conn)
+        self.client = client = self.client or self.service.proxies.client_of(self.conn)
         return client.forwarding(request) if client.is_trusted else client
 
     def _wait_for_more(self) -> None:
@@ -205,14 +205,11 @@ class Driver:
                 self.conn.close()
             return
         current.closes = current.closes or not self.parser.ready
-        body = current.request.body
+        body, call = current.request.body, current.on_gone
         if body is not None and body.failed:
-            if body.on_change is not None:
-                current.call(body.on_change)
-            else:
-                current.refuse_content()
-        elif current.on_gone is not None:
-            current.call(current.on_gone)
+            call = body.on_change or current.refuse_content
+        if call is not None:
+            current.call(call)
 
     def refuse(self, refusal: RefusedError) -> None:
         """Answer bytes that are no request that is served, and close."""
