@@ -14,21 +14,22 @@ With layers (TLS) `out` is the `Layers` and never a plain bytes object, so the s
 
 from __future__ import annotations
 
-from os import read
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
 from corepool.hot import layered, outside, timeouts
 from corepool.hot.ending import break_off, end
+from corepool.hot.fields import Fields
 from corepool.hot.filesegment import FileSegment
 from corepool.hot.interest import watch
+from corepool.hot.io import read
 from corepool.hot.outbox import Outbox
 from corepool.hot.sending import enqueue, send_output
 from corepool.hot.settling import serve_unusual, settle
+from corepool.hot.site import MAX_SIZE
 from corepool.hot.starting import start
 from corepool.hot.states import GONE, NEVER, NOT_SERVING, NOTHING, READS_PER_EVENT
 from corepool.spec.buffers import as_bytes
-from corepool.spec.connection_base import ConnectionBase
 from corepool.spec.types import Address, CloseReason, TimeoutKind
 
 if TYPE_CHECKING:
@@ -37,41 +38,16 @@ if TYPE_CHECKING:
 
     from _typeshed import FileDescriptorLike, ReadableBuffer
 
-    from corepool.hot.deadlines import Entry
     from corepool.hot.layers import Layers
     from corepool.hot.site import Journal, Site
-    from corepool.spec.proxy_header import ProxyHeader
 
 _NO_FACTS: Mapping[str, object] = {}
 
 
-class Connection(ConnectionBase):
+class Connection(Fields):
     """See `corepool.Connection` for what hooks may do with it."""
 
-    __slots__ = (
-        "active_at",
-        "blocked_at",
-        "bytes_in",
-        "bytes_out",
-        "drops_input",
-        "entry",
-        "eof_due",
-        "fd",
-        "header",
-        "high",
-        "id",
-        "journal",
-        "layers",
-        "low",
-        "mask",
-        "moved_at",
-        "out",
-        "paused",
-        "read_deadline",
-        "reads_left",
-        "site",
-        "was_congested",
-    )
+    __slots__ = ()
 
     def __init__(
         self, site: Site, fd: int, number: int, journal: Journal | None = None, layers: Layers | None = None
@@ -84,7 +60,7 @@ class Connection(ConnectionBase):
         self.site = site
         self.fd = fd
         self.id = number
-        self.session: object = None
+        self.session = None
         self.journal = journal
         self.bytes_in = 0
         self.bytes_out = 0
@@ -93,15 +69,15 @@ class Connection(ConnectionBase):
         self.half_open = False
         self.busy = False
         self.pinned = False
-        self.entry: Entry | None = None
+        self.entry = None
         self.moved_at = NEVER
         self.layers = layers
-        self.header: ProxyHeader | None = None
+        self.header = None
         """Of a connection that has come through a trusted proxy."""
-        self.out: bytes | Outbox | Layers = NOTHING if layers is None else layers
+        self.out = NOTHING if layers is None else layers
         """One piece as it was sent, or an outbox once there is more, or a rest of it."""
         self.mask = EPOLLIN
-        self.reason: CloseReason | None = None
+        self.reason = None
         self.reads_left = NOT_SERVING
         self.paused = False
         self.was_congested = False
@@ -110,7 +86,7 @@ class Connection(ConnectionBase):
         self.low = site.high_water // 2
         self.active_at = NEVER
         self.blocked_at = NEVER
-        self.read_deadline: float | None = None
+        self.read_deadline = None
 
     # --- what hooks use
 
@@ -244,8 +220,8 @@ class Connection(ConnectionBase):
     def watermarks(self, high: int, low: int) -> None:
         if not 0 <= low <= high:
             raise ValueError(f"watermarks: expected 0 <= low <= high; got high {high}, low {low}")
-        self.high = high
-        self.low = low
+        self.high = min(high, MAX_SIZE)
+        self.low = min(low, MAX_SIZE)
 
     def fileno(self) -> int:
         return -1 if self.mask == GONE else self.fd

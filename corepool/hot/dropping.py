@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from os import read
 from typing import TYPE_CHECKING
 
 from corepool.hot.ending import break_off
+from corepool.hot.io import read
 from corepool.hot.states import READS_PER_EVENT
 from corepool.spec.types import CloseReason
 

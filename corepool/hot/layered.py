@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from os import read
 from typing import TYPE_CHECKING
 
 from corepool.hot.dropping import drop_input
 from corepool.hot.ending import break_off, end
 from corepool.hot.entering import enter
 from corepool.hot.interest import serve_later, wants_input
+from corepool.hot.io import read
 from corepool.hot.layer_errors import LayerError
 from corepool.hot.layers import READ_BYTES
 from corepool.hot.outside import run

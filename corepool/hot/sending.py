@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from os import write
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from corepool.hot.dropping import drop_input
 from corepool.hot.ending import break_off, end
 from corepool.hot.filesegment import FileSegment
 from corepool.hot.interest import watch
+from corepool.hot.io import write
 from corepool.hot.layer_errors import LayerError
 from corepool.hot.outbox import Outbox
 from corepool.hot.outside import guard

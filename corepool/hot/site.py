@@ -12,7 +12,7 @@ memory, and a frame on the hot path.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import sys
 from typing import TYPE_CHECKING, Protocol
 
 from corepool.spec.connection import Connection
@@ -24,10 +24,15 @@ if TYPE_CHECKING:
     from corepool.hot.deadlines import Deadlines, Entry
     from corepool.hot.layers import Layers
     from corepool.hot.outbox import Outbox
-    from corepool.hot.reactor import Reactor, Source
+    from corepool.hot.reactor import Reactor
+    from corepool.hot.watching import Source
     from corepool.spec.layer import Layer
     from corepool.spec.proxy_header import ProxyHeader
     from corepool.spec.types import Address, CloseReason, TimeoutKind
+
+
+MAX_SIZE = sys.maxsize
+"""What a field of a connection can hold where it is compiled: more than any memory."""
 
 
 class Journal(Protocol):
@@ -140,50 +145,136 @@ class Owner(Protocol):
         """Return the address of one end; of a connection that is gone (-1), or whose peer is, Address("unknown")."""
 
 
-@dataclass(slots=True, eq=False)
 class Site:
     """The facts of one (socket, protocol)."""
 
-    name: str
-    index: int
-    """The index, in messages, of the socket that its connections came in by."""
-    owner: Owner
-    reactor: Reactor
-    deadlines: Deadlines
-    unsent: list[Source]
-    on_readable: Callable[[Connection], object]
-    on_accept: Callable[[Connection], object] | None
-    on_writable: Callable[[Connection], object] | None
-    on_timeout: Callable[[Connection, TimeoutKind], object] | None
-    on_drain: Callable[[Connection], object] | None
-    on_lost: Callable[[Connection], object] | None
-    on_close: Callable[[Connection, CloseReason], object] | None
-    idle_timeout: float
-    write_timeout: float
-    high_water: int
-    output_limit: int
-    can_move: bool = False
-    """False: its connections never go to another process."""
-    then: Site | None = None
-    """The site that a connection enters when its layers are open, or its PROXY header was read."""
-    trigger: int = 0
-    """EPOLLET at a site whose hook looks at input and leaves it in the kernel, where it would be reported for ever."""
-    on_met: Callable[[Held], None] | None = None
-    """Called with a connection that has begun here, or has come here, once its first hook has run: of a drain."""
-    protocol: str = ""
-    """The name of the protocol that serves its connections; "" before one is chosen."""
-    place: int = 0
-    """The place of their counters on the scoreboard."""
-    opening: Site | None = None
-    """The site at which a connection waits for layers that its protocol has started."""
-    hook_errors: int = 0
-    """Exceptions that hooks have raised for its connections."""
-    parked: set[Source] = field(default_factory=set)
-    events: int = 0
-    """Events that brought data, or the peer's end."""
-    ends: int = 0
-    """Those of them that brought nothing but the end, or a reset."""
-    bytes_in: int = 0
-    bytes_out: int = 0
-    bytes_taken: int = 0
-    """Plaintext that the protocol has received through layers."""
+    __slots__ = (
+        "bytes_in",
+        "bytes_out",
+        "bytes_taken",
+        "can_move",
+        "deadlines",
+        "ends",
+        "events",
+        "high_water",
+        "hook_errors",
+        "idle_timeout",
+        "index",
+        "name",
+        "on_accept",
+        "on_close",
+        "on_drain",
+        "on_lost",
+        "on_met",
+        "on_readable",
+        "on_timeout",
+        "on_writable",
+        "opening",
+        "output_limit",
+        "owner",
+        "parked",
+        "place",
+        "protocol",
+        "reactor",
+        "then",
+        "trigger",
+        "unsent",
+        "write_timeout",
+    )
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        index: int,
+        owner: Owner,
+        reactor: Reactor,
+        deadlines: Deadlines,
+        on_readable: Callable[[Connection], object],
+        on_accept: Callable[[Connection], object] | None,
+        on_writable: Callable[[Connection], object] | None,
+        on_timeout: Callable[[Connection, TimeoutKind], object] | None,
+        on_drain: Callable[[Connection], object] | None,
+        on_lost: Callable[[Connection], object] | None,
+        on_close: Callable[[Connection, CloseReason], object] | None,
+        idle_timeout: float,
+        write_timeout: float,
+        high_water: int,
+        output_limit: int,
+        can_move: bool,
+        protocol: str,
+        place: int,
+    ) -> None:
+        """Begin without connections.
+
+        :param index: the index, in messages, of the socket that its connections came in by.
+        :param can_move: False: its connections never go to another process.
+        :param protocol: the name of the protocol that serves its connections; "" before one is chosen.
+        :param place: the place of their counters on the scoreboard.
+        """
+        self.name = name
+        self.index = index
+        self.owner = owner
+        self.reactor = reactor
+        self.deadlines = deadlines
+        self.unsent = reactor.unsent
+        self.on_readable = on_readable
+        self.on_accept = on_accept
+        self.on_writable = on_writable
+        self.on_timeout = on_timeout
+        self.on_drain = on_drain
+        self.on_lost = on_lost
+        self.on_close = on_close
+        self.idle_timeout = idle_timeout
+        self.write_timeout = write_timeout
+        self.high_water = min(high_water, MAX_SIZE)
+        self.output_limit = min(output_limit, MAX_SIZE)
+        self.can_move = can_move
+        self.protocol = protocol
+        self.place = place
+        self.then: Site | None = None
+        """The site that a connection enters when its layers are open, or its PROXY header was read."""
+        self.trigger = 0
+        """EPOLLET at a site whose hook looks at input and leaves it in the kernel, where it would be reported for
+        ever."""
+        self.on_met: Callable[[Held], None] | None = None
+        """Called with a connection that has begun here, or has come here, once its first hook has run: of a drain."""
+        self.opening: Site | None = None
+        """The site at which a connection waits for layers that its protocol has started."""
+        self.parked: set[Source] = set()
+        self.hook_errors = 0
+        """Exceptions that hooks have raised for its connections."""
+        self.events = 0
+        """Events that brought data, or the peer's end."""
+        self.ends = 0
+        """Those of them that brought nothing but the end, or a reset."""
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.bytes_taken = 0
+        """Plaintext that the protocol has received through layers."""
+
+    def twin(self) -> Site:
+        """Return a site with the same hooks and limits, and without connections."""
+        site = Site(
+            name=self.name,
+            index=self.index,
+            owner=self.owner,
+            reactor=self.reactor,
+            deadlines=self.deadlines,
+            on_readable=self.on_readable,
+            on_accept=self.on_accept,
+            on_writable=self.on_writable,
+            on_timeout=self.on_timeout,
+            on_drain=self.on_drain,
+            on_lost=self.on_lost,
+            on_close=self.on_close,
+            idle_timeout=self.idle_timeout,
+            write_timeout=self.write_timeout,
+            high_water=self.high_water,
+            output_limit=self.output_limit,
+            can_move=self.can_move,
+            protocol=self.protocol,
+            place=self.place,
+        )
+        site.then, site.opening, site.on_met = self.then, self.opening, self.on_met
+        return site

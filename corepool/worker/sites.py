@@ -14,7 +14,7 @@ secured    that is open; `on_tls` is called at first
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from corepool.hot.connection import Connection
@@ -103,7 +103,6 @@ class Sites:
             owner=self._owner,
             reactor=self._reactor,
             deadlines=self._deadlines,
-            unsent=self._reactor.unsent,
             on_readable=chain.on_readable or _look_at_nothing,
             on_accept=chain.on_accept,
             on_writable=chain.on_writable,
@@ -122,20 +121,12 @@ class Sites:
 
     def add(self, then: Site, on_readable: Callable[[object], None]) -> Site:
         """Add a site before `then`, at which no plugin has met the connection; its one hook has to enter that."""
-        site = replace(
-            then,
-            on_readable=on_readable,
-            on_accept=None,
-            on_writable=None,
-            on_timeout=None,
-            on_drain=None,
-            on_close=None,
-            idle_timeout=0.0,
-            can_move=False,
-            trigger=0,
-            then=then,
-            parked=set(),
-        )
+        site = then.twin()
+        site.on_readable = on_readable
+        site.on_accept = site.on_writable = site.on_timeout = site.on_drain = site.on_close = None
+        site.idle_timeout = 0.0
+        site.can_move = False
+        site.then = then
         self._added.append(site)
         return site
 
@@ -144,7 +135,8 @@ class Sites:
 
         :param chain: of the hooks at `site`.
         """
-        secured = replace(site, on_accept=chain.on_tls, can_move=False, parked=set())
+        secured = site.twin()
+        secured.on_accept, secured.can_move = chain.on_tls, False
         self.chains[secured] = chain
         site.opening = self.add(secured, _open_further)
         site.opening.on_close, site.opening.on_drain = chain.on_close, chain.on_drain
@@ -221,7 +213,9 @@ class Sites:
 
 
 def _without_plugins(site: Site, place: int) -> Site:
-    return replace(site, on_close=None, can_move=False, place=place, trigger=0, parked=set())
+    twin = site.twin()
+    twin.on_close, twin.can_move, twin.place = None, False, place
+    return twin
 
 
 def _open_further(conn: object) -> None:

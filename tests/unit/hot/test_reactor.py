@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from corepool.hot.asyncio_selector import ReactorSelector
-from corepool.hot.reactor import Reactor
+from corepool.hot.reactor import PythonReactor, Reactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,9 +35,9 @@ class Tap:
         self.call()
 
 
-@pytest.fixture
-def reactor() -> Iterator[Reactor]:
-    reactor = Reactor()
+@pytest.fixture(params=dict.fromkeys([PythonReactor, Reactor]), ids=lambda each: each.__module__)
+def reactor(request: pytest.FixtureRequest) -> Iterator[Reactor]:
+    reactor: Reactor = request.param()
     yield reactor
     reactor.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -186,8 +187,10 @@ def test_a_connection_that_cannot_be_watched_is_logged(
         raise OSError(28, "No space left on device")
 
     with ServedHere(Echo()) as here:
-        monkeypatch.setattr(here.reactor, "add", full)
-        with here.connect() as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(here.reactor, "epoll", SimpleNamespace(register=full))
+            client = here.connect()
+        with client:
             here.turn()
             assert client.recv(1) == b""
         assert (here.row.cells[Cell.ACCEPTED], here.row.cells[Cell.CLOSED]) == (1, 1)

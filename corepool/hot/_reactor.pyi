@@ -1,0 +1,3 @@
+from corepool.hot.reactor import PythonReactor as Reactor
+
+__all__ = ["Reactor"]

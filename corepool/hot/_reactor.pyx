@@ -1,0 +1,99 @@
+"""`reactor.PythonReactor` in machine code: events come from epoll_wait(2) as they are, without lists and tuples."""
+
+from cpython.dict cimport PyDict_GetItem
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
+from cpython.object cimport PyObject
+from libc.errno cimport EINTR, errno
+from libc.limits cimport INT_MAX
+from libc.math cimport ceil
+from libc.stdint cimport uint32_t, uint64_t
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
+
+from corepool.hot.fields cimport Fields
+from corepool.hot.watching cimport Watching
+
+from corepool.hot.watching import MAX_EVENTS
+
+cdef extern from "<sys/epoll.h>" nogil:
+    ctypedef union epoll_data_t:
+        int fd
+        uint64_t u64
+    struct epoll_event:
+        uint32_t events
+        epoll_data_t data
+    int epoll_wait(int epfd, epoll_event* events, int maxevents, int timeout)
+
+cdef enum:
+    ROOM = 256
+
+assert MAX_EVENTS == ROOM
+
+
+cdef inline double _monotonic() noexcept nogil:
+    """`time.monotonic`, to the last bit: its values are compared with those."""
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return <double>(<long long>now.tv_sec * 1_000_000_000 + now.tv_nsec) / 1e9
+
+
+cdef class Reactor(Watching):
+    """See `corepool.hot.reactor.PythonReactor`."""
+
+    cdef epoll_event _events[ROOM]
+
+    def poll(self, timeout=None):
+        """Poll once, serve our sources, return asyncio's events."""
+        cdef list others = []
+        cdef dict sources = self._sources
+        cdef PyObject* found
+        cdef object source
+        cdef int count, place, fd
+        cdef double seconds = -1.0 if timeout is None else timeout
+        if self.unsent or self._to_close or self._at_batch_end:
+            self._end_batch()
+            seconds = 0.0
+        elif self.unread:
+            seconds = 0.0
+        self.busy_s += _monotonic() - self.now
+        count = self._wait(seconds)
+        self.now = _monotonic()
+        for place in range(count):
+            fd = self._events[place].data.fd
+            found = PyDict_GetItem(sources, fd)
+            if found is NULL:
+                source = self.event_of(fd, self._events[place].events)
+                if source is not None:
+                    others.append(source)
+                continue
+            source = <object>found
+            try:
+                if isinstance(source, Fields):
+                    (<Fields>source).on_event(self._events[place].events)
+                else:
+                    source.on_event(self._events[place].events)
+            except BaseException:  # as in Python: `guards.HOOK_ERRORS`
+                source.on_failure()
+        if self.unread:
+            self._serve_unread()
+        if self.unsent or self._to_close or self._at_batch_end:
+            self._end_batch()
+        return others
+
+    cdef int _wait(self, double seconds) except -1:
+        """Return the number of events; 0 also if a signal has come."""
+        cdef int count, milliseconds
+        cdef int epoll_fd = self.epoll_fd
+        if epoll_fd < 0:
+            self._poll(seconds, ROOM)  # raises, or ends this process
+            return 0
+        if seconds < 0:
+            milliseconds = -1
+        else:
+            seconds = ceil(seconds * 1000)
+            milliseconds = INT_MAX if seconds > INT_MAX else <int>seconds
+        with nogil:
+            count = epoll_wait(epoll_fd, self._events, ROOM, milliseconds)
+        if count < 0 and errno != EINTR:  # taking the GIL leaves it as it is
+            PyErr_SetFromErrno(OSError)
+        PyErr_CheckSignals()
+        return max(count, 0)

@@ -1,0 +1,18 @@
+# The C types of connection.py.
+
+from corepool.hot._io cimport read
+from corepool.hot.ending cimport break_off, end
+from corepool.hot.fields cimport Fields
+from corepool.hot.interest cimport watch
+from corepool.hot.sending cimport enqueue, send_output
+from corepool.hot.settling cimport serve_unusual, settle
+
+# C variables, which the imports of the .py file set once.
+cdef int EPOLLIN
+cdef int GONE
+cdef int NOT_SERVING
+cdef int READS_PER_EVENT
+cdef object NOTHING
+
+cdef class Connection(Fields):
+    pass

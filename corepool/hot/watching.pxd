@@ -1,0 +1,19 @@
+# The C types of watching.py.
+
+cdef class Watching:
+    cdef public object epoll
+    cdef public object event_of
+    cdef public int epoll_fd
+    cdef readonly object _poll
+    cdef readonly dict _sources
+    cdef readonly list _to_close
+    cdef readonly list _at_batch_end
+    cdef public list unsent
+    cdef public list unread
+    cdef public double now
+    cdef public double busy_s
+
+    cpdef object _serve_unread(self)
+    cpdef object _end_batch(self)
+    cpdef object _close_pending(self)
+    cpdef object flush_unsent(self)
