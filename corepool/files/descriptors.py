@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 
-def release(fd: int) -> None:
+def release_in_python(fd: int) -> None:
     """Close a descriptor whose owner has nothing to write that could still get lost.
 
     close(2) has released the number whatever it says, EINTR, EIO and ENOSPC included: there is nothing to be done
@@ -15,3 +15,11 @@ def release(fd: int) -> None:
         os.close(fd)
     except OSError:
         pass
+
+
+try:
+    from corepool.files import _descriptors
+except ImportError:  # corepool was installed without a compiler
+    release = release_in_python
+else:
+    release = _descriptors.release

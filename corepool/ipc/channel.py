@@ -10,7 +10,7 @@ import array
 import errno
 import os
 import socket
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 from corepool.errors import ChannelFullError, GarbageError, PeerGoneError
 from corepool.files.descriptors import release
@@ -25,25 +25,63 @@ if TYPE_CHECKING:
 _BUGS = frozenset({errno.EBADF, errno.EFAULT, errno.EINVAL, errno.ENOTSOCK})
 _GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ECONNREFUSED})
 
-_ANCILLARY_SIZE = socket.CMSG_SPACE(MAX_FDS * array.array("i").itemsize)
-_MAX_ANCILLARY_SIZE = socket.CMSG_SPACE(253 * array.array("i").itemsize)
+_FD_SIZE = array.array("i").itemsize
+_SPACE = socket.CMSG_SPACE(MAX_FDS * _FD_SIZE)
+_MAX_SPACE = socket.CMSG_SPACE(253 * _FD_SIZE)
 """For as many as the kernel lets anything send (SCM_MAX_FD): beyond that, only a lack of descriptors cuts a message."""
 _RECORD_SIZE = HEADER_SIZE + MAX_PAYLOAD
 
 # Plain numbers: those of `socket` are members of an enumeration, and joining two of them takes a microsecond.
 _SEND_FLAGS = int(socket.MSG_DONTWAIT) | int(socket.MSG_NOSIGNAL)
-_CLOSE_ON_EXEC = int(socket.MSG_CMSG_CLOEXEC)
+_RECEIVE_FLAGS = int(socket.MSG_DONTWAIT) | int(socket.MSG_CMSG_CLOEXEC)
 _IS_CUT = int(socket.MSG_CTRUNC)
 _PEEK = int(socket.MSG_PEEK)
 _SOCKET_LEVEL = int(socket.SOL_SOCKET)
 _RIGHTS = int(socket.SCM_RIGHTS)
 
 
-class _Received(NamedTuple):
-    record: bytes
-    fds: list[int]
-    is_cut: bool
-    """The process had no room for all of the descriptors."""
+Received: TypeAlias = "tuple[bytes, list[int], bool]"
+"""A record, its descriptors, and whether the process had no room for all of them."""
+
+
+def send_in_python(sock: socket.socket, record: bytes, fds: Sequence[int]) -> int:
+    """Send a record with copies of `fds`, whole or not at all, without waiting.
+
+    :returns: 0, or the number of the error.
+    """
+    ancillary = [(_SOCKET_LEVEL, _RIGHTS, array.array("i", fds))] if fds else []
+    try:
+        sock.sendmsg([record], ancillary, _SEND_FLAGS)
+    except OSError as error:
+        return error.errno or errno.EIO
+    return 0
+
+
+def receive_in_python(sock: socket.socket, space: int, flags: int) -> Received | int | None:
+    """Receive a record and its descriptors, close-on-exec, without waiting.
+
+    :param space: bytes for ancillary data, `_MAX_SPACE` at most.
+    :returns: None: there is none now; or the number of the error.
+    """
+    try:
+        # recvmsg and not socket.recv_fds, which ignores its flags: what it receives would be
+        # inherited by every program the worker starts.
+        record, ancillary, got, _ = sock.recvmsg(_RECORD_SIZE, space, _RECEIVE_FLAGS | flags)
+    except BlockingIOError:
+        return None
+    except OSError as error:
+        return error.errno or errno.EIO
+    fds = array.array("i")
+    for level, kind, data in ancillary:
+        if level == _SOCKET_LEVEL and kind == _RIGHTS:
+            fds.frombytes(data[: len(data) - len(data) % _FD_SIZE])
+    return record, fds.tolist(), bool(got & _IS_CUT)
+
+
+try:
+    from corepool.ipc._channel import receive, send
+except ImportError:
+    send, receive = send_in_python, receive_in_python
 
 
 def _decode(record: bytes, fds: list[int]) -> tuple[Message, list[int]]:
@@ -80,15 +118,11 @@ class Channel:
             security policy may say (EPERM, EACCES) is no different: the message is kept, and sent again later.
         :raises PeerGoneError: never again; nothing was sent.
         """
-        ancillary = [(_SOCKET_LEVEL, _RIGHTS, array.array("i", fds))] if fds else []
-        try:
-            self._sock.sendmsg([encode(message)], ancillary, _SEND_FLAGS)
-        except OSError as error:
-            if error.errno in _BUGS:
-                raise
-            if error.errno in _GONE:
-                raise PeerGoneError(os.strerror(error.errno)) from None
-            raise ChannelFullError(os.strerror(error.errno or 0)) from None
+        failed = send(self._sock, encode(message), fds)
+        if failed:
+            if failed in _BUGS:
+                raise OSError(failed, os.strerror(failed))
+            raise (PeerGoneError if failed in _GONE else ChannelFullError)(os.strerror(failed))
 
     def receive(self) -> tuple[Message, list[int]] | None:
         """Receive one message and its descriptors, close-on-exec; None when there is none now.
@@ -102,8 +136,8 @@ class Channel:
         A process at its descriptor limit receives fewer than were sent (MSG_CTRUNC); so a message with
         connections says how many there should be.
         """
-        received = self._receive(_ANCILLARY_SIZE, 0)
-        return None if received is None else _decode(received.record, received.fds)
+        received = self._receive(_SPACE, 0)
+        return None if received is None else _decode(received[0], received[1])
 
     def receive_whole(self) -> tuple[Message, list[int]] | None:
         """Receive one message if there is room for all of its descriptors: for descriptors without a copy.
@@ -111,41 +145,33 @@ class Channel:
         As `receive`, for one system call more.
         :raises OSError: EMFILE: there is no room now; the message stays in the channel.
         """
-        received = self._receive(_MAX_ANCILLARY_SIZE, _PEEK)
+        received = self._receive(_MAX_SPACE, _PEEK)
         if received is None:
             return None
-        if received.is_cut:
-            for fd in received.fds:
+        record, fds, is_cut = received
+        if is_cut:
+            for fd in fds:
                 release(fd)
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         try:
             self._sock.recvmsg(1)  # the descriptors that were seen are ours already: these are dropped
         except OSError:
-            for fd in received.fds:
-                release(fd)
-            raise
-        return _decode(received.record, received.fds)
-
-    def _receive(self, ancillary_size: int, flags: int) -> _Received | None:
-        try:
-            # recvmsg and not socket.recv_fds, which ignores its flags: what it receives would be
-            # inherited by every program the worker starts.
-            record, ancillary, got, _ = self._sock.recvmsg(_RECORD_SIZE, ancillary_size, _CLOSE_ON_EXEC | flags)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            if error.errno in _GONE:
-                raise PeerGoneError(os.strerror(error.errno)) from None
-            raise
-        fds = array.array("i")
-        for level, kind, data in ancillary:
-            if level == _SOCKET_LEVEL and kind == _RIGHTS:
-                fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
-        if not record:
             for fd in fds:
                 release(fd)
+            raise
+        return _decode(record, fds)
+
+    def _receive(self, space: int, flags: int) -> Received | None:
+        received = receive(self._sock, space, flags)
+        if isinstance(received, int):
+            if received in _GONE:
+                raise PeerGoneError(os.strerror(received))
+            raise OSError(received, os.strerror(received))
+        if received is not None and not received[0]:
+            for fd in received[1]:
+                release(fd)
             raise PeerGoneError("closed by the peer")
-        return _Received(record, fds.tolist(), is_cut=bool(got & _IS_CUT))
+        return received
 
     def hang_up(self) -> None:
         """End this side: the peer meets PeerGoneError. Its own messages are still received."""

@@ -26,9 +26,16 @@ class Acceptor:
     def __init__(self, bound: BoundSocket, loop: Loop, dispatch: Dispatch) -> None:
         """Begin paused."""
         self._bound = bound
+        self._index = bound.index
         self._loop = loop
         self._dispatch = dispatch
-        self._accepting = Accepting(bound.socket, bound.url, self, loop.call_later)
+        self._accepting = Accepting(
+            bound.socket,
+            bound.url,
+            self,
+            loop.call_later,
+            wants_peer=bound.listener.dispatcher.chooses_by_peer,
+        )
         self.pause = self._accepting.pause
         """Leaves connections in the backlog, until `resume`."""
         self.resume = self._accepting.resume
@@ -41,7 +48,7 @@ class Acceptor:
     @property
     def socket(self) -> SocketIndex:
         """The index of its socket."""
-        return self._bound.index
+        return self._index
 
     def stop(self, *, is_paused: bool) -> None:
         """Take the connections that wait, if there is room and no other server takes them; then nothing more.
@@ -66,7 +73,7 @@ class Acceptor:
 
     def has_room(self) -> bool:
         """Return whether a worker can take a connection now."""
-        return self._dispatch.has_room(self._bound.index)
+        return self._dispatch.has_room(self._index)
 
     def take(self, fd: int, sockaddr: object) -> None:
         """Choose a worker."""

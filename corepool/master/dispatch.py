@@ -54,7 +54,7 @@ def _max_in_transit() -> int:
 
 
 def _without_crash_slot(handoff: Handoff) -> Handoff:
-    return handoff._replace(crash_slot=0, frozen=None if handoff.frozen is None else with_crash_slot(handoff.frozen, 0))
+    return handoff.at(0, None if handoff.frozen is None else with_crash_slot(handoff.frozen, 0))
 
 
 class Dispatch:
@@ -203,7 +203,7 @@ class Dispatch:
             return
         listener = bound.listener
         arrived = Arrived(listener.name, bound.transport, handoff.peer, handoff.fd)
-        entry = self._placing.choose(listener, handoff.socket, arrived, origin=handoff.origin, slot=bound.slot)
+        entry = self._placing.choose(listener, handoff.socket, arrived, handoff.origin, bound.slot)
         if entry is None:
             self._keep(handoff)
             return

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from corepool.ipc.shapes import SocketIndex
@@ -22,20 +22,35 @@ class FaultyCountError(Exception):
     """A worker has acknowledged what it was not sent: its part of the scoreboard was written over."""
 
 
-class Handoff(NamedTuple):
-    """An accepted connection on its way to a worker."""
+class Handoff:
+    """An accepted connection on its way to a worker. Is not changed."""
 
-    fd: int
-    socket: SocketIndex
-    """The bound socket that it came in by."""
-    peer: object
-    """The peer's address as accept(2) gave it; None: not asked for yet."""
-    frozen: bytes | None = None
-    """Its state from the worker that had it before; None: it is new."""
-    origin: int = 0
-    """The pid of that worker."""
-    crash_slot: int = 0
-    """Where it stands in shared memory, if it is to outlive a crash; 0: nowhere."""
+    __slots__ = ("crash_slot", "fd", "frozen", "origin", "peer", "socket")
+
+    def __init__(
+        self,
+        fd: int,
+        socket: SocketIndex,
+        peer: object,
+        frozen: bytes | None = None,
+        origin: int = 0,
+        crash_slot: int = 0,
+    ) -> None:
+        self.fd = fd
+        self.socket = socket
+        """The bound socket that it came in by."""
+        self.peer = peer
+        """The peer's address as accept(2) gave it; None: not asked for yet."""
+        self.frozen = frozen
+        """Its state from the worker that had it before; None: it is new."""
+        self.origin = origin
+        """The pid of that worker."""
+        self.crash_slot = crash_slot
+        """Where it stands in shared memory, if it is to outlive a crash; 0: nowhere."""
+
+    def at(self, crash_slot: int, frozen: bytes | None) -> Handoff:
+        """Return the same connection with another crash slot and state."""
+        return Handoff(self.fd, self.socket, self.peer, frozen, self.origin, crash_slot)
 
 
 class Ledger:

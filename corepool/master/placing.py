@@ -112,7 +112,6 @@ class Placing:
         listener: Listener,
         socket: SocketIndex,
         incoming: Incoming,
-        *,
         origin: int = 0,
         slot: int | None = None,
     ) -> WorkerEntry | None:
@@ -128,10 +127,7 @@ class Placing:
         if origin:
             candidates = [view for view in candidates if view.pid != origin] or candidates
         if slot is not None:
-            own = [entry for view, entry in self._entries.items() if view.slot == slot]
-            if any(entry.view.connections < entry.max_connections for entry in own):
-                # Those that can't take one just now are waited for: another worker doesn't know the client's session.
-                candidates = [view for view in candidates if view.slot == slot]
+            candidates = self._of_slot(slot, candidates)
         if not candidates:
             return None
         try:
@@ -147,6 +143,13 @@ class Placing:
             events.dispatcher_failed.exception(self._rate_limited, error, dispatcher=listener.dispatcher_name)
             entry = self._entries[_least_loaded(candidates, incoming)]
         return entry
+
+    def _of_slot(self, slot: int, candidates: list[WorkerView]) -> list[WorkerView]:
+        own = [entry for view, entry in self._entries.items() if view.slot == slot]
+        if any(entry.view.connections < entry.max_connections for entry in own):
+            # Those that can't take one just now are waited for: another worker doesn't know the client's session.
+            return [view for view in candidates if view.slot == slot]
+        return candidates
 
     def placed(self, entry: WorkerEntry) -> None:
         """Count a connection that is about to be sent to a worker."""

@@ -95,7 +95,7 @@ class Recovery:
                 record = Frozen.decode(record)._replace(bytes_out=_sent_bytes(handoff.fd) or 0).encode()
             except ValueError:
                 return handoff  # the worker that gets it says so, and closes it
-        return handoff._replace(frozen=record, crash_slot=self.take())
+        return handoff.at(self.take(), record)
 
     def keep(self, handoff: Handoff, pid: int) -> None:
         """Own the descriptor of a connection that worker `pid` has taken."""

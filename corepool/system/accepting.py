@@ -83,6 +83,17 @@ def accept_one(listening: socket.socket) -> tuple[int, object] | None:
     raise ExhaustedError(reason)
 
 
+try:
+    from corepool.system import _accepting
+except ImportError:  # corepool was installed without a compiler
+    accept_unknown = accept_one
+else:
+
+    def accept_unknown(listening: socket.socket) -> tuple[int, object] | None:
+        """Do as `accept_one`, and leave the peer's address to be asked of the connection: None."""
+        return _accepting.accept_one(listening, accept_one)
+
+
 class Side(Protocol):
     """The process that accepts, as `Accepting` needs it."""
 
@@ -99,16 +110,30 @@ class Side(Protocol):
         """Return whether a connection that is accepted now can be taken."""
 
     def take(self, fd: int, sockaddr: object) -> None:
-        """Take a connection, and own its descriptor."""
+        """Take a connection, and own its descriptor.
+
+        :param sockaddr: the peer's address as accept(2) gave it; None: to be asked of the connection.
+        """
 
 
 class Accepting:
     """One listening socket: watched unless it is paused by its owner, or rests since the system refuses connections."""
 
     def __init__(
-        self, listening: socket.socket, url: str, side: Side, call_later: Callable[[float, Callable[[], None]], object]
+        self,
+        listening: socket.socket,
+        url: str,
+        side: Side,
+        call_later: Callable[[float, Callable[[], None]], object],
+        *,
+        wants_peer: bool = False,
     ) -> None:
-        """Begin paused."""
+        """Begin paused.
+
+        :param wants_peer: the address of each peer is looked at: it is taken from accept(2) then, which costs less than
+            asking the connection for it.
+        """
+        self._accept_one = accept_one if wants_peer else accept_unknown
         self._listening = listening
         self._url = url
         self._side = side
@@ -140,7 +165,7 @@ class Accepting:
             if not side.has_room():
                 return taken
             try:
-                accepted = accept_one(self._listening)
+                accepted = self._accept_one(self._listening)
             except ExhaustedError as error:
                 self._rest(error)
                 return taken

@@ -40,6 +40,9 @@ _SAY_RETRY_S = 0.05
 _HEAR_AGAIN_S = 0.05
 """When the system refuses to give what the master has sent, it is tried again after this long."""
 
+_CONNECTIONS = (NewConnections, Thaw)
+"""The messages that bring some. A union would be made anew for each message, in as long as the header is read in."""
+
 
 class Intake:
     """The worker's end of the channel: connections and orders of the master."""
@@ -105,7 +108,7 @@ class Intake:
         if received is None:
             return
         message, fds = received
-        if not isinstance(message, NewConnections | Thaw):
+        if not isinstance(message, _CONNECTIONS):
             self._on_order(message, fds)
             return
         if not self._open:
