@@ -87,7 +87,7 @@ def websocket_pong_missing(*, request: str, interval_s: float) -> None:
 def http2_abused(*, conn: int, peer: object, kind: str, reason: str) -> None:
     """A client sends more of something than any client needs, such as resets; its connection of HTTP/2 is closed.
 
-    It is told so by GOAWAY with ENHANCE_YOUR_CALM. `kind` is counted by corepool_http2_abuse_total.
+    It is told so by GOAWAY with ENHANCE_YOUR_CALM. `kind` is counted by `corepool_http2_abuse_total`.
     """
 
 

@@ -24,7 +24,14 @@ class Carrier:
     def __init__(self, service: Service, known: KnownBlocks, conn: Connection[Session]) -> None:
         self.conn = conn
         self.service = service
-        self.codec = Codec(service.options, known, self.make_stream, serves_websockets=service.serves_websockets)
+        options = service.options
+        self.codec = Codec(
+            options,
+            known,
+            self.make_stream,
+            serves_websockets=service.serves_websockets,
+            max_streams=options.http2_max_concurrent_streams,
+        )
         self.deadlines = Deadlines(conn)
         self.output = SharedOutput(conn, self.codec, service, self.deadlines)
 

@@ -225,7 +225,6 @@ class Driver(Carrier):
     def _be_idle(self) -> None:
         self.conn.busy = self._is_leaving and not self._is_last
         if self._is_last or self.conn.eof or not self.service.options.keep_alive:
-            self._is_last = True
             self.service.worker.at_batch_end(self._close)
             return
         self.deadlines.idle = self.deadlines.after(self.service.options.keep_alive)
@@ -234,8 +233,7 @@ class Driver(Carrier):
         """Close, if nothing has come meanwhile."""
         if self.streams or self._unserved or self.conn.closed:
             return
-        if self.codec.failure is None:
-            self.codec.goaway(Code.NO_ERROR, self.codec.last_stream)
+        self._say_last()
         self.output.flush()
         self.conn.close()
 
@@ -276,11 +274,15 @@ class Driver(Carrier):
     def _end_leaving(self) -> None:
         if self._is_last or not self._is_leaving:
             return
-        self._is_last = True
         self.deadlines.leave = math.inf
-        self.codec.goaway(Code.NO_ERROR, self.codec.last_stream)
+        self._say_last()
         if not self.streams:
             self._close()
+
+    def _say_last(self) -> None:
+        if not self._is_last and self.codec.failure is None:
+            self.codec.goaway(Code.NO_ERROR, self.codec.last_stream)
+        self._is_last = True
 
     def on_deadline(self) -> None:
         """End streams, or the connection, whose client is late."""

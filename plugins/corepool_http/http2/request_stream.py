@@ -138,6 +138,8 @@ class RequestStream(ResponseStream):
         exchange.lose()
         self._carrier.service.ended(exchange, monotonic())
         exchange.notify_gone()
+        # What the application has left there holds the exchange, and with it the token of an unfinished request.
+        exchange.on_gone = exchange.on_room = None
 
     def check(self, now: float) -> float:
         """Act on deadlines that have passed, and return the next one."""

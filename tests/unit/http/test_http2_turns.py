@@ -1,0 +1,101 @@
+"""The order of streams, the queue of their content, and the names of abuses: pure parts of HTTP/2's driver."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from corepool_http.counted import ABUSES
+from corepool_http.http2 import bounds
+from corepool_http.http2.pending import Pending
+from corepool_http.http2.turns import Priority, Turns
+from corepool_http.http2.unfinished import Unfinished
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def order_of(turns: Turns, count: int) -> list[int]:
+    return [turns.next() for _ in range(count)]
+
+
+def test_streams_that_share_take_turns() -> None:
+    turns = Turns()
+    for number in (1, 3, 5):
+        turns.add(number, Priority(3, shares=True))
+    assert order_of(turns, 6) == [1, 3, 5, 1, 3, 5]
+    turns.discard(3)
+    assert order_of(turns, 3) == [1, 5, 1]
+
+
+def test_urgent_ones_come_first_and_those_that_do_not_share_one_after_the_other() -> None:
+    turns = Turns()
+    turns.add(5, Priority(3, shares=False))
+    turns.add(3, Priority(3, shares=False))
+    turns.add(7, Priority(1, shares=False))
+    turns.add(9, Priority(3, shares=True))
+    assert order_of(turns, 2) == [7, 7]
+    turns.discard(7)
+    assert order_of(turns, 4) == [3, 9, 3, 9]
+    turns.discard(3)
+    turns.discard(9)
+    assert order_of(turns, 2) == [5, 5]
+    turns.discard(5)
+    turns.discard(5)
+    assert len(turns) == 0
+
+
+def test_another_priority_moves_a_stream() -> None:
+    turns = Turns()
+    turns.add(1, Priority(3, shares=True))
+    turns.add(3, Priority(3, shares=True))
+    turns.add(3, Priority(0, shares=True))
+    assert order_of(turns, 2) == [3, 3]
+    assert len(turns) == 2
+
+
+@pytest.mark.parametrize("most", [1, 3, 10, 100])
+def test_content_is_taken_in_order_whatever_the_pieces(tmp_path: Path, most: int) -> None:
+    (tmp_path / "file").write_bytes(b"0123456789")
+    pending = Pending()
+    pending.append(b"abc")
+    pending.append(b"de")
+    with (tmp_path / "file").open("rb") as file:
+        pending.append_file(file, 2, 5)
+    pending.append(b"f")
+    assert (pending.size, pending.held) == (11, 6)
+    taken = []
+    while pending.size:
+        taken.append(pending.take(most))
+    assert b"".join(taken) == b"abcde23456f"
+    assert max(map(len, taken)) <= most
+    assert pending.held == 0
+
+
+def test_a_file_that_has_become_shorter_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"0123456789")
+    pending = Pending()
+    with (tmp_path / "file").open("rb") as file:
+        pending.append_file(file, 0, 20)
+    assert pending.take(100) == b"0123456789"
+    with pytest.raises(EOFError):
+        pending.take(100)
+    pending.clear()
+
+
+def test_a_lost_request_counts_until_its_token_is_freed() -> None:
+    unfinished = Unfinished()
+    one, two = unfinished.token(), unfinished.token()
+    assert len(unfinished) == 2
+    del one
+    assert len(unfinished) == 1
+    del two
+    assert len(unfinished) == 0
+
+
+def test_each_abuse_that_the_codec_knows_has_its_counter() -> None:
+    assert bounds.__doc__ is not None
+    named = re.findall(r"\b[a-z_]+_(?:flood|reset|bomb)\b", bounds.__doc__)
+    assert sorted(set(named)) == sorted(ABUSES)
