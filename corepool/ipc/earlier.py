@@ -138,7 +138,7 @@ class EarlierBoard:
             (int(tag), [(_metric(metric), self._cell(first)) for metric, first in metrics])
             for tag, metrics in described["layouts"]
         ]
-        self._counted = [(ListenerPlace(int(place)), *layouts[int(layout)]) for place, layout in described["metrics"]]
+        self._counted = [(self._place(place), *layouts[int(layout)]) for place, layout in described["metrics"]]
         self.layouts = {place: Layout(metric for metric, _ in metrics) for place, _, metrics in self._counted}
         """Of the metrics that each listener has counted, here."""
 
@@ -146,6 +146,12 @@ class EarlierBoard:
         if not isinstance(number, int) or not 0 <= number < self._end:
             raise ValueError(f"no cell {number!r}")
         return number
+
+    def _place(self, number: object) -> ListenerPlace:
+        """Return the place of a listener: any other would count rows that are not there, one by one."""
+        if number not in self.places.values():
+            raise ValueError(f"metrics of no listener: {number!r}")
+        return ListenerPlace(int(str(number)))
 
     def _cells_of(self, cells: Mapping[str, object]) -> dict[str, int]:
         return {str(name): self._cell(cell) for name, cell in cells.items()}
