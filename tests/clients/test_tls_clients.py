@@ -47,7 +47,7 @@ def test_curl_gets_a_file_and_agrees_on_a_protocol(files: PoolProcess, tmp_path:
 
     assert done.returncode == 0, done.stderr
     assert got.read_bytes() == (tmp_path / "www" / "big").read_bytes()
-    assert "server accepted http/1.1" in done.stderr
+    assert "server accepted h2" in done.stderr
 
 
 def test_curl_is_told_when_it_forgets_the_s(files: PoolProcess) -> None:
