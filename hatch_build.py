@@ -107,7 +107,7 @@ class _Compiled(NamedTuple):
 
 
 def _compile(packages: Sequence[Path], folder: Path, *, is_checked: bool) -> list[_Compiled]:
-    """Return the extension modules, made in `folder`; what is newer there than its source stays as it is.
+    """Return the extension modules, made in `folder`; one that is newer there than its source is not made again.
 
     :raises Exception: of any class, as Cython, setuptools or the compiler says it.
     """

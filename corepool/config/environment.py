@@ -30,6 +30,10 @@ _OF_A_SERVICE = re.compile(
 )
 
 
+_OF_THE_BUILD = f"{PREFIX}COMPILE"
+"""Read when corepool is installed (hatch_build.py); an image may set it for good."""
+
+
 def values_of(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str, object]]:
     """Yield section, key, variable and value of each variable that stands for a setting."""
     known = _settings()
@@ -64,6 +68,8 @@ def mistakes_in(environment: Mapping[str, str]) -> Iterator[str]:
 
 def _ours(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for variable, text in sorted(environment.items()):
+        if variable == _OF_THE_BUILD:
+            continue
         if variable.startswith(PREFIX) and not _OF_A_SERVICE.fullmatch(f"{variable}={text}"):
             yield variable, text
 

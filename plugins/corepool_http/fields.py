@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from corepool_http.responses import KINDS
+from corepool_http.rules import TOKEN
 from corepool_http.values import ResponseError, as_bytes, bytes_pair, listed, shown
 
 if TYPE_CHECKING:
     from corepool_http.message import Fields, Request
 
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 
 _NEVER_TRAILERS = frozenset(
@@ -46,7 +46,7 @@ def add_trailers(found: Fields, headers: object) -> None:
     """
     for name, value in (bytes_pair(pair) for pair in listed(() if headers is None else headers)):
         lower = name.lower()
-        if not _TOKEN.fullmatch(name):
+        if not TOKEN.fullmatch(name):
             raise ResponseError(f"invalid name of a trailer: {shown(name)}")
         if lower in KINDS or lower in _NEVER_TRAILERS:
             raise ResponseError(f"{name.decode()} can't be a trailer: it has to come before the content")

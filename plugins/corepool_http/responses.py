@@ -13,6 +13,7 @@ from email.utils import formatdate
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from corepool_http.rules import TOKEN
 from corepool_http.values import ResponseError, as_integer, as_text, bytes_pair, listed, shown, text_pair
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Head", "Heads", "ResponseError", "reason_of"]
 
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _STATUS = re.compile(r"([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?")
 _LENGTH = re.compile(rb"[ \t]*([0-9]{1,18})[ \t]*")
 _VISIBLE = bytes(byte for byte in range(256) if byte == 0x09 or (byte >= 0x20 and byte != 0x7F))
@@ -256,7 +256,7 @@ class Heads:
         if kind is not None:
             return kind
         data = name.encode("latin-1") if isinstance(name, str) else name
-        if not _TOKEN.fullmatch(data):
+        if not TOKEN.fullmatch(data):
             raise ResponseError(f"invalid header name: {shown(name)}")
         kind = KINDS.get(data.lower(), Kind.PLAIN)
         if len(data) <= _MAX_KEPT_NAME:

@@ -10,6 +10,9 @@ from corepool_http.message import RefusedError
 if TYPE_CHECKING:
     from corepool_http.message import Section
 
+TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A name of a method or of a header (RFC 9110, 5.6.2)."""
+
 HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 """A host and a port, as Host and :authority have them."""
 

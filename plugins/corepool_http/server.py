@@ -76,7 +76,7 @@ class HttpServer:
     def on_accept(self, conn: Connection[Session]) -> None:
         conn.half_open = True  # a client may end its side and still wait for its response
         if conn.facts.get("alpn") == "h2" and self._options.http2:
-            self._begin_http2(conn)
+            self._shared().begin(conn)
         else:
             conn.session = Driver(self._service, self._known, conn)
 
@@ -115,9 +115,6 @@ class HttpServer:
     @hookimpl
     def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:  # noqa: ARG002
         conn.session.gone()
-
-    def _begin_http2(self, conn: Connection[Session]) -> None:
-        self._shared().begin(conn)
 
     def _shared(self) -> Shared:
         if self._http2 is None:

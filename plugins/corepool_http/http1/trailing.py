@@ -1,4 +1,4 @@
-"""What may come before a response's head and behind its content: 103 (Early Hints), and trailers."""
+"""103 (Early Hints), which comes before the head of a response, and trailers, which come behind its content."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 | rapid_reset | a stream that the client resets before its response was whole (CVE-2023-44487) |
 | made_reset | a stream that the client has the server reset, by an error ("MadeYouReset", CVE-2025-8671) |
 | stream_flood | a stream beyond SETTINGS_MAX_CONCURRENT_STREAMS |
-| settings_flood, ping_flood | a frame that has to be answered |
+| settings_flood, ping_flood | a frame that has to be answered; a value of SETTINGS, which may change every stream |
 | empty_frames_flood | DATA without content that ends nothing, and CONTINUATION without a fragment |
 | priority_flood | PRIORITY and PRIORITY_UPDATE |
 | window_flood | a WINDOW_UPDATE of less than SMALL_UPDATE bytes |
@@ -36,8 +36,9 @@ PRIORITIES = 5
 WINDOWS = 6
 LATE = 7
 UNKNOWN = 8
+VALUES = 9
 
-_MOST = (500, 1_000, 500, 5_000, 1_000, 2_000, 10_000, 10_000, 1_000)
+_MOST = (500, 1_000, 500, 5_000, 1_000, 2_000, 10_000, 10_000, 1_000, 1_000)
 """Within PERIOD_S, by the numbers above."""
 
 PERIOD_S = 5.0

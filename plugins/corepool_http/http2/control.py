@@ -13,6 +13,7 @@ from corepool_http.http2.bounds import (
     SETTINGS,
     SMALL_UPDATE,
     UNKNOWN,
+    VALUES,
     WINDOWS,
 )
 from corepool_http.http2.errors import Code, Failure, StreamFailure
@@ -99,6 +100,7 @@ class ControlFrames(Sender):
         _expect(len(payload) % 6 == 0, "SETTINGS", Code.FRAME_SIZE_ERROR)
         self._bounds.count(SETTINGS, "settings_flood")
         for name, value in settings.read(payload):
+            self._bounds.count(VALUES, "settings_flood")
             if name == settings.INITIAL_WINDOW_SIZE:
                 self._change_windows(value)
             elif name == settings.MAX_FRAME_SIZE:

@@ -5,6 +5,9 @@ from __future__ import annotations
 _NAME = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 """Those of a token (RFC 9110, 5.6.2) in lower case."""
 _VALUE = bytes(byte for byte in range(256) if byte == 0x09 or (byte >= 0x20 and byte != 0x7F))
+OF_CONNECTION = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
+"""Headers of HTTP/1 for a single connection: malformed in a request, and not sent in a response (RFC 9113, 8.2.2)."""
+
 _WHITES = (b" ", b"\t")
 
 

@@ -24,6 +24,8 @@ _LENGTHS = bytes((
 """Bits of each byte's symbol, and of the end of the string (EOS)."""
 
 _EOS = 256
+_MAX_BITS = 512
+"""Of a number that `encode` shifts."""
 SYMBOL = 0x1_0000
 """In an entry of DECODING: a symbol has ended; it is in the second byte."""
 FAULT = 0x2_0000
@@ -110,10 +112,17 @@ def invalid() -> Failure:
 
 def encode(data: bytes) -> bytes:
     """Encode a string."""
+    coded = bytearray()
     value = size = 0
     for byte in data:
         length = _LENGTHS[byte]
         value = value << length | _CODES[byte]
         size += length
+        if size >= _MAX_BITS:  # a shift takes as long as the number: 64 KiB in one would take a quarter of a second
+            rest = size % 8
+            coded += (value >> rest).to_bytes(size // 8, "big")
+            value &= (1 << rest) - 1
+            size = rest
     padding = -size % 8
-    return (value << padding | (1 << padding) - 1).to_bytes((size + padding) // 8, "big")
+    coded += (value << padding | (1 << padding) - 1).to_bytes((size + padding) // 8, "big")
+    return bytes(coded)

@@ -9,21 +9,17 @@ import re
 from typing import TYPE_CHECKING
 
 from corepool_http.http2.errors import malformed
-from corepool_http.http2.fields import fault_of
+from corepool_http.http2.fields import OF_CONNECTION, fault_of
 from corepool_http.http2.priorities import DEFAULT_URGENCY
 from corepool_http.message import RefusedError, RequestLine, Section
-from corepool_http.rules import HOST
+from corepool_http.rules import HOST, TOKEN
 
 if TYPE_CHECKING:
     from corepool_http.message import Fields
 
-_OF_CONNECTION = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
-"""RFC 9113, 8.2.2."""
-
 _PSEUDO = frozenset((b":method", b":scheme", b":authority", b":path", b":protocol"))
 """RFC 9113, 8.3.1, and RFC 8441, 4."""
 
-_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PATH = re.compile(rb"/[\x21\x22\x24-\x7e]*")
 """A fragment is no part of it (RFC 9113, 8.3.1)."""
 
@@ -96,7 +92,7 @@ def judge_line(method: bytes, path: bytes) -> RequestLine:
 
     :raises RefusedError: these are no method and no path of a target (RFC 9113, 8.3.1).
     """
-    if not _METHOD.fullmatch(method):
+    if not TOKEN.fullmatch(method):
         raise malformed("invalid :method")
     if not _PATH.fullmatch(path) and not (path == b"*" and method == b"OPTIONS"):
         raise RefusedError(400, "invalid request target")
@@ -115,7 +111,7 @@ def judge_section(authority: bytes, fields: Fields) -> JudgedSection:
     for name, value in fields:
         if name[:1] == b":":
             raise malformed("a pseudo-header field behind others, or among the trailers")
-        if name in _OF_CONNECTION:
+        if name in OF_CONNECTION:
             raise malformed(f"the header {name.decode()} is of a connection")
         if name == b"te" and value.lower() != b"trailers":
             raise malformed("TE is not trailers")
@@ -145,7 +141,7 @@ def judge_trailers(fields: Fields) -> None:
     for name, _ in fields:
         if name[:1] == b":":
             raise malformed("a pseudo-header field among the trailers")
-        if name in _OF_CONNECTION or name == b"content-length":
+        if name in OF_CONNECTION or name == b"content-length":
             raise malformed(f"the header {name.decode()} among the trailers")
 
 

@@ -10,6 +10,8 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING
 
+from corepool.files.descriptors import release
+
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
 
@@ -47,7 +49,7 @@ class FilePart:
         """Close the descriptor."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            os.close(fd)
+            release(fd)
 
 
 class Pending:

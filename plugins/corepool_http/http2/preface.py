@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corepool_http.http1.driver import Driver as Http1Driver
+from corepool_http.http2.frames import PREFACE
 
 if TYPE_CHECKING:
     from corepool import Connection
     from corepool_http.http1.ending import Session
     from corepool_http.http2.shared import Shared
-
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
 class Undecided:

@@ -11,13 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corepool_http.http2 import huffman
+from corepool_http.http2.fields import OF_CONNECTION
 from corepool_http.http2.static_table import STATIC, STATIC_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-_OF_CONNECTION = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
-"""RFC 9113, 8.2.2: not sent."""
 
 _SECRET = frozenset((b"set-cookie", b"authorization", b"proxy-authorization"))
 """Not to be put into a table by an intermediary (RFC 7541, 7.1.3)."""
@@ -51,7 +49,7 @@ def encode_fields(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
 
     :param fields: their names are in lower case. Those of a connection are left out.
     """
-    return b"".join(encode_field(name, value.strip(b" \t")) for name, value in fields if name not in _OF_CONNECTION)
+    return b"".join(encode_field(name, value.strip(b" \t")) for name, value in fields if name not in OF_CONNECTION)
 
 
 def encode_field(name: bytes, value: bytes) -> bytes:

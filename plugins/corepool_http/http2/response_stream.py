@@ -35,9 +35,6 @@ _OPEN = 0
 _WHOLE = 1
 _BROKEN = 2
 
-_OF_HTTP1 = frozenset((b"connection", b"upgrade", b"keep-alive", b"proxy-connection", b"transfer-encoding"))
-"""Headers that no response of HTTP/2 may have (RFC 9113, 8.2.2)."""
-
 
 class ResponseStream(BaseStream):
     """The codec's record of a stream, with the response of its exchange."""
@@ -75,8 +72,8 @@ class ResponseStream(BaseStream):
         self.body_due = math.inf
         self.blocked_at = math.inf
         """Since when the client's window has had no room for what waits."""
-
         self.token: Token | None = None
+        """Of a lost request: freed when its application lets go of the exchange."""
 
     def on_room(self) -> None:
         """Have the application go on: there is room for more content."""
@@ -115,7 +112,7 @@ class ResponseStream(BaseStream):
         """Send a head, with all of the content or with none."""
         carrier = self._carrier
         output = carrier.output
-        lines = head.lines if not head.upgrades else _without_upgrade(head.lines)
+        lines = head.lines
         if size is None:
             self._head = head.status, lines
             output.add_head(self)
@@ -266,8 +263,3 @@ class ResponseStream(BaseStream):
             self._carrier.codec.reset(self, code)
             self._carrier.lose(self)
             self._carrier.output.touch()
-
-
-def _without_upgrade(lines: bytes) -> bytes:
-    kept = [line for line in lines.split(b"\r\n")[:-1] if line.partition(b":")[0].lower() not in _OF_HTTP1]
-    return b"".join(b"%b\r\n" % line for line in kept)

@@ -118,6 +118,10 @@ def test_what_kubernetes_tells_of_a_service_named_corepool_is_no_setting(config:
         load_settings(config, Overrides(environment={"COREPOOL_PORT": "8080"}))
 
 
+def test_the_variable_of_the_build_is_no_setting(config: Path) -> None:
+    assert load_settings(config, Overrides(environment={"COREPOOL_COMPILE": "1"})) == load_settings(config)
+
+
 def test_a_variable_in_small_letters_is_still_of_the_environment(config: Path) -> None:
     draft = read_draft(config, Overrides(environment={"COREPOOL_pool_workers": "2"}))
     assert draft.origin("pool.workers") == "the environment: COREPOOL_pool_workers"

@@ -10,7 +10,7 @@ import pytest
 from hpack.huffman import HuffmanEncoder
 from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 from hpack.huffman_table import decode_huffman
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from corepool_http.http2 import huffman
@@ -67,6 +67,7 @@ def test_any_bytes_are_a_huffman_string_or_none_to_both(data: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
+@example(bytes(range(256)) * 20)
 @settings(max_examples=200, deadline=None)
 def test_any_string_is_huffman_coded_as_hpack_codes_it(data: bytes) -> None:
     coded = huffman.encode(data)
