@@ -11,7 +11,7 @@ _CLIENTS = "-b 'tls://HOST:PORT?cert=PEM&key=PEM&client_ca=PEM'; see docs/howto/
 _OPTIONAL = "-b 'tls://HOST:PORT?cert=PEM&key=PEM&client_ca=PEM&client=optional', or required"
 _CIPHERS = "-b 'tls://HOST:PORT?cert=PEM&key=PEM&ciphers=LIST', of TLS 1.2"
 _VERSION = "-b 'tls://HOST:PORT?cert=PEM&key=PEM&minimum=1.3'; without it, TLS 1.2 and 1.3"
-_HTTP2 = "a proxy speaks HTTP/2: see docs/howto/proxies.md"
+_HTTP2_SIZES = "there is none: it is as RFC 9113 has it without settings"
 _STRICT = "there is none: requests are judged as strictly as gunicorn's defaults do"
 _SYSLOG = "there is none: the log goes to standard error, under systemd to the journal"
 _STATSD = "there is none: the protocol admin has /metrics for Prometheus"
@@ -53,12 +53,11 @@ GUNICORN: Mapping[str, str] = {
     "--group": "the key `group` of [process], or the variable COREPOOL_PROCESS_GROUP",
     "--header-map": _STRICT,
     "--http-parser": "there is none: requests are parsed by llhttp",
-    "--http-protocols": _HTTP2,
-    "--http2-cleartext": _HTTP2,
-    "--http2-initial-window-size": _HTTP2,
-    "--http2-max-concurrent-streams": _HTTP2,
-    "--http2-max-frame-size": _HTTP2,
-    "--http2-max-header-list-size": _HTTP2,
+    "--http-protocols": "--no-http2 for HTTP/1.1 alone; both are spoken without it",
+    "--http2-cleartext": "--http2, which is on: without TLS, for clients that begin with HTTP/2 (prior knowledge)",
+    "--http2-initial-window-size": _HTTP2_SIZES,
+    "--http2-max-frame-size": _HTTP2_SIZES,
+    "--http2-max-header-list-size": "--max-head",
     "--initgroups": "there is none: the workers' user has its groups",
     "--limit-request-field_size": "--max-head, for the whole header section",
     "--limit-request-fields": "--max-head, for the whole header section",
@@ -128,7 +127,6 @@ UVICORN: Mapping[str, str] = {
     "--header": "there is none: the application, or a proxy, adds headers",
     "--host": "--bind HOST:PORT",
     "--http": "there is none: requests are parsed by llhttp",
-    "--http2": _HTTP2,
     "--limit-concurrency": "--max-connections, beyond which clients wait",
     "--limit-max-requests": "--recycle-requests",
     "--limit-max-requests-jitter": "--recycle-jitter, a fraction: jitter / requests",

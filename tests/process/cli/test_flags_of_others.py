@@ -20,6 +20,7 @@ SAME = {
     *("--backlog", "--bind", "-b", "--factory", "--help", "-h", "--interface", "--keep-alive", "--lifespan"),
     *("--log-level", "--name", "--reload", "--root-path", "--threads", "--workers", "-w", "--access-log"),
     *("--certfile", "--keyfile", "--env-file", "--log-config", "--reload-dir", "--reload-exclude", "--reload-include"),
+    *("--http2", "--http2-max-concurrent-streams"),
 }
 """Flags that mean the same here."""
 
@@ -50,7 +51,7 @@ def test_each_flag_has_the_same_name_or_an_answer_whose_flags_there_are(
 
     assert theirs - SAME - set(answers) == set()
     assert set(answers) & here == set(), "an answer that would never be given"
-    named = {flag for answer in answers.values() for flag in re.findall(r"(?<!\w)--[a-z-]+", answer)}
+    named = {flag for answer in answers.values() for flag in re.findall(r"(?<!\w)--[a-z0-9-]+", answer)}
     assert named - here - {"--version"} == set()
     assert (theirs & SAME) - here == set()
 
