@@ -40,4 +40,6 @@ def s_client(running: PoolProcess, folder: Path, *arguments: str, text: str = ""
     """Run `openssl s_client`, which sends `text` and its end; what it prints, and its status."""
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port_of(running)}", "-servername", "localhost"]
     command += ["-CAfile", str(folder / "ca.pem"), "-verify_return_error", *arguments]
-    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603
+    return subprocess.run(  # noqa: S603
+        command, input=text, capture_output=True, text=True, errors="replace", timeout=300, check=False
+    )  # it prints what the server sends, such as frames of HTTP/2

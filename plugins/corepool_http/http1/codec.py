@@ -71,7 +71,7 @@ class RequestParser:
         or drops them, and would do so for ever."""
         self._tail = b""
         """The last bytes of a head that is not complete: they may be the first of _END_OF_HEAD."""
-        self._left = 0
+        self.left = 0
         """Of content with a length: the bytes still to come."""
         self._chunks: ChunkedDecoder | None = None
         """The decoder of chunked content."""
@@ -135,7 +135,7 @@ class RequestParser:
         chunks = self._chunks
         if chunks is not None:
             return self._decode(chunks, data, at)
-        end = min(at + self._left, size) if self._left else self._find_end(data, at)
+        end = min(at + self.left, size) if self.left else self._find_end(data, at)
         http = self._http
         if http is None:
             http = self._http = httptools.HttpRequestParser(self)
@@ -260,7 +260,7 @@ class RequestParser:
         if self._chunks is not None:
             raise judgement.ambiguous()
         self._fed = 0
-        self._left -= len(data)
+        self.left -= len(data)
         self.take_content(data)
 
     def on_message_complete(self) -> None:
@@ -290,7 +290,7 @@ class RequestParser:
             if length is None:
                 self._chunks = ChunkedDecoder(self._options.max_head)
             else:
-                self._left = int(length)
+                self.left = int(length)
         if request.version == "1.1" and b"expect" in section:
             request.expects_continue = rules.expects_continue(section) and request.body is not None
 
@@ -319,7 +319,7 @@ class RequestParser:
             self._is_resuming = True
             self._http = httptools.HttpRequestParser(self)
             self._http.feed_data(
-                b"POST / HTTP/1.1\r\nContent-Length: %d\r\nConnection: %b\r\n\r\n" % (self._left, connection)
+                b"POST / HTTP/1.1\r\nContent-Length: %d\r\nConnection: %b\r\n\r\n" % (self.left, connection)
             )
 
     def _find_excess(self) -> RefusedError | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from corepool_http.http1.codec import RequestParser
 from corepool_http.http1.deadlines import Deadlines
-from corepool_http.http1.ending import end_connection
+from corepool_http.http1.ending import MAX_BUFFERED, end_connection, goes_on_behind
 from corepool_http.http1.framing import CHUNKED, CLOSE, CONTINUE, LAST_CHUNK, NONE, encode_head, encode_switch
 from corepool_http.http1.resetting import Reset
 from corepool_http.http1.switching import accept_of, check_key
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from corepool_http.responses import Head
     from corepool_http.service import Service
     from corepool_http.stream import Tunnel, TunnelUser
-
-_MAX_BUFFERED = 65_536
-"""Bytes of a body that wait for their application before the client is no longer read."""
 
 _REQUESTS_PER_TURN = 16
 """Pipelined requests that are served before other connections have their turn."""
@@ -141,8 +138,10 @@ class Driver:
             self.refuse(parser.refusal)
             return
         body = parser.body
+        if body is not None and current is None and not parser.ready:
+            body.take()  # its request was answered without it
         waits_for_us = current is not None or self.conn.congested
-        if (body is not None and body.size > _MAX_BUFFERED) or (parser.ready and waits_for_us):
+        if (body is not None and body.size > MAX_BUFFERED) or (parser.ready and waits_for_us):
             self._deadlines.suspend()  # the application is late, or responses have to be read first
             self.conn.pause()
         elif body is not None:
@@ -161,9 +160,8 @@ class Driver:
         exchange = self.current
         assert exchange is not None
         request = exchange.request
-        body = request.body
-        is_partial = body is not None and not body.complete
-        exchange.closes = exchange.closes or head.closes or is_partial or self.leaving
+        goes_on = goes_on_behind(request, self.parser) and not (head.closes or self.leaving)
+        exchange.closes = exchange.closes or not goes_on
         data, self._framing = encode_head(head, size, content, request, exchange.closes)
         if self._framing is CLOSE:
             exchange.closes = True
@@ -264,6 +262,9 @@ class Driver:
         elif parser.in_head:
             conn.busy = True
             self._deadlines.expect_head()
+        elif parser.body is not None:
+            conn.resume()
+            self._wait_for_more()
         else:
             self._deadlines.due = due = now_s + self._deadlines.keep_alive_s
             if due < self._deadlines.armed:

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from corepool import Connection
     from corepool_http.http1.codec import RequestParser
+    from corepool_http.message import Request
+
+MAX_BUFFERED = 65_536
+"""Bytes of a body that wait for their application before the client is no longer read."""
 
 _SILENCE_S = 2.0
 """How long such a client may be silent: as long as one whose connection corepool has closed (worker/lingering.py)."""
@@ -78,6 +82,19 @@ class Ending:
 
     def gone(self) -> None:
         """Do nothing: the response has ended."""
+
+
+def goes_on_behind(request: Request, parser: RequestParser) -> bool:
+    """Report whether requests may follow a response that is due now.
+
+    Content that is still to come is read and dropped, if it is known to be short: many clients send it in a packet of
+    its own, and an application may answer without it. Longer content ends the connection, and so does that of a client
+    that waits for 100 (Continue), and may never send it.
+    """
+    body = request.body
+    if body is None or body.complete:
+        return True
+    return 0 < parser.left <= MAX_BUFFERED and not (body.failed or request.expects_continue)
 
 
 def end_connection(conn: Connection[Session], parser: RequestParser) -> None:

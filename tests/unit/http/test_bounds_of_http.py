@@ -8,7 +8,7 @@ import re
 import sys
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import mirror
 import pytest
@@ -24,6 +24,7 @@ from corepool_http.responses import Heads
 
 if TYPE_CHECKING:
     from corepool.testing.conversation import Conversation, Conversations
+    from corepool_http.http1.driver import Driver
 
 PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "bounds.md"
 SEGMENTS = 5 * 65_536  # what one event may read, and a little
@@ -39,8 +40,8 @@ def _in_memory() -> None:
     mirror.Handshakes.go = asyncio.Event()
 
 
-def serve(connection: Conversations, target: str = "asgi", **options: object) -> Conversation:
-    settings = {"target": f"mirror:{target}", "directory": str(APPLICATIONS), **options}
+def serve(connection: Conversations, target: str = "asgi", module: str = "mirror", **options: object) -> Conversation:
+    settings = {"target": f"{module}:{target}", "directory": str(APPLICATIONS), **options}
     return connection(Http(HttpOptions.model_validate(settings)))
 
 
@@ -208,6 +209,22 @@ def test_behind_a_refused_request(connection: Conversations, behind: bytes) -> N
     assert ends(client)
 
 
+def test_content_behind_its_response(connection: Conversations) -> None:
+    head = b"POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+    client = serve(connection, module="early")
+    client.send(head % 65_537)
+    assert b"\r\nConnection: close\r\n" in client.receive()
+    client = serve(connection, module="early", body_timeout=0.01)
+    client.send(head % 65_536)
+    assert status(client) == 200
+    for _ in range(65):
+        client.send(b"x" * 1000)
+        body = cast("Driver", client.conn.session).parser.body
+        assert body is not None
+        assert body.size == 0
+    run_out(client)
+
+
 def test_behind_Connection_close_(connection: Conversations) -> None:  # noqa: N802
     client = serve(connection)
     client.send(request("/hold"))
@@ -327,6 +344,6 @@ def test_each_row_has_a_test() -> None:
         section = text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
         rows += re.findall(r"^\| ([^|]*) \| [^-]", section, re.MULTILINE)
     names = [re.sub(r"\W+", "_", row) for row in rows if row not in {"state", "table"}]
-    assert len(names) == 20
+    assert len(names) == 21
     for name in names:
         assert callable(getattr(sys.modules[__name__], f"test_{name}"))
