@@ -45,27 +45,38 @@ def parse_int32(text: bytes) -> int:
     return number
 
 
-def parse_float(text: bytes) -> Fraction | None:
+def parse_range(text: bytes, smallest: int, largest: int) -> int:
+    """Read a number between two others, inclusive.
+
+    :raises Error: it is none.
+    """
+    number = parse_integer(text)
+    if not smallest <= number <= largest:
+        raise Error("ERR value is out of range")
+    return number
+
+
+def parse_float(text: bytes, message: str = "ERR value is not a valid float") -> Fraction | None:
     """Read a floating-point number; None: it is infinite.
 
-    :raises Error: it is not a number, or not one that Redis computes with.
+    :raises Error: it is not a number, or not one that Redis computes with; with `message`.
     """
     if _INFINITY.fullmatch(text):
         return None
     if (hexadecimal := _HEXADECIMAL.fullmatch(text)) is not None and len(text) <= _MAX_FLOAT_BYTES:
-        return _parse_hexadecimal(hexadecimal)
+        return _parse_hexadecimal(hexadecimal, message)
     found = _FLOAT.fullmatch(text)
     if found is None or abs(int(found[1] or 0)) > _LARGEST_EXPONENT or len(text) > _MAX_FLOAT_BYTES:
-        raise Error("ERR value is not a valid float")
+        raise Error(message)
     return Fraction(text.decode())
 
 
-def _parse_hexadecimal(found: re.Match[bytes]) -> Fraction:
+def _parse_hexadecimal(found: re.Match[bytes], message: str) -> Fraction:
     """Read what strtold(3) reads, too: 0x1.8p3."""
     sign, whole, decimals, power = found.groups()
     exponent = int(power or 0) - 4 * len(decimals)
     if not whole + decimals or abs(exponent) > _LARGEST_BINARY_EXPONENT:
-        raise Error("ERR value is not a valid float")
+        raise Error(message)
     number = int(whole + decimals, 16) * Fraction(2) ** exponent
     return -number if sign == b"-" else number
 
