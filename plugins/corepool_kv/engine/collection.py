@@ -72,6 +72,8 @@ class Collection:
         if self.count:
             description = self.id + self.count.to_bytes(ID_BYTES) + self._write()
             self.db.put_record(self.key, Record(description, self.expires_ms, 0, 0, self.type))
+            if self.is_new:
+                self.db.gain(self.key, self.type)
         elif not self.is_new:
             self.db.detach(self.key)
 

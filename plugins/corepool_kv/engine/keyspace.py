@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from corepool_kv.engine.errors import KeyTooLongError, ValueTooLongError
-from corepool_kv.stores import STRING, WrongTypeError
+from corepool_kv.stores import LIST, SORTED_SET, STRING, WrongTypeError
 
 if TYPE_CHECKING:
     from corepool_kv.stores import Elements, Record, Transaction, View
@@ -29,6 +29,11 @@ class Keyspace:
         self._transaction: Transaction = view  # type: ignore[assignment]  # typing.cast would cost each GET a call
         self._max_key, self._max_value, _ = limits
         self._elements: Elements | None = None
+        self.gained: list[bytes] = []
+        """Keys of lists and sorted sets that have begun to exist: clients that wait for their elements can be served.
+
+        Filled by `gain` alone.
+        """
 
     def find(self, key: bytes) -> Record | None:
         """Return the record of a key that exists now."""
@@ -86,6 +91,11 @@ class Keyspace:
     def new_collection(self) -> bytes:
         """Return an ID that no collection has had."""
         return self._transaction.new_collection()
+
+    def gain(self, key: bytes, kind: int) -> None:
+        """Note that a collection has begun to exist, under a key that had none."""
+        if kind in (LIST, SORTED_SET):
+            self.gained.append(key)
 
     def rewrite(self, key: bytes, value: bytes, record: Record | None) -> None:
         """Store another value that keeps the expiry and the flags of a record.

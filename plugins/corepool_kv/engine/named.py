@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ _CHOSEN_BY_INDEX = 512
 _CHOSEN_BY_PLACE = 64
 """In a larger one, so many members behind a random place are as likely as each other. With one alone, those behind wide
 gaps would be chosen much more often."""
+
+_LOOKED_AT_FOR_ONE = 50
+"""Members that may be passed over for each that is chosen; it costs about as much to choose one by its place."""
 
 
 class Named(Collection):
@@ -90,7 +94,7 @@ class Named(Collection):
 
     def choose_distinct(self, count: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield so many members with their values, all of them if there are no more."""
-        if count * 3 > self.count or self.count <= _CHOSEN_BY_INDEX:
+        if count * _LOOKED_AT_FOR_ONE > self.count or self.count <= _CHOSEN_BY_INDEX:
             wanted = set(random.sample(range(self.count), min(count, self.count)))
             yield from (item for number, item in enumerate(self.items()) if number in wanted)
             return
@@ -99,3 +103,12 @@ class Named(Collection):
             member, value = self.choose()
             chosen[member] = value
         yield from chosen.items()
+
+    def choose_many(self, count: int) -> list[tuple[bytes, bytes]]:
+        """Return so many members with their values, the same ones more than once."""
+        if count * _LOOKED_AT_FOR_ONE <= self.count and self.count > _CHOSEN_BY_INDEX:
+            return [self.choose() for _ in range(count)]
+        times = Counter(random.choices(range(self.count), k=count))  # noqa: S311
+        chosen = [item for number, item in enumerate(self.items()) for _ in range(times[number])]
+        random.shuffle(chosen)
+        return chosen

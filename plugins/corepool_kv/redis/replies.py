@@ -163,6 +163,15 @@ def gather_map(items: Iterable[tuple[bytes, Reply]], max_bytes: int) -> dict[byt
     return gathered
 
 
+def check_number(items: int, max_bytes: int) -> None:
+    """Refuse a reply of too many items before they are made.
+
+    :raises Error: it would be longer than a reply may be.
+    """
+    if items * _ITEM_BYTES > max_bytes:
+        raise too_long(max_bytes)
+
+
 def too_long(max_bytes: int) -> Error:
     """Return the error for a reply that would be longer than a reply may be."""
     return Error(f"ERR a reply of more than {max_bytes} bytes")

@@ -51,6 +51,50 @@ HASHES = (
     words("HSCAN", KEY, one_of(("0",), ("abc",), ("0", "COUNT", "100"), ("0", "COUNT", "0"), ("0", "MATCH", "[fg]"))),
 )
 
+INDEX = st.sampled_from(["0", "1", "-1", "2", "-2", "5", "-5", "100", "-100"])
+NUMBERS = st.one_of(INDEX, INDEX, INTEGER)
+END = st.sampled_from(["LEFT", "RIGHT", "left", "FOO"])
+ELEMENT = st.sampled_from(["x", "y", "z", "", "1", "x" * 1000])
+LISTS = (
+    words(st.sampled_from(["LPUSH", "RPUSH"]), KEY, some("x", "y", "z", "", at_least=1, at_most=5)),
+    words(st.sampled_from(["LPUSH", "RPUSH"]), KEY, some("x", "y", "z", "", at_least=1, at_most=5)),
+    words(st.sampled_from(["LPUSHX", "RPUSHX"]), KEY, some("x", "y", at_least=1)),
+    words(st.sampled_from(["LPOP", "RPOP", "LLEN"]), KEY),
+    words(st.sampled_from(["LPOP", "RPOP"]), KEY, NUMBERS),
+    words("LINDEX", KEY, NUMBERS),
+    words("LSET", KEY, NUMBERS, ELEMENT),
+    words(st.sampled_from(["LRANGE", "LRANGE", "LTRIM"]), KEY, NUMBERS, NUMBERS),
+    words("LINSERT", KEY, st.sampled_from(["BEFORE", "AFTER", "FOO"]), ELEMENT, ELEMENT),
+    words("LREM", KEY, NUMBERS, ELEMENT),
+    words("LPOS", KEY, ELEMENT, st.one_of(st.just(()), words("RANK", NUMBERS)), one_of((), ("MAXLEN", "2"), ("FOO",))),
+    words("LPOS", KEY, ELEMENT, words("COUNT", NUMBERS), one_of((), ("RANK", "2"), ("RANK", "-1", "MAXLEN", "3"))),
+    words("LMOVE", KEY, KEY, END, END),
+    words("RPOPLPUSH", KEY, KEY),
+    words("LMPOP", st.sampled_from(["1", "2", "0", "a", "5"]), KEY, KEY, END),
+    words("LMPOP", "2", KEY, KEY, END, words(st.sampled_from(["COUNT", "FOO"]), NUMBERS)),
+    words("COMMAND", "GETKEYS", "LMPOP", st.sampled_from(["1", "2", "0", "a", "5"]), KEY, KEY, "LEFT"),
+)
+
+MEMBERS = some("x", "y", "z", "", "1", "2", "w" * 1000, at_least=1, at_most=5)
+NUMBER = st.sampled_from(["1", "2", "0", "a", "5"])
+SETS = (
+    *[words("SADD", KEY, MEMBERS)] * 3,
+    words(st.sampled_from(["SREM", "SMISMEMBER"]), KEY, MEMBERS),
+    words(st.sampled_from(["SCARD", "SMEMBERS", "SRANDMEMBER", "SPOP"]), st.sampled_from(["string", "none"])),
+    words(st.sampled_from(["SCARD", "SMEMBERS", "SRANDMEMBER"]), KEY),
+    words(st.sampled_from(["SISMEMBER", "SREM"]), KEY, ELEMENT),
+    words("SMOVE", KEY, KEY, ELEMENT),
+    words("SRANDMEMBER", KEY, INTEGER.filter(lambda text: len(text) < 10), one_of((), ("FOO",))),
+    words("SPOP", KEY, st.sampled_from(["0", "-1", "100", "a", str(2**63 - 1)]), one_of((), ("FOO",))),
+    words(st.sampled_from(["SUNION", "SINTER", "SDIFF"]), st.lists(KEY, min_size=1, max_size=3).map(tuple)),
+    words(
+        st.sampled_from(["SUNIONSTORE", "SINTERSTORE", "SDIFFSTORE"]), st.lists(KEY, min_size=2, max_size=4).map(tuple)
+    ),
+    words("SINTERCARD", NUMBER, KEY, KEY, one_of((), ("LIMIT", "1"), ("LIMIT", "-1"), ("LIMIT",), ("FOO", "1"))),
+    words("SSCAN", KEY, one_of(("0",), ("abc",), ("0", "COUNT", "100"), ("0", "COUNT", "0"), ("0", "MATCH", "[xy]"))),
+    words("COMMAND", "GETKEYS", "SINTERCARD", NUMBER, KEY, KEY),
+)
+
 KEYS = (
     words(st.sampled_from(["TYPE", "PERSIST", "TTL", "EXISTS", "GET", "STRLEN", "DEL", "UNLINK"]), KEY),
     words(st.sampled_from(["EXPIRE", "PEXPIRE"]), KEY, st.sampled_from(["100", "-1"])),
@@ -64,12 +108,12 @@ KEYS = (
     words("GETEX", KEY, "PX", "100000"),
 )
 
-UNORDERED = {"HGETALL": 2, "HKEYS": 1, "HVALS": 1, "SMEMBERS": 1}
-RANDOM = {"HRANDFIELD"}
-SCANS = {"HSCAN": 2}
+UNORDERED = {"HGETALL": 2} | dict.fromkeys(["HKEYS", "HVALS", "SMEMBERS", "SUNION", "SINTER", "SDIFF", "SPOP"], 1)
+RANDOM = {"HRANDFIELD", "SRANDMEMBER"}
+SCANS = {"HSCAN": 2, "SSCAN": 1}
 ADVANCE_WORDS = "advance the clock by"
 ADVANCE = st.tuples(st.just(ADVANCE_WORDS), st.sampled_from(["0.099", "1", "99", "100", "1000"]))
-GROUPS = {"hash": HASHES}
+GROUPS = {"hash": HASHES, "list": LISTS, "set": SETS}
 
 
 def comparable(command: Words, reply: Tagged) -> Tagged:
@@ -101,7 +145,11 @@ def test_replies_are_those_of_redis(servers: tuple[TaggedClient, ...], clock: Cl
     commands_of_group = st.one_of(*GROUPS[group])
     command = st.one_of(commands_of_group, commands_of_group, commands_of_group, st.one_of(*KEYS), ADVANCE)
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=int(__import__("os").environ.get("KVN", "150")),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(st.sampled_from(["2", "3"]), st.lists(command, min_size=1, max_size=40))
     def check(protocol: str, commands: list[Words]) -> None:
         for server in servers:

@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING
 
 from corepool_kv.engine.hashes import Hash
 from corepool_kv.redis.commands.scanning import parse_cursor, parse_options
-from corepool_kv.redis.numbers import LARGEST, SMALLEST, add_floats, parse_float, parse_integer, parse_range
-from corepool_kv.redis.replies import OK, Error, Pairs, gather, gather_map
+from corepool_kv.redis.numbers import (
+    LARGEST,
+    SMALLEST,
+    add_floats,
+    check_doubled,
+    parse_float,
+    parse_integer,
+    parse_range,
+)
+from corepool_kv.redis.replies import OK, Error, Pairs, check_number, gather, gather_map
 
 if TYPE_CHECKING:
     from corepool_kv.engine.keyspace import Keyspace
@@ -120,12 +128,13 @@ def hrandfield(db: Keyspace, args: list[bytes]) -> Reply:
     if len(options) > 2 or (len(options) == 2 and options[1].upper() != b"WITHVALUES"):
         raise Error(SYNTAX)
     with_values = len(options) == 2
-    if with_values and not -LARGEST // 2 <= count <= LARGEST // 2:
-        raise Error("ERR value is out of range")
+    check_doubled(count, doubled=with_values)
     found = Hash.find(db, key)
     if found is None:
         return []
-    chosen = found.choose_distinct(count) if count >= 0 else (found.choose() for _ in range(-count))
+    if count < 0:
+        check_number(-count, db.limits.reply)
+    chosen = found.choose_distinct(count) if count >= 0 else found.choose_many(-count)
     if with_values:
         return Pairs(chosen, db.limits.reply)
     return gather((field for field, _ in chosen), db.limits.reply)

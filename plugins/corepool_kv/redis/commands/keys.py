@@ -71,6 +71,7 @@ def copy(db: Keyspace, args: list[bytes]) -> Reply:
         return 0
     db.check_key(target)
     db.put_record(target, copied(db, record))
+    db.gain(target, record.type)
     return 1
 
 
@@ -119,6 +120,7 @@ def _move(db: Keyspace, source: bytes, target: bytes) -> None:
         raise Error("ERR no such key")
     if source != target:
         db.put_record(target, record)
+        db.gain(target, record.type)
         db.detach(source)
 
 
