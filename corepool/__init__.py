@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from corepool.spec.options import Options
     from corepool.spec.proxy_header import ProxyHeader, ProxyTls
     from corepool.spec.scaler import PoolLoad, Scaler
+    from corepool.spec.sharing import Hold, LeakyBuckets, Semaphores, SharedCounter
     from corepool.spec.sizes import Size, SizeOrOff
     from corepool.spec.transport import Endpoint, FileRights, Transport
     from corepool.spec.types import (
@@ -58,8 +59,10 @@ __all__ = [
     "ExitStatus",
     "Facts",
     "FileRights",
+    "Hold",
     "Incoming",
     "Layer",
+    "LeakyBuckets",
     "ListenerInfo",
     "Metric",
     "Options",
@@ -69,8 +72,10 @@ __all__ = [
     "ProxyHeader",
     "ProxyTls",
     "Scaler",
+    "Semaphores",
     "ServerCertificate",
     "SetupError",
+    "SharedCounter",
     "SharedResource",
     "Size",
     "SizeOrOff",
@@ -104,8 +109,10 @@ _HOMES = {
     "ExitStatus": "corepool.spec.types",
     "Facts": "corepool.spec.facts",
     "FileRights": "corepool.spec.transport",
+    "Hold": "corepool.spec.sharing",
     "Incoming": "corepool.spec.dispatcher",
     "Layer": "corepool.spec.layer",
+    "LeakyBuckets": "corepool.spec.sharing",
     "ListenerInfo": "corepool.spec.types",
     "Metric": "corepool.spec.metrics",
     "Options": "corepool.spec.options",
@@ -115,8 +122,10 @@ _HOMES = {
     "ProxyHeader": "corepool.spec.proxy_header",
     "ProxyTls": "corepool.spec.proxy_header",
     "Scaler": "corepool.spec.scaler",
+    "Semaphores": "corepool.spec.sharing",
     "ServerCertificate": "corepool.spec.certificates",
     "SetupError": "corepool.errors",
+    "SharedCounter": "corepool.spec.sharing",
     "SharedResource": "corepool.spec.types",
     "Size": "corepool.spec.sizes",
     "SizeOrOff": "corepool.spec.sizes",

@@ -182,6 +182,19 @@ def totals_not_shared(*, reason: object) -> None:
     """The counters have no memory that a new master could read: after an upgrade they begin at 0."""
 
 
+@event(logging.WARNING)
+def shared_counts_begin_anew(*, reason: object) -> None:
+    """The counts that workers share, such as those of `limits`, can't be taken over from the old master.
+
+    They begin at 0, and each master has its own while the old one leaves.
+    """
+
+
+@event(logging.WARNING)
+def shared_counts_end_here(*, reason: object) -> None:
+    """The counts that workers share have no memory that a new master could use: after an upgrade they begin at 0."""
+
+
 # --- workers
 
 

@@ -19,6 +19,7 @@ from corepool.files.descriptors import release
 from corepool.ipc.channel import Channel
 from corepool.ipc.messages import NewConnections, Ready, Thaw
 from corepool.master import events
+from corepool.master.shared_counts import SharedCounts
 from corepool.master.totals import told_totals
 from corepool.spec.transport import Endpoint
 
@@ -92,12 +93,20 @@ class Inheritance:
         self.orders = Orders.told(told.get("orders", {}))
         """The orders that it was given."""
         self._told_totals = told.get("totals"), told.get("boards")
+        self._told = told
         self.place = place_told(told.get("place"))
         """Its name, and where commands find it; None: it has told of none."""
 
     def take_totals(self) -> EarlierBoards:
         """Take over the counts of the masters before this one. Once; the caller owns them."""
         return told_totals(*self._told_totals)
+
+    def take_shared_counts(self) -> SharedCounts:
+        """Take over the counts that workers share, or make them. Once; the caller owns them.
+
+        :raises OSError: the system refuses.
+        """
+        return SharedCounts(self._told)
 
     def take(self, place: int) -> socket.socket:
         """Take over a socket, by its position in `places`. Once; the caller owns it."""

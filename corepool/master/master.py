@@ -108,6 +108,7 @@ class Master:
                 self._loop,
                 totals.board,
                 crash_slots,
+                totals.shared.area,
                 self._recovery,
                 OomCounter(),
                 self._paused,
@@ -312,8 +313,6 @@ class Master:
         """Accept from the sockets that were left to the master before this one, except paused ones."""
         if self._inheritance.is_upgrade:
             self.live.resume_listeners(self._paused - self._inheritance.orders.paused)
-
-    # --- upgrade
 
     def on_old_master_gone(self) -> None:
         """Go on with its counts."""

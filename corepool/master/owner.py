@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from corepool.ipc.crash_slots import CrashSlots
     from corepool.ipc.scoreboard import Scoreboard
     from corepool.ipc.shapes import SocketIndex
+    from corepool.ipc.shared_area import SharedArea
     from corepool.ipc.worker_spawn import WorkerSpawn
     from corepool.master.ledger import Handoff
     from corepool.master.loop import Loop
@@ -79,6 +80,7 @@ class Surroundings:
     loop: Loop
     scoreboard: Scoreboard
     crash_slots: CrashSlots
+    shared: SharedArea
     recovery: Recovery
     oom: OomCounter
     paused: AbstractSet[str]

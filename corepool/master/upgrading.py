@@ -91,10 +91,11 @@ class Upgrading:
         bound = list(bound)
         try:
             about, boards = self._totals.tell(each.listener for each in bound)
+            shared, areas = self._totals.shared.tell()
             with os.fdopen(about, "rb"):  # closed behind it
-                more = {**told, "totals": about, "boards": boards}
+                more = {**told, **shared, "totals": about, "boards": boards}
                 self._process = NewMasterProcess(
-                    self._loop, bound, more, [about, *boards], timeout_s, self._done, self._failed
+                    self._loop, bound, more, [about, *boards, *areas], timeout_s, self._done, self._failed
                 )
         except OSError as error:
             raise ControlError(f"the new master can't be executed: {error.strerror or error}") from None

@@ -75,6 +75,7 @@ class WorkerPool:
             self.workers,
             shared.scoreboard,
             shared.crash_slots,
+            shared.shared,
             shared.oom,
             shared.run_worker,
             self._on_message,

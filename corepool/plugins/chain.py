@@ -63,6 +63,9 @@ class Chain:
     on_signal: Callable[[int], object] | None
     on_stop: Callable[[PoolInfo], object] | None
 
+    members: tuple[object, ...]
+    """The plugins whose hooks it calls."""
+
     freezer: Freezer
     """Freezes and thaws its connections."""
 
@@ -95,6 +98,7 @@ class Chain:
         self.freezer = Freezer(manager, extensions, protocol)
         self.counts_requests = getattr(protocol, "counts_requests", False)
         known = [*extensions, *protocols]
+        self.members = tuple(known)
         others = [] if owned is None else [each for each in known if not any(each is one for one in owned)]
         for name in set(hook_names()) - {"on_freeze", "on_thaw"}:
             is_owned = name == "on_accept" or name in _OF_PROCESSES

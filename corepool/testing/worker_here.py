@@ -7,7 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from corepool.ipc.metric_cells import BLOCK, Layout
+from corepool.ipc.shared_area import SharedArea
 from corepool.spec.types import ThreadGauge, WorkerLoad
+from corepool.worker.sharing import Sharing
 
 if TYPE_CHECKING:
     import asyncio
@@ -47,7 +49,13 @@ class WorkerHere:
         self._reactor = loop.reactor
         self._held = held
         self._failures = failures
+        sharing = Sharing(SharedArea(), self.pool, self.pid)
+        self.counter, self.buckets, self.semaphores = sharing.counter, sharing.buckets, sharing.semaphores
         self._shared: dict[Callable[[], object], object] = {}
+
+    def listener_of(self, plugin: object) -> str:  # noqa: ARG002
+        """Return the name of the only listener."""
+        return self.listeners[0].name
 
     def loads(self) -> list[WorkerLoad]:
         """Return the load of the only worker, this one."""

@@ -25,10 +25,9 @@ from corepool.ipc.messages import (
     Status,
     Stop,
 )
-from corepool.ipc.scoreboard import Cell, held
 from corepool.ipc.shapes import SocketIndex
 from corepool.logs.log import reopen_logs
-from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
+from corepool.spec.types import ListenerInfo, ThreadGauge
 from corepool.worker import events
 from corepool.worker.backlog import BacklogReader
 from corepool.worker.counts import ConnectionCounts
@@ -50,6 +49,7 @@ from corepool.worker.question import StatusQuestion
 from corepool.worker.renewing import Renewing
 from corepool.worker.row import WorkerRow
 from corepool.worker.service import Service
+from corepool.worker.sharing import Sharing
 from corepool.worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from corepool.hot.connection import Connection
     from corepool.ipc.worker_spawn import WorkerSpawn
     from corepool.plugins.listener import BoundSocket, Configuration
+    from corepool.spec.types import WorkerLoad
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,9 @@ class WorkerProcess:
         )
         self._row = WorkerRow(spawn.row, self._reactor, self._services, counts, lambda: self.requests)
         self._heartbeat = Heartbeat(self.loop, self._row, self._services, self._name, pool.heartbeat_timeout)
+        self._area = spawn.shared
+        sharing = Sharing(spawn.shared, configuration.name, spawn.master_pid)
+        self.counter, self.buckets, self.semaphores = sharing.counter, sharing.buckets, sharing.semaphores
         self._shared: dict[Callable[[], object], object] = {}
         self.requests = 0
         self._orphaned = self._is_ready = False
@@ -190,20 +194,14 @@ class WorkerProcess:
             for key, group in groups.items()
         ]
 
+    def listener_of(self, plugin: object) -> str:
+        for each in self._bound:
+            if each.listener.has(plugin):
+                return each.listener.name
+        raise ValueError(f"{plugin!r} is neither protocol nor extension of a listener of this worker")
+
     def loads(self) -> list[WorkerLoad]:
-        own_pool = self._row.pool
-        return sorted(
-            WorkerLoad(
-                slot=row[Cell.SLOT],
-                pid=row[Cell.PID],
-                connections=held(row),
-                accepted=row[Cell.ACCEPTED],
-                requests=row[Cell.REQUESTS],
-                lag_s=row[Cell.LAG_NS] / 1e9,
-            )
-            for row in self._scoreboard.rows()
-            if row[Cell.POOL] == own_pool
-        )
+        return self._row.loads(self._scoreboard)
 
     @property
     def pool(self) -> str:
@@ -320,6 +318,7 @@ class WorkerProcess:
         """Separate a process that an application forks from what it shares with this worker."""
         self._reactor.abandon()
         self._scoreboard.abandon()
+        self._area.abandon()
 
     def _leave_unasked(self) -> None:
         # Which sockets will still be served is not known here; the master closes what it can't place.
