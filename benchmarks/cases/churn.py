@@ -52,22 +52,18 @@ def run(bench: Bench) -> list[Comparison]:
     ]
     grown = [corepool("echo", HANDED_OVER, workers=each, name=_workers(each)) for each in WORKERS]
     return [
-        bench.compare(
+        Comparison(
             name="churn by workers",
-            title=f"Connect, one round trip, close, with {HANDED_OVER} and more workers on the one core",
+            title=f"The same with {HANDED_OVER} and more workers on the one core",
             unit="µs",
-            servers=grown,
-            rounds=rounds,
-            measure=measure,
+            figures=bench.compare(grown, rounds, measure),
             targets=tuple(Target(_workers(each), MAX_GROWTH, peer=_workers(WORKERS[0])) for each in WORKERS[1:]),
         ),
-        bench.compare(
+        Comparison(
             name="churn",
             title=f"Connect, one round trip, close; {CONCURRENCY} at a time: CPU time per connection",
             unit="µs",
-            servers=servers,
-            rounds=rounds,
-            measure=measure,
+            figures=bench.compare(servers, rounds, measure),
             targets=(
                 Target(HANDED_OVER, 1.25, peer="uvloop"),
                 Target(HANDED_OVER, 0.50, peer="asyncio"),

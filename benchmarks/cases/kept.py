@@ -45,26 +45,30 @@ def run(bench: Bench) -> list[Comparison]:
         return Sample(sample.cost, sample.lost + lost)
 
     return [
-        bench.compare(
+        Comparison(
             name="kept ping",
             title=f"One-line ping, {ping.CONNECTIONS} connections that would outlive a crash: CPU time per round trip",
             unit="µs",
-            servers=[
-                corepool("ping", "least-connections", name=PLAIN, pythonpath=pythonpath),
-                corepool_kept("ping", name=KEPT, pythonpath=pythonpath),
-            ],
-            rounds=rounds,
-            measure=pings,
+            figures=bench.compare(
+                [
+                    corepool("ping", "least-connections", name=PLAIN, pythonpath=pythonpath),
+                    corepool_kept("ping", name=KEPT, pythonpath=pythonpath),
+                ],
+                rounds,
+                pings,
+            ),
             targets=(Target(KEPT, 1.10, peer=PLAIN),),
         ),
-        bench.compare(
+        Comparison(
             name="kept churn",
             title=f"Connect, one round trip, close; {churn.CONCURRENCY} at a time, that would outlive a crash: "
             "CPU time per connection",
             unit="µs",
-            servers=[corepool("echo", "least-connections", name=PLAIN), corepool_kept("echo", name=KEPT)],
-            rounds=rounds,
-            measure=connections,
+            figures=bench.compare(
+                [corepool("echo", "least-connections", name=PLAIN), corepool_kept("echo", name=KEPT)],
+                rounds,
+                connections,
+            ),
             targets=(Target(KEPT, 1.25, peer=PLAIN),),
         ),
     ]

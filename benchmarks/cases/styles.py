@@ -59,13 +59,11 @@ def run(bench: Bench) -> list[Comparison]:
         stream_server("socketserver", THREADING_SERVER),
     ]
     return [
-        bench.compare(
+        Comparison(
             name="styles",
             title=f"One-line ping, {CONNECTIONS} keep-alive connections, in several ways: CPU time per round trip",
             unit="µs",
-            servers=servers,
-            rounds=rounds,
-            measure=measure,
+            figures=bench.compare(servers, rounds, measure),
             targets=(
                 Target("callbacks", 1.1, peer="asyncio"),
                 Target("StreamProtocol", 1.1, peer=START_SERVER),

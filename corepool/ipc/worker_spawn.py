@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from corepool.ipc.channel import Channel
     from corepool.ipc.crash_slots import CrashSlots
     from corepool.ipc.scoreboard import Row, Scoreboard
-    from corepool.ipc.shared_area import SharedArea
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +23,5 @@ class WorkerSpawn:
     row: Row
     scoreboard: Scoreboard
     crash_slots: CrashSlots
-    shared: SharedArea
     paused: frozenset[str]
     """Listeners from which it must not accept until it is told."""

@@ -9,9 +9,8 @@ if TYPE_CHECKING:
 
     from _typeshed import FileDescriptorLike
 
-    from corepool_http.head import Head
     from corepool_http.message import Fields
-    from corepool_http.responses import Heads
+    from corepool_http.responses import Head, Heads
 
 
 class Output(Protocol):

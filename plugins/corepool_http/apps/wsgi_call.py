@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from corepool_http.exchange import Exchange
-    from corepool_http.head import Head
-    from corepool_http.responses import Heads
+    from corepool_http.responses import Head, Heads
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
     Application = Callable[[dict[str, Any], Callable[..., Callable[[bytes], None]]], Iterable[bytes]]

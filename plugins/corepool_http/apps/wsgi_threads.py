@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from corepool_http.apps.wsgi_call import Application
     from corepool_http.apps.wsgi_files import Segment
     from corepool_http.exchange import Exchange
-    from corepool_http.head import Head
-    from corepool_http.responses import Heads
+    from corepool_http.responses import Head, Heads
 
 
 class ThreadCall(Call):
