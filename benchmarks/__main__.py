@@ -1,12 +1,15 @@
-"""`python -m benchmarks [CASE...] [--quick] [--server NAME...] [--to FOLDER]`."""
+"""`python -m benchmarks [CASE...] [--quick] [--row NAME...] [--server NAME...] [--to FOLDER]`."""
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -19,6 +22,9 @@ from benchmarks.results import BenchError, Comparison
 from benchmarks.run import run_of
 from benchmarks.turns import Bench, Plan
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -29,6 +35,7 @@ def main() -> int:
         are named and left out, and a missed target is a result: neither is an error.
     """
     arguments = _parse()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # as ^C does: the server is ended, too
     out, err = Console(), Console(stderr=True)
     cores = Cores.pick()
     if cores.server == cores.load:
@@ -47,10 +54,15 @@ def main() -> int:
         # On a terminal only: elsewhere progress is noise, and the tables come one by one.
         Progress(*columns, TimeRemainingColumn(), console=err, disable=not err.is_terminal, transient=True) as progress,
     ):
-        only = frozenset(arguments.server)
-        turns = {name: _count_turns(name, cores, Path(scratch), only, quick=arguments.quick) for name in names}
-        task = progress.add_task("", total=sum(turns.values()))
+        only, rows = frozenset(arguments.server), frozenset(arguments.row)
         missing: dict[str, str] = {}
+        known: set[str] = set()
+
+        def make(kind: type[Bench], on_turn: Callable[[str], None]) -> Bench:
+            folder = Path(tempfile.mkdtemp(dir=scratch))
+            return kind(cores, folder, arguments.quick, only, rows, on_turn, missing, known)
+
+        task = progress.add_task("", total=sum(_count_turns(CASES[name], make) for name in names))
         for name in names:
             begun = 0
 
@@ -59,10 +71,9 @@ def main() -> int:
                 progress.update(task, description=f"{name}, {what}", advance=min(begun, 1))
                 begun += 1
 
-            bench = Bench(cores, _folder(scratch, name), arguments.quick, only, on_turn, missing)
             try:
-                for comparison in CASES[name](bench):
-                    if comparison.figures:
+                for comparison in CASES[name](make(Bench, on_turn)):
+                    if comparison.figures and (not rows or comparison.name in rows):
                         report.print_comparison(out, comparison)
                         comparisons.append(comparison)
             except MissingError as error:
@@ -72,11 +83,14 @@ def main() -> int:
             progress.update(task, advance=1 if begun else 0)
     if only and not comparisons:
         failures.append(f"no server of these cases is named {' or '.join(arguments.server)}, or it is not installed")
+    if unknown := sorted(rows - known):
+        those = ", ".join(map(repr, sorted(known)))  # a name may have a comma
+        failures.append(f"no row of these cases is named {' or '.join(map(repr, unknown))}; there are: {those}")
 
     for what, how in missing.items():
         err.print(f"left out: {what}; to install it: {how}", markup=False, highlight=False)
     for failure in failures:
-        err.print(failure, style="red", markup=False, highlight=False)
+        err.print(failure, style="red", markup=False, highlight=False, soft_wrap=True)
     date = datetime.now(UTC).isoformat(timespec="seconds")
     page.write(run_of(facts, date, comparisons, missing, quick=arguments.quick), arguments.to)
     out.print(f"written: {arguments.to / page.JSON}, {arguments.to / page.PAGE}", highlight=False, soft_wrap=True)
@@ -86,26 +100,25 @@ def main() -> int:
     return 1 if lost or failures else 0
 
 
-def _count_turns(name: str, cores: Cores, scratch: Path, only: frozenset[str], *, quick: bool) -> int:
+def _count_turns(case: Callable[[Bench], object], make: Callable[[type[Bench], Callable[[str], None]], Bench]) -> int:
     """Go through a case without running anything."""
     turns: list[str] = []
-    try:
-        CASES[name](Plan(cores, _folder(scratch, f"plan of {name}"), quick, only, turns.append))
-    except BenchError:
-        pass  # it will say so again when it is its turn
+    with suppress(BenchError):  # it will say so again when it is its turn
+        case(make(Plan, turns.append))
     return len(turns)
-
-
-def _folder(scratch: str | Path, name: str) -> Path:
-    folder = Path(scratch, name)
-    folder.mkdir()
-    return folder
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure corepool beside its peers.")
     parser.add_argument(
         "case", nargs="*", choices=[*CASES, []], metavar="CASE", help=f"{', '.join(CASES)}; default: all"
+    )
+    parser.add_argument(
+        "--row",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="measure only the comparison of this name; repeatable",
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, to see that all of it works")
     parser.add_argument(

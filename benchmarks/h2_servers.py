@@ -10,9 +10,7 @@ from benchmarks.servers import Server, granian, nginx
 
 def granian_h2(interface: str) -> Server:
     """Start granian with HTTP/2 alone. `bulk` is ASGI."""
-    kind = "wsgi" if interface == "wsgi" else "asgi"
-    plain = granian(kind)
-    return replace(plain, command=(*plain.command[:-1], "--http", "2", f"benchmarks.peers.hello:{interface}"))
+    return granian("wsgi" if interface == "wsgi" else "asgi", interface, http=2)
 
 
 def hypercorn_h2(what: str) -> Server:

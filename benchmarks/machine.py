@@ -11,6 +11,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from corepool.build import version_line
+
 _PEERS = ("uvloop", "bjoern", "granian", "gunicorn", "uvicorn")
 _NOT_INSTALLED = "not installed"
 
@@ -22,7 +24,7 @@ def describe() -> dict[str, str | int]:
         "cores": os.cpu_count() or 1,
         "kernel": platform.release(),
         "python": sys.version.replace("\n", ""),  # with its build: distributions differ in how they optimise
-        "corepool": _version("corepool"),
+        "corepool": version_line(_version("corepool")).removeprefix("corepool "),  # compiled or not
         **{peer: _version(peer) for peer in _PEERS},
         "redis": _first_number(["redis-server", "--version"]),
         "nginx": _first_number(["nginx", "-v"]),

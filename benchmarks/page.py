@@ -18,8 +18,17 @@ if TYPE_CHECKING:
 
 JSON, PAGE = "run.json", "index.html"
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
-SUMMARY = ("ping", "churn", "wsgi", "asgi", "kv get", "idle connections")
-"""What the README shows: one comparison for each kind of work."""
+SUMMARY = (
+    "wsgi, differing",
+    "wsgi, browser",
+    "asgi, differing",
+    "asgi, browser",
+    "ping",
+    "churn",
+    "kv get",
+    "idle connections",
+)
+"""The comparisons that the README shows: each kind of work, and first those whose requests differ as real ones do."""
 
 _STYLE = """
 :root { color-scheme: light dark }

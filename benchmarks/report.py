@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def print_comparison(console: Console, comparison: Comparison) -> None:
     """Print one comparison: a row per server, a column of ratios per peer, and the targets below."""
     unit = comparison.unit
-    console.print(comparison.title, style="bold")
+    console.print(f"{comparison.name}: {comparison.title}", style="bold", markup=False, highlight=False)
     table = Table()
     table.add_column("server")
     table.add_column(f"median {unit}", justify="right")

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -165,10 +166,16 @@ def corepool_kept(protocol: str, *, name: str, pythonpath: str = "") -> Server:
 
 
 def corepool_http(
-    what: str, *, dispatcher: str = "least-connections", name: str = "corepool", root: str = "", threads: int = 0
+    what: str,
+    *,
+    dispatcher: str = "least-connections",
+    workers: int = 1,
+    name: str = "corepool",
+    root: str = "",
+    threads: int = 0,
 ) -> Server:
     """Start a pool that serves one of the greetings, or the files of a folder."""
-    server = corepool("http", dispatcher, name=name)
+    server = corepool("http", dispatcher, workers=workers, name=name)
     options = ("-o", f"root={root}") if root else ("-o", f"target=benchmarks.peers.hello:{what}")
     more = ("-o", f"threads={threads}") if threads else ()
     return Server(name, server.command + options + more, server.environment)
@@ -180,11 +187,19 @@ def bjoern() -> Server:
     return Server("bjoern", command, says_ready=False, needs=("bjoern",))
 
 
-def granian(interface: str) -> Server:
-    """Start granian, WSGI and ASGI in Rust, with one worker."""
+def granian(interface: str, what: str = "", *, http: int = 1) -> Server:
+    """Start granian, WSGI and ASGI in Rust, with one worker, for one version of HTTP: to tell them apart costs it time.
+
+    :param what: another greeting than that of the interface's name.
+    """
     command = (sys.executable, "-m", "granian", "--interface", interface, "--host", "127.0.0.1", "--port", "{port}")
-    options = ("--workers", "1", "--no-ws", "--log-level", "error", f"benchmarks.peers.hello:{interface}")
-    return Server("granian", command + options, says_ready=False, needs=("granian",))
+    options = ("--http", str(http), "--workers", "1", "--no-ws", "--log-level", "error")
+    return Server(
+        "granian",
+        (*command, *options, f"benchmarks.peers.hello:{what or interface}"),
+        says_ready=False,
+        needs=("granian",),
+    )
 
 
 def gunicorn(what: str, threads: int) -> Server:
@@ -203,7 +218,7 @@ def uvicorn() -> Server:
 
 
 def nginx(root: str) -> Server:
-    """Start nginx with one worker: files of a folder, and a fixed answer at "/"."""
+    """Start nginx with one worker: files of a folder, and a fixed answer at "/" and below "/item/"."""
     user = "user root;" if os.geteuid() == 0 else ""  # the folder is ours alone
     places = "".join(
         f"{kind}_temp_path {{scratch}}/{kind}; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -213,17 +228,17 @@ def nginx(root: str) -> Server:
         "events {{ worker_connections 4096; }} "
         "http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; default_type text/plain; "
         f"{places} server {{{{ listen 127.0.0.1:{{port}} reuseport; root {root}; "
-        'location = / {{ return 200 "Hello, world!\\n"; }} }} }}'
+        'location = / {{ return 200 "Hello, world!\\n"; }} location /item/ {{ return 200 "Hello, world!\\n"; }} }} }}'
     )
     script = 'printf "%s" "$1" >"$2/nginx.conf" && exec nginx -p "$2" -c "$2/nginx.conf"'
     return Server("nginx", ("sh", "-c", script, "sh", settings, "{scratch}"), says_ready=False, needs=("nginx",))
 
 
 def redis(*, append: bool = False) -> Server:
-    """Start redis-server without persistence, or with a file that it appends to and syncs every second."""
+    """Start redis-server without persistence, or with a file (AOF) that it appends to and syncs every second."""
     command = ("redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--dir", "{scratch}")
     keeping = ("--save", "", "--appendonly", "yes" if append else "no", "--supervised", "systemd")
-    return Server("redis", command + keeping, needs=("redis-server",))
+    return Server("redis, AOF" if append else "redis", command + keeping, needs=("redis-server",))
 
 
 def protocol_server(loop: str, work: str) -> Server:
@@ -243,9 +258,14 @@ def bare_epoll() -> Server:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a server and all of its processes, also those that it has left behind when it ended by itself."""
     process.terminate()
+    ended = os.pidfd_open(process.pid)
     try:
-        process.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
+        select.select([ended], [], [], STOP_TIMEOUT_S)
+    finally:
+        os.close(ended)
+        # It was not waited for yet: so long, no other group has its number.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()

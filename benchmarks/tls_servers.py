@@ -34,7 +34,7 @@ def corepool_tls(folder: Path, what: str, *, root: str = "", dispatcher: str = "
 def granian_tls(folder: Path, interface: str) -> Server:
     """Start granian with TLS, by rustls."""
     plain = granian(interface)
-    flags = ("--ssl-certificate", f"{folder}/cert.pem", "--ssl-keyfile", f"{folder}/key.pem", "--http", "1")
+    flags = ("--ssl-certificate", f"{folder}/cert.pem", "--ssl-keyfile", f"{folder}/key.pem")
     return replace(plain, command=(*plain.command[:-1], *flags, plain.command[-1]))
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from benchmarks.needs import HOW, is_there
 from benchmarks.processes import Cores, cpu_ns
-from benchmarks.results import Figure, Sample
+from benchmarks.results import Comparison, Figure, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
+    from benchmarks.results import Target
     from benchmarks.servers import Running, Server
 
 MeasuredT = TypeVar("MeasuredT")
@@ -28,19 +29,24 @@ class Bench:
     scratch: Path  # a folder for what a case makes; removed at the end
     quick: bool
     only: Collection[str]  # names of servers; empty: all
+    rows: frozenset[str]  # names of comparisons; empty: all
     on_turn: Callable[[str], None]  # called before each turn, with its name
     missing: dict[str, str] = field(default_factory=dict)
     """Programs that are not installed, by name, and how to install them."""
+    known: set[str] = field(default_factory=set)
+    """The names of all comparisons that a case has, wanted or not."""
 
     def take_turns(
-        self, servers: Sequence[Server], rounds: int, measure: Callable[[Running], MeasuredT]
+        self, rows: Sequence[str], servers: Sequence[Server], rounds: int, measure: Callable[[Running], MeasuredT]
     ) -> dict[str, list[MeasuredT]]:
         """Measure each server `rounds` times, in turn; those that are not installed are left out.
+
+        :param rows: the names of the comparisons that are made of it: if none of them is wanted, there are no turns.
 
         In turn, since a shared or throttled machine changes its pace over minutes; started anew, since
         one start's luck with memory layout and hash seeds would otherwise stand for the server.
         """
-        wanted = self.wanted(servers)
+        wanted = self.wanted(rows, servers)
         measured: dict[str, list[MeasuredT]] = {server.name: [] for server in wanted}
         for turn in range(rounds):
             for server in wanted:
@@ -49,19 +55,31 @@ class Bench:
                     measured[server.name].append(measure(running))
         return measured
 
-    def wanted(self, servers: Sequence[Server]) -> list[Server]:
-        """Return the servers that were asked for and are installed."""
+    def wanted(self, rows: Sequence[str], servers: Sequence[Server]) -> list[Server]:
+        """Return the servers of some comparisons that were asked for and are installed."""
+        self.known.update(rows)
+        if self.rows and self.rows.isdisjoint(rows):
+            return []
         asked_for = [server for server in servers if not self.only or server.name in self.only]
         lacking = {server.name: need for server in asked_for for need in server.needs if not is_there(need)}
         self.missing.update({name: HOW[need] for name, need in lacking.items()})
         return [server for server in asked_for if server.name not in lacking]
 
     def compare(
-        self, servers: Sequence[Server], rounds: int, measure: Callable[[Running], Sample]
-    ) -> tuple[Figure, ...]:
-        """Take turns, and give one figure per server."""
-        measured = self.take_turns(servers, rounds, measure)
-        return tuple(Figure(name, tuple(samples)) for name, samples in measured.items() if samples)
+        self,
+        *,
+        name: str,
+        title: str,
+        unit: str,
+        servers: Sequence[Server],
+        rounds: int,
+        measure: Callable[[Running], Sample],
+        targets: Sequence[Target],
+    ) -> Comparison:
+        """Take turns, and return a comparison with one figure per server."""
+        measured = self.take_turns([name], servers, rounds, measure)
+        figures = (Figure(server, tuple(samples)) for server, samples in measured.items() if samples)
+        return Comparison(name, title, unit, tuple(figures), tuple(targets))
 
 
 class Plan(Bench):
@@ -69,12 +87,13 @@ class Plan(Bench):
 
     def take_turns(
         self,
+        rows: Sequence[str],
         servers: Sequence[Server],
         rounds: int,
         measure: Callable[[Running], MeasuredT],  # noqa: ARG002
     ) -> dict[str, list[MeasuredT]]:
         """Count."""
-        wanted = self.wanted(servers)
+        wanted = self.wanted(rows, servers)
         for _ in range(rounds * len(wanted)):
             self.on_turn("")
         return {server.name: [] for server in wanted}

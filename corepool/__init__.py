@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from corepool.errors import SetupError
     from corepool.logs.event import Event, event
     from corepool.script import run
-    from corepool.spec.bus import Bus, Listening, Message, Subscription, ThreadSubscription, current_bus
     from corepool.spec.certificates import ClientCertificate, ServerCertificate
     from corepool.spec.connection import Connection
     from corepool.spec.dispatcher import Dispatcher, Incoming, WorkerView
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from corepool.spec.options import Options
     from corepool.spec.proxy_header import ProxyHeader, ProxyTls
     from corepool.spec.scaler import PoolLoad, Scaler
+    from corepool.spec.sharing import Hold, LeakyBuckets, Semaphores, SharedCounter
     from corepool.spec.sizes import Size, SizeOrOff
     from corepool.spec.transport import Endpoint, FileRights, Transport
     from corepool.spec.types import (
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Address",
-    "Bus",
     "ClientCertificate",
     "CloseReason",
     "Connection",
@@ -60,11 +59,11 @@ __all__ = [
     "ExitStatus",
     "Facts",
     "FileRights",
+    "Hold",
     "Incoming",
     "Layer",
+    "LeakyBuckets",
     "ListenerInfo",
-    "Listening",
-    "Message",
     "Metric",
     "Options",
     "PeerError",
@@ -73,14 +72,14 @@ __all__ = [
     "ProxyHeader",
     "ProxyTls",
     "Scaler",
+    "Semaphores",
     "ServerCertificate",
     "SetupError",
+    "SharedCounter",
     "SharedResource",
     "Size",
     "SizeOrOff",
-    "Subscription",
     "ThreadGauge",
-    "ThreadSubscription",
     "TimeoutKind",
     "Transport",
     "Worker",
@@ -88,7 +87,6 @@ __all__ = [
     "WorkerLoad",
     "WorkerView",
     "__version__",
-    "current_bus",
     "event",
     "hookimpl",
     "run",
@@ -99,7 +97,6 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Address": "corepool.spec.types",
-    "Bus": "corepool.spec.bus",
     "ClientCertificate": "corepool.spec.certificates",
     "CloseReason": "corepool.spec.types",
     "Connection": "corepool.spec.connection",
@@ -112,11 +109,11 @@ _HOMES = {
     "ExitStatus": "corepool.spec.types",
     "Facts": "corepool.spec.facts",
     "FileRights": "corepool.spec.transport",
+    "Hold": "corepool.spec.sharing",
     "Incoming": "corepool.spec.dispatcher",
     "Layer": "corepool.spec.layer",
+    "LeakyBuckets": "corepool.spec.sharing",
     "ListenerInfo": "corepool.spec.types",
-    "Listening": "corepool.spec.bus",
-    "Message": "corepool.spec.bus",
     "Metric": "corepool.spec.metrics",
     "Options": "corepool.spec.options",
     "PeerError": "corepool.spec.layer",
@@ -125,13 +122,13 @@ _HOMES = {
     "ProxyHeader": "corepool.spec.proxy_header",
     "ProxyTls": "corepool.spec.proxy_header",
     "Scaler": "corepool.spec.scaler",
+    "Semaphores": "corepool.spec.sharing",
     "ServerCertificate": "corepool.spec.certificates",
     "SetupError": "corepool.errors",
+    "SharedCounter": "corepool.spec.sharing",
     "SharedResource": "corepool.spec.types",
     "Size": "corepool.spec.sizes",
     "SizeOrOff": "corepool.spec.sizes",
-    "Subscription": "corepool.spec.bus",
-    "ThreadSubscription": "corepool.spec.bus",
     "ThreadGauge": "corepool.spec.types",
     "TimeoutKind": "corepool.spec.types",
     "Transport": "corepool.spec.transport",
@@ -139,7 +136,6 @@ _HOMES = {
     "WorkerInfo": "corepool.spec.types",
     "WorkerLoad": "corepool.spec.types",
     "WorkerView": "corepool.spec.dispatcher",
-    "current_bus": "corepool.spec.bus",
     "event": "corepool.logs.event",
     "hookimpl": "corepool.spec.hookspecs",
     "run": "corepool.script",

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from benchmarks.turns import Bench
 
 CASES: Mapping[str, Callable[[Bench], list[Comparison]]] = {
+    "http": http.run,
     "ping": ping.run,
     "churn": churn.run,
-    "http": http.run,
     "h2": h2.run,
     "tls": tls.run,
     "kv": kv.run,

@@ -52,18 +52,22 @@ def run(bench: Bench) -> list[Comparison]:
     ]
     grown = [corepool("echo", HANDED_OVER, workers=each, name=_workers(each)) for each in WORKERS]
     return [
-        Comparison(
+        bench.compare(
             name="churn by workers",
-            title=f"The same with {HANDED_OVER} and more workers on the one core",
+            title=f"Connect, one round trip, close, with {HANDED_OVER} and more workers on the one core",
             unit="µs",
-            figures=bench.compare(grown, rounds, measure),
+            servers=grown,
+            rounds=rounds,
+            measure=measure,
             targets=tuple(Target(_workers(each), MAX_GROWTH, peer=_workers(WORKERS[0])) for each in WORKERS[1:]),
         ),
-        Comparison(
+        bench.compare(
             name="churn",
             title=f"Connect, one round trip, close; {CONCURRENCY} at a time: CPU time per connection",
             unit="µs",
-            figures=bench.compare(servers, rounds, measure),
+            servers=servers,
+            rounds=rounds,
+            measure=measure,
             targets=(
                 Target(HANDED_OVER, 1.25, peer="uvloop"),
                 Target(HANDED_OVER, 0.50, peer="asyncio"),

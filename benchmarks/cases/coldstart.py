@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ROUNDS, QUICK_ROUNDS = 15, 3
 WORKERS = "2"
+ROWS = ("cold start", "cold start, CPU")
 LOOK_S = 0.001
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 MS, NS_PER_MS = 1000, 1_000_000
@@ -52,8 +53,8 @@ class Start(NamedTuple):
 def run(bench: Bench) -> list[Comparison]:
     """Compare the first answers of pools of two workers."""
     servers = [_cold(each) for each in (corepool_http("wsgi"), gunicorn("wsgi", 1), granian("wsgi"), uvicorn())]
-    bench.take_turns(servers, 1, _first_answer)  # not counted: it compiles the modules
-    starts = bench.take_turns(servers, QUICK_ROUNDS if bench.quick else ROUNDS, _first_answer)
+    bench.take_turns(ROWS, servers, 1, _first_answer)  # not counted: it compiles the modules
+    starts = bench.take_turns(ROWS, servers, QUICK_ROUNDS if bench.quick else ROUNDS, _first_answer)
 
     def compare(name: str, title: str, part: Callable[[Start], float]) -> Comparison:
         figures = (Figure(server, tuple(Sample(part(each)) for each in its)) for server, its in starts.items() if its)
@@ -61,8 +62,8 @@ def run(bench: Bench) -> list[Comparison]:
 
     until = f"From the start of {WORKERS} workers to the first answer, all processes on one core"
     return [
-        compare("cold start", until, lambda each: each.elapsed_ms),
-        compare("cold start, CPU", f"{until}: CPU time, user and system", lambda each: each.cpu_ms),
+        compare(ROWS[0], until, lambda each: each.elapsed_ms),
+        compare(ROWS[1], f"{until}: CPU time, user and system", lambda each: each.cpu_ms),
     ]
 
 

@@ -6,7 +6,7 @@ import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from benchmarks.cases.http import BROWSER, CONNECTIONS, FILE_BYTES, QUICK_ROUNDS, ROUNDS
+from benchmarks.cases.http import CONNECTIONS, FILE_BYTES, QUICK_ROUNDS, ROUNDS
 from benchmarks.h2_servers import granian_h2, hypercorn_h2, nginx_h2
 from benchmarks.load import beside, h2load
 from benchmarks.load.h2_raw import DATA, END_STREAM, HEADERS, RawClient, request
@@ -27,6 +27,18 @@ FILE_REQUESTS, QUICK_FILE_REQUESTS = 20_000, 4_000
 STREAMS = (1, 10)
 TARGETS = 1000
 """Different ones, in turn; h2load's other headers are the same in each request."""
+BROWSER = (
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "Accept-Language: en-US,en;q=0.5",
+    "Accept-Encoding: gzip, deflate, br",
+    "Upgrade-Insecure-Requests: 1",
+    "Sec-Fetch-Dest: document",
+    "Sec-Fetch-Mode: navigate",
+    "Sec-Fetch-Site: none",
+    "Priority: u=0, i",
+    "Cookie: session=0123456789abcdef",
+)
 
 IDLE, WARM_UP = 1000, 200
 SPARE_DESCRIPTORS = 100
@@ -56,11 +68,13 @@ def run(bench: Bench) -> list[Comparison]:
             return Sample((cpu_ns(running.pid) - before) / count / NS_PER_US, lost)
 
         each = "a stream" if streams == 1 else f"{streams} streams"
-        return Comparison(
+        return bench.compare(
             name=name,
             title=f"{title} over HTTP/2, {CONNECTIONS} connections, {each} each: CPU time per request",
             unit="µs",
-            figures=bench.compare(servers, rounds, measure),
+            servers=servers,
+            rounds=rounds,
+            measure=measure,
             targets=tuple(targets),
         )
 
@@ -85,11 +99,13 @@ def run(bench: Bench) -> list[Comparison]:
             ),
         ]
     comparisons.append(
-        Comparison(
+        bench.compare(
             name="h2, idle",
             title=f"{IDLE:,} idle connections of HTTP/2: RSS of each beyond one of HTTP/1",
             unit="KiB",
-            figures=bench.compare([corepool_http("asgi")], rounds, _growth),
+            servers=[corepool_http("asgi")],
+            rounds=rounds,
+            measure=_growth,
             targets=(Target("corepool", 6.0),),
         )
     )
@@ -112,8 +128,8 @@ def _transfers(bench: Bench, rounds: int) -> list[Comparison]:
 
     def compare(name: str, title: str, unit: str, measure: Callable[[Running], Sample], at_most: float) -> Comparison:
         its = (Target("corepool", at_most),)
-        return Comparison(
-            name=name, title=title, unit=unit, figures=bench.compare(servers, rounds, measure), targets=its
+        return bench.compare(
+            name=name, title=title, unit=unit, servers=servers, rounds=rounds, measure=measure, targets=its
         )
 
     what = f"of {size // 1_000_000} MB on a stream: the slowest of {beside.SMALL} small answers on its connection"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.load import tail, wrk
@@ -12,7 +14,6 @@ from benchmarks.turns import NS_PER_US
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from benchmarks.servers import Running, Server
     from benchmarks.turns import Bench
@@ -21,65 +22,55 @@ CONNECTIONS = 50
 SECONDS, ROUNDS = 2, 7
 QUICK_SECONDS, QUICK_ROUNDS = 1, 3
 FILE_BYTES = 100 * 1024
-
-BROWSER = (
-    "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
-    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-    "Accept-Language: en-US,en;q=0.5",
-    "Accept-Encoding: gzip, deflate, br",
-    "Upgrade-Insecure-Requests: 1",
-    "Sec-Fetch-Dest: document",
-    "Sec-Fetch-Mode: navigate",
-    "Sec-Fetch-Site: none",
-    "Priority: u=0, i",
-    "Cookie: session=0123456789abcdef",
-)
-
-ANOTHER_TARGET = """
-local number = 0
-request = function()
-  number = number + 1
-  return wrk.format("GET", "/item/" .. number .. "?page=" .. number)
-end
-"""
 THREADS = 4
+FEW_WORKERS, MANY_WORKERS = 1, 32
+
+DIFFERING = Path(wrk.__file__).with_name("differing.lua")
+GREETING, BROWSER = "greeting", "browser"
+"""Its kinds of requests."""
 
 
 def run(bench: Bench) -> list[Comparison]:
-    """Compare WSGI, ASGI, a file, a connection for each request, and quick requests beside slow ones."""
+    """Compare WSGI and ASGI, requests that differ first; a file, a connection for each request, slow beside quick."""
     seconds, rounds = (QUICK_SECONDS, QUICK_ROUNDS) if bench.quick else (SECONDS, ROUNDS)
     (bench.scratch / "file").write_bytes(bytes(FILE_BYTES))
+    root = str(bench.scratch)
 
     def compare(
         name: str,
         title: str,
         servers: Sequence[Server],
         targets: Sequence[Target],
+        *,
+        kind: str = "",
         path: str = "/",
         headers: Sequence[str] = (),
-        script: Path | None = None,
     ) -> Comparison:
+        def load(running: Running, seconds: int) -> tuple[int, int]:
+            script = (str(DIFFERING), kind, _unused_number()) if kind else ()
+            return wrk.run(running.port, path, CONNECTIONS, seconds, bench.cores.load, headers, script)
+
         def measure(running: Running) -> Sample:
-            wrk.run(running.port, path, CONNECTIONS, 1, bench.cores.load, headers, script)
+            _, lost_before = load(running, 1)
             before = cpu_ns(running.pid)
-            requests, lost = wrk.run(running.port, path, CONNECTIONS, seconds, bench.cores.load, headers, script)
-            return Sample((cpu_ns(running.pid) - before) / requests / NS_PER_US, lost)
+            requests, lost = load(running, seconds)
+            return Sample((cpu_ns(running.pid) - before) / requests / NS_PER_US, lost + lost_before)
 
         title = f"{title}, {CONNECTIONS} connections: CPU time per request"
-        figures = bench.compare(servers, rounds, measure)
-        return Comparison(name=name, title=title, unit="µs", figures=figures, targets=tuple(targets))
+        return bench.compare(
+            name=name, title=title, unit="µs", servers=servers, rounds=rounds, measure=measure, targets=targets
+        )
 
-    def measure_tail(running: Running) -> Sample:
-        return Sample(*tail.run(running.port, 2 * seconds, bench.cores.load))
+    def by_workers(name: str, what: str) -> Comparison:
+        few, many = (corepool_http(what, workers=each, name=_workers(each)) for each in (FEW_WORKERS, MANY_WORKERS))
+        title = f"{what.upper()}, path and a header differ each time, more workers on the one core"
+        return compare(name, title, [few, many], [Target(many.name, 1.15, peer=few.name)], kind=GREETING)
 
-    another_target = bench.scratch / "another_target.lua"
-    another_target.write_text(ANOTHER_TARGET)
-    threaded = [corepool_http("mixed", threads=THREADS), gunicorn("mixed", THREADS)]
-    wsgi = [corepool_http("wsgi"), bjoern(), granian("wsgi")]
-    wsgi_targets = [Target("corepool", 1.2, peer="bjoern"), Target("corepool", 1 / 1.4, peer="granian")]
-    asgi = [corepool_http("asgi"), granian("asgi"), uvicorn()]
-    asgi_targets = [Target("corepool", 0.65, peer="granian"), Target("corepool", 0.55, peer="uvicorn")]
-    root = str(bench.scratch)
+    wsgi = [corepool_http("wsgi"), bjoern(), granian("wsgi"), nginx(root)]
+    wsgi_targets = [Target("corepool", 1.10, peer="bjoern"), Target("corepool", 0.67, peer="granian")]
+    same_targets = [Target("corepool", 1.00, peer="bjoern"), Target("corepool", 0.67, peer="granian")]
+    asgi = [corepool_http("asgi"), granian("asgi"), uvicorn(), nginx(root)]
+    asgi_targets = [Target("corepool", 0.55, peer="granian"), Target("corepool", 0.55, peer="uvicorn")]
     once = [
         corepool_http("wsgi", dispatcher="kernel", name="corepool, kernel"),
         corepool_http("wsgi", dispatcher="least-connections", name="corepool, least-connections"),
@@ -87,35 +78,39 @@ def run(bench: Bench) -> list[Comparison]:
         granian("wsgi"),
     ]
     once_targets = [
-        Target("corepool, kernel", 1.6, peer="nginx"),
-        Target("corepool, least-connections", 1.0, peer="granian"),
+        Target("corepool, kernel", 1.35, peer="nginx"),
+        Target("corepool, least-connections", 1.00, peer="granian"),
     ]
+    differ = "path and a header differ each time"
+    browser = "a browser's headers, of which path, cookie and request id differ each time"
+    files = [corepool_http("files", root=root), nginx(root)]
     return [
-        compare("wsgi", "WSGI, hello", wsgi, wsgi_targets),
-        compare("wsgi, browser", "WSGI, hello, a browser's headers", wsgi, wsgi_targets, headers=BROWSER),
-        compare(
-            "wsgi, new targets",
-            "WSGI, a target never seen before",
-            wsgi,
-            wsgi_targets,
-            headers=BROWSER,
-            script=another_target,
-        ),
-        compare("asgi", "ASGI, hello", asgi, asgi_targets),
-        compare("asgi, browser", "ASGI, hello, a browser's headers", asgi, asgi_targets, headers=BROWSER),
-        compare(
-            "file",
-            "A file of 100 KiB",
-            [corepool_http("files", root=root), nginx(root)],
-            [Target("corepool", 1.3, peer="nginx")],
-            path="/file",
-        ),
+        compare("wsgi, differing", f"WSGI, {differ}", wsgi, wsgi_targets, kind=GREETING),
+        compare("asgi, differing", f"ASGI, {differ}", asgi, asgi_targets, kind=GREETING),
+        compare("wsgi, browser", f"WSGI, {browser}", wsgi, wsgi_targets, kind=BROWSER),
+        compare("asgi, browser", f"ASGI, {browser}", asgi, asgi_targets, kind=BROWSER),
+        compare("wsgi", "WSGI, the same bytes each time", wsgi, same_targets),
+        compare("asgi", "ASGI, the same bytes each time", asgi, asgi_targets),
+        by_workers("wsgi by workers", "wsgi"),
+        by_workers("asgi by workers", "asgi"),
+        compare("file", "A file of 100 KiB", files, [Target("corepool", 1.3, peer="nginx")], path="/file"),
         compare("http, churn", "A connection for each request", once, once_targets, headers=["Connection: close"]),
-        Comparison(
+        bench.compare(
             name="slow beside quick",
             title=f"WSGI in {THREADS} threads, 1 % of the requests take 50 ms: p99 of the others",
             unit="ms",
-            figures=bench.compare(threaded, rounds, measure_tail),
-            targets=(Target("corepool", 1.0, peer="gunicorn"),),
+            servers=[corepool_http("mixed", threads=THREADS), gunicorn("mixed", THREADS)],
+            rounds=rounds,
+            measure=lambda running: Sample(*tail.run(running.port, 2 * seconds, bench.cores.load)),
+            targets=[Target("corepool", 1.0, peer="gunicorn")],
         ),
     ]
+
+
+def _unused_number() -> str:
+    """Return one that no request of an earlier run has had: none makes a thousand of them in a millisecond."""
+    return str(time.time_ns() // 1_000)
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker" + "s" * (count > 1)

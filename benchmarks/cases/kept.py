@@ -45,30 +45,26 @@ def run(bench: Bench) -> list[Comparison]:
         return Sample(sample.cost, sample.lost + lost)
 
     return [
-        Comparison(
+        bench.compare(
             name="kept ping",
             title=f"One-line ping, {ping.CONNECTIONS} connections that would outlive a crash: CPU time per round trip",
             unit="µs",
-            figures=bench.compare(
-                [
-                    corepool("ping", "least-connections", name=PLAIN, pythonpath=pythonpath),
-                    corepool_kept("ping", name=KEPT, pythonpath=pythonpath),
-                ],
-                rounds,
-                pings,
-            ),
+            servers=[
+                corepool("ping", "least-connections", name=PLAIN, pythonpath=pythonpath),
+                corepool_kept("ping", name=KEPT, pythonpath=pythonpath),
+            ],
+            rounds=rounds,
+            measure=pings,
             targets=(Target(KEPT, 1.10, peer=PLAIN),),
         ),
-        Comparison(
+        bench.compare(
             name="kept churn",
             title=f"Connect, one round trip, close; {churn.CONCURRENCY} at a time, that would outlive a crash: "
             "CPU time per connection",
             unit="µs",
-            figures=bench.compare(
-                [corepool("echo", "least-connections", name=PLAIN), corepool_kept("echo", name=KEPT)],
-                rounds,
-                connections,
-            ),
+            servers=[corepool("echo", "least-connections", name=PLAIN), corepool_kept("echo", name=KEPT)],
+            rounds=rounds,
+            measure=connections,
             targets=(Target(KEPT, 1.25, peer=PLAIN),),
         ),
     ]

@@ -44,12 +44,14 @@ def _connections(bench: Bench, rounds: int) -> Comparison:
         protocol_server("uvloop", "echo"),
         protocol_server("asyncio", "echo"),
     ]
-    return Comparison(
+    return bench.compare(
         name="idle connections",
         title=f"{CONNECTIONS:,} idle echo connections: growth of the serving process's RSS per connection",
         unit="KiB",
-        figures=bench.compare(servers, rounds, _growth_by_connections),
-        targets=(Target("corepool", 1.0),),
+        servers=servers,
+        rounds=rounds,
+        measure=_growth_by_connections,
+        targets=(Target("corepool", 0.5),),
     )
 
 
@@ -103,7 +105,7 @@ def _workers(bench: Bench, rounds: int) -> Comparison:
         corepool("echo", "least-connections", workers=count, name=f"corepool -w {count}")
         for count in (MANY_WORKERS, FEW_WORKERS)
     )
-    pools = bench.take_turns([many, few], rounds, _PoolMemory.of)
+    pools = bench.take_turns(["idle workers"], [many, few], rounds, _PoolMemory.of)
     figures = {
         "mean worker": [pool.workers / MANY_WORKERS for pool in pools.get(many.name, [])],
         "extra worker": [

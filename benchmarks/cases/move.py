@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from benchmarks.servers import Running
     from benchmarks.turns import Bench
 
+ROWS = ("moving", "beside moving")
 IDLE, ASKING = 10_000, 4
 SPARE_DESCRIPTORS = 1_000
 ROUNDS, QUICK_ROUNDS = 3, 1
@@ -50,7 +51,7 @@ def run(bench: Bench) -> list[Comparison]:
         with pinned(bench.cores.load):
             return asyncio.run(_move(running))
 
-    (moves,) = bench.take_turns([pool], QUICK_ROUNDS if bench.quick else ROUNDS, measure).values() or ([],)
+    (moves,) = bench.take_turns(ROWS, [pool], QUICK_ROUNDS if bench.quick else ROUNDS, measure).values() or ([],)
     if not moves:
         return []
 
@@ -59,14 +60,14 @@ def run(bench: Bench) -> list[Comparison]:
 
     return [
         Comparison(
-            name="moving",
+            name=ROWS[0],
             title=f"{IDLE:,} idle connections go to other workers at a reload: the time until the last has",
             unit="s",
             figures=(figure("corepool", [each.took_s for each in moves]),),
             targets=(Target("corepool", 3.0),),
         ),
         Comparison(
-            name="beside moving",
+            name=ROWS[1],
             title="The slowest answer on other connections, before that reload and meanwhile",
             unit="ms",
             figures=(

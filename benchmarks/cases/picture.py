@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from benchmarks.servers import Running
     from benchmarks.turns import Bench
 
+ROW = "reload-and-crash"
 CONNECTIONS = 100
 PAUSE_S = 0.025
 RELOAD_AT_S, KILL_AT_S, END_AT_S = 3.0, 7.0, 11.0
@@ -51,12 +52,12 @@ def run(bench: Bench) -> list[Comparison]:
         with pinned(bench.cores.load):
             return asyncio.run(watch(running))
 
-    seen = {name: turns[0] for name, turns in bench.take_turns(servers(), 1, measure).items() if turns}
+    seen = {name: turns[0] for name, turns in bench.take_turns([ROW], servers(), 1, measure).items() if turns}
     if not seen:
         return []
     return [
         Comparison(
-            name="reload-and-crash",
+            name=ROW,
             title=f"A reload, then kill -9 of a worker, {CONNECTIONS} connections that stay open: requests that failed",
             unit="requests",
             figures=tuple(Figure(name, (Sample(len(each.failed)),)) for name, each in seen.items()),

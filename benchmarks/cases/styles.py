@@ -59,11 +59,13 @@ def run(bench: Bench) -> list[Comparison]:
         stream_server("socketserver", THREADING_SERVER),
     ]
     return [
-        Comparison(
+        bench.compare(
             name="styles",
             title=f"One-line ping, {CONNECTIONS} keep-alive connections, in several ways: CPU time per round trip",
             unit="µs",
-            figures=bench.compare(servers, rounds, measure),
+            servers=servers,
+            rounds=rounds,
+            measure=measure,
             targets=(
                 Target("callbacks", 1.1, peer="asyncio"),
                 Target("StreamProtocol", 1.1, peer=START_SERVER),

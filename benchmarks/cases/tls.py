@@ -57,9 +57,10 @@ def run(bench: Bench) -> list[Comparison]:
         *targets: tuple[float, str],
         unit: str = "µs",
     ) -> Comparison:
-        figures = bench.compare(servers, rounds, measure)
-        its = tuple(Target("corepool", at_most, peer=peer) for at_most, peer in targets)
-        return Comparison(name=name, title=title, unit=unit, figures=figures, targets=its)
+        its = [Target("corepool", at_most, peer=peer) for at_most, peer in targets]
+        return bench.compare(
+            name=name, title=title, unit=unit, servers=servers, rounds=rounds, measure=measure, targets=its
+        )
 
     wsgi, asgi = corepool_tls(folder, "wsgi"), corepool_tls(folder, "asgi")
     files = [corepool_tls(folder, "files", root=root), nginx_tls(folder, root)]

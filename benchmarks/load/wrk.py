@@ -11,7 +11,6 @@ from benchmarks.results import BenchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 _REQUESTS = re.compile(r"(\d+) requests in ")
 _FAILED = re.compile(r"Non-2xx or 3xx responses: (\d+)")
@@ -25,13 +24,13 @@ def run(
     seconds: int,
     core: int,
     headers: Sequence[str] = (),
-    script: Path | None = None,
+    script: Sequence[str] = (),
     *,
     scheme: str = "http",
 ) -> tuple[int, int]:
     """Ask for a path for some seconds.
 
-    :param script: Lua, which may change the requests.
+    :param script: a file of Lua, which may change the requests, and its arguments.
 
     :returns: how many responses came, and how many requests failed.
     :raises BenchError: wrk told nothing.
@@ -39,9 +38,9 @@ def run(
     command = [require("wrk"), "-t", "1", "-c", str(connections), "-d", f"{seconds}s"]
     for header in headers:
         command += ["-H", header]
-    if script is not None:
-        command += ["-s", str(script)]
-    output = program.run([*command, f"{scheme}://127.0.0.1:{port}{path}"], core)
+    if script:
+        command += ["-s", script[0]]
+    output = program.run([*command, f"{scheme}://127.0.0.1:{port}{path}", "--", *script[1:]], core)
     found = _REQUESTS.search(output)
     if found is None:
         raise BenchError(f"wrk reported no requests, but: {output!r}")

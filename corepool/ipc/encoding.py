@@ -19,14 +19,10 @@ import struct
 from corepool.errors import GarbageError
 from corepool.ipc.messages import (
     AskStatus,
-    BusJoined,
-    BusPeerGone,
-    BusPeers,
     Drain,
     Drained,
     Failed,
     FrozenConnections,
-    JoinBus,
     Leaving,
     LogLevel,
     Message,
@@ -60,9 +56,6 @@ KINDS: dict[int, type[Message]] = {
     8: Thaw,
     9: Move,
     10: NewState,
-    11: BusPeers,
-    12: BusPeerGone,
-    13: BusJoined,
     16: Ready,
     17: Room,
     18: Leaving,
@@ -71,10 +64,9 @@ KINDS: dict[int, type[Message]] = {
     21: FrozenConnections,
     22: Drained,
     23: StateTaken,
-    24: JoinBus,
 }
 """By the number in the header: below 16 from a master to a worker, above from a worker to its master. Between two
-masters go Ready, and NewConnections and Thaw with one connection each; and on a channel of its own the bus."""
+masters go Ready, and NewConnections and Thaw with one connection each."""
 
 _NUMBERS = {record: number for number, record in KINDS.items()}
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from corepool.ipc.channel import Channel
     from corepool.ipc.crash_slots import CrashSlots
     from corepool.ipc.scoreboard import Row, Scoreboard
+    from corepool.ipc.shared_area import SharedArea
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,5 +24,6 @@ class WorkerSpawn:
     row: Row
     scoreboard: Scoreboard
     crash_slots: CrashSlots
+    shared: SharedArea
     paused: frozenset[str]
     """Listeners from which it must not accept until it is told."""

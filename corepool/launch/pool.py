@@ -186,7 +186,7 @@ class Pool:
             on_ready=lambda: self._on_ready(master, bound, control),
             inheritance=self._inheritance,
             place=place,
-            totals=TotalCounts(self._places.taken, self._earlier),
+            totals=TotalCounts(self._places.taken, self._earlier, self._inheritance.take_shared_counts()),
         )
         return master, control
 

@@ -182,6 +182,19 @@ def totals_not_shared(*, reason: object) -> None:
     """The counters have no memory that a new master could read: after an upgrade they begin at 0."""
 
 
+@event(logging.WARNING)
+def shared_counts_begin_anew(*, reason: object) -> None:
+    """The counts that workers share, such as those of `limits`, can't be taken over from the old master.
+
+    They begin at 0, and each master has its own while the old one leaves.
+    """
+
+
+@event(logging.WARNING)
+def shared_counts_end_here(*, reason: object) -> None:
+    """The counts that workers share have no memory that a new master could use: after an upgrade they begin at 0."""
+
+
 # --- workers
 
 
@@ -276,11 +289,6 @@ def worker_not_answered(*, slot: str, pid: int, reason: object) -> None:
 @event(logging.WARNING)
 def dispatcher_failed(*, dispatcher: str) -> None:
     """A dispatcher has raised an exception; the worker with the fewest connections is used."""
-
-
-@event(logging.WARNING)
-def bus_not_linked(*, reason: object) -> None:
-    """Workers of the old and of the new master can't exchange messages of the bus now."""
 
 
 @event(logging.INFO)

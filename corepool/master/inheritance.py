@@ -19,6 +19,7 @@ from corepool.files.descriptors import release
 from corepool.ipc.channel import Channel
 from corepool.ipc.messages import NewConnections, Ready, Thaw
 from corepool.master import events
+from corepool.master.shared_counts import SharedCounts
 from corepool.master.totals import told_totals
 from corepool.spec.transport import Endpoint
 
@@ -74,9 +75,11 @@ class Inheritance:
     def __init__(self, environment: MutableMapping[str, str]) -> None:
         """Take it out of the environment, so that no worker and no later master finds it there."""
         told = json.loads(environment.pop(VARIABLE, "{}"))
-        self._channel = _channel(told.get("channel"))
-        self.bus = _channel(told.get("bus"))
-        """To the bus of the old master, for `BusDirectory.link`; None: there is none, or it knows no bus."""
+        self._channel: Channel | None = None
+        if "channel" in told:
+            sock = socket.socket(fileno=int(told["channel"]))
+            sock.set_inheritable(False)  # a worker's programs would keep it open
+            self._channel = Channel(sock)
         self._loop: Loop | None = None
         """It watches for connections that are left to us; None: none are to come, or not yet."""
         sockets = [(str(url), int(fd), "".join(name)) for url, fd, *name in told.get("sockets", ())]
@@ -90,12 +93,20 @@ class Inheritance:
         self.orders = Orders.told(told.get("orders", {}))
         """The orders that it was given."""
         self._told_totals = told.get("totals"), told.get("boards")
+        self._told = told
         self.place = place_told(told.get("place"))
         """Its name, and where commands find it; None: it has told of none."""
 
     def take_totals(self) -> EarlierBoards:
         """Take over the counts of the masters before this one. Once; the caller owns them."""
         return told_totals(*self._told_totals)
+
+    def take_shared_counts(self) -> SharedCounts:
+        """Take over the counts that workers share, or make them. Once; the caller owns them.
+
+        :raises OSError: the system refuses.
+        """
+        return SharedCounts(self._told)
 
     def take(self, place: int) -> socket.socket:
         """Take over a socket, by its position in `places`. Once; the caller owns it."""
@@ -169,14 +180,6 @@ class Inheritance:
             release(fd)
         for fd, record in zip(fds, frozen, strict=False):
             adopt(listening_fd, fd, record)
-
-
-def _channel(fd: int | None) -> Channel | None:
-    if fd is None:
-        return None
-    sock = socket.socket(fileno=fd)
-    sock.set_inheritable(False)  # a worker's programs would keep it open
-    return Channel(sock)
 
 
 def place_told(told: object) -> Place | None:

@@ -17,7 +17,6 @@ from corepool.files.descriptors import release
 from corepool.ipc.crash_slots import CrashSlots
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.master import events
-from corepool.master.bus import BusDirectory
 from corepool.master.elsewhere import OtherPools
 from corepool.master.inheritance import Inheritance, Orders
 from corepool.master.live_orders import LiveOrders
@@ -29,10 +28,9 @@ from corepool.master.recovery import Recovery
 from corepool.master.reloading import Reloading
 from corepool.master.renewing import Renewing
 from corepool.master.status import PoolStatus, WorkersOfPool, build_status, listeners_status, sums, workers_status
-from corepool.master.title import MasterTitle
 from corepool.master.upgrading import Upgrading
 from corepool.plugins.listener import sockets_of
-from corepool.system.title import count
+from corepool.system.title import Title, count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,6 +45,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_TITLE_INTERVAL_S = 1.0
 _TELL_AGAIN_S = 1.0
 
 
@@ -80,6 +79,8 @@ class Master:
         :param totals: owned from now on.
         """
         self._place = place
+        self._name = title
+        self._title = Title()
         self._rate_limited = RateLimitedLog(log)
         self._version = version
         self._service_manager = service_manager
@@ -92,9 +93,8 @@ class Master:
         """Listeners from which nothing is accepted, by name: an operator has paused them, or an old master serves."""
         crash_slots = CrashSlots()
         self._recovery = Recovery(crash_slots, self._loop, totals.board.count)
-        self._bus = BusDirectory(self._loop, totals.board, inheritance.bus)
         self._upgrading = Upgrading(
-            self._loop, totals, self._bus, self._on_upgraded, self._on_upgrade_failed, self._on_new_masters_room
+            self._loop, totals, self._on_upgraded, self._on_upgrade_failed, self._on_new_masters_room
         )
         self.elsewhere = OtherPools(
             {each.socket.fileno(): each.index for each in bound},
@@ -108,9 +108,9 @@ class Master:
                 self._loop,
                 totals.board,
                 crash_slots,
+                totals.shared.area,
                 self._recovery,
                 OomCounter(),
-                self._bus,
                 self._paused,
                 version,
                 run_worker,
@@ -122,7 +122,6 @@ class Master:
         for pool in self.pools.serving.values():
             pool.scale_as_before(inheritance.orders.scaled)
         self.renewing = Renewing(self._loop, self.pools)
-        self._title = MasterTitle(self._loop, self.pools, title)
         self._reloading = Reloading(self.pools, read_again, service_manager)
         self.live = LiveOrders(self.pools, self._upgrading, self._paused)
         self._configured_log_level = logging.getLogger().level
@@ -173,7 +172,8 @@ class Master:
             pool.open()
             pool.start()
         self.renewing.start()
-        self._title.start()
+        self._show_title()
+        self._loop.repeat(lambda: _TITLE_INTERVAL_S, self._show_title)
         self._loop.repeat(lambda: _TELL_AGAIN_S, self._service_manager.retry)
         if (interval_s := self._service_manager.watchdog_interval_s) is not None:
             self._service_manager.watchdog()
@@ -273,7 +273,6 @@ class Master:
             self._control.remove_new_masters_file()
             self._control.close()
         self._upgrading.release()
-        self._bus.close()
         self._totals.close()
         self._service_manager.close()
         self._loop.close()
@@ -315,8 +314,6 @@ class Master:
         if self._inheritance.is_upgrade:
             self.live.resume_listeners(self._paused - self._inheritance.orders.paused)
 
-    # --- upgrade
-
     def on_old_master_gone(self) -> None:
         """Go on with its counts."""
         self._totals.take(each.listener for each in self.pools.sockets())
@@ -345,3 +342,8 @@ class Master:
         if self._control is not None:
             self._control.remove_new_masters_file()
         self._service_manager.ready(f"{count(self.pools.wanted, 'worker')}; the last upgrade has failed")
+
+    def _show_title(self) -> None:
+        listeners = (bound.listener.name for bound in self.pools.sockets())
+        name = self._name or ", ".join(dict.fromkeys(listeners))
+        self._title.show(f"master [{name}] {count(self.pools.workers, 'worker')}")

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from corepool.ipc.crash_slots import CrashSlots
     from corepool.ipc.scoreboard import Scoreboard
     from corepool.ipc.shapes import SocketIndex
+    from corepool.ipc.shared_area import SharedArea
     from corepool.ipc.worker_spawn import WorkerSpawn
-    from corepool.master.bus import BusDirectory
     from corepool.master.ledger import Handoff
     from corepool.master.loop import Loop
     from corepool.master.oom import OomCounter
@@ -80,9 +80,9 @@ class Surroundings:
     loop: Loop
     scoreboard: Scoreboard
     crash_slots: CrashSlots
+    shared: SharedArea
     recovery: Recovery
     oom: OomCounter
-    bus: BusDirectory
     paused: AbstractSet[str]
     """The listeners that are paused now, by name."""
     version: str

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from corepool.ipc.crash_slots import CrashSlots
     from corepool.ipc.scoreboard import Scoreboard
     from corepool.ipc.shapes import SocketIndex
+    from corepool.ipc.shared_area import SharedArea
     from corepool.master.loop import Loop
     from corepool.master.oom import OomCounter
     from corepool.master.workers import Workers
@@ -57,6 +58,7 @@ class Supervisor:
         workers: Workers,
         scoreboard: Scoreboard,
         crash_slots: CrashSlots,
+        shared: SharedArea,
         oom: OomCounter,
         run_worker: Callable[[WorkerSpawn, Configuration], int],
         on_message: Callable[[WorkerEntry, Message, list[int]], None],
@@ -79,6 +81,7 @@ class Supervisor:
         self._on_exit = on_exit
         self._paused = paused
         self._crash_slots = crash_slots
+        self._shared = shared
         self._oom = oom
         self._rate_limited = RateLimitedLog(log)
         self.hearing = Hearing(loop, on_message, self.kill, self._set_deadline)
@@ -106,6 +109,7 @@ class Supervisor:
                     row,
                     self._scoreboard,
                     self._crash_slots,
+                    self._shared,
                     frozenset(self._paused),
                 )
                 pid = fork(lambda: self._run_worker(spawn, configuration))
@@ -247,6 +251,7 @@ class Supervisor:
             self._on_exit(entry, exit_status)
         finally:
             self._scoreboard.retire(entry.row)
+            self._shared.leave(entry.pid)
 
     def forward(self, signum: int) -> None:
         """Send a signal to every worker that handles it: one that boots handles USR1 only."""

@@ -23,19 +23,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from corepool.ipc.scoreboard import ListenerPlace
+    from corepool.master.shared_counts import SharedCounts
     from corepool.plugins.listener import Listener
 
 log = logging.getLogger(__name__)
 
 
 class TotalCounts:
-    """Owns the memory of the scoreboard, and the boards of the masters before this one."""
+    """Owns the memory of the scoreboard, the boards of the masters before this one, and what workers share."""
 
-    def __init__(self, places: Callable[[], Mapping[str, ListenerPlace]], earlier: EarlierBoards) -> None:
+    def __init__(
+        self, places: Callable[[], Mapping[str, ListenerPlace]], earlier: EarlierBoards, shared: SharedCounts
+    ) -> None:
         """Make the scoreboard.
 
         :param places: returns those of listeners, by name, for a new master.
         """
+        self.shared = shared
         self._places = places
         self._earlier = earlier
         self._fd: int | None = None
@@ -89,6 +93,7 @@ class TotalCounts:
         self.board.take(sums.cells, sums.listeners, blocks)
         self._earlier.close()
         self._before = Sums()
+        self.shared.forget_orphans()
 
     def tell(self, listeners: Iterable[Listener]) -> tuple[int, list[int]]:
         """Describe the boards to a new master.
@@ -115,6 +120,7 @@ class TotalCounts:
     def close(self) -> None:
         """Release the memory for others. Idempotent."""
         self._earlier.close()
+        self.shared.close()
         self._release()
 
     def _lay_out(self, listeners: Iterable[Listener]) -> None:

@@ -32,7 +32,6 @@ _OF_PROCESSES = (
     "on_worker_start",
     "on_ready",
     "on_reload",
-    "on_message",
     "on_worker_stop",
     "on_child_exit",
     "on_signal",
@@ -59,11 +58,13 @@ class Chain:
     on_close: Callable[[Connection, CloseReason], object] | None
     on_drain: Callable[[Connection], object] | None
     on_lost: Callable[[Connection], object] | None
-    on_message: Callable[[Worker, bytes, bytes], object] | None
     on_worker_stop: Callable[[Worker], object] | None
     on_child_exit: Callable[[WorkerInfo, ExitStatus], object] | None
     on_signal: Callable[[int], object] | None
     on_stop: Callable[[PoolInfo], object] | None
+
+    members: tuple[object, ...]
+    """The plugins whose hooks it calls."""
 
     freezer: Freezer
     """Freezes and thaws its connections."""
@@ -97,6 +98,7 @@ class Chain:
         self.freezer = Freezer(manager, extensions, protocol)
         self.counts_requests = getattr(protocol, "counts_requests", False)
         known = [*extensions, *protocols]
+        self.members = tuple(known)
         others = [] if owned is None else [each for each in known if not any(each is one for one in owned)]
         for name in set(hook_names()) - {"on_freeze", "on_thaw"}:
             is_owned = name == "on_accept" or name in _OF_PROCESSES

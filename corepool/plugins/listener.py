@@ -90,6 +90,10 @@ class Listener:
         """The names that its protocols have in ALPN (RFC 7301), those of the first one first."""
         return tuple(dict.fromkeys(name for each in self.served for name in getattr(each.protocol, "alpn", ())))
 
+    def has(self, plugin: object) -> bool:
+        """Return whether it is one of the protocols and extensions."""
+        return any(plugin is each for chain in self.chains for each in chain.members)
+
     @property
     def chains(self) -> list[Chain]:
         """The chains of its hooks. A plugin's hooks of processes are in one of them."""
@@ -196,6 +200,10 @@ class Configuration:
     def has_address_per_worker(self) -> str | None:
         """The name of a listener that is bound once for each worker, if there is one: their number is then fixed."""
         return next((each.listener.name for each in self.bound if each.slot is not None), None)
+
+    def has(self, plugin: object) -> bool:
+        """Return whether it is one of the protocols and extensions."""
+        return any(plugin is each for chain in self.chains for each in chain.members)
 
     @property
     def chains(self) -> list[Chain]:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
 
-    from corepool.spec.bus import Bus
+    from corepool.spec.sharing import LeakyBuckets, Semaphores, SharedCounter
     from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
 
 T = TypeVar("T")
@@ -60,6 +60,12 @@ class Worker(Protocol):
     def listeners(self) -> list[ListenerInfo]:
         """The listeners of the pool."""
 
+    def listener_of(self, plugin: object) -> str:
+        """Return the name of the listener whose protocol or extension `plugin` is: each listener has its own instance.
+
+        :raises ValueError: it is of no listener.
+        """
+
     def loads(self) -> list[WorkerLoad]:
         """Read the load of every worker of the pool from the scoreboard, this one's included; by slot."""
 
@@ -85,23 +91,33 @@ class Worker(Protocol):
         :raises ValueError: it is not the protocol of a listener, an extension, say.
         """
 
-    @property
-    def bus(self) -> Bus:
-        """The bus: messages between the workers of all pools of this master."""
+    def counter(self, name: str) -> SharedCounter:
+        """Return a counter that all workers of the pool add to, in shared memory.
 
-    def publish(self, topic: bytes | str, data: bytes | bytearray | memoryview | str) -> int:
-        """Send a message to every subscription of `topic`, in every worker; see `Bus.publish`."""
-
-    def subscribe(self, topic: bytes | str) -> None:
-        """Have the hook `on_message` called with each message on `topic`; see `Bus.subscribe` for patterns.
-
-        As often as it is called for a topic, `unsubscribe` has to be called. From the loop's thread.
+        :param name: the plugin's own choice, beginning with its own. 256 are kept until the pool stops.
+        :raises SetupError: there are more.
+        :raises TimeoutError: a process was stopped while it had the lock of the directory.
         """
 
-    def unsubscribe(self, topic: bytes | str) -> None:
-        """Undo one `subscribe`.
+    def buckets(self, name: str, rate: float, burst: int | None = None, most: int = 65_536) -> LeakyBuckets:
+        """Return leaky buckets that all workers of the pool take out of, in shared memory.
 
-        :raises ValueError: there is none of that topic.
+        :param rate: how much a bucket is filled with in a second.
+        :param burst: how much it holds; None: that of a second, and at least 1.
+        :param most: room for so many keys: 48 bytes each, where they are used. Beyond that, the buckets that are
+            full soonest are forgotten. Another number makes new buckets.
+        :raises SetupError: all tables of the pool would have more than 128 MiB, or be more than 64.
+        :raises ValueError: these buckets would never be full.
+        :raises TimeoutError: as of `counter`.
+        """
+
+    def semaphores(self, name: str, most: int = 65_536) -> Semaphores:
+        """Return semaphores that all workers of the pool hold, in shared memory.
+
+        :param most: room for so many keys, 96 bytes each; one that several workers hold counts several times.
+            Beyond that, `acquire` returns None. Another number makes new semaphores.
+        :raises SetupError: as of `buckets`.
+        :raises TimeoutError: as of `counter`.
         """
 
     def last_words_s(self) -> float:

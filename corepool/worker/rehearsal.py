@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from corepool.ipc.channel import Channel
 from corepool.ipc.crash_slots import CrashSlots
 from corepool.ipc.scoreboard import Scoreboard
+from corepool.ipc.shared_area import SharedArea
 from corepool.ipc.worker_spawn import WorkerSpawn
 from corepool.plugins.listener import MAX_LISTENERS
 from corepool.worker.main import WorkerProcess
@@ -32,6 +33,7 @@ def rehearse(configuration: Configuration) -> None:
     lists the system's signals at each one; and functions that are registered for forks stay registered.)
     """
     scoreboard = Scoreboard(MAX_LISTENERS)
+    shared = SharedArea()
     everything = frozenset(each.listener.name for each in configuration.bound)
     for _ in range(_TIMES):
         ours, theirs = Channel.pair()
@@ -45,6 +47,7 @@ def rehearse(configuration: Configuration) -> None:
                 row=scoreboard.claim(pool=0),
                 scoreboard=scoreboard,
                 crash_slots=CrashSlots(),
+                shared=shared,
                 paused=everything,  # or it would accept
             )
             worker = WorkerProcess(spawn, configuration)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from corepool.ipc.metric_cells import Layout
 from corepool.ipc.scoreboard import Cell, held
-from corepool.spec.types import ThreadGauge
+from corepool.spec.types import ThreadGauge, WorkerLoad
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from corepool.hot.reactor import Reactor
-    from corepool.ipc.scoreboard import Row
+    from corepool.ipc.scoreboard import Row, Scoreboard
     from corepool.plugins.listener import Served
     from corepool.worker.counts import ConnectionCounts
     from corepool.worker.service import Service
@@ -45,14 +45,24 @@ class WorkerRow:
         self._refreshing: list[Callable[[], None]] = []
 
     @property
-    def pool(self) -> int:
-        """The number that the processes of its pool share."""
-        return self._cells[Cell.POOL]
-
-    @property
     def held(self) -> int:
         """How many connections the worker has."""
         return held(self._cells)
+
+    def loads(self, board: Scoreboard) -> list[WorkerLoad]:
+        """Read those of all workers of its pool, by slot."""
+        return sorted(
+            WorkerLoad(
+                slot=row[Cell.SLOT],
+                pid=row[Cell.PID],
+                connections=held(row),
+                accepted=row[Cell.ACCEPTED],
+                requests=row[Cell.REQUESTS],
+                lag_s=row[Cell.LAG_NS] / 1e9,
+            )
+            for row in board.rows()
+            if row[Cell.POOL] == self._cells[Cell.POOL]
+        )
 
     def join(self, slot: int, pid: int) -> None:
         """Have the others see this worker."""
@@ -73,15 +83,6 @@ class WorkerRow:
         if refresh is not None:
             self._refreshing.append(refresh)
         return Layout(served.metrics).cells(self._row.block(served.place))
-
-    def count_by(self, counts: Callable[[], Mapping[Cell, int]]) -> None:
-        """Publish what `counts` returns, too; it raises nothing."""
-
-        def refresh() -> None:
-            for cell, count in counts().items():
-                self._cells[cell] = count
-
-        self._refreshing.append(refresh)
 
     def beat(self, now: float, lag_s: float) -> None:
         """Show that the loop turns.

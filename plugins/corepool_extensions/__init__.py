@@ -3,6 +3,6 @@
 Each is one class in a file of its own, found by its entry point like a stranger's. They act in `on_accept`,
 before the protocol knows of the connection: what they refuse costs no protocol anything.
 
-`peers` and `networks` are pure: what a peer's address means, and which of many networks hold it. `buckets` is
-the pure policy behind a rate. `refusals` writes refused connections to the log, `lines` writes files of lines.
+`peers` is pure: a peer's address in a line. `totals` counts the connections of the pool. `refusals` writes refused
+connections to the log.
 """

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from corepool.files.lines import moment
 from corepool_http.access_atoms import split
+from corepool_http.head import reason_of
 from corepool_http.noting import NotingExchange
-from corepool_http.responses import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

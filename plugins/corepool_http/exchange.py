@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from corepool.guards import HOOK_ERRORS
 from corepool_http import events
 from corepool_http.fields import takes_trailers
-from corepool_http.responses import judge_final, reason_of
+from corepool_http.head import judge_final, reason_of
 from corepool_http.values import as_bytes
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from _typeshed import FileDescriptorLike
 
+    from corepool_http.head import Head
     from corepool_http.message import Fields, Request
     from corepool_http.proxies import Client
-    from corepool_http.responses import Head
     from corepool_http.stream import Stream, Tunnel, TunnelUser
     from corepool_http.values import ResponseError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from corepool_http.responses import KINDS
+from corepool_http.header_kinds import KINDS
 from corepool_http.rules import TOKEN
 from corepool_http.values import ResponseError, as_bytes, bytes_pair, listed, shown
 

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
 
     from _typeshed import FileDescriptorLike
 
+    from corepool_http.head import Head
     from corepool_http.message import Fields
-    from corepool_http.responses import Head, Heads
+    from corepool_http.responses import Heads
 
 
 class Output(Protocol):

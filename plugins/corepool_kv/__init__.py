@@ -20,7 +20,7 @@ __all__ = ["Kv", "KvOptions", "Store", "StoreError"]
 
 
 class Kv:
-    """Serve Redis's string and key commands from a store."""
+    """Serve Redis's commands from a store."""
 
     Options = KvOptions
 

@@ -40,11 +40,15 @@ def checkout() -> Iterator[Path]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return a reader's: `pip install` finds the dependencies among our own, and downloads nothing."""
+    """Return a reader's: `pip install` finds the dependencies among our own, downloads nothing, and compiles nothing.
+
+    A compiler would take minutes; the wheels that it makes have tests of their own.
+    """
     runtime = folder / "run"
     runtime.mkdir(mode=0o700)
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("COREPOOL_", "PIP_"))},
+        "COREPOOL_COMPILE": "0",
         "HOME": str(folder),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": sysconfig.get_path("purelib"),

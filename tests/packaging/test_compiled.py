@@ -10,10 +10,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from wheels import compiled_wheel
 
 import corepool
-from corepool.build import is_compiled
-from corepool_http.http1 import plain
 
 REPOSITORY = Path(corepool.__file__).parents[1]
 
@@ -46,28 +45,26 @@ def build(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def serve(folder: Path) -> tuple[str, str]:
-    """Return the name of the wheel, and what a program says that uses it."""
-    [wheel] = folder.glob("*.whl")
+def serve(wheel: Path, folder: Path) -> str:
+    """Return the words of a program that uses the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site")
     environment = os.environ | {"PYTHONPATH": str(folder / "site")}
     command = [sys.executable, "-c", SERVE]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
-    return wheel.name, done.stdout
+    return done.stdout
 
 
-def test_it_is_compiled(tmp_path: Path) -> None:
+def test_it_is_compiled(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
     typed = {each.with_suffix("") for each in sources("*.pxd") if (REPOSITORY / each).with_suffix(".py").exists()}
     expected = {str(each) for each in typed | {each.with_suffix("") for each in sources("_*.pyx")}}
 
-    done = build(tmp_path)
-    name, said = serve(tmp_path)
+    wheel = compiled_wheel(tmp_path_factory)
+    said = serve(wheel, tmp_path)
     files = {str(each.relative_to(tmp_path / "site")) for each in (tmp_path / "site").rglob("*") if each.is_file()}
     modules = {re.sub(r"\.cpython-[^/]*\.so$", "", each) for each in files if each.endswith(".so")}
 
-    assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"corepool-[^-]+-cp3\d+-cp3\d+-linux_\w+\.whl", name)
+    assert re.fullmatch(r"corepool-[^-]+-cp3\d+-cp3\d+-linux_\w+\.whl", wheel.name)
     assert said == f"corepool 0 (compiled) {HEAD} cython_function_or_method\n"
     assert modules == {re.sub(r"^(plugins|transports)/", "", each) for each in expected}
     mark = (tmp_path / "site/corepool/compiled.txt").read_text()
@@ -89,11 +86,12 @@ def sources(pattern: str) -> list[Path]:
 )
 def test_it_is_pure(tmp_path: Path, environment: dict[str, str]) -> None:
     done = build(tmp_path, **environment)
-    name, said = serve(tmp_path)
-
     assert done.returncode == 0, done.stderr
+    [wheel] = tmp_path.glob("*.whl")
+    said = serve(wheel, tmp_path)
+
     assert ("/nonexistent/cc" in done.stdout + done.stderr) == ("CC" in environment)
-    assert re.fullmatch(r"corepool-[^-]+-py3-none-any\.whl", name)
+    assert re.fullmatch(r"corepool-[^-]+-py3-none-any\.whl", wheel.name)
     assert said == f"corepool 0 (pure Python) {HEAD} function\n"
     assert not list((tmp_path / "site").rglob("*.so")), "the machine code of this checkout is no part of it"
 
@@ -111,8 +109,3 @@ def test_a_wish_that_cannot_be_met_is_an_error(tmp_path: Path, environment: dict
     assert done.returncode != 0
     assert reason in done.stdout + done.stderr
     assert not list(tmp_path.glob("*.whl"))
-
-
-def test_the_tests_run_on_what_was_built() -> None:
-    """The checkout's own machine code, if it is compiled, is that which the tests use."""
-    assert is_compiled() == (plain.split is not plain.split_in_python)

@@ -6,23 +6,20 @@ import os
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from wheels import pure_wheel
 
-import corepool
-
-REPOSITORY = Path(corepool.__file__).parents[1]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Unpack the wheel where no file of the repository is."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=REPOSITORY, check=True, capture_output=True, timeout=60)  # noqa: S603 - our own words
-    (wheel,) = folder.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
+    with zipfile.ZipFile(pure_wheel(tmp_path_factory)) as archive:
         archive.extractall(folder / "site")
     return folder / "site"
 

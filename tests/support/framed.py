@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from corepool import CloseReason, Connection, Worker
     from corepool_http.exchange import Exchange
+    from corepool_http.head import Head
     from corepool_http.message import Fields
-    from corepool_http.responses import Head
     from corepool_http.stream import Tunnel, TunnelUser
 
 

@@ -16,8 +16,8 @@ from corepool.config.settings import PoolSettings
 from corepool.ipc.crash_slots import CrashSlots
 from corepool.ipc.messages import Failed, Leaving, Message, Ready
 from corepool.ipc.scoreboard import Scoreboard
+from corepool.ipc.shared_area import SharedArea
 from corepool.master import worker_pool
-from corepool.master.bus import BusDirectory
 from corepool.master.loop import Loop
 from corepool.master.owner import Failure, Surroundings
 from corepool.master.pools import Pools
@@ -118,9 +118,9 @@ class World:
                 self.loop,
                 self.scoreboard,
                 self.crash_slots,
+                SharedArea(),
                 self.recovery,
                 cast("Any", None),
-                BusDirectory(self.loop, self.scoreboard),
                 set(),
                 "played",
                 cast("Any", None),

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from corepool_http.apps.asgi_messages import Application, Message
     from corepool_http.apps.asgi_tasks import Tasks
     from corepool_http.exchange import Exchange
+    from corepool_http.head import Head
     from corepool_http.message import Fields
-    from corepool_http.responses import Head, Heads
+    from corepool_http.responses import Heads
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
     from typing import TypeAlias
 
-    from corepool_http.responses import Head, Heads
+    from corepool_http.head import Head
+    from corepool_http.responses import Heads
 
     Message: TypeAlias = MutableMapping[str, Any]
     Application: TypeAlias = Callable[

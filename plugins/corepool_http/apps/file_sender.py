@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from corepool_http.apps.conditions import CONDITIONS, judge, range_holds
 from corepool_http.apps.ranges import Parts, parse_ranges
-from corepool_http.responses import reason_of
+from corepool_http.head import reason_of
 
 if TYPE_CHECKING:
     import os

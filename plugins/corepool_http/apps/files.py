@@ -24,7 +24,7 @@ from corepool_http.apps.conditions import CONDITIONS
 from corepool_http.apps.file_sender import Content, FileSender, Headers
 from corepool_http.apps.file_types import type_of
 from corepool_http.apps.listing import page_of
-from corepool_http.responses import reason_of
+from corepool_http.head import reason_of
 
 if TYPE_CHECKING:
     from corepool_http.exchange import Exchange

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from corepool_http.exchange import Exchange
-    from corepool_http.responses import Head, Heads
+    from corepool_http.head import Head
+    from corepool_http.responses import Heads
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
     Application = Callable[[dict[str, Any], Callable[..., Callable[[bytes], None]]], Iterable[bytes]]

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from corepool_http.apps.wsgi_call import Application
     from corepool_http.apps.wsgi_files import Segment
     from corepool_http.exchange import Exchange
-    from corepool_http.responses import Head, Heads
+    from corepool_http.head import Head
+    from corepool_http.responses import Heads
 
 
 class ThreadCall(Call):

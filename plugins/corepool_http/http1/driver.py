@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from corepool import Connection
     from corepool_http.exchange import Exchange
+    from corepool_http.head import Head
     from corepool_http.http1.ending import Session
     from corepool_http.http1.known import KnownHeads
     from corepool_http.message import Fields, Request
     from corepool_http.proxies import Client
-    from corepool_http.responses import Head
     from corepool_http.service import Service
     from corepool_http.stream import Tunnel, TunnelUser
 

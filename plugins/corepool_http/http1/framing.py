@@ -21,8 +21,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from corepool_http.head import Head
     from corepool_http.message import Request
-    from corepool_http.responses import Head
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from corepool_http.http2 import frames, settings
 from corepool_http.http2.bounds import EMPTY, STREAMS, Bounds
-from corepool_http.http2.content import WINDOW, ContentFrames
+from corepool_http.http2.content import ContentFrames
 from corepool_http.http2.errors import Code, Failure, StreamFailure, malformed
 from corepool_http.http2.frames import END_HEADERS, END_STREAM, HEAD_SIZE, PADDED, PREFACE, WITH_PRIORITY
 from corepool_http.http2.known import KnownBlocks
 from corepool_http.http2.requests import RequestReader
-from corepool_http.http2.sending import STREAM_WINDOW
+from corepool_http.http2.sending import STREAM_WINDOW, WINDOW
 from corepool_http.http2.streams import (
     CLIENT_ENDS,
     ENDED_BY_CLIENT,
@@ -264,7 +264,7 @@ class Codec(ContentFrames):
             self._reader.skip(block)
             self._judge_late(number)
             return
-        if NEXT[CLIENT_ENDS][stream.state] == FAULT:
+        if NEXT[CLIENT_ENDS | stream.state] == FAULT:
             self._reader.skip(block)
             raise StreamFailure(Code.STREAM_CLOSED, "HEADERS behind END_STREAM")
         fields = self._reader.read_trailers(block)

@@ -9,7 +9,7 @@ from corepool_http.http2.bounds import EMPTY, LATE, RESETS
 from corepool_http.http2.control import ControlFrames
 from corepool_http.http2.errors import Code, Failure, StreamFailure, malformed
 from corepool_http.http2.frames import END_STREAM
-from corepool_http.http2.sending import STREAM_WINDOW
+from corepool_http.http2.sending import STREAM_WINDOW, WINDOW
 from corepool_http.http2.streams import CLIENT_ENDS, CLIENT_SENDS, CLOSED, CONTENT, FAULT, NEXT
 from corepool_http.rules import too_large
 
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from corepool_http.http2.known import KnownBlocks
     from corepool_http.http2.streams import BaseStream
     from corepool_http.message import Body
-
-WINDOW = 1 << 20
-"""Of the connection. It is opened again as content arrives: what waits is bounded by the windows of the streams, and a
-stream that is not read must not hold up the others."""
 
 _SMALL_PIECE, _MERGED_PIECE = 512, 4_096
 """A piece of content of less than the one is added to the last one, if that is less than the other: each has a cost of
@@ -86,7 +82,7 @@ class ContentFrames(ControlFrames):
         if stream is None:
             self._judge_late(number)
             return
-        if NEXT[CLIENT_SENDS][stream.state] == FAULT:
+        if NEXT[CLIENT_SENDS | stream.state] == FAULT:
             raise StreamFailure(Code.STREAM_CLOSED, "DATA behind END_STREAM")
         stream.receive_window -= size
         if stream.receive_window < 0:
@@ -139,7 +135,7 @@ class ContentFrames(ControlFrames):
                 raise malformed(f"content of {body.received} bytes with a Content-Length of {stream.expected}")
             body.complete = True
             self._tell(stream, CONTENT)
-        state = NEXT[CLIENT_ENDS][stream.state]
+        state = NEXT[CLIENT_ENDS | stream.state]
         if state == CLOSED:
             self._close(stream)
         else:
@@ -149,7 +145,7 @@ class ContentFrames(ControlFrames):
         """Open the window of a stream: its application has taken so many bytes of content (RFC 9113, 6.9)."""
         stream.unread -= count
         stream.credit += count
-        if stream.credit >= STREAM_WINDOW // 2 and NEXT[CLIENT_SENDS][stream.state] not in {FAULT, CLOSED}:
+        if stream.credit >= STREAM_WINDOW // 2 and NEXT[CLIENT_SENDS | stream.state] not in {FAULT, CLOSED}:
             stream.receive_window += stream.credit
             self._output.append(frames.window_update(stream.number, stream.credit))
             stream.credit = 0

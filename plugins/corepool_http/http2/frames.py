@@ -31,27 +31,42 @@ MAX_WINDOW = (1 << 31) - 1
 MAX_STREAM = (1 << 31) - 1
 DEFAULT_WINDOW = 65_535
 
-pack_head = struct.Struct(">IBI").pack
-"""Pack a frame's head, of `length << 8 | type`, flags and stream."""
+_HEAD = struct.Struct(">IBI").pack
 _U32 = struct.Struct(">I").pack
 _SETTING = struct.Struct(">HI").pack
 
-SETTINGS_ACK = pack_head(SETTINGS, ACK, 0)
+
+def frame_head_in_python(size: int, kind: int, flags: int, number: int) -> bytes:
+    """Return the head of a frame.
+
+    :param size: bytes of its payload.
+    :param number: its stream; 0: the connection.
+    """
+    return _HEAD(size << 8 | kind, flags, number)
+
+
+try:
+    from corepool_http.http2._frames import frame_head as _frame_head
+except ImportError:  # corepool was installed without a compiler
+    _frame_head = frame_head_in_python
+
+frame_head = _frame_head
+SETTINGS_ACK = frame_head(0, SETTINGS, ACK, 0)
 
 
 def settings(values: dict[int, int]) -> bytes:
     """Return a SETTINGS frame (RFC 9113, 6.5)."""
-    return pack_head(6 * len(values) << 8 | SETTINGS, 0, 0) + b"".join(map(_SETTING, values, values.values()))
+    return frame_head(6 * len(values), SETTINGS, 0, 0) + b"".join(map(_SETTING, values, values.values()))
 
 
 def window_update(number: int, increment: int) -> bytes:
     """Return a WINDOW_UPDATE frame (RFC 9113, 6.9)."""
-    return pack_head(4 << 8 | WINDOW_UPDATE, 0, number) + _U32(increment)
+    return frame_head(4, WINDOW_UPDATE, 0, number) + _U32(increment)
 
 
 def rst_stream(number: int, code: int) -> bytes:
     """Return a RST_STREAM frame (RFC 9113, 6.4)."""
-    return pack_head(4 << 8 | RST_STREAM, 0, number) + _U32(code)
+    return frame_head(4, RST_STREAM, 0, number) + _U32(code)
 
 
 def goaway(last: int, code: int, reason: bytes = b"") -> bytes:
@@ -59,7 +74,7 @@ def goaway(last: int, code: int, reason: bytes = b"") -> bytes:
 
     :param reason: for the people who look at the client.
     """
-    return pack_head(8 + len(reason) << 8 | GOAWAY, 0, 0) + _U32(last) + _U32(code) + reason
+    return frame_head(8 + len(reason), GOAWAY, 0, 0) + _U32(last) + _U32(code) + reason
 
 
 def ping(data: bytes, flags: int = 0) -> bytes:
@@ -67,4 +82,4 @@ def ping(data: bytes, flags: int = 0) -> bytes:
 
     :param data: 8 bytes.
     """
-    return pack_head(8 << 8 | PING, flags, 0) + data
+    return frame_head(8, PING, flags, 0) + data

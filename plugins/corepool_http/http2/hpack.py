@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool_http.http2 import huffman
 from corepool_http.http2.errors import Code, Failure
 from corepool_http.http2.fields import fault_of
+from corepool_http.http2.huffman import decode as decode_huffman
 from corepool_http.http2.static_table import MAX_PSEUDO_INDEX, STATIC
 
 if TYPE_CHECKING:
@@ -174,4 +174,4 @@ def string(block: bytes, at: int) -> tuple[bytes, int]:
     if end > len(block):
         raise Failure(Code.COMPRESSION_ERROR, "a string beyond its header block")
     data = block[at:end]
-    return huffman.decode(data) if first & 0x80 else data, end
+    return decode_huffman(data) if first & 0x80 else data, end

@@ -24,12 +24,15 @@ _LENGTHS = bytes((
 """Bits of each byte's symbol, and of the end of the string (EOS)."""
 
 _EOS = 256
-_MAX_BITS = 512
-"""Of a number that `encode` shifts."""
-SYMBOL = 0x1_0000
-"""In an entry of DECODING: a symbol has ended; it is in the second byte."""
-FAULT = 0x2_0000
-"""In an entry of DECODING: EOS itself, which no string contains (5.2)."""
+_MAX_BITS = 32
+"""Of a number that `encode` collects: a shift takes as long as the number, and 64 bits have room for another symbol."""
+
+# What half a byte brings, in EFFECTS.
+NOTHING = 0
+SYMBOL = 1
+"""A symbol has ended: that in SYMBOLS."""
+FAULT = 2
+"""EOS itself, which no string contains (RFC 7541, 5.2)."""
 
 
 def _make_codes() -> list[int]:
@@ -46,8 +49,10 @@ def _make_codes() -> list[int]:
 _CODES = _make_codes()
 
 
-def _make_decoding() -> tuple[tuple[int, ...], bytes]:
-    """Return the entry for each state and half byte, and a byte for each state: 1 if a string may end there."""
+def _make_decoding() -> tuple[bytes, bytes, bytes, bytes]:
+    """Return the next state, the effect and the symbol for each state and half byte; and of each state whether a string
+    may end there.
+    """
     tree: list[list[int]] = [[0, 0]]  # of each node its two successors: another node, or less than 0, a symbol
     for symbol, (code, length) in enumerate(zip(_CODES, _LENGTHS, strict=True)):
         node = 0
@@ -58,27 +63,29 @@ def _make_decoding() -> tuple[tuple[int, ...], bytes]:
                 tree[node][bit] = len(tree) - 1
             node = tree[node][bit]
         tree[node][code & 1] = ~symbol
-    table = []
-    for state in range(len(tree)):
+    states, effects, symbols = (bytearray(len(tree) << 4) for _ in range(3))
+    for state, successors in enumerate(tree):
         for half in range(16):
-            node, entry = state, 0
-            for place in (3, 2, 1, 0):
-                node = tree[node][half >> place & 1]
+            at = state << 4 | half
+            node = successors[half >> 3]
+            for place in (2, 1, 0, -1):
                 if node < 0:
-                    entry = FAULT if ~node == _EOS else SYMBOL | ~node << 8
+                    effects[at] = FAULT if ~node == _EOS else SYMBOL
+                    symbols[at] = ~node & 0xFF
                     node = 0
-                if entry == FAULT:
+                if effects[at] == FAULT or place < 0:
                     break
-            table.append(entry | node)
+                node = tree[node][half >> place & 1]
+            states[at] = node
     # The padding is the beginning of EOS, all of it ones, and shorter than a byte.
     endings, node = bytearray(len(tree)), 0
     for _ in range(8):
         endings[node] = 1
         node = tree[node][1]
-    return tuple(table), bytes(endings)
+    return bytes(states), bytes(effects), bytes(symbols), bytes(endings)
 
 
-DECODING, ENDINGS = _make_decoding()
+STATES, EFFECTS, SYMBOLS, ENDINGS = _make_decoding()
 
 
 def decode(data: bytes) -> bytes:
@@ -86,20 +93,22 @@ def decode(data: bytes) -> bytes:
 
     :raises Failure: it has EOS in it, or its padding is not that of RFC 7541, 5.2.
     """
-    table, state, decoded = DECODING, 0, bytearray()
-    add = decoded.append
+    states, effects, symbols = STATES, EFFECTS, SYMBOLS
+    state, decoded = 0, bytearray()
     for byte in data:
-        entry = table[state << 4 | byte >> 4]
-        if entry > 0xFFFF:
-            if entry & FAULT:
+        at = state << 4 | byte >> 4
+        effect = effects[at]
+        if effect:
+            if effect == FAULT:
                 raise invalid()
-            add(entry >> 8 & 0xFF)
-        entry = table[(entry & 0xFF) << 4 | byte & 15]
-        if entry > 0xFFFF:
-            if entry & FAULT:
+            decoded.append(symbols[at])
+        at = states[at] << 4 | byte & 15
+        effect = effects[at]
+        if effect:
+            if effect == FAULT:
                 raise invalid()
-            add(entry >> 8 & 0xFF)
-        state = entry & 0xFF
+            decoded.append(symbols[at])
+        state = states[at]
     if not ENDINGS[state]:
         raise invalid()
     return bytes(decoded)
@@ -112,17 +121,18 @@ def invalid() -> Failure:
 
 def encode(data: bytes) -> bytes:
     """Encode a string."""
+    lengths, codes = _LENGTHS, _CODES
     coded = bytearray()
     value = size = 0
     for byte in data:
-        length = _LENGTHS[byte]
-        value = value << length | _CODES[byte]
+        length = lengths[byte]
+        value = value << length | codes[byte]
         size += length
-        if size >= _MAX_BITS:  # a shift takes as long as the number: 64 KiB in one would take a quarter of a second
-            rest = size % 8
-            coded += (value >> rest).to_bytes(size // 8, "big")
+        if size >= _MAX_BITS:
+            rest = size & 7
+            coded += (value >> rest).to_bytes(size >> 3, "big")
             value &= (1 << rest) - 1
             size = rest
-    padding = -size % 8
-    coded += (value << padding | (1 << padding) - 1).to_bytes((size + padding) // 8, "big")
+    padding = -size & 7
+    coded += (value << padding | (1 << padding) - 1).to_bytes((size + padding) >> 3, "big")
     return bytes(coded)

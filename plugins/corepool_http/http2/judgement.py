@@ -43,14 +43,20 @@ class Pseudo:
 
         :raises StreamFailure: it is unknown, or has come already.
         """
-        if name not in _PSEUDO:
-            raise malformed("unknown pseudo-header field")
-        attribute = name[1:].decode()
-        if getattr(self, attribute) is not None:
-            raise malformed(f"more than one :{attribute}")
-        setattr(self, attribute, value)
+        if name == b":method" and self.method is None:
+            self.method = value
+        elif name == b":scheme" and self.scheme is None:
+            self.scheme = value
+        elif name == b":authority" and self.authority is None:
+            self.authority = value
+        elif name == b":path" and self.path is None:
+            self.path = value
+        elif name == b":protocol" and self.protocol is None:
+            self.protocol = value
+        else:
+            raise malformed(f"more than one {name.decode()}" if name in _PSEUDO else "unknown pseudo-header field")
 
-    def judge(self, *, knows_protocol: bool) -> None:
+    def judge(self, knows_protocol: bool) -> None:  # noqa: FBT001
         """Look for those that must be there, or must not.
 
         :param knows_protocol: SETTINGS_ENABLE_CONNECT_PROTOCOL was sent (RFC 8441, 3).
@@ -106,25 +112,30 @@ def judge_section(authority: bytes, fields: Fields) -> JudgedSection:
     :raises StreamFailure: the request is malformed.
     :raises RefusedError: it is refused as HTTP/1 refuses it.
     """
-    headers = fields
-    cookies = 0
-    for name, value in fields:
-        if name[:1] == b":":
+    headers: Fields = [(b"host", authority)] if authority else []
+    hosts = cookies = size = 0
+    for line in fields:
+        name, value = line
+        if name.startswith(b":"):
             raise malformed("a pseudo-header field behind others, or among the trailers")
         if name in OF_CONNECTION:
             raise malformed(f"the header {name.decode()} is of a connection")
         if name == b"te" and value.lower() != b"trailers":
             raise malformed("TE is not trailers")
+        if name == b"host":
+            hosts += 1
+            if authority:
+                if value.lower() != authority.lower():
+                    raise malformed("Host is not :authority")
+                continue
         cookies += name == b"cookie"
+        headers.append(line)
+    if not (authority or hosts):
+        raise RefusedError(400, "neither :authority nor Host")
     if cookies > 1:
         headers = _with_one_cookie(headers)
-    hosts = [value for name, value in headers if name == b"host"]
-    if authority:
-        if any(host.lower() != authority.lower() for host in hosts):
-            raise malformed("Host is not :authority")
-        headers = [(b"host", authority), *(line for line in headers if line[0] != b"host")]
-    elif not hosts:
-        raise RefusedError(400, "neither :authority nor Host")
+    for name, value in headers:
+        size += len(name) + len(value) + 4
     section = Section(headers, keep_alive=True)
     if not HOST.fullmatch(section.single(b"host") or b""):
         raise RefusedError(400, "invalid :authority or Host")
@@ -132,7 +143,7 @@ def judge_section(authority: bytes, fields: Fields) -> JudgedSection:
     if length is not None and not (length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS):
         raise malformed("invalid Content-Length")
     judged = JudgedSection(section, authority, -1 if length is None else int(length))
-    judged.size = sum(len(name) + len(value) + 4 for name, value in headers)
+    judged.size = size
     return judged
 
 

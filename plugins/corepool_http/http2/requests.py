@@ -127,7 +127,7 @@ class RequestReader:
         decoder = self._decoder
         is_too_large = decoder.size > self._max_size + self._max_line
         if not is_too_large:
-            pseudo.judge(knows_protocol=self._knows_protocol)
+            pseudo.judge(self._knows_protocol)
         path, authority = pseudo.path or b"", pseudo.authority or b""
         if len(path) > self._max_line:
             raise RefusedError(414, f"request target of more than {self._max_line} bytes")

@@ -40,8 +40,8 @@ def encode_length(length: int) -> bytes:
 
 def encode_lines(lines: bytes) -> bytes:
     """Return header lines, `Name: value` with CR LF behind each, as a part of a header block."""
-    pairs = (line.partition(b": ") for line in lines.split(b"\r\n")[:-1])
-    return encode_fields((name.lower(), value) for name, _, value in pairs)
+    pairs = [line.partition(b": ") for line in lines.split(b"\r\n")[:-1]]
+    return encode_fields([(name.lower(), value) for name, _, value in pairs])
 
 
 def encode_fields(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -49,7 +49,7 @@ def encode_fields(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
 
     :param fields: their names are in lower case. Those of a connection are left out.
     """
-    return b"".join(encode_field(name, value.strip(b" \t")) for name, value in fields if name not in OF_CONNECTION)
+    return b"".join([encode_field(name, value.strip(b" \t")) for name, value in fields if name not in OF_CONNECTION])
 
 
 def encode_field(name: bytes, value: bytes) -> bytes:

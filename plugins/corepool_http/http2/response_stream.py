@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
 
     from corepool_http.exchange import Exchange
+    from corepool_http.head import Head
     from corepool_http.http2.carrier import Carrier
     from corepool_http.http2.unfinished import Token
     from corepool_http.message import Fields
-    from corepool_http.responses import Head, Heads
+    from corepool_http.responses import Heads
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from corepool_http.http2 import frames
 from corepool_http.http2.errors import Code
-from corepool_http.http2.frames import END_HEADERS, END_STREAM, pack_head
+from corepool_http.http2.frames import DATA, END_HEADERS, END_STREAM, frame_head
 from corepool_http.http2.response_blocks import NO_TABLE, encode_fields, encode_length, encode_status
 from corepool_http.http2.streams import CLOSED, ENDED_BY_CLIENT, ENDED_BY_SERVER, NEXT, RESET, SERVER_ENDS
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _MAX_REMEMBERED = 128
 """Streams whose reset is remembered (RFC 9113, 5.1: "closed")."""
+
+WINDOW = 1 << 20
+"""Of the connection. It is opened again as content arrives: what waits is bounded by the windows of the streams, and a
+stream that is not read must not hold up the others."""
 
 STREAM_WINDOW = frames.DEFAULT_WINDOW
 """Bytes of content that a client may send on a stream before its application takes any."""
@@ -103,10 +107,10 @@ class Sender:
         output = self._output
         at = 0
         while size - at > most:
-            output.append(pack_head(most << 8, 0, stream.number))
+            output.append(frame_head(most, DATA, 0, stream.number))
             output.append(data[at : at + most])
             at += most
-        output.append(pack_head(size - at << 8, END_STREAM if ends else 0, stream.number))
+        output.append(frame_head(size - at, DATA, END_STREAM if ends else 0, stream.number))
         output.append(data[at:] if at else data)
         self.room -= size
         stream.send_window -= size
@@ -123,7 +127,7 @@ class Sender:
             return 0
         size = min(count, self._max_frame)
         ends = ends and size == count
-        self._output.append(pack_head(size << 8, END_STREAM if ends else 0, stream.number))
+        self._output.append(frame_head(size, DATA, END_STREAM if ends else 0, stream.number))
         self.room -= size
         stream.send_window -= size
         if ends:
@@ -162,14 +166,14 @@ class Sender:
         flags = END_STREAM if ends else 0
         size = len(block)
         if size <= most:
-            output.append(pack_head(size << 8 | frames.HEADERS, flags | END_HEADERS, stream.number))
+            output.append(frame_head(size, frames.HEADERS, flags | END_HEADERS, stream.number))
             output.append(block)
         else:
             kind = frames.HEADERS
             for at in range(0, size, most):
                 piece = block[at : at + most]
                 flags |= END_HEADERS if at + most >= size else 0
-                output.append(pack_head(len(piece) << 8 | kind, flags, stream.number))
+                output.append(frame_head(len(piece), kind, flags, stream.number))
                 output.append(piece)
                 kind, flags = frames.CONTINUATION, 0
         if ends:
@@ -177,7 +181,7 @@ class Sender:
 
     def _end(self, stream: BaseStream) -> None:
         """Go on after END_STREAM: the client need not send the rest of its content (RFC 9113, 8.1)."""
-        state = NEXT[SERVER_ENDS][stream.state]
+        state = NEXT[SERVER_ENDS | stream.state]
         if state == ENDED_BY_SERVER and not stream.is_tunnel:
             self.reset(stream, Code.NO_ERROR)
         elif state == CLOSED:
@@ -186,7 +190,7 @@ class Sender:
             stream.state = state
 
     def _close(self, stream: BaseStream) -> None:
-        stream.state = NEXT[RESET][stream.state]
+        stream.state = NEXT[RESET | stream.state]
         self.streams.pop(stream.number, None)
 
     def _remember(self, number: int, by_client: bool) -> None:  # noqa: FBT001

@@ -17,22 +17,24 @@ ENDED_BY_CLIENT = 1  # half-closed (remote)
 ENDED_BY_SERVER = 2  # half-closed (local)
 CLOSED = 3
 
-# Inputs.
+# Inputs, each with room for a state below.
 CLIENT_SENDS = 0  # HEADERS, DATA
-CLIENT_ENDS = 1  # one of these with END_STREAM
-SERVER_ENDS = 2
-RESET = 3
+CLIENT_ENDS = 4  # one of these with END_STREAM
+SERVER_ENDS = 8
+RESET = 12
 
 FAULT = 9
 """In the table: a stream error of type STREAM_CLOSED."""
 
-NEXT = (
-    bytes((OPEN, FAULT, ENDED_BY_SERVER, FAULT)),
-    bytes((ENDED_BY_CLIENT, FAULT, CLOSED, FAULT)),
-    bytes((ENDED_BY_SERVER, CLOSED, FAULT, FAULT)),
-    bytes((CLOSED, CLOSED, CLOSED, CLOSED)),
-)
-"""The state that follows, by input and state."""
+# fmt: off
+NEXT = bytes((
+    OPEN, FAULT, ENDED_BY_SERVER, FAULT,  # CLIENT_SENDS
+    ENDED_BY_CLIENT, FAULT, CLOSED, FAULT,  # CLIENT_ENDS
+    ENDED_BY_SERVER, CLOSED, FAULT, FAULT,  # SERVER_ENDS
+    CLOSED, CLOSED, CLOSED, CLOSED,  # RESET
+))
+# fmt: on
+"""The state that follows, by `input | state`."""
 
 # News of a stream, for the driver: bits of `BaseStream.news`.
 REQUEST = 1

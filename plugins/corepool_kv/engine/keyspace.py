@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from corepool_kv.engine.errors import KeyTooLongError, ValueTooLongError
+from corepool_kv.stores import LIST, SORTED_SET, STRING, WrongTypeError
 
 if TYPE_CHECKING:
-    from corepool_kv.stores import Record, Transaction, View
+    from corepool_kv.stores import Elements, Record, Transaction, View
 
 
 class Limits(NamedTuple):
@@ -27,6 +28,12 @@ class Keyspace:
         self.limits = limits
         self._transaction: Transaction = view  # type: ignore[assignment]  # typing.cast would cost each GET a call
         self._max_key, self._max_value, _ = limits
+        self._elements: Elements | None = None
+        self.gained: list[bytes] = []
+        """Keys of lists and sorted sets that have begun to exist: clients that wait for their elements can be served.
+
+        Filled by `gain` alone.
+        """
 
     def find(self, key: bytes) -> Record | None:
         """Return the record of a key that exists now."""
@@ -35,8 +42,21 @@ class Keyspace:
             return None
         return record
 
+    def find_string(self, key: bytes) -> Record | None:
+        """Return the record of a key that exists now.
+
+        :raises WrongTypeError: it is a collection.
+        """
+        record = self.find(key)
+        if record is not None and record.type != STRING:
+            raise WrongTypeError
+        return record
+
     def get(self, key: bytes) -> bytes | None:
-        """Return the value of a key that exists now."""
+        """Return the value of a key that exists now.
+
+        :raises WrongTypeError: it is a collection.
+        """
         return self.view.get_value(key, self.now_ms)
 
     def put(self, key: bytes, value: bytes, expires_ms: int = 0, flags: int = 0) -> None:
@@ -52,6 +72,30 @@ class Keyspace:
             self._transaction.delete(key, self.now_ms)
         else:
             self._transaction.put(key, value, expires_ms, flags)
+
+    def put_record(self, key: bytes, record: Record) -> None:
+        """Store a record of any type, with a new version; one that has expired already removes the key.
+
+        :raises RefusedError: the key is too long.
+        """
+        self.check_key(key)
+        if 0 < record.expires_ms < self.now_ms:
+            self._transaction.delete(key, self.now_ms)
+        else:
+            self._transaction.put_record(key, record)
+
+    def detach(self, key: bytes) -> None:
+        """Remove a record; the elements of a collection stay."""
+        self._transaction.detach(key)
+
+    def new_collection(self) -> bytes:
+        """Return an ID that no collection has had."""
+        return self._transaction.new_collection()
+
+    def gain(self, key: bytes, kind: int) -> None:
+        """Note that a collection has begun to exist, under a key that had none."""
+        if kind in (LIST, SORTED_SET):
+            self.gained.append(key)
 
     def rewrite(self, key: bytes, value: bytes, record: Record | None) -> None:
         """Store another value that keeps the expiry and the flags of a record.
@@ -92,6 +136,17 @@ class Keyspace:
         record = self.find(key)
         return None if record is None else record.version
 
+    @property
+    def elements(self) -> Elements:
+        """The elements of all collections."""
+        if self._elements is None:
+            self._elements = self.view.elements()
+        return self._elements
+
     def remove_expired(self, limit: int) -> int:
         """Remove expired records, `limit` at most, and return their number."""
         return self._transaction.remove_expired(self.now_ms, limit)
+
+    def has_due(self) -> bool:
+        """Report whether the sweeper has anything to remove."""
+        return self.view.has_expired(self.now_ms) or self.elements.has_garbage()

@@ -1,4 +1,4 @@
-"""Removing expired records: by time, a bounded number at once, in one worker of the pool."""
+"""Removing expired records and elements left behind: a bounded number at once, in one worker of the pool."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ _INTERVAL_S = 0.1
 _MAX_KEYS = 200
 """Removed at a time: a millisecond's work."""
 
+_MAX_ELEMENTS = 1000
+"""Of large collections that were removed, likewise."""
+
 
 class Sweeper:
     """A client of the execution like any other: it shares transactions with other writes."""
@@ -32,12 +35,13 @@ class Sweeper:
         self.waiting: list[Work] = []
         self.limits = Limits(0, 0, 0)  # it stores nothing
         self._removed = 0
+        self._elements_removed = 0
         self.total = 0
         """Keys removed until now."""
         self._timer: asyncio.Handle | None = None
 
     def rest(self) -> None:
-        """Look for expired records in a while."""
+        """Look for something to remove in a while."""
         self._timer = self._loop.call_later(_INTERVAL_S, self._sweep)
 
     def stop(self) -> None:
@@ -48,14 +52,14 @@ class Sweeper:
     def answer(self, replies: bytes) -> None:  # noqa: ARG002
         """Continue soon if there may be more, and let the clients have their turn between."""
         self.total += self._removed
-        if self._removed == _MAX_KEYS:
+        if self._removed == _MAX_KEYS or self._elements_removed >= _MAX_ELEMENTS:
             self._timer = self._loop.call_soon(self._sweep)
         else:
             self.rest()
 
     def explain(self, error: StoreError, commands: int) -> bytes:  # noqa: ARG002
         """Note that nothing was removed."""
-        self._removed = 0
+        self._removed = self._elements_removed = 0
         return b""
 
     def _sweep(self) -> None:
@@ -67,7 +71,7 @@ class Sweeper:
     def _has_due(self) -> bool:
         try:
             db = self._execution.read(self.limits)
-            return db.view.has_expired(db.now_ms)
+            return db.has_due()
         except StoreError as error:
             self._execution.log_failure(error)
         except Exception as error:  # noqa: BLE001  # logged, with its traceback
@@ -78,4 +82,5 @@ class Sweeper:
 
     def _remove(self, db: Keyspace) -> bytes:
         self._removed = db.remove_expired(_MAX_KEYS)
+        self._elements_removed = db.elements.remove_garbage(_MAX_ELEMENTS)
         return b""

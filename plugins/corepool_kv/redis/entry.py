@@ -38,6 +38,8 @@ class Command:
     on_both: OnBoth | None = None
     syntax: str = ""
     """Of a subcommand: what follows its name, for HELP."""
+    find_keys: Callable[[list[bytes]], list[bytes]] | None = None
+    """Return the keys of a request that has any that `keys` does not tell."""
     subcommands: Mapping[bytes, Command] = field(default_factory=dict)
     """By their own names, in lower case."""
 

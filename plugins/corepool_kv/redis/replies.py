@@ -5,11 +5,13 @@ bytes are bulk strings, str simple strings, None is null; int, float, list and d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 Reply: TypeAlias = (
-    "bytes | str | int | float | Sequence[Reply] | Mapping[bytes, Reply] | Error | Verbatim | Set | NullArray | None"
+    "bytes | str | int | float | Sequence[Reply] | Mapping[bytes, Reply] | Error | Verbatim | Set | Pairs | NullArray"
+    " | None"
 )
 
 
@@ -33,6 +35,17 @@ class Set:
 
     def __init__(self, items: Sequence[Reply]) -> None:
         self.items = items
+
+
+class Pairs:
+    """Items of two parts: arrays of two in RESP3, one after the other in RESP2."""
+
+    def __init__(self, items: Iterable[tuple[Reply, Reply]], max_bytes: int) -> None:
+        """Take the items, in a bounded amount of memory.
+
+        :raises Error: they would be longer than a reply may be.
+        """
+        self.parts = gather((part for item in items for part in item), max_bytes)
 
 
 def text_of(word: bytes, most: int = 128) -> str:
@@ -81,11 +94,23 @@ def _encode_rare(reply: Reply, resp3: bool) -> bytes:  # noqa: FBT001
         case Set():
             head = b"~%d\r\n" if resp3 else b"*%d\r\n"
             return head % len(reply.items) + b"".join([encode(part, resp3) for part in reply.items])
+        case Pairs():
+            parts = [encode(part, resp3) for part in reply.parts]
+            if not resp3:
+                return b"*%d\r\n" % len(parts) + b"".join(parts)
+            pairs = [b"*2\r\n" + one + two for one, two in zip(parts[::2], parts[1::2], strict=True)]
+            return b"*%d\r\n" % len(pairs) + b"".join(pairs)
         case float():
-            return b",%b\r\n" % repr(reply).encode() if resp3 else encode(repr(reply).encode(), resp3)
+            text = format_double(reply)
+            return b",%b\r\n" % text if resp3 else encode(text, resp3)
         case Sequence():
             return b"*%d\r\n" % len(reply) + b"".join([encode(part, resp3) for part in reply])
     raise TypeError(f"no reply: {reply!r}")
+
+
+def format_double(number: float) -> bytes:
+    """Write a number as Redis does, in 17 digits."""
+    return b"%.17g" % number if math.isfinite(number) else repr(number).encode()
 
 
 def size_of(reply: Reply) -> int:
@@ -99,10 +124,12 @@ def size_of(reply: Reply) -> int:
             return _ITEM_BYTES + len(reply.text)
         case Set():
             return _ITEM_BYTES + size_of(reply.items)
+        case Pairs():
+            return _ITEM_BYTES + size_of(reply.parts)
         case Sequence():
             return _ITEM_BYTES + sum(map(size_of, reply))
         case Mapping():
-            return _ITEM_BYTES + sum(map(size_of, reply.values()))
+            return _ITEM_BYTES + sum(map(size_of, reply)) + sum(map(size_of, reply.values()))
     return _ITEM_BYTES
 
 
@@ -116,6 +143,35 @@ def gather(replies: Iterable[Reply], max_bytes: int) -> list[Reply]:
     for reply in replies:
         left -= size_of(reply)
         if left < 0:
-            raise Error(f"ERR a reply of more than {max_bytes} bytes")
+            raise too_long(max_bytes)
         gathered.append(reply)
     return gathered
+
+
+def gather_map(items: Iterable[tuple[bytes, Reply]], max_bytes: int) -> dict[bytes, Reply]:
+    """Make one reply of many fields and values, in a bounded amount of memory.
+
+    :raises Error: it would be longer than a reply may be.
+    """
+    gathered: dict[bytes, Reply] = {}
+    left = max_bytes
+    for name, reply in items:
+        left -= size_of(name) + size_of(reply)
+        if left < 0:
+            raise too_long(max_bytes)
+        gathered[name] = reply
+    return gathered
+
+
+def check_number(items: int, max_bytes: int) -> None:
+    """Refuse a reply of too many items before they are made.
+
+    :raises Error: it would be longer than a reply may be.
+    """
+    if items * _ITEM_BYTES > max_bytes:
+        raise too_long(max_bytes)
+
+
+def too_long(max_bytes: int) -> Error:
+    """Return the error for a reply that would be longer than a reply may be."""
+    return Error(f"ERR a reply of more than {max_bytes} bytes")

@@ -13,7 +13,7 @@ from corepool_kv.engine.errors import AbandonedError, KeyTooLongError, RefusedEr
 from corepool_kv.engine.execution import INTERNAL_ERROR
 from corepool_kv.redis.replies import ENCODED_OK, OK, Error, encode, size_of
 from corepool_kv.redis.session import size_in_memory
-from corepool_kv.stores import DamagedRecordError, StoreError
+from corepool_kv.stores import DamagedRecordError, StoreError, WrongTypeError
 
 if TYPE_CHECKING:
     from corepool_kv.engine.execution import Execution
@@ -26,15 +26,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-ENDS_ONE_COMMAND = (Error, RefusedError, DamagedRecordError)
+ENDS_ONE_COMMAND = (Error, RefusedError, DamagedRecordError, WrongTypeError)
 """Errors that are the reply to one command. Any other one voids a transaction."""
 
 
-def word(error: Error | RefusedError | DamagedRecordError) -> Error:
+def word(error: Error | RefusedError | DamagedRecordError | WrongTypeError) -> Error:
     """Return the error reply for an error that ends one command."""
     match error:
         case Error():
             return error
+        case WrongTypeError():
+            return Error("WRONGTYPE Operation against a key holding the wrong kind of value")
         case KeyTooLongError():
             return Error(f"ERR key is too long: this store takes {error.max_bytes} bytes")
         case ValueTooLongError():

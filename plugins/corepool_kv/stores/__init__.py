@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from corepool import SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STRING, HASH, LIST, SET, SORTED_SET = b"shltz"
+"""Types of records."""
+
+MAX_NAME_BYTES = 503
+"""The longest name of an element: a store may have a limit of its keys, as LMDB's 511 bytes."""
+
+ID_BYTES = 8
 
 _MAX_SHOWN_BYTES = 128
 
@@ -28,16 +39,73 @@ class DamagedRecordError(Exception):
         super().__init__(f"the record of {key[:_MAX_SHOWN_BYTES]!r} can't be read: {reason}; write or remove the key")
 
 
+class WrongTypeError(Exception):
+    """The key holds a record of another type than the command works on."""
+
+
 class Record(NamedTuple):
     """The value stored under a key."""
 
     value: bytes
+    """Of a string: its bytes. Of a collection: its ID and the number of its elements, 8 bytes each, and whatever the
+    engine keeps behind them."""
     expires_ms: int
     """The last millisecond of its life, since the epoch, as in Redis; 0: it has no end."""
     version: int
     """Another number after each write of this key, in any process."""
     flags: int
     """A number of 32 bits that a client keeps with the value; 0 unless its dialect has such a thing."""
+    type: int = STRING
+
+    @property
+    def collection(self) -> bytes:
+        """The ID under which the elements of a collection are kept; empty: it is a string."""
+        return b"" if self.type == STRING else self.value[:ID_BYTES]
+
+
+Element: TypeAlias = tuple[bytes, bytes]
+"""The name and the value of an element."""
+
+
+class Elements(Protocol):
+    """The elements of all collections, each under the ID of its collection and a name.
+
+    Those of a view can't be changed.
+    """
+
+    def get(self, collection: bytes, name: bytes) -> bytes | None:
+        """Return the value of an element."""
+
+    def between(self, collection: bytes, low: bytes, high: bytes, *, reverse: bool = False) -> Iterator[Element]:
+        """Yield the elements with low <= name < high in the order of their names, or in the reverse order.
+
+        No element may be changed until the iteration is over, or given up.
+        """
+
+    def count_between(self, collection: bytes, low: bytes, high: bytes) -> int:
+        """Count the elements with low <= name < high, in time proportional to their number."""
+
+    def put(self, collection: bytes, name: bytes, value: bytes) -> bytes | None:
+        """Store an element; return the value that it had.
+
+        :param name: at most MAX_NAME_BYTES.
+        :raises NoRoomError: there is no room.
+        """
+
+    def delete(self, collection: bytes, name: bytes) -> bytes | None:
+        """Remove an element; return the value that it had.
+
+        :raises NoRoomError: there is no room for the pages that change.
+        """
+
+    def has_garbage(self) -> bool:
+        """Report whether elements of removed collections are left."""
+
+    def remove_garbage(self, limit: int) -> int:
+        """Remove elements of removed collections, `limit` at most; return their number.
+
+        :raises NoRoomError: there is no room for the pages that change.
+        """
 
 
 class View(Protocol):
@@ -50,8 +118,9 @@ class View(Protocol):
         """
 
     def get_value(self, key: bytes, now_ms: int) -> bytes | None:
-        """Return the value of a record that has not expired at `now_ms`: all that GET needs, in one step.
+        """Return the value of a string that has not expired at `now_ms`: all that GET needs, in one step.
 
+        :raises WrongTypeError: the record is no string.
         :raises DamagedRecordError: it can't be read.
         """
 
@@ -73,18 +142,40 @@ class View(Protocol):
     def has_expired(self, now_ms: int) -> bool:
         """Report whether a record has expired at `now_ms`."""
 
+    def elements(self) -> Elements:
+        """Return the elements of all collections."""
+
 
 class Transaction(View, Protocol):
     """A view that can be changed; no other view has the changes until they are committed."""
 
     def put(self, key: bytes, value: bytes, expires_ms: int, flags: int) -> None:
-        """Store a record in the place of any other.
+        """Store a string in the place of any other record, whose elements are removed.
 
         :raises NoRoomError: there is no room.
         """
 
+    def put_record(self, key: bytes, record: Record) -> None:
+        """Store a record of any type, with a new version. The elements of one that it replaces are removed.
+
+        A replaced record of the same collection is an older description of it: then they stay.
+
+        :raises NoRoomError: there is no room.
+        """
+
+    def detach(self, key: bytes) -> None:
+        """Remove a record; the elements stay, for another key, or because there are none.
+
+        :raises NoRoomError: there is no room for the pages that change.
+        """
+
+    def new_collection(self) -> bytes:
+        """Return an ID that no collection has had."""
+
     def delete(self, key: bytes, now_ms: int) -> bool:
-        """Remove a record, even a damaged one; return False if there was none, or it had expired at `now_ms`.
+        """Remove a record and its elements, even a damaged one.
+
+        Return False if there was none, or it had expired at `now_ms`.
 
         :raises NoRoomError: there is no room for the pages that change.
         """

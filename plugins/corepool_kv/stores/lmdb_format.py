@@ -6,7 +6,7 @@ record begins with a header, all numbers big-endian. That of version 1 has 22 by
 | offset | bytes | field |
 |---|---|---|
 | 0 | 1 | version of the header: 1 |
-| 1 | 1 | type of the value: `s`, a string |
+| 1 | 1 | type of the value: `s`, a string; `h`, `l`, `t`, `z`: a hash, list, set, sorted set |
 | 2 | 8 | last millisecond of its life, since the epoch; 0: it has no end |
 | 10 | 4 | flags: a number that a client keeps with the value, as those of memcached do |
 | 14 | 8 | version of the record: another number after each write, for WATCH and for compare-and-swap |
@@ -15,7 +15,9 @@ That of version 2 has 10 bytes, for a record without expiry and flags, as nearly
 record. Pages hold a tenth more values of 64 bytes with it; a transaction copies each page that it changes, so SETs in
 pipelines cost 6 % less.
 
-The value follows.
+The value follows. Of a collection that is its description: an ID that no other collection has had, the number of
+its elements, 8 bytes each, and, for a list, the position of its first element. The elements have records of their own
+(lmdb_elements.py).
 """
 
 from __future__ import annotations
@@ -26,12 +28,11 @@ from typing import TYPE_CHECKING
 import lmdb
 
 from corepool.files.examining import refuse_new_folder
-from corepool_kv.stores import DamagedRecordError, Record, StoreError
+from corepool_kv.stores import STRING, DamagedRecordError, Record, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-STRING = ord("s")
 LONG = Struct(">BBQIQ")
 LONG_BYTES = LONG.size
 LONG_VERSION = 1
@@ -40,8 +41,12 @@ SHORT = bytes((2, STRING))
 """The beginning of the short header of a string; the version of the record follows."""
 
 _MARK_KEY = b"format"
-_MARK = b"corepool kv 1"
+_MARK = b"corepool kv 2"
 _TABLES = {b"data", b"expiry", b"full at"}
+"""Of the format before 1."""
+
+_TYPES = b"shltz"
+_MIN_DESCRIPTION_BYTES = 16
 
 _CONVERT = "docs/kv.md (A store of another format) has the way to convert it; or choose another folder"
 
@@ -55,14 +60,19 @@ def parse(stored: bytes, key: bytes) -> Record:
         raise DamagedRecordError(key, f"it has {len(stored)} bytes")
     if stored[0] not in (LONG_VERSION, SHORT[0]):
         raise DamagedRecordError(key, f"its header is of version {stored[0]}, this corepool knows 1 and 2")
-    if stored[1] != STRING:
-        raise DamagedRecordError(key, f"its type is {stored[1:2]!r}, this corepool knows b's'")
+    kind = stored[1]
+    if kind not in _TYPES:
+        raise DamagedRecordError(key, f"its type is {stored[1:2]!r}, this corepool knows those of {_TYPES!r}")
     if stored[0] == SHORT[0]:
-        return Record(stored[SHORT_BYTES:], 0, int.from_bytes(stored[2:SHORT_BYTES]), 0)
-    if len(stored) < LONG_BYTES:
+        record = Record(stored[SHORT_BYTES:], 0, int.from_bytes(stored[2:SHORT_BYTES]), 0, kind)
+    elif len(stored) < LONG_BYTES:
         raise DamagedRecordError(key, f"it has {len(stored)} bytes")
-    _, _, expires_ms, flags, version = LONG.unpack_from(stored)
-    return Record(stored[LONG_BYTES:], expires_ms, version, flags)
+    else:
+        _, _, expires_ms, flags, version = LONG.unpack_from(stored)
+        record = Record(stored[LONG_BYTES:], expires_ms, version, flags, kind)
+    if kind != STRING and len(record.value) < _MIN_DESCRIPTION_BYTES:
+        raise DamagedRecordError(key, f"it has {len(stored)} bytes")
+    return record
 
 
 def mark(env: lmdb.Environment) -> None:
@@ -133,7 +143,8 @@ def _is_new(txn: lmdb.Transaction) -> bool:
     if not names:
         return True
     if found is not None and bytes(found).startswith(b"corepool kv "):
-        raise StoreError(f"has format {bytes(found)[12:].decode(errors='replace')}, this corepool reads 1: {_CONVERT}")
+        theirs, ours = (text[12:].decode(errors="replace") for text in (bytes(found), _MARK))
+        raise StoreError(f"has format {theirs}, this corepool reads {ours}: {_CONVERT}")
     if b"data" in names and names <= _TABLES:
         raise StoreError(f"has the format before 1, without a mark: {_CONVERT}")
     listed = ", ".join(repr(name.decode(errors="replace")) for name in sorted(names)[:5])

@@ -1,7 +1,8 @@
 """Views and transactions of an LMDB environment: its tables, read and written as records.
 
-Two tables. `data`: crc32 of the key, then the key -> header, value (lmdb_format.py); the hash in front gives SCAN a
+`data`: crc32 of the key, then the key -> header, value (lmdb_format.py); the hash in front gives SCAN a
 numeric cursor that needs no memory, and RANDOMKEY a fair start. `expiry`: time, then the key -> nothing.
+Elements of collections: lmdb_elements.py.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from zlib import crc32
 
 import lmdb
 
-from corepool_kv.stores import BrokenError, NoRoomError, StoreError
-from corepool_kv.stores.lmdb_format import LONG, LONG_BYTES, LONG_VERSION, SHORT, STRING, parse
+from corepool_kv.stores import ID_BYTES, STRING, DamagedRecordError, Record, WrongTypeError
+from corepool_kv.stores.lmdb_elements import LmdbElements
+from corepool_kv.stores.lmdb_errors import translated
+from corepool_kv.stores.lmdb_format import LONG, LONG_BYTES, LONG_VERSION, SHORT, parse
 
 if TYPE_CHECKING:
     from lmdb import _Database
-
-    from corepool_kv.stores import Record
 
     class _Find(Protocol):
         def __call__(self, key: bytes, default: None, db: _Database, /) -> bytes | None: ...
@@ -35,12 +36,13 @@ _WRITES_PER_TRANSACTION = 1 << 20  # of a version, the part below LMDB's transac
 class LmdbTransaction:
     """Implements `View` and `Transaction` over one transaction of LMDB."""
 
-    def __init__(self, txn: lmdb.Transaction, data: _Database, expiry: _Database) -> None:
+    def __init__(self, txn: lmdb.Transaction, data: _Database, expiry: _Database, elements: _Database) -> None:
         self.txn = txn
         # Never a memoryview, without `buffers`. typing.cast would cost a tenth of each GET.
         self._find: _Find = txn.get  # type: ignore[assignment]
         self._data = data
         self._expiry = expiry
+        self._elements = elements
         self._version = 0
         """Of the last record that was written."""
 
@@ -69,7 +71,14 @@ class LmdbTransaction:
             if value:  # a damaged record may be too short to have any
                 return value
         record = parse(stored, key)
-        return None if 0 < record.expires_ms < now_ms else record.value
+        if 0 < record.expires_ms < now_ms:
+            return None
+        if record.type != STRING:
+            raise WrongTypeError
+        return record.value
+
+    def elements(self) -> LmdbElements:
+        return LmdbElements(self.txn, self._elements)
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         keys: list[bytes] = []
@@ -102,7 +111,7 @@ class LmdbTransaction:
         return None
 
     def put(self, key: bytes, value: bytes, expires_ms: int, flags: int) -> None:
-        self._version = version = (self._version or self.txn.id() * _WRITES_PER_TRANSACTION) + 1
+        version = self._next_version()
         if expires_ms or flags:
             header = _pack_long(LONG_VERSION, STRING, expires_ms, flags, version)
         else:
@@ -111,11 +120,38 @@ class LmdbTransaction:
             place = crc32(key).to_bytes(4) + key
             before: bytes | None = self.txn.replace(place, header + value, self._data)  # type: ignore[assignment]
             if before is not None and before[:2] != SHORT:
-                self._forget_expiry(key, before)
+                self._forget(key, before)
             if expires_ms:
                 self.txn.put(_TIME.pack(expires_ms) + key, b"", db=self._expiry)
         except lmdb.Error as error:
             raise translated(error) from None
+
+    def put_record(self, key: bytes, record: Record) -> None:
+        value, expires_ms, _, flags, kind = record
+        version = self._next_version()
+        if expires_ms or flags:
+            header = _pack_long(LONG_VERSION, kind, expires_ms, flags, version)
+        else:
+            header = bytes((SHORT[0], kind)) + version.to_bytes(8)
+        try:
+            before: bytes | None = self.txn.replace(_place(key), header + value, self._data)  # type: ignore[assignment]
+            if before is not None and before[:2] != SHORT:
+                self._forget(key, before, record.collection)
+            if expires_ms:
+                self.txn.put(_TIME.pack(expires_ms) + key, b"", db=self._expiry)
+        except lmdb.Error as error:
+            raise translated(error) from None
+
+    def detach(self, key: bytes) -> None:
+        try:
+            before: bytes | None = self.txn.pop(_place(key), db=self._data)  # type: ignore[assignment]
+            if before is not None:
+                self._forget_expiry(key, before)
+        except lmdb.Error as error:
+            raise translated(error) from None
+
+    def new_collection(self) -> bytes:
+        return self._next_version().to_bytes(ID_BYTES)
 
     def delete(self, key: bytes, now_ms: int) -> bool:
         try:
@@ -124,15 +160,35 @@ class LmdbTransaction:
                 return False
             if before[:2] == SHORT:
                 return True
-            return not 0 < self._forget_expiry(key, before) < now_ms
+            return not 0 < self._forget(key, before) < now_ms
         except lmdb.BadValsizeError:
             return False
         except lmdb.Error as error:
             raise translated(error) from None
 
+    def _next_version(self) -> int:
+        self._version = version = (self._version or self.txn.id() * _WRITES_PER_TRANSACTION) + 1
+        return version
+
+    def _forget(self, key: bytes, before: bytes, kept: bytes = b"") -> int:
+        """Remove a record's entry of `expiry`, and its elements; return the time; 0 if it never expires, or is damaged.
+
+        :param kept: the ID of the collection whose elements stay.
+        """
+        if before[1:2] != SHORT[1:]:
+            try:
+                record = parse(before, key)
+            except DamagedRecordError:
+                pass  # its elements can't be found, nor met
+            else:
+                if record.collection != kept:
+                    count = int.from_bytes(record.value[ID_BYTES : 2 * ID_BYTES])
+                    self.elements().discard(record.collection, count)
+        return self._forget_expiry(key, before)
+
     def _forget_expiry(self, key: bytes, before: bytes) -> int:
         """Remove a record's entry of `expiry`, and return the time; 0 if it never expires, or is damaged."""
-        if len(before) < LONG_BYTES or before[2:10] == _NEVER:
+        if before[:1] == SHORT[:1] or len(before) < LONG_BYTES or before[2:10] == _NEVER:
             return 0
         self.txn.delete(before[2:10] + key, db=self._expiry)
         return int.from_bytes(before[2:10])
@@ -141,6 +197,7 @@ class LmdbTransaction:
         try:
             self.txn.drop(self._data, delete=False)
             self.txn.drop(self._expiry, delete=False)
+            self.txn.drop(self._elements, delete=False)
         except lmdb.Error as error:
             raise translated(error) from None
 
@@ -164,18 +221,10 @@ class LmdbTransaction:
                 # An entry that was left behind by a damaged record says nothing about the record of today.
                 if stored is not None and stored[:1] != SHORT[:1] and stored[2:10] == entry[:8]:
                     self.txn.delete(place, db=self._data)
+                    self._forget(entry[8:], stored)
         except lmdb.Error as error:
             raise translated(error) from None
         return len(expired)
-
-
-def translated(error: lmdb.Error) -> StoreError:
-    """Return the store's error for one of LMDB."""
-    if isinstance(error, lmdb.MapFullError | lmdb.MapResizedError):
-        return NoRoomError()
-    if isinstance(error, lmdb.PanicError):
-        return BrokenError(str(error))
-    return StoreError(str(error))
 
 
 def _place(key: bytes) -> bytes:

@@ -11,7 +11,8 @@ import re
 import zlib
 from typing import TYPE_CHECKING
 
-from corepool_kv.stores import NoRoomError, Record, StoreError
+from corepool_kv.stores import ID_BYTES, STRING, NoRoomError, Record, StoreError, WrongTypeError
+from corepool_kv.stores.memory_elements import Collections, MemoryElements
 
 if TYPE_CHECKING:
     from corepool_kv.stores import Transaction, View
@@ -63,6 +64,7 @@ class MemoryStore:
 
     def close(self) -> None:
         self._records.all.clear()
+        self._records.collections.clear()
 
     def read(self) -> View:
         return MemoryTransaction(self._records)
@@ -97,9 +99,14 @@ class Records:
         self.max_bytes = max_bytes
         self.all: dict[bytes, Record] = {}
         self.bytes = 0
+        self.collections = Collections()
         self.versions = itertools.count(1)
         self._expiry: list[tuple[int, bytes]] = []
         """A heap; outdated entries stay in it until their time comes, or there are too many of them."""
+
+    def has_room(self) -> bool:
+        """Report whether keys, values and elements are within the bound."""
+        return self.bytes + self.collections.bytes <= self.max_bytes
 
     def set(self, key: bytes, record: Record) -> None:
         self.remove(key)
@@ -134,9 +141,12 @@ class MemoryTransaction:
     def __init__(self, records: Records) -> None:
         self._records = records
         self._before: dict[bytes, Record | None] = {}
+        self._elements: MemoryElements | None = None
 
     def undo(self) -> None:
         """Put the changed records back."""
+        if self._elements is not None:
+            self._elements.undo()
         for key, record in self._before.items():
             if record is None:
                 self._records.remove(key)
@@ -148,7 +158,16 @@ class MemoryTransaction:
 
     def get_value(self, key: bytes, now_ms: int) -> bytes | None:
         record = self._records.all.get(key)
-        return None if record is None or 0 < record.expires_ms < now_ms else record.value
+        if record is None or 0 < record.expires_ms < now_ms:
+            return None
+        if record.type != STRING:
+            raise WrongTypeError
+        return record.value
+
+    def elements(self) -> MemoryElements:
+        if self._elements is None:
+            self._elements = MemoryElements(self._records.collections, self._records.has_room)
+        return self._elements
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         # By hash, so that keys which come and go meanwhile don't move the others; memory: is for small data.
@@ -173,17 +192,36 @@ class MemoryTransaction:
         return next(itertools.islice(self._records.all, int(chance * len(self._records.all)), None))
 
     def put(self, key: bytes, value: bytes, expires_ms: int, flags: int) -> None:
-        self._before.setdefault(key, self._records.all.get(key))
-        self._records.set(key, Record(value, expires_ms, next(self._records.versions), flags))
-        if self._records.bytes > self._records.max_bytes:
+        self.put_record(key, Record(value, expires_ms, 0, flags))
+
+    def put_record(self, key: bytes, record: Record) -> None:
+        before = self._records.all.get(key)
+        self._before.setdefault(key, before)
+        if before is not None and before.collection != record.collection:
+            self._discard(before)
+        self._records.set(key, record._replace(version=next(self._records.versions)))
+        if not self._records.has_room():
             raise NoRoomError
+
+    def detach(self, key: bytes) -> None:
+        record = self._records.remove(key)
+        if record is not None:
+            self._before.setdefault(key, record)
+
+    def new_collection(self) -> bytes:
+        return next(self._records.versions).to_bytes(ID_BYTES)
 
     def delete(self, key: bytes, now_ms: int) -> bool:
         record = self._records.remove(key)
         if record is None:
             return False
         self._before.setdefault(key, record)
+        self._discard(record)
         return not 0 < record.expires_ms < now_ms
+
+    def _discard(self, record: Record) -> None:
+        if record.type != STRING:
+            self.elements().discard(record.collection)
 
     def clear(self) -> None:
         for key in list(self._records.all):

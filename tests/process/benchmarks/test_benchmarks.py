@@ -127,6 +127,24 @@ def test_missing_programs_are_named_and_end_nothing(tmp_path: Path) -> None:
     assert "apt-get install redis-tools" in (tmp_path / page.PAGE).read_text()
 
 
+def test_only_the_wanted_rows_are_measured(tmp_path: Path) -> None:
+    done = benchmarks("ping", "memory", "--quick", "--row", "ping", "--server", "uvloop", "--to", str(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    measured = json.loads((tmp_path / page.JSON).read_text())["comparisons"]
+    assert [each["name"] for each in measured] == ["ping"], "and not idle connections, which have that server, too"
+
+
+def test_a_row_of_no_such_name_is_answered_with_those_that_there_are(tmp_path: Path) -> None:
+    done = benchmarks("memory", "kv", "--row", "idle conections", "--to", str(tmp_path))
+
+    assert done.returncode == 1
+    assert (
+        "no row of these cases is named 'idle conections'; there are: 'idle connections', 'idle workers', 'kv get',"
+        in done.stderr
+    )
+
+
 def test_a_server_of_no_such_name_is_an_error(tmp_path: Path) -> None:
     done = benchmarks("ping", "--quick", "--server", "rediss", "--to", str(tmp_path))
 

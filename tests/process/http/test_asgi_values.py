@@ -29,7 +29,8 @@ from corepool_http.apps.asgi_messages import (
     type_of,
 )
 from corepool_http.exchange import ClientDisconnectedError
-from corepool_http.responses import Heads, ResponseError
+from corepool_http.responses import Heads
+from corepool_http.values import ResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

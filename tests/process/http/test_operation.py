@@ -161,7 +161,7 @@ def test_a_crowd_of_slow_clients_harms_no_other(pool: Pools) -> None:
     socks: list[socket.socket] = []
     try:
         running = pool(
-            http_toml(**ECHO, header_timeout=20, body_timeout=20, listener="backlog = 4096"),
+            http_toml(**ECHO, header_timeout=10, body_timeout=10, listener="backlog = 4096"),
             wrapper=("prlimit", "--nofile=20000:20000"),
         )
         url = running.urls()[0]

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import mmap
-import os
 import socket
-import subprocess
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 from kv_client import Client, compile_preload, kv_toml
+from running_redis import running_redis
 
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect, receive_all
-from corepool.testing.waiting import DEADLINE_S, wait_until
+from corepool.testing.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from corepool.testing.pools import Pools
@@ -77,25 +76,6 @@ class Clock:
 def clock(tmp_path: Path) -> Clock:
     """A clock that the test moves."""
     return Clock(tmp_path / "clock", compile_preload("clock", tmp_path))
-
-
-@contextmanager
-def running_redis(folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[Path]:
-    """Run a real redis-server; yield the path of its UNIX socket."""
-    path = folder / "r.sock"
-    command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder), *options]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | dict(environment or {}))  # noqa: S603
-    try:
-
-        def listens() -> bool:  # its file is there a moment before it does
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-                return sock.connect_ex(str(path)) == 0
-
-        wait_until(listens, what="redis-server listening")
-        yield path
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.fixture

@@ -13,17 +13,17 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kv_client import kv_toml
+from kv_words import one_of, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import Clock
     from kv_client import Client
+    from kv_words import Words
 
     from corepool.testing.pool import PoolProcess
     from corepool.testing.pools import Pools
-
-Words = tuple[str, ...]
 
 KEY = st.sampled_from(["a", "b", "c", "", "long" * 20])
 VALUE = st.sampled_from(
@@ -50,20 +50,6 @@ INTEGER = st.sampled_from(
 )
 TIME = st.sampled_from(["100", "1000000", "-1", "0", "abc", str(2**63 - 1), "9999999999", "99999999999999"])
 FLOAT = st.sampled_from(["0.1", "-1.5", "abc", "inf", "1e10", "5", " 1", "1e400", "-0", "3.0e-5"])
-
-
-def words(*parts: str | st.SearchStrategy[str] | st.SearchStrategy[Words]) -> st.SearchStrategy[Words]:
-    """Join constants, values and groups of values to one command."""
-    strategies = [st.just(part) if isinstance(part, str) else part for part in parts]
-
-    def join(drawn: tuple[str | Words, ...]) -> Words:
-        return tuple(word for part in drawn for word in ((part,) if isinstance(part, str) else part))
-
-    return st.tuples(*strategies).map(join)
-
-
-def one_of(*choices: Words) -> st.SearchStrategy[Words]:
-    return st.sampled_from(choices)
 
 
 EXPIRY = st.one_of(

@@ -14,6 +14,7 @@ import pytest
 
 from corepool.ipc.crash_slots import CrashSlots
 from corepool.ipc.scoreboard import Scoreboard
+from corepool.ipc.shared_area import SharedArea
 from corepool.master.loop import Loop
 from corepool.master.oom import OomCounter
 from corepool.master.supervisor import Supervisor
@@ -53,7 +54,17 @@ def test_a_worker_that_cannot_be_watched_is_ended(step: str, monkeypatch: pytest
     loop, board = Loop(), Scoreboard(1)
     workers = Workers(1)
     supervisor = Supervisor(
-        0, loop, workers, board, CrashSlots(), OomCounter(), wait_for_a_signal, nothing, nothing, frozenset()
+        0,
+        loop,
+        workers,
+        board,
+        CrashSlots(),
+        SharedArea(),
+        OomCounter(),
+        wait_for_a_signal,
+        nothing,
+        nothing,
+        frozenset(),
     )
     watch, calls = loop.watch, [0]
 

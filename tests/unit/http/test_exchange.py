@@ -15,7 +15,7 @@ from corepool_http.proxies import Client
 from corepool_http.responses import Heads
 
 if TYPE_CHECKING:
-    from corepool_http.responses import Head
+    from corepool_http.head import Head
 
 
 class NotingStream:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from corepool_http.http1.framing import CHUNKED, CLOSE, LENGTH, NONE, Framing, encode_head, encode_switch
 from corepool_http.message import Request, RequestLine, Section
-from corepool_http.responses import Head, Heads
+from corepool_http.responses import Heads
+
+if TYPE_CHECKING:
+    from corepool_http.head import Head
 
 heads = Heads("")
 

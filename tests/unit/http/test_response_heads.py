@@ -5,16 +5,22 @@ from __future__ import annotations
 import http
 import tracemalloc
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h11
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from corepool_http.header_kinds import KINDS
 from corepool_http.http1.framing import encode_head
 from corepool_http.message import Request, RequestLine, Section
-from corepool_http.responses import KINDS, Head, Heads, ResponseError
+from corepool_http.plain_heads import PlainHeads, PlainHeadsInPython
+from corepool_http.responses import Heads
+from corepool_http.values import ResponseError
+
+if TYPE_CHECKING:
+    from corepool_http.head import Head
 
 REQUEST = Request(RequestLine("GET", b"/"), "1.1", Section([], keep_alive=True))
 
@@ -225,3 +231,36 @@ def _judge(make: Any, expected: list[tuple[bytes, bytes]]) -> None:
         return
     assert fields(head) == [(name, value.strip(b" \t")) for name, value in expected]
     assert fields(make(heads)) == fields(head)
+
+
+NAMES = st.sampled_from(["A", "X-B", "content-length", "Content-Length", "Date", "te", "", "b c", "\xe9", "n" * 70])
+VALUES = st.sampled_from(
+    ["", " b ", "0", "5", "05", "9" * 18, "9" * 19, "+5", "\u0665", "\xe9", "\u20ac", "a\r\nb", "\0"]
+)
+
+
+@given(
+    st.lists(st.tuples(NAMES, VALUES), max_size=4),
+    st.sampled_from([101, 200, 204, 304, 404]),
+    st.sampled_from([str, bytes]),
+)
+def test_plain_heads_are_the_same_in_python_and_in_machine_code(
+    headers: list[tuple[str, str]], code: int, string: type
+) -> None:
+    pairs: list[Any] = list(headers)
+    if string is bytes:
+        pairs = [(name.encode(), value.encode()) for name, value in headers]
+    made = []
+    for plain in (PlainHeads(), PlainHeadsInPython()):
+        plain.begin_with(b"Date: now\r\n")
+        first = plain.make(code, b"%d Reason" % code, string, pairs)
+        again = plain.make(code, b"%d Reason" % code, string, pairs)
+        made += [head and (head.status, head.phrase, head.lines, head.length) for head in (first, again)]
+    assert made[0] == made[1] == made[2] == made[3]
+
+
+def test_what_is_no_list_of_pairs_of_plain_strings_is_no_plain_head() -> None:
+    for plain in (PlainHeads(), PlainHeadsInPython()):
+        for pairs in ([["A", "b"]], [("A",)], [("A", "b", "c")], ["Ab"], [None], [("A", b"b")], [(Kind.PLAIN, "b")]):
+            assert plain.make(200, b"200 OK", str, pairs) is None
+        assert plain.make(200, b"200 OK", bytes, [("A", "b")]) is None

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from corepool import Metric
 from corepool.ipc.earlier import EarlierBoard, EarlierBoards, Sums, describe
 from corepool.ipc.metric_cells import Layout
-from corepool.ipc.scoreboard import Cell, ListenerPlace, Scoreboard, listener_cell
-from corepool.ipc.scoreboard_head import Head
+from corepool.ipc.scoreboard import Cell, Head, ListenerPlace, Scoreboard, listener_cell
+from corepool.master.shared_counts import SharedCounts
 from corepool.master.totals import TotalCounts
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def test_a_version_with_other_counters_in_other_places_is_understood(master: Mas
 
     assert [sums.total_of(FIRST, name) for name in ("bytes_out", "accepted", "closed")] == [2, 3, 0]
     assert (sums.total("requests"), sums.total("restarts")) == (0, 0)
-    here = TotalCounts(lambda: PLACES, earlier)
+    here = TotalCounts(lambda: PLACES, earlier, SharedCounts({}))
     here.refresh()
     assert [here.total_of(FIRST, name) for name in ("bytes_out", "accepted")] == [2, 3]
     here.take([])
@@ -153,7 +153,7 @@ def test_metrics_that_have_changed_go_on_where_their_cells_mean_the_same(master:
 def test_counts_that_a_master_has_taken_over_are_found_once_by_the_next_one(master: Master) -> None:
     first, row = master, master.board.claim(0)
     count(row, 5)
-    second = TotalCounts(lambda: PLACES, EarlierBoards([first.read_by_another()]))
+    second = TotalCounts(lambda: PLACES, EarlierBoards([first.read_by_another()]), SharedCounts({}))
     about, fds = second.tell([])
     described = json.loads(os.pread(about, 1 << 20, 0))["boards"]
     os.close(about)
@@ -196,7 +196,7 @@ def test_counts_of_a_master_that_was_killed_while_it_moved_some_are_taken_all_th
     master: Master, caplog: pytest.LogCaptureFixture
 ) -> None:
     count(master.board.claim(0), 5)
-    here = TotalCounts(lambda: PLACES, EarlierBoards([master.read_by_another()]))
+    here = TotalCounts(lambda: PLACES, EarlierBoards([master.read_by_another()]), SharedCounts({}))
     memoryview(master.board._map).cast("Q")[Head.FOLDS] += 1  # noqa: SLF001
 
     here.take([])
@@ -218,7 +218,7 @@ def test_a_field_of_metrics_that_is_not_known_costs_no_total(master: Master) -> 
 
 def test_connections_of_a_master_that_was_killed_have_ended(master: Master) -> None:
     count(master.board.claim(0), 5)
-    here = TotalCounts(lambda: PLACES, EarlierBoards([master.read_by_another()]))
+    here = TotalCounts(lambda: PLACES, EarlierBoards([master.read_by_another()]), SharedCounts({}))
     here.refresh()
     assert (here.active(SECOND), here.total("closed")) == (1, 5)
     here.take([])
@@ -268,7 +268,7 @@ def test_what_a_protocol_of_several_has_counted_is_its_listeners_and_in_the_tota
     master.board.parts.add(SECOND)  # of the first listener
     for place in (FIRST, SECOND):
         row.cells[listener_cell(place, "bytes_in")] = 10
-    here = TotalCounts(lambda: PLACES, EarlierBoards([master.read_by_another()]))
+    here = TotalCounts(lambda: PLACES, EarlierBoards([master.read_by_another()]), SharedCounts({}))
     here.refresh()
 
     assert [here.total("bytes_in"), *(here.total_of(place, "bytes_in") for place in (FIRST, SECOND))] == [10, 10, 10]

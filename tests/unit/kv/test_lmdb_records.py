@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corepool_kv.stores import DamagedRecordError, StoreError, Transaction
+from corepool_kv.stores import STRING, DamagedRecordError, StoreError, Transaction
 from corepool_kv.stores.lmdb import LmdbStore
-from corepool_kv.stores.lmdb_format import LONG, LONG_VERSION, SHORT, STRING, parse
+from corepool_kv.stores.lmdb_format import LONG, LONG_VERSION, SHORT, parse
 from corepool_kv.stores.options import StoreOptions
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ def test_a_record_keeps_flags_and_gets_a_new_version_with_each_write(tmp_path: P
         (SHORT + bytes(7), "it has 9 bytes"),
         (LONG.pack(LONG_VERSION, STRING, 0, 0, 1)[:-1], "it has 21 bytes"),
         (LONG.pack(3, STRING, 0, 0, 1) + b"x", "its header is of version 3, this corepool knows 1 and 2"),
-        (LONG.pack(LONG_VERSION, ord("h"), 0, 0, 1) + b"x", "its type is b'h'"),
-        (SHORT[:1] + b"h" + bytes(8) + b"x", "its type is b'h'"),
+        (LONG.pack(LONG_VERSION, ord("q"), 0, 0, 1) + b"x", "its type is b'q'"),
+        (SHORT[:1] + b"q" + bytes(8) + b"x", "its type is b'q'"),
+        (SHORT[:1] + b"h" + bytes(8) + b"x" * 15, "it has 25 bytes"),
     ],
 )
 def test_a_damaged_record_can_be_overwritten_and_removed(tmp_path: Path, stored: bytes, reason: str) -> None:
@@ -118,7 +119,8 @@ def test_any_bytes_are_a_record_or_damaged(stored: bytes) -> None:
         record = parse(stored, b"k")
     except DamagedRecordError:
         return
-    assert stored[:2] in (SHORT, LONG.pack(LONG_VERSION, STRING, 0, 0, 0)[:2])
+    assert stored[0] in (SHORT[0], LONG_VERSION)
+    assert stored[1] == record.type
     assert stored.endswith(record.version.to_bytes(8) + record.value)
 
 
@@ -132,7 +134,7 @@ def test_a_header_is_short_where_it_has_neither_expiry_nor_flags(tmp_path: Path,
             assert transaction.count_expiring() == (expires_ms > 0)
             record = transaction.get(b"k")
             assert record is not None
-            assert record == (b"value", expires_ms, record.version, flags)
+            assert record == (b"value", expires_ms, record.version, flags, STRING)
             transaction.put(b"k", b"value", 0, 0)
             assert transaction.count_expiring() == 0
             transaction.put(b"k", b"value", expires_ms, flags)
@@ -168,7 +170,8 @@ def test_expired_records_are_removed_and_entries_left_behind_with_them(tmp_path:
 
 FOREIGN = [
     ({}, {b"data": {b"x": b"y"}}, "has the format before 1, without a mark"),
-    ({b"format": b"corepool kv 7"}, {b"data": {b"x": b"y"}}, "has format 7, this corepool reads 1"),
+    ({b"format": b"corepool kv 7"}, {b"data": {b"x": b"y"}}, "has format 7, this corepool reads 2"),
+    ({b"format": b"corepool kv 1"}, {b"data": {b"x": b"y"}}, "has format 1, this corepool reads 2"),
     ({}, {b"users": {b"x": b"y"}}, "is an LMDB environment of another program, with 'users' in it"),
     ({b"format": b"zip"}, {}, "is an LMDB environment of another program, with 'format' in it"),
 ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from corepool.ipc.earlier import EarlierBoards
 from corepool.ipc.scoreboard import ListenerPlace, Scoreboard, listener_cell
+from corepool.master.shared_counts import SharedCounts
 from corepool.master.status import ListenerStatus, sums
 from corepool.master.totals import TotalCounts
 from corepool.spec.counters import OF_LISTENERS, OF_SERVICES, OF_THE_MASTER, SHOWN_OF_LISTENERS, TOTALS
 
 
 def test_the_totals_of_the_status_are_those_of_the_table() -> None:
-    totals = TotalCounts(dict, EarlierBoards())
+    totals = TotalCounts(dict, EarlierBoards(), SharedCounts({}))
     for number, counter in enumerate(OF_THE_MASTER):
         totals.board.count(counter.name, number + 1)
     shown = sums(totals)

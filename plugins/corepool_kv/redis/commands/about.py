@@ -55,10 +55,12 @@ class About:
         if found is None:
             raise Error("ERR Invalid command specified")
         first, last, step = found.keys
-        if not first:
+        if not first and found.find_keys is None:
             raise Error("ERR The command has no key arguments")
         if not found.takes(len(args)):
             raise Error("ERR Invalid number of arguments specified for command")
+        if found.find_keys is not None:
+            return list(found.find_keys(args))
         return list(args[first : last + 1 if last > 0 else len(args) + 1 + last : step])
 
     def _find(self, name: bytes) -> Command | None:

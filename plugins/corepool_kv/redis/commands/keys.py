@@ -5,20 +5,22 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
+from corepool_kv.engine.collection import copied
+from corepool_kv.redis.commands.scanning import SYNTAX, parse_cursor, parse_options
 from corepool_kv.redis.glob import Glob
-from corepool_kv.redis.numbers import parse_int32, parse_integer
+from corepool_kv.redis.numbers import parse_int32
 from corepool_kv.redis.replies import OK, Error, gather
+from corepool_kv.stores import HASH, LIST, SET, SORTED_SET, STRING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from corepool_kv.engine.keyspace import Keyspace
     from corepool_kv.redis.replies import Reply
+    from corepool_kv.stores import Record
 
-SYNTAX = "ERR syntax error"
+_TYPES = {STRING: b"string", HASH: b"hash", LIST: b"list", SET: b"set", SORTED_SET: b"zset"}
 
-_SCAN_COUNT = 10
-_MAX_SCANNED = 10_000  # COUNT is a wish: the list is in memory, and no other client is served meanwhile
 _KEYS_AT_A_TIME = 1000
 _RANDOM_TRIES = 100  # when nearly everything has expired and is not swept yet
 
@@ -32,7 +34,8 @@ def exists(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def type_(db: Keyspace, args: list[bytes]) -> Reply:
-    return "none" if db.find(args[0]) is None else "string"
+    record = db.find(args[0])
+    return "none" if record is None else _TYPES[record.type].decode()
 
 
 def rename(db: Keyspace, args: list[bytes]) -> Reply:
@@ -66,7 +69,9 @@ def copy(db: Keyspace, args: list[bytes]) -> Reply:
     record = db.find(source)
     if record is None or (not replace and db.find(target) is not None):
         return 0
-    db.rewrite(target, record.value, record)
+    db.check_key(target)
+    db.put_record(target, copied(db, record))
+    db.gain(target, record.type)
     return 1
 
 
@@ -87,31 +92,15 @@ def keys(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def scan(db: Keyspace, args: list[bytes]) -> Reply:
-    cursor_text, *options = args
-    if not cursor_text.isdigit() or len(cursor_text) > 20:
-        raise Error("ERR invalid cursor")
-    count, glob, wanted_type = _SCAN_COUNT, None, b"string"
-    if len(options) % 2:
-        raise Error(SYNTAX)
-    for option, value in zip(options[::2], options[1::2], strict=True):
-        match option.upper():
-            case b"COUNT":
-                count = min(parse_integer(value), _MAX_SCANNED)
-                if count < 1:
-                    raise Error(SYNTAX)
-            case b"MATCH":
-                glob = Glob(value)
-            case b"TYPE":
-                wanted_type = value.lower()
-            case _:
-                raise Error(SYNTAX)
-    cursor, found = db.view.scan(int(cursor_text), count)
-    listed = [
-        key
-        for key in found
-        if wanted_type == b"string" and (glob is None or glob.matches(key)) and db.find(key) is not None
-    ]
+    begin = parse_cursor(args[0])
+    options = parse_options(args[1:], takes_type=True)
+    cursor, found = db.view.scan(begin, options.at_once)
+    listed = [key for key in found if options.wants(key) and _is_of_type(db.find(key), options.type)]
     return [b"%d" % cursor, listed]
+
+
+def _is_of_type(record: Record | None, wanted: bytes | None) -> bool:
+    return record is not None and (wanted is None or _TYPES[record.type] == wanted)
 
 
 def dbsize(db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001
@@ -130,8 +119,9 @@ def _move(db: Keyspace, source: bytes, target: bytes) -> None:
     if record is None:
         raise Error("ERR no such key")
     if source != target:
-        db.rewrite(target, record.value, record)
-        db.delete(source)
+        db.put_record(target, record)
+        db.gain(target, record.type)
+        db.detach(source)
 
 
 def _every_key(db: Keyspace) -> Iterator[bytes]:

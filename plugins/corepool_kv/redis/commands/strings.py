@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from corepool_kv.redis.commands.times import UNITS, moment
 from corepool_kv.redis.numbers import LARGEST, SMALLEST, add_floats, parse_float, parse_integer
 from corepool_kv.redis.replies import OK, Error, gather
+from corepool_kv.stores import WrongTypeError
 
 if TYPE_CHECKING:
     from corepool_kv.engine.keyspace import Keyspace
@@ -47,7 +48,7 @@ def set_(db: Keyspace, args: list[bytes]) -> Reply:
         else:
             raise Error(SYNTAX)
     expires_ms = moment(db, unit, amount, "set") if unit else 0
-    old = db.find(key)
+    old = db.find_string(key) if wants_old else db.find(key)
     if (condition == b"NX" and old is not None) or (condition == b"XX" and old is None):
         return old.value if wants_old and old is not None else None
     if keeps_ttl and old is not None:
@@ -105,7 +106,7 @@ def getex(db: Keyspace, args: list[bytes]) -> Reply:
             amount = value_of_unit
         else:
             raise Error(SYNTAX)
-    record = db.find(key)
+    record = db.find_string(key)
     if record is None:
         return None  # Redis doesn't look at the amount either
     if persists:
@@ -120,7 +121,15 @@ def getex(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def mget(db: Keyspace, args: list[bytes]) -> Reply:
-    return gather((db.get(key) for key in args), db.limits.reply)
+    return gather((_get_string(db, key) for key in args), db.limits.reply)
+
+
+def _get_string(db: Keyspace, key: bytes) -> bytes | None:
+    """Return the value of a string, and None for any other type."""
+    try:
+        return db.get(key)
+    except WrongTypeError:
+        return None
 
 
 def mset(db: Keyspace, args: list[bytes]) -> Reply:
@@ -144,7 +153,7 @@ def msetnx(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def append(db: Keyspace, args: list[bytes]) -> Reply:
-    record = db.find(args[0])
+    record = db.find_string(args[0])
     value = args[1] if record is None else record.value + args[1]
     db.rewrite(args[0], value, record)
     return len(value)
@@ -168,7 +177,7 @@ def setrange(db: Keyspace, args: list[bytes]) -> Reply:
     offset = parse_integer(args[1])
     if offset < 0:
         raise Error("ERR offset is out of range")
-    record = db.find(args[0])
+    record = db.find_string(args[0])
     value = b"" if record is None else record.value
     if not args[2]:
         return len(value)
@@ -198,7 +207,7 @@ def decrby(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def incrbyfloat(db: Keyspace, args: list[bytes]) -> Reply:
-    record = db.find(args[0])
+    record = db.find_string(args[0])
     current = parse_float(b"0" if record is None else record.value)
     value = add_floats(current, parse_float(args[1]))
     db.rewrite(args[0], value, record)
@@ -206,7 +215,10 @@ def incrbyfloat(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def lcs(db: Keyspace, args: list[bytes]) -> Reply:
-    first, second = (db.get(key) or b"" for key in args[:2])
+    try:
+        first, second = (db.get(key) or b"" for key in args[:2])
+    except WrongTypeError:
+        raise Error("ERR The specified keys must contain string values") from None
     wants_length = wants_matches = with_lengths = False
     shortest = 0
     words = iter(args[2:])
@@ -279,7 +291,7 @@ def _lcs_matches(table: list[list[int]], first: bytes, second: bytes) -> list[tu
 
 
 def _increment(db: Keyspace, key: bytes, amount: int) -> int:
-    record = db.find(key)
+    record = db.find_string(key)
     value = amount + (0 if record is None else parse_integer(record.value))
     if not SMALLEST <= value <= LARGEST:
         raise Error("ERR increment or decrement would overflow")

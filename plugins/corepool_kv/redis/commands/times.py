@@ -71,7 +71,7 @@ def persist(db: Keyspace, args: list[bytes]) -> Reply:
     record = db.find(args[0])
     if record is None or not record.expires_ms:
         return 0
-    db.put(args[0], record.value, 0, record.flags)
+    db.put_record(args[0], record._replace(expires_ms=0))
     return 1
 
 
@@ -94,7 +94,7 @@ def _expire(db: Keyspace, args: list[bytes], unit: bytes, command: str) -> int:
     if when <= db.now_ms:
         db.delete(key)
     else:
-        db.put(key, record.value, when, record.flags)
+        db.put_record(key, record._replace(expires_ms=when))
     return 1
 
 

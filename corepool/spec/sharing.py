@@ -1,0 +1,79 @@
+r"""The counts that the workers of a pool share: counters, buckets and semaphores, in shared memory.
+
+    class Greeter:
+        @hookimpl
+        def on_worker_start(self, worker):
+            self._greeted = worker.counter("greeted")
+            self._pace = worker.buckets("greetings", rate=10, burst=20)
+
+        @hookimpl
+        def on_readable(self, conn):
+            conn.recv()
+            if self._pace.take(conn.peer.host):
+                self._greeted.add()
+                conn.send(b"hello, %d\n" % self._greeted.get())
+
+They are the pool's: objects of the same name are one, in each of its workers, in those that a reload brings, and in
+those of the new master of an upgrade. A name is a plugin's own choice; it begins with the plugin's.
+
+A key is bytes or text. Only 64 bits of a keyed hash of it are kept: two of 65,536 keys are taken for one with a
+probability of 1 in 10^10, and a client can't choose one that is.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+Key = bytes | str
+
+
+class SharedCounter(Protocol):
+    """A number that all workers add to. Its methods may be called from any thread."""
+
+    def add(self, amount: int = 1) -> None:
+        """Add a number, or a negative one. When the call has returned, the death of the worker takes nothing back.
+
+        No lock is shared with another process, and no system call made: each worker has a cell of its own.
+
+        :raises ValueError: the sum of this worker's would not fit into 64 bits.
+        """
+
+    def get(self) -> int:
+        """Return the sum over all workers, those that have ended included."""
+
+
+class LeakyBuckets(Protocol):
+    """A bucket for each key, which holds `burst` and is filled again with `rate` a second."""
+
+    def take(self, key: Key, amount: int = 1) -> bool:
+        """Take `amount` out of the bucket of `key`; False, and nothing is taken, if there is less in it.
+
+        Exact, also when many workers take at once. From any thread.
+
+        :raises TimeoutError: another worker was stopped in the middle of this, and goes on to be. The first call waits
+            a second for it, the next ones not at all.
+        """
+
+
+class Hold(Protocol):
+    """One of a semaphore's, which is held."""
+
+    def release(self) -> None:
+        """Let it go. Idempotent; from any thread."""
+
+
+class Semaphores(Protocol):
+    """A semaphore for each key: how many are held of it at once, in all workers. What a worker holds ends with it."""
+
+    def acquire(self, key: Key, limit: int | None = None) -> Hold | None:
+        """Hold one more of `key`; None if `limit` are held already. From any thread.
+
+        :param limit: None: there is none, but for the room in memory.
+        :raises TimeoutError: as of `LeakyBuckets.take`.
+        """
+
+    def held(self, key: Key) -> int:
+        """Return how many are held of `key`.
+
+        :raises TimeoutError: as of `LeakyBuckets.take`.
+        """

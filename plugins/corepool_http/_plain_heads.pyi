@@ -1,0 +1,3 @@
+from corepool_http.plain_heads import PlainHeadsInPython as PlainHeads
+
+__all__ = ["PlainHeads"]

@@ -1,0 +1,9 @@
+# The C types of fields.py.
+
+cimport cython
+
+cdef bytes _NAME
+cdef bytes _VALUE
+
+@cython.locals(rest=bytes)
+cpdef object fault_of(bytes name, bytes value)

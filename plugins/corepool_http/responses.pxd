@@ -1,0 +1,20 @@
+# The C types of responses.py.
+
+cimport cython
+
+from corepool_http.head cimport Head, has_content
+
+# C variables, which the .py file sets once.
+cdef int _MAX_PHRASES
+cdef int _MAX_KEPT_STATUS
+
+cdef class Heads:
+    cdef bytes _server
+    cdef long long _second
+    cdef bytes _date
+    cdef object _plain
+    cdef dict _phrases
+
+    cpdef Head of_text(self, object status, object headers)
+    cpdef Head of_bytes(self, object status, object headers)
+    cdef object _look_at_clock(self)

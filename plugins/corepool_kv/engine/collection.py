@@ -1,0 +1,97 @@
+"""A collection: the record that describes it, and what hashes, lists, sets and sorted sets have in common."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from corepool_kv.stores import ID_BYTES, STRING, Record, WrongTypeError
+
+if TYPE_CHECKING:
+    from corepool_kv.engine.keyspace import Keyspace
+
+_AFTER_ALL = b"\xff"
+"""Behind all names: those begin with a letter."""
+_COPIED_AT_A_TIME = 1000
+_COUNT_END = 2 * ID_BYTES
+
+
+class Collection:
+    """A collection of one key, for one command. After its changes `save` is called, once."""
+
+    type: ClassVar[int]
+
+    def __init__(self, db: Keyspace, key: bytes, record: Record | None) -> None:
+        """Take a collection, or begin a new one: that exists when it has been saved."""
+        self.db = db
+        self.key = key
+        self.elements = db.elements
+        if record is None:
+            db.check_key(key)
+            self.id = db.new_collection()
+            self.count = 0
+            self.expires_ms = 0
+            self.is_new = True
+        else:
+            self.id = record.value[:ID_BYTES]
+            self.count = int.from_bytes(record.value[ID_BYTES:_COUNT_END])
+            self.expires_ms = record.expires_ms
+            self.is_new = False
+            self._read(record.value[_COUNT_END:])
+
+    @classmethod
+    def find(cls, db: Keyspace, key: bytes) -> Self | None:
+        """Return the collection of a key; None if the key does not exist.
+
+        :raises WrongTypeError: the key holds another type.
+        """
+        record = db.find(key)
+        if record is None:
+            return None
+        if record.type != cls.type:
+            raise WrongTypeError
+        return cls(db, key, record)
+
+    @classmethod
+    def open(cls, db: Keyspace, key: bytes) -> Self:
+        """Return the collection of a key, which may be new and empty.
+
+        :raises WrongTypeError: the key holds another type.
+        :raises KeyTooLongError: the store can't hold the key.
+        """
+        return cls.find(db, key) or cls(db, key, None)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __bool__(self) -> bool:
+        return True
+
+    def save(self) -> None:
+        """Describe the collection as it is now; an empty one does not exist."""
+        if self.count:
+            description = self.id + self.count.to_bytes(ID_BYTES) + self._write()
+            self.db.put_record(self.key, Record(description, self.expires_ms, 0, 0, self.type))
+            if self.is_new:
+                self.db.gain(self.key, self.type)
+        elif not self.is_new:
+            self.db.detach(self.key)
+
+    def _read(self, rest: bytes) -> None:
+        """Read the part of the description that this type has for itself."""
+
+    def _write(self) -> bytes:
+        return b""
+
+
+def copied(db: Keyspace, record: Record) -> Record:
+    """Return a record of the same content, for another key: that of a collection has elements of its own."""
+    if record.type == STRING:
+        return record
+    target = db.new_collection()
+    low = b""
+    while batch := list(itertools.islice(db.elements.between(record.collection, low, _AFTER_ALL), _COPIED_AT_A_TIME)):
+        for name, value in batch:
+            db.elements.put(target, name, value)
+        low = batch[-1][0] + b"\0"
+    return record._replace(value=target + record.value[ID_BYTES:])

@@ -1,0 +1,62 @@
+"""Cursors and options of SCAN, HSCAN, SSCAN and ZSCAN."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from corepool_kv.redis.glob import Glob
+from corepool_kv.redis.numbers import parse_integer
+from corepool_kv.redis.replies import Error
+
+SYNTAX = "ERR syntax error"
+
+_COUNT = 10
+_MAX_COUNT = 10_000
+"""COUNT is a wish: the list is in memory, and no other client is served meanwhile."""
+_MAX_CURSOR = 2**64 - 1
+
+
+class Scan(NamedTuple):
+    """Options of a command of the SCAN family."""
+
+    at_once: int
+    glob: Glob | None
+    type: bytes | None
+
+    def wants(self, name: bytes) -> bool:
+        """Report whether a key or member matches."""
+        return self.glob is None or self.glob.matches(name)
+
+
+def parse_cursor(text: bytes) -> int:
+    """Read a cursor.
+
+    :raises Error: it is none.
+    """
+    if not text.isdigit() or int(text[:21]) > _MAX_CURSOR:
+        raise Error("ERR invalid cursor")
+    return int(text[:21])
+
+
+def parse_options(options: list[bytes], *, takes_type: bool = False) -> Scan:
+    """Read the options behind the cursor.
+
+    :raises Error: they are none.
+    """
+    count, glob, wanted_type = _COUNT, None, None
+    words = iter(options)
+    for word in words:
+        option, value = word.upper(), next(words, None)
+        if value is None:
+            raise Error(SYNTAX)
+        if option == b"COUNT":
+            count = min(parse_integer(value), _MAX_COUNT)
+            if count < 1:
+                raise Error(SYNTAX)
+        elif option == b"MATCH":
+            glob = Glob(value)
+        elif option == b"TYPE" and takes_type:
+            wanted_type = value.lower()
+        else:
+            raise Error(SYNTAX)
+    return Scan(count, glob, wanted_type)

@@ -1,0 +1,166 @@
+"""Commands on hashes, lists, sets and sorted sets are answered as by a real redis-server, in RESP2 and RESP3.
+
+Members of sets and fields of hashes have no order: replies with them are sorted. Random ones are compared by shape.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from kv_client import kv_toml
+from kv_words import one_of, some, words
+from resp_replies import TaggedClient, in_order, shape
+from running_redis import running_redis
+
+from corepool.testing.pool import PoolProcess
+from corepool.testing.sockets import connect
+from corepool.testing.waiting import DEADLINE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import Clock
+    from kv_words import Words
+    from resp_replies import Tagged
+
+KEY = st.sampled_from(["a", "b", "c", "string", "none"])
+FIELD = st.sampled_from(["f", "g", "h", "", "1", "long" * 200, "long" * 200 + "er"])
+VALUE = st.sampled_from(
+    ["", "1", "-5", "abc", "3.5", str(2**63 - 1), "x" * 1000, "\0ÿ", "0x10", "inf", " 1", "01", "0"]
+)
+INTEGER = st.sampled_from(["0", "1", "-1", "2", "-2", "5", "-100", "abc", str(2**63 - 1), str(-(2**63)), "1.5", ""])
+FLOAT = st.sampled_from(["0.1", "-1.5", "abc", "inf", "-inf", "nan", "1e10", "5", " 1", "0", "3.0e-5", "1e308"])
+FIELDS = st.lists(st.tuples(FIELD, VALUE), min_size=1, max_size=3).map(lambda pairs: tuple(sum(pairs, ())))
+
+HASHES = (
+    words("HSET", KEY, FIELDS),
+    words("HSET", KEY, FIELDS),
+    words(st.sampled_from(["HSET", "HMSET"]), KEY, some("f", "g", "1", at_least=1)),
+    words(st.sampled_from(["HGET", "HDEL", "HEXISTS", "HSTRLEN", "HSETNX"]), KEY, FIELD),
+    words("HSETNX", KEY, FIELD, VALUE),
+    words(st.sampled_from(["HMGET", "HDEL"]), KEY, some("f", "g", "h", "1", at_least=1)),
+    words(st.sampled_from(["HGETALL", "HKEYS", "HVALS", "HLEN", "HRANDFIELD"]), KEY),
+    words("HINCRBY", KEY, FIELD, INTEGER),
+    words("HINCRBYFLOAT", KEY, FIELD, FLOAT),
+    words("HRANDFIELD", KEY, INTEGER.filter(lambda text: len(text) < 10), one_of((), ("WITHVALUES",), ("FOO",))),
+    words("HSCAN", KEY, one_of(("0",), ("abc",), ("0", "COUNT", "100"), ("0", "COUNT", "0"), ("0", "MATCH", "[fg]"))),
+)
+
+INDEX = st.sampled_from(["0", "1", "-1", "2", "-2", "5", "-5", "100", "-100"])
+NUMBERS = st.one_of(INDEX, INDEX, INTEGER)
+END = st.sampled_from(["LEFT", "RIGHT", "left", "FOO"])
+ELEMENT = st.sampled_from(["x", "y", "z", "", "1", "x" * 1000])
+LISTS = (
+    words(st.sampled_from(["LPUSH", "RPUSH"]), KEY, some("x", "y", "z", "", at_least=1, at_most=5)),
+    words(st.sampled_from(["LPUSH", "RPUSH"]), KEY, some("x", "y", "z", "", at_least=1, at_most=5)),
+    words(st.sampled_from(["LPUSHX", "RPUSHX"]), KEY, some("x", "y", at_least=1)),
+    words(st.sampled_from(["LPOP", "RPOP", "LLEN"]), KEY),
+    words(st.sampled_from(["LPOP", "RPOP"]), KEY, NUMBERS),
+    words("LINDEX", KEY, NUMBERS),
+    words("LSET", KEY, NUMBERS, ELEMENT),
+    words(st.sampled_from(["LRANGE", "LRANGE", "LTRIM"]), KEY, NUMBERS, NUMBERS),
+    words("LINSERT", KEY, st.sampled_from(["BEFORE", "AFTER", "FOO"]), ELEMENT, ELEMENT),
+    words("LREM", KEY, NUMBERS, ELEMENT),
+    words("LPOS", KEY, ELEMENT, st.one_of(st.just(()), words("RANK", NUMBERS)), one_of((), ("MAXLEN", "2"), ("FOO",))),
+    words("LPOS", KEY, ELEMENT, words("COUNT", NUMBERS), one_of((), ("RANK", "2"), ("RANK", "-1", "MAXLEN", "3"))),
+    words("LMOVE", KEY, KEY, END, END),
+    words("RPOPLPUSH", KEY, KEY),
+    words("LMPOP", st.sampled_from(["1", "2", "0", "a", "5"]), KEY, KEY, END),
+    words("LMPOP", "2", KEY, KEY, END, words(st.sampled_from(["COUNT", "FOO"]), NUMBERS)),
+    words("COMMAND", "GETKEYS", "LMPOP", st.sampled_from(["1", "2", "0", "a", "5"]), KEY, KEY, "LEFT"),
+)
+
+MEMBERS = some("x", "y", "z", "", "1", "2", "w" * 1000, at_least=1, at_most=5)
+NUMBER = st.sampled_from(["1", "2", "0", "a", "5"])
+SETS = (
+    *[words("SADD", KEY, MEMBERS)] * 3,
+    words(st.sampled_from(["SREM", "SMISMEMBER"]), KEY, MEMBERS),
+    words(st.sampled_from(["SCARD", "SMEMBERS", "SRANDMEMBER", "SPOP"]), st.sampled_from(["string", "none"])),
+    words(st.sampled_from(["SCARD", "SMEMBERS", "SRANDMEMBER"]), KEY),
+    words(st.sampled_from(["SISMEMBER", "SREM"]), KEY, ELEMENT),
+    words("SMOVE", KEY, KEY, ELEMENT),
+    words("SRANDMEMBER", KEY, INTEGER.filter(lambda text: len(text) < 10), one_of((), ("FOO",))),
+    words("SPOP", KEY, st.sampled_from(["0", "-1", "100", "a", str(2**63 - 1)]), one_of((), ("FOO",))),
+    words(st.sampled_from(["SUNION", "SINTER", "SDIFF"]), st.lists(KEY, min_size=1, max_size=3).map(tuple)),
+    words(
+        st.sampled_from(["SUNIONSTORE", "SINTERSTORE", "SDIFFSTORE"]), st.lists(KEY, min_size=2, max_size=4).map(tuple)
+    ),
+    words("SINTERCARD", NUMBER, KEY, KEY, one_of((), ("LIMIT", "1"), ("LIMIT", "-1"), ("LIMIT",), ("FOO", "1"))),
+    words("SSCAN", KEY, one_of(("0",), ("abc",), ("0", "COUNT", "100"), ("0", "COUNT", "0"), ("0", "MATCH", "[xy]"))),
+    words("COMMAND", "GETKEYS", "SINTERCARD", NUMBER, KEY, KEY),
+)
+
+KEYS = (
+    words(st.sampled_from(["TYPE", "PERSIST", "TTL", "EXISTS", "GET", "STRLEN", "DEL", "UNLINK"]), KEY),
+    words(st.sampled_from(["EXPIRE", "PEXPIRE"]), KEY, st.sampled_from(["100", "-1"])),
+    words(st.sampled_from(["RENAME", "RENAMENX", "MGET", "LCS"]), KEY, KEY),
+    words("COPY", KEY, KEY, one_of((), ("REPLACE",))),
+    words("SET", KEY, VALUE, one_of((), ("GET",), ("NX",), ("XX", "GET"), ("KEEPTTL",))),
+    words(st.sampled_from(["APPEND", "INCRBY", "INCRBYFLOAT", "GETSET", "SETNX"]), KEY, VALUE),
+    words("SETRANGE", KEY, "1", VALUE),
+    words("GETRANGE", KEY, "0", "1"),
+    words(st.sampled_from(["GETDEL", "GETEX"]), KEY),
+    words("GETEX", KEY, "PX", "100000"),
+)
+
+UNORDERED = {"HGETALL": 2} | dict.fromkeys(["HKEYS", "HVALS", "SMEMBERS", "SUNION", "SINTER", "SDIFF", "SPOP"], 1)
+RANDOM = {"HRANDFIELD", "SRANDMEMBER"}
+SCANS = {"HSCAN": 2, "SSCAN": 1}
+ADVANCE_WORDS = "advance the clock by"
+ADVANCE = st.tuples(st.just(ADVANCE_WORDS), st.sampled_from(["0.099", "1", "99", "100", "1000"]))
+GROUPS = {"hash": HASHES, "list": LISTS, "set": SETS}
+
+
+def comparable(command: Words, reply: Tagged) -> Tagged:
+    """Return the part of a reply that has one right value."""
+    name = command[0]
+    if name in SCANS and reply[0] == "*":
+        return reply[0], [reply[1][0], in_order(reply[1][1], SCANS[name])]
+    if name in RANDOM:
+        return shape(reply)
+    return in_order(reply, UNORDERED[name]) if name in UNORDERED else reply
+
+
+@pytest.fixture(params=["lmdb:", "memory:"])
+def servers(request: pytest.FixtureRequest, tmp_path: object, clock: Clock) -> Iterator[tuple[TaggedClient, ...]]:
+    toml = kv_toml(store=request.param, workers=1 if request.param == "memory:" else 2)
+    with (
+        running_redis(tmp_path, environment=clock.environment) as path,  # type: ignore[arg-type]
+        PoolProcess.run(toml, environment=clock.environment) as ours,
+    ):
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(DEADLINE_S)
+        sock.connect(str(path))
+        with closing(TaggedClient(sock)) as redis, closing(TaggedClient(connect(ours.urls()[0]))) as mine:
+            yield redis, mine
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_replies_are_those_of_redis(servers: tuple[TaggedClient, ...], clock: Clock, group: str) -> None:
+    commands_of_group = st.one_of(*GROUPS[group])
+    command = st.one_of(commands_of_group, commands_of_group, commands_of_group, st.one_of(*KEYS), ADVANCE)
+
+    @settings(
+        max_examples=int(__import__("os").environ.get("KVN", "150")),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.sampled_from(["2", "3"]), st.lists(command, min_size=1, max_size=40))
+    def check(protocol: str, commands: list[Words]) -> None:
+        for server in servers:
+            server("HELLO", protocol)
+            server("FLUSHALL")
+            server("SET", "string", "10")
+        for command in commands:
+            if command[0] == ADVANCE_WORDS:
+                clock.advance(float(command[1]))
+                continue
+            expected, got = (comparable(command, server(*command)) for server in servers)
+            assert got == expected, f"{command}: {got!r} instead of {expected!r}"
+
+    check()
