@@ -28,12 +28,13 @@ def run(bench: Bench) -> list[Comparison]:
     requests, rounds = (QUICK_REQUESTS, QUICK_ROUNDS) if bench.quick else (REQUESTS, ROUNDS)
 
     def compare(command: str, pipeline: int, wanted: float) -> Comparison:
-        def load(running: Running, count: int, name: str = command) -> int:
-            redis_benchmark.run(running.port, name, count, CONNECTIONS, pipeline, bench.cores.load)
+        def load(running: Running, count: int) -> int:
+            redis_benchmark.run(running.port, command, count, CONNECTIONS, pipeline, bench.cores.load)
             return 0
 
         def measure(running: Running) -> Sample:
-            load(running, WARM_UP, "set")
+            redis_benchmark.fill(running.port)
+            load(running, WARM_UP)
             return cpu_us_per_unit(running, requests * pipeline, lambda: load(running, requests * pipeline))
 
         peers = [redis(append=True), redis()]

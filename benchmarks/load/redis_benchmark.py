@@ -10,6 +10,10 @@ from benchmarks.results import BenchError
 
 ANSWER = b"+PONG\r\n"
 
+KEYS, VALUE_BYTES = 100_000, 64
+
+_SET_AT_ONCE = 500
+
 
 def ping(port: int, requests: int, connections: int, core: int) -> None:
     """Send `requests` inline PINGs over `connections` kept open, each waiting for its answer.
@@ -27,16 +31,35 @@ def ping(port: int, requests: int, connections: int, core: int) -> None:
 
 
 def run(port: int, command: str, requests: int, connections: int, pipeline: int, core: int) -> None:
-    """Send `requests` GETs or SETs of 64 bytes, keys chosen from 100,000.
+    """Send `requests` GETs or SETs of 64 bytes, keys chosen from 100,000; `fill` sets those.
 
     :raises BenchError: a connection was lost, or what came was no answer.
     """
     _check_answer(port)
     arguments = ["-h", "127.0.0.1", "-p", str(port), "-t", command, "-n", str(requests), "-c", str(connections)]
-    arguments += ["-P", str(pipeline), "-d", "64", "-r", "100000", "--csv"]
+    arguments += ["-P", str(pipeline), "-d", str(VALUE_BYTES), "-r", str(KEYS), "--csv"]
     output = program.run([require("redis-benchmark"), *arguments], core)
     if not any(line.startswith(f'"{command.upper()}"') for line in output.splitlines()):
         raise BenchError(f"redis-benchmark reported no result for {command}, but: {output!r}")
+
+
+def fill(port: int) -> None:
+    """Set every key that `run` chooses from: a GET of a key that is not there is another, cheaper thing.
+
+    :raises BenchError: a SET was refused, or the connection was lost.
+    """
+    value = b"$%d\r\n%b\r\n" % (VALUE_BYTES, b"x" * VALUE_BYTES)
+    expected = b"+OK\r\n" * _SET_AT_ONCE
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as client, client.makefile("rb") as answers:
+            for first in range(0, KEYS, _SET_AT_ONCE):
+                numbers = range(first, first + _SET_AT_ONCE)
+                client.sendall(b"".join(b"*3\r\n$3\r\nSET\r\n$16\r\nkey:%012d\r\n%b" % (n, value) for n in numbers))
+                answer = answers.read(len(expected))
+                if answer != expected:
+                    raise BenchError(f"127.0.0.1:{port} answered {answer[:80]!r} to {_SET_AT_ONCE} SETs")
+    except OSError as error:
+        raise BenchError(f"127.0.0.1:{port} didn't take {KEYS} keys: {error}") from None
 
 
 def _check_answer(port: int) -> None:

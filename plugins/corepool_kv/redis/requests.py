@@ -1,4 +1,6 @@
-"""The requests of one connection: hiredis, in C, reads plainly sound input; `CarefulReader` reads the rest.
+"""The requests of one connection: plainly sound input is read in C; `CarefulReader` reads the rest.
+
+`_plain_reader.pyx` judges by itself which input is plain. Where it was not compiled, hiredis stands in.
 
 A connection may change between arrays and inline commands whenever a request is complete; `redis-cli --pipe` ends
 with an empty line and an array. hiredis is made for replies: it stops for good at a line, accepts words of other types,
@@ -20,7 +22,7 @@ from corepool_kv.redis.parser import CarefulReader, ProtocolError, RequestLimits
 if TYPE_CHECKING:
     from corepool_kv.redis.options import KvOptions
 
-__all__ = ["CarefulReader", "ProtocolError", "RequestLimits", "RequestReader"]
+__all__ = ["CarefulReader", "HiredisReader", "ProtocolError", "RequestLimits", "RequestReader"]
 
 _LONG_INPUT = 16_384
 """So much at once is the middle of a long stream, which is cut where a request seems to begin."""
@@ -33,7 +35,7 @@ _find_odd_words = re.compile(rb"\n\$[0-9]+\r\n[+=(|>~]").findall
 """Find words that begin as those types do."""
 
 
-class RequestReader:
+class HiredisReader:
     """Cuts one connection's input into requests."""
 
     def __init__(self, options: KvOptions, *, is_trusted: bool = True) -> None:
@@ -164,3 +166,9 @@ class RequestReader:
         self._made = 0
         self._is_careful = True
         self._is_new = False
+
+
+try:
+    from corepool_kv.redis._plain_reader import RequestReader
+except ImportError:  # corepool was installed without a compiler
+    RequestReader = HiredisReader  # type: ignore[misc]

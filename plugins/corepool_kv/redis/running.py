@@ -44,13 +44,35 @@ def word(error: Error | RefusedError | DamagedRecordError | WrongTypeError) -> E
     return Error(f"ERR {error}")
 
 
+class Write:
+    """A command that waits for its transaction. Implements `execution.Work`."""
+
+    __slots__ = ("_args", "_on_data", "_resp3", "_runner")
+
+    def __init__(self, runner: Runner, on_data: OnData, args: list[bytes], resp3: bool) -> None:  # noqa: FBT001
+        """Keep a command.
+
+        :param resp3: of now: a later HELLO changes only the replies behind it.
+        """
+        self._runner = runner
+        self._on_data = on_data
+        self._args = args
+        self._resp3 = resp3
+
+    def __call__(self, db: Keyspace) -> bytes:
+        try:
+            reply = self._on_data(db, self._args)
+        except ENDS_ONE_COMMAND as error:
+            reply = self._runner.count(word(error))
+        return ENCODED_OK if reply is OK else encode(reply, self._resp3)
+
+
 class Runner:
     """Runs commands for the sessions of one listener."""
 
     def __init__(self, state: ServerState, execution: Execution) -> None:
         self._state = state
         self._execution = execution
-        self._submit = execution.submit
 
     def run(
         self, session: Session, on_data: OnData, args: list[bytes], *, writes: bool, held_bytes: int = 0
@@ -70,37 +92,28 @@ class Runner:
         try:
             reply = on_data(self._execution.reading or self._execution.read(session.limits), args)
         except ENDS_ONE_COMMAND as error:
-            reply = self._count(word(error))
+            reply = self.count(word(error))
         except StoreError as error:
             self._execution.log_failure(error)
-            reply = self._count(_failed(error))
+            reply = self.count(_failed(error))
         except Exception as error:  # noqa: BLE001  # logged, with its traceback
             events.kv_command_failed.exception(log, error)
-            reply = self._count(_failed(INTERNAL_ERROR))
+            reply = self.count(_failed(INTERNAL_ERROR))
         if type(reply) is bytes:
             return b"$%d\r\n%b\r\n" % (len(reply), reply)  # as `encode` does, without its frame
         return encode(reply, session.resp3)
 
     def submit(self, session: Session, on_data: OnData, args: list[bytes], held_bytes: int = 0) -> None:
         """Run a command in the next transaction."""
-        resp3 = session.resp3  # of now: a later HELLO changes only the replies behind it
-
-        def work(db: Keyspace) -> bytes:
-            try:
-                reply = on_data(db, args)
-            except ENDS_ONE_COMMAND as error:
-                reply = self._count(word(error))
-            return ENCODED_OK if reply is OK else encode(reply, resp3)
-
         if not session.waiting:
             session.conn.busy = True
         session.waiting_bytes += size_in_memory(args) + held_bytes
-        self._submit(session, work)
+        self._execution.submit(session, Write(self, on_data, args, session.resp3))
 
     def reply(self, session: Session, reply: Reply) -> bytes | None:
         """Encode a reply that needs no data; return None if it has to wait behind others."""
         if isinstance(reply, Error):
-            self._count(reply)
+            self.count(reply)
         if session.waiting:
             self.submit(session, lambda *_: reply, [], size_of(reply))
             return None
@@ -113,10 +126,11 @@ class Runner:
             return error.reply * commands
         reply = _failed(error)
         for _ in range(commands):
-            self._count(reply)
+            self.count(reply)
         return encode(reply, False) * commands
 
-    def _count(self, error: Error) -> Error:
+    def count(self, error: Error) -> Error:
+        """Count an error reply, and return it."""
         self._state.errors[str(error).partition(" ")[0]] += 1
         return error
 

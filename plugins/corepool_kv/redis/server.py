@@ -54,8 +54,6 @@ class Server:
         self._attack_logged_s = -_ATTACK_LOG_INTERVAL_S
         self._execution = engine.execution
         self._runner = Runner(self._state, engine.execution)
-        self._read = self._runner.read
-        self._submit = self._runner.submit
         self._transactions = Transactions(self._state, self._runner)
         self._counting = worker.loop.call_later(_STATISTICS_INTERVAL_S, self._count_second)
 
@@ -216,16 +214,14 @@ class Server:
         on_data = command.on_data
         if on_data is not None:
             if command.writes or session.waiting:
-                self._submit(session, on_data, args)
+                self._runner.submit(session, on_data, args)
                 return None
-            return self._read(session, on_data, args)
+            return self._runner.read(session, on_data, args)
         if command.group == "transactions":
             return self._transactions.serve(session, command, args)
         if command.on_session is not None:
             return self._runner.reply(session, self._run_on_session(session, command, args))
-        return self._runner.run(
-            session, lambda db, args: self._transactions.run_now(session, command, args, db), args, writes=False
-        )
+        return self._transactions.run_alone(session, command, args)
 
     def _find(self, session: Session, request: list[bytes]) -> Command | None:
         """Return the command of a request; None if it is one of HTTP.

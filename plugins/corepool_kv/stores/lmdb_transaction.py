@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from struct import Struct
 from typing import TYPE_CHECKING, Protocol
-from zlib import crc32
 
 import lmdb
 
@@ -17,6 +16,7 @@ from corepool_kv.stores import ID_BYTES, STRING, DamagedRecordError, Record, Wro
 from corepool_kv.stores.lmdb_elements import LmdbElements
 from corepool_kv.stores.lmdb_errors import translated
 from corepool_kv.stores.lmdb_format import LONG, LONG_BYTES, LONG_VERSION, SHORT, parse
+from corepool_kv.stores.lmdb_records import place_of, short_record, short_value
 
 if TYPE_CHECKING:
     from lmdb import _Database
@@ -48,7 +48,7 @@ class LmdbTransaction:
 
     def get(self, key: bytes) -> Record | None:
         try:
-            stored = self._find(_place(key), None, self._data)
+            stored = self._find(place_of(key), None, self._data)
         except lmdb.BadValsizeError:
             return None
         except lmdb.Error as error:
@@ -59,17 +59,16 @@ class LmdbTransaction:
 
     def get_value(self, key: bytes, now_ms: int) -> bytes | None:
         try:
-            stored = self._find(crc32(key).to_bytes(4) + key, None, self._data)
+            stored = self._find(place_of(key), None, self._data)
         except lmdb.BadValsizeError:
             return None
         except lmdb.Error as error:
             raise translated(error) from None
         if stored is None:
             return None
-        if stored[:2] == SHORT:
-            value = stored[10:]
-            if value:  # a damaged record may be too short to have any
-                return value
+        value = short_value(stored)
+        if value is not None:
+            return value
         record = parse(stored, key)
         if 0 < record.expires_ms < now_ms:
             return None
@@ -113,12 +112,11 @@ class LmdbTransaction:
     def put(self, key: bytes, value: bytes, expires_ms: int, flags: int) -> None:
         version = self._next_version()
         if expires_ms or flags:
-            header = _pack_long(LONG_VERSION, STRING, expires_ms, flags, version)
+            record = _pack_long(LONG_VERSION, STRING, expires_ms, flags, version) + value
         else:
-            header = SHORT + version.to_bytes(8)
+            record = short_record(version, value)
         try:
-            place = crc32(key).to_bytes(4) + key
-            before: bytes | None = self.txn.replace(place, header + value, self._data)  # type: ignore[assignment]
+            before: bytes | None = self.txn.replace(place_of(key), record, self._data)  # type: ignore[assignment]
             if before is not None and before[:2] != SHORT:
                 self._forget(key, before)
             if expires_ms:
@@ -134,7 +132,7 @@ class LmdbTransaction:
         else:
             header = bytes((SHORT[0], kind)) + version.to_bytes(8)
         try:
-            before: bytes | None = self.txn.replace(_place(key), header + value, self._data)  # type: ignore[assignment]
+            before: bytes | None = self.txn.replace(place_of(key), header + value, self._data)  # type: ignore[assignment]
             if before is not None and before[:2] != SHORT:
                 self._forget(key, before, record.collection)
             if expires_ms:
@@ -144,7 +142,7 @@ class LmdbTransaction:
 
     def detach(self, key: bytes) -> None:
         try:
-            before: bytes | None = self.txn.pop(_place(key), db=self._data)  # type: ignore[assignment]
+            before: bytes | None = self.txn.pop(place_of(key), db=self._data)  # type: ignore[assignment]
             if before is not None:
                 self._forget_expiry(key, before)
         except lmdb.Error as error:
@@ -155,7 +153,7 @@ class LmdbTransaction:
 
     def delete(self, key: bytes, now_ms: int) -> bool:
         try:
-            before: bytes | None = self.txn.pop(_place(key), db=self._data)  # type: ignore[assignment]
+            before: bytes | None = self.txn.pop(place_of(key), db=self._data)  # type: ignore[assignment]
             if before is None:
                 return False
             if before[:2] == SHORT:
@@ -216,7 +214,7 @@ class LmdbTransaction:
                     found = at.next()
             for entry in expired:
                 self.txn.delete(entry, db=self._expiry)
-                place = _place(entry[8:])
+                place = place_of(entry[8:])
                 stored = self._find(place, None, self._data)
                 # An entry that was left behind by a damaged record says nothing about the record of today.
                 if stored is not None and stored[:1] != SHORT[:1] and stored[2:10] == entry[:8]:
@@ -225,7 +223,3 @@ class LmdbTransaction:
         except lmdb.Error as error:
             raise translated(error) from None
         return len(expired)
-
-
-def _place(key: bytes) -> bytes:
-    return crc32(key).to_bytes(4) + key

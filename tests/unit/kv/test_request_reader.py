@@ -1,28 +1,33 @@
-"""Requests are read the same however they are cut, by hiredis and by its careful stand-in."""
+"""Requests are read the same however they are cut: in machine code, by hiredis, and by their careful stand-in."""
 
 from __future__ import annotations
 
 import itertools
 import tracemalloc
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from resp_streams import PIECES, SOUND, UNSOUND, outcome
 
 from corepool_kv.redis.glob import Glob
 from corepool_kv.redis.options import KvOptions
-from corepool_kv.redis.requests import CarefulReader, ProtocolError, RequestLimits, RequestReader
+from corepool_kv.redis.requests import CarefulReader, HiredisReader, ProtocolError, RequestLimits, RequestReader
 
+READERS = pytest.mark.parametrize("reader_class", sorted({RequestReader, HiredisReader}, key=repr))
 REQUESTS = st.lists(st.lists(st.binary(max_size=20), min_size=1, max_size=4), min_size=1, max_size=6)
 
 
-@given(REQUESTS, st.data())
-def test_requests_are_the_same_however_they_are_cut(requests: list[list[bytes]], data: st.DataObject) -> None:
+@READERS
+@given(requests=REQUESTS, data=st.data())
+def test_requests_are_the_same_however_they_are_cut(
+    reader_class: type[RequestReader], requests: list[list[bytes]], data: st.DataObject
+) -> None:
     stream = b"".join(
         b"*%d\r\n%b" % (len(words), b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words))
         for words in requests
     )
-    reader = RequestReader(KvOptions())
+    reader = reader_class(KvOptions())
     found = []
     while stream:
         size = data.draw(st.integers(1, len(stream)))
@@ -46,26 +51,33 @@ def cut(stream: bytes, cuts: list[int]) -> list[bytes]:
 CUTS = st.lists(st.integers(0, 200_000), max_size=5)
 
 
-@given(st.lists(SOUND, max_size=30), st.one_of(st.just(b""), UNSOUND), CUTS)
-def test_hiredis_and_its_careful_stand_in_agree(pieces: list[bytes], end: bytes, cuts: list[int]) -> None:
+@READERS
+@given(pieces=st.lists(SOUND, max_size=30), end=st.one_of(st.just(b""), UNSOUND), cuts=CUTS)
+def test_a_reader_and_its_careful_stand_in_agree(
+    reader_class: type[RequestReader], pieces: list[bytes], end: bytes, cuts: list[int]
+) -> None:
     chunks = cut(b"".join(pieces) + end, cuts)
 
-    assert outcome(RequestReader(KvOptions()), chunks) == outcome(careful(), chunks)
+    assert outcome(reader_class(KvOptions()), chunks) == outcome(careful(), chunks)
 
 
-@given(st.lists(PIECES, max_size=30), CUTS)
-def test_hiredis_makes_no_request_of_other_bytes(pieces: list[bytes], cuts: list[int]) -> None:
+@READERS
+@given(pieces=st.lists(PIECES, max_size=30), cuts=CUTS)
+def test_a_reader_makes_no_request_of_other_bytes(
+    reader_class: type[RequestReader], pieces: list[bytes], cuts: list[int]
+) -> None:
     chunks = cut(b"".join(pieces), cuts)
-    found, _ = outcome(RequestReader(KvOptions()), chunks)
+    found, _ = outcome(reader_class(KvOptions()), chunks)
     expected, _ = outcome(careful(), chunks)
 
     assert found == expected[: len(found)]
 
 
-def test_a_long_stream_that_is_never_cut_where_requests_end_is_not_kept() -> None:
+@READERS
+def test_a_long_stream_that_is_never_cut_where_requests_end_is_not_kept(reader_class: type[RequestReader]) -> None:
     request = b"*2\r\n$4\r\nECHO\r\n$300\r\n" + b"\r\n*" * 100 + b"\r\n"
     stream = memoryview(request * 20_000)
-    reader = RequestReader(KvOptions())
+    reader = reader_class(KvOptions())
     tracemalloc.start()
     try:
         found = 0
@@ -81,9 +93,10 @@ def test_a_long_stream_that_is_never_cut_where_requests_end_is_not_kept() -> Non
     assert most < 4_000_000
 
 
-@given(st.lists(st.binary(max_size=200), max_size=10))
-def test_no_bytes_raise_anything_but_a_protocol_error(chunks: list[bytes]) -> None:
-    reader = RequestReader(KvOptions())
+@READERS
+@given(chunks=st.lists(st.binary(max_size=200), max_size=10))
+def test_no_bytes_raise_anything_but_a_protocol_error(reader_class: type[RequestReader], chunks: list[bytes]) -> None:
+    reader = reader_class(KvOptions())
     try:
         for chunk in chunks:
             reader.feed(chunk)
@@ -94,11 +107,14 @@ def test_no_bytes_raise_anything_but_a_protocol_error(chunks: list[bytes]) -> No
         return
 
 
-@given(st.lists(SOUND.filter(lambda piece: len(piece) < 16_384), max_size=30), CUTS)
-def test_a_stranger_is_read_as_others_are(pieces: list[bytes], cuts: list[int]) -> None:
+@READERS
+@given(pieces=st.lists(SOUND.filter(lambda piece: len(piece) < 16_384), max_size=30), cuts=CUTS)
+def test_a_stranger_is_read_as_others_are(
+    reader_class: type[RequestReader], pieces: list[bytes], cuts: list[int]
+) -> None:
     chunks = cut(b"".join(pieces), cuts)
 
-    assert outcome(RequestReader(KvOptions(), is_trusted=False), chunks) == outcome(careful(), chunks)
+    assert outcome(reader_class(KvOptions(), is_trusted=False), chunks) == outcome(careful(), chunks)
 
 
 def test_a_pattern_takes_little_memory() -> None:

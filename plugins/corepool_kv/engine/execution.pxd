@@ -1,0 +1,33 @@
+# The C types of execution.py.
+
+cimport cython
+
+from corepool_kv.engine.keyspace cimport Keyspace
+
+# A C variable, which the .py file sets once.
+cdef Py_ssize_t _REPLY_BYTES
+
+cdef class Execution:
+    cdef object _store
+    cdef object _worker
+    cdef readonly Keyspace reading
+    cdef dict _next
+    cdef object _batches
+    cdef object _thread
+    cdef object _in_flight
+    cdef double _failure_logged_s
+    cdef bint _is_closed
+    cdef readonly bint has_failed
+
+    cpdef Keyspace read(self, object limits)
+    cpdef end_event(self)
+    cpdef submit(self, object client, object work)
+    cpdef schedule(self, object client)
+    cpdef _end_batch(self)
+    cdef _run_batches(self)
+    @cython.locals(db=Keyspace)
+    cpdef _attempt(self, list batch)
+    cdef _settle(self, list batch, object result)
+
+@cython.locals(replies=list, reply=bytes, size=Py_ssize_t)
+cdef object _run(object client, Keyspace db)

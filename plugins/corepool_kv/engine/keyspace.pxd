@@ -1,0 +1,14 @@
+# The C types of keyspace.py.
+
+cdef class Keyspace:
+    cdef readonly object view
+    cdef readonly long long now_ms
+    cdef readonly object limits
+    cdef object _transaction
+    cdef Py_ssize_t _max_key
+    cdef Py_ssize_t _max_value
+    cdef object _elements
+
+    cpdef find(self, bytes key)
+    cpdef get(self, bytes key)
+    cpdef put(self, bytes key, bytes value, long long expires_ms=*, long long flags=*)

@@ -1,0 +1,3 @@
+from corepool_kv.redis.requests import HiredisReader as RequestReader
+
+__all__ = ["RequestReader"]

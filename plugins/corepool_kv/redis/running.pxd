@@ -1,0 +1,21 @@
+# The C types of running.py.
+
+from corepool_kv.engine.execution cimport Execution
+from corepool_kv.engine.keyspace cimport Keyspace
+from corepool_kv.redis.replies cimport encode
+from corepool_kv.redis.session cimport Session, size_in_memory
+from corepool_kv.redis.state cimport ServerState
+
+cdef class Write:
+    cdef Runner _runner
+    cdef object _on_data
+    cdef list _args
+    cdef bint _resp3
+
+cdef class Runner:
+    cdef ServerState _state
+    cdef Execution _execution
+
+    cpdef bytes read(self, Session session, object on_data, list args)
+    cpdef submit(self, Session session, object on_data, list args, Py_ssize_t held_bytes=*)
+    cpdef count(self, object error)

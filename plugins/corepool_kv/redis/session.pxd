@@ -1,0 +1,35 @@
+# The C types of session.py.
+
+from corepool.spec.connection_base cimport ConnectionBase
+from corepool_kv.redis._plain_reader cimport RequestReader as PlainReader
+
+cpdef Py_ssize_t size_in_memory(object parts) except -1
+
+cdef class Session:
+    cdef object _owner
+    cdef public object limits
+    cdef public ConnectionBase conn
+    cdef public object number
+    cdef public PlainReader reader
+    cdef public bint needs_password
+    cdef public bint authenticated
+    cdef public bint resp3
+    cdef public bytes name
+    cdef public bytes library
+    cdef public bytes library_version
+    cdef public double began_s
+    cdef public double active_s
+    cdef public bytes last_command
+    cdef public list queue
+    cdef public bint queue_is_broken
+    cdef public object watched
+    cdef public Py_ssize_t queued_bytes
+    cdef public list waiting
+    cdef public Py_ssize_t waiting_bytes
+    cdef public bint stalled
+    cdef bytes _frozen
+    cdef tuple _frozen_as
+    cdef public bint ending
+    cdef public bint is_attack
+
+    cpdef answer(self, bytes replies)

@@ -1,0 +1,18 @@
+# The C types of state.py.
+
+cdef class ServerState:
+    cdef readonly object options
+    cdef readonly object limits
+    cdef readonly bytes password
+    cdef readonly object pid
+    cdef readonly object slot
+    cdef readonly double began_s
+    cdef readonly dict sessions
+    cdef public long long connections
+    cdef public long long commands_run
+    cdef public long long commands_per_s
+    cdef long long _counted
+    cdef readonly object errors
+    cdef readonly str run_id
+    cdef object _engine
+    cdef long long _expired_before

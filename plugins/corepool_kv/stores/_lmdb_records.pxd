@@ -1,0 +1,5 @@
+# The functions of _lmdb_records.pyx, for the compiled modules that use them.
+
+cpdef bytes place_of(bytes key)
+cpdef bytes short_record(unsigned long long version, bytes value)
+cpdef bytes short_value(bytes stored)

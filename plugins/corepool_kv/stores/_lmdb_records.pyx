@@ -1,0 +1,60 @@
+"""The functions of `lmdb_records.py`, in machine code: each makes its result at once, without the parts of it."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint32_t
+from libc.string cimport memcpy
+
+cdef enum:
+    HEADER = 10
+    VERSION = 2
+    STRING = 115  # "s"
+
+cdef uint32_t[256] _CRC
+cdef uint32_t _value
+cdef int _byte, _bit
+for _byte in range(256):
+    _value = _byte
+    for _bit in range(8):
+        _value = (_value >> 1) ^ (0xEDB88320 if _value & 1 else 0)
+    _CRC[_byte] = _value
+
+
+cpdef bytes place_of(bytes key):
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(key)
+    cdef const unsigned char* data = <const unsigned char*>PyBytes_AS_STRING(key)
+    cdef uint32_t crc = 0xFFFFFFFF
+    cdef Py_ssize_t at
+    for at in range(size):
+        crc = _CRC[(crc ^ data[at]) & 0xFF] ^ (crc >> 8)
+    crc ^= 0xFFFFFFFF
+    cdef bytes place = PyBytes_FromStringAndSize(NULL, 4 + size)
+    cdef unsigned char* to = <unsigned char*>PyBytes_AS_STRING(place)
+    _put(to, crc, 4)
+    memcpy(to + 4, data, size)
+    return place
+
+
+cpdef bytes short_record(unsigned long long version, bytes value):
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(value)
+    cdef bytes record = PyBytes_FromStringAndSize(NULL, HEADER + size)
+    cdef unsigned char* to = <unsigned char*>PyBytes_AS_STRING(record)
+    to[0] = VERSION
+    to[1] = STRING
+    _put(to + 2, version, 8)
+    memcpy(to + HEADER, PyBytes_AS_STRING(value), size)
+    return record
+
+
+cpdef bytes short_value(bytes stored):
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(stored)
+    cdef const char* data = PyBytes_AS_STRING(stored)
+    if size < HEADER or data[0] != VERSION or data[1] != STRING:
+        return None
+    return PyBytes_FromStringAndSize(data + HEADER, size - HEADER)
+
+
+cdef inline void _put(unsigned char* to, unsigned long long number, int size) noexcept nogil:
+    """Write a number as `int.to_bytes` does."""
+    cdef int at
+    for at in range(size):
+        to[at] = (number >> 8 * (size - 1 - at)) & 0xFF
