@@ -8,6 +8,7 @@ cdef class Keyspace:
     cdef Py_ssize_t _max_key
     cdef Py_ssize_t _max_value
     cdef object _elements
+    cdef readonly list gained
 
     cpdef find(self, bytes key)
     cpdef get(self, bytes key)
