@@ -151,6 +151,10 @@ class ProcessSettings(_Table):
     pidfile: Annotated[str, Field(min_length=1)] | None = None
     """File with the master's process id, locked while it runs."""
 
+    shutdown_delay: DurationOrOff = 0.0
+    """How long the pool goes on accepting after it was told to stop, while /readyz answers 503: a load balancer takes
+    it out meanwhile, and then nothing is refused (Caddy: shutdown_delay). A second order to stop ends the wait."""
+
 
 class ControlSettings(_Table):
     """[control]: how `corepool status` and its like reach the running pool."""

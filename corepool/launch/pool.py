@@ -187,6 +187,7 @@ class Pool:
             inheritance=self._inheritance,
             place=place,
             totals=TotalCounts(self._places.taken, self._earlier, self._inheritance.take_shared_counts()),
+            shutdown_delay_s=self._settings.process.shutdown_delay,
         )
         return master, control
 

@@ -15,6 +15,11 @@ def pool_stopping(*, workers: int, fast: bool) -> None:
 
 
 @event(logging.INFO)
+def pool_stop_delayed(*, delay_s: float) -> None:
+    """The pool was told to stop, and goes on serving for `shutdown_delay`, so that load balancers take it out first."""
+
+
+@event(logging.INFO)
 def pool_scaled(*, pool: str, workers: int) -> None:
     """The number of workers of a pool is set."""
 

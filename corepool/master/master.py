@@ -22,15 +22,17 @@ from corepool.master.inheritance import Inheritance, Orders
 from corepool.master.live_orders import LiveOrders
 from corepool.master.loop import Loop
 from corepool.master.oom import OomCounter
+from corepool.master.own_title import OwnTitle
 from corepool.master.owner import Surroundings
 from corepool.master.pools import Pools
 from corepool.master.recovery import Recovery
 from corepool.master.reloading import Reloading
 from corepool.master.renewing import Renewing
+from corepool.master.shutdown import Shutdown
 from corepool.master.status import PoolStatus, WorkersOfPool, build_status, listeners_status, sums, workers_status
 from corepool.master.upgrading import Upgrading
 from corepool.plugins.listener import sockets_of
-from corepool.system.title import Title, count
+from corepool.system.title import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +47,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TITLE_INTERVAL_S = 1.0
 _TELL_AGAIN_S = 1.0
 
 
@@ -64,6 +65,7 @@ class Master:
         inheritance: Inheritance,
         place: Place,
         totals: TotalCounts,
+        shutdown_delay_s: float,
     ) -> None:
         """Take over the bound sockets; nothing is forked yet.
 
@@ -77,10 +79,9 @@ class Master:
             nothing is accepted here before, since it would be lost if this one could not start.
         :param place: its name, and where commands find it.
         :param totals: owned from now on.
+        :param shutdown_delay_s: how long everything is served after an order to stop.
         """
         self._place = place
-        self._name = title
-        self._title = Title()
         self._rate_limited = RateLimitedLog(log)
         self._version = version
         self._service_manager = service_manager
@@ -121,6 +122,7 @@ class Master:
         self.pools.serving = self.pools.make(configurations, generation=0)
         for pool in self.pools.serving.values():
             pool.scale_as_before(inheritance.orders.scaled)
+        self._title = OwnTitle(self._loop, self.pools, title)
         self.renewing = Renewing(self._loop, self.pools)
         self._reloading = Reloading(self.pools, read_again, service_manager)
         self.live = LiveOrders(self.pools, self._upgrading, self._paused)
@@ -132,14 +134,14 @@ class Master:
         self._started_at = self._loop.time()
         self._boot_failure: str | None = None
         self._was_ready = False
-        self._stopping = False
+        self._shutdown = Shutdown(self._loop, shutdown_delay_s, self.stop)
 
     @property
     def finished(self) -> bool:
         """True when the master was told to stop, every worker is gone, and so is what it passes on to a new master."""
         new_master = self._upgrading.new_master
         passes_on = new_master is not None and (new_master.is_holding or self._inheritance.is_open)
-        return self._stopping and not self.pools.workers and not passes_on
+        return self._shutdown.has_begun and not self.pools.workers and not passes_on
 
     def run(self, control: ControlSocket, signals_fd: int, obey: Callable[[], None]) -> None:
         """Run the pools until they have stopped.
@@ -172,8 +174,7 @@ class Master:
             pool.open()
             pool.start()
         self.renewing.start()
-        self._show_title()
-        self._loop.repeat(lambda: _TITLE_INTERVAL_S, self._show_title)
+        self._title.start()
         self._loop.repeat(lambda: _TELL_AGAIN_S, self._service_manager.retry)
         if (interval_s := self._service_manager.watchdog_interval_s) is not None:
             self._service_manager.watchdog()
@@ -184,13 +185,15 @@ class Master:
         self._loop.turn(longest_s)
 
     def stop(self, *, fast: bool = False) -> None:
-        """Stop every pool: drain the workers, or end them at once. A second fast stop kills them."""
-        begins = not self._stopping
-        if begins:
-            self._stopping = True
+        """Stop every pool: drain the workers, after the delay, or end them at once. A second fast stop kills them."""
+        if not self._shutdown.is_ordered:
             self._upgrading.give_up()
             self._reloading.give_up()
             self._service_manager.stopping()
+        if self._shutdown.order(at_once=fast or not self._was_ready):
+            return
+        begins = self._shutdown.begin()
+        if begins:
             events.pool_stopping(log, workers=self.pools.workers, fast=fast)
         else:
             self._inheritance.close()  # it was kept open, to pass on to the new master what comes by it
@@ -257,7 +260,7 @@ class Master:
 
     def close(self) -> None:
         """Release everything, ending the workers that are left. Idempotent."""
-        self._stopping = True
+        self._shutdown.begin()
         self._inheritance.close()
         pools = list(self.pools)
         for pool in pools:
@@ -281,7 +284,7 @@ class Master:
 
     @property
     def _state(self) -> Literal["starting", "ready", "stopping"]:
-        return "stopping" if self._stopping else "ready" if self._was_ready else "starting"
+        return "stopping" if self._shutdown.is_ordered else "ready" if self._was_ready else "starting"
 
     # --- of pools (owner.Owner)
 
@@ -330,7 +333,7 @@ class Master:
         for bound in self._reloading.every_socket():
             # Not its transport's close: what belongs to it, such as a file, is the other's now.
             release(bound.socket.detach())
-        self._stopping = True
+        self._shutdown.begin()
         self._service_manager.stopping()
         self.pools.dismiss_serving()
 
@@ -342,8 +345,3 @@ class Master:
         if self._control is not None:
             self._control.remove_new_masters_file()
         self._service_manager.ready(f"{count(self.pools.wanted, 'worker')}; the last upgrade has failed")
-
-    def _show_title(self) -> None:
-        listeners = (bound.listener.name for bound in self.pools.sockets())
-        name = self._name or ", ".join(dict.fromkeys(listeners))
-        self._title.show(f"master [{name}] {count(self.pools.workers, 'worker')}")

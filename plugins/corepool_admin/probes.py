@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from corepool_admin import events
 from corepool_admin.metrics import exposition
-from corepool_admin.question import ask
+from corepool_admin.question import Questions
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
 
     from corepool_http import Exchange, Service
@@ -43,8 +42,7 @@ class Probes:
         """
         self._heads = service.heads
         self._worker = service.worker
-        self._control = control
-        self._timeout_s = timeout_s
+        self._questions = Questions(service.worker, control, timeout_s)
         self._min_ready = min_ready
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -77,9 +75,9 @@ class Probes:
 
     async def _answer(self, path: bytes) -> Answer:
         try:
-            status = await asyncio.wait_for(self._ask(), self._timeout_s)
+            status = await self._questions.status()
         except TimeoutError:
-            line = f"the master does not answer within {self._timeout_s:g} s\n"
+            line = f"the master does not answer within {self._questions.timeout_s:g} s\n"
             return Answer("503 Service Unavailable", line.encode())
         except (OSError, ValueError) as error:
             return Answer("503 Service Unavailable", f"the master does not answer: {error}\n".encode())
@@ -92,11 +90,8 @@ class Probes:
         media_type, text = exposition(status)
         return Answer("200 OK", text, media_type)
 
-    async def _ask(self) -> Mapping[str, Any]:
-        return await (self._worker.status() if self._control is None else ask(Path(self._control)))
-
     def _readiness(self, status: Mapping[str, Any]) -> Answer:
-        own = self._worker.pool if self._control is None and len(status["pools"]) > 1 else None
+        own = self._questions.own_pool(status)
         ready = sum(worker["state"] == "ready" for worker in status["workers"] if worker["pool"] != own)
         wanted = sum(pool["wanted"] for pool in status["pools"] if pool["name"] != own)
         is_ready = status["state"] == "ready" and ready >= self._min_ready

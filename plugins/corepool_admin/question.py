@@ -1,15 +1,45 @@
-"""A question to a pool's control socket, without blocking meanwhile."""
+"""Questions to a master about its pools, without blocking meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
+
+    from corepool import Worker
 
 _MAX_REPLY = 16 * 1024 * 1024
+
+
+class Questions:
+    """Questions to one master."""
+
+    def __init__(self, worker: Worker, control: str | None, timeout_s: float) -> None:
+        """Prepare to ask.
+
+        :param control: the control socket of another master; None: that of the worker's own.
+        """
+        self._worker = worker
+        self._control = control
+        self.timeout_s = timeout_s
+
+    async def status(self) -> Mapping[str, Any]:
+        """Return the status.
+
+        :raises TimeoutError: the master does not answer in time.
+        :raises OSError: it does not answer.
+        :raises ValueError: the answer is not a pool's.
+        """
+        question = self._worker.status() if self._control is None else ask(Path(self._control))
+        return await asyncio.wait_for(question, self.timeout_s)
+
+    def own_pool(self, status: Mapping[str, Any]) -> str | None:
+        """Return the pool of the worker that asks, which is not reported on; None: it is the only one, or elsewhere."""
+        return self._worker.pool if self._control is None and len(status["pools"]) > 1 else None
 
 
 async def ask(path: Path) -> dict[str, Any]:

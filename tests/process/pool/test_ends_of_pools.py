@@ -232,3 +232,41 @@ def test_requests_under_way_have_their_turns_while_a_backlog_is_emptied(pool: Po
         assert read_line(busy) == "done"
         assert running.wait() == 0
     assert "worker_overdue" not in running.stderr
+
+
+def test_a_pool_that_delays_its_stop_says_so_and_serves_on(pool: Pools) -> None:
+    running = pool('[process]\nshutdown_delay = "1h"\n' + probe.config(), files=probe.files())
+    client = running.connect()
+    assert ask(client, "hello") == "hello"
+    running.send_signal(signal.SIGTERM)
+    running.wait_logged("pool_stop_delayed")
+
+    assert running.status()["state"] == "stopping", "a probe sees it"
+    assert ask(running.connect(), "new") == "new"
+    assert ask(client, "again") == "again"
+    worker = running.status()["workers"][0]["pid"]
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: worker not in {each["pid"] for each in running.status()["workers"]}, what="it is replaced")
+    assert ask(running.connect(), "as ever") == "as ever"
+
+    running.send_signal(signal.SIGTERM)  # a second one: at once
+
+    assert running.wait() == 0
+
+
+def test_the_stop_begins_when_its_delay_is_over(pool: Pools) -> None:
+    running = pool('[process]\nshutdown_delay = "50ms"\n' + probe.config(), files=probe.files())
+    running.send_signal(signal.SIGTERM)
+
+    assert running.wait() == 0
+    log = running.stderr
+    assert log.index("pool_stop_delayed") < log.index("pool_stopping")
+
+
+def test_a_stop_at_once_knows_no_delay(pool: Pools) -> None:
+    running = pool('[process]\nshutdown_delay = "1h"\n' + probe.config(), files=probe.files())
+    running.send_signal(signal.SIGTERM)
+    running.wait_logged("pool_stop_delayed")
+    running.send_signal(signal.SIGQUIT)
+
+    assert running.wait() == 0
