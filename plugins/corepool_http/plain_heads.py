@@ -50,19 +50,24 @@ class PlainHeadsInPython:
             head = self._heads.get(key)
             if head is None and has_content(code):
                 head = self._make(code, phrase, string, headers)
-                if head is not None and len(self._heads) < _MAX_HEADS and len(head.lines) < _MAX_KEPT_HEAD:
+                if head is not None and self._has_room_for(head):
                     self._heads[key] = head
         except _UNSUITABLE:  # no pairs of strings; or lists for pairs, which are no key
             return None
         return head
+
+    def _has_room_for(self, head: Head) -> bool:
+        return len(self._heads) < _MAX_HEADS and len(head.phrase) + len(head.lines) < _MAX_KEPT_HEAD
 
     def _make(self, code: int, phrase: bytes, string: type[str | bytes], headers: list[Any]) -> Head | None:
         length: int | None = None
         name: Any
         value: Any
         for pair in headers:
+            if type(pair) is not tuple:
+                return None  # to look into an iterator would use it up
             name, value = pair
-            if type(pair) is not tuple or type(name) is not string or type(value) is not string:
+            if type(name) is not string or type(value) is not string:
                 return None  # those of derived classes, too: they may claim that different ones are equal
             is_length = self._are_lengths.get(name)
             if is_length is None:

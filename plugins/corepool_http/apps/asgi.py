@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from corepool_http.apps.asgi_cycle import Cycle
 from corepool_http.apps.asgi_messages import HTTP_VERSION, WEBSOCKET_VERSION
+from corepool_http.apps.asgi_requests import Requests
 from corepool_http.apps.asgi_slow import SlowTurns
 from corepool_http.apps.asgi_tasks import Tasks
 from corepool_http.apps.lifespan import Lifespan
@@ -58,8 +58,8 @@ class Asgi:
         self._lifespan = Lifespan(application, self._loop, options.lifespan)
         self._lifespan.start_up(service.worker.boot_s())
         self._state = self._lifespan.state
-        self._run = Cycle.run_noting if service.notes else Cycle.run
-        """Chosen once: other access logs cost a request nothing."""
+        self._requests = Requests(application, self._heads, self._loop, self._tasks)
+        self._notes = service.notes
 
     def serve(self, exchange: Exchange) -> None:
         if exchange.request.upgrade:
@@ -88,8 +88,10 @@ class Asgi:
             scope["extensions"]["tls"] = _tls_of(client)
         if self._state is not None:
             scope["state"] = self._state.copy()
-        cycle = Cycle(exchange, self._heads, self._loop, self._tasks)
-        cycle.task = self._tasks.start(self._run(cycle, self._application, scope), exchange)
+        if self._notes:
+            assert isinstance(exchange, NotingExchange)
+            exchange.note(scope)
+        self._requests.serve(exchange, scope)
 
     def close(self) -> None:
         worker = self._service.worker

@@ -22,12 +22,9 @@ from corepool_http.apps.asgi_tasks import log_failure
 from corepool_http.apps.waiting import CALLS_PER_ROUND, Waiting
 from corepool_http.exchange import CLIENT_GONE, ClientDisconnectedError
 from corepool_http.fields import add_trailers, link_lines, takes_trailers
-from corepool_http.noting import NotingExchange
 from corepool_http.values import ResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from corepool_http.apps.asgi_messages import Application, Message
     from corepool_http.apps.asgi_tasks import Tasks
     from corepool_http.exchange import Exchange
@@ -89,43 +86,51 @@ class Cycle(Waiting):
         if body is not None:
             body.on_change = self._wake
 
-    def run_noting(self, application: Application, scope: Message) -> Coroutine[None, None, None]:
-        """As `run`, for an access log that has variables of the scope."""
-        assert isinstance(self._exchange, NotingExchange)
-        self._exchange.note(scope)
-        return self.run(application, scope)
-
     async def run(self, application: Application, scope: Message) -> None:
         """Call the application, and make sure of a response."""
-        exchange = self._exchange
         try:
             await application(scope, self.receive, self.send)
         except BaseException as error:  # one request is all that it costs
-            exchange.call(partial(self._on_error, error))  # it may not let itself be looked at
-            if isinstance(error, asyncio.CancelledError) and self._tasks.is_closing:
+            if self.failed(error):
                 raise
         else:
-            body = exchange.request.body
-            if body is not None and body.failed:
-                exchange.refuse_content()
-            elif self._was_told and not exchange.ended:
-                exchange.status = exchange.status or CLIENT_GONE
-                exchange.abandon()  # the client does not wait for the rest
-            elif not exchange.ended:
-                events.response_missing(log, request=exchange.describe())
-                exchange.fail()
+            self.returned()
         finally:
             if self.task is not None:
                 self._tasks.end(self.task)
-            # The response has ended, and so has each wait for it. The garbage collector would have to find the cycle.
-            exchange.on_gone = exchange.on_room = None
-            if exchange.request.body is not None:
-                exchange.request.body.on_change = None
+            self.let_go()
 
-    async def _wait(self) -> None:
-        # Only now: most requests never wait, and to be called at the end of each would cost them a twentieth.
-        self._exchange.on_gone = self._exchange.on_room = self._wake
-        await super()._wait()
+    # --- how the application ends
+
+    def returned(self) -> None:
+        """Make sure of a response: the application has ended."""
+        exchange = self._exchange
+        if exchange.ended:
+            return
+        body = exchange.request.body
+        if body is not None and body.failed:
+            exchange.refuse_content()
+        elif self._was_told:
+            exchange.status = exchange.status or CLIENT_GONE
+            exchange.abandon()  # the client does not wait for the rest
+        else:
+            events.response_missing(log, request=exchange.describe())
+            exchange.fail()
+
+    def failed(self, error: BaseException) -> bool:
+        """Answer for an application that has ended with an exception; True: that has to end its task, too."""
+        self._exchange.call(partial(self._on_error, error))  # it may not let itself be looked at
+        return isinstance(error, asyncio.CancelledError) and self._tasks.is_closing
+
+    def let_go(self) -> None:
+        """Let go of the exchange: the response has ended, and so has each wait for it.
+
+        The garbage collector would have to find the cycle.
+        """
+        exchange = self._exchange
+        exchange.on_gone = exchange.on_room = None
+        if exchange.request.body is not None:
+            exchange.request.body.on_change = None
 
     def _on_error(self, error: BaseException) -> None:
         exchange = self._exchange
@@ -139,34 +144,47 @@ class Cycle(Waiting):
         else:
             exchange.fail()
 
+    # --- the application's side
+
     async def receive(self) -> Message:
         """Return the next part of the content, then http.disconnect when the client has gone."""
         self._calls += 1
         if self._calls >= CALLS_PER_ROUND:
             await self._take_turn()
+        message = self.part()
+        return await self.next_part() if message is None else message
+
+    def part(self) -> Message | None:
+        """Return a message of `receive` that is at hand."""
         exchange = self._exchange
         body = exchange.request.body
         if not self._body_is_over and not exchange.ended:
             if body is None:
                 self._body_is_over = True
                 return {"type": "http.request", "body": b"", "more_body": False}
-            if not (body.pieces or body.complete):
-                exchange.want_body()
-            while not (body.pieces or body.complete or body.failed or exchange.ended):
-                await self._wait()
             if body.pieces or (body.complete and not body.failed):
                 data = body.take()
                 self._body_is_over = body.complete
                 if not body.complete:
                     exchange.want_body()
-                if body.trailers is not None and body.complete:
+                elif body.trailers is not None:
                     return {"type": "http.request", "body": data, "more_body": False, "trailers": body.trailers}
                 return {"type": "http.request", "body": data, "more_body": not body.complete}
-        while not (exchange.ended or exchange.is_half_closed or (body is not None and body.failed)):
-            await self._wait()
+            if not body.failed:
+                return None
+        if not (exchange.ended or exchange.is_half_closed or (body is not None and body.failed)):
+            return None
         if not self._is_complete:
             self._was_told = True
         return {"type": "http.disconnect"}
+
+    async def next_part(self) -> Message:
+        """Wait for a message of `receive`: none is at hand."""
+        if not self._body_is_over:
+            self._exchange.want_body()
+        while (message := self.part()) is None:
+            await self._wait()
+        return message
 
     async def send(self, message: Message) -> None:
         """Take a part of the response; waits while the client doesn't read, and ignores it when the client has left.
@@ -179,15 +197,30 @@ class Cycle(Waiting):
         if self._calls >= CALLS_PER_ROUND:
             await self._take_turn()
         exchange = self._exchange
+        if self._waiter is not None:  # as another task of the application does
+            await self.room()
+        if exchange.ended:
+            await self._ignore(type_of(message))
+        elif self.take(message) and not exchange.ended and exchange.congested:
+            await self.room()
+
+    async def room(self) -> None:
+        """Wait until the client has read."""
+        exchange = self._exchange
+        while not exchange.ended and exchange.congested:
+            await self._wait()
+
+    def take(self, message: Message) -> bool:
+        """Take a message of `send`; True: it was sent. The response has not ended.
+
+        :raises ResponseError: the message can't be sent.
+        :raises RuntimeError: it is not this message's turn.
+        """
+        exchange = self._exchange
         try:
             kind = message["type"]
         except (LookupError, TypeError):
             kind = type_of(message)  # which says why not
-        while self._waiter is not None and exchange.congested and not exchange.ended:
-            await self._wait()  # as another task of the application does
-        if exchange.ended:
-            await self._ignore(kind)
-            return
         if kind == "http.response.body":
             data = message.get("body", b"")
             self._send_body(data if type(data) is bytes else bytes_of(message, "body"), more=message.get("more_body"))
@@ -200,7 +233,7 @@ class Cycle(Waiting):
                 self._head = head_with_trailers(message, self._heads, announced=takes)
             else:
                 self._head = head_of(message, self._heads)
-            return
+            return False
         elif kind in ("http.response.pathsend", "http.response.zerocopysend"):
             self._send_file(message)
         elif kind == "http.response.trailers":
@@ -209,8 +242,11 @@ class Cycle(Waiting):
             exchange.hint(link_lines(message.get("links")))
         else:
             raise RuntimeError(f"{kind!r} is no message of an HTTP response")
-        while not exchange.ended and exchange.congested:
-            await self._wait()
+        return True
+
+    def _expect_to_be_woken(self) -> None:
+        # Only now: most requests never wait, and to be called at the end of each would cost them a twentieth.
+        self._exchange.on_gone = self._exchange.on_room = self._wake
 
     async def _ignore(self, kind: str) -> None:
         """Let the others have their turn each time: an application may catch the exception, and go on."""

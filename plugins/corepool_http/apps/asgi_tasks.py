@@ -41,7 +41,7 @@ class Tasks:
     A coroutine ends its task at its end, if it knows it: a callback of the task would take 1.5 us.
     """
 
-    __slots__ = ("_loop", "_steps", "is_closing", "running")
+    __slots__ = ("_loop", "is_closing", "running", "steps")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, steps: Steps | None) -> None:
         """Prepare.
@@ -49,7 +49,7 @@ class Tasks:
         :param steps: judges how long they keep the loop; None: nothing does.
         """
         self._loop = loop
-        self._steps = steps
+        self.steps = steps
         self.running: dict[asyncio.Task[None], Exchange] = {}
         """Tasks that go on: the loop itself keeps no strong reference to them."""
         self.is_closing = False
@@ -59,7 +59,7 @@ class Tasks:
 
     def start(self, coroutine: Coroutine[Any, Any, None], exchange: Exchange) -> asyncio.Task[None]:
         """Start a task; it may have ended when this returns."""
-        steps = self._steps
+        steps = self.steps
         began = 0.0 if steps is None else monotonic()
         task = start(coroutine, self._loop)
         if steps is not None:
@@ -71,8 +71,8 @@ class Tasks:
     def end(self, task: asyncio.Task[None]) -> None:
         """Let go of one that is about to end."""
         exchange = self.running.pop(task, None)
-        if exchange is not None and self._steps is not None:
-            self._steps.ended(exchange)
+        if exchange is not None and self.steps is not None:
+            self.steps.ended(exchange)
 
     def close(self, grace_s: float) -> None:
         """Let tasks end by themselves for `grace_s`, then cancel them; don't wait for what refuses.

@@ -36,9 +36,13 @@ class Waiting:
         waiter = self._waiter
         if waiter is None or waiter.done():
             waiter = self._waiter = self._loop.create_future()
+            self._expect_to_be_woken()
         self._calls = 0
         # Two of the application's tasks may wait, one in receive() and one in send().
         await asyncio.shield(waiter)
+
+    def _expect_to_be_woken(self) -> None:
+        """Have `_wake` called: nothing has waited before."""
 
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None

@@ -1,0 +1,128 @@
+"""The calls of `receive` and `send`: most have their answer at hand, and need no coroutine of Python.
+
+The others go on as coroutines of `asgi_cycle`. Nothing happens before a call is awaited.
+"""
+
+cimport cython
+from cpython.object cimport PyObject
+
+from corepool_http.apps._coroutine cimport RETURNED, Coroutine
+from corepool_http.apps.asgi_cycle cimport Cycle
+
+from warnings import warn
+
+from corepool_http.apps.asgi_cycle import Cycle as _Cycle
+from corepool_http.apps.waiting import CALLS_PER_ROUND
+
+cdef extern from "Python.h":
+    PyObject* Py_NewRef(object)
+
+cdef int _ROUND = CALLS_PER_ROUND
+
+
+@cython.final
+cdef class _Call(Coroutine):
+    cdef Cycle _cycle
+    """None: it has begun."""
+    cdef object _message
+    cdef bint _sends
+
+    cdef int resume(self, object value, PyObject** result) except -1:
+        cdef Cycle cycle = self._cycle
+        cdef object message
+        if cycle is not None:
+            self._cycle = None
+            message, self._message = self._message, None
+            if self._sends:
+                self.inner = self._send(cycle, message, result)
+            else:
+                self.inner = self._receive(cycle, result)
+            if self.inner is None:
+                return RETURNED
+        return Coroutine.resume(self, value, result)
+
+    cdef object _receive(self, Cycle cycle, PyObject** result):
+        """Have the answer in `result`; or return the coroutine that waits for it."""
+        cdef object message
+        if cycle._calls + 1 >= _ROUND:
+            return cycle.receive()
+        cycle._calls += 1
+        message = cycle.part()
+        if message is None:
+            return cycle.next_part()
+        result[0] = Py_NewRef(message)
+        return None
+
+    cdef object _send(self, Cycle cycle, object message, PyObject** result):
+        """Likewise; the answer is None."""
+        if cycle._calls + 1 >= _ROUND or cycle._waiter is not None or cycle._exchange.ended:
+            return cycle.send(message)
+        cycle._calls += 1
+        if cycle.take(message) and not cycle._exchange.ended and cycle._exchange.congested:
+            return cycle.room()
+        result[0] = Py_NewRef(None)
+        return None
+
+    cdef object thrown(self, tuple error):
+        self._cycle = None
+        return Coroutine.thrown(self, error)
+
+    cdef object closed(self):
+        self._cycle = None
+        Coroutine.closed(self)
+
+    def __dealloc__(self):
+        if self._cycle is not None:
+            warn(f"coroutine '{self.__qualname__}' was never awaited", RuntimeWarning)
+
+    @property
+    def __name__(self):
+        return "send" if self._sends else "receive"
+
+    @property
+    def __qualname__(self):
+        return "Cycle.send" if self._sends else "Cycle.receive"
+
+
+cdef class _CoroutineFunction:
+    """As `receive` and `send` of `asgi_cycle.Cycle` are to `inspect`."""
+
+    cdef object _of
+
+    def __getattr__(self, name):
+        return getattr(self._of, name)
+
+    @property
+    def __name__(self):
+        return self._of.__name__
+
+    @property
+    def __doc__(self):
+        return self._of.__doc__
+
+
+@cython.final
+cdef class _Receive(_CoroutineFunction):
+    def __call__(self, Cycle cycle not None):
+        cdef _Call call = _Call.__new__(_Call)
+        call._cycle = cycle
+        return call
+
+
+@cython.final
+cdef class _Send(_CoroutineFunction):
+    def __call__(self, Cycle cycle not None, message):
+        cdef _Call call = _Call.__new__(_Call)
+        call._cycle = cycle
+        call._message = message
+        call._sends = True
+        return call
+
+
+cdef _CoroutineFunction _function(_CoroutineFunction function, of):
+    function._of = of
+    return function
+
+
+RECEIVE = _function(_Receive.__new__(_Receive), _Cycle.receive)
+SEND = _function(_Send.__new__(_Send), _Cycle.send)

@@ -1,0 +1,97 @@
+"""A coroutine without a frame of Python: for asyncio, and for `await`, it is one by its methods."""
+
+from cpython.object cimport PyObject
+
+import types
+
+cdef extern from *:
+    """
+    static void corepool_set_am_send(PyObject* type, void* function) {
+        ((PyTypeObject*)type)->tp_as_async->am_send = (sendfunc)function;
+    }
+    """
+    void corepool_set_am_send(object, void*)
+
+cdef extern from "Python.h":
+    int PyIter_Send(object, object, PyObject**) except -1
+    void Py_DECREF(PyObject*)
+
+
+cdef class Coroutine:
+    """Goes on as another coroutine, `inner`, once it has one. Derived classes begin, and see to the end."""
+
+    cdef int resume(self, object value, PyObject** result) except -1:
+        """Run to the next wait: YIELDED with that in `result`, or RETURNED with the value. As PyIter_Send."""
+        if self.inner is None:
+            raise RuntimeError("cannot reuse already awaited coroutine")
+        return PyIter_Send(self.inner, value, result)
+
+    cdef object thrown(self, tuple error):
+        """Raise an exception where it waits; return what it waits for then, or raise StopIteration."""
+        if self.inner is not None:
+            return self.inner.throw(*error)
+        raise error[0] if len(error) == 1 or error[1] is None else error[1]
+
+    cdef object closed(self):
+        """End it where it waits."""
+        if self.inner is not None:
+            self.inner.close()
+
+    def send(self, value):
+        cdef PyObject* result = NULL
+        cdef int how = self.resume(value, &result)
+        cdef object made = <object>result
+        Py_DECREF(result)
+        if how == YIELDED:
+            return made
+        raise StopIteration(made)
+
+    def throw(self, *error):
+        return self.thrown(error)
+
+    def close(self):
+        self.closed()
+
+    def __await__(self):
+        return self
+
+    def __next__(self):
+        return self.send(None)
+
+    @property
+    def __class__(self):
+        # `inspect.iscoroutine` asks for this one class: anyio did until 4.13, before it started a task.
+        return types.CoroutineType
+
+    @property
+    def cr_running(self):
+        return getattr(self.inner, "cr_running", False)
+
+    @property
+    def cr_suspended(self):
+        return getattr(self.inner, "cr_suspended", False)
+
+    @property
+    def cr_await(self):
+        return getattr(self.inner, "cr_await", None)
+
+    @property
+    def cr_frame(self):
+        return getattr(self.inner, "cr_frame", None)
+
+    @property
+    def cr_code(self):
+        return getattr(self.inner, "cr_code", None)
+
+    @property
+    def cr_origin(self):
+        return getattr(self.inner, "cr_origin", None)
+
+
+cdef int _send(Coroutine coroutine, object value, PyObject** result) except -1:
+    return coroutine.resume(value, result)
+
+
+# The slot behind `await` and PyIter_Send: without it each value that is returned would be an exception. Types derived
+# from this one inherit it.
+corepool_set_am_send(Coroutine, <void*>_send)
