@@ -1,9 +1,10 @@
 # The C types of exchange.py.
 
 from corepool_http.head cimport Head, judge_final
+from corepool_http.message cimport Request
 
 cdef class Exchange:
-    cdef public object request
+    cdef public Request request
     cdef public object client
     cdef public double began_s
     cdef public int status

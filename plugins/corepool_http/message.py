@@ -55,7 +55,7 @@ class RefusedError(Exception):
 class Section:
     """A header section. Many requests may share one: it is never changed."""
 
-    __slots__ = ("_once", "_repeated", "headers", "keep_alive", "prepared")
+    __slots__ = ("_headers", "_once", "_repeated", "keep_alive", "prepared")
 
     def __init__(self, headers: Fields, *, keep_alive: bool) -> None:
         """Take the field lines.
@@ -64,12 +64,16 @@ class Section:
         """
         once = dict(headers)
         self.keep_alive = keep_alive
-        self.headers = headers
-        """Names in lower case, in the order in which they came."""
+        self._headers = headers
         self.prepared: dict[str, object] | None = None
         """The application's view of the section, for the next request that shares it."""
         self._once = once
         self._repeated = _NO_LINES if len(once) == len(headers) else self._set_apart()
+
+    @property
+    def headers(self) -> Fields:
+        """The field lines: names in lower case, in the order in which they came."""
+        return self._headers
 
     def __contains__(self, name: bytes) -> bool:
         return name in self._once or name in self._repeated
@@ -113,7 +117,7 @@ class Section:
     def _set_apart(self) -> Mapping[bytes, list[bytes]]:
         """Take the headers with several lines out of those with one."""
         lines: dict[bytes, list[bytes]] = {}
-        for name, value in self.headers:
+        for name, value in self._headers:
             lines.setdefault(name, []).append(value)
         repeated = {name: values for name, values in lines.items() if len(values) > 1}
         for name in repeated:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from corepool import TimeoutKind, hookimpl
 from corepool_http.counted import METRICS, Counted
 from corepool_http.http1.driver import Driver
-from corepool_http.http1.known import KnownHeads
+from corepool_http.http1.heads import HeadReader
 from corepool_http.http1.recognition import is_http
 from corepool_http.message import RefusedError
 from corepool_http.service import Service
@@ -58,7 +58,7 @@ class HttpServer:
     def on_worker_start(self, worker: Worker) -> None:
         self._http2 = None
         self._service = Service(self._options, worker, self._make, Counted(worker, self))
-        self._known = KnownHeads(self._options)
+        self._heads = HeadReader(self._options)
         if self._options.http2:
             self._service.take_over = self._take_over
 
@@ -78,7 +78,7 @@ class HttpServer:
         if conn.facts.get("alpn") == "h2" and self._options.http2:
             self._shared().begin(conn)
         else:
-            conn.session = Driver(self._service, self._known, conn)
+            conn.session = Driver(self._service, self._heads, conn)
 
     @hookimpl
     def on_readable(self, conn: Connection[Session]) -> None:
@@ -106,11 +106,11 @@ class HttpServer:
     @hookimpl
     def on_thaw(self, conn: Connection[Session]) -> None:
         conn.half_open = True
-        conn.session = Driver(self._service, self._known, conn, waited_s=conn.idle_s)
+        conn.session = Driver(self._service, self._heads, conn, waited_s=conn.idle_s)
 
     @hookimpl
     def on_lost(self, conn: Connection[Session]) -> None:
-        Driver(self._service, self._known, conn).refuse(RefusedError(502, "the worker was lost"))
+        Driver(self._service, self._heads, conn).refuse(RefusedError(502, "the worker was lost"))
 
     @hookimpl
     def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:  # noqa: ARG002

@@ -75,7 +75,7 @@ class Service:
         """Answer bytes that are no request that is served."""
         self._counted.refused += 1
         exchange.closes = exchange.is_refused = True
-        exchange.fail(refusal.status, reason=refusal.reason)
+        exchange.fail(refusal.status, (), refusal.reason)
 
     def count_abuse(self, kind: str) -> None:
         """Count a connection of HTTP/2 that was closed for abuse."""

@@ -21,8 +21,6 @@ from corepool_http.apps.wsgi_slow import SlowCalls
 from corepool_http.apps.wsgi_threads import ThreadCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from corepool_http.apps.wsgi_call import Application
     from corepool_http.exchange import Exchange
     from corepool_http.options import HttpOptions
@@ -42,12 +40,7 @@ class Wsgi:
         self._mailbox = Mailbox(service.worker.loop)
         gauge = service.worker.gauge_threads(options.threads)
         self._threads = Threads("http", self._mailbox, gauge) if options.threads else None
-        self._begin: Callable[[Exchange, io.IOBase], None] = self._begin_in_loop
-        """Chosen once: the clock is read for no request whose time is not asked for."""
-        if self._threads is not None:
-            self._begin = partial(self._begin_in_thread, self._threads)
-        elif options.slow_call:
-            self._begin = partial(self._begin_timed, SlowCalls(options.slow_call))
+        self._slow = SlowCalls(options.slow_call) if options.slow_call else None
 
     def serve(self, exchange: Exchange) -> None:
         body = exchange.request.body
@@ -63,30 +56,21 @@ class Wsgi:
         if self._threads is not None:
             self._threads.stop(0)
 
-    def _begin_in_loop(self, exchange: Exchange, content: io.IOBase) -> None:
+    def _begin(self, exchange: Exchange, content: io.IOBase) -> None:
+        if self._threads is not None:
+            self._begin_in_thread(self._threads, exchange, content)
+            return
         environ = self._environments.of(exchange, content)
-        inline = InlineCall(exchange, self._heads, self._call_soon)
+        slow = self._slow
+        inline = InlineCall(exchange, self._heads, self._call_soon, slow)
         loop = _get_running_loop()
         _set_running_loop(None)
+        began_s = 0.0 if slow is None else monotonic()
         try:
             inline.call(self._application, environ)
         finally:
             _set_running_loop(loop)
-
-    def _begin_timed(self, slow: SlowCalls, exchange: Exchange, content: io.IOBase) -> None:
-        # Not by way of _begin_in_loop: this is the default, and another call for each request.
-        environ = self._environments.of(exchange, content)
-        inline = InlineCall(exchange, self._heads, self._call_soon)
-        inline.slow = slow
-        loop = _get_running_loop()
-        _set_running_loop(None)
-        began_s = monotonic()
-        try:
-            inline.call(self._application, environ)
-        finally:
-            _set_running_loop(loop)
-        seconds = monotonic() - began_s
-        if seconds > slow.limit_s:
+        if slow is not None and (seconds := monotonic() - began_s) > slow.limit_s:
             slow.report(exchange, seconds)
 
     def _begin_in_thread(self, threads: Threads, exchange: Exchange, content: io.IOBase) -> None:

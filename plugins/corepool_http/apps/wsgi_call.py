@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from corepool.guards import HOOK_ERRORS
@@ -28,7 +27,7 @@ IN_ONE_PIECE = 65_536
 """Bytes of a file that are read and sent with the head; beyond, sendfile(2) is worth its own system call."""
 
 
-class Call(ABC):
+class Call:
     """One call of the application."""
 
     def __init__(self, exchange: Exchange, heads: Heads, post: Callable[[Callable[[], None]], object]) -> None:
@@ -42,12 +41,12 @@ class Call(ABC):
         self._head: Head | None = None
         self._is_head_sent = False
 
-    @abstractmethod
     def call(self, application: Application, environ: dict[str, Any]) -> None:
         """Call it, and answer with the result. Raises nothing."""
+        raise NotImplementedError
 
-    @abstractmethod
-    def _write(self, data: bytes) -> None: ...
+    def _write(self, data: bytes) -> None:
+        raise NotImplementedError
 
     def _start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None

@@ -11,11 +11,13 @@ from corepool_http.apps.wsgi_files import plain_segment
 from corepool_http.exchange import ClientDisconnectedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from corepool_http.apps.wsgi_call import Application
     from corepool_http.apps.wsgi_files import Segment
     from corepool_http.apps.wsgi_slow import SlowCalls
+    from corepool_http.exchange import Exchange
+    from corepool_http.responses import Heads
 
 _PIECES_PER_TURN = 16
 """Pieces of a response that are sent before other connections have their turn."""
@@ -26,10 +28,22 @@ _END: Final = object()
 class InlineCall(Call):
     """A call in the loop. Content that the client does not take waits in the iterable."""
 
-    _pieces: Iterator[object]
-    _result: Any
-    slow: SlowCalls | None = None
-    """The log of turns that take long. An attribute, as an `__init__` of its own would be a call for each request."""
+    def __init__(
+        self,
+        exchange: Exchange,
+        heads: Heads,
+        post: Callable[[Callable[[], None]], object],
+        slow: SlowCalls | None,
+    ) -> None:
+        """Prepare a call.
+
+        :param post: has the loop call something soon.
+        :param slow: the log of turns that take long, if it is wanted.
+        """
+        Call.__init__(self, exchange, heads, post)
+        self._slow = slow
+        self._pieces: Iterator[object] = iter(())
+        self._result: Any = None
 
     def call(self, application: Application, environ: dict[str, Any]) -> None:
         try:
@@ -94,7 +108,7 @@ class InlineCall(Call):
         """Go on, from the loop; which is hidden from the application, as in `Wsgi`."""
         loop = _get_running_loop()
         _set_running_loop(None)
-        slow = self.slow
+        slow = self._slow
         began_s = 0.0 if slow is None else monotonic()
         try:
             self._go_on()

@@ -4,8 +4,9 @@ llhttp is strict (no lenient flag is set): it refuses what two parsers could rea
 its user is refused here: versions, transfer codings, Host, the forms of a target, sizes. After the first
 refusal nothing more is read, so nothing that follows can be taken for a request.
 
-llhttp reads heads, and content with a length; chunks are decoded by ChunkedDecoder. llhttp does not say where a
-head has ended, so it is fed up to each place where one may end, and never a byte of chunks.
+Most heads are plain, and read by a HeadReader; llhttp reads the others, and those that come in several segments. It
+does not say where a head has ended, so it is fed up to each place where one may end. Content is counted here, and
+chunks are decoded by ChunkedDecoder.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ import httptools
 from corepool_http import rules
 from corepool_http.http1 import judgement
 from corepool_http.http1.chunked import ChunkedDecoder
+from corepool_http.http1.heads import IN_CHUNKS
 from corepool_http.message import Body, RefusedError, Request, RequestLine, Section
 
 if TYPE_CHECKING:
-    from corepool_http.http1.known import KnownHeads
+    from corepool_http.http1.heads import HeadReader
     from corepool_http.message import Fields
     from corepool_http.options import ServerOptions
 
@@ -32,7 +34,7 @@ _END_OF_HEAD = b"\r\n\r\n"
 class RequestParser:
     """Cuts one connection's input into requests."""
 
-    def __init__(self, options: ServerOptions, known: KnownHeads, *, serves_websockets: bool = True) -> None:
+    def __init__(self, options: ServerOptions, heads: HeadReader, *, serves_websockets: bool = True) -> None:
         """Begin between two requests.
 
         :param serves_websockets: without it every wish to upgrade is ignored.
@@ -43,18 +45,16 @@ class RequestParser:
         """Why nothing more is read, if so."""
         self.in_head = False
         self.is_between = True
-        """Nothing was fed yet, or the last byte ended a request, and another may follow: the next may be recalled."""
+        """Nothing was fed yet, or the last byte ended a request, and another may follow."""
         self.body: Body | None = None
         """That of the arriving request."""
         self.after_upgrade = bytearray()
         self._options = options
         self._small = min(options.max_request_line, options.max_head)
         self._serves_websockets = serves_websockets
-        self._known = known
-        self._names = known.names
-        self._find_name = known.names.known.get
+        self._heads = heads
         self._http: httptools.HttpRequestParser | None = None
-        """Made when it is needed: a connection whose requests are all known needs none."""
+        """Made for each head that is not plain."""
         self._is_over = False
         self._is_partial = False
         """The head that was refused is not complete."""
@@ -67,7 +67,7 @@ class RequestParser:
         self._size = 0
         self._chunk = 0
         self._fed = 0
-        """Bytes of the segments behind the one in which a head began, or ended, or content came: llhttp keeps them,
+        """Bytes of the segments behind the one in which a head began, or of empty lines before it: llhttp keeps them,
         or drops them, and would do so for ever."""
         self._tail = b""
         """The last bytes of a head that is not complete: they may be the first of _END_OF_HEAD."""
@@ -76,7 +76,10 @@ class RequestParser:
         self._chunks: ChunkedDecoder | None = None
         """The decoder of chunked content."""
         self._upgrading = False
-        self._is_resuming = False
+        self._request: Request | None = None
+        """The one whose head llhttp has read."""
+        self._length = 0
+        """Of its content."""
         self._last: Request | None = None
 
     def feed(self, data: bytes) -> None:
@@ -84,13 +87,6 @@ class RequestParser:
         at, size = 0, len(data)
         while at < size:
             at = self._feed(data, at)
-
-    def recall(self, data: bytes) -> Request | None:
-        """Return the request that `data` is, if it is a plain one; nothing is fed then. Only while `is_between`."""
-        request = self._known.recall(data)
-        if request is not None and not request.keep_alive:
-            self.end()
-        return request
 
     def seen(self) -> Request:
         """Return the readable part of a refused request: its line, and its header section if that is complete."""
@@ -132,39 +128,62 @@ class RequestParser:
             return size
         if self.refusal is not None or self._is_over:
             return size
-        chunks = self._chunks
-        if chunks is not None:
-            return self._decode(chunks, data, at)
-        end = min(at + self.left, size) if self.left else self._find_end(data, at)
-        http = self._http
-        if http is None:
-            http = self._http = httptools.HttpRequestParser(self)
+        if self._chunks is not None:
+            return self._decode(self._chunks, data, at)
+        if self.left:
+            return self._take_counted(data, at)
+        if self._http is None:
+            heads = self._heads
+            request = heads.read(data, at)
+            if request is not None:
+                self._begin_content(request, heads.length)
+                return heads.end
+            self._http = httptools.HttpRequestParser(self)
+        return self._feed_llhttp(self._http, data, at)
+
+    def _begin_content(self, request: Request, length: int) -> None:
+        """Go on behind a head, with content of this length."""
+        self._last = request
+        self.ready.append(request)
+        self.body = request.body
+        if self.body is None or length == 0:
+            self._complete()
+        elif length == IN_CHUNKS:
+            self._chunks = ChunkedDecoder(self._options.max_head)
+        else:
+            self.left = length
+
+    def _feed_llhttp(self, http: httptools.HttpRequestParser, data: bytes, at: int) -> int:
+        """Feed a head, or a part of one."""
+        end = self._find_end(data, at)
+        piece = data[at:end]
         self._chunk = end - at
         self._fed += end - at
-        piece = data[at:end]
         try:
             http.feed_data(piece)
         except httptools.HttpParserUpgrade as upgrade:
             end = at + upgrade.args[0]
-            if not self._upgrading:
-                self._resume()
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             if not isinstance(cause, RefusedError):
                 raise
             self._refuse(cause)
         except httptools.HttpParserError as error:
-            # After "Connection: close" there is nothing that could be a request, and the response says so.
-            if self.in_head or self.body is not None or self._last is None or self._last.keep_alive:
-                self._refuse(judgement.refusal_of(error, piece))
-        if self._chunk + self._fed > self._small:
+            self._refuse(judgement.refusal_of(error, piece))
+        if self.refusal is None and self._request is None and self._chunk + self._fed > self._small:
             excess = self._find_excess() if self.in_head else self._find_excess_of_nothing()
             if excess is not None:
                 self._refuse(excess)
-        if self._chunks is not None and (self._tail + data[max(at, end - 4) : end])[-4:] != _END_OF_HEAD:
-            self._refuse(judgement.ambiguous())
-        if self.in_head or self._tail:
-            self._tail = (self._tail + piece[-3:])[-3:] if self.in_head else b""
+        request, self._request = self._request, None
+        if request is not None and self.refusal is None:
+            if (self._tail + data[max(at, end - 4) : end])[-4:] != _END_OF_HEAD:
+                self._refuse(judgement.ambiguous())
+                return end
+            self._http = None
+            self._fed, self._tail, self._target, self._headers = 0, b"", b"", []
+            self._begin_content(request, self._length)
+        elif self.in_head:
+            self._tail = (self._tail + piece[-3:])[-3:]
         return end
 
     def _find_end(self, data: bytes, at: int) -> int:
@@ -186,11 +205,26 @@ class RequestParser:
         if chunks.is_complete:
             assert self.body is not None
             self.body.trailers = chunks.trailers
-            self.on_message_complete()
-            self._chunks = self._http = None  # llhttp still waits for the first chunk
-            assert self._last is not None
-            self._is_over = not self._last.keep_alive
+            self._chunks = None
+            self._complete()
         return at
+
+    def _take_counted(self, data: bytes, at: int) -> int:
+        piece = data[at : at + self.left]
+        self.left -= len(piece)
+        self.take_content(piece)
+        if not self.left:
+            self._complete()
+        return at + len(piece)
+
+    def _complete(self) -> None:
+        """Go on behind a request that is whole."""
+        assert self._last is not None
+        self.is_between = self._last.keep_alive
+        self._is_over = not self.is_between
+        if self.body is not None:
+            self.body.complete = True
+            self.body = None
 
     def take_upgraded(self) -> bytes:
         """Return the bytes that have arrived behind an upgrade."""
@@ -207,6 +241,8 @@ class RequestParser:
     # --- what llhttp calls
 
     def on_message_begin(self) -> None:
+        if self._request is not None:
+            raise judgement.ambiguous()
         self.in_head = True
         self._fed = 0
         self._counted = 0
@@ -217,16 +253,12 @@ class RequestParser:
         self._target += target
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((self._find_name(name) or self._names.lower(name), value))
+        self._headers.append((self._heads.lower(name), value))
 
     def on_headers_complete(self) -> None:
         self.in_head = False
         http, headers = self._http, self._headers
         assert http is not None
-        if self._is_resuming:
-            self._is_resuming = False
-            self._headers, self._target = [], b""
-            return
         if self._chunk + self._fed > self._small:
             excess = self._find_excess()
             if excess is not None:
@@ -243,31 +275,16 @@ class RequestParser:
         if target[:1] != b"/" or 0x23 in target:
             target, section = judgement.origin_form(http.get_method(), target, section)
         request = Request(RequestLine(http.get_method().decode(), target), version, section)
-        if section.has_any(_OF_CONTENT):
-            self._judge_content(request)
+        self._length = self._judge_content(request) if section.has_any(_OF_CONTENT) else 0
         if http.should_upgrade():
             self._judge_upgrade(request)
-        self._last = request
-        self._fed = 0
-        self._headers = []
-        self._target = b""
-        self.ready.append(request)
+        self._request = request
 
     def on_chunk_header(self) -> None:
         raise judgement.ambiguous()
 
-    def on_body(self, data: bytes) -> None:
-        if self._chunks is not None:
-            raise judgement.ambiguous()
-        self._fed = 0
-        self.left -= len(data)
-        self.take_content(data)
-
-    def on_message_complete(self) -> None:
-        self.is_between = self._last is not None and self._last.keep_alive
-        if self.body is not None:
-            self.body.complete = True
-            self.body = None
+    def on_body(self, data: bytes) -> None:  # noqa: ARG002
+        raise judgement.ambiguous()
 
     # --- judgement
 
@@ -278,21 +295,22 @@ class RequestParser:
             raise rules.too_large(self._options.max_body)
         body.add(data)
 
-    def _judge_content(self, request: Request) -> None:
+    def _judge_content(self, request: Request) -> int:
+        """Return the length of the content."""
         section = request.section
         if b"transfer-encoding" in section:
             judgement.judge_codings(section, request.version)
-        length = section.single(b"content-length")
-        if length is not None and int(length) > self._options.max_body:
+        announced = section.single(b"content-length")
+        length = IN_CHUNKS if announced is None else int(announced)
+        if length > self._options.max_body:
             raise rules.too_large(self._options.max_body)
-        if length != b"0" and (length is not None or b"transfer-encoding" in section):
-            request.body = self.body = Body()
-            if length is None:
-                self._chunks = ChunkedDecoder(self._options.max_head)
-            else:
-                self.left = int(length)
+        if announced != b"0" and (announced is not None or b"transfer-encoding" in section):
+            request.body = Body()
+        else:
+            length = 0
         if request.version == "1.1" and b"expect" in section:
             request.expects_continue = rules.expects_continue(section) and request.body is not None
+        return length
 
     def _judge_upgrade(self, request: Request) -> None:
         """Let this request be the last of HTTP, or ignore its wish to upgrade (RFC 9110, 7.8)."""
@@ -301,26 +319,6 @@ class RequestParser:
         if self._serves_websockets and judgement.wants_websocket(request):
             request.upgrade = self._upgrading = True
             request.keep_alive = False  # what follows is no HTTP, whatever the answer
-        # llhttp takes this head for a whole message, even if there is content.
-        self.body = None
-
-    def _resume(self) -> None:
-        """Read on behind a head that llhttp took for the last one before another protocol."""
-        request = self._last
-        assert request is not None
-        self._http = None
-        if request.body is None:
-            self._is_over = not request.keep_alive
-            return
-        self.body = request.body
-        self.is_between = False
-        if self._chunks is None:
-            connection = b"keep-alive" if request.keep_alive else b"close"
-            self._is_resuming = True
-            self._http = httptools.HttpRequestParser(self)
-            self._http.feed_data(
-                b"POST / HTTP/1.1\r\nContent-Length: %d\r\nConnection: %b\r\n\r\n" % (self.left, connection)
-            )
 
     def _find_excess(self) -> RefusedError | None:
         if len(self._target) > self._options.max_request_line:

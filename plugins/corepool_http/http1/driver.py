@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from corepool_http.exchange import Exchange
     from corepool_http.head import Head
     from corepool_http.http1.ending import Session
-    from corepool_http.http1.known import KnownHeads
+    from corepool_http.http1.heads import HeadReader
     from corepool_http.message import Fields, Request
     from corepool_http.proxies import Client
     from corepool_http.service import Service
@@ -52,12 +52,12 @@ class Driver:
         "tunnel_user",
     )
 
-    def __init__(self, service: Service, known: KnownHeads, conn: Connection[Session], waited_s: float = 0.0) -> None:
+    def __init__(self, service: Service, heads: HeadReader, conn: Connection[Session], waited_s: float = 0.0) -> None:
         """Wait for the first request, for which `waited_s` seconds were waited already."""
         self.service = service
         self.heads = service.heads
         self.conn = self.output = conn
-        self.parser = RequestParser(service.options, known, serves_websockets=service.serves_websockets)
+        self.parser = RequestParser(service.options, heads, serves_websockets=service.serves_websockets)
         self.current: Exchange | None = None
         self.tunnel_user: TunnelUser | None = None
         self._framing = NONE
@@ -87,15 +87,14 @@ class Driver:
             if conn.eof:
                 self._peer_ended()
             return
-        parser, current = self.parser, self.current
-        if current is None and parser.is_between and not parser.ready:
-            request = parser.recall(data)
-            if request is not None:
-                self._serve(request)
-                return
-            if data[0] == 0x50 and self.service.take_over is not None and self.service.take_over(conn, data):
-                return
+        if data[0] == 0x50 and self._is_taken_over(data):
+            return
         self.take(data)
+
+    def _is_taken_over(self, data: bytes) -> bool:
+        """Report whether another protocol goes on with the connection, after bytes that begin with a P."""
+        take_over = self.service.take_over
+        return take_over is not None and self.is_between_requests and take_over(self.conn, data)
 
     def take(self, data: bytes) -> None:
         """Take bytes that were received."""

@@ -80,7 +80,9 @@ def encode_head(
     else:
         # A client of HTTP/1.0 closes unless it is told otherwise.
         connection = b"Connection: keep-alive\r\n" if request.version == "1.0" else b""
-    return b"HTTP/1.1 %b\r\n%b%b%b\r\n%b" % (head.phrase, head.lines, line, connection, content), framing
+    # A join takes half the time of a format.
+    parts = (b"HTTP/1.1 ", head.phrase, b"\r\n", head.lines, line, connection, b"\r\n", content)
+    return b"".join(parts), framing
 
 
 def encode_switch(head: Head, accept: bytes) -> bytes:

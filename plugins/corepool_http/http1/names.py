@@ -14,7 +14,10 @@ class Names:
         """By the name as it came."""
 
     def lower(self, name: bytes) -> bytes:
-        """Return a name in lower case, and keep it, unless it is long or too many are kept."""
+        """Return a name in lower case; it is kept, unless it is long or too many are."""
+        found = self.known.get(name)
+        if found is not None:
+            return found
         lower = name.lower()
         if len(self.known) < _MAX_NAMES and len(name) <= _MAX_NAME_BYTES:
             self.known[name] = lower

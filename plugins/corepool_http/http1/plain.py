@@ -1,8 +1,7 @@
-"""Requests of the plainest form, as most are: read by one look at the bytes instead of a call for each header.
+"""Heads of the plainer forms, as nearly all have: read by one look at the bytes instead of a call for each header.
 
-All parsers read them alike; tests compare the results with those of llhttp and `RequestParser` on mutated heads.
-Anything else is left to these two: names with a say in how to go on (but for the length of content that is at hand),
-folded lines, odd spaces, bytes beyond ASCII, requests in several segments, requests to be refused.
+All parsers read them alike; tests compare the results with those of llhttp on mutated heads. Anything else is left to
+llhttp: wishes to upgrade, expectations, folded lines, odd spaces, and heads that are to be refused.
 """
 
 from __future__ import annotations
@@ -14,97 +13,86 @@ from corepool_http.message import Body, RefusedError, Request, RequestLine, Sect
 from corepool_http.rules import HOST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from corepool_http.http1.names import Names
-    from corepool_http.message import Fields
     from corepool_http.options import ServerOptions
-
-    Split = Callable[[bytes, Names], tuple[str, bytes, Fields, int] | None]
 
 TARGET = rb"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*+"
 """Targets that every parser reads alike; a small part of those that llhttp takes."""
 
 _HEAD = re.compile(
-    rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (" + TARGET + rb") HTTP/1\.1\r\n"
-    rb"((?:[A-Za-z0-9-]++: [!-~][ -~]*+(?<! )\r\n)++)\r\n"
+    rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (" + TARGET + rb") HTTP/1\.([01])\r\n"
+    rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]++: ?(?:[!-~\x80-\xff][\t -~\x80-\xff]*+(?<![ \t]))?\r\n)++)\r\n"
 )
-_FIELD = re.compile(rb"([^:]++): ([^\r]++)\r\n")
+_FIELD = re.compile(rb"([^:]++): ?([^\r]*+)\r\n")
 
-_TO_PARSER = frozenset((b"expect", b"transfer-encoding", b"upgrade"))
+_TO_PARSER = frozenset((b"expect", b"upgrade"))
 _FOLLOWED = {b"keep-alive": True, b"close": False}
 """Whether another request follows, by the value of Connection."""
 
-_MAX_LENGTH_DIGITS = 18
+_LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
+
+IN_CHUNKS = -1
+"""The length of content whose end its last chunk says."""
 
 
-def split_in_python(data: bytes, names: Names) -> tuple[str, bytes, Fields, int] | None:
-    """Return method, target, field lines and size of a plain head at the beginning of `data`; None if it is not one."""
-    match = _HEAD.match(data)
-    if match is None:
-        return None
-    method, target, lines = match.groups()
-    find, lower = names.known.get, names.lower
-    fields = [(find(name) or lower(name), value) for name, value in _FIELD.findall(lines)]
-    return method.decode(), target, fields, match.end()
-
-
-try:
-    from corepool_http.http1._plain import split
-except ImportError:  # corepool was installed without a compiler
-    split = split_in_python
-
-
-class PlainRequests:
-    """Reads the plain requests of one worker."""
+class PlainHeads:
+    """Reads the plain heads of one worker."""
 
     def __init__(self, options: ServerOptions, names: Names) -> None:
         self._max_head = min(options.max_request_line, options.max_head)
         self._max_body = options.max_body
         self._names = names
-        self._host = b""
+        self._host: bytes | None = b""
         """The last one that was valid."""
+        self.end = 0
+        """The place behind the head that was read last."""
+        self.length = 0
+        """Of its content; or IN_CHUNKS."""
 
-    def read(self, data: bytes) -> Request | None:
-        """Return the request that these bytes are, no more and no less; None: the parser has to read them.
-
-        That must be between two messages.
-        """
-        head = split(data, self._names)
-        if head is None:
+    def read(self, data: bytes, at: int) -> Request | None:
+        """Return the request whose head begins at `at`; None: llhttp has to read it."""
+        match = _HEAD.match(data, at)
+        if match is None or match.end() - at > self._max_head:
             return None
-        method, target, fields, size = head
-        if size > self._max_head:
-            return None
+        method, target, minor, lines = match.groups()
+        is_new = minor == b"1"
+        find, lower = self._names.known.get, self._names.lower
+        fields = [(find(name) or lower(name), value) for name, value in _FIELD.findall(lines)]
         try:
-            section = Section(fields, keep_alive=True)
+            section = Section(fields, keep_alive=is_new)
         except RefusedError:
             return None
         if section.has_any(_TO_PARSER):
             return None
         host = section.single(b"host")
-        if host is None or (host != self._host and not HOST.fullmatch(host)):
+        if host != self._host and (is_new if host is None else not HOST.fullmatch(host)):
             return None
-        self._host = host
+        if host is not None:
+            self._host = host
         if b"connection" in section:
-            keep_alive = _FOLLOWED.get(section.single(b"connection") or b"")
+            keep_alive = _FOLLOWED.get((section.single(b"connection") or b"").lower())
             if keep_alive is None:
                 return None
             section.keep_alive = keep_alive  # it is not shared yet
-        request = Request(RequestLine(method, target), "1.1", section)
-        if b"content-length" in section:
-            request.body = self._body(section.single(b"content-length"), data, size)
-            return None if request.body is None else request
-        return request if size == len(data) else None
+        length = self._length_of(section, is_new=is_new)
+        if length is None:
+            return None
+        request = Request(RequestLine(method.decode(), target), "1.1" if is_new else "1.0", section)
+        if length:
+            request.body = Body()
+        self.end = match.end()
+        self.length = length
+        return request
 
-    def _body(self, announced: bytes | None, data: bytes, begin: int) -> Body | None:
-        """Return content that is at hand as a whole, from `begin` on."""
-        if announced is None or not announced.isdigit() or len(announced) > _MAX_LENGTH_DIGITS:
+    def _length_of(self, section: Section, *, is_new: bool) -> int | None:
+        """Return the length of the content, or IN_CHUNKS; None: llhttp has to look at it."""
+        announced = section.single(b"content-length")
+        if b"transfer-encoding" in section:
+            coding = section.single(b"transfer-encoding") or b""
+            return IN_CHUNKS if is_new and announced is None and coding.lower() == b"chunked" else None
+        if announced is None:
+            return 0
+        if not _LENGTH.fullmatch(announced):
             return None
         length = int(announced)
-        if length != len(data) - begin or not 0 < length <= self._max_body:
-            return None
-        body = Body()
-        body.add(data[begin:])
-        body.complete = True
-        return body
+        return length if length <= self._max_body else None

@@ -15,7 +15,7 @@ from http_client import APPLICATIONS, http_toml, parse, request
 from corepool.testing.pools import Pools
 from corepool.testing.sockets import connect, receive_all
 from corepool_http.http1.codec import RequestParser
-from corepool_http.http1.known import KnownHeads
+from corepool_http.http1.heads import HeadReader
 from corepool_http.options import HttpOptions
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def test_what_can_be_read_in_one_way_is_served(url: str, name: str) -> None:
 def test_the_refusal_is_the_same_byte_by_byte(name: str) -> None:
     data, status = REFUSED[name]
     options = HttpOptions(target="a:b")
-    parser = RequestParser(options, KnownHeads(options))
+    parser = RequestParser(options, HeadReader(options))
     stream = data + request("/behind")
     for at in range(len(stream)):
         parser.feed(stream[at : at + 1])

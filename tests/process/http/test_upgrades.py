@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from corepool.testing.pools import Pools
 from corepool.testing.sockets import connect, receive_all
 from corepool_http.http1.codec import RequestParser
-from corepool_http.http1.known import KnownHeads
+from corepool_http.http1.heads import HeadReader
 from corepool_http.options import HttpOptions
 
 if TYPE_CHECKING:
@@ -272,18 +272,16 @@ HEADS = st.builds(
 @given(st.lists(HEADS, min_size=1, max_size=12), st.booleans())
 def test_a_wish_is_judged_alike_whatever_came_before(heads: list[bytes], serves: bool) -> None:  # noqa: FBT001
     """Requests of other connections, earlier requests of this one, and the places of cuts make no difference."""
-    known = KnownHeads(OPTIONS)
+    known = HeadReader(OPTIONS)
     for head in heads:  # as on other connections
         RequestParser(OPTIONS, known, serves_websockets=serves).feed(head)
     for head in heads:
-        cold = RequestParser(OPTIONS, KnownHeads(OPTIONS), serves_websockets=serves)
+        cold = RequestParser(OPTIONS, HeadReader(OPTIONS), serves_websockets=serves)
         for at in range(len(head)):
             cold.feed(head[at : at + 1])
         warm = RequestParser(OPTIONS, known, serves_websockets=serves)
-        found = warm.recall(head)
-        if found is None:
-            warm.feed(head)
-            [found] = warm.ready
+        warm.feed(head)
+        [found] = warm.ready
         [expected] = cold.ready
         assert found.upgrade == expected.upgrade
         assert found.upgrade == (serves and head.startswith(b"GET / HTTP/1.1") and b"websocket" in head)

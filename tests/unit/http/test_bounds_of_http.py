@@ -17,7 +17,8 @@ from mirror_client import let_go, run_out
 
 from corepool.spec.types import CloseReason, TimeoutKind
 from corepool_http import Http, HttpOptions
-from corepool_http.http1.known import KnownHeads, Names
+from corepool_http.http1.heads import PythonHeadReader
+from corepool_http.http1.names import Names
 from corepool_http.message import Request, RequestLine, Section
 from corepool_http.proxies import Client, Proxies
 from corepool_http.responses import Heads
@@ -260,15 +261,15 @@ def test_response(connection: Conversations) -> None:
     assert client.reason is CloseReason.TIMEOUT
 
 
-def section_of(known: KnownHeads, head: bytes) -> Section:
-    request = known.recall(head)
+def section_of(known: PythonHeadReader, head: bytes) -> Section:
+    request = known.read(head, 0)
     assert request is not None
     return request.section
 
 
 def test_known_header_sections() -> None:
     options = HttpOptions(target="a:b")
-    known = KnownHeads(options)
+    known = PythonHeadReader(options)
     heads = [GET + b"A: %d\r\n\r\n" % number for number in range(2_000)]
     sections = [section_of(known, head) for head in heads]
     assert (
@@ -282,12 +283,12 @@ def test_known_header_sections() -> None:
 
 def test_known_request_lines() -> None:
     options = HttpOptions(target="a:b")
-    known = KnownHeads(options)
+    known = PythonHeadReader(options)
     for number in range(2_000):
-        assert known.recall(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number) is not None
+        assert known.read(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number, 0) is not None
     gc.collect()
     assert sum(isinstance(each, RequestLine) for each in gc.get_objects()) <= 600
-    assert known.recall(b"GET /" + b"a" * options.max_request_line + b" HTTP/1.1\r\nHost: a\r\n\r\n") is None
+    assert known.read(b"GET /" + b"a" * options.max_request_line + b" HTTP/1.1\r\nHost: a\r\n\r\n", 0) is None
 
 
 def test_header_names() -> None:

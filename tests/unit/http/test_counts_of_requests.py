@@ -11,6 +11,7 @@ from corepool.ipc.metric_cells import BLOCK, Layout
 from corepool_http.counted import METRICS, Counted
 from corepool_http.exchange import Exchange
 from corepool_http.message import RefusedError, Request, RequestLine, Section
+from corepool_http.options import HttpOptions
 from corepool_http.responses import Heads
 from corepool_http.service import Service
 
@@ -63,9 +64,11 @@ def test_a_refusal_is_counted_and_not_measured(seconds: float) -> None:
     worker = Cells()
     counted = Counted(cast("Any", worker), object())
     stream = CountingStream(counted, seconds)
-    service: Any = SimpleNamespace(_counted=counted)
+    application: Any = SimpleNamespace(serves_websockets=False)
+    options = HttpOptions(target="a:b", access_log="off")
+    service = Service(options, cast("Any", worker), lambda _: application, counted)
 
-    Service.refuse(service, stream.exchange, RefusedError(408, "the header section took too long"))
+    service.refuse(stream.exchange, RefusedError(408, "the header section took too long"))
 
     assert worker.total("http_requests") == 1
     assert worker.total("http_requests_in_flight") == 0

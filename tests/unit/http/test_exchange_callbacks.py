@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from corepool import CloseReason
+from corepool.spec.connection_base import ConnectionBase
 from corepool_http.exchange import Exchange
-from corepool_http.http1.deadlines import Deadlines
 from corepool_http.http1.driver import Driver
-from corepool_http.http1.framing import Framing
+from corepool_http.http1.heads import HeadReader
 from corepool_http.message import Body, Request, RequestLine, Section
 from corepool_http.options import HttpOptions
 from corepool_http.responses import Heads
@@ -23,18 +24,23 @@ class Panic(BaseException):
     pass
 
 
-class Conn:
+class Conn(ConnectionBase):
     """A connection that keeps what it is told."""
 
     def __init__(self) -> None:
         self.sent = b""
-        self.eof = self.closed = self.busy = self.congested = False
+        self.eof = self.busy = self.congested = False
+        self.reason = None
 
-    def send(self, data: bytes) -> None:
+    @property
+    def closed(self) -> bool:
+        return self.reason is not None
+
+    def send(self, data: bytes) -> None:  # type: ignore[override]  # no other buffer is sent
         self.sent += data
 
     def close(self) -> None:
-        self.closed = True
+        self.reason = CloseReason.CLOSED
 
     def deadline(self, seconds: float) -> None:
         pass
@@ -46,24 +52,13 @@ def raising() -> None:
 
 def new_exchange(*, has_body: bool = False) -> tuple[Exchange, Conn, list[int], Driver]:
     conn, logged = Conn(), list[int]()
-    service = SimpleNamespace(
+    service: Any = SimpleNamespace(
         heads=Heads(""),
         ended=lambda exchange, _now_s: logged.append(exchange.status),
+        options=HttpOptions(target="a:b"),
+        serves_websockets=False,
     )
-    driver = cast("Any", Driver.__new__(Driver))
-    parser = SimpleNamespace(ready=[], refusal=None, in_head=False, body=None, end=lambda: None)
-    for name, value in {
-        "conn": conn,
-        "output": conn,
-        "heads": service.heads,
-        "service": service,
-        "parser": parser,
-        "leaving": False,
-        "tunnel_user": None,
-        "_framing": Framing.NONE,
-        "_deadlines": Deadlines(cast("Any", conn), HttpOptions(target="a:b"), 0.0),
-    }.items():
-        setattr(driver, name, value)
+    driver = Driver(service, HeadReader(service.options), cast("Any", conn))
     request = Request(RequestLine("GET", b"/why"), "1.1", Section([], keep_alive=True))
     if has_body:
         request.body = Body()

@@ -1,0 +1,5 @@
+# The C types of _environ.pyx.
+
+from corepool_http.message cimport RequestLine, Section
+
+cpdef object add_request(dict environ, RequestLine line, Section section, bytes mount, object variables)

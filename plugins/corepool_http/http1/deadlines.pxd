@@ -1,0 +1,22 @@
+# The C types of deadlines.py.
+
+from corepool_http.message cimport Body
+
+cdef Py_ssize_t _PROGRESS
+
+cdef class Deadlines:
+    cdef Body _body
+    cdef Py_ssize_t _body_mark
+    cdef object _conn
+    cdef object _options
+    cdef public double armed
+    cdef public double due
+    cdef public bint is_head_due
+    cdef public double keep_alive_s
+
+    cpdef object suspend(self)
+    cpdef object arm(self)
+    cpdef object expect_head(self)
+    cpdef object expect_content(self, Body body)
+    cpdef bint has_passed(self) except *
+    cdef object _expect(self, double seconds)
