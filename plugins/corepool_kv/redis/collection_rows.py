@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool_kv.redis.commands import hashes, lists, set_operations, sets
+from corepool_kv.redis.commands import (
+    hashes,
+    lists,
+    set_operations,
+    sets,
+    sorted_operations,
+    sorted_ranges,
+    sorted_sets,
+)
 from corepool_kv.redis.entry import Command
 from corepool_kv.redis.key_positions import numbered
 
@@ -124,10 +132,74 @@ _SETS_OF_OTHER_KEYS = (
     ),
 )
 
+_SORTED_SETS: tuple[Row, ...] = (
+    ("zadd", sorted_sets.zadd, -4, _WRITE, "1.2.0", "Add members to a sorted set, or set their scores."),
+    ("zcard", sorted_sets.zcard, 2, _READ, "1.2.0", "Count the members of a sorted set."),
+    ("zcount", sorted_ranges.zcount, 4, _READ, "2.0.0", "Count the members in a range of scores."),
+    ("zincrby", sorted_sets.zincrby, 4, _WRITE, "1.2.0", "Increment the score of a member."),
+    ("zlexcount", sorted_ranges.zlexcount, 4, _READ, "2.8.9", "Count the members in a range of bytes."),
+    ("zmscore", sorted_sets.zmscore, -3, _READ, "6.2.0", "Get the scores of several members."),
+    ("zpopmax", sorted_sets.zpopmax, -2, "write fast", "5.0.0", "Remove and get members with the highest scores."),
+    ("zpopmin", sorted_sets.zpopmin, -2, "write fast", "5.0.0", "Remove and get members with the lowest scores."),
+    ("zrandmember", sorted_sets.zrandmember, -2, "readonly", "6.2.0", "Get random members."),
+    ("zrange", sorted_ranges.zrange, -4, "readonly", "1.2.0", "Get the members in a range of ranks, scores or bytes."),
+    ("zrangebylex", sorted_ranges.zrangebylex, -4, "readonly", "2.8.9", "Get the members in a range of bytes."),
+    ("zrangebyscore", sorted_ranges.zrangebyscore, -4, "readonly", "1.0.5", "Get the members in a range of scores."),
+    ("zrank", sorted_sets.zrank, 3, _READ, "2.0.0", "Tell the rank of a member, from the lowest score."),
+    ("zrem", sorted_sets.zrem, -3, "write fast", "1.2.0", "Remove members of a sorted set."),
+    ("zremrangebylex", sorted_ranges.zremrangebylex, 4, "write", "2.8.9", "Remove the members in a range of bytes."),
+    ("zremrangebyrank", sorted_ranges.zremrangebyrank, 4, "write", "2.0.0", "Remove the members in a range of ranks."),
+    (
+        "zremrangebyscore",
+        sorted_ranges.zremrangebyscore,
+        4,
+        "write",
+        "1.2.0",
+        "Remove the members in a range of scores.",
+    ),
+    (
+        "zrevrange",
+        sorted_ranges.zrevrange,
+        -4,
+        "readonly",
+        "1.2.0",
+        "Get the members in a range of ranks from the end.",
+    ),
+    ("zrevrangebylex", sorted_ranges.zrevrangebylex, -4, "readonly", "2.8.9", "ZRANGEBYLEX from the end."),
+    ("zrevrangebyscore", sorted_ranges.zrevrangebyscore, -4, "readonly", "2.2.0", "ZRANGEBYSCORE from the end."),
+    ("zrevrank", sorted_sets.zrevrank, 3, _READ, "2.0.0", "Tell the rank of a member, from the highest score."),
+    ("zscan", sorted_sets.zscan, -3, "readonly", "2.8.0", "List members and scores a few at a time."),
+    ("zscore", sorted_sets.zscore, 3, _READ, "1.2.0", "Get the score of a member."),
+)
+_SORTED_OPERATIONS: tuple[Row, ...] = (
+    ("zdiff", sorted_operations.zdiff, -3, "readonly movablekeys", "6.2.0", "Subtract sorted sets."),
+    ("zinter", sorted_operations.zinter, -3, "readonly movablekeys", "6.2.0", "Intersect sorted sets."),
+    ("zintercard", sorted_operations.zintercard, -3, "readonly movablekeys", "7.0.0", "Count common members."),
+    ("zmpop", sorted_sets.zmpop, -4, "write movablekeys", "7.0.0", "Remove members of the first sorted set there is."),
+    ("zunion", sorted_operations.zunion, -3, "readonly movablekeys", "6.2.0", "Unite sorted sets."),
+)
+_STORE = "write denyoom movablekeys"
+_SORTED_STORES: tuple[Row, ...] = (
+    ("zdiffstore", sorted_operations.zdiffstore, -4, _STORE, "6.2.0", "Subtract sorted sets, and store the result."),
+    ("zinterstore", sorted_operations.zinterstore, -4, _STORE, "2.0.0", "Intersect sorted sets, and store the result."),
+    ("zunionstore", sorted_operations.zunionstore, -4, _STORE, "2.0.0", "Unite sorted sets, and store the result."),
+)
+_SORTED_SETS_OF_OTHER_KEYS = (
+    *(_numbered("sorted-set", row) for row in _SORTED_OPERATIONS),
+    *(_command("sorted-set", row, (1, 1, 1), numbered(2, has_target=True)) for row in _SORTED_STORES),
+    _command(
+        "sorted-set",
+        ("zrangestore", sorted_ranges.zrangestore, -5, "write denyoom", "6.2.0", "Store a range of a sorted set."),
+        _TWO_KEYS,
+    ),
+)
+
 ON_COLLECTIONS = (
     *_commands("hash", _HASHES),
     *_commands("list", _LISTS),
     *_LISTS_OF_OTHER_KEYS,
     *_commands("set", _SETS),
     *_SETS_OF_OTHER_KEYS,
+    *_commands("sorted-set", _SORTED_SETS),
+    *_SORTED_SETS_OF_OTHER_KEYS,
 )
