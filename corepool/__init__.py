@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from corepool.errors import SetupError
     from corepool.logs.event import Event, event
     from corepool.script import run
+    from corepool.spec.bus import Bus, Listening, Message, Subscription, ThreadSubscription, current_bus
     from corepool.spec.certificates import ClientCertificate, ServerCertificate
     from corepool.spec.connection import Connection
     from corepool.spec.dispatcher import Dispatcher, Incoming, WorkerView
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Address",
+    "Bus",
     "ClientCertificate",
     "CloseReason",
     "Connection",
@@ -64,6 +66,8 @@ __all__ = [
     "Layer",
     "LeakyBuckets",
     "ListenerInfo",
+    "Listening",
+    "Message",
     "Metric",
     "Options",
     "PeerError",
@@ -79,7 +83,9 @@ __all__ = [
     "SharedResource",
     "Size",
     "SizeOrOff",
+    "Subscription",
     "ThreadGauge",
+    "ThreadSubscription",
     "TimeoutKind",
     "Transport",
     "Worker",
@@ -87,6 +93,7 @@ __all__ = [
     "WorkerLoad",
     "WorkerView",
     "__version__",
+    "current_bus",
     "event",
     "hookimpl",
     "run",
@@ -97,6 +104,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Address": "corepool.spec.types",
+    "Bus": "corepool.spec.bus",
     "ClientCertificate": "corepool.spec.certificates",
     "CloseReason": "corepool.spec.types",
     "Connection": "corepool.spec.connection",
@@ -114,6 +122,8 @@ _HOMES = {
     "Layer": "corepool.spec.layer",
     "LeakyBuckets": "corepool.spec.sharing",
     "ListenerInfo": "corepool.spec.types",
+    "Listening": "corepool.spec.bus",
+    "Message": "corepool.spec.bus",
     "Metric": "corepool.spec.metrics",
     "Options": "corepool.spec.options",
     "PeerError": "corepool.spec.layer",
@@ -129,6 +139,8 @@ _HOMES = {
     "SharedResource": "corepool.spec.types",
     "Size": "corepool.spec.sizes",
     "SizeOrOff": "corepool.spec.sizes",
+    "Subscription": "corepool.spec.bus",
+    "ThreadSubscription": "corepool.spec.bus",
     "ThreadGauge": "corepool.spec.types",
     "TimeoutKind": "corepool.spec.types",
     "Transport": "corepool.spec.transport",
@@ -136,6 +148,7 @@ _HOMES = {
     "WorkerInfo": "corepool.spec.types",
     "WorkerLoad": "corepool.spec.types",
     "WorkerView": "corepool.spec.dispatcher",
+    "current_bus": "corepool.spec.bus",
     "event": "corepool.logs.event",
     "hookimpl": "corepool.spec.hookspecs",
     "run": "corepool.script",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from corepool.ipc.messages import Message
 
+__all__ = ["Channel", "Received", "receive", "receive_in_python", "send", "send_in_python"]
+
 _BUGS = frozenset({errno.EBADF, errno.EFAULT, errno.EINVAL, errno.ENOTSOCK})
 _GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ECONNREFUSED})
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from corepool.ipc.memory import share
 from corepool.ipc.metric_cells import BLOCK, Layout
-from corepool.ipc.scoreboard import CELLS, HEADER, LAYOUTS_KEPT, MASTER_CELLS, Cell, Head, ListenerPlace
+from corepool.ipc.scoreboard import CELLS, LAYOUTS_KEPT, Cell, ListenerPlace
+from corepool.ipc.scoreboard_head import HEADER, MASTER_CELLS, Head
 from corepool.spec.counters import OF_LISTENERS
 from corepool.spec.metrics import Metric
 

@@ -19,10 +19,14 @@ import struct
 from corepool.errors import GarbageError
 from corepool.ipc.messages import (
     AskStatus,
+    BusJoined,
+    BusPeerGone,
+    BusPeers,
     Drain,
     Drained,
     Failed,
     FrozenConnections,
+    JoinBus,
     Leaving,
     LogLevel,
     Message,
@@ -56,6 +60,9 @@ KINDS: dict[int, type[Message]] = {
     8: Thaw,
     9: Move,
     10: NewState,
+    11: BusPeers,
+    12: BusPeerGone,
+    13: BusJoined,
     16: Ready,
     17: Room,
     18: Leaving,
@@ -64,9 +71,10 @@ KINDS: dict[int, type[Message]] = {
     21: FrozenConnections,
     22: Drained,
     23: StateTaken,
+    24: JoinBus,
 }
 """By the number in the header: below 16 from a master to a worker, above from a worker to its master. Between two
-masters go Ready, and NewConnections and Thaw with one connection each."""
+masters go Ready, and NewConnections and Thaw with one connection each; and on a channel of its own the bus."""
 
 _NUMBERS = {record: number for number, record in KINDS.items()}
 

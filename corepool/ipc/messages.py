@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NUMBER = struct.Struct("=I")
+_MEMBER = struct.Struct("=Q")
 
 MAX_FAILURE = 2000
 """Bytes of the reason why a worker can't take a state: some lines of `status`."""
@@ -153,7 +154,74 @@ class NewState:
         return cls(socket, *_NUMBER.unpack(payload))
 
 
+@dataclass(frozen=True, slots=True)
+class BusPeers:
+    """Others that take part in the bus: u64 how many had joined with the last of them, then a u64 number for each.
+
+    With two descriptors each, as `JoinBus`. Also between masters, where the first number means nothing.
+    """
+
+    joins: int
+    numbers: tuple[int, ...]
+
+    def pack(self) -> bytes:
+        """Write the numbers.
+
+        :raises ValueError: there are too many for one message.
+        """
+        if 2 * len(self.numbers) > MAX_FDS:
+            raise ValueError(f"{len(self.numbers)} peers; one message has {MAX_FDS // 2} at most")
+        return array("Q", (self.joins, *self.numbers)).tobytes()
+
+    @classmethod
+    def unpack(cls, payload: bytes, socket: SocketIndex) -> Self:
+        """Read the numbers.
+
+        :raises GarbageError: the payload is cut short or too long, or the header names a socket.
+        """
+        count, rest = divmod(len(payload), _MEMBER.size)
+        if rest or socket or not 1 <= count <= 1 + MAX_FDS // 2:
+            raise GarbageError(f"peers in {len(payload)} bytes of payload")
+        joins, *numbers = array("Q", payload)
+        return cls(joins, tuple(numbers))
+
+
+@dataclass(frozen=True, slots=True)
+class BusPeerGone(Numbers):
+    """One of them has ended: u64 its number. Also between masters."""
+
+    LAYOUT = _MEMBER
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class BusJoined(Numbers):
+    """All others know the one with that number, u64, or will before they send: u64 how many have joined by now.
+
+    Also between masters: those of the one that says so.
+    """
+
+    LAYOUT = struct.Struct("=QQ")
+
+    number: int
+    joins: int
+
+
 # --- from a worker to the master
+
+
+@dataclass(frozen=True, slots=True)
+class JoinBus(Numbers):
+    """It takes part in the bus: u64 a number of its own choice, not 0.
+
+    With two descriptors if it has subscriptions, the sending end of its mailbox and its table (ipc/bus_board.py);
+    without any if it only publishes. Between masters it is the first message on the channel: 0.
+    """
+
+    LAYOUT = _MEMBER
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +316,9 @@ Message = (
     | Status
     | Move
     | NewState
+    | BusPeers
+    | BusPeerGone
+    | BusJoined
     | Ready
     | Room
     | Leaving
@@ -256,4 +327,5 @@ Message = (
     | FrozenConnections
     | Drained
     | StateTaken
+    | JoinBus
 )

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, NewType
 
 from corepool.ipc.memory import make_private, share
 from corepool.ipc.metric_cells import BLOCK, COUNTERS
-from corepool.spec.counters import OF_LISTENERS, OF_THE_MASTER
+from corepool.ipc.scoreboard_head import HEADER, MASTER_CELLS, Head
+from corepool.spec.counters import OF_LISTENERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,22 +38,6 @@ LAYOUTS_KEPT = 8
 
 ListenerPlace = NewType("ListenerPlace", int)
 """Where the counters of a configured listener stand in each row; kept over reloads."""
-
-HEADER = 64
-"""Cells before the first row."""
-
-
-class Head(IntEnum):
-    """The cells of the header; behind them is one for each counter of the master's own."""
-
-    FOLDS = 0  # odd while counts are moved from one place to another, and seem to be nowhere or twice
-    ROWS = 1  # rows that were ever in use, the retired one included
-    HAS_TAKEN = 2  # 1: the counts of the masters before are among those of the retired row
-    COUNT = 3
-
-
-MASTER_CELLS = {each.name: Head.COUNT + number for number, each in enumerate(OF_THE_MASTER)}
-"""Where the counters of the master's own stand in the header."""
 
 
 class Cell(IntEnum):
@@ -77,7 +62,10 @@ class Cell(IntEnum):
     THREADS_WAITING = 16  # connections or requests that wait for one
     TAKEN_BACK = 17  # written by the master: connections handed back that it has received
     BLOCKS = 18  # bits, by place: the listeners whose blocks of metrics the process has used
-    COUNT = 19
+    PUBLISHED = 19  # messages of the bus
+    DELIVERED = 20  # to subscriptions in this worker
+    LOST = 21  # by this worker, for subscribers that don't keep up
+    COUNT = 22
 
 
 PER_LISTENER = len(OF_LISTENERS)
@@ -95,18 +83,6 @@ LOAD = (Cell.CLOSED, Cell.MOVED_OUT, Cell.RECEIVED, Cell.ACCEPTED, Cell.MOVED_IN
 """The cells that the dispatch reads at each accept. Those that count an end are read first: if the worker writes
 meanwhile it seems to hold more than it does, never less."""
 
-
-# Sums over workers; the others describe a moment of one process.
-_TOTALS = (
-    Cell.ACCEPTED,
-    Cell.CLOSED,
-    Cell.REQUESTS,
-    Cell.BUSY_NS,
-    Cell.MOVED_IN,
-    Cell.MOVED_OUT,
-    Cell.REFUSED,
-)
-
 CELLS = {
     "accepted": Cell.ACCEPTED,
     "closed": Cell.CLOSED,
@@ -114,8 +90,14 @@ CELLS = {
     "moved_out": Cell.MOVED_OUT,
     "requests": Cell.REQUESTS,
     "refused": Cell.REFUSED,
+    "bus_published": Cell.PUBLISHED,
+    "bus_delivered": Cell.DELIVERED,
+    "bus_lost": Cell.LOST,
 }
 """Cells that have the total of a counter. That of any other counter is the sum over the listeners."""
+
+_TOTALS = (*CELLS.values(), Cell.BUSY_NS)
+"""Sums over workers; the other cells describe a moment of one process."""
 
 
 class Scoreboard:
@@ -247,6 +229,15 @@ class Scoreboard:
     def count(self, counter: str, by: int = 1) -> None:
         """Count something of the master's own."""
         self._head[MASTER_CELLS[counter]] += by
+
+    @property
+    def bus_joins(self) -> int:
+        """How many workers have ever joined the bus: one that knows fewer is behind."""
+        return self._head[Head.BUS_JOINS]
+
+    def note_joins(self, joins: int) -> None:
+        """Have all workers see how many have joined the bus."""
+        self._head[Head.BUS_JOINS] = joins
 
     def take(
         self,

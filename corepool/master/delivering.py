@@ -1,26 +1,23 @@
 """The newest state of each transport, on its way to the workers that were forked before.
 
-In memory that is sealed and has no name: keys never touch a disk. A worker that can't be told now is told later, since
+In sealed memory: keys never touch a disk. A worker that can't be told now is told later, since
 its numbers show what it lacks.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 from typing import TYPE_CHECKING
 
 from corepool.errors import ChannelFullError, GarbageError, PeerGoneError
 from corepool.files.descriptors import release
 from corepool.ipc.messages import NewState, StateTaken
+from corepool.ipc.sealed import sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from corepool.master.workers import WorkerEntry
     from corepool.plugins.renewal import Renewal
-
-_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
 def deliver(entries: Iterable[WorkerEntry]) -> None:
@@ -41,7 +38,7 @@ def _deliver(entry: WorkerEntry, lent: dict[Renewal, int]) -> None:
             continue
         try:
             if renewal not in lent:
-                lent[renewal] = _sealed(renewal.state)
+                lent[renewal] = sealed(renewal.state, "state")
         except OSError as error:  # out of descriptors or memory
             held.failure = f"the master has no memory or descriptor for it: {error.strerror or error}"
             return
@@ -66,17 +63,3 @@ def note_taken(entry: WorkerEntry, message: StateTaken) -> None:
         held.refuse(message.failure)
         return
     held.taken, held.failure = message.number, ""
-
-
-def _sealed(state: bytes) -> int:
-    """Return the descriptor of memory that holds `state`, which its readers can't change."""
-    fd = os.memfd_create("state", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        rest = memoryview(state)
-        while rest:
-            rest = rest[os.write(fd, rest) :]
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
-    except OSError:
-        release(fd)
-        raise
-    return fd

@@ -296,6 +296,11 @@ def dispatcher_failed(*, dispatcher: str) -> None:
     """A dispatcher has raised an exception; the worker with the fewest connections is used."""
 
 
+@event(logging.WARNING)
+def bus_not_linked(*, reason: object) -> None:
+    """Workers of the old and of the new master can't exchange messages of the bus now."""
+
+
 @event(logging.INFO)
 def handoffs_taken_back(*, slot: str, pid: int, count: int) -> None:
     """Connections that a dead worker had not taken go to others."""

@@ -75,11 +75,9 @@ class Inheritance:
     def __init__(self, environment: MutableMapping[str, str]) -> None:
         """Take it out of the environment, so that no worker and no later master finds it there."""
         told = json.loads(environment.pop(VARIABLE, "{}"))
-        self._channel: Channel | None = None
-        if "channel" in told:
-            sock = socket.socket(fileno=int(told["channel"]))
-            sock.set_inheritable(False)  # a worker's programs would keep it open
-            self._channel = Channel(sock)
+        self._channel = _channel(told.get("channel"))
+        self.bus = _channel(told.get("bus"))
+        """To the bus of the old master, for `BusDirectory.link`; None: there is none, or it knows no bus."""
         self._loop: Loop | None = None
         """It watches for connections that are left to us; None: none are to come, or not yet."""
         sockets = [(str(url), int(fd), "".join(name)) for url, fd, *name in told.get("sockets", ())]
@@ -180,6 +178,14 @@ class Inheritance:
             release(fd)
         for fd, record in zip(fds, frozen, strict=False):
             adopt(listening_fd, fd, record)
+
+
+def _channel(fd: int | None) -> Channel | None:
+    if fd is None:
+        return None
+    sock = socket.socket(fileno=fd)
+    sock.set_inheritable(False)  # a worker's programs would keep it open
+    return Channel(sock)
 
 
 def place_told(told: object) -> Place | None:

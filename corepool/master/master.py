@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal
 from corepool.errors import BootError, ControlError
 from corepool.files.descriptors import release
 from corepool.ipc.crash_slots import CrashSlots
-from corepool.logs.rate_limited import RateLimitedLog
 from corepool.master import events
+from corepool.master.bus import BusDirectory
 from corepool.master.elsewhere import OtherPools
 from corepool.master.inheritance import Inheritance, Orders
 from corepool.master.live_orders import LiveOrders
@@ -82,7 +82,6 @@ class Master:
         :param shutdown_delay_s: how long everything is served after an order to stop.
         """
         self._place = place
-        self._rate_limited = RateLimitedLog(log)
         self._version = version
         self._service_manager = service_manager
         self._announce = on_ready
@@ -94,8 +93,9 @@ class Master:
         """Listeners from which nothing is accepted, by name: an operator has paused them, or an old master serves."""
         crash_slots = CrashSlots()
         self._recovery = Recovery(crash_slots, self._loop, totals.board.count)
+        self._bus = BusDirectory(self._loop, totals.board, inheritance.bus)
         self._upgrading = Upgrading(
-            self._loop, totals, self._on_upgraded, self._on_upgrade_failed, self._on_new_masters_room
+            self._loop, totals, self._bus, self._on_upgraded, self._on_upgrade_failed, self._on_new_masters_room
         )
         self.elsewhere = OtherPools(
             {each.socket.fileno(): each.index for each in bound},
@@ -112,6 +112,7 @@ class Master:
                 totals.shared.area,
                 self._recovery,
                 OomCounter(),
+                self._bus,
                 self._paused,
                 version,
                 run_worker,
@@ -276,6 +277,7 @@ class Master:
             self._control.remove_new_masters_file()
             self._control.close()
         self._upgrading.release()
+        self._bus.close()
         self._totals.close()
         self._service_manager.close()
         self._loop.close()

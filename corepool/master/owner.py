@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from corepool.ipc.shapes import SocketIndex
     from corepool.ipc.shared_area import SharedArea
     from corepool.ipc.worker_spawn import WorkerSpawn
+    from corepool.master.bus import BusDirectory
     from corepool.master.ledger import Handoff
     from corepool.master.loop import Loop
     from corepool.master.oom import OomCounter
@@ -83,6 +84,7 @@ class Surroundings:
     shared: SharedArea
     recovery: Recovery
     oom: OomCounter
+    bus: BusDirectory
     paused: AbstractSet[str]
     """The listeners that are paused now, by name."""
     version: str

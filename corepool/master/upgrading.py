@@ -12,9 +12,11 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from corepool.errors import ControlError
+from corepool.ipc.channel import Channel
 from corepool.master import events
 from corepool.master.new_master import NewMaster
 from corepool.master.new_master_process import NewMasterProcess
@@ -23,6 +25,7 @@ from corepool.master.upgrade import Upgrade
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from corepool.master.bus import BusDirectory
     from corepool.master.loop import Loop
     from corepool.master.status import UpgradeStatus
     from corepool.master.totals import TotalCounts
@@ -40,6 +43,7 @@ class Upgrading:
         self,
         loop: Loop,
         totals: TotalCounts,
+        bus: BusDirectory,
         on_done: Callable[[int], None],
         on_failed: Callable[[], None],
         on_room: Callable[[], None],
@@ -47,12 +51,14 @@ class Upgrading:
         """Begin with no upgrade.
 
         :param totals: the counts that the new master goes on with.
+        :param bus: it becomes one with the new master's, so that the workers of both reach each other.
         :param on_done: called once a new master serves, with its pid: this one has to leave.
         :param on_failed: called when an upgrade has failed: this one goes on.
         :param on_room: called when connections had to wait for the new master, and no longer do.
         """
         self._loop = loop
         self._totals = totals
+        self._bus = bus
         self._on_room = on_room
         self._on_done = on_done
         self._on_failed = on_failed
@@ -93,10 +99,12 @@ class Upgrading:
             about, boards = self._totals.tell(each.listener for each in bound)
             shared, areas = self._totals.shared.tell()
             with os.fdopen(about, "rb"):  # closed behind it
-                more = {**told, **shared, "totals": about, "boards": boards}
-                self._process = NewMasterProcess(
-                    self._loop, bound, more, [about, *boards, *areas], timeout_s, self._done, self._failed
-                )
+                ours, theirs = Channel.pair()
+                with closing(theirs):
+                    self._bus.link(ours)  # ends with the process, should that not start
+                    more = {**told, **shared, "totals": about, "boards": boards, "bus": theirs.fd}
+                    fds = [about, *boards, *areas, theirs.fd]
+                    self._process = NewMasterProcess(self._loop, bound, more, fds, timeout_s, self._done, self._failed)
         except OSError as error:
             raise ControlError(f"the new master can't be executed: {error.strerror or error}") from None
         self._upgrade.begin(self._process.pid)

@@ -19,6 +19,7 @@ from corepool.ipc.messages import (
     Drained,
     Failed,
     FrozenConnections,
+    JoinBus,
     Leaving,
     Message,
     Ready,
@@ -210,7 +211,7 @@ class WorkerPool:
             self.scale(new.clamp(self.workers.target))
 
     def _on_message(self, entry: WorkerEntry, message: Message, fds: list[int]) -> None:
-        if not isinstance(message, FrozenConnections):
+        if not isinstance(message, FrozenConnections | JoinBus):
             for fd in fds:
                 release(fd)
         if isinstance(message, Ready):
@@ -234,6 +235,8 @@ class WorkerPool:
             self.supervisor.send_status(entry, json.dumps(self._shared.owner.status()).encode())
         elif isinstance(message, StateTaken):
             note_taken(entry, message)
+        elif isinstance(message, JoinBus):
+            self._shared.bus.join(entry, entry.channel, message, fds)
         elif isinstance(message, Failed):
             # Only a first generation that can't boot ends the pool.
             entry.report = message.report
@@ -296,6 +299,7 @@ class WorkerPool:
             status=str(exit_status),
             uptime_s=round(self._loop.time() - entry.started_at, 1),
         )
+        self._shared.bus.leave(entry)
         self.dispatch.take_back(entry)
         rescue(self.dispatch, self._shared.recovery, entry, self.serving.bound, is_stopping=self.is_stopping)
         self.plugins.call("on_child_exit", entry.info(self._loop.time()), exit_status)

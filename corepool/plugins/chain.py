@@ -32,6 +32,7 @@ _OF_PROCESSES = (
     "on_worker_start",
     "on_ready",
     "on_reload",
+    "on_message",
     "on_worker_stop",
     "on_child_exit",
     "on_signal",
@@ -58,6 +59,7 @@ class Chain:
     on_close: Callable[[Connection, CloseReason], object] | None
     on_drain: Callable[[Connection], object] | None
     on_lost: Callable[[Connection], object] | None
+    on_message: Callable[[Worker, bytes, bytes], object] | None
     on_worker_stop: Callable[[Worker], object] | None
     on_child_exit: Callable[[WorkerInfo, ExitStatus], object] | None
     on_signal: Callable[[int], object] | None

@@ -58,6 +58,9 @@ OF_LISTENERS = OF_CONNECTIONS + OF_SERVICES + OF_HANDSHAKES
 OF_WORKERS = (
     Counter("requests", "Requests, as their protocol counts them; of one that does not, events that brought data."),
     Counter("refused", "Connections that came from another worker, which theirs could not go on with."),
+    Counter("bus_published", "Messages that workers have published on the bus."),
+    Counter("bus_delivered", "Messages of the bus that subscriptions have got; one that three get counts three times."),
+    Counter("bus_lost", "Messages of the bus that were dropped, since a subscriber did not keep up."),
 )
 
 OF_THE_MASTER = (

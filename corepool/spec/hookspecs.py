@@ -156,6 +156,16 @@ def on_thaw(conn: Connection, state: bytes | None) -> None:
     """
 
 
+@hookspec
+def on_message(worker: Worker, topic: bytes, data: bytes) -> None:
+    """Take a message that a worker has published on the bus.
+
+    Runs in: worker, once for each message on a topic that `worker.subscribe` was called for, by this plugin or another
+    one: look at the topic. An exception is logged.
+    :param topic: bytes, also if it was text: `b"news.sport"`.
+    """
+
+
 @hookspec(firstresult=True)
 def on_lost(conn: Connection) -> object | None:
     """Send an error to a client whose worker died while serving its request, with nothing of the reply sent yet.

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
 
+    from corepool.spec.bus import Bus
     from corepool.spec.sharing import LeakyBuckets, Semaphores, SharedCounter
     from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
 
@@ -118,6 +119,25 @@ class Worker(Protocol):
             Beyond that, `acquire` returns None. Another number makes new semaphores.
         :raises SetupError: as of `buckets`.
         :raises TimeoutError: as of `counter`.
+        """
+
+    @property
+    def bus(self) -> Bus:
+        """The bus: messages between the workers of all pools of this master."""
+
+    def publish(self, topic: bytes | str, data: bytes | bytearray | memoryview | str) -> int:
+        """Send a message to every subscription of `topic`, in every worker; see `Bus.publish`."""
+
+    def subscribe(self, topic: bytes | str) -> None:
+        """Have the hook `on_message` called with each message on `topic`; see `Bus.subscribe` for patterns.
+
+        As often as it is called for a topic, `unsubscribe` has to be called. From the loop's thread.
+        """
+
+    def unsubscribe(self, topic: bytes | str) -> None:
+        """Undo one `subscribe`.
+
+        :raises ValueError: there is none of that topic.
         """
 
     def last_words_s(self) -> float:

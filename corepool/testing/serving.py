@@ -67,7 +67,9 @@ class Serving:
         )
         self.served.loop.set_exception_handler(self.failures.on_loop_exception)
         info = ListenerInfo(listener, type(protocol).__name__, ("memory:",))
-        self.worker = WorkerHere(self.served.loop, info, self.failures, lambda: len(self.served.connections()))
+        self.worker = WorkerHere(
+            self.served.loop, info, self.failures, lambda: len(self.served.connections()), self.chain.on_message
+        )
         self._ends: dict[Connection, ClientEnd] = {}
         # Plugins that never saw the loop can have begun nothing in it; so protocols of plain callbacks work in a test
         # that is a coroutine itself, where no second loop may run.
@@ -141,6 +143,7 @@ class Serving:
                     break
             self.failures.raise_first()
         finally:
+            self.worker.end_bus()
             for end in self._ends.values():
                 end.close()
             self.served.close()

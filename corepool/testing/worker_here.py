@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from corepool.ipc.metric_cells import BLOCK, Layout
 from corepool.ipc.shared_area import SharedArea
 from corepool.spec.types import ThreadGauge, WorkerLoad
+from corepool.worker.bus import WorkerBus
+from corepool.worker.bus_use import BusUse
 from corepool.worker.sharing import Sharing
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
 
+    from corepool.spec.bus import Bus
     from corepool.spec.types import ListenerInfo
+    from corepool.spec.worker import Worker
     from corepool.testing.failures import Failures
     from corepool.testing.loop import SteppedLoop
 
@@ -26,12 +30,18 @@ class WorkerHere:
     """Implements `corepool.Worker`: the only one of its pool, without a master."""
 
     def __init__(
-        self, loop: SteppedLoop, listener: ListenerInfo, failures: Failures, held: Callable[[], int] = int
+        self,
+        loop: SteppedLoop,
+        listener: ListenerInfo,
+        failures: Failures,
+        held: Callable[[], int] = int,
+        on_message: Callable[[Worker, bytes, bytes], object] | None = None,
     ) -> None:
         """Serve one listener.
 
         :param failures: keeps the exceptions that are the test's.
         :param held: counts the open connections.
+        :param on_message: the hook.
         """
         self.slot = 0
         self.pool = "main"
@@ -52,6 +62,9 @@ class WorkerHere:
         sharing = Sharing(SharedArea(), self.pool, self.pid)
         self.counter, self.buckets, self.semaphores = sharing.counter, sharing.buckets, sharing.semaphores
         self._shared: dict[Callable[[], object], object] = {}
+        self._on_message = on_message
+        # Without a master: no other worker ever joins.
+        self._bus_use = BusUse(lambda: WorkerBus(loop, loop.reactor, lambda: 0, None), self._take_message)
 
     def listener_of(self, plugin: object) -> str:  # noqa: ARG002
         """Return the name of the only listener."""
@@ -76,6 +89,32 @@ class WorkerHere:
     ) -> Mapping[str, memoryview[int]]:
         """Return cells that are not shown anywhere; nothing asks for fresh ones."""
         return Layout(getattr(protocol, "metrics", ())).cells(memoryview(bytearray(8 * BLOCK)).cast("Q"))
+
+    @property
+    def bus(self) -> Bus:
+        """The bus, with this worker alone."""
+        return self._bus_use.bus
+
+    def publish(self, topic: bytes | str, data: bytes | bytearray | memoryview | str) -> int:
+        """Send a message to the subscriptions of this worker."""
+        return self._bus_use.bus.publish(topic, data)
+
+    def subscribe(self, topic: bytes | str) -> None:
+        """Have the hook `on_message` called with each message on `topic`."""
+        self._bus_use.subscribe(topic)
+
+    def unsubscribe(self, topic: bytes | str) -> None:
+        """Undo one `subscribe`."""
+        self._bus_use.unsubscribe(topic)
+
+    def end_bus(self) -> None:
+        """Have every subscription end, and close what the bus has opened."""
+        self._bus_use.end()
+        self._bus_use.close()
+
+    def _take_message(self, topic: bytes, data: bytes) -> None:
+        if self._on_message is not None:
+            self._failures.contain(partial(self._on_message, self, topic, data))
 
     def boot_s(self) -> float:
         """Return all of `boot_timeout`."""

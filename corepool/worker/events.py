@@ -171,3 +171,41 @@ def address_failed(*, listener: str) -> None:
 @event(logging.ERROR)
 def linger_failed() -> None:
     """A connection that waits for the end of its client has raised an exception, and is closed."""
+
+
+# --- the bus
+
+
+@event(logging.ERROR)
+def bus_listener_failed(*, topic: str) -> None:
+    """A function that listens to the bus has raised an exception; it goes on listening."""
+
+
+@event(logging.ERROR)
+def bus_failed() -> None:
+    """A step of the bus has raised an exception; the bus goes on."""
+
+
+@event(logging.ERROR)
+def bus_garbage(*, reason: object) -> None:
+    """A packet in the mailbox of the bus is none; something in another worker has written to a wrong descriptor."""
+
+
+@event(logging.WARNING)
+def bus_message_not_sent(*, size: int, reason: object) -> None:
+    """A large message of the bus can't be sent, for a lack of descriptors or memory; its subscribers are told."""
+
+
+@event(logging.WARNING)
+def bus_message_not_received(*, reason: object) -> None:
+    """A message of the bus can't be received, for a lack of descriptors or memory; its subscribers are told."""
+
+
+@event(logging.WARNING)
+def bus_peers_not_received(*, received: int, sent: int) -> None:
+    """The worker is out of descriptors; messages that it publishes on the bus don't reach some of the others."""
+
+
+@event(logging.WARNING)
+def bus_peer_not_known(*, reason: object) -> None:
+    """Another worker can't be reached by the bus: it is of another version, or there is no memory."""

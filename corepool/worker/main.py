@@ -9,11 +9,12 @@ import signal
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from corepool.guards import HOOK_ERRORS
 from corepool.hot.deadlines import Deadlines
 from corepool.hot.reactor import Reactor
-from corepool.ipc.messages import Drain as DrainOrder
 from corepool.ipc.messages import (
+    BusJoined,
+    BusPeerGone,
+    BusPeers,
     Drained,
     LogLevel,
     Message,
@@ -25,14 +26,17 @@ from corepool.ipc.messages import (
     Status,
     Stop,
 )
+from corepool.ipc.messages import Drain as DrainOrder
 from corepool.ipc.shapes import SocketIndex
 from corepool.logs.log import reopen_logs
-from corepool.spec.types import ListenerInfo, ThreadGauge
+from corepool.spec.bus import set_current_bus
 from corepool.worker import events
 from corepool.worker.backlog import BacklogReader
+from corepool.worker.bus_use import use_of
 from corepool.worker.counts import ConnectionCounts
 from corepool.worker.drain import Drain
 from corepool.worker.failing import report_failure
+from corepool.worker.guarded import guarded
 from corepool.worker.heartbeat import Heartbeat
 from corepool.worker.intake import Intake
 from corepool.worker.loop import WorkerLoop, cancel_tasks
@@ -50,6 +54,7 @@ from corepool.worker.renewing import Renewing
 from corepool.worker.row import WorkerRow
 from corepool.worker.service import Service
 from corepool.worker.sharing import Sharing
+from corepool.worker.shown import listener_with, listeners_of, served_by
 from corepool.worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -57,8 +62,9 @@ if TYPE_CHECKING:
 
     from corepool.hot.connection import Connection
     from corepool.ipc.worker_spawn import WorkerSpawn
-    from corepool.plugins.listener import BoundSocket, Configuration
-    from corepool.spec.types import WorkerLoad
+    from corepool.plugins.listener import Configuration
+    from corepool.spec.bus import Bus
+    from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +88,7 @@ class WorkerProcess:
 
     def __init__(self, spawn: WorkerSpawn, configuration: Configuration) -> None:
         bound, pool = configuration.bound, configuration.pool
+        self.requests = 0
         self.slot = spawn.slot
         self._name = configuration.worker_name(spawn.slot)
         self._pool_name = configuration.name
@@ -123,8 +130,8 @@ class WorkerProcess:
         self._area = spawn.shared
         sharing = Sharing(spawn.shared, configuration.name, spawn.master_pid)
         self.counter, self.buckets, self.semaphores = sharing.counter, sharing.buckets, sharing.semaphores
+        self._bus_use = use_of(self, self._reactor, spawn, self._row, self._chains)
         self._shared: dict[Callable[[], object], object] = {}
-        self.requests = 0
         self._orphaned = self._is_ready = False
         self._failure: BaseException | None = None
         self._boots_by = self.loop.time() + pool.boot_timeout
@@ -137,6 +144,7 @@ class WorkerProcess:
 
         :raises BaseException: whatever a plugin's `on_worker_start` raised, or has called `fail` with.
         """
+        set_current_bus(lambda: self.bus)
         for chain in self._chains:
             if chain.on_worker_start is not None:
                 chain.on_worker_start(self)
@@ -176,29 +184,23 @@ class WorkerProcess:
         self._reactor.flush_unsent()
         self._row.publish()
         self.intake.say(Drained())
+        self._bus_use.end()
         for chain in self._chains:
             if chain.on_worker_stop is not None:
-                _guarded("on_worker_stop", chain.on_worker_stop, self)
+                guarded("on_worker_stop", chain.on_worker_stop, self)
         cancel_tasks(self.loop)
+        self._bus_use.close()
+        self._row.publish()
         self.loop.retire_signal_handlers()
         self.loop.close()
         return 0 if self._failure is None else EXIT_FAILED
 
     @property
     def listeners(self) -> list[ListenerInfo]:
-        groups: dict[tuple[str, str], list[BoundSocket]] = {}
-        for each in self._bound:
-            groups.setdefault((each.listener.name, each.listener.protocol_names), []).append(each)
-        return [
-            ListenerInfo(*key, tuple(one.url for one in group), tuple(text for one in group for text in one.examples))
-            for key, group in groups.items()
-        ]
+        return listeners_of(self._bound)
 
     def listener_of(self, plugin: object) -> str:
-        for each in self._bound:
-            if each.listener.has(plugin):
-                return each.listener.name
-        raise ValueError(f"{plugin!r} is neither protocol nor extension of a listener of this worker")
+        return listener_with(self._bound, plugin)
 
     def loads(self) -> list[WorkerLoad]:
         return self._row.loads(self._scoreboard)
@@ -218,11 +220,8 @@ class WorkerProcess:
         return self._row.gauge_threads(most)
 
     def metrics_of(self, protocol: object, refresh: Callable[[], None] | None = None) -> Mapping[str, memoryview[int]]:
-        found = (served for each in self._bound for served in each.listener.served if served.protocol is protocol)
-        if (served := next(found, None)) is None:
-            raise ValueError(f"{protocol!r} is the protocol of no listener of this worker; its metrics have no place")
-        guarded = None if refresh is None else (lambda: _guarded("metrics_of", refresh))
-        return self._row.metrics_of(served, guarded)
+        call = None if refresh is None else (lambda: guarded("metrics_of", refresh))
+        return self._row.metrics_of(served_by(self._bound, protocol), call)
 
     def last_words_s(self) -> float:
         return _LAST_WORDS_S if self._ends_at is None else max(0.0, self._ends_at - self.loop.time())
@@ -238,6 +237,19 @@ class WorkerProcess:
             events.worker_failed.report(log, report_failure(self._channel, error), worker=self._name)
             self._leave(self._pool.drain_timeout, moves=True)
 
+    @property
+    def bus(self) -> Bus:
+        return self._bus_use.bus
+
+    def publish(self, topic: bytes | str, data: bytes | bytearray | memoryview | str) -> int:
+        return self._bus_use.bus.publish(topic, data)
+
+    def subscribe(self, topic: bytes | str) -> None:
+        self._bus_use.subscribe(topic)
+
+    def unsubscribe(self, topic: bytes | str) -> None:
+        self._bus_use.unsubscribe(topic)
+
     async def status(self) -> Mapping[str, object]:
         return await self._question.ask()
 
@@ -247,15 +259,15 @@ class WorkerProcess:
         return cast("T", self._shared[make])
 
     def at_batch_end(self, call: Callable[[], None]) -> None:
-        self._reactor.at_batch_end(lambda: _guarded("at_batch_end", call))
+        self._reactor.at_batch_end(lambda: guarded("at_batch_end", call))
 
     def on_long_turn(self, limit_s: float, call: Callable[[float, float], None]) -> None:
-        self.loop.on_long_turn(limit_s, partial(_guarded, "on_long_turn", call))
+        self.loop.on_long_turn(limit_s, partial(guarded, "on_long_turn", call))
 
     def _on_signal(self, signum: int) -> None:
         for chain in self._chains if self._ends_at is None else ():  # else they have stopped, or are about to
             if chain.on_signal is not None:
-                _guarded("on_signal", chain.on_signal, signum)
+                guarded("on_signal", chain.on_signal, signum)
         if signum == signal.SIGUSR1:
             reopen_logs()
         if signum == signal.SIGTERM:
@@ -283,6 +295,8 @@ class WorkerProcess:
                 self._question.answered(fds)
             case NewState():
                 self._renewing.take(order, fds)
+            case BusPeers() | BusPeerGone() | BusJoined():
+                self._bus_use.heard(order, fds)
             case LogLevel(level=level):
                 logging.getLogger().setLevel(level)
             case _:
@@ -319,6 +333,7 @@ class WorkerProcess:
         self._reactor.abandon()
         self._scoreboard.abandon()
         self._area.abandon()
+        self._bus_use.abandon()
 
     def _leave_unasked(self) -> None:
         # Which sockets will still be served is not known here; the master closes what it can't place.
@@ -333,10 +348,3 @@ class WorkerProcess:
             (backlog.finish if index in ending else backlog.stop)()
         self.intake.stop()
         self._drain.begin(timeout_s, moves=moves)
-
-
-def _guarded(name: str, hook: Callable[..., object], *values: object) -> None:
-    try:
-        hook(*values)
-    except HOOK_ERRORS as error:
-        events.worker_hook_failed.exception(log, error, hook=name)

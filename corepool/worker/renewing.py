@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING
 
 from corepool.files.descriptors import release
 from corepool.guards import HOOK_ERRORS
 from corepool.ipc.messages import NewState, StateTaken
+from corepool.ipc.sealed import read_sealed
 from corepool.spec.transport import MAX_STATE_BYTES
 from corepool.worker import events
 
@@ -37,7 +37,7 @@ class Renewing:
         bound = self._bound[order.socket]
         failure = ""
         try:
-            bound.transport.refreshed(_read(fds))
+            bound.transport.refreshed(read_sealed(fds, MAX_STATE_BYTES))
         except HOOK_ERRORS as error:
             events.state_not_taken.exception(
                 log, error, worker=self._worker, listener=bound.listener.name, url=bound.url
@@ -47,20 +47,3 @@ class Renewing:
             for fd in fds:
                 release(fd)
         self._say(StateTaken(order.socket, order.number, failure))
-
-
-def _read(fds: Sequence[int]) -> bytes:
-    if not fds:
-        raise OSError("out of descriptors: the file did not arrive")
-    (fd,) = fds
-    size = os.fstat(fd).st_size
-    if size > MAX_STATE_BYTES:
-        raise ValueError(f"a state of {size} bytes")
-    # By position: all workers share the place that read(2) goes on from.
-    pieces, place = [], 0
-    while place < size:
-        pieces.append(os.pread(fd, size - place, place))
-        if not pieces[-1]:
-            raise OSError("the file is shorter than it says")
-        place += len(pieces[-1])
-    return b"".join(pieces)

@@ -84,6 +84,15 @@ class WorkerRow:
             self._refreshing.append(refresh)
         return Layout(served.metrics).cells(self._row.block(served.place))
 
+    def count_by(self, counts: Callable[[], Mapping[Cell, int]]) -> None:
+        """Publish what `counts` returns, too; it raises nothing."""
+
+        def refresh() -> None:
+            for cell, count in counts().items():
+                self._cells[cell] = count
+
+        self._refreshing.append(refresh)
+
     def beat(self, now: float, lag_s: float) -> None:
         """Show that the loop turns.
 

@@ -18,6 +18,7 @@ from corepool.ipc.messages import Failed, Leaving, Message, Ready
 from corepool.ipc.scoreboard import Scoreboard
 from corepool.ipc.shared_area import SharedArea
 from corepool.master import worker_pool
+from corepool.master.bus import BusDirectory
 from corepool.master.loop import Loop
 from corepool.master.owner import Failure, Surroundings
 from corepool.master.pools import Pools
@@ -121,6 +122,7 @@ class World:
                 SharedArea(),
                 self.recovery,
                 cast("Any", None),
+                BusDirectory(self.loop, self.scoreboard),
                 set(),
                 "played",
                 cast("Any", None),

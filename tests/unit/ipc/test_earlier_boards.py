@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from corepool import Metric
 from corepool.ipc.earlier import EarlierBoard, EarlierBoards, Sums, describe
 from corepool.ipc.metric_cells import Layout
-from corepool.ipc.scoreboard import Cell, Head, ListenerPlace, Scoreboard, listener_cell
+from corepool.ipc.scoreboard import Cell, ListenerPlace, Scoreboard, listener_cell
+from corepool.ipc.scoreboard_head import Head
 from corepool.master.shared_counts import SharedCounts
 from corepool.master.totals import TotalCounts
 

@@ -14,10 +14,14 @@ from corepool.ipc.frozen import CRASH_SLOT_BYTES
 from corepool.ipc.messages import (
     MAX_FAILURE,
     AskStatus,
+    BusJoined,
+    BusPeerGone,
+    BusPeers,
     Drain,
     Drained,
     Failed,
     FrozenConnections,
+    JoinBus,
     Leaving,
     LogLevel,
     Message,
@@ -37,6 +41,7 @@ from corepool.ipc.shapes import MAX_FDS, MAX_PAYLOAD, SocketIndex, fit
 
 SOCKETS = st.integers(0, 0xFFFF).map(SocketIndex)
 U32 = st.integers(0, 2**32 - 1)
+U64 = st.integers(0, 2**64 - 1)
 RECORDS = st.lists(st.binary(min_size=CRASH_SLOT_BYTES, max_size=60), min_size=1, max_size=MAX_FDS).map(tuple)
 SLOTS = st.lists(U32, min_size=1, max_size=MAX_FDS).map(tuple)
 MESSAGES: st.SearchStrategy[Message] = st.one_of(
@@ -52,6 +57,10 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(Move, U32, st.floats(width=32, allow_nan=False)),
     st.builds(NewState, SOCKETS, U32),
     st.builds(StateTaken, SOCKETS, U32, st.text(st.characters(codec="utf-8"), max_size=MAX_FAILURE // 4)),
+    st.builds(BusPeers, U64, st.lists(U64, max_size=MAX_FDS // 2).map(tuple)),
+    st.builds(BusPeerGone, U64),
+    st.builds(BusJoined, U64, U64),
+    st.builds(JoinBus, U64),
     st.builds(Failed, st.text(st.characters(codec="utf-8"), max_size=100).map(str.rstrip)),
 )
 
@@ -74,7 +83,8 @@ def test_a_message_comes_back_as_it_went(message: Message) -> None:
 def test_every_kind_has_a_number_of_its_own_and_is_drawn_above() -> None:
     assert len(set(KINDS.values())) == len(KINDS)
     drawn = {Stop, Status, Ready, Room, Leaving, AskStatus, Drained, NewConnections, Thaw, FrozenConnections}
-    assert drawn | {Drain, Pause, Resume, LogLevel, Move, NewState, StateTaken, Failed} == set(KINDS.values())
+    drawn |= {Drain, Pause, Resume, LogLevel, Move, NewState, StateTaken, Failed}
+    assert drawn | {BusPeers, BusPeerGone, BusJoined, JoinBus} == set(KINDS.values())
 
 
 @given(MESSAGES, st.data())
