@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from corepool_http.http2.errors import Failure
+    from corepool_http.http2.windows import ExtraRoom
 
 GET = [(":method", "GET"), (":scheme", "https"), (":authority", "example.com"), (":path", "/")]
 POST = [(":method", "POST"), *GET[1:]]
@@ -60,7 +61,13 @@ class Played:
     """A codec, and its client."""
 
     def __init__(
-        self, *, begin: bool = True, max_streams: int = 128, websockets: bool = True, **options: object
+        self,
+        *,
+        begin: bool = True,
+        max_streams: int = 128,
+        websockets: bool = True,
+        extra: ExtraRoom | None = None,
+        **options: object,
     ) -> None:
         self.clock = Clock()
         self.codec = Codec(
@@ -69,6 +76,7 @@ class Played:
             BaseStream,
             max_streams=max_streams,
             serves_websockets=websockets,
+            extra=extra,
             clock=self.clock,
         )
         self.encoder = hpack.Encoder()

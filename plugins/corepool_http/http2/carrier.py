@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from corepool_http.http1.ending import Session
     from corepool_http.http2.known import KnownBlocks
     from corepool_http.http2.streams import BaseStream
+    from corepool_http.http2.windows import ExtraRoom
     from corepool_http.service import Service
 
 
@@ -21,7 +22,7 @@ class Carrier:
 
     __slots__ = ("codec", "conn", "deadlines", "output", "service")
 
-    def __init__(self, service: Service, known: KnownBlocks, conn: Connection[Session]) -> None:
+    def __init__(self, service: Service, known: KnownBlocks, extra: ExtraRoom, conn: Connection[Session]) -> None:
         self.conn = conn
         self.service = service
         options = service.options
@@ -31,6 +32,7 @@ class Carrier:
             self.make_stream,
             serves_websockets=service.serves_websockets,
             max_streams=options.http2_max_concurrent_streams,
+            extra=extra,
         )
         self.deadlines = Deadlines(conn)
         self.output = SharedOutput(conn, self.codec, service, self.deadlines)

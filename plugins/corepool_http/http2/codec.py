@@ -17,7 +17,6 @@ from corepool_http.http2.errors import Code, Failure, StreamFailure, malformed
 from corepool_http.http2.frames import END_HEADERS, END_STREAM, HEAD_SIZE, PADDED, PREFACE, WITH_PRIORITY
 from corepool_http.http2.known import KnownBlocks
 from corepool_http.http2.requests import RequestReader
-from corepool_http.http2.sending import STREAM_WINDOW, WINDOW
 from corepool_http.http2.streams import (
     CLIENT_ENDS,
     ENDED_BY_CLIENT,
@@ -25,6 +24,7 @@ from corepool_http.http2.streams import (
     NEXT,
     REQUEST,
 )
+from corepool_http.http2.windows import STREAM_WINDOW, WINDOW, ExtraRoom
 from corepool_http.message import Body
 from corepool_http.rules import too_large
 
@@ -66,15 +66,17 @@ class Codec(ContentFrames):
         *,
         max_streams: int = 128,
         serves_websockets: bool = True,
+        extra: ExtraRoom | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin with the server's preface in the output (RFC 9113, 3.4).
 
         :param make_stream: makes a stream with this number.
         :param max_streams: open at once (SETTINGS_MAX_CONCURRENT_STREAMS).
+        :param extra: for windows that grow, shared with other connections.
         :param clock: seconds, asked only when a bound is reached.
         """
-        super().__init__(known, Bounds(clock), options.max_body)
+        super().__init__(known, Bounds(clock), options.max_body, extra or ExtraRoom())
         self.failure: Failure | None = None
         """Why nothing more is read, if so; the output has the GOAWAY."""
         self._make_stream = make_stream
@@ -113,10 +115,14 @@ class Codec(ContentFrames):
         try:
             self._receive(data)
         except Failure as failure:
-            self.failure = failure
-            self._output.append(frames.goaway(self.last_stream, failure.code, failure.reason.encode()))
+            self.fail(failure)
         self._reopen()
         return found
+
+    def fail(self, failure: Failure) -> None:
+        """End the connection with an error (RFC 9113, 5.4.1)."""
+        self.failure = failure
+        self._output.append(frames.goaway(self.last_stream, failure.code, failure.reason.encode()))
 
     def _receive(self, data: bytes) -> None:
         at, end = 0, len(data)
@@ -232,7 +238,7 @@ class Codec(ContentFrames):
         stream = self._make_stream(number)
         judged = self._reader.read(block, stream)
         stream.send_window = self._initial_window
-        stream.receive_window = STREAM_WINDOW
+        stream.receive_window = stream.whole_window = STREAM_WINDOW
         self._begin(stream)
         if judged is not None:
             stream.urgency, stream.incremental = judged.urgency, judged.incremental

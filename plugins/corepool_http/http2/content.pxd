@@ -13,6 +13,8 @@ cdef int CLOSED
 cdef int CONTENT
 cdef int END_STREAM
 cdef int FAULT
+cdef Py_ssize_t MAX_EXTRA
+cdef Py_ssize_t MAX_STREAM_WINDOW
 cdef Py_ssize_t STREAM_WINDOW
 cdef Py_ssize_t WINDOW
 cdef Py_ssize_t _SMALL_PIECE
@@ -23,6 +25,8 @@ cdef class ContentFrames(ControlFrames):
     cdef Py_ssize_t _content_left
     cdef Py_ssize_t _window
     cdef Py_ssize_t _credit
+    cdef Py_ssize_t _extra_taken
+    cdef object _extra
     cdef Py_ssize_t _first_skipped
     cdef Py_ssize_t _last_skipped
     cdef long long _max_body
@@ -37,6 +41,11 @@ cdef class ContentFrames(ControlFrames):
     @cython.locals(state=cython.int)
     cdef object _end_request(self, BaseStream stream)
     cpdef object consumed(self, BaseStream stream, Py_ssize_t count)
+    @cython.locals(wanted=cython.longlong, more=cython.longlong, still_to_come=cython.longlong)
+    cdef object _grow(self, BaseStream stream)
+    cdef object _close(self, BaseStream stream)
+    cpdef object let_go(self)
+    cdef object _give_back(self, Py_ssize_t count)
     cdef object _reopen(self)
     cdef object _judge_late(self, Py_ssize_t number)
     @cython.locals(stream=BaseStream)

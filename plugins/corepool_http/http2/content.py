@@ -9,14 +9,15 @@ from corepool_http.http2.bounds import EMPTY, LATE, RESETS
 from corepool_http.http2.control import ControlFrames
 from corepool_http.http2.errors import Code, Failure, StreamFailure, malformed
 from corepool_http.http2.frames import END_STREAM
-from corepool_http.http2.sending import STREAM_WINDOW, WINDOW
 from corepool_http.http2.streams import CLIENT_ENDS, CLIENT_SENDS, CLOSED, CONTENT, FAULT, NEXT
+from corepool_http.http2.windows import MAX_EXTRA, MAX_STREAM_WINDOW, STREAM_WINDOW, WINDOW
 from corepool_http.rules import too_large
 
 if TYPE_CHECKING:
     from corepool_http.http2.bounds import Bounds
     from corepool_http.http2.known import KnownBlocks
     from corepool_http.http2.streams import BaseStream
+    from corepool_http.http2.windows import ExtraRoom
     from corepool_http.message import Body
 
 _SMALL_PIECE, _MERGED_PIECE = 512, 4_096
@@ -32,6 +33,8 @@ class ContentFrames(ControlFrames):
         "_content_left",
         "_content_of",
         "_credit",
+        "_extra",
+        "_extra_taken",
         "_first_skipped",
         "_in_content",
         "_last_skipped",
@@ -39,9 +42,12 @@ class ContentFrames(ControlFrames):
         "_window",
     )
 
-    def __init__(self, known: KnownBlocks, bounds: Bounds, max_body: int) -> None:
+    def __init__(self, known: KnownBlocks, bounds: Bounds, max_body: int, extra: ExtraRoom) -> None:
         super().__init__(known, bounds)
         self._max_body = max_body
+        self._extra = extra
+        self._extra_taken = 0
+        """Bytes by which the windows of this connection's streams have grown."""
         self._in_content = False
         """A DATA frame has begun, and is not over."""
         self._content_of: BaseStream | None = None
@@ -145,10 +151,38 @@ class ContentFrames(ControlFrames):
         """Open the window of a stream: its application has taken so many bytes of content (RFC 9113, 6.9)."""
         stream.unread -= count
         stream.credit += count
-        if stream.credit >= STREAM_WINDOW // 2 and NEXT[CLIENT_SENDS | stream.state] not in {FAULT, CLOSED}:
+        if stream.credit >= stream.whole_window // 2 and NEXT[CLIENT_SENDS | stream.state] not in {FAULT, CLOSED}:
+            if not stream.unread and stream.whole_window < MAX_STREAM_WINDOW:
+                self._grow(stream)
             stream.receive_window += stream.credit
             self._output.append(frames.window_update(stream.number, stream.credit))
             stream.credit = 0
+
+    def _grow(self, stream: BaseStream) -> None:
+        """Double the window of a stream, as far as its content, and memory, make use of that."""
+        wanted = min(stream.whole_window, MAX_STREAM_WINDOW - stream.whole_window, MAX_EXTRA - self._extra_taken)
+        if stream.expected >= 0 and stream.body is not None:
+            still_to_come = stream.expected - stream.body.received
+            wanted = min(wanted, still_to_come - stream.receive_window - stream.credit)
+        if wanted > 0:
+            more = self._extra.take(wanted)
+            self._extra_taken += more
+            stream.whole_window += more
+            stream.credit += more
+
+    def _close(self, stream: BaseStream) -> None:
+        self._give_back(stream.whole_window - STREAM_WINDOW)
+        stream.whole_window = STREAM_WINDOW
+        ControlFrames._close(self, stream)  # noqa: SLF001  # compiled, super() has no C method
+
+    def let_go(self) -> None:
+        """End: the connection is gone, and its memory free for others."""
+        self._give_back(self._extra_taken)
+
+    def _give_back(self, count: int) -> None:
+        if count > 0:
+            self._extra_taken -= count
+            self._extra.give_back(count)
 
     def _reopen(self) -> None:
         """Open the window of the connection, once half of it is used."""

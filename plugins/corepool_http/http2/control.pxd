@@ -21,6 +21,7 @@ cdef class ControlFrames(Sender):
     cdef public object goaway_code
     cdef long long _initial_window
     cdef public bint opened
+    cdef public bint is_acknowledged
 
     cdef object _tell(self, BaseStream stream, int news)
     cdef object _begin(self, BaseStream stream)

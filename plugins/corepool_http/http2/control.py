@@ -34,7 +34,17 @@ _MAX_EARLY_PRIORITIES = 16
 class ControlFrames(Sender):
     """Receives these frames, and answers them."""
 
-    __slots__ = ("_bounds", "_found", "_initial_window", "_priorities", "_tree_is_off", "goaway_code", "opened", "pong")
+    __slots__ = (
+        "_bounds",
+        "_found",
+        "_initial_window",
+        "_priorities",
+        "_tree_is_off",
+        "goaway_code",
+        "is_acknowledged",
+        "opened",
+        "pong",
+    )
 
     def __init__(self, known: KnownBlocks, bounds: Bounds) -> None:
         super().__init__(known)
@@ -42,6 +52,8 @@ class ControlFrames(Sender):
         """A send window has opened that was used up, of the connection or of all streams. The driver sets it back."""
         self.pong: bytes | None = None
         """The last answer to a ping of ours. The driver sets it back."""
+        self.is_acknowledged = False
+        """The client has taken note of the server's SETTINGS."""
         self.goaway_code: int | None = None
         """That of the client's GOAWAY."""
         self._bounds = bounds
@@ -96,6 +108,7 @@ class ControlFrames(Sender):
         if flags & frames.ACK:
             _expect(not payload, "SETTINGS with ACK and a payload", Code.FRAME_SIZE_ERROR)
             self._bounds.count(SETTINGS, "settings_flood")
+            self.is_acknowledged = True
             return
         _expect(len(payload) % 6 == 0, "SETTINGS", Code.FRAME_SIZE_ERROR)
         self._bounds.count(SETTINGS, "settings_flood")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Deadlines:
     """When the connection itself is due, and when its timer fires. All of them on the monotonic clock."""
 
-    __slots__ = ("_conn", "armed", "head", "idle", "leave")
+    __slots__ = ("_conn", "armed", "head", "idle", "leave", "settings")
 
     def __init__(self, conn: Connection[Any]) -> None:
         self._conn = conn
@@ -28,6 +28,8 @@ class Deadlines:
         """A header block has begun to come."""
         self.leave = math.inf
         """The client has not answered the ping behind the first GOAWAY."""
+        self.settings = math.inf
+        """The client may not have acknowledged the SETTINGS (RFC 9113, 6.5.3)."""
 
     def now(self) -> float:
         """Read the clock."""

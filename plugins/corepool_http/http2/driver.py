@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from corepool_http.http2.carrier import Carrier
-from corepool_http.http2.errors import Code
+from corepool_http.http2.errors import Code, Failure
 from corepool_http.http2.request_stream import RequestStream
 from corepool_http.http2.streams import CONTENT, LOST, PRIORITY, REQUEST, ROOM
 from corepool_http.http2.unfinished import Unfinished
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from corepool import Connection
     from corepool_http.http1.ending import Session
     from corepool_http.http2.codec import Codec
-    from corepool_http.http2.errors import Failure
     from corepool_http.http2.known import KnownBlocks
     from corepool_http.http2.streams import BaseStream
+    from corepool_http.http2.windows import ExtraRoom
     from corepool_http.proxies import Client
     from corepool_http.service import Service
 
@@ -49,6 +49,7 @@ class Driver(Carrier):
         self,
         service: Service,
         known: KnownBlocks,
+        extra: ExtraRoom,
         conn: Connection[Session],
         on_failure: Callable[[Connection[Session], Failure], None],
     ) -> None:
@@ -56,11 +57,12 @@ class Driver(Carrier):
 
         :param on_failure: called once, before a connection is closed whose client has broken the protocol.
         """
-        Carrier.__init__(self, service, known, conn)
+        Carrier.__init__(self, service, known, extra, conn)
         self.streams: dict[int, RequestStream] = {}
         self._on_failure = on_failure
-        self._unserved: deque[RequestStream] = deque()
-        self._unfinished = Unfinished()
+        self._unserved: deque[BaseStream] = deque()
+        self._unfinished: Unfinished | None = None
+        """None: no request was lost yet."""
         self._client: Client | None = None
         self._is_leaving = False
         self._is_last = False
@@ -68,6 +70,7 @@ class Driver(Carrier):
         conn.pinned = conn.half_open = True
         options = service.options
         self.deadlines.idle = self.deadlines.after(options.keep_alive or options.header_timeout)
+        self.deadlines.settings = self.deadlines.after(options.header_timeout)
         conn.send(self.codec.take())
 
     def make_stream(self, number: int) -> RequestStream:
@@ -89,21 +92,21 @@ class Driver(Carrier):
         self.output.is_held = True
         served = 0
         unserved = self._unserved
-        found = cast("list[RequestStream]", codec.receive(data))
+        found = codec.receive(data)
         for stream in found:
-            if served >= _REQUESTS_PER_TURN or unserved or not self.output.has_room:
+            if served >= _REQUESTS_PER_TURN or unserved or not self.output.has_room():
                 unserved.append(stream)
                 continue
             served += self._meet(stream)
         if codec.in_head:
-            self._expect_head(has_moved=bool(found))
+            self._expect_head(bool(found))
         else:
             self.deadlines.head = math.inf
         self._after(codec)
         self.output.is_held = False
         self.output.flush()
 
-    def _expect_head(self, *, has_moved: bool) -> None:
+    def _expect_head(self, has_moved: bool) -> None:  # noqa: FBT001
         """Wait for the rest of a header block, or of another frame.
 
         :param has_moved: it is not the one that was waited for before.
@@ -115,7 +118,7 @@ class Driver(Carrier):
         """Act on news of the whole connection."""
         if self._unserved:
             self.conn.pause()
-            if self.output.has_room:  # else room() goes on
+            if self.output.has_room():  # else room() goes on
                 self.service.worker.at_batch_end(self._go_on)
         if codec.opened:
             codec.opened = False
@@ -127,29 +130,31 @@ class Driver(Carrier):
                 self._end_leaving()
             codec.pong = None
 
-    def _meet(self, stream: RequestStream) -> bool:
+    def _meet(self, stream: BaseStream) -> bool:
         """Act on the news of one stream, and return whether it has brought a request."""
-        news, stream.news = stream.news, 0
+        assert isinstance(stream, RequestStream)
+        mine: RequestStream = stream
+        news = mine.news
+        mine.news = 0
         if news & LOST:
-            self.lose(stream)
+            self.lose(mine)
             return bool(news & REQUEST)
         if news & REQUEST:
-            self._serve(stream)
+            self._serve(mine)
             return True
         if news & CONTENT:
-            stream.on_content()
+            mine.on_content()
         if news & ROOM:
-            self.output.unblock(stream)
+            self.output.unblock(mine)
         if news & PRIORITY:
-            self.output.set_priority(stream)
+            self.output.set_priority(mine)
         return False
 
     def _serve(self, stream: RequestStream) -> None:
         request = stream.request
         assert request is not None
         service = self.service
-        unfinished = len(self._unfinished)
-        if unfinished and unfinished + len(self.streams) >= service.options.http2_max_concurrent_streams:
+        if self._unfinished is not None and self._is_full(len(self._unfinished)):
             self.codec.reset(stream, Code.REFUSED_STREAM)
             return
         self.streams[stream.number] = stream
@@ -167,6 +172,9 @@ class Driver(Carrier):
             stream.expect_content()  # with 100-continue, the client waits for us
         service.serve(exchange)
 
+    def _is_full(self, unfinished: int) -> bool:
+        return unfinished > 0 and unfinished + len(self.streams) >= self.service.options.http2_max_concurrent_streams
+
     def _go_on(self) -> None:
         """Serve streams that had to wait."""
         unserved = self._unserved
@@ -174,13 +182,13 @@ class Driver(Carrier):
             return
         self.output.is_held = True
         served = 0
-        while unserved and served < _REQUESTS_PER_TURN and self.output.has_room:
+        while unserved and served < _REQUESTS_PER_TURN and self.output.has_room():
             served += self._meet(unserved.popleft())
         self.output.is_held = False
         self.output.flush()
         if not unserved:
             self.conn.resume()
-        elif self.output.has_room:
+        elif self.output.has_room():
             self.service.worker.at_batch_end(self._go_on)
 
     def _peer_ended(self) -> None:
@@ -219,6 +227,8 @@ class Driver(Carrier):
         mine = self.streams.get(stream.number)
         if mine is not None:
             if mine.exchange is not None:
+                if self._unfinished is None:
+                    self._unfinished = Unfinished()
                 mine.token = self._unfinished.token()
             self.forget(mine)
 
@@ -253,6 +263,7 @@ class Driver(Carrier):
         self._unserved.clear()
         for stream in list(self.streams.values()):
             self.lose(stream)
+        self.codec.let_go()
 
     def leave(self) -> None:
         """Let the client begin no more requests: those that are on their way are served (RFC 9113, 6.8).
@@ -289,6 +300,12 @@ class Driver(Carrier):
         deadlines = self.deadlines
         deadlines.armed = math.inf
         now = deadlines.now() + 0.001
+        if self.codec.is_acknowledged:
+            deadlines.settings = math.inf
+        elif deadlines.settings <= now:
+            self.codec.fail(Failure(Code.SETTINGS_TIMEOUT, "SETTINGS were not acknowledged"))
+            self._fail()
+            return
         if deadlines.leave <= now:
             self._end_leaving()
         if deadlines.head <= now or (deadlines.idle <= now and not self.streams):
@@ -297,7 +314,7 @@ class Driver(Carrier):
                 stream.reset(Code.CANCEL)
             self._close()
             return
-        due = min(deadlines.head, deadlines.leave, math.inf if self.streams else deadlines.idle)
+        due = min(deadlines.head, deadlines.leave, deadlines.settings, math.inf if self.streams else deadlines.idle)
         for stream in list(self.streams.values()):
             due = min(due, stream.check(now))
         if due < math.inf:

@@ -7,9 +7,10 @@ another one, and a client that reads slowly keeps its applications waiting, and 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from corepool_http.http2.turns import Priority, Turns
+from corepool_http.http2.streams import BaseStream
+from corepool_http.http2.turns import Turns
 
 if TYPE_CHECKING:
     from corepool import Connection
@@ -27,24 +28,27 @@ _ROUNDS = 4
 """Times that applications are asked for more before other connections have their turn."""
 
 
-class Speaker(Protocol):
+class Speaker(BaseStream):
     """A stream that has something to send."""
 
-    number: int
-    urgency: int
-    incremental: bool
+    __slots__ = ("blocked_at",)
 
-    blocked_at: float
-    """Since when its client's window has had no room."""
+    def __init__(self, number: int) -> None:
+        BaseStream.__init__(self, number)
+        self.blocked_at = math.inf
+        """Since when the client's window has had no room for what waits."""
 
     def emit_head(self) -> None:
         """Make the head of its response."""
+        raise NotImplementedError
 
     def emit(self, most: int) -> int:
         """Make a piece of content, and return its size."""
+        raise NotImplementedError
 
     def on_room(self) -> None:
-        """Have its application go on."""
+        """Have its application go on: there is room for more content."""
+        raise NotImplementedError
 
 
 class SharedOutput:
@@ -89,9 +93,8 @@ class SharedOutput:
         """When content was last made."""
         conn.watermarks(_HIGH_WATER, _LOW_WATER)
 
-    @property
     def has_room(self) -> bool:
-        """Whether content may be made now."""
+        """Return whether content may be made now."""
         return self.made + self._conn.buffered <= _HIGH_WATER
 
     def touch(self) -> None:
@@ -109,14 +112,14 @@ class SharedOutput:
         """Have a stream wait for its turn to send content, or its end."""
         number = stream.number
         if number not in self._blocked:
-            self._turns.add(number, Priority(stream.urgency, stream.incremental))
+            self._turns.add(number, stream.urgency, stream.incremental)
             self._waiting[number] = stream
         self.touch()
 
     def set_priority(self, stream: Speaker) -> None:
         """Let a stream that waits have another turn: its client has changed its priority."""
         if stream.number in self._waiting:
-            self._turns.add(stream.number, Priority(stream.urgency, stream.incremental))
+            self._turns.add(stream.number, stream.urgency, stream.incremental)
 
     def block(self, stream: Speaker) -> None:
         """Have a stream wait for its client to open a window."""
@@ -172,7 +175,7 @@ class SharedOutput:
                 for stream in heads:
                     stream.emit_head()
             before = self.made
-            while waiting and self.has_room:
+            while waiting and self.has_room():
                 stream = waiting[turns.next()]
                 self.made += stream.emit(_TURN if len(waiting) > 1 else _ALONE)
             if self.made != before:
@@ -184,5 +187,5 @@ class SharedOutput:
             for stream in relieved:
                 stream.on_room()
             self.is_held = was_held
-        if self._heads or self._relieved or (waiting and self.has_room):
+        if self._heads or self._relieved or (waiting and self.has_room()):
             self.touch()

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from corepool_http import events
 from corepool_http.http2.errors import Code
+from corepool_http.http2.output import Speaker
 from corepool_http.http2.pending import Pending
-from corepool_http.http2.streams import BaseStream
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
@@ -37,7 +37,7 @@ _WHOLE = 1
 _BROKEN = 2
 
 
-class ResponseStream(BaseStream):
+class ResponseStream(Speaker):
     """The codec's record of a stream, with the response of its exchange."""
 
     __slots__ = (
@@ -49,14 +49,13 @@ class ResponseStream(BaseStream):
         "_is_over",
         "_pending",
         "_trailers",
-        "blocked_at",
         "body_due",
         "exchange",
         "token",
     )
 
     def __init__(self, carrier: Carrier, number: int) -> None:
-        BaseStream.__init__(self, number)
+        Speaker.__init__(self, number)
         self._carrier = carrier
         self.exchange: Exchange | None = None
         """Until its end was counted."""
@@ -71,14 +70,8 @@ class ResponseStream(BaseStream):
         self._is_over = False
         """Nothing can be sent any more."""
         self.body_due = math.inf
-        self.blocked_at = math.inf
-        """Since when the client's window has had no room for what waits."""
         self.token: Token | None = None
         """Of a lost request: freed when its application lets go of the exchange."""
-
-    def on_room(self) -> None:
-        """Have the application go on: there is room for more content."""
-        raise NotImplementedError
 
     def let_go(self) -> None:
         """End: nothing more is sent."""
@@ -130,7 +123,7 @@ class ResponseStream(BaseStream):
             self._is_made = True
         else:
             codec.send_head(self, head.status, lines, length, False)
-            if output.has_room and count <= codec.room_of(self):
+            if output.has_room() and count <= codec.room_of(self):
                 codec.send_data(self, content, True)
                 output.made += count
                 self._is_made = True

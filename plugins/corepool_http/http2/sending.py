@@ -18,13 +18,6 @@ if TYPE_CHECKING:
 _MAX_REMEMBERED = 128
 """Streams whose reset is remembered (RFC 9113, 5.1: "closed")."""
 
-WINDOW = 1 << 20
-"""Of the connection. It is opened again as content arrives: what waits is bounded by the windows of the streams, and a
-stream that is not read must not hold up the others."""
-
-STREAM_WINDOW = frames.DEFAULT_WINDOW
-"""Bytes of content that a client may send on a stream before its application takes any."""
-
 
 class Sender:
     """Makes the frames of one connection. The windows of its streams bound what it is given."""

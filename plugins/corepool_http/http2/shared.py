@@ -9,6 +9,7 @@ from corepool.logs.rate_limited import RateLimitedLog
 from corepool_http import events
 from corepool_http.http2.codec import KnownBlocks
 from corepool_http.http2.driver import Driver
+from corepool_http.http2.windows import ExtraRoom
 
 if TYPE_CHECKING:
     from corepool import Connection
@@ -25,11 +26,12 @@ class Shared:
     def __init__(self, service: Service) -> None:
         self.service = service
         self._known = KnownBlocks()
+        self._extra = service.worker.shared(ExtraRoom)
         self._rate_limited = RateLimitedLog(log)
 
     def begin(self, conn: Connection[Session]) -> Driver:
         """Serve a connection by HTTP/2 from here on."""
-        driver = Driver(self.service, self._known, conn, self._failed)
+        driver = Driver(self.service, self._known, self._extra, conn, self._failed)
         conn.session = driver
         return driver
 

@@ -8,6 +8,7 @@ cdef class BaseStream:
     cdef public Py_ssize_t credit
     cdef public Py_ssize_t receive_window
     cdef public Py_ssize_t send_window
+    cdef public Py_ssize_t whole_window
     cdef public Py_ssize_t unread
     cdef public Py_ssize_t number
     cdef public long long reset_code

@@ -69,6 +69,7 @@ class BaseStream:
         "state",
         "unread",
         "urgency",
+        "whole_window",
     )
 
     def __init__(self, number: int) -> None:
@@ -86,6 +87,9 @@ class BaseStream:
         self.send_window = 0
         """May be less than 0 (RFC 9113, 6.9.2)."""
         self.receive_window = 0
+        """Bytes of content that the client may send now."""
+        self.whole_window = 0
+        """Those, and all that have come and that it was not told to be taken."""
         self.unread = 0
         """Bytes of content that the application has not taken yet."""
         self.credit = 0

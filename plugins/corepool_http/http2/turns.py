@@ -12,15 +12,6 @@ The tree of RFC 7540 is ignored, as RFC 9113, 5.3 has it.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Priority(NamedTuple):
-    """One response's place."""
-
-    urgency: int
-    shares: bool
-
 
 class Level:
     """The streams of one urgency."""
@@ -55,38 +46,40 @@ class Turns:
 
     def __init__(self) -> None:
         self._levels: dict[int, Level] = {}
-        self._places: dict[int, Priority] = {}
+        self._places: dict[int, int] = {}
+        """Of each stream twice its urgency, and one more if it shares."""
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def add(self, number: int, priority: Priority) -> None:
+    def add(self, number: int, urgency: int, shares: bool) -> None:  # noqa: FBT001
         """Have a stream wait for its turn, or for another one."""
+        place = urgency << 1 | shares
         if number in self._places:
-            if self._places[number] == priority:
+            if self._places[number] == place:
                 return
             self.discard(number)
-        self._places[number] = priority
-        level = self._levels.get(priority.urgency)
+        self._places[number] = place
+        level = self._levels.get(urgency)
         if level is None:
-            level = self._levels[priority.urgency] = Level()
-        if priority.shares:
+            level = self._levels[urgency] = Level()
+        if shares:
             level.shared[number] = None
         else:
             level.serial.add(number)
 
     def discard(self, number: int) -> None:
         """Let a stream wait no more, if it does."""
-        priority = self._places.pop(number, None)
-        if priority is None:
+        place = self._places.pop(number, None)
+        if place is None:
             return
-        level = self._levels[priority.urgency]
-        if priority.shares:
+        level = self._levels[place >> 1]
+        if place & 1:
             del level.shared[number]
         else:
             level.serial.discard(number)
         if not level:
-            del self._levels[priority.urgency]
+            del self._levels[place >> 1]
 
     def next(self) -> int:
         """Return the number of the stream whose turn it is. There must be one."""

@@ -112,6 +112,24 @@ def test_content_of_a_stream_that_is_not_taken(connection: Conversations) -> Non
     assert client.answers[stream].reset == FLOW_CONTROL_ERROR
 
 
+def test_content_behind_applications_that_have_kept_up_until_now(connection: Conversations) -> None:
+    conversation = serve(connection, max_body="1GiB")
+    client = Http2Client.of(conversation)
+    streams = [client.begin("/", method="POST", more=True) for _ in range(6)]
+    client.read_all()
+    for stream in streams:
+        for _ in range(6):
+            size = client.h2.local_flow_control_window(stream)
+            for at in range(0, size, 16_384):
+                client.send(stream, bytes(min(16_384, size - at)))
+            client.read_all()
+    session = conversation.conn.session
+    windows = [session.streams[stream].whole_window for stream in streams]  # type: ignore[attr-defined]
+    assert max(windows) == 1 << 20
+    assert sum(windows) - 65_535 * len(streams) == 4 << 20
+    assert client.goaways == []
+
+
 def test_response_of_a_stream_whose_window_is_shut(connection: Conversations, clock: Clock) -> None:
     conversation = serve(connection)
     client = Http2Client.of(conversation, window=0)
@@ -149,6 +167,14 @@ def test_no_open_streams(connection: Conversations, clock: Clock) -> None:
     let_time_pass(clock, conversation)
     client.read_all()
     assert client.goaways == [(0, 1)]
+    assert conversation.conn.closed
+
+
+def test_no_acknowledgement_of_the_settings(connection: Conversations, clock: Clock) -> None:
+    conversation = serve(connection)
+    conversation.send(PREFACE)
+    let_time_pass(clock, conversation)
+    assert conversation.receive().endswith(frame(7, 0, 0, bytes(4) + b"\0\0\0\4SETTINGS were not acknowledged"))
     assert conversation.conn.closed
 
 

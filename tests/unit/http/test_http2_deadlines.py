@@ -6,9 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING
 from unittest import mock
 
+import hpack
 import mirror
 import pytest
 from http2_client import Http2Client
+from http2_frames import frame, split
 from http_client import APPLICATIONS
 from mirror_client import let_go
 
@@ -16,11 +18,15 @@ from corepool.hot.leaving import notify_drain
 from corepool.spec.types import TimeoutKind
 from corepool_http import Http, HttpOptions
 from corepool_http.http2 import deadlines
+from corepool_http.http2.errors import Code
+from corepool_http.http2.frames import ACK, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from corepool.testing.conversation import Conversation, Conversations
+
+HOLD = [(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", "/hold")]
 
 
 class Clock:
@@ -67,6 +73,27 @@ def test_an_idle_connection_ends_with_a_goaway(clock: Clock, conversation: Conve
     assert conversation.conn.closed
 
 
+@pytest.mark.parametrize("acknowledges", [False, True])
+@pytest.mark.parametrize("has_request", [False, True])
+def test_a_client_has_to_acknowledge_the_settings(
+    clock: Clock, conversation: Conversation, *, has_request: bool, acknowledges: bool
+) -> None:
+    """RFC 9113, 6.5.3."""
+    conversation.send(PREFACE + frame(SETTINGS, 0, 0))
+    if acknowledges:
+        conversation.send(frame(SETTINGS, ACK, 0))
+    if has_request:
+        conversation.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, hpack.Encoder().encode(HOLD)))
+    conversation.receive()
+    clock.pass_by(14, conversation)
+    assert conversation.receive() == b""
+    clock.pass_by(2, conversation)
+    goaways = [each for each in split(conversation.receive()) if each.kind == GOAWAY]
+    codes = [int.from_bytes(each.payload[4:8]) for each in goaways]
+    assert codes == ([] if acknowledges else [Code.SETTINGS_TIMEOUT])
+    assert conversation.conn.closed != acknowledges
+
+
 def test_a_connection_with_a_stream_is_not_idle(clock: Clock, conversation: Conversation) -> None:
     client = Http2Client.of(conversation)
     stream = client.begin("/hold")
@@ -93,6 +120,7 @@ def test_content_that_does_not_come_costs_its_own_stream(clock: Clock, conversat
 def test_content_that_comes_slowly_has_time_for_each_64_kib(clock: Clock, conversation: Conversation) -> None:
     client = Http2Client.of(conversation)
     upload = client.begin("/", method="POST", more=True)
+    client.read_all()
     for _ in range(6):
         clock.pass_by(20, conversation)
         client.send(upload, bytes(16_384))
@@ -110,6 +138,7 @@ def test_content_that_comes_slowly_has_time_for_each_64_kib(clock: Clock, conver
 def test_a_client_that_waits_for_its_invitation_is_not_late(clock: Clock, conversation: Conversation) -> None:
     client = Http2Client.of(conversation)
     stream = client.begin("/hold", ("expect", "100-continue"), method="POST", more=True)
+    client.read_all()
     clock.pass_by(10_000, conversation)
     client.read_all()
     assert client.answers[stream].status == 0

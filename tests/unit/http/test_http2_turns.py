@@ -10,7 +10,7 @@ import pytest
 from corepool_http.counted import ABUSES
 from corepool_http.http2 import bounds
 from corepool_http.http2.pending import Pending
-from corepool_http.http2.turns import Priority, Turns
+from corepool_http.http2.turns import Turns
 from corepool_http.http2.unfinished import Unfinished
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def order_of(turns: Turns, count: int) -> list[int]:
 def test_streams_that_share_take_turns() -> None:
     turns = Turns()
     for number in (1, 3, 5):
-        turns.add(number, Priority(3, shares=True))
+        turns.add(number, 3, shares=True)
     assert order_of(turns, 6) == [1, 3, 5, 1, 3, 5]
     turns.discard(3)
     assert order_of(turns, 3) == [1, 5, 1]
@@ -32,10 +32,10 @@ def test_streams_that_share_take_turns() -> None:
 
 def test_urgent_ones_come_first_and_those_that_do_not_share_one_after_the_other() -> None:
     turns = Turns()
-    turns.add(5, Priority(3, shares=False))
-    turns.add(3, Priority(3, shares=False))
-    turns.add(7, Priority(1, shares=False))
-    turns.add(9, Priority(3, shares=True))
+    turns.add(5, 3, shares=False)
+    turns.add(3, 3, shares=False)
+    turns.add(7, 1, shares=False)
+    turns.add(9, 3, shares=True)
     assert order_of(turns, 2) == [7, 7]
     turns.discard(7)
     assert order_of(turns, 4) == [3, 9, 3, 9]
@@ -49,9 +49,9 @@ def test_urgent_ones_come_first_and_those_that_do_not_share_one_after_the_other(
 
 def test_another_priority_moves_a_stream() -> None:
     turns = Turns()
-    turns.add(1, Priority(3, shares=True))
-    turns.add(3, Priority(3, shares=True))
-    turns.add(3, Priority(0, shares=True))
+    turns.add(1, 3, shares=True)
+    turns.add(3, 3, shares=True)
+    turns.add(3, 0, shares=True)
     assert order_of(turns, 2) == [3, 3]
     assert len(turns) == 2
 

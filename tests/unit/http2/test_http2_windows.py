@@ -17,7 +17,7 @@ from corepool_http.http2.frames import (
     SETTINGS,
     WINDOW_UPDATE,
 )
-from corepool_http.http2.sending import STREAM_WINDOW
+from corepool_http.http2.windows import STREAM_WINDOW
 
 
 def initial_window(size: int) -> bytes:
@@ -97,7 +97,9 @@ def test_the_window_of_a_stream_opens_as_its_application_takes() -> None:
     assert played.of_kind(WINDOW_UPDATE) == []
     played.codec.consumed(stream, 40_000)
     played.feed(b"")
-    assert [(each.stream, int.from_bytes(each.payload)) for each in played.of_kind(WINDOW_UPDATE)] == [(1, 40_000)]
+    assert [(each.stream, int.from_bytes(each.payload)) for each in played.of_kind(WINDOW_UPDATE)] == [
+        (1, 40_000 + STREAM_WINDOW)
+    ]
 
 
 def test_the_window_of_the_connection_opens_as_content_arrives() -> None:
@@ -121,7 +123,7 @@ def test_padding_is_given_back() -> None:
     played.feed(frame(DATA, 0, 1, bytes(16_000)))
     assert played.failure is None
     assert played.resets() == []
-    assert stream.receive_window + stream.credit + stream.unread == STREAM_WINDOW
+    assert stream.receive_window + stream.credit + stream.unread == stream.whole_window
 
 
 def test_a_client_that_ignores_the_window_of_a_stream_loses_it() -> None:
