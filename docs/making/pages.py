@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from corepool.plugins.registry import Registry
-from docs.making import commands, events, hooks, metrics, plugins, settings, signals, strategies
+from docs.making import commands, events, fleet, hooks, metrics, plugins, settings, signals, strategies
 
 FOLDER = Path(__file__).parents[1]
 
@@ -20,5 +20,6 @@ def made() -> dict[str, str]:
         "reference/signals.md": signals.page(),
         "reference/metrics.md": metrics.page(),
         "reference/events.md": events.page(),
+        "images/reconnects.svg": fleet.picture([fleet.storm(each) for each in fleet.POLICIES]),
     }
     return pages | {f"images/dispatch-{name}.svg": picture for name, picture in strategies.pictures().items()}

@@ -1,6 +1,6 @@
 """Reads the heads of one worker: the plain ones here, and all others are left to llhttp.
 
-In machine code each is read anew: that takes less time than to find what was made of the same bytes before. In Python
+In machine code each is read anew: that takes less time than to find an earlier result by its bytes. In Python
 it takes more, so the section of a plain request is kept by its bytes, for all connections of a worker: a client sends
 the same one again and again, mostly with few targets. Bytes that were judged once mean the same.
 """
