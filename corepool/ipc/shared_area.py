@@ -14,7 +14,6 @@ Each change ends with one store that makes it valid, and a process may die befor
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import mmap
 import os
 from typing import TYPE_CHECKING, NamedTuple
@@ -106,6 +105,9 @@ class SharedArea:
         :raises SetupError: there is no room.
         :raises TimeoutError: a process was stopped while it had the lock.
         """
+        from hashlib import blake2b  # noqa: PLC0415  # it loads OpenSSL: for workers that share something
+
+        self._blake2b = blake2b
         with self._directory():
             self._forget_orphans()
             pids = self._pids.tolist()
@@ -131,8 +133,8 @@ class SharedArea:
         return self.tokens[token % MEMBERS] == token
 
     def hash(self, key: bytes) -> bytes:
-        """Return 8 bytes that stand for a key; not all of them are 0."""
-        return hashlib.blake2b(key, digest_size=8, key=self._secret).digest()
+        """Return 8 bytes that stand for a key, to a member; not all of them are 0."""
+        return self._blake2b(key, digest_size=8, key=self._secret).digest()
 
     def counter(self, name: str, place: int) -> tuple[memoryview[int], memoryview[int]]:
         """Find the cells of a counter, and that of a member; the first member that asks names it.
@@ -204,7 +206,7 @@ class SharedArea:
         self._pids[place] = 0
 
     def _name(self, text: str) -> list[int]:
-        digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+        digest = self._blake2b(text.encode(), digest_size=16).digest()
         return memoryview(digest).cast("Q").tolist()
 
     def _write(self, at: int, words: list[int]) -> None:
