@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from corepool_http.header_kinds import KINDS
 from corepool_http.rules import TOKEN
-from corepool_http.values import ResponseError, as_bytes, bytes_pair, listed, shown
+from corepool_http.values import ResponseError, as_bytes, bytes_pair, listed, shown, text_pair
 
 if TYPE_CHECKING:
     from corepool_http.message import Fields, Request
@@ -70,6 +70,25 @@ def link_lines(links: object) -> bytes:
     lines = b"".join(b"Link: %b\r\n" % _checked(as_bytes(value, "a link"), "a link") for value in values)
     if len(lines) > _MAX_LINKS:
         raise ResponseError(f"more than {_MAX_LINKS} bytes of links")
+    return lines
+
+
+def hint_lines(headers: object) -> bytes:
+    """Return the header lines of 103 (Early Hints) that a WSGI application asks for.
+
+    :param headers: an iterable of pairs of text.
+    :raises ResponseError: they are none, or headers that mean something to one response or one connection.
+    """
+    lines = b""
+    for name, value in (text_pair(pair) for pair in listed(headers)):
+        key = name.encode("latin-1")
+        if not TOKEN.fullmatch(key):
+            raise ResponseError(f"invalid name of a header in early hints: {shown(name)}")
+        if key.lower() in KINDS:
+            raise ResponseError(f"{name} can't be an early hint: it is a header of the response, or of its connection")
+        lines += b"%b: %b\r\n" % (key, _checked(value.encode("latin-1"), "an early hint"))
+        if len(lines) > _MAX_LINKS:
+            raise ResponseError(f"more than {_MAX_LINKS} bytes of early hints")
     return lines
 
 

@@ -27,6 +27,8 @@ class Answer:
     status: int = 0
     headers: Headers = field(default_factory=list)
     content: bytes = b""
+    size: int = 0
+    """Bytes of its content."""
     trailers: Headers = field(default_factory=list)
     interim: list[tuple[int, Headers]] = field(default_factory=list)
     is_whole: bool = False
@@ -46,17 +48,20 @@ class Http2Client:
         *,
         window: int = 65_535,
         takes: bool = True,
+        keeps: int | None = None,
         **settings: int,
     ) -> None:
         """Send the preface.
 
         :param receive: returns bytes that have come; b"": there are none (of a conversation), or the end (of a socket).
         :param window: the initial window of streams.
+        :param keeps: bytes of each content, beyond which it is counted only.
         :param takes: open windows as content comes; else `take` does.
         """
         self._send = send
         self._receive = receive
         self.takes = takes
+        self._keeps = keeps
         config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
         self.h2 = h2.connection.H2Connection(config)
         codes = {getattr(h2.settings.SettingCodes, name.upper()): value for name, value in settings.items()}
@@ -204,7 +209,10 @@ class Http2Client:
             answer.status = int(status)
             answer.headers = [(str(name), str(value)) for name, value in headers]
         elif isinstance(event, h2.events.DataReceived):
-            answer.content += event.data
+            answer.size += len(event.data)
+            answer.content += (
+                event.data if self._keeps is None else event.data[: max(0, self._keeps - len(answer.content))]
+            )
             if self.takes and event.flow_controlled_length:
                 self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.TrailersReceived):

@@ -63,6 +63,7 @@ class Wsgi:
         environ = self._environments.of(exchange, content)
         slow = self._slow
         inline = InlineCall(exchange, self._heads, self._call_soon, slow)
+        environ["wsgi.early_hints"] = inline.early_hints
         loop = _get_running_loop()
         _set_running_loop(None)
         began_s = 0.0 if slow is None else monotonic()
@@ -76,6 +77,7 @@ class Wsgi:
     def _begin_in_thread(self, threads: Threads, exchange: Exchange, content: io.IOBase) -> None:
         environ = self._environments.of(exchange, content)
         threaded = ThreadCall(exchange, self._heads, self._mailbox.post)
+        environ["wsgi.early_hints"] = threaded.early_hints
         job = threads.submit(partial(threaded.call, self._application, environ))
 
         def withdraw() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from corepool.guards import HOOK_ERRORS
 from corepool_http import events
 from corepool_http.exchange import ClientDisconnectedError
+from corepool_http.fields import hint_lines
 from corepool_http.values import ResponseError, as_bytes, shown
 
 if TYPE_CHECKING:
@@ -43,6 +44,20 @@ class Call:
 
     def call(self, application: Application, environ: dict[str, Any]) -> None:
         """Call it, and answer with the result. Raises nothing."""
+        raise NotImplementedError
+
+    def early_hints(self, headers: Iterable[tuple[str, str]]) -> None:
+        """Send 103 (Early Hints, RFC 8297) at once: `environ["wsgi.early_hints"]`, as gunicorn has it.
+
+        Nothing is sent behind the head of the response, or to a client of HTTP/1.0.
+
+        :raises ResponseError: these are no headers.
+        """
+        lines = hint_lines(headers)
+        if lines:
+            self._hint(lines)
+
+    def _hint(self, lines: bytes) -> None:
         raise NotImplementedError
 
     def _write(self, data: bytes) -> None:

@@ -103,6 +103,7 @@ class Environments:
             "wsgi.multiprocess": worker.workers > 1,
             "wsgi.run_once": False,
             "wsgi.file_wrapper": FileWrapper,
+            "wsgi.early_hints": None,
             "wsgi.input_terminated": True,
             "corepool.worker": worker,
             "SCRIPT_NAME": self._mount.decode("latin-1"),

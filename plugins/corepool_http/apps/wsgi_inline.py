@@ -117,6 +117,9 @@ class InlineCall(Call):
         if slow is not None and (seconds := monotonic() - began_s) > slow.limit_s:
             slow.report(self._exchange, seconds)
 
+    def _hint(self, lines: bytes) -> None:
+        self._exchange.hint(lines)
+
     def _write(self, data: bytes) -> None:
         content = as_content(data)
         exchange = self._exchange

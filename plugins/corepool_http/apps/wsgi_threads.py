@@ -64,6 +64,9 @@ class ThreadCall(Call):
         else:
             self._do(exchange.respond, self._need_head(), b"")
 
+    def _hint(self, lines: bytes) -> None:
+        self._do(self._exchange.hint, lines)
+
     def _write(self, data: bytes) -> None:
         content = as_content(data)
         if not self._is_head_sent:

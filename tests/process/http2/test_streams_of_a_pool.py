@@ -76,6 +76,21 @@ def test_small_requests_are_answered_beside_a_large_download(running: PoolProces
     assert memory_of(running.workers()[0]) - before < 30_000_000
 
 
+def test_a_large_download_comes_as_a_whole_beside_small_requests(running: PoolProcess) -> None:
+    before, answered = memory_of(running.workers()[0]), 0
+    with connect(running.urls("asgi")[0]) as sock:
+        client = Http2Client.over(sock, keeps=1_000)
+        large = client.begin(f"/down/{SIZE}")
+        while not client.answers[large].is_whole:
+            assert client.read()
+            if client.answers[large].size // 2_000_000 > answered:
+                assert client.ask("/").content == b"0"
+                answered += 1
+    assert client.answers[large].size == SIZE
+    assert answered >= 99
+    assert memory_of(running.workers()[0]) - before < 30_000_000
+
+
 @pytest.mark.parametrize("listener", ["asgi", "threads"])
 def test_small_requests_are_answered_beside_a_large_upload(running: PoolProcess, listener: str) -> None:
     before = memory_of(running.workers()[0])
@@ -83,14 +98,14 @@ def test_small_requests_are_answered_beside_a_large_upload(running: PoolProcess,
     with connect(running.urls(listener)[0]) as sock:
         client = Http2Client.over(sock)
         upload = client.begin("/", method="POST", more=True)
-        while sent < 30_000_000:
+        while sent < SIZE:
             room = min(client.h2.local_flow_control_window(upload), 16_384)
             if room == 0:
                 assert client.read()
                 continue
             client.send(upload, bytes(room))
             sent += room
-            if sent // 300_000 > answered:
+            if sent // 2_000_000 > answered:
                 assert client.ask("/").content == b"0"
                 answered += 1
         client.send(upload, b"", ends=True)

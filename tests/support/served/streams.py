@@ -22,13 +22,23 @@ def wsgi(environ, start_response):
 
 
 async def asgi(scope, receive, send):
-    """Read the content and return its size; send pieces without an end at /endless; read nothing at /deaf."""
+    """Read the content and return its size; send so many bytes at /down/SIZE, and pieces without an end at /endless;
+    read nothing at /deaf.
+    """
     if scope["type"] != "http":
         raise NotImplementedError
     if scope["path"] == "/endless":
         await send({"type": "http.response.start", "status": 200})
         while True:
             await send({"type": "http.response.body", "body": bytes(262_144), "more_body": True})
+    if scope["path"].startswith("/down/"):
+        left = int(scope["path"].removeprefix("/down/"))
+        await send({"type": "http.response.start", "status": 200})
+        while left:
+            piece = bytes(min(left, 262_144))
+            left -= len(piece)
+            await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
+        return
     if scope["path"] == "/deaf":
         await asyncio.Event().wait()
     size, more = 0, True
