@@ -10,17 +10,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from fleet import Fleet, Request, percentile
+from figures import tell
+from fleet import Fleet
 from hosts import why_no_hosts
 
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(why_no_hosts() is not None, reason=why_no_hosts() or "")
@@ -33,19 +33,6 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
     with Fleet(tmp_path) as made:
         made.serve()
         yield made
-
-
-def tell(what: str, requests: Sequence[Request], event: float) -> None:
-    """Print the figures of a scenario."""
-    before = [each for each in requests if each.at < event and not each.failed]
-    after = [each for each in requests if each.at >= event and not each.failed]
-    failed = [each for each in requests if each.failed]
-    last = max((each.at + each.took - event for each in failed), default=0.0)
-    print(  # noqa: T201
-        f"{what}: {len(requests)} requests, {len(failed)} failed, the last one after {last:.1f} s; p99 "
-        f"{percentile(before, 0.99) * 1000:.0f} ms before, {percentile(after, 0.99) * 1000:.0f} ms after; "
-        f"{Counter((each.status, each.body[:60]) for each in failed)}"
-    )
 
 
 def test_the_application_sees_the_client_and_not_the_balancer(fleet: Fleet) -> None:
@@ -94,12 +81,12 @@ def test_a_host_with_new_code_fails_no_request(fleet: Fleet, order: str) -> None
 
 def test_a_host_without_power_fails_only_requests_that_it_had(fleet: Fleet) -> None:
     with fleet.visitors(visitors=VISITORS) as visitors:
-        visitors.wait_for(500)
+        visitors.wait_for(200)
         event = time.monotonic()
         fleet.hosts["one"].power_off()
         wait_until(lambda: "one" not in fleet.up(), what="HAProxy has seen that the host is gone")
         seen = time.monotonic()
-        visitors.wait_for(500)
+        visitors.wait_for(200)
     tell("power off", visitors.requests, event)
 
     failed = [each for each in visitors.requests if each.failed]
@@ -126,7 +113,7 @@ def test_a_slow_host_is_given_fewer_requests(fleet: Fleet) -> None:
         visitors.wait_for(300)
         event = time.monotonic()
         fleet.hosts["one"].slow_down("64kbit")
-        visitors.wait_for(1000)
+        visitors.wait_for(500)
         fleet.hosts["one"].slow_down("")
     tell("a slow host", visitors.requests, event)
 

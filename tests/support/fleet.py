@@ -10,15 +10,15 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import documents
-from hosts import FRONT, Host, Hosts
+from hosts import Host, Hosts
 from sources import source
 
 from corepool.testing.pool import PoolProcess
 from corepool.testing.sockets import connect, receive_all
-from corepool.testing.waiting import wait_until
+from corepool.testing.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -81,15 +81,17 @@ class Visitors:
     def wait_for(self, number: int, is_one: Callable[[Request], bool] = lambda request: not request.failed) -> None:
         """Wait until that many more requests of a kind are over."""
         before = len(self.requests)
-        wait_until(lambda: sum(map(is_one, self.requests[before:])) >= number, what="the visitors' requests")
+        deadline_s = 5 * DEADLINE_S  # each may wait for a failover, and for a busy machine
+        wait_until(lambda: sum(map(is_one, self.requests[before:])) >= number, deadline_s, "the visitors' requests")
 
 
 class Fleet:
     """The hosts, their pools and HAProxy. Use as a context manager."""
 
-    def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._environment = environment or {}
+        self.environment: dict[str, str] = {}
+        """Variables of every pool, beside its host's name."""
         self._stack = contextlib.ExitStack()
         self.hosts: dict[str, Host] = {}
         self.pools: dict[str, PoolProcess] = {}
@@ -121,7 +123,7 @@ class Fleet:
         pool = PoolProcess.run(
             _PAGE["corepool.toml"].replace('workers = "auto"', "workers = 2"),
             files={"shop.py": source("served/fleet_shop.py")},
-            environment={"SHOP_HOST": name, "PYTHONDONTWRITEBYTECODE": "1", **self._environment},
+            environment={"SHOP_HOST": name, "PYTHONDONTWRITEBYTECODE": "1", **self.environment},
             wrapper=host.inside,
         )
         self.pools[name] = self._stack.enter_context(pool)
@@ -161,12 +163,3 @@ class Fleet:
         with contextlib.suppress(OSError):
             return len(list(self.servers())) == len(NAMES)
         return False
-
-
-def percentile(requests: Sequence[Request], part: float) -> float:
-    """Return the time that this part of the requests took at most, in seconds."""
-    took = sorted(each.took for each in requests)
-    return took[min(len(took) - 1, int(part * len(took)))]
-
-
-__all__ = ["FRONT", "Fleet", "Request", "Visitors", "percentile"]
