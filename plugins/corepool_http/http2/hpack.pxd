@@ -34,7 +34,8 @@ cdef class Decoder:
     @cython.locals(size=Py_ssize_t)
     cdef Py_ssize_t _resize(self, bytes block, Py_ssize_t at) except -1
 
-@cython.locals(value=Py_ssize_t, shift=cython.int, place=Py_ssize_t, byte=cython.int)
+# `byte` is shifted by 28 bits.
+@cython.locals(value=Py_ssize_t, shift=cython.int, place=Py_ssize_t, byte=Py_ssize_t)
 cpdef (Py_ssize_t, Py_ssize_t) integer(bytes block, Py_ssize_t at, Py_ssize_t prefix) except *
 @cython.locals(first=cython.int, size=Py_ssize_t, end=Py_ssize_t, data=bytes)
 cpdef tuple string(bytes block, Py_ssize_t at)

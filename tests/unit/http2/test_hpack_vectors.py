@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from corepool_http.http2.hpack import Decoder, integer
+from corepool_http.http2.errors import Failure
+from corepool_http.http2.hpack import Decoder, integer, string
 from corepool_http.http2.response_blocks import encode_field, encode_integer, encode_string
 
 REQUESTS = [
@@ -104,6 +105,25 @@ def test_integers_are_encoded_as_in(value: int, bits: int, encoded: str) -> None
     assert encode_integer(value, bits, 0) == data
     prefix = (1 << bits) - 1
     assert data[0] == value or integer(data, 1, prefix) == (value, len(data))
+
+
+@pytest.mark.parametrize("bits", [4, 5, 6, 7])
+@pytest.mark.parametrize("more", [0, 1, 127, 128, 2**14, 2**28 + 5, 2**31 - 1, 2**31, 2**32, 2**32 + 3, 2**35 - 1])
+def test_large_integers_are_read_as_they_are(bits: int, more: int) -> None:
+    """In machine code, too, where a number has so many bits: 2^32 + 3 must not be 3, of which a proxy knows nothing."""
+    prefix = (1 << bits) - 1
+    data = encode_integer(prefix + more, bits, 0)
+    assert integer(data, 1, prefix) == (prefix + more, len(data))
+
+
+@pytest.mark.parametrize("size", [2**28, 2**32 + 3, 2**35])
+def test_a_string_that_claims_gigabytes_is_refused(size: int) -> None:
+    with pytest.raises(Failure):
+        string(encode_integer(size, 7, 0) + b"abc", 0)
+    with pytest.raises(Failure):
+        Decoder().decode(encode_integer(size, 7, 0x80), 0, [], 1000, False)
+    with pytest.raises(Failure):
+        Decoder().decode(encode_integer(size, 5, 0x20), 0, [], 1000, False)
 
 
 def test_strings_and_fields_are_encoded_in_their_shortest_form() -> None:
