@@ -8,6 +8,7 @@ from kv_client import encode
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterable
 
 Tagged: TypeAlias = "tuple[str, Any]"
 """The first byte of a reply; its text, or the list of its parts."""
@@ -26,6 +27,10 @@ class TaggedClient:
     def __call__(self, *words: object) -> Tagged:
         self._sock.sendall(encode(words))
         return self.receive()
+
+    def send_all(self, commands: Iterable[tuple[object, ...]]) -> None:
+        """Send a pipeline."""
+        self._sock.sendall(b"".join(map(encode, commands)))
 
     def close(self) -> None:
         """Close the connection."""

@@ -84,14 +84,14 @@ class Collection:
         return b""
 
 
-def copied(db: Keyspace, record: Record) -> Record:
+def copied(db: Keyspace, record: Record, target_db: Keyspace) -> Record:
     """Return a record of the same content, for another key: that of a collection has elements of its own."""
     if record.type == STRING:
         return record
-    target = db.new_collection()
+    target = target_db.new_collection()
     low = b""
     while batch := list(itertools.islice(db.elements.between(record.collection, low, _AFTER_ALL), _COPIED_AT_A_TIME)):
         for name, value in batch:
-            db.elements.put(target, name, value)
+            target_db.elements.put(target, name, value)
         low = batch[-1][0] + b"\0"
     return record._replace(value=target + record.value[ID_BYTES:])

@@ -4,12 +4,15 @@ cdef class Keyspace:
     cdef readonly object view
     cdef readonly long long now_ms
     cdef readonly object limits
+    cdef readonly Py_ssize_t number
+    cdef dict _others
     cdef object _transaction
     cdef Py_ssize_t _max_key
     cdef Py_ssize_t _max_value
     cdef object _elements
     cdef readonly list gained
 
+    cpdef Keyspace select(self, Py_ssize_t number)
     cpdef find(self, bytes key)
     cpdef get(self, bytes key)
     cpdef put(self, bytes key, bytes value, long long expires_ms=*, long long flags=*)

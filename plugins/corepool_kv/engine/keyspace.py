@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from corepool_kv.engine.errors import KeyTooLongError, ValueTooLongError
-from corepool_kv.stores import LIST, SORTED_SET, STRING, WrongTypeError
+from corepool_kv.stores import DATABASES, LIST, SORTED_SET, STRING, WrongTypeError
 
 if TYPE_CHECKING:
     from corepool_kv.stores import Elements, Record, Transaction, View
@@ -22,8 +22,17 @@ class Limits(NamedTuple):
 class Keyspace:
     """A view of a store, and the time. Only work that runs in a transaction may write."""
 
-    def __init__(self, view: View, limits: Limits, now_ms: int) -> None:
+    def __init__(
+        self, view: View, limits: Limits, now_ms: int, number: int = 0, others: dict[int, Keyspace] | None = None
+    ) -> None:
+        """Take a view.
+
+        :param number: the database.
+        :param others: other databases of the same view that are in use.
+        """
         self.view = view
+        self.number = number
+        self._others = others  # with this one in it from the first use of another: no circle of references before
         self.now_ms = now_ms
         self.limits = limits
         self._transaction: Transaction = view  # type: ignore[assignment]  # typing.cast would cost each GET a call
@@ -34,6 +43,19 @@ class Keyspace:
 
         Filled by `gain` alone.
         """
+
+    def select(self, number: int) -> Keyspace:
+        """Return another database of the same view."""
+        if number == self.number:
+            return self
+        if self._others is None:
+            self._others = {self.number: self}
+        other = self._others.get(number)
+        if other is None:
+            other = self._others[number] = Keyspace(
+                self.view.database(number), self.limits, self.now_ms, number, self._others
+            )
+        return other
 
     def find(self, key: bytes) -> Record | None:
         """Return the record of a key that exists now."""
@@ -142,6 +164,13 @@ class Keyspace:
         if self._elements is None:
             self._elements = self.view.elements()
         return self._elements
+
+    def clear_all(self) -> None:
+        """Remove every key of every database."""
+        for number in range(DATABASES):
+            other = self.select(number)
+            if other.view.count():
+                other.clear()
 
     def remove_expired(self, limit: int) -> int:
         """Remove expired records, `limit` at most, and return their number."""

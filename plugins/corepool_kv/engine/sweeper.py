@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from corepool_kv import events
 from corepool_kv.engine.keyspace import Limits
-from corepool_kv.stores import StoreError
+from corepool_kv.stores import DATABASES, StoreError
 
 if TYPE_CHECKING:
     import asyncio
@@ -71,7 +71,7 @@ class Sweeper:
     def _has_due(self) -> bool:
         try:
             db = self._execution.read(self.limits)
-            return db.has_due()
+            return any(db.select(number).has_due() for number in range(DATABASES))
         except StoreError as error:
             self._execution.log_failure(error)
         except Exception as error:  # noqa: BLE001  # logged, with its traceback
@@ -81,6 +81,9 @@ class Sweeper:
         return False
 
     def _remove(self, db: Keyspace) -> bytes:
-        self._removed = db.remove_expired(_MAX_KEYS)
-        self._elements_removed = db.elements.remove_garbage(_MAX_ELEMENTS)
+        self._removed = self._elements_removed = 0
+        for number in range(DATABASES):
+            each = db.select(number)
+            self._removed += each.remove_expired(_MAX_KEYS - self._removed)
+            self._elements_removed += each.elements.remove_garbage(_MAX_ELEMENTS - self._elements_removed)
         return b""

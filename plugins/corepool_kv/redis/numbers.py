@@ -7,6 +7,7 @@ import re
 from fractions import Fraction
 
 from corepool_kv.redis.replies import Error
+from corepool_kv.stores import DATABASES
 
 _INTEGER = re.compile(rb"0|-?[1-9][0-9]{0,18}")
 _FLOAT = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,5}))?")
@@ -43,6 +44,17 @@ def parse_int32(text: bytes) -> int:
     :raises Error: it is none.
     """
     return parse_range(text, -(2**31), 2**31 - 1)
+
+
+def parse_database(text: bytes) -> int:
+    """Read the number of a database.
+
+    :raises Error: there is no such database.
+    """
+    number = parse_int32(text)
+    if not 0 <= number < DATABASES:
+        raise Error("ERR DB index is out of range")
+    return number
 
 
 def parse_range(text: bytes, smallest: int, largest: int, message: str = "") -> int:

@@ -11,6 +11,7 @@ cdef class Write:
     cdef object _on_data
     cdef list _args
     cdef bint _resp3
+    cdef Py_ssize_t _database
 
 cdef class Runner:
     cdef ServerState _state

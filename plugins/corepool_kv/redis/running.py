@@ -47,21 +47,19 @@ def word(error: Error | RefusedError | DamagedRecordError | WrongTypeError) -> E
 class Write:
     """A command that waits for its transaction. Implements `execution.Work`."""
 
-    __slots__ = ("_args", "_on_data", "_resp3", "_runner")
+    __slots__ = ("_args", "_database", "_on_data", "_resp3", "_runner")
 
-    def __init__(self, runner: Runner, on_data: OnData, args: list[bytes], resp3: bool) -> None:  # noqa: FBT001
-        """Keep a command.
-
-        :param resp3: of now: a later HELLO changes only the replies behind it.
-        """
+    def __init__(self, runner: Runner, on_data: OnData, args: list[bytes], session: Session) -> None:
+        """Keep a command, with the version and database of now: a later HELLO or SELECT is about those behind it."""
         self._runner = runner
         self._on_data = on_data
         self._args = args
-        self._resp3 = resp3
+        self._resp3 = session.resp3
+        self._database = session.database
 
     def __call__(self, db: Keyspace) -> bytes:
         try:
-            reply = self._on_data(db, self._args)
+            reply = self._on_data(db.select(self._database) if self._database else db, self._args)
         except ENDS_ONE_COMMAND as error:
             reply = self._runner.count(word(error))
         return ENCODED_OK if reply is OK else encode(reply, self._resp3)
@@ -90,7 +88,8 @@ class Runner:
         """Run a command that only reads."""
         reply: Reply
         try:
-            reply = on_data(self._execution.reading or self._execution.read(session.limits), args)
+            db = self._execution.reading or self._execution.read(session.limits)
+            reply = on_data(db.select(session.database) if session.database else db, args)
         except ENDS_ONE_COMMAND as error:
             reply = self.count(word(error))
         except StoreError as error:
@@ -108,7 +107,7 @@ class Runner:
         if not session.waiting:
             session.conn.busy = True
         session.waiting_bytes += size_in_memory(args) + held_bytes
-        self._execution.submit(session, Write(self, on_data, args, session.resp3))
+        self._execution.submit(session, Write(self, on_data, args, session))
 
     def reply(self, session: Session, reply: Reply) -> bytes | None:
         """Encode a reply that needs no data; return None if it has to wait behind others."""

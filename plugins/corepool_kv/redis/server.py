@@ -105,6 +105,7 @@ class Server:
     def serve(self, session: Session) -> None:
         """Serve received requests, until there is no more or the client should read first."""
         conn, reader = session.conn, session.reader
+        session.selects = False
         if session.stalled:
             session.stalled = False
             conn.resume()
@@ -118,7 +119,11 @@ class Server:
                 served += 1
                 reply = self._serve(session, request)
                 if reply is None:
-                    if len(session.waiting) >= _MAX_WAITING or session.waiting_bytes >= _MAX_WAITING_BYTES:
+                    if (
+                        len(session.waiting) >= _MAX_WAITING
+                        or session.waiting_bytes >= _MAX_WAITING_BYTES
+                        or session.selects
+                    ):
                         self._stall(session)
                         break
                     continue

@@ -14,6 +14,8 @@ cdef class Session:
     cdef public bint needs_password
     cdef public bint authenticated
     cdef public bint resp3
+    cdef public Py_ssize_t database
+    cdef public bint selects
     cdef public bytes name
     cdef public bytes library
     cdef public bytes library_version

@@ -35,7 +35,7 @@ class Watched:
     """The keys of WATCH, each with its version at that moment."""
 
     def __init__(self) -> None:
-        self.versions: dict[bytes, int | None] = {}
+        self.versions: dict[tuple[int, bytes], int | None] = {}
         self._bytes = 0
 
     def add(self, db: Keyspace, keys: list[bytes], max_bytes: int) -> None:
@@ -46,14 +46,18 @@ class Watched:
         """
         for key in keys:
             db.check_key(key)
-        new = set(keys) - self.versions.keys()
-        size = self._bytes + size_in_memory(new)
+        new = {(db.number, key) for key in keys} - self.versions.keys()
+        size = self._bytes + size_in_memory([key for _, key in new])
         if len(self.versions) + len(new) > MAX_WATCHED:
             raise Error(f"ERR more than {MAX_WATCHED} watched keys")
         if size > max_bytes:
             raise Error(f"ERR more than {max_bytes} bytes of watched keys")
         self._bytes = size
-        self.versions.update((key, db.version(key)) for key in new)
+        self.versions.update(((number, key), db.version(key)) for number, key in new)
+
+    def have_changed(self, db: Keyspace) -> bool:
+        """Report whether one of them was written since."""
+        return any(db.select(number).version(key) != version for (number, key), version in self.versions.items())
 
 
 class Queued(NamedTuple):
@@ -61,6 +65,7 @@ class Queued(NamedTuple):
 
     run: Callable[[Keyspace], Reply]
     writes: bool
+    selects: bool
 
 
 class Owner(Protocol):
@@ -88,6 +93,9 @@ class Session:
         self.needs_password = not authenticated
         self.authenticated = authenticated
         self.resp3 = False
+        self.database = 0
+        self.selects = False
+        """An EXEC with a SELECT in it waits for its commit: later requests are not served before."""
         self.name = b""
         self.library = b""
         self.library_version = b""
@@ -119,6 +127,7 @@ class Session:
         kept = json.loads(state)
         session = cls(owner, conn, kept["number"], authenticated=kept["authenticated"])
         session.resp3 = kept["resp3"]
+        session.database = kept.get("database", 0)
         session.name = kept["name"].encode("latin-1")
         session.library = kept["library"].encode("latin-1")
         session.library_version = kept["library_version"].encode("latin-1")
@@ -129,13 +138,14 @@ class Session:
         """Return the state that `thaw` needs; None inside of MULTI, WATCH or a request."""
         if self.queue is not None or self.watched.versions or self.waiting or self.ending or not self.reader.is_empty:
             return None
-        now = (self.resp3, self.authenticated, self.name, self.library, self.library_version)
+        now = (self.resp3, self.database, self.authenticated, self.name, self.library, self.library_version)
         if now != self._frozen_as:
             self._frozen_as = now
             kept = {
                 "number": self.number,
                 "authenticated": self.authenticated,
                 "resp3": self.resp3,
+                "database": self.database,
                 "name": self.name.decode("latin-1"),
                 "library": self.library.decode("latin-1"),
                 "library_version": self.library_version.decode("latin-1"),
@@ -178,6 +188,7 @@ class Session:
     def reset(self) -> None:
         """Return to the state of a new connection, except for the number."""
         self.resp3 = False
+        self.database = 0
         self.name = b""
         self.authenticated = not self.needs_password
         if self.needs_password:
@@ -202,7 +213,7 @@ class Session:
             "age": int(now - self.began_s),
             "idle": int(now - self.active_s),
             "flags": "x" if self.queue is not None else "N",
-            "db": 0,
+            "db": self.database,
             "sub": 0,
             "psub": 0,
             "multi": -1 if self.queue is None else len(self.queue),

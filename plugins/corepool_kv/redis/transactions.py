@@ -57,7 +57,8 @@ class Transactions:
     def queue(self, session: Session, command: Command, args: list[bytes]) -> bytes | None:
         """Keep a command for EXEC."""
         max_bytes = self._state.options.max_request
-        queued = Queued(functools.partial(self.run_now, session, command, args), command.writes)
+        run = functools.partial(self.run_now, session, command, args)
+        queued = Queued(run, command.writes, command.name == b"select")
         if session.queue_up(queued, size_in_memory(args), max_bytes):
             return self._runner.reply(session, "QUEUED")
         session.queue_is_broken = True
@@ -93,15 +94,18 @@ class Transactions:
         if is_broken:
             return self._runner.reply(session, Error("EXECABORT Transaction discarded because of previous errors."))
         commands = queue
-        resp3 = session.resp3
+        resp3, database = session.resp3, session.database
 
         def execute(db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001
-            if any(db.version(key) != version for key, version in watched.versions.items()):
+            if watched.have_changed(db):
                 return NullArray()
+            session.database = database
             try:
-                return gather((queued.run(db) for queued in commands), db.limits.reply)
+                return gather((queued.run(db.select(session.database)) for queued in commands), db.limits.reply)
             except Error as error:
+                session.database = database
                 raise AbandonedError(encode(error, resp3)) from None  # some of them have run
 
         writes = any(queued.writes for queued in commands)
+        session.selects = any(queued.selects for queued in commands)
         return self._runner.run(session, execute, [], writes=writes, held_bytes=queued_bytes)

@@ -17,6 +17,9 @@ MAX_NAME_BYTES = 503
 
 ID_BYTES = 8
 
+DATABASES = 16
+"""Each has keys of its own. A store has all of them, and its views begin at number 0."""
+
 _MAX_SHOWN_BYTES = 128
 
 
@@ -144,6 +147,9 @@ class View(Protocol):
 
     def elements(self) -> Elements:
         """Return the elements of all collections."""
+
+    def database(self, number: int) -> View:
+        """Return another database at the same moment, of a transaction in the same transaction."""
 
 
 class Transaction(View, Protocol):

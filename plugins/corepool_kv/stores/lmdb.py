@@ -28,7 +28,7 @@ import lmdb
 from corepool_kv import events
 from corepool_kv.stores import BrokenError, StoreError
 from corepool_kv.stores.lmdb_errors import translated
-from corepool_kv.stores.lmdb_format import check_folder, foreign, mark
+from corepool_kv.stores.lmdb_format import TABLES, check_folder, foreign, mark, open_tables
 from corepool_kv.stores.lmdb_transaction import LmdbTransaction
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class LmdbStore:
         self._is_temporary = not where
         self._path = Path(where)
         self._env: lmdb.Environment
-        self._tables: tuple[_Database, _Database, _Database]
+        self._tables: tuple[tuple[_Database, _Database, _Database], ...]
         self._is_dirty = False
         self._syncing: threading.Thread | None = None
         self._sync_failed = False
@@ -100,7 +100,7 @@ class LmdbStore:
             self._env = lmdb.open(
                 str(self._path),
                 map_size=min(_FIRST_MAP_BYTES, self._options.max_bytes),
-                max_dbs=3,
+                max_dbs=TABLES,
                 mode=0o600,
                 sync=self._options.durability == "always",
                 readahead=False,
@@ -112,11 +112,7 @@ class LmdbStore:
         try:
             self._env.set_mapsize(0)  # as large as another worker, or an earlier life, has made it
             mark(self._env)
-            self._tables = (
-                self._env.open_db(b"data"),
-                self._env.open_db(b"expiry"),
-                self._env.open_db(b"elements"),
-            )
+            self._tables = open_tables(self._env)
             self._env.reader_check()
         except lmdb.Error as error:
             self._env.close()
@@ -149,7 +145,7 @@ class LmdbStore:
 
     def read(self) -> View:
         try:
-            return LmdbTransaction(self._env.begin(), *self._tables)
+            return LmdbTransaction(self._env.begin(), self._tables)
         except lmdb.ReadersFullError:
             return self._read_in_a_stale_slot()
         except lmdb.Error as error:
@@ -163,7 +159,7 @@ class LmdbStore:
         if self._sync_failed:
             self._retry_sync()
         try:
-            return LmdbTransaction(self._env.begin(write=True), *self._tables)
+            return LmdbTransaction(self._env.begin(write=True), self._tables)
         except lmdb.Error as error:
             raise self._not_begun(error) from None
 
@@ -232,7 +228,7 @@ class LmdbStore:
         """
         try:
             self._env.reader_check()
-            return LmdbTransaction(self._env.begin(), *self._tables)
+            return LmdbTransaction(self._env.begin(), self._tables)
         except lmdb.Error as error:
             raise translated(error) from None
 

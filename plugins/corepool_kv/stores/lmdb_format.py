@@ -28,10 +28,12 @@ from typing import TYPE_CHECKING
 import lmdb
 
 from corepool.files.examining import refuse_new_folder
-from corepool_kv.stores import STRING, DamagedRecordError, Record, StoreError
+from corepool_kv.stores import DATABASES, STRING, DamagedRecordError, Record, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from lmdb import _Database
 
 LONG = Struct(">BBQIQ")
 LONG_BYTES = LONG.size
@@ -44,6 +46,9 @@ _MARK_KEY = b"format"
 _MARK = b"corepool kv 2"
 _TABLES = {b"data", b"expiry", b"full at"}
 """Of the format before 1."""
+
+TABLES = 3 * DATABASES
+"""`data`, `expiry` and `elements` of database 0, and `data 1` and so on of the others."""
 
 _TYPES = b"shltz"
 _MIN_DESCRIPTION_BYTES = 16
@@ -86,6 +91,19 @@ def mark(env: lmdb.Environment) -> None:
         with env.begin(write=True) as txn:
             if _is_new(txn):  # else another worker was faster
                 txn.put(_MARK_KEY, _MARK)
+
+
+def open_tables(env: lmdb.Environment) -> tuple[tuple[_Database, _Database, _Database], ...]:
+    """Open the tables of each database, and make those that do not exist."""
+    with env.begin(write=True) as txn:
+
+        def open_table(name: bytes, number: int) -> _Database:
+            return env.open_db(b"%b %d" % (name, number) if number else name, txn=txn)
+
+        return tuple(
+            (open_table(b"data", number), open_table(b"expiry", number), open_table(b"elements", number))
+            for number in range(DATABASES)
+        )
 
 
 def check_folder(path: Path) -> None:

@@ -8,6 +8,9 @@ cdef class LmdbTransaction:
     cdef object _data
     cdef object _expiry
     cdef object _elements
+    cdef object _databases
+    cdef Py_ssize_t _number
+    cdef dict _others
     cdef long long _version
 
     cpdef get(self, bytes key)

@@ -21,6 +21,8 @@ from corepool_kv.stores.lmdb_records import place_of, short_record, short_value
 if TYPE_CHECKING:
     from lmdb import _Database
 
+    _Tables = tuple[_Database, _Database, _Database]
+
     class _Find(Protocol):
         def __call__(self, key: bytes, default: None, db: _Database, /) -> bytes | None: ...
 
@@ -36,13 +38,25 @@ _WRITES_PER_TRANSACTION = 1 << 20  # of a version, the part below LMDB's transac
 class LmdbTransaction:
     """Implements `View` and `Transaction` over one transaction of LMDB."""
 
-    def __init__(self, txn: lmdb.Transaction, data: _Database, expiry: _Database, elements: _Database) -> None:
+    def __init__(
+        self,
+        txn: lmdb.Transaction,
+        databases: tuple[_Tables, ...],
+        number: int = 0,
+        others: dict[int, LmdbTransaction] | None = None,
+    ) -> None:
+        """Take a transaction.
+
+        :param databases: the tables of each database.
+        :param others: the databases of the same transaction that are in use.
+        """
         self.txn = txn
         # Never a memoryview, without `buffers`. typing.cast would cost a tenth of each GET.
         self._find: _Find = txn.get  # type: ignore[assignment]
-        self._data = data
-        self._expiry = expiry
-        self._elements = elements
+        self._data, self._expiry, self._elements = databases[number]
+        self._databases = databases
+        self._number = number
+        self._others = others  # with this one in it from the first use of another: no circle of references before
         self._version = 0
         """Of the last record that was written."""
 
@@ -75,6 +89,16 @@ class LmdbTransaction:
         if record.type != STRING:
             raise WrongTypeError
         return record.value
+
+    def database(self, number: int) -> LmdbTransaction:
+        if number == self._number:
+            return self
+        if self._others is None:
+            self._others = {self._number: self}
+        other = self._others.get(number)
+        if other is None:
+            other = self._others[number] = LmdbTransaction(self.txn, self._databases, number, self._others)
+        return other
 
     def elements(self) -> LmdbElements:
         return LmdbElements(self.txn, self._elements)

@@ -11,7 +11,7 @@ import re
 import zlib
 from typing import TYPE_CHECKING
 
-from corepool_kv.stores import ID_BYTES, STRING, NoRoomError, Record, StoreError, WrongTypeError
+from corepool_kv.stores import DATABASES, ID_BYTES, STRING, NoRoomError, Record, StoreError, WrongTypeError
 from corepool_kv.stores.memory_elements import Collections, MemoryElements
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ class MemoryStore:
                 "of letters, digits, '-' and '_'"
             )
         self._name = where
-        self._records = Records(options.max_bytes)
+        self._max_bytes = options.max_bytes
+        self._databases: list[Records] = []
+        self._databases += [Records(options.max_bytes, self._databases) for _ in range(DATABASES)]
 
     def identity(self) -> str | None:
         return f"memory:{self._name}" if self._name else None
@@ -63,17 +65,18 @@ class MemoryStore:
             )
 
     def close(self) -> None:
-        self._records.all.clear()
-        self._records.collections.clear()
+        for records in self._databases:
+            records.all.clear()
+            records.collections.clear()
 
     def read(self) -> View:
-        return MemoryTransaction(self._records)
+        return MemoryTransaction(self._databases)
 
     def release(self, view: View) -> None:
         """Nothing is held."""
 
     def begin(self) -> Transaction:
-        return MemoryTransaction(self._records)
+        return MemoryTransaction(self._databases)
 
     def commit(self, transaction: Transaction) -> None:
         """Every change has been made already."""
@@ -83,7 +86,7 @@ class MemoryStore:
         transaction.undo()
 
     def make_room(self) -> None:
-        raise StoreError(f"the store is full: max_bytes = {self._records.max_bytes}")
+        raise StoreError(f"the store is full: max_bytes = {self._max_bytes}")
 
     def reopen(self) -> None:
         """It never breaks."""
@@ -95,8 +98,13 @@ class MemoryStore:
 class Records:
     """The stored records, their size, and their times of expiry."""
 
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
+    def __init__(self, max_bytes: int, databases: list[Records]) -> None:
+        """Begin without any.
+
+        :param databases: those that share the bound.
+        """
+        self._max_bytes = max_bytes
+        self._databases = databases
         self.all: dict[bytes, Record] = {}
         self.bytes = 0
         self.collections = Collections()
@@ -106,7 +114,7 @@ class Records:
 
     def has_room(self) -> bool:
         """Report whether keys, values and elements are within the bound."""
-        return self.bytes + self.collections.bytes <= self.max_bytes
+        return sum([each.bytes + each.collections.bytes for each in self._databases]) <= self._max_bytes
 
     def set(self, key: bytes, record: Record) -> None:
         self.remove(key)
@@ -138,13 +146,37 @@ class Records:
 class MemoryTransaction:
     """Changes the records at once, and remembers what they were."""
 
-    def __init__(self, records: Records) -> None:
-        self._records = records
+    def __init__(
+        self, databases: list[Records], number: int = 0, others: dict[int, MemoryTransaction] | None = None
+    ) -> None:
+        """Take the databases.
+
+        :param others: those of the same transaction that are in use.
+        """
+        self._databases = databases
+        self._records = databases[number]
+        self._number = number
+        self._others = others  # with this one in it from the first use of another: no circle of references before
         self._before: dict[bytes, Record | None] = {}
         self._elements: MemoryElements | None = None
 
+    def database(self, number: int) -> MemoryTransaction:
+        if number == self._number:
+            return self
+        if self._others is None:
+            self._others = {self._number: self}
+        other = self._others.get(number)
+        if other is None:
+            other = self._others[number] = MemoryTransaction(self._databases, number, self._others)
+        return other
+
     def undo(self) -> None:
-        """Put the changed records back."""
+        """Put the changed records of all databases back."""
+        for each in self._others.values() if self._others else (self,):
+            each.undo_own()
+
+    def undo_own(self) -> None:
+        """Put the changed records of this database back."""
         if self._elements is not None:
             self._elements.undo()
         for key, record in self._before.items():

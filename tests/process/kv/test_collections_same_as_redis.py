@@ -152,6 +152,18 @@ LEX = (
     words("ZRANGESTORE", KEY, KEY, LEX_BOUND, LEX_BOUND, "BYLEX", one_of((), ("REV",)), LIMIT),
 )
 
+DATABASE = st.sampled_from(["0", "1", "1", "15", "16", "-1", "x"])
+DATABASES = (
+    *[words("SELECT", DATABASE)] * 3,
+    words(st.sampled_from(["RPUSH", "SADD", "APPEND"]), KEY, ELEMENT),
+    words("ZADD", KEY, "1", ELEMENT),
+    words("MOVE", KEY, DATABASE),
+    words("COPY", KEY, KEY, "DB", DATABASE, one_of((), ("REPLACE",))),
+    *[one_of(("MULTI",), ("EXEC",), ("EXEC",), ("DISCARD",), ("DBSIZE",), ("RESET",), ("UNWATCH",))] * 3,
+    words(st.sampled_from(["TYPE", "GET", "EXISTS", "LLEN"]), KEY),
+    one_of(("FLUSHDB",), ("FLUSHALL",), ("CONFIG", "GET", "databases")),
+)
+
 KEYS = (
     words(st.sampled_from(["TYPE", "PERSIST", "TTL", "EXISTS", "GET", "STRLEN", "DEL", "UNLINK"]), KEY),
     words(st.sampled_from(["EXPIRE", "PEXPIRE"]), KEY, st.sampled_from(["100", "-1"])),
@@ -177,6 +189,7 @@ GROUPS = {
     "sorted set": SORTED_SETS,
     "sorted operation": SORTED_OPERATIONS,
     "lex": LEX,
+    "database": DATABASES,
 }
 
 
@@ -217,6 +230,7 @@ def test_replies_are_those_of_redis(servers: tuple[TaggedClient, ...], clock: Cl
     @given(st.sampled_from(["2", "3"]), st.lists(command, min_size=15, max_size=60))
     def check(protocol: str, commands: list[Words]) -> None:
         for server in servers:
+            server("RESET")
             server("HELLO", protocol)
             server("FLUSHALL")
             server("SET", "string", "10")
@@ -228,3 +242,27 @@ def test_replies_are_those_of_redis(servers: tuple[TaggedClient, ...], clock: Cl
             assert got == expected, f"{command}: {got!r} instead of {expected!r}"
 
     check()
+
+
+def test_pipelines_keep_to_the_databases_that_they_select(servers: tuple[TaggedClient, ...]) -> None:
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(st.one_of(*DATABASES), min_size=10, max_size=80))
+    def check(commands: list[Words]) -> None:
+        commands = [("RESET",), ("FLUSHALL",), *commands]
+        for server in servers:
+            server.send_all(commands)
+        for command in commands:
+            expected, got = (server.receive() for server in servers)
+            assert got == expected, f"{command}: {got!r} instead of {expected!r}"
+
+    check()
+
+
+def test_a_key_is_watched_in_its_database(servers: tuple[TaggedClient, ...]) -> None:
+    begin: list[Words] = [("SET", "k", "0"), ("SELECT", "1"), ("SET", "k", "1"), ("WATCH", "k"), ("SELECT", "0")]
+    for change in (("SET", "k", "2"), ("COPY", "k", "k", "DB", "1", "REPLACE"), ("GET", "k")):
+        begin += [change, ("SELECT", "1"), ("MULTI",), ("GET", "k"), ("SELECT", "2"), ("EXEC",), ("DBSIZE",)]
+        begin += [("SELECT", "1"), ("WATCH", "k"), ("SELECT", "0")]
+    for command in begin:
+        expected, got = (server(*command) for server in servers)
+        assert got == expected, f"{command}: {got!r} instead of {expected!r}"

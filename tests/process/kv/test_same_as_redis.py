@@ -1,7 +1,7 @@
 """Every reply is what a real redis-server answers, over random sequences of commands.
 
-Two differences are by design and kept out of the sequences: there is one database (SELECT 1 is refused), and a
-watched key that did not exist, came and went counts as unchanged.
+One difference is by design and kept out of the sequences: a watched key that did not exist, came and went counts as
+unchanged.
 """
 
 from __future__ import annotations

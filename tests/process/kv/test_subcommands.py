@@ -162,4 +162,4 @@ def test_redis_cli_has_its_statistics(pair: Pair) -> None:
 
 def test_subcommands_wait_their_turn_in_a_transaction(client: Client) -> None:
     client.sock.sendall(encode(("MULTI",)) + encode(("CONFIG", "GET", "databases")) + encode(("EXEC",)))
-    assert [client.receive() for _ in range(3)] == [b"OK", b"QUEUED", [[b"databases", b"1"]]]
+    assert [client.receive() for _ in range(3)] == [b"OK", b"QUEUED", [[b"databases", b"16"]]]

@@ -103,7 +103,7 @@ def change(db: Keyspace, model: Model, name: str, *arguments: Any) -> None:
         case "copy", source, target:
             record = db.find(source)
             if record is not None and source != target:
-                db.put_record(target, copied(db, record))
+                db.put_record(target, copied(db, record, db))
                 value = model[source]
                 model[target] = value if isinstance(value, bytes) else dict(value)
         case "expire", key:

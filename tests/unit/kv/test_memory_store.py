@@ -29,7 +29,7 @@ def make(max_bytes: int = 1000, where: str = "") -> MemoryStore:
 
 
 def contents(store: MemoryStore) -> dict[bytes, tuple[bytes, int, int]]:
-    records = store._records  # noqa: SLF001
+    records = store._databases[0]  # noqa: SLF001
     assert records.bytes == sum(len(key) + len(record.value) for key, record in records.all.items())
     return {key: (record.value, record.expires_ms, record.flags) for key, record in records.all.items()}
 
@@ -86,7 +86,7 @@ def test_times_of_keys_that_are_set_again_and_again_do_not_pile_up() -> None:
     transaction = store.begin()
     for number in range(10_000):
         transaction.put(b"key", b"value", 1000 + number, 0)
-        assert len(store._records._expiry) < 2000, number  # noqa: SLF001
+        assert len(store._databases[0]._expiry) < 2000, number  # noqa: SLF001
 
     assert transaction.remove_expired(5000, 10) == 0, "its last time counts"
     assert transaction.remove_expired(20_000, 10) == 1

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from corepool_kv.redis.glob import Glob
 from corepool_kv.redis.replies import OK, Error
+from corepool_kv.stores import DATABASES
 
 if TYPE_CHECKING:
     from corepool_kv.redis.replies import Reply
@@ -36,7 +37,7 @@ def _parameters(server: ServerState) -> dict[str, str]:
     return {
         "appendfsync": {"never": "no"}.get(options.durability, options.durability),
         "appendonly": "no",
-        "databases": "1",
+        "databases": str(DATABASES),
         "maxmemory": "0",
         "maxmemory-policy": "noeviction",
         "notify-keyspace-events": "",

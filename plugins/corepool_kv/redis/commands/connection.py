@@ -6,7 +6,7 @@ import hmac
 from typing import TYPE_CHECKING
 
 from corepool_kv.redis.commands.clients import check_name
-from corepool_kv.redis.numbers import parse_int32, parse_integer
+from corepool_kv.redis.numbers import parse_database, parse_integer
 from corepool_kv.redis.replies import OK, Error, text_of
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ def echo(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # 
 
 
 def select(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    if parse_int32(args[0]) != 0:
-        raise Error("ERR DB index is out of range")
+    session.database = parse_database(args[0])
     return OK
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corepool_kv.redis.replies import Verbatim
+from corepool_kv.stores import DATABASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -180,8 +181,12 @@ def _cluster(server: ServerState, session: Session, db: Keyspace) -> Fields:  # 
 
 
 def _keyspace(server: ServerState, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
-    count = db.view.count()
-    return {"db0": f"keys={count},expires={db.view.count_expiring()},avg_ttl=0"} if count else {}
+    views = {f"db{number}": db.select(number).view for number in range(DATABASES)}
+    return {
+        name: f"keys={count},expires={view.count_expiring()},avg_ttl=0"
+        for name, view in views.items()
+        if (count := view.count())
+    }
 
 
 _SECTIONS: tuple[tuple[str, Callable[[ServerState, Session, Keyspace], Fields]], ...] = (

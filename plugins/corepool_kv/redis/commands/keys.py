@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from corepool_kv.engine.collection import copied
 from corepool_kv.redis.commands.scanning import SYNTAX, parse_cursor, parse_options
 from corepool_kv.redis.glob import Glob
-from corepool_kv.redis.numbers import parse_int32
+from corepool_kv.redis.numbers import parse_database
 from corepool_kv.redis.replies import OK, Error, gather
 from corepool_kv.stores import HASH, LIST, SET, SORTED_SET, STRING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _TYPES = {STRING: b"string", HASH: b"hash", LIST: b"list", SET: b"set", SORTED_SET: b"zset"}
 
 _KEYS_AT_A_TIME = 1000
+_SAME = "ERR source and destination objects are the same"
 _RANDOM_TRIES = 100  # when nearly everything has expired and is not swept yet
 
 
@@ -54,24 +55,37 @@ def renamenx(db: Keyspace, args: list[bytes]) -> Reply:
 
 def copy(db: Keyspace, args: list[bytes]) -> Reply:
     source, target, *options = args
-    replace = False
+    replace, other = False, db
     words = iter(options)
     for word in words:
         if word.upper() == b"REPLACE":
             replace = True
         elif word.upper() == b"DB" and (number := next(words, None)) is not None:
-            if parse_int32(number) != 0:
-                raise Error("ERR DB index is out of range")
+            other = db.select(parse_database(number))
         else:
             raise Error(SYNTAX)
-    if source == target:
-        raise Error("ERR source and destination objects are the same")
+    if source == target and other is db:
+        raise Error(_SAME)
     record = db.find(source)
-    if record is None or (not replace and db.find(target) is not None):
+    if record is None or (not replace and other.find(target) is not None):
         return 0
-    db.check_key(target)
-    db.put_record(target, copied(db, record))
-    db.gain(target, record.type)
+    other.check_key(target)
+    other.put_record(target, copied(db, record, other))
+    other.gain(target, record.type)
+    return 1
+
+
+def move(db: Keyspace, args: list[bytes]) -> Reply:
+    key, number = args
+    other = db.select(parse_database(number))
+    if other is db:
+        raise Error(_SAME)
+    record = db.find(key)
+    if record is None or other.find(key) is not None:
+        return 0
+    other.put_record(key, copied(db, record, other))
+    other.gain(key, record.type)
+    db.delete(key)
     return 1
 
 
@@ -107,11 +121,21 @@ def dbsize(db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001
     return db.view.count()
 
 
-def flush(db: Keyspace, args: list[bytes]) -> Reply:
-    if len(args) > 1 or (args and args[0].upper() not in (b"ASYNC", b"SYNC")):
-        raise Error(SYNTAX)
+def flushdb(db: Keyspace, args: list[bytes]) -> Reply:
+    _check_flush(args)
     db.clear()
     return OK
+
+
+def flushall(db: Keyspace, args: list[bytes]) -> Reply:
+    _check_flush(args)
+    db.clear_all()
+    return OK
+
+
+def _check_flush(args: list[bytes]) -> None:
+    if len(args) > 1 or (args and args[0].upper() not in (b"ASYNC", b"SYNC")):
+        raise Error(SYNTAX)
 
 
 def _move(db: Keyspace, source: bytes, target: bytes) -> None:
