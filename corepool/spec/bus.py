@@ -118,7 +118,7 @@ class Bus(Protocol):
         """Send a message to every subscription of `topic`, in every worker. Never waits; from any thread.
 
         It leaves at the end of the batch of events, in one packet with others. Messages of one publisher on one topic
-        arrive in their order, each once at most. A subscription that is made later does not get it.
+        arrive in their order, each once at most. A subscription that this worker makes later does not get it.
 
         :param data: 1 MiB at most; text is sent in UTF-8.
         :returns: how many messages, older ones first, had to be dropped since the queue of a subscriber that does not

@@ -21,6 +21,7 @@ from corepool.worker import events
 from corepool.worker.bus_kept import KeptMessages
 from corepool.worker.bus_mailbox import Mailbox
 from corepool.worker.bus_membership import Membership
+from corepool.worker.bus_peer import MAX_QUEUE_BYTES
 from corepool.worker.bus_peers import Peers
 from corepool.worker.bus_subscriptions import AsyncSubscription, BlockingSubscription, start_from_thread
 from corepool.worker.bus_topics import Listener, Patterns, Topics, as_topic
@@ -50,19 +51,21 @@ class WorkerBus:
         reactor: Reactor,
         joins: Callable[[], int],
         say: Callable[[JoinBus, Sequence[int]], bool] | None,
+        queue_bytes: int = MAX_QUEUE_BYTES,
     ) -> None:
         """Take no part yet. Runs in: the loop's thread.
 
         :param joins: returns how many workers have ever joined the bus.
         :param say: sends a message and descriptors to the master; False: not now. None: there is no master, and no
             other worker.
+        :param queue_bytes: the most that waits for a worker that does not read.
         """
         self._loop = loop
         self._reactor = reactor
         self._thread = threading.get_ident()
         self._calls = Calls(loop)
         self._topics = Topics()
-        self._peers = Peers(reactor, loop, self._flush_later)
+        self._peers = Peers(reactor, loop, self._flush_later, queue_bytes)
         self._membership = Membership(loop, self._peers, joins, say, self._release_held)
         self._mailbox: Mailbox | None = None
         self._table: Table | None = None
@@ -267,6 +270,10 @@ class WorkerBus:
         while not self._peers.is_done and time.monotonic() < deadline:
             time.sleep(_LAST_LOOK_S)
             self._peers.send_again()
+        self.drop()
+
+    def drop(self) -> None:
+        """Take no part any more, and drop unsent messages. Idempotent."""
         self.abandon()
         if self._mailbox is not None:
             self._mailbox.close()
