@@ -5,10 +5,15 @@ A connection has no socket object: making and closing one around it costs 0.7 us
 
 from __future__ import annotations
 
+import os
 import socket
 
+__all__ = ["drop_input", "drop_input_in_python", "peek", "shut_down", "shut_down_in_python", "sockaddr"]
 
-def shut_down(fd: int, how: int) -> None:
+PIECE_BYTES = 65_536
+
+
+def shut_down_in_python(fd: int, how: int) -> None:
     """End a socket's output (SHUT_WR), or both sides (SHUT_RDWR). A peer that was faster is no error."""
     sock = _borrow(fd)
     try:
@@ -17,6 +22,16 @@ def shut_down(fd: int, how: int) -> None:
         pass
     finally:
         sock.detach()
+
+
+def drop_input_in_python(fd: int) -> bool | None:
+    """Read some of the input, and drop it; False: there is none yet, None: it has ended, or is broken."""
+    try:
+        return True if os.read(fd, PIECE_BYTES) else None
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
 
 
 def peek(fd: int, count: int) -> bytes:
@@ -51,3 +66,10 @@ def sockaddr(fd: int, family: int, *, peer: bool) -> object:
 def _borrow(fd: int, family: int = socket.AF_UNIX) -> socket.socket:
     # The family is for addresses alone; given, it costs no getsockopt(2).
     return socket.socket(family, socket.SOCK_STREAM, 0, fd)
+
+
+try:
+    from corepool.hot._sockets import drop_input, shut_down
+except ImportError:  # not compiled
+    drop_input = drop_input_in_python
+    shut_down = shut_down_in_python

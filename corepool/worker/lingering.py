@@ -12,13 +12,12 @@ before it closes (http1/ending.py).
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from select import EPOLLIN
 from socket import SHUT_WR
 from typing import TYPE_CHECKING
 
-from corepool.hot.sockets import shut_down
+from corepool.hot.sockets import drop_input, shut_down
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.worker import events
 
@@ -58,13 +57,8 @@ class Lingerings:
         does any input that comes after a close.
         """
         holds_input = conn.layers is not None and conn.layers.holds_bytes
-        try:
-            if not os.read(fd, 65536):
-                return False
-        except BlockingIOError:
-            if not (conn.drops_input or holds_input):
-                return False
-        except OSError:  # it is gone
+        dropped = drop_input(fd)
+        if dropped is None or not (dropped or conn.drops_input or holds_input):
             return False
         shut_down(fd, SHUT_WR)
         return self.add(fd)
@@ -92,16 +86,12 @@ class Lingering:
         self._until = self._heard_at + MAX_TIME_S
         self._timer = all_of_them.loop.call_later(SILENCE_S, self._look)
 
-    def on_event(self, mask: int) -> None:  # noqa: ARG002  # whatever it is, read tells
-        try:
-            if os.read(self._fd, 65536):
-                self._heard_at = self._all.loop.time()
-                return
-        except BlockingIOError:
-            return
-        except OSError:
-            pass  # reset: it is over, which is what we wait for
-        self.finish()
+    def on_event(self, mask: int) -> None:  # noqa: ARG002  # whatever it is, the input tells
+        dropped = drop_input(self._fd)
+        if dropped:
+            self._heard_at = self._all.loop.time()
+        elif dropped is None:
+            self.finish()
 
     def _look(self) -> None:
         """Finish, if it is time; the timer isn't set for each piece that arrives."""

@@ -1,0 +1,79 @@
+"""System calls on bare descriptors: in Python and, where it was compiled, in machine code."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from corepool.hot import sockets
+from corepool.testing.sockets import reset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+DROPS = [sockets.drop_input_in_python, sockets.drop_input]
+SHUTS = [sockets.shut_down_in_python, sockets.shut_down]
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Return two ends of a connection, of which the first does not block."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        theirs = socket.create_connection(listening.getsockname())
+        ours = listening.accept()[0]
+    ours.setblocking(False)
+    with ours, theirs:
+        yield ours, theirs
+
+
+def wait_readable(sock: socket.socket) -> None:
+    sock.settimeout(60)
+    sock.recv(1, socket.MSG_PEEK)
+    sock.setblocking(False)
+
+
+@pytest.mark.parametrize("drop_input", DROPS)
+def test_input_is_dropped_a_piece_at_a_time(
+    pair: tuple[socket.socket, socket.socket], drop_input: Callable[[int], bool | None]
+) -> None:
+    ours, theirs = pair
+
+    assert drop_input(ours.fileno()) is False
+    theirs.sendall(bytes(100))
+    wait_readable(ours)
+    assert drop_input(ours.fileno()) is True
+    assert drop_input(ours.fileno()) is False
+    theirs.shutdown(socket.SHUT_WR)
+    wait_readable(ours)
+    assert drop_input(ours.fileno()) is None
+
+
+@pytest.mark.parametrize("drop_input", DROPS)
+def test_a_broken_connection_has_no_more_input(
+    pair: tuple[socket.socket, socket.socket], drop_input: Callable[[int], bool | None]
+) -> None:
+    ours, theirs = pair
+    reset(theirs)
+    ours.settimeout(60)
+    with pytest.raises(ConnectionResetError):
+        ours.recv(1, socket.MSG_PEEK)
+    ours.setblocking(False)
+
+    assert drop_input(ours.fileno()) is None
+    assert drop_input(-1) is None
+
+
+@pytest.mark.parametrize("shut_down", SHUTS)
+def test_output_is_ended_and_a_peer_that_was_faster_is_no_error(
+    pair: tuple[socket.socket, socket.socket], shut_down: Callable[[int, int], None]
+) -> None:
+    ours, theirs = pair
+
+    shut_down(ours.fileno(), socket.SHUT_WR)
+    assert theirs.recv(1) == b""
+    theirs.close()
+    shut_down(ours.fileno(), socket.SHUT_RDWR)
+    shut_down(ours.fileno(), socket.SHUT_RDWR)
+    assert ours.fileno() >= 0, "it is not closed"
