@@ -16,7 +16,7 @@ cdef class Service:
     cdef public object take_over
     cdef Counted _counted
     cdef object _access_log
-    cdef object _application
+    cdef readonly object _application
 
     cpdef object serve(self, Exchange exchange)
     cpdef object refuse(self, Exchange exchange, object refusal)

@@ -11,7 +11,7 @@ from corepool_http.responses cimport Heads
 cdef class Wsgi:
     cdef object _application
     cdef Heads _heads
-    cdef Environments _environments
+    cdef readonly Environments _environments
     cdef object _call_soon
     cdef object _mailbox
     cdef object _threads
