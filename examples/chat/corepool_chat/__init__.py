@@ -1,1 +1,1 @@
-"""A chat server: `chat` talks with people, in many workers; `chat-rooms` keeps the rooms, in one."""
+"""A chat server: `chat` talks with people, in many workers; `order` brings what they do into one order."""

@@ -1,75 +1,61 @@
 """The protocol for people: a line is said to the room, `/who`, `/join ROOM` and `/quit` are done.
 
-Chatters write to each other's streams without waiting: `Stream.write` never does. Lines that a chatter does not read
-are kept up to the listener's `output_limit`, and then that chatter is cut off.
+Every worker knows the people of all, from the same events in the same order. Chatters write to each other's streams
+without waiting: `Stream.write` never does. Lines that a chatter does not read are kept up to the listener's
+`output_limit`, and then that chatter is cut off.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+import secrets
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-import corepool
 from corepool import Connection, Worker, hookimpl
 from corepool.streams import Stream, StreamProtocol
-from corepool_chat.hub import Hub
-from corepool_chat.messages import Verb
+from corepool_chat.order import Event, Order
 
 if TYPE_CHECKING:
     import asyncio
-
-    from corepool_chat.messages import Answer, Heard
 
 _NAME = re.compile(r"\w{1,20}")
 _LOBBY = "lobby"
 _HELP = "/who: the people here. /join ROOM: go there. /quit: leave. Anything else is said."
 
 
-@dataclass(slots=True)
-class Chatter:
-    """A person with a name."""
+class Person(NamedTuple):
+    """A person, in whichever worker."""
 
-    name: str
+    key: str
     room: str
-    stream: Stream
-
-    def tell(self, text: str) -> None:
-        """Show a line. Never waits."""
-        self.stream.write(text.encode() + b"\n")
 
 
 class Chat(StreamProtocol):
-    """Talk with people, who are known by their names in all workers; the rooms decide who gets a name."""
-
-    class Options(corepool.Options):
-        """[listener.options] of protocol = "chat"."""
-
-        rooms: str
-        """Path of the socket on which the protocol chat-rooms listens."""
+    """Talk with people, who are known by their names in all workers."""
 
     input_limit: ClassVar[int] = 1024
 
     try_it = "nc {host} {port}"
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
-        self._chatters: dict[str, Chatter] = {}
-        """The chatters of this worker, by name."""
+    def __init__(self) -> None:
+        self._people: dict[str, Person] = {}
+        self._streams: dict[str, Stream] = {}
+        """Those of the people of this worker, by key."""
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
-        """Connect to the rooms."""
+        """Meet the people of the other workers."""
         super().on_worker_start(worker)
-        self._hub = Hub(self._options.rooms, self._enter_anew, self._pass_on)
-        self._connection = worker.loop.create_task(self._hub.run())
+        self._names = worker.semaphores("chat.names")
+        self._order = Order(worker, self._on_event, self._forget_the_dead)
+        self._meeting: asyncio.Task[None] = worker.loop.create_task(self._order.send(Event("meet", "")))
 
     @hookimpl
     def on_worker_stop(self) -> None:
         """Let the handlers take their leave first."""
         super().on_worker_stop()
-        self._connection.cancel()
+        self._meeting.cancel()
+        self._order.close()
 
     @hookimpl
     def on_drain(self, conn: Connection[Stream]) -> None:
@@ -79,33 +65,27 @@ class Chat(StreamProtocol):
 
     async def handle(self, stream: Stream) -> None:
         """Serve one person."""
-        chatter = await self._welcome(stream)
-        if chatter is None:
-            return
-        try:
-            await self._converse(chatter)
-        finally:
-            if self._chatters.get(chatter.name) is chatter:  # its name has not been taken by another
-                del self._chatters[chatter.name]
-                self._hub.leave(chatter.name)
-
-    async def _welcome(self, stream: Stream) -> Chatter | None:
         stream.write(b"Your name?\n")
         async for line in stream:
             name = _clean(line)
             if not _NAME.fullmatch(name):
                 stream.write(b"A name has 1 to 20 letters or digits. Your name?\n")
-                continue
-            answer = await self._hub.ask(Verb.ENTER, name, _LOBBY)
-            if answer.granted:
-                chatter = self._chatters[name] = Chatter(name, _LOBBY, stream)
-                chatter.tell(f"Welcome to the {_LOBBY}, {name}! {_HELP}")
-                return chatter
-            stream.write(b"Another person has that name. Your name?\n")
-        return None
+            elif (hold := self._names.acquire(name, 1)) is None:
+                stream.write(b"Another person has that name. Your name?\n")
+            else:
+                key = secrets.token_hex(8)
+                self._streams[key] = stream
+                try:
+                    await self._order.send(Event("enter", key, name, _LOBBY))
+                    await self._converse(stream, key, name)
+                finally:
+                    del self._streams[key]
+                    self._order.post(Event("leave", key, name))
+                    hold.release()
+                return
 
-    async def _converse(self, chatter: Chatter) -> None:
-        async for line in chatter.stream:
+    async def _converse(self, stream: Stream, key: str, name: str) -> None:
+        async for line in stream:
             text = _clean(line)
             command, _, argument = text.partition(" ")
             match command:
@@ -113,36 +93,53 @@ class Chat(StreamProtocol):
                     pass
                 case "/quit":
                     return
-                case "/who":
-                    who = await self._hub.ask(Verb.WHO, chatter.name)
-                    chatter.tell(f"* in the {chatter.room}: {who.text}")
+                case "/who" if name in self._people:
+                    room = self._people[name].room
+                    names = sorted(each for each, person in self._people.items() if person.room == room)
+                    _tell(stream, f"* in the {room}: {', '.join(names)}")
                 case "/join" if _NAME.fullmatch(argument):
-                    await self._hub.ask(Verb.MOVE, chatter.name, argument)
-                    chatter.room = argument
-                    chatter.tell(f"* this is the {argument}")
+                    await self._order.send(Event("move", key, name, argument))
                 case _ if command.startswith("/"):
-                    chatter.tell(_HELP)
+                    _tell(stream, _HELP)
                 case _:
-                    await self._hub.ask(Verb.SAY, chatter.name, text)
+                    await self._order.send(Event("say", key, name, text))
 
-    def _pass_on(self, heard: Heard) -> None:
-        for chatter in self._chatters.values():
-            if chatter.room == heard.room and chatter.name != heard.sender:
-                chatter.tell(heard.text)
+    def _on_event(self, event: Event) -> None:
+        verb, key, name, text = event
+        person = self._people.get(name)
+        if verb == "meet":
+            for each, its in self._people.items():
+                if its.key in self._streams:
+                    self._order.post(Event("present", its.key, each, its.room))
+        elif verb == "present":
+            self._people[name] = Person(key, text)
+        elif verb == "enter" or (person is not None and person.key == key):  # else it has gone
+            if person is not None and verb != "say":
+                del self._people[name]
+                self._tell_room(person.room, key, f"* {name} has left")
+            if verb in ("enter", "move"):
+                self._tell_room(text, key, f"* {name} is here")
+                self._people[name] = Person(key, text)
+                if key in self._streams:
+                    welcome = f"Welcome to the {text}, {name}! {_HELP}"
+                    _tell(self._streams[key], welcome if verb == "enter" else f"* this is the {text}")
+            elif verb == "say" and person is not None:
+                self._tell_room(person.room, key, f"{name}: {text}")
 
-    def _enter_anew(self) -> None:
-        """Enter the people of this worker again, in rooms that have just begun."""
-        for chatter in self._chatters.values():
-            answer = self._hub.post(Verb.ENTER, chatter.name, chatter.room)
-            answer.add_done_callback(partial(self._on_entered_anew, chatter))
+    def _tell_room(self, room: str, but: str, text: str) -> None:
+        for person in self._people.values():
+            if person.room == room and person.key in self._streams and person.key != but:
+                _tell(self._streams[person.key], text)
 
-    def _on_entered_anew(self, chatter: Chatter, answer: asyncio.Future[Answer]) -> None:
-        if answer.exception() is not None or answer.result().granted:
-            return
-        if self._chatters.get(chatter.name) is chatter:  # and has not left meanwhile
-            del self._chatters[chatter.name]
-            chatter.tell("* meanwhile another person has taken your name: please connect again")
-            chatter.stream.close()
+    def _forget_the_dead(self) -> None:
+        """Have those leave whose worker was killed: its holds of their names have ended with it."""
+        for name, person in self._people.items():
+            if person.key not in self._streams and not self._names.held(name):
+                self._order.post(Event("leave", person.key, name))
+
+
+def _tell(stream: Stream, text: str) -> None:
+    stream.write(text.encode() + b"\n")
 
 
 def _clean(line: bytes) -> str:

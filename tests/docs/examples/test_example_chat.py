@@ -9,7 +9,6 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import psutil
 import pytest
 
 from corepool.testing.waiting import wait_until
@@ -99,17 +98,15 @@ class Chat:
     def two_in_different_workers(self) -> tuple[Person, Person]:
         """The worker with the fewest connections gets the next one."""
         people = self.person("ada"), self.person("bob")
-        assert [worker["connections"] for worker in self.workers("chatters")] == [1, 1]
+        assert [worker["connections"] for worker in self.workers()] == [1, 1]
         people[0].see_until("* bob is here")
         return people
 
-    def workers(self, pool: str) -> list[WorkerStatus]:
-        workers = self.running.status()["workers"]
-        return [worker for worker in workers if worker["pool"] == pool and worker["state"] == "ready"]
+    def workers(self) -> list[WorkerStatus]:
+        return [worker for worker in self.running.status()["workers"] if worker["state"] == "ready"]
 
-    def kill(self, pool: str, index: int) -> None:
-        pid = self.workers(pool)[index]["pid"]
-        os.kill(pid, signal.SIGKILL)
+    def kill(self, index: int) -> None:
+        os.kill(self.workers()[index]["pid"], signal.SIGKILL)
 
 
 @pytest.fixture
@@ -254,55 +251,24 @@ def test_at_a_reload_people_are_told_and_the_rooms_are_there_again(chat: Chat) -
     assert bob.who() == ["ada", "bob"]
 
 
-def test_when_a_worker_is_killed_its_own_people_have_left_and_the_others_talk_on(chat: Chat) -> None:
-    _, bob = chat.two_in_different_workers()
-    eve, joe = chat.person("eve"), chat.person("joe")
-    bob.see_until("* joe is here")
+@pytest.mark.parametrize("victim", [0, 1])  # one of them is the worker that passes on the events
+def test_when_a_worker_is_killed_its_own_people_have_left_and_the_others_talk_on(chat: Chat, victim: int) -> None:
+    pairs = list(zip(chat.two_in_different_workers(), (chat.person("eve"), chat.person("joe")), strict=True))
+    cut_off, (one, other) = pairs[victim], pairs[1 - victim]
+    one.see_until("* joe is here") if victim == 0 else other.see_until("* joe is here")
 
-    chat.kill("chatters", 0)
+    chat.kill(victim)
+    other.type("what was that?")  # it waits for an order
 
-    assert {bob.see_until("* "), bob.see_until("* ")} == {"* ada has left", "* eve has left"}
-    assert bob.who() == ["bob", "joe"]
-    joe.type("what was that?")
-    assert bob.see_line_of([joe]) == "joe: what was that?"
-    eve.see_the_end()
-    chat.person("ada")
-
-
-def test_when_the_worker_with_the_rooms_is_killed_people_stay_and_lines_wait(chat: Chat) -> None:
-    ada, bob = chat.two_in_different_workers()
-    eve = chat.person("eve")
-    for person in (ada, eve):  # of one worker: the other one may be late, and miss a line
-        person.type("/join kitchen")
-        person.see_until("* this is the kitchen")
-
-    chat.kill("rooms", 0)
-    eve.type("what was that?")
-
-    assert ada.see_line_of([eve]) == "eve: what was that?"
-    assert ada.who() == ["ada", "eve"]
-    wait_until(lambda: bob.who() == ["bob"])
-    assert chat.connect().enter("bob").startswith("Another person")
-    assert len(chat.running.workers()) == 3
-
-
-def test_a_person_who_loses_a_name_while_there_are_no_rooms_is_told(chat: Chat) -> None:
-    """New rooms give a name to the first who asks: here a worker that went on while the other one was stopped."""
-    ada, bob = chat.two_in_different_workers()
-    eve = chat.person("eve")  # so that the next one is served with bob
-    of_ada = psutil.Process(chat.workers("chatters")[0]["pid"])
-    of_ada.suspend()
-    wait_until(lambda: of_ada.status() == psutil.STATUS_STOPPED)
-
-    chat.kill("rooms", 0)
-    new = chat.person("ada")
-    of_ada.resume()
-
-    assert ada.see_until("* meanwhile") == "* meanwhile another person has taken your name: please connect again"
-    ada.see_the_end()
-    wait_until(lambda: new.who() == ["ada", "bob", "eve"])  # and to all others she has not left
-    eve.type("which ada?")
-    assert new.see_line_of([eve]) == bob.see_line_of([eve]) == "eve: which ada?"
+    assert one.see_line_of([other]) == f"{other.name}: what was that?"
+    wait_until(lambda: one.who() == sorted([one.name, other.name]))
+    for person in cut_off:
+        person.see_the_end()
+    wait_until(lambda: len(chat.workers()) == 2)
+    again = chat.person(cut_off[0].name)
+    assert one.see_until(f"* {again.name}") in (f"* {again.name} has left", f"* {again.name} is here")
+    wait_until(lambda: again.who() == one.who() == sorted([one.name, other.name, again.name]))
+    assert chat.connect().enter(one.name).startswith("Another person")
 
 
 def test_netcat_is_a_client(chat: Chat) -> None:
