@@ -4,6 +4,7 @@ The others go on as coroutines of `asgi_cycle`. Nothing happens before a call is
 """
 
 cimport cython
+from cpython.dict cimport PyDict_GetItem
 from cpython.object cimport PyObject
 
 from corepool_http.apps._coroutine cimport RETURNED, Coroutine
@@ -58,7 +59,7 @@ cdef class _Call(Coroutine):
         if cycle._calls + 1 >= _ROUND or cycle._waiter is not None or cycle._exchange.ended:
             return cycle.send(message)
         cycle._calls += 1
-        if cycle.take(message) and not cycle._exchange.ended and cycle._exchange.congested:
+        if (_taken(cycle, <dict>message) if type(message) is dict else cycle.take(message)) and not cycle._exchange.ended and cycle._exchange.congested:
             return cycle.room()
         result[0] = Py_NewRef(None)
         return None
@@ -82,6 +83,24 @@ cdef class _Call(Coroutine):
     @property
     def __qualname__(self):
         return "Cycle.send" if self._sends else "Cycle.receive"
+
+
+cdef bint _taken(Cycle cycle, dict message) except -1:
+    """Take a message as `Cycle.take` does; the usual ones are here, where it takes no call to look into a dict."""
+    cdef PyObject* kind = PyDict_GetItem(message, "type")
+    cdef PyObject* data
+    cdef PyObject* more
+    if kind is not NULL and type(<object>kind) is str:
+        if <str>kind == "http.response.body":
+            data = PyDict_GetItem(message, "body")
+            if data is not NULL and type(<object>data) is bytes:
+                more = PyDict_GetItem(message, "more_body")
+                cycle.take_body(<bytes>data, None if more is NULL else <object>more)
+                return True
+        elif <str>kind == "http.response.start":
+            cycle.take_start(message)
+            return False
+    return cycle.take(message)
 
 
 cdef class _CoroutineFunction:

@@ -8,6 +8,7 @@ itself makes the first step of a task, at once.
 cimport cython
 from cpython.dict cimport PyDict_DelItem, PyDict_GetItem, PyDict_SetItem
 from cpython.object cimport PyObject
+from libc.math cimport INFINITY
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from corepool_http.apps._asgi_calls cimport RECEIVE, SEND
@@ -19,13 +20,13 @@ from corepool_http.responses cimport Heads
 import asyncio
 import sys
 from asyncio import tasks as _asyncio_tasks
-from contextvars import copy_context
 
 cdef extern from "Python.h":
     PyObject* Py_NewRef(object)
     Py_ssize_t Py_REFCNT(object)
     PyObject** PyObject_GET_WEAKREFS_LISTPTR(object)
     PyObject** _PyObject_GetDictPtr(object)
+    object PyContext_CopyCurrent()
     int PyContext_Enter(object) except -1
     int PyContext_Exit(object) except -1
     int PyCoro_CheckExact(object)
@@ -182,6 +183,7 @@ cdef class Requests:
     cdef object _loop
     cdef object _tasks
     cdef object _steps
+    cdef double _limit_s
     cdef _Run _spare
     """Of the task below, between two requests."""
     cdef object _task
@@ -197,19 +199,20 @@ cdef class Requests:
         self._loop = loop
         self._tasks = tasks
         self._steps = tasks.steps
+        self._limit_s = INFINITY if self._steps is None else self._steps.limit_s
 
     cpdef object serve(self, Exchange exchange, scope):
-        cdef Cycle cycle = Cycle(exchange, self._heads, self._loop, self._tasks)
-        cdef double began = 0.0
-        cdef bint is_timed = self._steps is not None
-        if is_timed:
-            began = _monotonic()
+        cdef Cycle cycle = Cycle.__new__(Cycle)
+        cdef double began = _monotonic()
+        cdef double seconds
+        cycle.begin(exchange, self._heads, self._loop, self._tasks)
         if _IS_EAGER or PyDict_GetItem(_CURRENT, self._loop) is not NULL or not self._loop.is_running():
             self._start(cycle, scope)
         else:
             self._run(cycle, scope)
-        if is_timed:
-            self._steps.first(exchange, _monotonic() - began)
+        seconds = _monotonic() - began
+        if seconds > self._limit_s:
+            self._steps.first(exchange, seconds)
 
     cdef object _start(self, Cycle cycle, scope):
         """Have a task run it: from 3.12 on, at once."""
@@ -243,7 +246,7 @@ cdef class Requests:
         self._spare = None
         run._cycle = cycle
         run._scope = scope
-        run._context = copy_context()
+        run._context = PyContext_CopyCurrent()
         PyDict_SetItem(_CURRENT, self._loop, self._task)
         try:
             how = run._step(None, &result)

@@ -66,7 +66,11 @@ class Cycle(Waiting):
     )
 
     def __init__(self, exchange: Exchange, heads: Heads, loop: asyncio.AbstractEventLoop, tasks: Tasks) -> None:
-        Waiting.__init__(self, loop)  # super() would cost each request a hundredth
+        self.begin(exchange, heads, loop, tasks)
+
+    def begin(self, exchange: Exchange, heads: Heads, loop: asyncio.AbstractEventLoop, tasks: Tasks) -> None:
+        """Prepare to call the application."""
+        self.prepare(loop)
         self._tasks = tasks
         self.task: asyncio.Task[None] | None = None
         """None: it has ended before it was known (eager start)."""
@@ -223,16 +227,9 @@ class Cycle(Waiting):
             kind = type_of(message)  # which says why not
         if kind == "http.response.body":
             data = message.get("body", b"")
-            self._send_body(data if type(data) is bytes else bytes_of(message, "body"), more=message.get("more_body"))
+            self.take_body(data if type(data) is bytes else bytes_of(message, "body"), message.get("more_body"))
         elif kind == "http.response.start":
-            if self._head is not None or exchange.started:
-                raise RuntimeError("http.response.start was sent twice")
-            if message.get("trailers"):
-                self._trailers = []
-                takes = takes_trailers(exchange.request)
-                self._head = head_with_trailers(message, self._heads, announced=takes)
-            else:
-                self._head = head_of(message, self._heads)
+            self.take_start(message)
             return False
         elif kind in ("http.response.pathsend", "http.response.zerocopysend"):
             self._send_file(message)
@@ -258,7 +255,23 @@ class Cycle(Waiting):
             self._was_told = True
             raise ClientDisconnectedError("the client has disconnected")
 
-    def _send_body(self, data: bytes, *, more: object) -> None:
+    def take_start(self, message: Message) -> None:
+        """Take the beginning of a response; it leaves with the content."""
+        exchange = self._exchange
+        if self._head is not None or exchange.started:
+            raise RuntimeError("http.response.start was sent twice")
+        if message.get("trailers"):
+            self._trailers = []
+            takes = takes_trailers(exchange.request)
+            self._head = head_with_trailers(message, self._heads, announced=takes)
+        else:
+            self._head = head_of(message, self._heads)
+
+    def take_body(self, data: bytes, more: object) -> None:
+        """Take a part of the content.
+
+        :param more: True, or its like: other parts follow.
+        """
         exchange = self._exchange
         if not exchange.started:
             head = self._head
