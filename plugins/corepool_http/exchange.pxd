@@ -1,8 +1,11 @@
 # The C types of exchange.py.
 
+cimport cython
+
 from corepool_http.head cimport Head, judge_final
 from corepool_http.message cimport Request
 
+@cython.freelist(8)
 cdef class Exchange:
     cdef public Request request
     cdef public object client

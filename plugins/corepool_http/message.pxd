@@ -1,5 +1,7 @@
 # The C types of message.py.
 
+cimport cython
+
 cdef object _MEMBER
 cdef object _NO_LINES
 cdef Py_ssize_t _PIECE_COST
@@ -32,6 +34,7 @@ cdef class Body:
     cpdef object add(self, bytes data)
     cpdef bytes take(self)
 
+@cython.freelist(8)
 cdef class RequestLine:
     cdef public str method
     cdef public bytes target
@@ -40,6 +43,7 @@ cdef class RequestLine:
     cdef public bytes query
     cdef public object prepared
 
+@cython.freelist(8)
 cdef class Request:
     cdef public RequestLine line
     cdef public str version

@@ -11,7 +11,6 @@ cdef class Service:
     cdef public object proxies
     cdef public object notes
     cdef public object exchange
-    cdef public object ended
     cdef public object serves_websockets
     cdef public object take_over
     cdef Counted _counted
@@ -19,4 +18,5 @@ cdef class Service:
     cdef readonly object _application
 
     cpdef object serve(self, Exchange exchange)
+    cpdef object ended(self, Exchange exchange, double now_s)
     cpdef object refuse(self, Exchange exchange, object refusal)

@@ -54,9 +54,6 @@ class Service:
         self.notes = asks_for_notes(options.access_log)
         """The access log has headers of responses, or the application's environ."""
         self.exchange: type[Exchange] = NotingExchange if self.notes else Exchange
-        self.ended = counted.ended if self._access_log is None else self._count_and_log
-        """Called when a response has ended, or its client has gone, once for each exchange; with the monotonic clock.
-        One call and no test: it is made for every request."""
         self._application = make(self)
         self.serves_websockets = self._application.serves_websockets
         self.take_over: Callable[[Connection[Any], bytes], bool] | None = None
@@ -81,10 +78,14 @@ class Service:
         """Count a connection of HTTP/2 that was closed for abuse."""
         self._counted.count_abuse(kind)
 
-    def _count_and_log(self, exchange: Exchange, now_s: float) -> None:
+    def ended(self, exchange: Exchange, now_s: float) -> None:
+        """Count and log a response that has ended, or whose client has gone: to be called once for each exchange.
+
+        :param now_s: the monotonic clock.
+        """
         self._counted.ended(exchange, now_s)
-        assert self._access_log is not None
-        self._access_log.write(exchange, now_s)
+        if self._access_log is not None:
+            self._access_log.write(exchange, now_s)
 
     def reopen(self) -> None:
         """Reopen the access log's file, after it was moved away."""

@@ -7,13 +7,13 @@ under a running loop.
 
 from __future__ import annotations
 
-import io
-from asyncio import _get_running_loop, _set_running_loop
 from functools import partial
+from io import BytesIO
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from corepool.streams import Mailbox, Threads
+from corepool_http.apps.running_loop import hide, show
 from corepool_http.apps.wsgi_environ import Environments, NotingEnvironments
 from corepool_http.apps.wsgi_inline import InlineCall
 from corepool_http.apps.wsgi_input import Reception, streamed
@@ -21,6 +21,8 @@ from corepool_http.apps.wsgi_slow import SlowCalls
 from corepool_http.apps.wsgi_threads import ThreadCall
 
 if TYPE_CHECKING:
+    from io import IOBase
+
     from corepool_http.apps.wsgi_call import Application
     from corepool_http.exchange import Exchange
     from corepool_http.options import HttpOptions
@@ -45,7 +47,7 @@ class Wsgi:
     def serve(self, exchange: Exchange) -> None:
         body = exchange.request.body
         if body is None:
-            self._begin(exchange, io.BytesIO())
+            self._begin(exchange, BytesIO())
         elif exchange.request.expects_continue and self._threads is not None:
             self._begin(exchange, streamed(exchange, self._mailbox))
         else:
@@ -56,7 +58,7 @@ class Wsgi:
         if self._threads is not None:
             self._threads.stop(0)
 
-    def _begin(self, exchange: Exchange, content: io.IOBase) -> None:
+    def _begin(self, exchange: Exchange, content: IOBase) -> None:
         if self._threads is not None:
             self._begin_in_thread(self._threads, exchange, content)
             return
@@ -64,17 +66,17 @@ class Wsgi:
         slow = self._slow
         inline = InlineCall(exchange, self._heads, self._call_soon, slow)
         environ["wsgi.early_hints"] = inline.early_hints
-        loop = _get_running_loop()
-        _set_running_loop(None)
-        began_s = 0.0 if slow is None else monotonic()
+        loop = hide()
+        # The clock was read a moment ago, unless content was waited for.
+        began_s = 0.0 if slow is None else exchange.began_s if exchange.request.body is None else monotonic()
         try:
             inline.call(self._application, environ)
         finally:
-            _set_running_loop(loop)
+            show(loop)
         if slow is not None and (seconds := monotonic() - began_s) > slow.limit_s:
             slow.report(exchange, seconds)
 
-    def _begin_in_thread(self, threads: Threads, exchange: Exchange, content: io.IOBase) -> None:
+    def _begin_in_thread(self, threads: Threads, exchange: Exchange, content: IOBase) -> None:
         environ = self._environments.of(exchange, content)
         threaded = ThreadCall(exchange, self._heads, self._mailbox.post)
         environ["wsgi.early_hints"] = threaded.early_hints

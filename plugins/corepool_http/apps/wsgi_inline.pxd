@@ -1,7 +1,6 @@
 # The C types of wsgi_inline.py.
 
-cimport cython
-
+from corepool_http.apps._running_loop cimport hide, show
 from corepool_http.apps.wsgi_call cimport Call
 from corepool_http.exchange cimport Exchange
 from corepool_http.head cimport Head
@@ -10,6 +9,7 @@ from corepool_http.head cimport Head
 cdef int _PIECES_PER_TURN
 cdef Py_ssize_t IN_ONE_PIECE
 cdef object _END
+cdef object _NO_PIECES
 
 cdef class InlineCall(Call):
     cdef object _slow

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from asyncio import _get_running_loop, _set_running_loop
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from corepool_http.apps.running_loop import hide, show
 from corepool_http.apps.wsgi_call import IN_ONE_PIECE, Call, answer_failure, as_content, pieces_of
 from corepool_http.apps.wsgi_files import plain_segment
 from corepool_http.exchange import ClientDisconnectedError
@@ -23,6 +23,7 @@ _PIECES_PER_TURN = 16
 """Pieces of a response that are sent before other connections have their turn."""
 
 _END: Final = object()
+_NO_PIECES: Iterator[object] = iter(())
 
 
 class InlineCall(Call):
@@ -40,9 +41,14 @@ class InlineCall(Call):
         :param post: has the loop call something soon.
         :param slow: the log of turns that take long, if it is wanted.
         """
-        Call.__init__(self, exchange, heads, post)
+        # Not by way of Call's own: that is a call more for each request.
+        self._exchange = exchange
+        self._heads = heads
+        self._post = post
+        self._head = None
+        self._is_head_sent = False
         self._slow = slow
-        self._pieces: Iterator[object] = iter(())
+        self._pieces: Iterator[object] = _NO_PIECES
         self._result: Any = None
 
     def call(self, application: Application, environ: dict[str, Any]) -> None:
@@ -106,14 +112,13 @@ class InlineCall(Call):
 
     def _turn(self) -> None:
         """Go on, from the loop; which is hidden from the application, as in `Wsgi`."""
-        loop = _get_running_loop()
-        _set_running_loop(None)
+        loop = hide()
         slow = self._slow
         began_s = 0.0 if slow is None else monotonic()
         try:
             self._go_on()
         finally:
-            _set_running_loop(loop)
+            show(loop)
         if slow is not None and (seconds := monotonic() - began_s) > slow.limit_s:
             slow.report(self._exchange, seconds)
 
@@ -155,7 +160,7 @@ class InlineCall(Call):
     def _end(self) -> None:
         """Close the iterable, once, after the response was handed to the kernel."""
         result, self._result = self._result, None
-        self._pieces = iter(())
+        self._pieces = _NO_PIECES
         if result is not None:
             self._exchange.flush()
             self._close(result)

@@ -10,6 +10,8 @@ from corepool_http.http1.deadlines cimport Deadlines
 from corepool_http.http1.ending cimport end_connection, goes_on_behind
 from corepool_http.http1.framing cimport encode_head
 from corepool_http.message cimport Body, Request
+from corepool_http.responses cimport Heads
+from corepool_http.service cimport Service
 
 # C variables, which the .py file, or its imports, set once.
 cdef object CHUNKED
@@ -21,8 +23,8 @@ cdef Py_ssize_t MAX_BUFFERED
 cdef Py_ssize_t _REQUESTS_PER_TURN
 
 cdef class Driver:
-    cdef public object service
-    cdef public object heads
+    cdef public Service service
+    cdef public Heads heads
     cdef public ConnectionBase conn
     cdef public object output
     cdef public RequestParser parser
@@ -38,6 +40,7 @@ cdef class Driver:
     cdef bint _is_taken_over(self, bytes data) except *
     cpdef object take(self, bytes data)
     cpdef object _serve_ready(self)
+    @cython.locals(exchange=Exchange)
     cpdef object _serve(self, Request request)
     cpdef object _client_of(self, Request request)
     @cython.locals(body=Body)

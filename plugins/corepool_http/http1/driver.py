@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from corepool_http.http1.codec import RequestParser
@@ -101,7 +101,10 @@ class Driver:
         parser, current = self.parser, self.current
         parser.feed(data)
         if current is None:
-            self._serve_ready()
+            if len(parser.ready) == 1:  # as nearly always. Nothing is received while a connection is congested
+                self._serve(parser.ready.popleft())
+            else:
+                self._serve_ready()
         else:
             body = current.request.body
             if body is not None and body.on_change is not None:
@@ -121,7 +124,7 @@ class Driver:
             self.service.worker.at_batch_end(self._go_on)
 
     def _serve(self, request: Request) -> None:
-        self.current = exchange = self.service.exchange(self, request, self._client_of(request), time.monotonic())
+        self.current = exchange = self.service.exchange(self, request, self._client_of(request), monotonic())
         self.conn.busy = True
         self._deadlines.is_head_due = False
         self.service.serve(exchange)
@@ -211,7 +214,7 @@ class Driver:
     def refuse(self, refusal: RefusedError) -> None:
         """Answer bytes that are no request that is served, and close."""
         request = self.parser.seen()
-        began_s = self._deadlines.began_s(time.monotonic())
+        began_s = self._deadlines.began_s(monotonic())
         self.current = exchange = self.service.exchange(self, request, self._client_of(request), began_s)
         self.service.refuse(exchange, refusal)
 
@@ -225,7 +228,7 @@ class Driver:
             return
         exchange, self.current = self.current, None
         assert exchange is not None
-        self.service.ended(exchange, time.monotonic())
+        self.service.ended(exchange, monotonic())
         self.parser.drop()
         self.leaving = True
         self._deadlines.suspend()  # a deadline would close without the reset
@@ -247,7 +250,7 @@ class Driver:
         exchange, self.current = self.current, None
         assert exchange is not None
         conn.busy = False
-        now_s = time.monotonic()
+        now_s = monotonic()
         self.service.ended(exchange, now_s)
         if exchange.closes or (conn.eof and not self.parser.ready):
             end_connection(conn, self.parser)
@@ -284,7 +287,7 @@ class Driver:
         current, self.current = self.current, None
         if current is not None:
             current.lose()
-            self.service.ended(current, time.monotonic())
+            self.service.ended(current, monotonic())
             current.notify_gone()
 
     def room(self) -> None:

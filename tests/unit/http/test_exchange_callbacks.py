@@ -9,12 +9,14 @@ import pytest
 
 from corepool import CloseReason
 from corepool.spec.connection_base import ConnectionBase
+from corepool_http.counted import Counted
 from corepool_http.exchange import Exchange
 from corepool_http.http1.driver import Driver
 from corepool_http.http1.heads import HeadReader
 from corepool_http.message import Body, Request, RequestLine, Section
 from corepool_http.options import HttpOptions
 from corepool_http.responses import Heads
+from corepool_http.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,18 +48,27 @@ class Conn(ConnectionBase):
         pass
 
 
+class Logging(Service):
+    """Notes the status of each exchange that has ended."""
+
+    def __init__(self, logged: list[int]) -> None:
+        worker: Any = SimpleNamespace(metrics_of=lambda *_: {"http_requests": []})
+        application: Any = SimpleNamespace(serves_websockets=False)
+        options = HttpOptions(target="a:b", access_log="off", server="")
+        super().__init__(options, worker, lambda _: application, Counted(worker, object()))
+        self._logged = logged
+
+    def ended(self, exchange: Exchange, now_s: float) -> None:  # noqa: ARG002
+        self._logged.append(exchange.status)
+
+
 def raising() -> None:
     raise Panic("raised on purpose")
 
 
 def new_exchange(*, has_body: bool = False) -> tuple[Exchange, Conn, list[int], Driver]:
     conn, logged = Conn(), list[int]()
-    service: Any = SimpleNamespace(
-        heads=Heads(""),
-        ended=lambda exchange, _now_s: logged.append(exchange.status),
-        options=HttpOptions(target="a:b"),
-        serves_websockets=False,
-    )
+    service = Logging(logged)
     driver = Driver(service, HeadReader(service.options), cast("Any", conn))
     request = Request(RequestLine("GET", b"/why"), "1.1", Section([], keep_alive=True))
     if has_body:
