@@ -13,7 +13,7 @@ from h2.errors import ErrorCodes
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from corepool.testing.conversation import Conversation
 
@@ -113,15 +113,39 @@ class Http2Client:
         :param more: content follows.
         :param at_once: else it leaves with the next flush.
         """
-        stream = self.h2.get_next_available_stream_id()
         pseudo = [(":method", method), (":scheme", "http"), (":authority", "a"), (":path", target)]
-        self.h2.send_headers(stream, [*pseudo, *headers], end_stream=content is None and not more)
-        self.answers[stream] = Answer()
+        stream = self.begin_with([*pseudo, *headers], more=content is not None or more, at_once=False)
         if content is not None:
             self.h2.send_data(stream, content, end_stream=not more)
         if at_once:
             self.flush()
         return stream
+
+    def begin_with(
+        self, headers: Sequence[tuple[str | bytes, str | bytes]], *, more: bool, at_once: bool = True
+    ) -> int:
+        """Send a request with these header fields, pseudo-header fields first."""
+        stream = self.h2.get_next_available_stream_id()
+        self.h2.send_headers(stream, headers, end_stream=not more)
+        self.answers[stream] = Answer()
+        if at_once:
+            self.flush()
+        return stream
+
+    def send_all(self, stream: int, pieces: Iterable[bytes]) -> None:
+        """Send content and end the stream, as its windows open; a response that comes before all of it is enough."""
+        answer = self.answers[stream]
+        for piece in pieces:
+            at = 0
+            while at < len(piece):
+                room = min(self.h2.local_flow_control_window(stream), 16_384)
+                if room == 0 and not self.read():
+                    return
+                if answer.is_whole or answer.reset is not None:
+                    return
+                self.send(stream, piece[at : at + room])
+                at += room
+        self.send(stream, b"", ends=True)
 
     def open_tunnel(self, target: str, *headers: tuple[str, str], version: str = "13") -> int:
         """Ask for a WebSocket (RFC 8441)."""

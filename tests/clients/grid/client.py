@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from http2_client import Http2Client
 from websockets.sync.client import connect as connect_websocket
 
 from corepool.testing.sockets import connect
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 60.0
 """After this long a check fails instead of waiting for ever. No check measures time."""
+
+NO_ERROR = 0
+"""The code with which a stream is reset whose response came before all of its content."""
 
 
 @dataclass(frozen=True)
@@ -78,17 +82,17 @@ class Site:
 
     def __init__(self, running: PoolProcess, urls: dict[str, str]) -> None:
         self.running = running
-        self._urls = urls
+        self.urls = urls
         self._gates = itertools.count()
 
     def host(self, listener: str = "plain") -> str:
-        return urlsplit(self._urls[listener]).netloc
+        return urlsplit(self.urls[listener]).netloc
 
     def connection(self, listener: str = "plain") -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self.host(listener), timeout=TIMEOUT_S)
 
     def socket(self) -> socket.socket:
-        return connect(self._urls["plain"], TIMEOUT_S)
+        return connect(self.urls["plain"], TIMEOUT_S)
 
     def websocket(self, target: str, listener: str = "plain", **options: Any) -> ClientConnection:
         url = f"ws://{self.host(listener)}{target}"
@@ -121,6 +125,39 @@ class Site:
 
     def assert_serves(self) -> None:
         assert self.get("/hello?name=x").text == "hello x"
+
+
+class Http2Site(Site):
+    """The same, asked over HTTP/2, on a connection for each request."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site.running, site.urls)
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Iterable[tuple[str, str]] = (),
+        content: bytes | Iterable[bytes] | None = None,
+        listener: str = "plain",
+    ) -> Answer:
+        lines: list[tuple[str | bytes, str | bytes]] = [
+            *((":method", method), (":scheme", "http"), (":authority", self.host(listener)), (":path", target)),
+            *((name.lower().encode(), value.encode("latin-1")) for name, value in headers),
+        ]
+        if isinstance(content, bytes):
+            lines.append(("content-length", str(len(content))))
+        with connect(self.urls[listener], TIMEOUT_S) as sock:
+            client = Http2Client.over(sock)
+            client.h2.config.header_encoding = "latin-1"
+            stream = client.begin_with(lines, more=content is not None)
+            if content is not None:
+                client.send_all(stream, [content] if isinstance(content, bytes) else content)
+            answer = client.wait(stream)
+        if not answer.is_whole and answer.reset != NO_ERROR:
+            raise http.client.IncompleteRead(answer.content)
+        return Answer(answer.status, answer.headers, answer.content)
 
 
 def ask_on(

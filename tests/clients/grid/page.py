@@ -23,6 +23,8 @@ HEAD = """\
 
 One application, written with each framework as its documentation has it, is served by a pool, and one client puts
 the same {count} questions to each: {cells} tests in all, part of every run of the tests (`pytest tests/clients/grid`).
+Those that need no connection of their own are asked over HTTP/2 as well, {over_http2} tests more, with the same
+results.
 A cell is the number of checks that pass, of those that apply. The versions are the newest that pip installs.
 
 """
@@ -55,8 +57,10 @@ def page() -> str:
         for column in COLUMNS
     ]
     cells = sum(column.reason(check.name) is None for column in COLUMNS for check in every)
+    asked = [(column, check) for column in COLUMNS if column.protocol == "http" for check in every if check.only_asks]
+    over_http2 = sum(column.reason(check.name) is None for column, check in asked)
     return (
-        HEAD.format(count=len(every), cells=f"{cells:,}")
+        HEAD.format(count=len(every), cells=f"{cells:,}", over_http2=f"{over_http2:,}")
         + "".join(f"| {' | '.join(row)} |\n" for row in [head, ["---"] * len(head), *rows])
         + EXPLAINED
         + "".join(_reasons((column, column.failing) for column in COLUMNS))

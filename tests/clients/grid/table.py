@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from types import CodeType
 from typing import TYPE_CHECKING
 
 from grid.checks import connections, content, errors, files, life, responses, routing, websockets
@@ -27,6 +28,27 @@ class Check:
     def name(self) -> str:
         """The name in columns.py and in pytest: `websockets-ping-is-answered`."""
         return f"{self.group}-{self.run.__name__.replace('_', '-')}"
+
+    @property
+    def only_asks(self) -> bool:
+        """Whether it asks by `Site.ask` alone, whatever the version of HTTP."""
+        return not {"connection", "socket", "websocket"} & _names_in(self.run)
+
+
+def _names_in(function: Callable[..., object]) -> set[str]:
+    """Return the names that a function uses, and the functions of its own module that it calls."""
+    found: set[str] = set()
+    codes = [function.__code__]
+    while codes:
+        code = codes.pop()
+        codes += [each for each in code.co_consts if isinstance(each, CodeType)]
+        new = set(code.co_names) - found
+        found |= new
+        called = (function.__globals__.get(name) for name in new)
+        codes += [
+            each.__code__ for each in called if inspect.isfunction(each) and each.__module__ == function.__module__
+        ]
+    return found
 
 
 def checks() -> list[Check]:

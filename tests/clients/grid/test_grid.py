@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from grid.client import Site
+from grid.client import Http2Site, Site
 from grid.columns import COLUMNS, Column
 from grid.page import PAGE, page
 from grid.table import Check, checks
@@ -64,6 +64,11 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
 @pytest.mark.parametrize("check", checks(), ids=lambda check: check.name)
 def test_the_grid(site: Site, check: Check) -> None:
     check.run(site)
+
+
+@pytest.mark.parametrize("check", [check for check in checks() if check.only_asks], ids=lambda check: check.name)
+def test_the_grid_over_http2(site: Site, check: Check) -> None:
+    check.run(Http2Site(site))
 
 
 def test_the_page_is_what_the_grid_makes() -> None:
