@@ -5,26 +5,34 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from corepool_kv.redis.commands import clients, config, connection, empty
+from corepool_kv.redis.commands import clients, config, connection, empty, objects
 from corepool_kv.redis.commands.about import About
 from corepool_kv.redis.entry import Command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from corepool_kv.redis.entry import OnSession
+    from corepool_kv.redis.entry import OnData, OnSession
     from corepool_kv.redis.replies import Reply
     from corepool_kv.redis.session import Session
     from corepool_kv.redis.state import ServerState
 
     Row = tuple[str, str, OnSession, int, str, str]
     """Name and syntax, handler, arity with the container's name, since, summary."""
+    DataRow = tuple[str, str, OnData, int, str, str]
+    """The same, of a command that reads a key."""
 
 _FLAGS = frozenset(("loading", "noscript", "stale"))
 
 
 def _container(
-    name: str, group: str, since: str, summary: str, rows: tuple[Row, ...], on_session: OnSession | None = None
+    name: str,
+    group: str,
+    since: str,
+    summary: str,
+    rows: tuple[Row, ...],
+    on_session: OnSession | None = None,
+    on_data: tuple[DataRow, ...] = (),
 ) -> Command:
     subcommands = {
         word.lower().encode(): Command(
@@ -39,6 +47,20 @@ def _container(
             syntax=f"{word} {syntax}".rstrip(),
         )
         for word, syntax, handler, arity, first, text in rows
+    }
+    subcommands |= {
+        word.lower().encode(): Command(
+            f"{name}|{word.lower()}".encode(),
+            arity,
+            frozenset(("readonly",)),
+            (2, 2, 1),
+            group,
+            first,
+            text,
+            on_data=read,
+            syntax=f"{word} {syntax}",
+        )
+        for word, syntax, read, arity, first, text in on_data
     }
     lines = [f"{name.upper()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
     if on_session is not None:
@@ -111,6 +133,17 @@ _SLOWLOG: tuple[Row, ...] = (
 )
 
 
+_MEMORY: tuple[DataRow, ...] = (
+    ("USAGE", "<key> [SAMPLES <count>]", objects.usage, -3, "4.0.0", "Return about how many bytes a key takes."),
+)
+_OBJECT: tuple[DataRow, ...] = (
+    ("ENCODING", "<key>", objects.encoding, 3, "2.2.3", "Return the encoding that Redis would choose for the value."),
+    ("FREQ", "<key>", objects.freq, 3, "4.0.0", "Return an error: frequencies are not tracked."),
+    ("IDLETIME", "<key>", objects.idletime, 3, "2.2.3", "Return 0: the time of the last access is not tracked."),
+    ("REFCOUNT", "<key>", objects.refcount, 3, "2.2.3", "Return 1."),
+)
+
+
 def make_containers(commands: Mapping[bytes, Command]) -> tuple[Command, ...]:
     """Return all containers.
 
@@ -138,7 +171,9 @@ def make_containers(commands: Mapping[bytes, Command]) -> tuple[Command, ...]:
         _container("config", "server", "2.0.0", "Ask about the settings.", _CONFIG),
         _container("function", "scripting", "7.0.0", "Ask about functions; there are none.", _FUNCTION),
         _container("latency", "server", "2.8.13", "Ask about latencies, which are not sampled.", _LATENCY),
+        _container("memory", "server", "4.0.0", "Ask about memory.", (), on_data=_MEMORY),
         _container("module", "server", "4.0.0", "Ask about modules; there are none.", _MODULE),
+        _container("object", "generic", "2.2.3", "Ask about the value of a key.", (), on_data=_OBJECT),
         _container("script", "scripting", "2.6.0", "Ask about scripts; there are none.", _SCRIPT),
         _container("slowlog", "server", "2.2.12", "Ask about slow commands, which are not kept.", _SLOWLOG),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from corepool_kv.redis.bit_rows import ON_BITS
 from corepool_kv.redis.collection_rows import ON_COLLECTIONS
 from corepool_kv.redis.commands import connection, info, keys, server, strings, times
 from corepool_kv.redis.containers import make_containers
@@ -123,7 +124,7 @@ _PLAIN = (
 def _make_table() -> tuple[Mapping[bytes, Command], tuple[Command, ...]]:
     table: dict[bytes, Command] = {}
     containers = make_containers(MappingProxyType(table))
-    table.update((command.name, command) for command in (*_PLAIN, *ON_COLLECTIONS, *containers))
+    table.update((command.name, command) for command in (*_PLAIN, *ON_BITS, *ON_COLLECTIONS, *containers))
     return MappingProxyType(table), containers
 
 

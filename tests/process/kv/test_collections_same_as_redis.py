@@ -152,6 +152,75 @@ LEX = (
     words("ZRANGESTORE", KEY, KEY, LEX_BOUND, LEX_BOUND, "BYLEX", one_of((), ("REV",)), LIMIT),
 )
 
+OFFSET = st.sampled_from(["0", "1", "7", "8", "9", "100", "-1", "a", "4294967296", "#1"])
+BIT_RANGE = st.one_of(
+    st.just(()),
+    words(NUMBERS),
+    words(NUMBERS, NUMBERS),
+    words(NUMBERS, NUMBERS, st.sampled_from(["BIT", "byte", "FOO"])),
+)
+FIELD_TYPE = st.sampled_from(["u1", "i1", "u8", "i8", "i5", "u7", "i64", "u63", "u64", "i65", "x8", "u0", "U3"])
+AMOUNT = st.one_of(INTEGER, st.sampled_from(["255", "127", "-128", "100"]))
+BIT_KEY = st.sampled_from(["a", "a", "a", "b", "b", "string", "none"])
+STEP = st.one_of(
+    words("GET", FIELD_TYPE, OFFSET),
+    words("SET", FIELD_TYPE, OFFSET, AMOUNT),
+    words("INCRBY", FIELD_TYPE, OFFSET, AMOUNT),
+    words("OVERFLOW", st.sampled_from(["WRAP", "SAT", "fail", "FOO"])),
+    one_of(("FOO",), ("GET", "u8")),
+)
+BITS = (
+    words("SET", BIT_KEY, st.sampled_from(["", "a", "abc", "\0\0", "\0", "\x7f\x7f"])),
+    words("SETBIT", BIT_KEY, OFFSET, st.sampled_from(["0", "1", "1", "2"])),
+    words("SETBIT", BIT_KEY, st.sampled_from(["0", "3", "9", "30"]), st.sampled_from(["0", "1"])),
+    words("GETBIT", BIT_KEY, OFFSET),
+    words("BITCOUNT", BIT_KEY, BIT_RANGE),
+    words("BITPOS", BIT_KEY, st.sampled_from(["0", "1", "2", "a"]), BIT_RANGE),
+    words(
+        "BITOP",
+        st.sampled_from(["AND", "or", "XOR", "NOT", "FOO"]),
+        BIT_KEY,
+        BIT_KEY,
+        st.one_of(st.just(()), words(BIT_KEY)),
+    ),
+    words("BITFIELD", BIT_KEY, st.lists(STEP, max_size=4).map(lambda steps: sum(steps, ()))),
+    words("BITFIELD_RO", BIT_KEY, words("GET", FIELD_TYPE, OFFSET), st.one_of(st.just(()), STEP)),
+    words("RPUSH", "b", "x"),
+)
+BY = one_of((), (), ("BY", "w*"), ("BY", "h*->f"), ("BY", "nosort"), ("BY", "*"))
+GET = one_of((), (), ("GET", "#"), ("GET", "w*", "GET", "#"), ("GET", "h*->f"), ("GET", "x"), ("GET", "h*->"))
+SORTING = (
+    words("RPUSH", KEY, some("1", "2", "10", "3.5", "-1", at_least=1, at_most=5)),
+    words("RPUSH", KEY, some("x", "1", "y", at_least=1)),
+    words("SADD", KEY, some("1", "2", "10", "3", at_least=1)),
+    words("ZADD", KEY, "5", "1", "3", "2", "1", "10"),
+    words("SET", st.sampled_from(["w1", "w2", "w10", "w3.5"]), st.sampled_from(["5", "4", "a", "0.5"])),
+    words("HSET", st.sampled_from(["h1", "h2", "h10", "w2"]), "f", st.sampled_from(["5", "4", "a", "0.5"])),
+    *[
+        words(
+            st.sampled_from(["SORT", "SORT", "SORT_RO"]),
+            KEY,
+            BY,
+            one_of((), ("ASC",), ("DESC",)),
+            GET,
+            one_of((), (), ("ALPHA",)),
+            one_of((), ("LIMIT", "0", "2"), ("LIMIT", "1", "-1"), ("LIMIT", "-1", "1"), ("LIMIT", "a", "b"), ("FOO",)),
+            one_of((), (), ("STORE", "b")),
+        ).filter(lambda command: "nosort" not in command or "STORE" in command)
+    ]
+    * 4,
+    words("LRANGE", "b", "0", "-1"),
+    words("OBJECT", st.sampled_from(["ENCODING", "REFCOUNT", "FREQ"]), "absent"),
+    words("OBJECT", "FREQ", KEY),
+    words("MEMORY", "USAGE", "absent", one_of((), ("SAMPLES", "5"), ("SAMPLES", "a"), ("SAMPLES", "-1"), ("FOO",))),
+    one_of(
+        ("OBJECT",),
+        ("OBJECT", "FOO"),
+        ("MEMORY", "USAGE"),
+        ("OBJECT", "ENCODING"),
+        ("COMMAND", "GETKEYS", "SORT", "a", "STORE", "b"),
+    ),
+)
 DATABASE = st.sampled_from(["0", "1", "1", "15", "16", "-1", "x"])
 DATABASES = (
     *[words("SELECT", DATABASE)] * 3,
@@ -190,6 +259,8 @@ GROUPS = {
     "sorted operation": SORTED_OPERATIONS,
     "lex": LEX,
     "database": DATABASES,
+    "bits": BITS,
+    "sort": SORTING,
 }
 
 
@@ -223,7 +294,7 @@ def test_replies_are_those_of_redis(servers: tuple[TaggedClient, ...], clock: Cl
     command = st.one_of(commands_of_group, commands_of_group, commands_of_group, st.one_of(*KEYS), ADVANCE)
 
     @settings(
-        max_examples=50,
+        max_examples=40,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -99,7 +99,7 @@ def hincrby(db: Keyspace, args: list[bytes]) -> Reply:
     key, field, text = args
     amount = parse_integer(text)
     found = Hash.open(db, key)
-    value = amount + parse_integer(found.get(field) or b"0", "ERR hash value is not an integer")
+    value = amount + parse_integer(_number(found, field), "ERR hash value is not an integer")
     if not SMALLEST <= value <= LARGEST:
         raise Error("ERR increment or decrement would overflow")
     found.put(field, b"%d" % value)
@@ -113,7 +113,7 @@ def hincrbyfloat(db: Keyspace, args: list[bytes]) -> Reply:
     if amount is None:
         raise Error("ERR value is NaN or Infinity")
     found = Hash.open(db, key)
-    value = add_floats(parse_float(found.get(field) or b"0", "ERR hash value is not a float"), amount)
+    value = add_floats(parse_float(_number(found, field), "ERR hash value is not a float"), amount)
     found.put(field, value)
     found.save()
     return value
@@ -149,6 +149,12 @@ def hscan(db: Keyspace, args: list[bytes]) -> Reply:
     following, items = found.scan(cursor, scan.at_once)
     parts = (part for item in items if scan.wants(item[0]) for part in item)
     return [b"%d" % following, gather(parts, db.limits.reply)]
+
+
+def _number(found: Hash, field: bytes) -> bytes:
+    """Return the value of a field, and 0 if it does not exist."""
+    value = found.get(field)
+    return b"0" if value is None else value
 
 
 def _set(db: Keyspace, args: list[bytes], command: str) -> int:

@@ -20,8 +20,15 @@ _ZADD_OPTIONS = (b"NX", b"XX", b"CH", b"INCR", b"GT", b"LT")
 
 
 def zadd(db: Keyspace, args: list[bytes]) -> Reply:
+    return _zadd(db, args, set())
+
+
+def zincrby(db: Keyspace, args: list[bytes]) -> Reply:
+    return _zadd(db, args, {b"INCR"})
+
+
+def _zadd(db: Keyspace, args: list[bytes], options: set[bytes]) -> Reply:
     key, *rest = args
-    options: set[bytes] = set()
     while rest and rest[0].upper() in _ZADD_OPTIONS:
         options.add(rest.pop(0).upper())
     if not rest or len(rest) % 2:
@@ -46,13 +53,6 @@ def zadd(db: Keyspace, args: list[bytes]) -> Reply:
     if changed:
         found.save()
     return changed if b"CH" in options else found.count - before
-
-
-def zincrby(db: Keyspace, args: list[bytes]) -> Reply:
-    key, text, member = args
-    amount = parse_double(text)
-    db.check_length(len(member) + 8)
-    return _add(SortedSet.open(db, key), member, amount, set())
 
 
 def zrem(db: Keyspace, args: list[bytes]) -> Reply:
