@@ -16,7 +16,7 @@ import corepool
 
 REPOSITORY = Path(corepool.__file__).parents[1]
 
-pytestmark = pytest.mark.timeout(900)  # a compiler runs, beside other tests
+pytestmark = pytest.mark.timeout(1800)  # a compiler runs, beside other tests
 
 SERVE = """
 from corepool.build import version_line
