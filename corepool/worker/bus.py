@@ -53,7 +53,7 @@ class WorkerBus:
         say: Callable[[JoinBus, Sequence[int]], bool] | None,
         queue_bytes: int = MAX_QUEUE_BYTES,
     ) -> None:
-        """Take no part yet. Runs in: the loop's thread.
+        """Take no part yet. Runs in: any thread; that of the loop is the main thread of a worker.
 
         :param joins: returns how many workers have ever joined the bus.
         :param say: sends a message and descriptors to the master; False: not now. None: there is no master, and no
@@ -62,7 +62,7 @@ class WorkerBus:
         """
         self._loop = loop
         self._reactor = reactor
-        self._thread = threading.get_ident()
+        self._thread = threading.main_thread().ident
         self._calls = Calls(loop)
         self._topics = Topics()
         self._peers = Peers(reactor, loop, self._flush_later, queue_bytes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ class BusUse:
         self._make = make
         self._on_message = on_message
         self._bus: WorkerBus | None = None
+        self._lock = threading.Lock()
+        """Threads may use the bus first, and at the same time."""
         self._topics: Counter[bytes] = Counter()
         """Of the hook: how often each was subscribed to."""
         self._listening: Listening | None = None
@@ -43,7 +46,9 @@ class BusUse:
     def bus(self) -> WorkerBus:
         """The bus."""
         if self._bus is None:
-            self._bus = self._make()
+            with self._lock:
+                if self._bus is None:
+                    self._bus = self._make()
         return self._bus
 
     def subscribe(self, topic: bytes | str) -> None:
