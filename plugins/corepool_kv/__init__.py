@@ -63,7 +63,8 @@ class Kv:
     def on_worker_start(self, worker: Worker) -> None:
         self._engines = worker.shared(Engines)
         self._engine = self._engines.join(self._store, worker)
-        self._server = Server(self._options, self._engine, worker)
+        store = self._store.identity() or f"{worker.pool}/{worker.listener_of(self)}"
+        self._server = Server(self._options, self._engine, worker, store)
 
     @hookimpl
     def on_worker_stop(self) -> None:

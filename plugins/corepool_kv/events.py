@@ -35,6 +35,11 @@ def kv_cross_protocol_attack(*, client: object, word: str) -> None:
     """
 
 
+@event(logging.WARNING)
+def kv_slow_subscriber(*, client: object, buffered: int) -> None:
+    """A client has not taken the messages of its channels, and is disconnected. Logged once a second at most."""
+
+
 @event(logging.INFO)
 def lmdb_store_grown(*, path: object, before: int, size: int) -> None:
     """A store is mapped with more bytes."""

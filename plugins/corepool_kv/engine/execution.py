@@ -65,6 +65,13 @@ class Client(Protocol):
         """Return the replies to commands of a transaction that has failed: nothing of it has happened."""
 
 
+class Committed(NamedTuple):
+    """A transaction that was committed: its outcomes, and the calls to be made for it."""
+
+    outcomes: list[Outcome]
+    at_end: list[Callable[[], None]]
+
+
 class Outcome(NamedTuple):
     """The result of one client's commands in a transaction: how many have run, and their replies."""
 
@@ -102,7 +109,7 @@ class Execution:
         """Clients with work for the next transaction, in the order of their first commands."""
         self._batches: deque[list[Client]] = deque()
         self._thread = start_commit_thread() if store.commits_are_slow else None
-        self._in_flight: Future[list[Outcome] | StoreError] | None = None
+        self._in_flight: Future[Committed | StoreError] | None = None
         self._failure_logged_s = -_FAILURE_LOG_INTERVAL_S
         self._is_closed = False
         self.has_failed = False
@@ -196,7 +203,7 @@ class Execution:
         self._settle(batch, result)
         self._run_batches()
 
-    def _attempt(self, batch: list[Client]) -> list[Outcome] | StoreError:
+    def _attempt(self, batch: list[Client]) -> Committed | StoreError:
         """Run and commit the waiting work of clients. Runs in the thread, if there is one."""
         try:
             transaction = self._store.begin()
@@ -205,10 +212,13 @@ class Execution:
         try:
             db = Keyspace(transaction, batch[0].limits, time.time_ns() // 1_000_000)
             outcomes: list[Outcome] = []
+            at_end: list[Callable[[], None]] = []
             for client in batch:
                 if client.limits is not db.limits:
+                    at_end += db.at_end
                     db = Keyspace(transaction, client.limits, db.now_ms)
                 outcomes.append(_run(client, db))
+            at_end += db.at_end
             self._store.commit(transaction)
         except StoreError as error:
             self._store.abort(transaction)
@@ -217,9 +227,9 @@ class Execution:
             events.kv_batch_failed.exception(log, error)
             self._store.abort(transaction)
             return StoreError(INTERNAL_ERROR)
-        return outcomes
+        return Committed(outcomes, at_end)
 
-    def _settle(self, batch: list[Client], result: list[Outcome] | StoreError) -> None:
+    def _settle(self, batch: list[Client], result: Committed | StoreError) -> None:
         if isinstance(result, NoRoomError | BrokenError):
             try:
                 self._recover(result)
@@ -233,10 +243,13 @@ class Execution:
                 # The work of one of them must not fail that of the others.
                 self._batches.extendleft([client] for client in reversed(batch))
                 return
-            result = [self._fail(client, result) for client in batch]
+            outcomes = [self._fail(client, result) for client in batch]
         else:
             self.has_failed = False
-        for client, run, replies in result:
+            outcomes = result.outcomes
+            for call in result.at_end:
+                call()
+        for client, run, replies in outcomes:
             del client.waiting[:run]
             client.answer(replies)
 

@@ -10,6 +10,7 @@ cdef class Keyspace:
     cdef Py_ssize_t _max_key
     cdef Py_ssize_t _max_value
     cdef object _elements
+    cdef public list at_end
     cdef readonly list gained
 
     cpdef Keyspace select(self, Py_ssize_t number)

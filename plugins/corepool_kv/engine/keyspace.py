@@ -8,6 +8,8 @@ from corepool_kv.engine.errors import KeyTooLongError, ValueTooLongError
 from corepool_kv.stores import DATABASES, LIST, SORTED_SET, STRING, WrongTypeError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from corepool_kv.stores import Elements, Record, Transaction, View
 
 
@@ -38,6 +40,11 @@ class Keyspace:
         self._transaction: Transaction = view  # type: ignore[assignment]  # typing.cast would cost each GET a call
         self._max_key, self._max_value, _ = limits
         self._elements: Elements | None = None
+        self.at_end: list[Callable[[], None]] = []
+        """Called in the loop's thread when the changes are committed; of a view, when the command is done.
+
+        All databases of a view have one list.
+        """
         self.gained: list[bytes] = []
         """Keys of lists and sorted sets that have begun to exist: clients that wait for their elements can be served.
 
@@ -55,6 +62,7 @@ class Keyspace:
             other = self._others[number] = Keyspace(
                 self.view.database(number), self.limits, self.now_ms, number, self._others
             )
+            other.at_end = self.at_end
         return other
 
     def find(self, key: bytes) -> Record | None:

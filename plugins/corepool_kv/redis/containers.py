@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from corepool_kv.redis.commands import clients, config, connection, empty, objects
+from corepool_kv.redis.commands import clients, config, connection, empty, objects, pubsub
 from corepool_kv.redis.commands.about import About
 from corepool_kv.redis.entry import Command
 
@@ -121,6 +121,13 @@ _LATENCY: tuple[Row, ...] = (
     ("RESET", "[<event> ...]", empty.zero, -2, "2.8.13", "Reset the latencies of events: none are sampled."),
 )
 _MODULE: tuple[Row, ...] = (("LIST", "", empty.nothing, 2, "4.0.0", "Return the modules: none."),)
+_PUBSUB: tuple[Row, ...] = (
+    ("CHANNELS", "[<pattern>]", pubsub.channels, -2, "2.8.0", "Return the active channels that match a pattern."),
+    ("NUMPAT", "", pubsub.numpat, 2, "2.8.0", "Return the number of patterns that clients have subscribed to."),
+    ("NUMSUB", "[<channel> ...]", pubsub.numsub, -2, "2.8.0", "Return the numbers of subscribers of channels."),
+    ("SHARDCHANNELS", "[<pattern>]", pubsub.none, -2, "7.0.0", "Return the shard channels: there are none."),
+    ("SHARDNUMSUB", "[<channel> ...]", pubsub.no_shard, -2, "7.0.0", "Return 0 for each shard channel."),
+)
 _SCRIPT: tuple[Row, ...] = (
     ("EXISTS", "<sha1> [<sha1> ...]", empty.scripts_exist, -3, "2.6.0", "Return which scripts are cached: none."),
     ("FLUSH", "[ASYNC|SYNC]", empty.flush_scripts, -2, "2.6.0", "Forget all scripts: none is cached."),
@@ -174,6 +181,7 @@ def make_containers(commands: Mapping[bytes, Command]) -> tuple[Command, ...]:
         _container("memory", "server", "4.0.0", "Ask about memory.", (), on_data=_MEMORY),
         _container("module", "server", "4.0.0", "Ask about modules; there are none.", _MODULE),
         _container("object", "generic", "2.2.3", "Ask about the value of a key.", (), on_data=_OBJECT),
+        _container("pubsub", "pubsub", "2.8.0", "Ask about channels and their subscribers.", _PUBSUB),
         _container("script", "scripting", "2.6.0", "Ask about scripts; there are none.", _SCRIPT),
         _container("slowlog", "server", "2.2.12", "Ask about slow commands, which are not kept.", _SLOWLOG),
     )

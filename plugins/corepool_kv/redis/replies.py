@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 Reply: TypeAlias = (
     "bytes | str | int | float | Sequence[Reply] | Mapping[bytes, Reply] | Error | Verbatim | Set | Pairs | NullArray"
-    " | None"
+    " | Push | Several | None"
 )
 
 
@@ -46,6 +46,20 @@ class Pairs:
         :raises Error: they would be longer than a reply may be.
         """
         self.parts = gather((part for item in items for part in item), max_bytes)
+
+
+class Push:
+    """A message of a channel, or the confirmation of a subscription: a push in RESP3, an array in RESP2."""
+
+    def __init__(self, items: Sequence[Reply]) -> None:
+        self.items = items
+
+
+class Several:
+    """Replies to one command, one after the other."""
+
+    def __init__(self, replies: Sequence[Reply]) -> None:
+        self.replies = replies
 
 
 def text_of(word: bytes, most: int = 128) -> str:
@@ -91,6 +105,11 @@ def _encode_rare(reply: Reply, resp3: bool) -> bytes:  # noqa: FBT001
         case Verbatim():
             text = b"txt:" + reply.text
             return b"=%d\r\n%b\r\n" % (len(text), text) if resp3 else encode(reply.text, resp3)
+        case Several():
+            return b"".join([encode(each, resp3) for each in reply.replies])
+        case Push():
+            head = b">%d\r\n" if resp3 else b"*%d\r\n"
+            return head % len(reply.items) + b"".join([encode(part, resp3) for part in reply.items])
         case Set():
             head = b"~%d\r\n" if resp3 else b"*%d\r\n"
             return head % len(reply.items) + b"".join([encode(part, resp3) for part in reply.items])
@@ -122,8 +141,10 @@ def size_of(reply: Reply) -> int:
             return _ITEM_BYTES + len(str(reply))
         case Verbatim():
             return _ITEM_BYTES + len(reply.text)
-        case Set():
+        case Set() | Push():
             return _ITEM_BYTES + size_of(reply.items)
+        case Several():
+            return size_of(reply.replies)
         case Pairs():
             return _ITEM_BYTES + size_of(reply.parts)
         case Sequence():

@@ -1,5 +1,7 @@
 # The C types of running.py.
 
+cimport cython
+
 from corepool_kv.engine.execution cimport Execution
 from corepool_kv.engine.keyspace cimport Keyspace
 from corepool_kv.redis.replies cimport encode
@@ -13,10 +15,13 @@ cdef class Write:
     cdef bint _resp3
     cdef Py_ssize_t _database
 
+cdef _finish(Keyspace db)
+
 cdef class Runner:
     cdef ServerState _state
     cdef Execution _execution
 
+    @cython.locals(db=Keyspace)
     cpdef bytes read(self, Session session, object on_data, list args)
     cpdef submit(self, Session session, object on_data, list args, Py_ssize_t held_bytes=*)
     cpdef count(self, object error)

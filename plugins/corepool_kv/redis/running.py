@@ -90,9 +90,13 @@ class Runner:
         try:
             db = self._execution.reading or self._execution.read(session.limits)
             reply = on_data(db.select(session.database) if session.database else db, args)
+            if db.at_end:
+                _finish(db)
         except ENDS_ONE_COMMAND as error:
             reply = self.count(word(error))
         except StoreError as error:
+            if self._execution.reading is not None:
+                self._execution.reading.at_end.clear()
             self._execution.log_failure(error)
             reply = self.count(_failed(error))
         except Exception as error:  # noqa: BLE001  # logged, with its traceback
@@ -132,6 +136,13 @@ class Runner:
         """Count an error reply, and return it."""
         self._state.errors[str(error).partition(" ")[0]] += 1
         return error
+
+
+def _finish(db: Keyspace) -> None:
+    """Make the calls of a view; those of a transaction are made when it is committed."""
+    for call in db.at_end:
+        call()
+    db.at_end.clear()
 
 
 def _failed(reason: StoreError | str) -> Error:

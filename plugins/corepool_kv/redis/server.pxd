@@ -16,6 +16,7 @@ cdef Py_ssize_t _MAX_WAITING_BYTES
 
 cdef class Server:
     cdef readonly object options
+    cdef object _pubsub
     cdef ServerState _state
     cdef readonly object limits
     cdef object _numbers

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from corepool_kv import events
 from corepool_kv.redis.lookup import find_command, is_http
+from corepool_kv.redis.pubsub import PubSub
 from corepool_kv.redis.replies import Error
 from corepool_kv.redis.requests import ProtocolError
 from corepool_kv.redis.running import Runner
 from corepool_kv.redis.session import Session
 from corepool_kv.redis.state import ServerState
+from corepool_kv.redis.subscriptions import MAX_SUBSCRIPTIONS
 from corepool_kv.redis.table import COMMANDS, find_by_spelling
 from corepool_kv.redis.transactions import Transactions
 
@@ -40,14 +42,22 @@ _MAX_WAITING_BYTES = 1 << 20
 
 _ATTACK_LOG_INTERVAL_S = 60.0
 
+_NOT_QUEUED = frozenset((b"subscribe", b"psubscribe", b"unsubscribe", b"punsubscribe"))
+_WHILE_SUBSCRIBED = _NOT_QUEUED | {b"ping", b"quit", b"reset"}
+"""In RESP2, where a reply can't be told from a message."""
+
 
 class Server:
     """Serves the sessions of one listener. Implements `session.Owner`."""
 
-    def __init__(self, options: KvOptions, engine: Engine, worker: Worker) -> None:
-        """Serve the store of an engine, which stays its owner's."""
+    def __init__(self, options: KvOptions, engine: Engine, worker: Worker, store: str) -> None:
+        """Serve the store of an engine, which stays its owner's.
+
+        :param store: its name: listeners of one have their channels in common.
+        """
         self.options = options
-        self._state = ServerState(options, engine, worker)
+        self._pubsub = PubSub(worker, store)
+        self._state = ServerState(options, engine, worker, self._pubsub)
         self.limits = self._state.limits
         self._numbers = itertools.count(1)
         self._worker = worker
@@ -58,8 +68,9 @@ class Server:
         self._counting = worker.loop.call_later(_STATISTICS_INTERVAL_S, self._count_second)
 
     def close(self) -> None:
-        """Stop the timer. The engine is closed by its owner."""
+        """Stop the timer, and leave the bus. The engine is closed by its owner."""
         self._counting.cancel()
+        self._pubsub.close()
 
     # --- connections
 
@@ -90,6 +101,7 @@ class Server:
         self._state.sessions.pop(session.number, None)
         session.waiting.clear()
         session.ending = True
+        session.end_subscriptions()
 
     def receive(self, session: Session) -> None:
         """Serve received input."""
@@ -113,14 +125,20 @@ class Server:
         size = served = 0
         try:
             while not session.ending:
-                request = reader.next()
-                if request is None:
-                    break
-                served += 1
+                request = session.kept
+                if request is not None:
+                    session.kept = None
+                    session.settle()
+                else:
+                    request = reader.next()
+                    if request is None:
+                        break
+                    served += 1
                 reply = self._serve(session, request)
                 if reply is None:
                     if (
-                        len(session.waiting) >= _MAX_WAITING
+                        session.kept is not None
+                        or len(session.waiting) >= _MAX_WAITING
                         or session.waiting_bytes >= _MAX_WAITING_BYTES
                         or session.selects
                     ):
@@ -200,6 +218,8 @@ class Server:
             command is None
             or (len(request) != command.arity and len(request) < command.at_least)
             or not (session.authenticated or command.before_auth)
+            or session.subscriptions is not None
+            or session.queue is not None
         ):
             try:
                 command = self._find(session, request)
@@ -215,6 +235,8 @@ class Server:
         session.last_command = command.name
         args = request[command.words :]
         if session.queue is not None and command.group != "transactions" and command.name not in (b"quit", b"reset"):
+            if command.group == "pubsub" and self._waits_for_bus(session, command, request):
+                return None
             return self._transactions.queue(session, command, args)
         on_data = command.on_data
         if on_data is not None:
@@ -222,9 +244,11 @@ class Server:
                 self._runner.submit(session, on_data, args)
                 return None
             return self._runner.read(session, on_data, args)
+        if command.group == "pubsub" and self._waits_for_bus(session, command, request):
+            return None
         if command.group == "transactions":
             return self._transactions.serve(session, command, args)
-        if command.on_session is not None:
+        if command.on_session is not None and not (command.on_both is not None and session.waiting):
             return self._runner.reply(session, self._run_on_session(session, command, args))
         return self._transactions.run_alone(session, command, args)
 
@@ -239,7 +263,24 @@ class Server:
         command = find_command(request)
         if not (session.authenticated or command.before_auth):
             raise Error("NOAUTH Authentication required.")
+        if session.subscriptions is not None and not session.resp3 and command.name not in _WHILE_SUBSCRIBED:
+            raise Error(
+                f"ERR Can't execute '{command.name.decode()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / "
+                "RESET are allowed in this context"
+            )
+        if session.queue is not None and command.name in _NOT_QUEUED:
+            raise Error("ERR Command not allowed inside a transaction")
         return command
+
+    def _waits_for_bus(self, session: Session, command: Command, request: list[bytes]) -> bool:
+        """Keep a request until this worker takes part in the bus, and others know its patterns; False: serve it now."""
+        patterns = request[1 : MAX_SUBSCRIPTIONS + 1] if command.name == b"psubscribe" else []
+        if self._pubsub.is_ready_for(patterns):
+            return False
+        session.kept = request
+        session.settle()
+        self._pubsub.when_ready_for(patterns, lambda: self.proceed(session))
+        return True
 
     def _run_on_session(self, session: Session, command: Command, args: list[bytes]) -> Reply:
         assert command.on_session is not None

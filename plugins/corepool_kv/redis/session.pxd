@@ -31,6 +31,8 @@ cdef class Session:
     cdef public bint stalled
     cdef bytes _frozen
     cdef tuple _frozen_as
+    cdef public object subscriptions
+    cdef public list kept
     cdef public bint ending
     cdef public bint is_attack
 

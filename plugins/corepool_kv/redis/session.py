@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from corepool_kv.redis.replies import Error
 from corepool_kv.redis.requests import RequestReader
+from corepool_kv.redis.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from corepool_kv.engine.execution import Work
     from corepool_kv.engine.keyspace import Keyspace, Limits
     from corepool_kv.redis.options import KvOptions
+    from corepool_kv.redis.pubsub import PubSub
     from corepool_kv.redis.replies import Reply
     from corepool_kv.stores import StoreError
 
@@ -113,6 +115,9 @@ class Session:
         self._frozen = b""
         self._frozen_as: tuple[object, ...] = ()
         """The facts that `_frozen` was made of: it is asked for much more often than it changes."""
+        self.subscriptions: Subscriptions | None = None
+        self.kept: list[bytes] | None = None
+        """A request that waits until this worker takes part in the bus."""
         self.ending = False
         """Close when everything has been sent."""
         self.is_attack = False
@@ -135,9 +140,11 @@ class Session:
         return session
 
     def freeze(self) -> bytes | None:
-        """Return the state that `thaw` needs; None inside of MULTI, WATCH or a request."""
+        """Return the state that `thaw` needs; None inside of MULTI, WATCH or a request, and with subscriptions."""
         if self.queue is not None or self.watched.versions or self.waiting or self.ending or not self.reader.is_empty:
             return None
+        if self.subscriptions is not None or self.kept is not None:
+            return None  # messages would be lost on the way
         now = (self.resp3, self.database, self.authenticated, self.name, self.library, self.library_version)
         if now != self._frozen_as:
             self._frozen_as = now
@@ -162,10 +169,14 @@ class Session:
         if self.waiting:
             self._owner.proceed(self)
             return
-        conn.busy = False
+        self.settle()
         self.waiting_bytes = 0
         if self.stalled or self.ending or conn.eof:
             self._owner.proceed(self)
+
+    def settle(self) -> None:
+        """Have the connection stay in this worker as long as it has to."""
+        self.conn.busy = bool(self.waiting) or self.subscriptions is not None or self.kept is not None
 
     def explain(self, error: StoreError, commands: int) -> bytes:
         """Return the replies to commands whose transaction has failed."""
@@ -194,6 +205,32 @@ class Session:
         if self.needs_password:
             self.reader.distrust()
         self.leave_transaction()
+        self.end_subscriptions()
+
+    def subscribed(self, pubsub: PubSub) -> Subscriptions:
+        """Return its subscriptions, which it has from now on; see `leave_if_unsubscribed`.
+
+        :raises Error: the system has no memory or descriptor for them.
+        """
+        if self.subscriptions is None:
+            try:
+                self.subscriptions = Subscriptions(pubsub, self)
+            except OSError as error:
+                raise Error(f"ERR no subscription: {error.strerror}") from None
+            self.settle()
+        return self.subscriptions
+
+    def leave_if_unsubscribed(self) -> None:
+        """Return to a connection without subscriptions, if none is left."""
+        if self.subscriptions is not None and not self.subscriptions.count:
+            self.end_subscriptions()
+
+    def end_subscriptions(self) -> None:
+        """Unsubscribe from everything."""
+        if self.subscriptions is not None:
+            self.subscriptions.close()
+            self.subscriptions = None
+            self.settle()
 
     def leave_transaction(self) -> None:
         """Forget the queue of MULTI and the keys of WATCH."""
@@ -212,10 +249,10 @@ class Session:
             "name": self.name.decode(errors="replace"),
             "age": int(now - self.began_s),
             "idle": int(now - self.active_s),
-            "flags": "x" if self.queue is not None else "N",
+            "flags": "x" if self.queue is not None else "P" if self.subscriptions is not None else "N",
             "db": self.database,
-            "sub": 0,
-            "psub": 0,
+            "sub": 0 if self.subscriptions is None else len(self.subscriptions.channels),
+            "psub": 0 if self.subscriptions is None else len(self.subscriptions.patterns),
             "multi": -1 if self.queue is None else len(self.queue),
             "cmd": self.last_command.decode(errors="replace").lower(),
             "user": "default",

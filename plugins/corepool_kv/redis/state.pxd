@@ -4,6 +4,7 @@ cdef class ServerState:
     cdef readonly object options
     cdef readonly object limits
     cdef readonly bytes password
+    cdef readonly object pubsub
     cdef readonly object pid
     cdef readonly object slot
     cdef readonly double began_s

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from corepool import Worker
     from corepool_kv.engine.engine import Engine
     from corepool_kv.redis.options import KvOptions
+    from corepool_kv.redis.pubsub import PubSub
     from corepool_kv.redis.session import Session
 
 
@@ -23,10 +24,11 @@ class ServerState:
     redis_version = "7.0.15"
     """The version of Redis whose replies these are."""
 
-    def __init__(self, options: KvOptions, engine: Engine, worker: Worker) -> None:
+    def __init__(self, options: KvOptions, engine: Engine, worker: Worker, pubsub: PubSub) -> None:
         self.options = options
         self.limits = Limits(engine.max_key_bytes, options.max_request, options.max_reply)
         self.password = options.expected
+        self.pubsub = pubsub
         self.pid = os.getpid()
         self.slot = worker.slot
         self.began_s = time.monotonic()

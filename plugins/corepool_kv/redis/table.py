@@ -10,6 +10,7 @@ from corepool_kv.redis.collection_rows import ON_COLLECTIONS
 from corepool_kv.redis.commands import connection, info, keys, server, strings, times
 from corepool_kv.redis.containers import make_containers
 from corepool_kv.redis.entry import Command
+from corepool_kv.redis.pubsub_rows import ON_CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,7 +125,7 @@ _PLAIN = (
 def _make_table() -> tuple[Mapping[bytes, Command], tuple[Command, ...]]:
     table: dict[bytes, Command] = {}
     containers = make_containers(MappingProxyType(table))
-    table.update((command.name, command) for command in (*_PLAIN, *ON_BITS, *ON_COLLECTIONS, *containers))
+    table.update((command.name, command) for command in (*_PLAIN, *ON_BITS, *ON_COLLECTIONS, *ON_CHANNELS, *containers))
     return MappingProxyType(table), containers
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -179,6 +180,37 @@ def test_name_and_library(small: PoolProcess) -> None:
             assert "a name of more than 256 bytes" in str(client("CLIENT", *words, "x" * 257))
 
 
+def test_subscriptions(small: PoolProcess) -> None:
+    with connect(small.urls()[0]) as sock:
+        client = Client(sock)
+        before = resident_bytes(small)
+        pattern = b"[a]" * 1300
+        refused = ""
+        for number in range(10_001):
+            refused = str(client("PSUBSCRIBE", pattern + b"%d" % number))
+            if "bytes of subscriptions" in refused:
+                break
+        assert "more than 16777216 bytes of subscriptions" in refused
+        assert resident_bytes(small) - before < 60 * MEGABYTE
+        assert client("PUNSUBSCRIBE", pattern + b"0")[0] == b"punsubscribe"
+
+
+def test_messages_that_are_not_read(small: PoolProcess) -> None:
+    with ExitStack() as stack:
+        slow, publisher = (Client(stack.enter_context(connect(small.urls()[0]))) for _ in range(2))
+        assert slow("SUBSCRIBE", "much") == [b"subscribe", b"much", 1]
+        before = resident_bytes(small)
+        while publisher("PUBLISH", "much", b"x" * 45_000):
+            assert resident_bytes(small) - before < 80 * MEGABYTE
+        with pytest.raises((EOFError, ConnectionResetError)):
+            receive_messages(slow)
+
+
+def receive_messages(client: Client) -> None:
+    while client.receive():
+        pass
+
+
 def test_idle_client() -> None:
     toml = kv_toml(workers=1).replace('protocol = "kv"', 'protocol = "kv"\nidle_timeout = "50ms"')
     with PoolProcess.run(toml) as running, connect(running.urls()[0]) as sock:
@@ -204,6 +236,6 @@ def test_each_row_has_a_test() -> None:
     section = PAGE.read_text().partition("\n## kv\n")[2].partition("\n## ")[0]
     states = re.findall(r"^\| ([a-z][^|]*) \| [^-]", section, re.MULTILINE)[1:]
 
-    assert len(states) == 12
+    assert len(states) == 14
     for state in states:
         assert callable(getattr(sys.modules[__name__], "test_" + state.replace(" ", "_")))

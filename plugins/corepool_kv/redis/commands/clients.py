@@ -42,7 +42,9 @@ def list_(server: ServerState, session: Session, args: list[bytes]) -> Reply:  #
         case [b"TYPE", kind]:
             if kind.lower() not in _TYPES:
                 raise Error(f"ERR Unknown client type '{text_of(kind)}'")
-            if kind.lower() != b"normal":
+            if kind.lower() in (b"normal", b"pubsub"):
+                chosen = [each for each in chosen if (each.subscriptions is not None) == (kind.lower() == b"pubsub")]
+            else:
                 chosen = []
         case [b"ID", _, *_]:
             numbers = {parse_integer(number, "ERR Invalid client ID") for number in args[1:]}

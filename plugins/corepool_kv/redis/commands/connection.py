@@ -24,6 +24,8 @@ _WRONG = "WRONGPASS invalid username-password pair or user is disabled."
 def ping(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     if len(args) > 1:
         raise Error("ERR wrong number of arguments for 'ping' command")
+    if session.subscriptions is not None and not session.resp3:
+        return [b"pong", args[0] if args else b""]
     return args[0] if args else "PONG"
 
 
