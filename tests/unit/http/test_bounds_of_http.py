@@ -307,8 +307,8 @@ def test_names_of_WSGI_s_environment(connection: Conversations) -> None:  # noqa
         client.send(request("/", *(f"X-{number}: b" for number in range(first, first + 100)), close=False))
     client.send(request("/", *(f"X{'y' * 70}-{number}: b" for number in range(100)), close=False))
     environments = client.conn.session.service._application._environments  # type: ignore[attr-defined]  # noqa: SLF001
-    assert len(environments._names) == 1_000  # noqa: SLF001
-    assert max(map(len, environments._names)) <= 64  # noqa: SLF001
+    assert len(environments._variables) == 1_000  # noqa: SLF001
+    assert max(map(len, environments._variables)) <= 64  # noqa: SLF001
 
 
 def test_heads_of_responses() -> None:
