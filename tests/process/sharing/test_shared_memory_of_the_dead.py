@@ -163,3 +163,29 @@ def test_a_member_whose_master_has_ended_is_forgotten_when_it_has_ended_itself()
     area.forget_orphans()
     assert ours.held("a") == 0
     os.close(read)
+
+
+def test_processes_that_take_and_hold_at_once_have_no_more_than_there_is() -> None:
+    """Each does nothing else, so that a lock which did not exclude the others would show."""
+    area, shape = SharedArea(), Shape.of_buckets(32)
+    member = area.join(os.getpid(), MASTER)
+    start = area.table("many", shape.size, member.place)
+    read, write = os.pipe()
+    children = []
+    for _ in range(4):
+        if not (pid := os.fork()):
+            buckets = SharedBuckets(area, start, shape, 0.001, 30_000)
+            semaphores = semaphores_of(area, area.join(os.getpid(), MASTER))
+            taken = sum(buckets.take_at(0, "key") for _ in range(20_000))
+            held = sum(semaphores.acquire("key", 2_000) is not None for _ in range(2_000))
+            os.write(write, b"%d %d\n" % (taken, held))
+            signal.pause()
+        children.append(pid)
+    os.close(write)
+    with os.fdopen(read) as answers:
+        lines = [answers.readline().split() for _ in children]
+    for pid in children:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert sum(int(taken) for taken, _ in lines) == 30_000
+    assert sum(int(held) for _, held in lines) == 2_000
