@@ -110,7 +110,8 @@ def sanitizers(session: nox.Session) -> None:
         "ASAN_OPTIONS": "detect_leaks=0",  # Python itself frees little at its end
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     }
-    session.run("pytest", *(session.posargs or NATIVE), env=environment)
+    # Not by descriptor: what a sanitizer writes as it ends the process would be lost with pytest's file.
+    session.run("pytest", "--capture=sys", *(session.posargs or NATIVE), env=environment)
 
 
 def _install_copy(session: nox.Session, environment: dict[str, str]) -> None:
