@@ -1,5 +1,7 @@
 r"""The counts that the workers of a pool share: counters, buckets and semaphores, in shared memory.
 
+A plugin that counts what it does, and does it no more often than it may::
+
     class Greeter:
         @hookimpl
         def on_worker_start(self, worker):
