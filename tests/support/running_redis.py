@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def running_redis(folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[Path]:
     """Run a real redis-server; yield the path of its UNIX socket."""
     path = folder / "r.sock"
-    command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder), *options]
+    command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder)]
+    # On a busy machine any command may be slow.
+    command += ["--slowlog-log-slower-than", "-1", *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | dict(environment or {}))  # noqa: S603
     try:
 

@@ -125,7 +125,7 @@ _PUBSUB: tuple[Row, ...] = (
     ("CHANNELS", "[<pattern>]", pubsub.channels, -2, "2.8.0", "Return the active channels that match a pattern."),
     ("NUMPAT", "", pubsub.numpat, 2, "2.8.0", "Return the number of patterns that clients have subscribed to."),
     ("NUMSUB", "[<channel> ...]", pubsub.numsub, -2, "2.8.0", "Return the numbers of subscribers of channels."),
-    ("SHARDCHANNELS", "[<pattern>]", pubsub.none, -2, "7.0.0", "Return the shard channels: there are none."),
+    ("SHARDCHANNELS", "[<pattern>]", pubsub.shardchannels, -2, "7.0.0", "Return the shard channels: there are none."),
     ("SHARDNUMSUB", "[<channel> ...]", pubsub.no_shard, -2, "7.0.0", "Return 0 for each shard channel."),
 )
 _SCRIPT: tuple[Row, ...] = (

@@ -1,7 +1,8 @@
 """Any words behind any command are answered as by a real redis-server: numbers, options, too many, too few, NULs.
 
 Left out are commands without a single answer (time, random keys, facts about the server) and those that differ by
-design: other databases, keys that are longer than a store takes.
+design: other databases, keys that are longer than a store takes, subscriptions within MULTI (test_pubsub.py has the
+others).
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
 DESCRIBING = {b"client", b"command", b"config", b"hello", b"info", b"quit", b"role", b"slowlog", b"time"}
 VARYING = {b"expiretime", b"keys", b"pexpiretime", b"pttl", b"randomkey", b"scan", b"select", b"ttl"}
+SUBSCRIBING = {b"subscribe", b"psubscribe", b"unsubscribe", b"punsubscribe"}
 OURS = {b"help", b"stats"}
 NAME = st.one_of(
-    st.sampled_from([(name,) for name, each in COMMANDS.items() if name not in DESCRIBING | VARYING]),
+    st.sampled_from([(name,) for name, each in COMMANDS.items() if name not in DESCRIBING | VARYING | SUBSCRIBING]),
     st.sampled_from(
         [
             (name, subcommand)
@@ -52,6 +54,8 @@ REQUEST = st.builds(lambda name, words: (*name, *words), NAME, st.lists(WORD, ma
 @example([(b"PEXPIRE", b"foo", b"-9223372036854775808")], "")
 @example([(b"INCRBYFLOAT", b"foo", b"0x10"), (b"INCRBYFLOAT", b"foo", b"-0X1.8p3")], "")
 @example([(b"FUNCTION", b"flush", b"a", b"b")], "")
+@example([(b"PUBSUB", b"channels", b"a", b"a")], "")
+@example([(b"SSCAN", b"a", cursor) for cursor in (b"", b"-1", b"+1", b"-", b"1\0x", b" 1", b"1" * 21, b"0" * 30)], "")
 @example([(b"EXPIRE", b"a", b"1", b"a\0b"), (b"EXPIRE", b"a", b"1", b"\r\n")], "")
 @example([(b"COPY", b"a", b"b", b"DB", b"9223372036854775807")], "")
 def test_any_words_are_answered_as_by_redis(pair: Pair, requests: list[tuple[bytes, ...]], how: str) -> None:

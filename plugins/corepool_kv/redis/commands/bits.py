@@ -51,6 +51,9 @@ def bitcount(db: Keyspace, args: list[bytes]) -> Reply:
         raise Error(SYNTAX)
     if value is None:
         return 0
+    first, last = parse_integer(rest[0]), parse_integer(rest[1])
+    if last < first < 0:
+        return 0  # Redis has not looked at the unit yet
     begin, end = _bit_range(value, rest)
     return _bits(value, begin, end).bit_count()
 
@@ -65,6 +68,9 @@ def bitpos(db: Keyspace, args: list[bytes]) -> Reply:
         return -1 if bit else 0
     if len(rest) > 3:
         raise Error(SYNTAX)
+    if len(rest) == 3:
+        parse_integer(rest[0])
+        _check_unit(rest[2])  # before the end of the range, as Redis does
     begin, end = _bit_range(value, [*rest, b"-1"] if len(rest) == 1 else rest) if rest else (0, len(value) * 8)
     if begin >= end:
         return -1
@@ -127,8 +133,7 @@ def _bit_range(value: bytes, words: list[bytes]) -> tuple[int, int]:
     start, end = parse_integer(words[0]), parse_integer(words[1])
     unit = 8
     if len(words) == 3:
-        if words[2].upper() not in (b"BIT", b"BYTE"):
-            raise Error(SYNTAX)
+        _check_unit(words[2])
         unit = 1 if words[2].upper() == b"BIT" else 8
     total = len(value) * 8 // unit
     if start < 0 and end < 0 and start > end:
@@ -137,6 +142,11 @@ def _bit_range(value: bytes, words: list[bytes]) -> tuple[int, int]:
     end = max(0, end + total) if end < 0 else end
     end = min(end, total - 1)
     return (start * unit, (end + 1) * unit) if start <= end else (0, 0)
+
+
+def _check_unit(word: bytes) -> None:
+    if word.upper() not in (b"BIT", b"BYTE"):
+        raise Error(SYNTAX)
 
 
 def _bits(value: bytes, begin: int, end: int) -> int:

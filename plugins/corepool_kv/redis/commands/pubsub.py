@@ -73,6 +73,7 @@ def punsubscribe(server: ServerState, session: Session, args: list[bytes]) -> Re
 
 
 def channels(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    _refuse_two(args, "channels")
     names = server.pubsub.names(CHANNEL)
     if not args:
         return list(names)
@@ -92,8 +93,14 @@ def no_shard(server: ServerState, session: Session, args: list[bytes]) -> Reply:
     return [part for name in args for part in (name, 0)]
 
 
-def none(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+def shardchannels(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    _refuse_two(args, "shardchannels")
     return []
+
+
+def _refuse_two(args: list[bytes], name: str) -> None:
+    if len(args) > 1:
+        raise Error(f"ERR unknown subcommand or wrong number of arguments for '{name}'. Try PUBSUB HELP.")
 
 
 def _each(call: Callable[[NameT], Reply], names: Sequence[NameT]) -> Reply:

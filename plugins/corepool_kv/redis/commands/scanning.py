@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from corepool_kv.redis.glob import Glob
@@ -14,6 +15,7 @@ _COUNT = 10
 _MAX_COUNT = 10_000
 """COUNT is a wish: the list is in memory, and no other client is served meanwhile."""
 _MAX_CURSOR = 2**64 - 1
+_CURSOR = re.compile(rb"(?:([+-]?)0*([0-9]{1,20}))?")
 
 
 class Scan(NamedTuple):
@@ -29,13 +31,15 @@ class Scan(NamedTuple):
 
 
 def parse_cursor(text: bytes) -> int:
-    """Read a cursor.
+    """Read a cursor as strtoul(3) does, with which Redis reads it: nothing is 0, and -1 the largest.
 
     :raises Error: it is none.
     """
-    if not text.isdigit() or int(text[:21]) > _MAX_CURSOR:
+    found = _CURSOR.fullmatch(text.partition(b"\0")[0])
+    if found is None or int(found[2] or 0) > _MAX_CURSOR:
         raise Error("ERR invalid cursor")
-    return int(text[:21])
+    number = int(found[2] or 0)
+    return -number & _MAX_CURSOR if found[1] == b"-" else number
 
 
 def parse_options(options: list[bytes], *, takes_type: bool = False) -> Scan:
