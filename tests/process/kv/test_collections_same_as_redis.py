@@ -294,6 +294,7 @@ def test_replies_are_those_of_redis(servers: tuple[TaggedClient, ...], clock: Cl
     command = st.one_of(commands_of_group, commands_of_group, commands_of_group, st.one_of(*KEYS), ADVANCE)
 
     @settings(
+        derandomize=True,  # as in test_words_same_as_redis.py
         max_examples=40,
         deadline=None,
         suppress_health_check=list(HealthCheck),
@@ -316,7 +317,7 @@ def test_replies_are_those_of_redis(servers: tuple[TaggedClient, ...], clock: Cl
 
 
 def test_pipelines_keep_to_the_databases_that_they_select(servers: tuple[TaggedClient, ...]) -> None:
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.one_of(*DATABASES), min_size=10, max_size=80))
     def check(commands: list[Words]) -> None:
         commands = [("RESET",), ("FLUSHALL",), *commands]

@@ -55,7 +55,9 @@ def list_functions(server: ServerState, session: Session, args: list[bytes]) -> 
                 if next(words, None) is None:
                     raise Error("ERR library name argument was not given")
             case _:
-                raise Error(f"ERR Unknown argument {text_of(word, len(word))}")
+                # Of other errors the ends of lines at the end are cut off; of this one Redis makes blanks of them.
+                text = text_of(word, len(word)).replace("\r", " ").replace("\n", " ")
+                raise Error(f"ERR Unknown argument {text}")
     return []
 
 
