@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import http.client
-import itertools
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from http2_client import Http2Client
 from websockets.sync.client import connect as connect_websocket
@@ -83,7 +82,6 @@ class Site:
     def __init__(self, running: PoolProcess, urls: dict[str, str]) -> None:
         self.running = running
         self.urls = urls
-        self._gates = itertools.count()
 
     def host(self, listener: str = "plain") -> str:
         return urlsplit(self.urls[listener]).netloc
@@ -121,7 +119,7 @@ class Site:
         return self.ask("POST", target, headers=headers, content=content)
 
     def gate(self) -> Gate:
-        return Gate(self.running.directory, f"gate-{os.getpid()}-{next(self._gates)}")
+        return Gate(self.running.directory, f"gate-{uuid4().hex}")
 
     def assert_serves(self) -> None:
         assert self.get("/hello?name=x").text == "hello x"

@@ -54,7 +54,7 @@ def test_the_help_of_others_is_as_ever(corepool: Corepool, with_broken_plugin: d
             "(http, socketserver), and PROTOCOL is missing: corepool serve http --threads 4",
         ),
         ("--no-deflate app:app", "PROTOCOL is missing: corepool serve http --no-deflate app:app"),
-        ("nosuch --threads 4", "no protocol named 'nosuch'; installed: admin, asyncio, echo, http"),
+        ("nosuch --threads 4", "no protocol named 'nosuch'; installed: admin, asyncio, echo, haproxy-agent, http"),
         ("htp --help", "no protocol named 'htp' (did you mean 'http'?)"),
         ("http --thread 4", "No such option: --thread"),
         ("--nonsense", "No such option: --nonsense"),
