@@ -64,7 +64,8 @@ class WorkerHere:
         self._shared: dict[Callable[[], object], object] = {}
         self._on_message = on_message
         # Without a master: no other worker ever joins.
-        self._bus_use = BusUse(lambda: WorkerBus(loop, loop.reactor, lambda: 0, None), self._take_message)
+        use = self._bus_use = BusUse(lambda: WorkerBus(loop, loop.reactor, lambda: 0, None), self._take_message)
+        self.publish, self.subscribe, self.unsubscribe = use.publish, use.subscribe, use.unsubscribe
 
     def listener_of(self, plugin: object) -> str:  # noqa: ARG002
         """Return the name of the only listener."""
@@ -94,18 +95,6 @@ class WorkerHere:
     def bus(self) -> Bus:
         """The bus, with this worker alone."""
         return self._bus_use.bus
-
-    def publish(self, topic: bytes | str, data: bytes | bytearray | memoryview | str) -> int:
-        """Send a message to the subscriptions of this worker."""
-        return self._bus_use.bus.publish(topic, data)
-
-    def subscribe(self, topic: bytes | str) -> None:
-        """Have the hook `on_message` called with each message on `topic`."""
-        self._bus_use.subscribe(topic)
-
-    def unsubscribe(self, topic: bytes | str) -> None:
-        """Undo one `subscribe`."""
-        self._bus_use.unsubscribe(topic)
 
     def end_bus(self) -> None:
         """Have every subscription end, and close what the bus has opened."""

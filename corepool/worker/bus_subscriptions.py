@@ -71,8 +71,8 @@ class _Queue:
         return message
 
 
-class AsyncSubscription:
-    """Implements `corepool.Subscription`."""
+class _Queued:
+    """A subscription with a queue."""
 
     def __init__(self, limit: int) -> None:
         """Wait for `start`.
@@ -81,7 +81,6 @@ class AsyncSubscription:
         """
         self._queue = _Queue(limit)
         self._listening: Listening | None = None
-        self._waiters: deque[asyncio.Future[None]] = deque()
         self._is_over = False
 
     def start(self, listening: Listening) -> Self:
@@ -93,15 +92,23 @@ class AsyncSubscription:
     def lost(self) -> int:
         return self._queue.lost
 
+    def put_lost(self, count: int) -> None:
+        """Have the reader told of messages that were lost on their way."""
+        self._queue.put_lost(count)
+
+
+class AsyncSubscription(_Queued):
+    """Implements `corepool.Subscription`."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self._waiters: deque[asyncio.Future[None]] = deque()
+
     def put(self, topic: bytes, data: bytes) -> None:
         """Have a message read."""
         self._queue.put(topic, data)
         if self._waiters:
             self._wake()
-
-    def put_lost(self, count: int) -> None:
-        """Have the reader told of messages that were lost on their way."""
-        self._queue.put_lost(count)
 
     async def ready(self) -> None:
         assert self._listening is not None
@@ -156,7 +163,7 @@ class AsyncSubscription:
                 waiter.set_result(None)
 
 
-class BlockingSubscription:
+class BlockingSubscription(_Queued):
     """Implements `corepool.ThreadSubscription`: the loop puts, a thread takes."""
 
     def __init__(self, limit: int, call_in_loop: Callable[[Callable[[], None]], None]) -> None:
@@ -165,31 +172,16 @@ class BlockingSubscription:
         :param call_in_loop: from any thread.
         :raises ValueError: `limit` is less than 1.
         """
-        self._queue = _Queue(limit)
+        super().__init__(limit)
         self._call_in_loop = call_in_loop
-        self._listening: Listening | None = None
         self._wakeups: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._is_waiting = False
-        self._is_over = False
-
-    def start(self, listening: Listening) -> Self:
-        """Take part from now on."""
-        self._listening = listening
-        return self
-
-    @property
-    def lost(self) -> int:
-        return self._queue.lost
 
     def put(self, topic: bytes, data: bytes) -> None:
         """Have a message read."""
         self._queue.put(topic, data)
         if self._is_waiting:
             self._wakeups.put(None)
-
-    def put_lost(self, count: int) -> None:
-        """Have the reader told of messages that were lost on their way."""
-        self._queue.put_lost(count)
 
     def get(self, timeout: float | None = None) -> Message | None:
         deadline = None if timeout is None else time.monotonic() + timeout

@@ -51,6 +51,10 @@ class BusUse:
                     self._bus = self._make()
         return self._bus
 
+    def publish(self, topic: bytes | str, data: bytes | bytearray | memoryview | str) -> int:
+        """Send a message, as `Bus.publish`."""
+        return self.bus.publish(topic, data)
+
     def subscribe(self, topic: bytes | str) -> None:
         """Have the hook called with the messages of a topic, or of those that begin as a pattern does."""
         key, topics, prefixes = _pattern(topic)

@@ -130,7 +130,8 @@ class WorkerProcess:
         self._area = spawn.shared
         sharing = Sharing(spawn.shared, configuration.name, spawn.master_pid)
         self.counter, self.buckets, self.semaphores = sharing.counter, sharing.buckets, sharing.semaphores
-        self._bus_use = use_of(self, self._reactor, spawn, self._row, self._chains)
+        use = self._bus_use = use_of(self, self._reactor, spawn, self._row, self._chains)
+        self.publish, self.subscribe, self.unsubscribe = use.publish, use.subscribe, use.unsubscribe
         self._shared: dict[Callable[[], object], object] = {}
         self._orphaned = self._is_ready = False
         self._failure: BaseException | None = None
@@ -240,15 +241,6 @@ class WorkerProcess:
     @property
     def bus(self) -> Bus:
         return self._bus_use.bus
-
-    def publish(self, topic: bytes | str, data: bytes | bytearray | memoryview | str) -> int:
-        return self._bus_use.bus.publish(topic, data)
-
-    def subscribe(self, topic: bytes | str) -> None:
-        self._bus_use.subscribe(topic)
-
-    def unsubscribe(self, topic: bytes | str) -> None:
-        self._bus_use.unsubscribe(topic)
 
     async def status(self) -> Mapping[str, object]:
         return await self._question.ask()

@@ -11,9 +11,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-import corepool
-from corepool import Duration
 from corepool_admin.probes import Probes
+from corepool_admin.question import MasterOptions
 from corepool_http import HttpServer, ServerOptions
 
 _SERVER = ServerOptions(
@@ -28,14 +27,8 @@ class Admin(HttpServer):
 
     try_it = "curl http://{host}:{port}/status"
 
-    class Options(corepool.Options):
+    class Options(MasterOptions):
         """Which pool, and how patient."""
-
-        control: Annotated[str, Field(min_length=1)] | None = None
-        """Path of the control socket of another master to report on; unset: its own."""
-
-        timeout: Annotated[Duration, Field(le=60)] = 1.0
-        """After how long a master that doesn't answer is taken for dead; a minute at most."""
 
         min_ready: Annotated[int, Field(ge=1)] = 1
         """Workers that must be ready for /readyz. Those of its own pool don't count if there are other pools."""

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-import corepool
-from corepool import Duration, hookimpl
+from corepool import hookimpl
 from corepool.streams import StreamProtocol
 from corepool_admin import events
 from corepool_admin.advice import Sample, advise
-from corepool_admin.question import Questions
+from corepool_admin.question import MasterOptions, Questions
 
 if TYPE_CHECKING:
     from corepool import Worker
@@ -32,14 +31,8 @@ class HaproxyAgent(StreamProtocol):
 
     try_it = "nc -N {host} {port}"
 
-    class Options(corepool.Options):
+    class Options(MasterOptions):
         """Which pool, and how patient."""
-
-        control: Annotated[str, Field(min_length=1)] | None = None
-        """Path of the control socket of another master to report on; unset: its own."""
-
-        timeout: Annotated[Duration, Field(le=60)] = 1.0
-        """After how long a master that doesn't answer is taken for dead; a minute at most."""
 
         min_weight: Annotated[int, Field(ge=1, le=100)] = 10
         """The weight, in percent, of a host all of whose workers are busy; 100: weights stay as they are in HAProxy."""

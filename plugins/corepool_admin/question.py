@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+import corepool
+from corepool import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,6 +18,16 @@ if TYPE_CHECKING:
     from corepool import Worker
 
 _MAX_REPLY = 16 * 1024 * 1024
+
+
+class MasterOptions(corepool.Options):
+    """Which master is asked, and how long it may take."""
+
+    control: Annotated[str, Field(min_length=1)] | None = None
+    """Path of the control socket of another master to report on; unset: its own."""
+
+    timeout: Annotated[Duration, Field(le=60)] = 1.0
+    """After how long a master that doesn't answer is taken for dead; a minute at most."""
 
 
 class Questions:
