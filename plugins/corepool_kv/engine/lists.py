@@ -55,12 +55,13 @@ class List(Collection):
 
     def set(self, index: int, value: bytes) -> None:
         """Replace an element that exists."""
-        self.db.check_length(len(value))
         self.elements.put(self.id, _name(self._head + index), value)
 
     def push(self, value: bytes, *, left: bool) -> None:
-        """Add an element at an end."""
-        self.db.check_length(len(value))
+        """Add an element at an end.
+
+        The command that has it from a client has checked its length: an element that moves is never refused halfway.
+        """
         if left:
             self._head -= 1
             position = self._head
@@ -84,7 +85,6 @@ class List(Collection):
 
     def insert(self, index: int, value: bytes) -> None:
         """Add an element in front of another."""
-        self.db.check_length(len(value))
         if index < self.count // 2:
             self._shift(0, index, -1)
             self._head -= 1

@@ -40,8 +40,10 @@ class Named(Collection):
         return self.elements.get(self.id, name_of(member)) is not None
 
     def put(self, member: bytes, value: bytes) -> bool:
-        """Set the value of a member; return True if the member is new."""
-        self.db.check_length(len(member) + len(value))
+        """Set the value of a member; return True if the member is new.
+
+        The command that has it from a client has checked its length: a member that moves is never refused halfway.
+        """
         if self.elements.put(self.id, name_of(member), pack(member, value)) is not None:
             return False
         self.count += 1

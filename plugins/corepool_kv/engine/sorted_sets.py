@@ -16,7 +16,7 @@ from corepool_kv.engine.names import MAX_WHOLE, pack, shorten, unpack
 from corepool_kv.stores import SORTED_SET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     Member = tuple[bytes, float]
     """A member and its score."""
@@ -28,7 +28,8 @@ _BITS = Struct(">Q")
 _SIGN = 1 << 63
 _ALL = (1 << 64) - 1
 _MEMBER_AT = 9
-_REMOVED_AT_A_TIME = 1000
+_REMOVED_ONE_BY_ONE = 1000
+"""Members that `remove_all` removes itself; of more, it leaves them to the sweeper if there are fewer others."""
 
 
 def _place(score: float, *, behind: bool = False) -> bytes:
@@ -135,25 +136,28 @@ class SortedSet(Named):
             lambda each: not late(each[0]), itertools.dropwhile(lambda each: early(each[0]), found)
         )
 
-    def remove_all(self, find: Callable[[], Iterator[Member]], most: int | None = None) -> int:
-        """Remove members, and save the set; return their number.
-
-        :param find: finds them anew after some have been removed.
-        :param most: their number, if `find` finds others behind them.
-        """
-        removed = 0
-        while batch := list(
-            itertools.islice(find(), _REMOVED_AT_A_TIME if most is None else min(_REMOVED_AT_A_TIME, most - removed))
-        ):
-            if len(batch) == self.count:
-                self.db.delete(self.key)
-                return removed + len(batch)
-            for member, _ in batch:
+    def remove_all(self, members: Iterable[Member]) -> int:
+        """Remove members that are there, each once, and save the set; return their number."""
+        gone = list(members)
+        kept = self.count - len(gone)
+        if not kept:
+            self.db.delete(self.key)
+        elif len(gone) > max(kept, _REMOVED_ONE_BY_ONE):
+            self._leave({member for member, _ in gone})
+        else:
+            for member, _ in gone:
                 self.remove(member)
-            removed += len(batch)
-        if removed:
+        if kept and gone:
             self.save()
-        return removed
+        return len(gone)
+
+    def _leave(self, gone: set[bytes]) -> None:
+        """Take the other members to a new collection; `save` makes garbage of these."""
+        kept = [each for each in self.members() if each[0] not in gone]
+        self.id = self.db.new_collection()
+        self.count = 0
+        for member, score in kept:
+            self.add(member, score, None)
 
     def _index(self, reverse: bool) -> Iterator[tuple[bytes, bytes]]:  # noqa: FBT001
         return self.elements.between(self.id, _SECTION, _SECTION_END, reverse=reverse)

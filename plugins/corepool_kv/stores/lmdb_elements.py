@@ -2,7 +2,8 @@
 
 One table, `elements`: the ID of the collection, then the element's name -> its value. A small collection is removed at
 once. A larger one is noted under the ID 0 (its own ID is the name), and the sweeper removes its elements a few at a
-time: neither a worker nor another writer waits for it. IDs are used once, so nothing can meet elements left behind.
+time: neither a worker nor another writer waits for it. A new collection has an ID without elements, so it can't meet
+any that were left behind.
 """
 
 from __future__ import annotations
@@ -97,6 +98,14 @@ class LmdbElements:
         except lmdb.Error as error:
             raise translated(error) from None
 
+    def has_any(self, collection: bytes) -> bool:
+        """Report whether a collection has elements, or has left some behind."""
+        try:
+            with self._txn.cursor(db=self._table) as at:
+                return at.set_range(collection) and bytes(at.key())[:ID_BYTES] == collection
+        except lmdb.Error as error:
+            raise translated(error) from None
+
     def discard(self, collection: bytes, count: int) -> None:
         """Remove all elements of a collection, now or later.
 
@@ -105,13 +114,13 @@ class LmdbElements:
         try:
             if count <= _REMOVED_AT_ONCE:
                 self._remove(collection, 2 * _REMOVED_AT_ONCE)  # members of a sorted set have two records each
-            if count > _REMOVED_AT_ONCE or self._has_any(collection):
+            if count > _REMOVED_AT_ONCE or self.has_any(collection):
                 self._txn.put(_GARBAGE + collection, b"", db=self._table)
         except lmdb.Error as error:
             raise translated(error) from None
 
     def has_garbage(self) -> bool:
-        return self._has_any(_GARBAGE)
+        return self.has_any(_GARBAGE)
 
     def remove_garbage(self, limit: int) -> int:
         removed = 0
@@ -123,16 +132,12 @@ class LmdbElements:
                     break
                 collection = note[ID_BYTES:]
                 removed += self._remove(collection, limit - removed)
-                if not self._has_any(collection):
+                if not self.has_any(collection):
                     self._txn.delete(note, db=self._table)
                     removed += 1
         except lmdb.Error as error:
             raise translated(error) from None
         return removed
-
-    def _has_any(self, collection: bytes) -> bool:
-        with self._txn.cursor(db=self._table) as at:
-            return at.set_range(collection) and bytes(at.key())[:ID_BYTES] == collection
 
     def _remove(self, collection: bytes, limit: int) -> int:
         removed = 0

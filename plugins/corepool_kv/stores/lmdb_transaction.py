@@ -173,7 +173,11 @@ class LmdbTransaction:
             raise translated(error) from None
 
     def new_collection(self) -> bytes:
-        return self._next_version().to_bytes(ID_BYTES)
+        # A compact copy of an environment counts its transactions from 1 again, so IDs come that are in use.
+        elements = self.elements()
+        while elements.has_any(collection := self._next_version().to_bytes(ID_BYTES)):
+            pass
+        return collection
 
     def delete(self, key: bytes, now_ms: int) -> bool:
         try:

@@ -64,12 +64,12 @@ def change(db: Keyspace, model: dict[bytes, float], name: str, *arguments: Any) 
         case "remove ranks", start, count:
             start = min(start, len(model))
             gone = in_order(model)[start : start + count]
-            assert found.remove_all(lambda: found.by_rank(start, found.count), count) == len(gone)
+            assert found.remove_all(found.by_rank(start, start + len(gone))) == len(gone)
             for member, _ in gone:
                 del model[member]
         case "remove scores", low, high:
             kept = {member: score for member, score in model.items() if not low <= score <= high}
-            assert found.remove_all(lambda: found.by_score(closed(low, high))) == len(model) - len(kept)
+            assert found.remove_all(found.by_score(closed(low, high))) == len(model) - len(kept)
             model.clear()
             model.update(kept)
 
@@ -112,7 +112,7 @@ def check(db: Keyspace, model: dict[bytes, float]) -> None:
 @given(st.lists(st.tuples(CHANGES, st.booleans()), max_size=4), st.sampled_from([1, 3, 1000]))
 def test_any_changes_leave_what_a_sorted_dictionary_has(store: Store, transactions: Any, batch: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sorted_sets, "_REMOVED_AT_A_TIME", batch)
+        patch.setattr(sorted_sets, "_REMOVED_ONE_BY_ONE", batch)
         with changing(store) as db:
             db.clear()
         model: dict[bytes, float] = {}

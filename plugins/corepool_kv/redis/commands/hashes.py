@@ -38,7 +38,7 @@ def hsetnx(db: Keyspace, args: list[bytes]) -> Reply:
     found = Hash.open(db, key)
     if field in found:
         return 0
-    found.put(field, value)
+    _put(db, found, field, value)
     found.save()
     return 1
 
@@ -102,7 +102,7 @@ def hincrby(db: Keyspace, args: list[bytes]) -> Reply:
     value = amount + parse_integer(_number(found, field), "ERR hash value is not an integer")
     if not SMALLEST <= value <= LARGEST:
         raise Error("ERR increment or decrement would overflow")
-    found.put(field, b"%d" % value)
+    _put(db, found, field, b"%d" % value)
     found.save()
     return value
 
@@ -114,7 +114,7 @@ def hincrbyfloat(db: Keyspace, args: list[bytes]) -> Reply:
         raise Error("ERR value is NaN or Infinity")
     found = Hash.open(db, key)
     value = add_floats(parse_float(_number(found, field), "ERR hash value is not a float"), amount)
-    found.put(field, value)
+    _put(db, found, field, value)
     found.save()
     return value
 
@@ -155,6 +155,11 @@ def _number(found: Hash, field: bytes) -> bytes:
     """Return the value of a field, and 0 if it does not exist."""
     value = found.get(field)
     return b"0" if value is None else value
+
+
+def _put(db: Keyspace, found: Hash, field: bytes, value: bytes) -> None:
+    db.check_length(len(field) + len(value))
+    found.put(field, value)
 
 
 def _set(db: Keyspace, args: list[bytes], command: str) -> int:

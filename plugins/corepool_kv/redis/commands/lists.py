@@ -63,6 +63,7 @@ def lset(db: Keyspace, args: list[bytes]) -> Reply:
     index = index + len(found) if index < 0 else index
     if not 0 <= index < len(found):
         raise Error("ERR index out of range")
+    db.check_length(len(args[2]))
     found.set(index, args[2])
     found.save()
     return OK
@@ -93,6 +94,7 @@ def linsert(db: Keyspace, args: list[bytes]) -> Reply:
         return 0
     for index, element in enumerate(found.between(0, len(found))):
         if element == pivot:
+            db.check_length(len(value))
             found.insert(index + (where.upper() == b"AFTER"), value)
             found.save()
             return len(found)

@@ -1,4 +1,4 @@
-"""Unions, intersections and differences of sets: members are looked at one by one, and never kept in memory twice."""
+"""Unions, intersections and differences of sets: members are looked at one by one, and kept for a reply alone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sdiff(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def sunionstore(db: Keyspace, args: list[bytes]) -> Reply:
-    return _store(db, args, _union)
+    return _store(db, args, _every)
 
 
 def sinterstore(db: Keyspace, args: list[bytes]) -> Reply:
@@ -92,13 +92,18 @@ def _store(db: Keyspace, args: list[bytes], operation: Operation) -> Reply:
     return len(result)
 
 
+def _every(sets: list[Set | None]) -> Iterator[bytes]:
+    """Yield the members of all, those of several sets several times."""
+    return (member for each in sets if each is not None for member in each.members())
+
+
 def _union(sets: list[Set | None]) -> Iterator[bytes]:
-    there = [each for each in sets if each is not None]
-    for number, each in enumerate(there):
-        earlier = there[:number]
-        for member in each.members():
-            if not any(member in other for other in earlier):
-                yield member
+    # As large as the reply, which has a bound. To ask each set for each member would take the square of their number.
+    seen: set[bytes] = set()
+    for member in _every(sets):
+        if member not in seen:
+            seen.add(member)
+            yield member
 
 
 def _intersection(sets: list[Set | None]) -> Iterator[bytes]:

@@ -80,20 +80,19 @@ def zremrangebyrank(db: Keyspace, args: list[bytes]) -> Reply:
     found = SortedSet.find(db, args[0])
     if found is None:
         return 0
-    begin, end = bounds(start, stop, len(found))
-    return found.remove_all(lambda: found.by_rank(begin, len(found)), end - begin)
+    return found.remove_all(found.by_rank(*bounds(start, stop, len(found))))
 
 
 def zremrangebyscore(db: Keyspace, args: list[bytes]) -> Reply:
     scores = _parse_scores(args[1], args[2])
     found = SortedSet.find(db, args[0])
-    return 0 if found is None else found.remove_all(lambda: found.by_score(scores))
+    return 0 if found is None else found.remove_all(found.by_score(scores))
 
 
 def zremrangebylex(db: Keyspace, args: list[bytes]) -> Reply:
     members = _parse_members(args[1], args[2])
     found = SortedSet.find(db, args[0])
-    return 0 if found is None else found.remove_all(lambda: found.by_lex(members))
+    return 0 if found is None else found.remove_all(found.by_lex(members))
 
 
 def store(db: Keyspace, target: bytes, members: Members) -> int:

@@ -145,8 +145,7 @@ def zscan(db: Keyspace, args: list[bytes]) -> Reply:
 def pop_members(found: SortedSet, count: int, *, reverse: bool) -> list[tuple[bytes, float]]:
     """Remove and return the members with the smallest or the largest scores."""
     popped = list(found.by_rank(0, min(count, len(found)), reverse=reverse))
-    members = iter(popped)
-    found.remove_all(lambda: members)
+    found.remove_all(popped)
     return popped
 
 
