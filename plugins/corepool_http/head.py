@@ -84,19 +84,6 @@ def has_content(status: int) -> bool:
     return status >= 200 and status not in {204, 205, 304}
 
 
-def announced(status: int, length: int | None) -> int | None:
-    """Return the Content-Length to send with a status.
-
-    :param length: the application's.
-    """
-    if status == 205:
-        return 0
-    if status == 304:
-        # It would be that of the 200, but frameworks write 0 for the content that they have left out.
-        return length or None
-    return length if has_content(status) else None
-
-
 def reason_of(status: int) -> str:
     """Return the usual reason phrase."""
     return _REASONS.get(status, "")

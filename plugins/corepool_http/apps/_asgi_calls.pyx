@@ -64,12 +64,14 @@ cdef class _Call(Coroutine):
         result[0] = Py_NewRef(None)
         return None
 
-    cdef object thrown(self, tuple error):
-        self._cycle = None
+    cdef object thrown(self, object error):
+        if self._cycle is None and self.inner is None:
+            raise RuntimeError("cannot reuse already awaited coroutine")
+        self._cycle = self._message = None
         return Coroutine.thrown(self, error)
 
     cdef object closed(self):
-        self._cycle = None
+        self._cycle = self._message = None
         Coroutine.closed(self)
 
     def __dealloc__(self):
@@ -90,12 +92,14 @@ cdef bint _taken(Cycle cycle, dict message) except -1:
     cdef PyObject* kind = PyDict_GetItem(message, "type")
     cdef PyObject* data
     cdef PyObject* more
+    cdef bytes content
     if kind is not NULL and type(<object>kind) is str:
         if <str>kind == "http.response.body":
             data = PyDict_GetItem(message, "body")
             if data is not NULL and type(<object>data) is bytes:
+                content = <bytes>data  # our own reference: the truth of `more_body` may be Python code, and change the message
                 more = PyDict_GetItem(message, "more_body")
-                cycle.take_body(<bytes>data, None if more is NULL else <object>more)
+                cycle.take_body(content, None if more is NULL else <object>more)
                 return True
         elif <str>kind == "http.response.start":
             cycle.take_start(message)

@@ -115,6 +115,8 @@ cdef class _Run(Coroutine):
         :raises BaseException: `error`, if it has to end its task.
         """
         cdef Cycle cycle = self._cycle
+        if cycle is None:
+            return  # the application has run its own coroutine, which has ended meanwhile
         try:
             if error is None:
                 cycle.returned()
@@ -126,24 +128,24 @@ cdef class _Run(Coroutine):
                 self._requests._tasks.end(cycle.task)
             cycle.let_go()
 
-    cdef object thrown(self, tuple error):
+    cdef object thrown(self, object error):
         cdef object context = self._context
         cdef object waits_for
         if self._has_waited:
             # Its task was cancelled in the first step: as asyncio does it, by way of that which is waited for.
             self._has_waited = False
             waits_for, self._first = self._first, None
-            if waits_for is not None and waits_for.cancel():
+            if asyncio.isfuture(waits_for) and isinstance(error, asyncio.CancelledError) and waits_for.cancel(*error.args):
                 return waits_for
         if self._cycle is None:
-            raise error[0]
+            raise error
         try:
             if context is not None:
                 PyContext_Enter(context)
             try:
                 if self.inner is None:
                     self.inner = self._called()
-                waits_for = self.inner.throw(*error)
+                waits_for = self.inner.throw(error)
             finally:
                 if context is not None:
                     PyContext_Exit(context)
@@ -156,11 +158,15 @@ cdef class _Run(Coroutine):
         raise StopIteration
 
     cdef object closed(self):
+        cdef object error = GeneratorExit()
         if self._cycle is None:
             return
         if self.inner is not None:
-            self.inner.close()
-        self._end(GeneratorExit())
+            try:
+                self.inner.close()
+            except BaseException as raised:  # the application's, or that it has gone on
+                error = raised
+        self._end(error)
 
     def __del__(self):
         self.closed()
@@ -191,7 +197,6 @@ cdef class Requests:
     cdef object _first_step
     """The callback that begins it, taken from the loop."""
     cdef object _name
-    cdef Py_ssize_t _references
 
     def __init__(self, application, Heads heads, loop, tasks):
         self._application = application
@@ -236,30 +241,32 @@ cdef class Requests:
         cdef _Run run
         cdef PyObject* result = NULL
         cdef int how
+        cdef Py_ssize_t of_run, of_task
         cdef object task, first_step
         if self._spare is None:
             self._make_spare()
             if self._spare is None:
                 self._start(cycle, scope)
                 return
-        run = self._spare
-        self._spare = None
+        # An application that runs the loop inside of its own step has the next request served in here.
+        run, self._spare = self._spare, None
+        task, self._task = self._task, None
+        first_step, self._first_step = self._first_step, None
+        of_run, of_task = Py_REFCNT(run), Py_REFCNT(task)
         run._cycle = cycle
         run._scope = scope
         run._context = PyContext_CopyCurrent()
-        PyDict_SetItem(_CURRENT, self._loop, self._task)
+        PyDict_SetItem(_CURRENT, self._loop, task)
         try:
             how = run._step(None, &result)
         finally:
             PyDict_DelItem(_CURRENT, self._loop)
         if how == RETURNED:
             Py_CLEAR(result)
-            if self._is_untouched():
-                self._spare = run
+            if Py_REFCNT(run) == of_run and Py_REFCNT(task) == of_task and self._is_untouched(task):
+                self._spare, self._task, self._first_step = run, task, first_step
                 return
-        task, self._task = self._task, None
-        first_step, self._first_step = self._first_step, None
-        if how == YIELDED:
+        elif how == YIELDED:
             run._has_waited = True
             run._first = <object>result
             Py_CLEAR(result)
@@ -281,19 +288,16 @@ cdef class Requests:
         self._first_step = step
         self._name = task.get_name()
         self._task = task
-        task = None
-        self._references = Py_REFCNT(self._task)
 
-    cdef bint _is_untouched(self) except -1:
-        """Report whether nothing shows that the task has run: no reference to it, and no change of it."""
+    cdef bint _is_untouched(self, task) except -1:
+        """Report whether no change of a task shows that it has run. References to it are counted elsewhere."""
         return (
-            Py_REFCNT(self._task) == self._references
-            and PyObject_GET_WEAKREFS_LISTPTR(self._task)[0] is NULL
-            and not _has_attributes(self._task)
-            and self._task._callbacks is None
-            and self._task.get_name() is self._name
-            and not self._task.cancelling()
-            and not self._task._must_cancel
+            PyObject_GET_WEAKREFS_LISTPTR(task)[0] is NULL
+            and not _has_attributes(task)
+            and task._callbacks is None
+            and task.get_name() is self._name
+            and not task.cancelling()
+            and not task._must_cancel
         )
 
     cdef _Run _new_run(self):

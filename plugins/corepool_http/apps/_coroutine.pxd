@@ -8,5 +8,5 @@ cdef class Coroutine:
     cdef object inner
 
     cdef int resume(self, object value, PyObject** result) except -1
-    cdef object thrown(self, tuple error)
+    cdef object thrown(self, object error)
     cdef object closed(self)

@@ -26,11 +26,11 @@ cdef class Coroutine:
             raise RuntimeError("cannot reuse already awaited coroutine")
         return PyIter_Send(self.inner, value, result)
 
-    cdef object thrown(self, tuple error):
+    cdef object thrown(self, object error):
         """Raise an exception where it waits; return what it waits for then, or raise StopIteration."""
         if self.inner is not None:
-            return self.inner.throw(*error)
-        raise error[0] if len(error) == 1 or error[1] is None else error[1]
+            return self.inner.throw(error)
+        raise error
 
     cdef object closed(self):
         """End it where it waits."""
@@ -46,8 +46,8 @@ cdef class Coroutine:
             return made
         raise StopIteration(made)
 
-    def throw(self, *error):
-        return self.thrown(error)
+    def throw(self, kind, value=None, traceback=None):
+        return self.thrown(_exception(kind, value, traceback))
 
     def close(self):
         self.closed()
@@ -86,6 +86,18 @@ cdef class Coroutine:
     @property
     def cr_origin(self):
         return getattr(self.inner, "cr_origin", None)
+
+
+cdef object _exception(object kind, object value, object traceback):
+    """Return the exception that the arguments of `throw` mean: one, or what it was until Python 3.12, a class of one."""
+    cdef object error = kind
+    if isinstance(kind, type) and issubclass(kind, BaseException):
+        error = value if isinstance(value, kind) else kind() if value is None else kind(value)
+    if not isinstance(error, BaseException):
+        raise TypeError(
+            f"exceptions must be classes or instances deriving from BaseException, not {type(error).__name__}"
+        )
+    return error if traceback is None else error.with_traceback(traceback)
 
 
 cdef int _send(Coroutine coroutine, object value, PyObject** result) except -1:

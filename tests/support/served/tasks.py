@@ -128,11 +128,74 @@ async def forgets(_receive, send):
     return "nothing was sent"
 
 
+def thrown(coroutine, arguments):
+    """Return the exceptions of throw(), and of a second one."""
+    told = []
+    for _ in range(2):
+        try:
+            coroutine.throw(*arguments)
+        except BaseException as error:
+            told.append([type(error).__name__, str(error) if arguments else ""])
+    coroutine.close()
+    return told
+
+
+async def throws(receive, _send):
+    async def of_python():
+        pass
+
+    error = ValueError("told")
+    for arguments in ((), (ValueError,), (ValueError, "told"), (ValueError, error), (error, None, None), (5,), (str,)):
+        told = [thrown(each, arguments) for each in (receive(), of_python())]
+        if told[0] != told[1]:
+            return told
+    return "as of Python"
+
+
+class Changing:
+    """Is false, and changes the message that it stands in."""
+
+    def __init__(self, message):
+        self.message = message
+
+    def __bool__(self):
+        size = len(self.message["body"])
+        self.message.clear()
+        kept.extend(b"x" * size for _ in range(100))
+        return False
+
+
+async def changing(_receive, send):
+    await send(START)
+    content = json.dumps("a" * 100)
+    message = {"type": "http.response.body", "body": content.encode()}
+    message["more_body"] = Changing(message)
+    await send(message)
+
+
+async def keep_coroutine(_receive, _send):
+    kept.append(asyncio.current_task().get_coro())
+
+
+async def close_kept(_receive, _send):
+    kept.pop().close()
+
+
+async def close(_receive, _send):
+    asyncio.get_running_loop().call_soon(asyncio.current_task().get_coro().close)
+    try:
+        await asyncio.sleep(60)
+    finally:
+        raise ValueError("instead of GeneratorExit")
+
+
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         raise NotImplementedError
     what = scope["path"].strip("/")
     told = len(kept) if what == "kept" else await globals()[what](receive, send)
+    if what == "changing":
+        return
     if what != "wrapped":
         await send(START)
     await send({"type": "http.response.body", "body": json.dumps(told).encode()})

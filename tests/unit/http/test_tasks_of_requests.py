@@ -75,6 +75,27 @@ def test_mistakes_are_raised_where_a_call_is_awaited(ask: Ask) -> None:
     assert ask("fails") == ["RuntimeError", *["ResponseError"] * 4]
 
 
+def test_throw_takes_what_that_of_a_coroutine_takes(ask: Ask) -> None:
+    assert ask("throws") == "as of Python"
+
+
+def test_content_is_whole_that_its_message_loses_meanwhile(ask: Ask) -> None:
+    assert ask("changing") == "a" * 100
+
+
+def test_the_coroutine_of_a_request_has_nothing_to_do_with_the_next(ask: Ask) -> None:
+    ask("task")
+    ask("keep_coroutine")
+    assert ask("close_kept") is None
+
+
+def test_a_request_whose_coroutine_is_closed_is_answered(connection: Conversations) -> None:
+    options = HttpOptions.model_validate({"target": "tasks:app", "directory": str(APPLICATIONS)})
+    client = connection(Http(options))
+    client.send(request("/close"))
+    assert client.receive().startswith(b"HTTP/1.1 500")
+
+
 def test_an_application_may_be_any_callable(connection: Conversations) -> None:
     ask = asks(connection, "Called")
     assert ask("waits") == ["before", True, True, True]
