@@ -12,7 +12,7 @@ from corepool_kv.redis.entry import Command
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from corepool_kv.redis.entry import OnData, OnSession
+    from corepool_kv.redis.entry import OnBoth, OnData, OnSession
     from corepool_kv.redis.replies import Reply
     from corepool_kv.redis.session import Session
     from corepool_kv.redis.state import ServerState
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     """Name and syntax, handler, arity with the container's name, since, summary."""
     DataRow = tuple[str, str, OnData, int, str, str]
     """The same, of a command that reads a key."""
+    WriteRow = tuple[str, str, OnBoth, int, str, str]
+    """The same, of a command that changes what the store keeps."""
 
 _FLAGS = frozenset(("loading", "noscript", "stale"))
 
@@ -33,6 +35,7 @@ def _container(
     rows: tuple[Row, ...],
     on_session: OnSession | None = None,
     on_data: tuple[DataRow, ...] = (),
+    on_both: tuple[WriteRow, ...] = (),
 ) -> Command:
     subcommands = {
         word.lower().encode(): Command(
@@ -61,6 +64,20 @@ def _container(
             syntax=f"{word} {syntax}",
         )
         for word, syntax, read, arity, first, text in on_data
+    }
+    subcommands |= {
+        word.lower().encode(): Command(
+            f"{name}|{word.lower()}".encode(),
+            arity,
+            _FLAGS | {"write"},
+            (0, 0, 0),
+            group,
+            first,
+            text,
+            on_both=change,
+            syntax=f"{word} {syntax}".rstrip(),
+        )
+        for word, syntax, change, arity, first, text in on_both
     }
     lines = [f"{name.upper()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
     if on_session is not None:
@@ -107,6 +124,10 @@ _CLIENT: tuple[Row, ...] = (
 _CONFIG: tuple[Row, ...] = (
     ("GET", "<pattern> [<pattern> ...]", config.get, -3, "2.0.0", "Return the settings that match the patterns."),
     ("RESETSTAT", "", config.resetstat, 2, "2.0.0", "Reset the statistics of INFO, in this worker."),
+    ("REWRITE", "", config.rewrite, 2, "2.8.0", "Refused: the pool's configuration file is the operator's."),
+)
+_CONFIG_CHANGES: tuple[WriteRow, ...] = (
+    ("SET", "<directive> <value> [<directive> <value> ...]", config.set_, -4, "2.0.0", "Set settings, in all workers."),
 )
 _FUNCTION: tuple[Row, ...] = (
     ("DELETE", "<library name>", empty.delete_function, 3, "7.0.0", "Delete a library: there is none."),
@@ -175,7 +196,7 @@ def make_containers(commands: Mapping[bytes, Command]) -> tuple[Command, ...]:
         _container("acl", "server", "6.0.0", "Ask about users.", _ACL),
         _container("client", "connection", "2.4.0", "Ask and tell about clients.", _CLIENT),
         _container("command", "server", "2.8.13", "Return details about all commands.", rows, about.every),
-        _container("config", "server", "2.0.0", "Ask about the settings.", _CONFIG),
+        _container("config", "server", "2.0.0", "Ask about and change the settings.", _CONFIG, on_both=_CONFIG_CHANGES),
         _container("function", "scripting", "7.0.0", "Ask about functions; there are none.", _FUNCTION),
         _container("latency", "server", "2.8.13", "Ask about latencies, which are not sampled.", _LATENCY),
         _container("memory", "server", "4.0.0", "Ask about memory.", (), on_data=_MEMORY),

@@ -18,6 +18,7 @@ from corepool_kv.redis.state import ServerState
 from corepool_kv.redis.subscriptions import MAX_SUBSCRIPTIONS
 from corepool_kv.redis.table import COMMANDS, find_by_spelling
 from corepool_kv.redis.transactions import Transactions
+from corepool_kv.stores import StoreError
 
 if TYPE_CHECKING:
     from corepool import Connection, Worker
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from corepool_kv.redis.entry import Command
     from corepool_kv.redis.options import KvOptions
     from corepool_kv.redis.replies import Reply
-    from corepool_kv.stores import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class Server:
         self._execution = engine.execution
         self._runner = Runner(self._state, engine.execution)
         self._transactions = Transactions(self._state, self._runner)
+        self._read_parameters()
         self._counting = worker.loop.call_later(_STATISTICS_INTERVAL_S, self._count_second)
 
     def close(self) -> None:
@@ -289,6 +290,15 @@ class Server:
         except Error as error:
             return error
 
+    def _read_parameters(self) -> None:
+        try:
+            self._state.parameters.refresh(self._execution.read(self.limits))
+        except StoreError as error:
+            self._execution.log_failure(error)
+        finally:
+            self._execution.end_event()
+
     def _count_second(self) -> None:
         self._state.end_second()
+        self._read_parameters()
         self._counting = self._worker.loop.call_later(_STATISTICS_INTERVAL_S, self._count_second)

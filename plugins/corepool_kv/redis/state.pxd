@@ -3,6 +3,7 @@
 cdef class ServerState:
     cdef readonly object options
     cdef readonly object limits
+    cdef readonly object parameters
     cdef readonly bytes password
     cdef readonly object pubsub
     cdef readonly object pid

@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from corepool_kv.engine.keyspace import Limits
+from corepool_kv.redis.parameters import Parameters
 
 if TYPE_CHECKING:
     from corepool import Worker
@@ -27,6 +28,7 @@ class ServerState:
     def __init__(self, options: KvOptions, engine: Engine, worker: Worker, pubsub: PubSub) -> None:
         self.options = options
         self.limits = Limits(engine.max_key_bytes, options.max_request, options.max_reply)
+        self.parameters = Parameters(options)
         self.password = options.expected
         self.pubsub = pubsub
         self.pid = os.getpid()

@@ -65,8 +65,12 @@ class Transactions:
         return self._runner.reply(session, Error(f"ERR more than {max_bytes} bytes in a transaction"))
 
     def run_alone(self, session: Session, command: Command, args: list[bytes]) -> bytes | None:
-        """Run a command that asks about sessions and data; return None if its reply waits for a commit."""
-        return self._runner.run(session, lambda db, args: self.run_now(session, command, args, db), args, writes=False)
+        """Run a command on sessions and data; return None if its reply waits for a commit."""
+
+        def run(db: Keyspace, args: list[bytes]) -> Reply:
+            return self.run_now(session, command, args, db)
+
+        return self._runner.run(session, run, args, writes=command.writes)
 
     def run_now(self, session: Session, command: Command, args: list[bytes], db: Keyspace) -> Reply:
         """Run a command of any kind; an error that ends this command alone is its reply."""

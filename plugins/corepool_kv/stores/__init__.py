@@ -20,6 +20,9 @@ ID_BYTES = 8
 DATABASES = 16
 """Each has keys of its own. A store has all of them, and its views begin at number 0."""
 
+SYSTEM = DATABASES
+"""One more database, which no client can select or clear: what workers have in common besides the data."""
+
 _MAX_SHOWN_BYTES = 128
 
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 import lmdb
 
 from corepool.files.examining import refuse_new_folder
-from corepool_kv.stores import DATABASES, STRING, DamagedRecordError, Record, StoreError
+from corepool_kv.stores import STRING, SYSTEM, DamagedRecordError, Record, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ _MARK = b"corepool kv 2"
 _TABLES = {b"data", b"expiry", b"full at"}
 """Of the format before 1."""
 
-TABLES = 3 * DATABASES
+TABLES = 3 * (SYSTEM + 1)
 """`data`, `expiry` and `elements` of database 0, and `data 1` and so on of the others."""
 
 _TYPES = b"shltz"
@@ -102,7 +102,7 @@ def open_tables(env: lmdb.Environment) -> tuple[tuple[_Database, _Database, _Dat
 
         return tuple(
             (open_table(b"data", number), open_table(b"expiry", number), open_table(b"elements", number))
-            for number in range(DATABASES)
+            for number in range(SYSTEM + 1)
         )
 
 

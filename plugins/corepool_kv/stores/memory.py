@@ -11,7 +11,7 @@ import re
 import zlib
 from typing import TYPE_CHECKING
 
-from corepool_kv.stores import DATABASES, ID_BYTES, STRING, NoRoomError, Record, StoreError, WrongTypeError
+from corepool_kv.stores import ID_BYTES, STRING, SYSTEM, NoRoomError, Record, StoreError, WrongTypeError
 from corepool_kv.stores.memory_elements import Collections, MemoryElements
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class MemoryStore:
         self._name = where
         self._max_bytes = options.max_bytes
         self._databases: list[Records] = []
-        self._databases += [Records(options.max_bytes, self._databases) for _ in range(DATABASES)]
+        self._databases += [Records(options.max_bytes, self._databases) for _ in range(SYSTEM + 1)]
 
     def identity(self) -> str | None:
         return f"memory:{self._name}" if self._name else None
