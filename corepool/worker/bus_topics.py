@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from corepool.spec.bus import MAX_TOPIC_BYTES
@@ -83,8 +84,10 @@ class Topics:
         """Begin without any."""
         self._exact: dict[bytes, dict[Listener, None]] = {}
         self._prefixes: dict[bytes, dict[Listener, None]] = {}
+        self._of_length: Counter[int] = Counter()
+        """Prefixes by their length: all of them are never looked at, of which there may be very many."""
         self._lengths: list[int] = []
-        """Those of the prefixes."""
+        """Those of the prefixes, the smallest first."""
         self._routes: dict[bytes, tuple[Listener, ...]] = {}
         self._count = 0
 
@@ -102,8 +105,10 @@ class Topics:
         for topic in patterns.topics:
             self._exact.setdefault(topic, {})[listener] = None
         for prefix in patterns.prefixes:
+            if prefix not in self._prefixes:
+                self._count_length(len(prefix), 1)
             self._prefixes.setdefault(prefix, {})[listener] = None
-        self._changed()
+        self._routes.clear()
 
     def remove(self, listener: Listener, patterns: Patterns) -> None:
         """Have a listener get the messages of some of its topics no more."""
@@ -115,7 +120,9 @@ class Topics:
                 del table[pattern][listener]
                 if not table[pattern]:
                     del table[pattern]
-        self._changed()
+                    if table is self._prefixes:
+                        self._count_length(len(pattern), -1)
+        self._routes.clear()
 
     def listeners(self) -> list[Listener]:
         """List all."""
@@ -138,10 +145,11 @@ class Topics:
                 found.update(self._prefixes.get(topic[:length], {}))
         return tuple(found)
 
-    def _changed(self) -> None:
-        self._routes.clear()
-        if self._prefixes or self._lengths:
-            self._lengths = sorted({len(prefix) for prefix in self._prefixes})
+    def _count_length(self, length: int, by: int) -> None:
+        self._of_length[length] += by
+        if self._of_length[length] == max(by, 0):  # the first prefix of it, or none is left
+            self._of_length = +self._of_length
+            self._lengths = sorted(self._of_length)
 
 
 def as_topic(topic: bytes | str) -> bytes:

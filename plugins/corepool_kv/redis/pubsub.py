@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
+import re
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -47,6 +48,8 @@ _STALE_NAMES = 1000
 _KEPT_GLOBS = 128
 _SLOW_LOG_INTERVAL_S = 1.0
 
+_LITERAL = re.compile(rb"[^*?\[\\]+")
+
 
 class PubSub:
     """The bus as the sessions of one listener use it. Runs in: the worker."""
@@ -67,8 +70,8 @@ class PubSub:
         self._answers_due = 0
         self._clients: Counter[bytes] = Counter()
         """Of each channel and pattern, with its letter, that clients of this listener have subscribed to."""
-        self._names: set[bytes] = set()
-        """Those of all workers, and some that have no client by now."""
+        self._names: dict[bytes, set[bytes]] = {CHANNEL: set(), PATTERN: set()}
+        """Channels and patterns of all workers, without the letter, and some that have no client by now."""
         self._announced: dict[bytes, int] = {}
         """Patterns that other workers are told before a client is: how many of these have not answered."""
         self._forget_at = _STALE_NAMES
@@ -115,7 +118,7 @@ class PubSub:
     def count_receivers(self, channel: bytes) -> int:
         """Count the clients that a message would reach now; those with a pattern, too, once for each that matches."""
         count = self.count(CHANNEL + channel)
-        for pattern in [name[1:] for name in list(self._names) if name[:1] == PATTERN]:
+        for pattern in list(self._names[PATTERN]):
             if self._glob(pattern).matches(channel):
                 count += self.count(PATTERN + pattern)
         return count
@@ -129,7 +132,7 @@ class PubSub:
 
     def names(self, kind: bytes) -> list[bytes]:
         """List the channels, or the patterns, that any client has subscribed to."""
-        return [name[1:] for name in list(self._names) if name[:1] == kind and self.count(name)]
+        return [name for name in list(self._names[kind]) if self.count(kind + name)]
 
     # --- subscribing
 
@@ -149,17 +152,15 @@ class PubSub:
         listening.add([self._prefix + name], beginning)
         self._clients[name] += 1
         if self._clients[name] == 1:
-            self._names.add(name)
+            self._note(name)
             self._bus.publish(self._prefix + _NAMES, _GAINED + name)
 
-    def lose(self, listening: Listening, name: bytes, others: list[bytes]) -> None:
+    def lose(self, listening: Listening, name: bytes, beginning: bytes | None = None) -> None:
         """Have a client get them no more.
 
-        :param others: the patterns that it still has.
+        :param beginning: of a pattern: its literal beginning, if the client has no other with the same.
         """
-        unwanted = [literal_beginning(name[1:])] if name[:1] == PATTERN else []
-        still_wanted = {literal_beginning(pattern) for pattern in others}
-        prefixes = [self._prefix + _FOR_PATTERNS + each for each in unwanted if each not in still_wanted]
+        prefixes = [] if beginning is None else [self._prefix + _FOR_PATTERNS + beginning]
         listening.remove([self._prefix + name], prefixes)
         self.forget(name)
 
@@ -201,7 +202,7 @@ class PubSub:
         if len(self._announced) > 2 * len(self._clients) + _STALE_NAMES:  # of clients that have ended meanwhile
             self._announced = {name: due for name, due in self._announced.items() if due or name in self._clients}
         self._announced[name] = self._bus.subscribers(self._prefix + _NAMES) - 1
-        self._names.add(name)
+        self._note(name)
         if self._announced[name] > 0:
             self._bus.publish(self._prefix + _NAMES, _TOLD + len(name).to_bytes(2) + name + self._mine)
             self._worker.loop.call_later(_ANSWER_TIMEOUT_S, self._give_up, name)
@@ -220,7 +221,8 @@ class PubSub:
                 if not self._announced[text]:
                     self._become_ready()
             return
-        self._names.update(_split(text))
+        for name in _split(text):
+            self._note(name)
         self._answers_due -= kind == _LAST
         if not self._answers_due and not self.is_ready:
             self._become_ready()
@@ -249,21 +251,22 @@ class PubSub:
             self._bus.publish(text, _LAST + last)
 
     def _learn(self, name: bytes) -> None:
-        self._names.add(name)
-        if len(self._names) > self._forget_at:
+        self._note(name)
+        if sum(map(len, self._names.values())) > self._forget_at:
             self._forget_stale()
 
+    def _note(self, name: bytes) -> None:
+        self._names[name[:1]].add(name[1:])
+
     def _forget_stale(self) -> None:
-        self._names = {name for name in self._names if self.count(name)}
-        self._forget_at = 2 * len(self._names) + _STALE_NAMES
+        self._names = {kind: set(self.names(kind)) for kind in self._names}
+        self._forget_at = 2 * sum(map(len, self._names.values())) + _STALE_NAMES
 
 
 def literal_beginning(pattern: bytes) -> bytes:
     """Return what each channel that matches a pattern begins with."""
-    for place, byte in enumerate(pattern):
-        if byte in b"*?[\\":
-            return pattern[:place]
-    return pattern
+    found = _LITERAL.match(pattern)
+    return b"" if found is None else found[0]
 
 
 def check_name(name: bytes) -> None:

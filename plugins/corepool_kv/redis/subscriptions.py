@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from corepool_kv.redis.glob import Glob
-from corepool_kv.redis.pubsub import CHANNEL, PATTERN, check_name
+from corepool_kv.redis.pubsub import CHANNEL, PATTERN, check_name, literal_beginning
 from corepool_kv.redis.replies import Error, Push
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Subscriptions:
         self._session = session
         self.channels: dict[bytes, None] = {}
         self.patterns: dict[bytes, Glob] = {}
+        self._beginnings: Counter[bytes] = Counter()
+        """The literal ones of the patterns."""
         self._bytes = 0
         self._over_since_s: float | None = None
         """When the output was found to be above the soft limit."""
@@ -102,6 +105,7 @@ class Subscriptions:
         if pattern not in self.patterns:
             self._grow(pattern, pattern.count(b"["))
             self.patterns[pattern] = Glob(pattern)
+            self._beginnings[literal_beginning(pattern)] += 1
             self._pubsub.gain(self._listening, PATTERN + pattern)
         return Push([b"psubscribe", pattern, self.count])
 
@@ -113,7 +117,7 @@ class Subscriptions:
         if channel is not None and channel in self.channels:
             del self.channels[channel]
             self._bytes -= _NAME_BYTES + len(channel)
-            self._pubsub.lose(self._listening, CHANNEL + channel, [])
+            self._pubsub.lose(self._listening, CHANNEL + channel)
         return Push([b"unsubscribe", channel, self.count])
 
     def unsubscribe_from_pattern(self, pattern: bytes | None) -> Reply:
@@ -124,7 +128,12 @@ class Subscriptions:
         if pattern is not None and pattern in self.patterns:
             del self.patterns[pattern]
             self._bytes -= _NAME_BYTES + len(pattern) + _CLASS_BYTES * pattern.count(b"[")
-            self._pubsub.lose(self._listening, PATTERN + pattern, list(self.patterns))
+            beginning = literal_beginning(pattern)
+            self._beginnings[beginning] -= 1
+            is_last = not self._beginnings[beginning]
+            if is_last:
+                del self._beginnings[beginning]
+            self._pubsub.lose(self._listening, PATTERN + pattern, beginning if is_last else None)
         return Push([b"punsubscribe", pattern, self.count])
 
     def _grow(self, name: bytes, classes: int) -> None:
