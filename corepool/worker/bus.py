@@ -18,7 +18,7 @@ from corepool.logs.rate_limited import RateLimitedLog
 from corepool.spec.bus import MAX_MESSAGE_BYTES, MAX_QUEUED_MESSAGES
 from corepool.streams.threads import Mailbox as Calls
 from corepool.worker import events
-from corepool.worker.bus_kept import KeptMessages
+from corepool.worker.bus_kept import KeptMessages, Losses
 from corepool.worker.bus_mailbox import Mailbox
 from corepool.worker.bus_membership import Membership
 from corepool.worker.bus_peer import MAX_QUEUE_BYTES
@@ -73,7 +73,9 @@ class WorkerBus:
         """For listeners here."""
         self._held = KeptMessages()
         """For others, while some are not known yet."""
+        self._held_losses = Losses()
         self._from_threads = KeptMessages()
+        self._losses_from_threads = Losses()
         self._lock = threading.Lock()
         """Of those from threads."""
         self._will_flush = False
@@ -96,7 +98,9 @@ class WorkerBus:
             return self._publish(topic, data)
         with self._lock:
             is_first = not self._from_threads
-            self.lost += len(self._from_threads.add(topic, data))
+            for dropped in self._from_threads.add(topic, data):
+                self._losses_from_threads.count(dropped.topic)
+                self.lost += 1
         if is_first:
             self._calls.post(self._take_from_threads)
         return 0
@@ -106,7 +110,11 @@ class WorkerBus:
             with self._lock:
                 if not self._from_threads:
                     return
+                losses = self._losses_from_threads.take()
                 message = self._from_threads.take()
+            for topic, number in losses:
+                self._on_lost(topic, number)
+                self._held_losses.count(topic, number)
             self._publish(message.topic, message.data)
 
     def _publish(self, topic: bytes, data: bytes) -> int:
@@ -119,13 +127,22 @@ class WorkerBus:
             self._flush_later()
         if self._membership.is_behind or self._held:
             self._membership.ask_if_behind()
-            dropped += len(self._held.add(topic, data))
+            for message in self._held.add(topic, data):
+                self._held_losses.count(message.topic)
+                dropped += 1
         else:
+            if self._held_losses:
+                self._tell_held_losses()
             dropped += self._peers.publish(topic, data)
         self.lost += dropped
         return dropped
 
+    def _tell_held_losses(self) -> None:
+        for topic, number in self._held_losses.take():
+            self._peers.lose(topic, number)
+
     def _release_held(self) -> None:
+        self._tell_held_losses()
         while self._held:
             message = self._held.take()
             self.lost += self._peers.publish(message.topic, message.data)

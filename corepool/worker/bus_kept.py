@@ -14,6 +14,25 @@ _OVERHEAD = 64
 """Bytes that a message counts beside its topic and data."""
 
 
+_MAX_LOST_TOPICS = 256
+
+
+class Losses(dict[bytes, int]):
+    """How many messages were dropped, by topic: those of further topics together, as b""."""
+
+    def count(self, topic: bytes, number: int = 1) -> None:
+        """Count some more."""
+        if topic not in self and len(self) >= _MAX_LOST_TOPICS:
+            topic = b""
+        self[topic] = self.get(topic, 0) + number
+
+    def take(self) -> list[tuple[bytes, int]]:
+        """Return them all, and begin anew."""
+        taken = list(self.items())
+        self.clear()
+        return taken
+
+
 class Kept(NamedTuple):
     """One of them, and the listeners in this worker that it is for."""
 

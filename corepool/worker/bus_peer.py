@@ -22,6 +22,7 @@ from corepool.ipc.channel import send
 from corepool.ipc.sealed import sealed
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.worker import events
+from corepool.worker.bus_kept import Losses
 
 if TYPE_CHECKING:
     import asyncio
@@ -36,9 +37,6 @@ MAX_QUEUE_BYTES = 16 * 2**20
 
 MAX_FILES = 64
 """Of packets in a queue, each of which keeps a descriptor."""
-
-_MAX_LOST_TOPICS = 256
-"""Topics whose losses are counted one by one, for a peer that does not read."""
 
 _RETRY_S = 0.01
 """How soon sending is tried again when the system, and not the mailbox, refuses: ETOOMANYREFS, ENOBUFS, ENOMEM."""
@@ -99,8 +97,8 @@ class Peer:
         self._queue: deque[_Packet] = deque()
         self._queue_bytes = 0
         self._files = 0
-        self._lost: dict[bytes, int] = {}
-        """Messages dropped since the peer was told last, by topic."""
+        self._lost = Losses()
+        """Since the peer was told last."""
         self._waits = self._is_watched = False
         """For the mailbox to have room; or for the system, or it."""
         self._is_gone = False
@@ -129,17 +127,12 @@ class Peer:
         self._pending_bytes = 0
         return self._put(_Packet(records, len(records), None))
 
-    def lose(self, topic: bytes) -> None:
-        """Count a message that the peer will not get, and let it know."""
+    def lose(self, topic: bytes, number: int = 1) -> None:
+        """Count messages that the peer will not get, and let it know."""
         self.seal()
-        self._count_lost(topic)
+        self._lost.count(topic, number)
         if not self._waits and not self._is_gone:
             self._transmit()
-
-    def _count_lost(self, topic: bytes) -> None:
-        if topic not in self._lost and len(self._lost) >= _MAX_LOST_TOPICS:
-            topic = b""
-        self._lost[topic] = self._lost.get(topic, 0) + 1
 
     @property
     def is_done(self) -> bool:
@@ -188,7 +181,7 @@ class Peer:
         dropped = 0
         while (self._queue_bytes > self._max_queue_bytes or self._files > MAX_FILES) and len(self._queue) > 1:
             for _, topic, _ in bus_records.read(self._pop()):
-                self._count_lost(topic)
+                self._lost.count(topic)
                 dropped += 1
         return dropped
 

@@ -91,6 +91,13 @@ class Peers:
         file.release()
         return dropped
 
+    def lose(self, topic: bytes, number: int) -> None:
+        """Let those that want a topic, or all if it is b"", know of messages that they will not get."""
+        key = hashed(topic)
+        for peer in self._peers.values():
+            if not topic or peer.table.wanting(key):
+                peer.lose(topic, number)
+
     def flush(self) -> int:
         """Send the messages of this batch, and return how many older ones were dropped for them."""
         dirty, self._dirty = self._dirty, {}

@@ -24,7 +24,7 @@ HANDSHAKE = (
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 PATIENCE_S = 500
-"""Below the time-out of a test, so that what is missing is said."""
+"""Below the time-out of a test."""
 
 
 @pytest.fixture
