@@ -47,9 +47,7 @@ WORD = st.sampled_from(
 REQUEST = st.builds(lambda name, words: (*name, *words), NAME, st.lists(WORD, max_size=6))
 
 
-# The same examples in each run: a difference found by chance would fail an unrelated change. To look for more,
-# take derandomize away.
-@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(REQUEST, min_size=1, max_size=10), st.sampled_from(["", "MULTI"]))
 @example([(b"SET", b"a", b"1", b"EX", b"0", b"foo")], "")
 @example([(b"SET", b"a", b"1", b"EX", b"x", b"EX", b"100"), (b"GETEX", b"a", b"EX", b"x", b"EX", b"100")], "")
