@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from corepool.guards import HOOK_ERRORS
@@ -118,6 +119,10 @@ def pieces_of(result: Any) -> Iterator[object]:
 
 def answer_failure(exchange: Exchange, error: BaseException) -> None:
     """Log an exception of the application, and answer for it. Runs in: the loop."""
+    exchange.call(partial(_answer, exchange, error))  # it may not let itself be looked at
+
+
+def _answer(exchange: Exchange, error: BaseException) -> None:
     if isinstance(error, ClientDisconnectedError):
         events.client_gone(log, request=exchange.describe(), error=error)
         if not exchange.ended:

@@ -37,8 +37,7 @@ class ThreadCall(Call):
             result = application(environ, self._start_response)
             self._answer(result)
         except BaseException as error:  # noqa: BLE001  # it is logged, in the loop
-            answer = partial(answer_failure, self._exchange, error)
-            self._post(lambda: self._exchange.call(answer))
+            self._post(partial(answer_failure, self._exchange, error))
         finally:
             if result is not None:
                 self._close(result)

@@ -9,6 +9,7 @@ import pytest
 
 from corepool import CloseReason
 from corepool.spec.connection_base import ConnectionBase
+from corepool_http.apps.wsgi_inline import InlineCall
 from corepool_http.counted import Counted
 from corepool_http.exchange import Exchange
 from corepool_http.http1.driver import Driver
@@ -19,7 +20,7 @@ from corepool_http.responses import Heads
 from corepool_http.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class Panic(BaseException):
@@ -41,6 +42,9 @@ class Conn(ConnectionBase):
     def send(self, data: bytes) -> None:  # type: ignore[override]  # no other buffer is sent
         self.sent += data
 
+    def send_now(self) -> None:
+        pass
+
     def close(self) -> None:
         self.reason = CloseReason.CLOSED
 
@@ -60,6 +64,19 @@ class Logging(Service):
 
     def ended(self, exchange: Exchange, now_s: float) -> None:  # noqa: ARG002
         self._logged.append(exchange.status)
+
+
+class Unknown(Exception):  # noqa: N818
+    """Fails isinstance; but only once, since pytest looks at it, too."""
+
+    looks = 0
+
+    @property  # type: ignore[misc]  # mypy knows it as one that can be set
+    def __class__(self) -> type:
+        self.looks += 1
+        if self.looks == 1:
+            raise Panic("raised on purpose")
+        return type(self)
 
 
 def raising() -> None:
@@ -112,3 +129,20 @@ def test_one_callback_that_raises_keeps_no_other_from_its_call(caplog: pytest.Lo
     exchange.on_gone = lambda: told.append("gone")
     driver.gone()
     assert (told, logged, len(caplog.records)) == (["gone"], [499], 1)
+
+
+def test_an_exception_that_can_not_be_looked_at_is_answered_for(caplog: pytest.LogCaptureFixture) -> None:
+    exchange, conn, logged, _ = new_exchange()
+    posted: list[Callable[[], None]] = []
+    call = InlineCall(exchange, Heads(""), posted.append, None)
+
+    def application(_: object, start_response: Callable[[str, list[tuple[str, str]]], object]) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield from [b"a piece"] * 16  # those of one turn
+        raise Unknown
+
+    call.call(cast("Any", application), {})
+    posted.pop()()
+    assert exchange.ended
+    assert conn.sent.endswith(b"a piece\r\n")
+    assert (logged, len(caplog.records)) == ([200], 1)
