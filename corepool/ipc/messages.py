@@ -216,7 +216,8 @@ class JoinBus(Numbers):
     """It takes part in the bus: u64 a number of its own choice, not 0.
 
     With two descriptors if it has subscriptions, the sending end of its mailbox and its table (ipc/bus_board.py);
-    without any if it only publishes. Between masters it is the first message on the channel: 0.
+    without any if it publishes, or asks for all others again. Between masters it is the
+    first message on the channel: 0.
     """
 
     LAYOUT = _MEMBER

@@ -47,6 +47,8 @@ class _Party:
     channel: Channel
     told: int = 0
     """The number of joins up to which it was told."""
+    knows: int = 0
+    """The same, and never less than it was: a party may ask to be told of all again."""
     gone: deque[int] = field(default_factory=deque)
     """Members that it was told of, and that have ended since."""
     joined: deque[int] = field(default_factory=deque)
@@ -93,6 +95,8 @@ class BusDirectory:
     def join(self, key: Hashable, channel: Channel, message: JoinBus, fds: Sequence[int]) -> None:
         """Have a worker take part, as a publisher, or (with descriptors, which are owned here) as a member.
 
+        A publisher is told of all members, also when it says so again: it had no room for the descriptors of some.
+
         :param key: the worker's, for `leave`.
         :raises GarbageError: the message makes no sense; the descriptors are closed.
         """
@@ -100,6 +104,7 @@ class BusDirectory:
         if fds:
             self._add(party, [message.number], fds)
         else:
+            party.told = 0
             party.joined.append(message.number)
         self._deliver_all()
 
@@ -151,7 +156,7 @@ class BusDirectory:
             return
         _release(member.fds)
         for party in self._parties.values():
-            if party is not member.origin and party.told >= member.at:
+            if party is not member.origin and party.knows >= member.at:
                 party.gone.append(number)
 
     def _drop(self, party: _Party) -> None:
@@ -194,6 +199,7 @@ class BusDirectory:
             if not self._send(party, BusPeers(upto, numbers), [fd for each in some for fd in each.fds]):
                 return False
             party.told = upto
+            party.knows = max(party.knows, upto)
         while party.joined:
             if not self._send(party, BusJoined(party.joined[0], self._joins)):
                 return False

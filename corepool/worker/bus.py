@@ -177,7 +177,7 @@ class WorkerBus:
         post = self._calls.post
         made = BlockingSubscription(limit, post)
         listener = Listener(made.put, made.put_lost, made.end)
-        return start_from_thread(made, lambda: self._listen(listener, wanted), post)
+        return start_from_thread(made, lambda: self._listen(listener, wanted), post, lambda: self._has_ended)
 
     def listen(
         self,

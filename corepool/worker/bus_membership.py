@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 _SAY_AGAIN_S = 0.05
 """When the channel to the master is full, it is told again after this long."""
 
+_ASK_AGAIN_S = 0.2
+"""When this process had no room for others, the master is asked for them again after this long."""
+
 
 class Membership:
     """The part of this worker in the bus."""
@@ -58,6 +61,7 @@ class Membership:
         self._unanswered = 0
         """How often it has said that it joins, and was not told yet that it has."""
         self._is_asking = self._is_member = False
+        self._will_ask_again = False
         self._when_active: list[Callable[[], None]] = []
         self._rate_limited = RateLimitedLog(log)
 
@@ -123,15 +127,33 @@ class Membership:
     def _add(self, numbers: Sequence[int], fds: Sequence[int]) -> None:
         if len(fds) < 2 * len(numbers):
             events.bus_peers_not_received(self._rate_limited, received=len(fds) // 2, sent=len(numbers))
+            self._ask_again_later()
         for number, mailbox, table in zip(numbers, fds[::2], fds[1::2], strict=False):
-            try:
-                self._peers.add(number, mailbox, PeerTable(table))
-            except (GarbageError, OSError) as error:
-                events.bus_peer_not_known(self._rate_limited, reason=error)
+            if number in self._peers:
                 release(mailbox)
+            else:
+                self._meet(number, mailbox, table)
             release(table)
         if len(fds) % 2:
             release(fds[-1])
+
+    def _meet(self, number: int, mailbox: int, table: int) -> None:
+        try:
+            self._peers.add(number, mailbox, PeerTable(table))
+        except (GarbageError, OSError) as error:
+            events.bus_peer_not_known(self._rate_limited, reason=error)
+            release(mailbox)
+            if isinstance(error, OSError):  # ENOMEM: another version stays another one
+                self._ask_again_later()
+
+    def _ask_again_later(self) -> None:
+        if not self._will_ask_again:
+            self._will_ask_again = True
+            self._loop.call_later(_ASK_AGAIN_S, self._ask_again)
+
+    def _ask_again(self) -> None:
+        self._will_ask_again = False
+        self._join(())
 
 
 def _release(fds: Sequence[int]) -> None:

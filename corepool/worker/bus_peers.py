@@ -46,6 +46,9 @@ class Peers:
         """Those with messages that are in no packet yet."""
         self._rate_limited = RateLimitedLog(log)
 
+    def __contains__(self, number: object) -> bool:
+        return number in self._peers
+
     def add(self, number: int, mailbox: int, table: PeerTable) -> None:
         """Begin to send to a worker; owns the descriptor of its mailbox."""
         self._peers[number] = Peer(self._reactor, self._loop, mailbox, table, self._queue_bytes)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from corepool.spec.bus import Listening
 
+_LOOK_S = 0.5
+"""A thread that waits looks so often whether the worker has ended."""
+
 MAX_QUEUE_BYTES = 32 * 2**20
 """Of the data that waits for one reader; beside the number of messages."""
 
@@ -229,10 +232,12 @@ def start_from_thread(
     subscription: BlockingSubscription,
     listen: Callable[[], Listening],
     call_in_loop: Callable[[Callable[[], None]], None],
+    has_ended: Callable[[], bool],
 ) -> BlockingSubscription:
     """Make a subscription listen, in the loop, and wait in this thread until it is active.
 
     Raises as `listen`.
+    :raises RuntimeError: the worker has ended meanwhile, and with it the loop.
     """
     done = threading.Event()
     failed: list[Exception] = []
@@ -248,7 +253,9 @@ def start_from_thread(
             listening.when_active(done.set)
 
     call_in_loop(start)
-    done.wait()
+    while not done.wait(_LOOK_S):
+        if has_ended():
+            raise RuntimeError("this worker has ended, and so has its bus")
     if failed:
         raise failed[0]
     return subscription

@@ -203,7 +203,7 @@ def bus_message_not_received(*, reason: object) -> None:
 
 @event(logging.WARNING)
 def bus_peers_not_received(*, received: int, sent: int) -> None:
-    """The worker is out of descriptors; messages that it publishes on the bus don't reach some of the others."""
+    """The worker is out of descriptors; its messages on the bus don't reach some others, for which it asks again."""
 
 
 @event(logging.WARNING)
