@@ -119,10 +119,6 @@ cdef class _CoroutineFunction:
     def __name__(self):
         return self._of.__name__
 
-    @property
-    def __doc__(self):
-        return self._of.__doc__
-
 
 @cython.final
 cdef class _Receive(_CoroutineFunction):

@@ -55,6 +55,9 @@ cdef class Coroutine:
     def __await__(self):
         return self
 
+    def __iter__(self):  # for `yield from call.__await__()`: awaitables that are written without `async` have it
+        return self
+
     def __next__(self):
         return self.send(None)
 

@@ -152,6 +152,22 @@ async def throws(receive, _send):
     return "as of Python"
 
 
+class Received:
+    """An awaitable that is written without `async`."""
+
+    def __init__(self, receive):
+        self.receive = receive
+
+    def __await__(self):
+        message = yield from self.receive().__await__()
+        return message["type"]
+
+
+async def yields_from(receive, _send):
+    waiting = asyncio.ensure_future(asyncio.wait_for(Received(receive), 60))
+    return await waiting
+
+
 class Changing:
     """Is false, and changes the message that it stands in."""
 
