@@ -20,6 +20,32 @@ class Sample(NamedTuple):
     """CPU seconds of each worker, by pid."""
 
 
+MIN_SPAN_S = 1.0
+"""Between two samples that are compared: the kernel counts CPU time in hundredths of a second (proc(5), stat)."""
+
+_APART_S = MIN_SPAN_S / 4
+
+
+class Samples:
+    """Samples of the last checks. Several HAProxys ask at any time: each is told of a span that is long enough."""
+
+    def __init__(self) -> None:
+        self._kept: list[Sample] = []
+        """The oldest first, and no more than are needed."""
+
+    def before(self, at: float) -> Sample | None:
+        """Return the newest one that a sample taken now can be compared with."""
+        return next((each for each in reversed(self._kept) if at - each.at >= MIN_SPAN_S), None)
+
+    def add(self, sample: Sample) -> None:
+        """Keep a sample for later checks, unless there is one of nearly the same time."""
+        if self._kept and sample.at - self._kept[-1].at < _APART_S:
+            return
+        base = self.before(sample.at)
+        self._kept = [each for each in self._kept if base is None or each.at >= base.at]
+        self._kept.append(sample)
+
+
 class Advice(NamedTuple):
     """The answer, and what the next one needs."""
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from corepool import hookimpl
 from corepool.streams import StreamProtocol
 from corepool_admin import events
-from corepool_admin.advice import Sample, advise
+from corepool_admin.advice import Samples, advise
 from corepool_admin.question import MasterOptions, Questions
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class HaproxyAgent(StreamProtocol):
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._before: Sample | None = None
+        self._samples = Samples()
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
@@ -54,12 +54,13 @@ class HaproxyAgent(StreamProtocol):
         try:
             status = await self._questions.status()
             own = self._questions.own_pool(status)
-            advice = advise(status, own, time.monotonic(), self._before, self._options.min_weight)
+            now = time.monotonic()
+            advice = advise(status, own, now, self._samples.before(now), self._options.min_weight)
         except (OSError, ValueError):  # TimeoutError is an OSError
             return b"down #the master does not answer\n"
         except Exception as error:  # noqa: BLE001  # logged, with its traceback
             # A master of another version, which `control` may name, has another status.
             events.agent_check_failed.exception(log, error)
             return b"down #internal error\n"
-        self._before = advice.sample
+        self._samples.add(advice.sample)
         return advice.line

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from corepool_admin.advice import Sample, advise
+from corepool_admin.advice import MIN_SPAN_S, Sample, Samples, advise
 
 MIN_WEIGHT = 10
 
@@ -63,6 +63,29 @@ def test_two_checks_at_one_moment_divide_by_nothing() -> None:
     before = advise(status(worker(1)), "probes", 10.0, None, MIN_WEIGHT).sample
 
     assert line(status(worker(1, cpu=1.0)), 10.0, before) == "ready up 100%\n"
+
+
+def test_two_haproxys_that_ask_in_turn_compare_with_a_sample_of_a_span_ago() -> None:
+    samples = Samples()
+    spans = []
+    for check in range(50):
+        for at in (2.0 * check, 2.0 * check + 0.003, 2.0 * check + 0.01):
+            before = samples.before(at)
+            samples.add(Sample(at, {}))
+            if before is not None:
+                spans.append(at - before.at)
+    assert len(spans) == 3 * 49
+    assert all(MIN_SPAN_S <= span < 2.1 for span in spans)
+
+
+def test_many_checks_keep_few_samples() -> None:
+    samples = Samples()
+    for check in range(10_000):
+        samples.add(Sample(check / 1000, {}))
+        assert len(samples._kept) < 10  # noqa: SLF001
+    before = samples.before(10.0)
+    assert before is not None
+    assert MIN_SPAN_S <= 10.0 - before.at < 2 * MIN_SPAN_S
 
 
 @pytest.mark.parametrize("state", ["starting", "ready"])

@@ -12,6 +12,7 @@ from corepool_kv.engine.lists import List
 from corepool_kv.engine.sets import Set
 from corepool_kv.engine.sorted_sets import SortedSet
 from corepool_kv.redis.commands import lists, set_operations, sets, sorted_ranges, sorted_sets
+from corepool_kv.redis.replies import Error
 from corepool_kv.stores.lmdb import LmdbStore
 from corepool_kv.stores.options import StoreOptions
 
@@ -140,6 +141,24 @@ def test_elements_that_are_longer_than_a_listener_lets_in_are_moved_all_the_same
         assert List.open(db, b"l2").get(0) == long
         assert set(Set.open(db, b"s2").members()) == set(Set.open(db, b"s3").members()) == {member}
         assert SortedSet.open(db, b"z2").score(member) == 1
+
+
+@pytest.mark.parametrize("options", [[b"zmpop", b"1", b"z", b"MIN", b"COUNT", b"100"], [b"zpopmax", b"z", b"100"]])
+def test_members_that_are_no_reply_are_not_popped(store: Store, options: list[bytes]) -> None:
+    with changing(store) as db:
+        for number in range(100):
+            sorted_sets.zadd(db, [b"z", b"1", b"%d" % number])
+    transaction = store.begin()
+    db = Keyspace(transaction, LIMITS._replace(reply=1024), NOW_MS)
+    name, *args = options
+    pop = sorted_sets.zmpop if name == b"zmpop" else sorted_sets.zpopmax
+    with pytest.raises(Error, match="a reply of more than 1024 bytes"):
+        pop(db, args)
+    assert SortedSet.open(db, b"z").count == 100
+    assert len(sorted_sets.zmpop(db, [b"1", b"z", b"MAX", b"COUNT", b"15"])[1]) == 15  # type: ignore[index,arg-type]
+    store.commit(transaction)
+    with reading(store) as db:
+        assert SortedSet.open(db, b"z").count == 85
 
 
 def test_collections_made_in_a_restored_compact_copy_have_elements_of_their_own(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from corepool_kv.engine.sorted_sets import SortedSet
 from corepool_kv.redis.commands.lists import parse_count_option, parse_keys
 from corepool_kv.redis.commands.scanning import SYNTAX, parse_cursor, parse_options
 from corepool_kv.redis.numbers import LARGEST, check_doubled, parse_double, parse_positive, parse_range
-from corepool_kv.redis.replies import Error, NullArray, Pairs, check_number, format_double, gather
+from corepool_kv.redis.replies import Error, NullArray, Pairs, check_number, format_double, gather, size_of, too_long
 
 if TYPE_CHECKING:
     from corepool_kv.engine.keyspace import Keyspace
@@ -105,7 +105,7 @@ def zmpop(db: Keyspace, args: list[bytes]) -> Reply:
         found = SortedSet.find(db, key)
         if found is not None:
             popped = pop_members(found, count, reverse=rest[0].upper() == b"MAX")
-            return [key, gather(([member, score] for member, score in popped), db.limits.reply)]
+            return [key, [[member, score] for member, score in popped]]
     return NullArray()
 
 
@@ -143,8 +143,17 @@ def zscan(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def pop_members(found: SortedSet, count: int, *, reverse: bool) -> list[tuple[bytes, float]]:
-    """Remove and return the members with the smallest or the largest scores."""
-    popped = list(found.by_rank(0, min(count, len(found)), reverse=reverse))
+    """Remove and return the members with the smallest or the largest scores.
+
+    :raises Error: they would be longer than a reply may be; then none is removed.
+    """
+    popped: list[tuple[bytes, float]] = []
+    left = found.db.limits.reply
+    for each in found.by_rank(0, min(count, len(found)), reverse=reverse):
+        left -= size_of(each)
+        if left < 0:
+            raise too_long(found.db.limits.reply)
+        popped.append(each)
     found.remove_all(popped)
     return popped
 
