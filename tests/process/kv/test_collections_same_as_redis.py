@@ -336,6 +336,19 @@ def test_pipelines_keep_to_the_databases_that_they_select(servers: tuple[TaggedC
     check()
 
 
+FOUND: tuple[list[Words], ...] = (
+    [("BITFIELD", "none", "OVERFLOW", "FAIL", "SET", "u1", "0", "-1"), ("GET", "none")],
+    [("SET", "a", "a"), ("BITPOS", "a", "0", "-1", "-2"), ("BITCOUNT", "a", "-1", "-2")],
+)
+"""Differences that thousands of random commands have shown once."""
+
+
+def test_differences_that_were_found_by_chance_are_gone(servers: tuple[TaggedClient, ...]) -> None:
+    for command in (command for commands in FOUND for command in [("FLUSHALL",), *commands]):
+        expected, got = (server(*command) for server in servers)
+        assert got == expected, f"{command}: {got!r} instead of {expected!r}"
+
+
 def test_a_key_is_watched_in_its_database(servers: tuple[TaggedClient, ...]) -> None:
     begin: list[Words] = [("SET", "k", "0"), ("SELECT", "1"), ("SET", "k", "1"), ("WATCH", "k"), ("SELECT", "0")]
     for change in (("SET", "k", "2"), ("COPY", "k", "k", "DB", "1", "REPLACE"), ("GET", "k")):

@@ -77,6 +77,7 @@ def _run(db: Keyspace, key: bytes, steps: list[_Step]) -> Reply:
     if writes:
         length = max((step.offset + step.width + 7) // 8 for step in writes)
         db.check_length(length)
+        has_changed = length > len(value)  # Redis has made room before a step can fail
         value.extend(bytes(max(0, length - len(value))))
     for step in steps:
         before = _get(value, step)

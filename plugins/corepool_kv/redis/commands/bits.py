@@ -136,8 +136,6 @@ def _bit_range(value: bytes, words: list[bytes]) -> tuple[int, int]:
         _check_unit(words[2])
         unit = 1 if words[2].upper() == b"BIT" else 8
     total = len(value) * 8 // unit
-    if start < 0 and end < 0 and start > end:
-        return 0, 0
     start = max(0, start + total) if start < 0 else start
     end = max(0, end + total) if end < 0 else end
     end = min(end, total - 1)
