@@ -52,8 +52,11 @@ class PythonHeadReader:
 
     def read(self, data: bytes, at: int) -> Request | None:
         """Return the request whose head begins at `at`; None: llhttp has to read it."""
+        plain = self._plain
         if at or len(data) > self._longest:
-            return self._read(data, at)
+            request = plain.read(data, at)
+            self.end, self.length = plain.end, plain.length
+            return request
         line_end = data.find(b"\r\n")
         text = data[line_end:]
         section = self._sections[text]
@@ -63,21 +66,16 @@ class PythonHeadReader:
                 self.end = len(data)
                 self.length = 0
                 return Request(line, "1.1", section)
-        request = self._read(data, 0)
+        request = plain.read(data, 0)
+        self.end, self.length = plain.end, plain.length
         if (
             request is not None
-            and self.end == len(data)
+            and plain.end == len(data)
             and request.body is None
             and request.version == "1.1"
             and len(request.section.headers) <= _MAX_FIELDS
         ):
             self._sections.keep(text, request.section)
-        return request
-
-    def _read(self, data: bytes, at: int) -> Request | None:
-        plain = self._plain
-        request = plain.read(data, at)
-        self.end, self.length = plain.end, plain.length
         return request
 
     def _learn_line(self, text: bytes) -> RequestLine | None:

@@ -25,6 +25,9 @@ _HEAD = re.compile(
 )
 _FIELD = re.compile(rb"([^:]++): ?([^\r]*+)\r\n")
 
+_WITH_A_SAY = frozenset((b"connection", b"content-length", b"expect", b"transfer-encoding", b"upgrade"))
+"""Names with a say in how to go on. Most heads have none: they are looked for together."""
+
 _TO_PARSER = frozenset((b"expect", b"upgrade"))
 _FOLLOWED = {b"keep-alive": True, b"close": False}
 """Whether another request follows, by the value of Connection."""
@@ -62,21 +65,16 @@ class PlainHeads:
             section = Section(fields, keep_alive=is_new)
         except RefusedError:
             return None
-        if section.has_any(_TO_PARSER):
-            return None
         host = section.single(b"host")
         if host != self._host and (is_new if host is None else not HOST.fullmatch(host)):
             return None
         if host is not None:
             self._host = host
-        if b"connection" in section:
-            keep_alive = _FOLLOWED.get((section.single(b"connection") or b"").lower())
-            if keep_alive is None:
+        length: int | None = 0
+        if section.has_any(_WITH_A_SAY):
+            length = self._judge(section, is_new=is_new)
+            if length is None:
                 return None
-            section.keep_alive = keep_alive  # it is not shared yet
-        length = self._length_of(section, is_new=is_new)
-        if length is None:
-            return None
         request = Request(RequestLine(method.decode(), target), "1.1" if is_new else "1.0", section)
         if length:
             request.body = Body()
@@ -84,8 +82,15 @@ class PlainHeads:
         self.length = length
         return request
 
-    def _length_of(self, section: Section, *, is_new: bool) -> int | None:
+    def _judge(self, section: Section, *, is_new: bool) -> int | None:
         """Return the length of the content, or IN_CHUNKS; None: llhttp has to look at it."""
+        if section.has_any(_TO_PARSER):
+            return None
+        if b"connection" in section:
+            keep_alive = _FOLLOWED.get((section.single(b"connection") or b"").lower())
+            if keep_alive is None:
+                return None
+            section.keep_alive = keep_alive  # it is not shared yet
         announced = section.single(b"content-length")
         if b"transfer-encoding" in section:
             coding = section.single(b"transfer-encoding") or b""
