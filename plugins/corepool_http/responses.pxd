@@ -17,4 +17,4 @@ cdef class Heads:
 
     cpdef Head of_text(self, object status, object headers)
     cpdef Head of_bytes(self, object status, object headers)
-    cdef object _look_at_clock(self)
+    cdef object _begin_second(self, long long now)

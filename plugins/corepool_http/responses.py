@@ -51,7 +51,9 @@ class Heads:
         found = self._phrases.get(status)
         code, phrase = self._phrase(status) if found is None else found
         pairs: Any = headers if type(headers) is list else listed(headers)
-        self._look_at_clock()
+        now = int(time.time())
+        if now != self._second:
+            self._begin_second(now)
         head = self._plain.make(code, phrase, str, pairs)
         if head is None:
             pairs = [text_pair(pair) for pair in pairs]
@@ -68,19 +70,19 @@ class Heads:
         found = self._phrases.get(status)
         code, phrase = self._phrase(status) if found is None else found
         pairs: Any = headers if type(headers) is list else listed(headers)
-        self._look_at_clock()
+        now = int(time.time())
+        if now != self._second:
+            self._begin_second(now)
         head = self._plain.make(code, phrase, bytes, pairs)
         if head is None:
             pairs = [bytes_pair(pair) for pair in pairs]
             head = self._plain.make(code, phrase, bytes, pairs) or self._make(code, phrase, pairs)
         return head
 
-    def _look_at_clock(self) -> None:
-        now = int(time.time())
-        if now != self._second:
-            self._second = now
-            self._date = b"Date: %b\r\n" % formatdate(now, usegmt=True).encode()
-            self._plain.begin_with(self._date + self._server)
+    def _begin_second(self, now: int) -> None:
+        self._second = now
+        self._date = b"Date: %b\r\n" % formatdate(now, usegmt=True).encode()
+        self._plain.begin_with(self._date + self._server)
 
     def _make(self, code: int, phrase: bytes, headers: Pairs) -> Head:
         """Make any head: some headers are left out, or added.

@@ -119,7 +119,8 @@ cdef class _Run(Coroutine):
             return  # the application has run its own coroutine, which has ended meanwhile
         try:
             if error is None:
-                cycle.returned()
+                if not cycle._exchange.ended:
+                    cycle.returned()
             elif cycle.failed(error):
                 raise error
         finally:
@@ -210,7 +211,8 @@ cdef class Requests:
         cdef Cycle cycle = Cycle.__new__(Cycle)
         cdef double began = _monotonic()
         cdef double seconds
-        cycle.begin(exchange, self._heads, self._loop, self._tasks)
+        cycle._loop = self._loop
+        cycle.begin(exchange, self._heads, self._tasks)
         if _IS_EAGER or PyDict_GetItem(_CURRENT, self._loop) is not NULL or not self._loop.is_running():
             self._start(cycle, scope)
         else:

@@ -23,7 +23,7 @@ cdef class Cycle(Waiting):
     cdef bint _was_told
 
     @cython.locals(body=Body)
-    cpdef object begin(self, Exchange exchange, Heads heads, object loop, object tasks)
+    cpdef object begin(self, Exchange exchange, Heads heads, object tasks)
     @cython.locals(exchange=Exchange, body=Body)
     cpdef object returned(self)
     cpdef bint failed(self, object error) except -1

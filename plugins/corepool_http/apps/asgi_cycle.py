@@ -65,12 +65,8 @@ class Cycle(Waiting):
         "task",
     )
 
-    def __init__(self, exchange: Exchange, heads: Heads, loop: asyncio.AbstractEventLoop, tasks: Tasks) -> None:
-        self.begin(exchange, heads, loop, tasks)
-
-    def begin(self, exchange: Exchange, heads: Heads, loop: asyncio.AbstractEventLoop, tasks: Tasks) -> None:
-        """Prepare to call the application."""
-        self.prepare(loop)
+    def begin(self, exchange: Exchange, heads: Heads, tasks: Tasks) -> None:
+        """Prepare to call the application. Machine code has left out `__init__`: its fields are zero."""
         self._tasks = tasks
         self.task: asyncio.Task[None] | None = None
         """None: it has ended before it was known (eager start)."""
@@ -98,7 +94,8 @@ class Cycle(Waiting):
             if self.failed(error):
                 raise
         else:
-            self.returned()
+            if not self._exchange.ended:
+                self.returned()
         finally:
             if self.task is not None:
                 self._tasks.end(self.task)
@@ -107,10 +104,8 @@ class Cycle(Waiting):
     # --- how the application ends
 
     def returned(self) -> None:
-        """Make sure of a response: the application has ended."""
+        """Make sure of a response: the application has ended, and the exchange has not."""
         exchange = self._exchange
-        if exchange.ended:
-            return
         body = exchange.request.body
         if body is not None and body.failed:
             exchange.refuse_content()

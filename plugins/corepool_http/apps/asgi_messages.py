@@ -126,7 +126,9 @@ def head_of(message: Message, heads: Heads) -> Head:
 
     :raises ResponseError: it can't be sent.
     """
-    status = int_of(message, "status")
+    status = message.get("status")
+    if type(status) is not int:
+        status = int_of(message, "status")
     if status is None:
         raise ResponseError(f"{message['type']} has no 'status'")
     headers = message.get("headers")

@@ -28,7 +28,8 @@ class RequestsInPython:
 
     def serve(self, exchange: Exchange, scope: Message) -> None:
         """Call the application: its first step is made at once."""
-        cycle = Cycle(exchange, self._heads, self._loop, self._tasks)
+        cycle = Cycle(self._loop)
+        cycle.begin(exchange, self._heads, self._tasks)
         cycle.task = self._tasks.start(cycle.run(self._application, scope), exchange)
 
 

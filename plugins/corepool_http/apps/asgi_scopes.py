@@ -102,8 +102,7 @@ class Scopes:
         return scope
 
     def _add_line(self, scope: dict[str, Any], line: RequestLine) -> None:
-        path = line.path.decode("utf-8", "replace")
-        raw_path = line.raw_path
+        path, raw_path = line.path.decode("utf-8", "replace"), line.raw_path
         if self._root_path and path.startswith("/"):  # the target of OPTIONS may be *
             path = self._root_path + path
             raw_path = self._raw_root_path + raw_path

@@ -26,7 +26,8 @@ else:
 
         Or while another task does: asyncio of 3.11 lets no step begin inside of another task's.
         """
-        if not loop.is_running() or asyncio.current_task(loop) is not None:
+        # As loop.is_running() and current_task(loop), which are functions in Python.
+        if asyncio._get_running_loop() is not loop or loop in asyncio.tasks._current_tasks:  # type: ignore[attr-defined]  # noqa: SLF001
             return asyncio.Task(coroutine, loop=loop)
         ready: Any = loop._ready  # type: ignore[attr-defined]  # noqa: SLF001  # asyncio's, in every release of 3.11
         task = asyncio.Task(coroutine, loop=loop)

@@ -22,12 +22,11 @@ def hide_in_python() -> AbstractEventLoop | None:
     return loop
 
 
-def show_in_python(loop: AbstractEventLoop | None) -> None:
-    """Let the loop run again as far as this thread can see."""
-    _set_running_loop(loop)
+show_in_python = _set_running_loop
+"""Lets the loop run again as far as this thread can see."""
 
 
 try:
     from corepool_http.apps._running_loop import hide, show
 except ImportError:  # corepool was installed without a compiler
-    hide, show = hide_in_python, show_in_python
+    hide, show = hide_in_python, show_in_python  # type: ignore[assignment]

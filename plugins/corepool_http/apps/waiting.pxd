@@ -11,5 +11,4 @@ cdef class Waiting:
     cdef public object _loop
     cdef public object _waiter
 
-    cpdef object prepare(self, object loop)
     cpdef object _expect_to_be_woken(self)

@@ -27,10 +27,6 @@ class Waiting:
     """When the loop was asked to report its next turn; at the end of the first round."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.prepare(loop)
-
-    def prepare(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin with no call."""
         self._calls = 0
         self._rounds = 0
         self._loop = loop

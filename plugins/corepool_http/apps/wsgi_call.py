@@ -32,6 +32,8 @@ IN_ONE_PIECE = 65_536
 class Call:
     """One call of the application."""
 
+    __slots__ = ("_exchange", "_head", "_heads", "_is_head_sent", "_post")
+
     def __init__(self, exchange: Exchange, heads: Heads, post: Callable[[Callable[[], None]], object]) -> None:
         """Prepare a call.
 

@@ -68,7 +68,7 @@ def add_request_in_python(
 def _line_variables(line: RequestLine, mount: bytes) -> dict[str, object]:
     if line.prepared is None:
         target = line.target.decode("latin-1")
-        rest = below(line.path, mount)  # a proxy may have taken the prefix off, or not
+        rest = below(line.path, mount) if mount else None  # a proxy may have taken the prefix off, or not
         line.prepared = {
             "REQUEST_METHOD": line.method,
             "PATH_INFO": (line.path if rest is None else rest).decode("latin-1"),

@@ -29,6 +29,8 @@ _NO_PIECES: Iterator[object] = iter(())
 class InlineCall(Call):
     """A call in the loop. Content that the client does not take waits in the iterable."""
 
+    __slots__ = ("_pieces", "_result", "_slow")
+
     def __init__(
         self,
         exchange: Exchange,

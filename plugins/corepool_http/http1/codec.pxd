@@ -49,7 +49,6 @@ cdef class RequestParser:
     cdef Py_ssize_t _take_counted(self, bytes data, Py_ssize_t at) except -1
     cdef object _complete(self)
     cpdef object take_content(self, bytes data)
-    cdef Py_ssize_t _judge_content(self, Request request) except? -1
     cdef object _judge_upgrade(self, Request request)
     cdef object _find_excess(self)
     cdef object _find_excess_of_nothing(self)

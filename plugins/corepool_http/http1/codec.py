@@ -85,6 +85,20 @@ class RequestParser:
     def feed(self, data: bytes) -> None:
         """Add received bytes. `ready`, `body` and `refusal` have the results."""
         at, size = 0, len(data)
+        if self.is_between and size:  # most segments are a head, and take no other step
+            heads = self._heads
+            request = heads.read(data, 0)
+            if request is None:
+                self.is_between = False
+                self._http = httptools.HttpRequestParser(self)
+            else:
+                at = heads.end
+                if request.body is None:
+                    self.ready.append(request)
+                    self.is_between = request.keep_alive
+                    self._is_over = not self.is_between
+                else:
+                    self._begin_content(request, heads.length)
         while at < size:
             at = self._feed(data, at)
 
@@ -143,6 +157,7 @@ class RequestParser:
 
     def _begin_content(self, request: Request, length: int) -> None:
         """Go on behind a head, with content of this length."""
+        self.is_between = False
         self._last = request
         self.ready.append(request)
         self.body = request.body
@@ -275,7 +290,7 @@ class RequestParser:
         if target[:1] != b"/" or 0x23 in target:
             target, section = judgement.origin_form(http.get_method(), target, section)
         request = Request(RequestLine(http.get_method().decode(), target), version, section)
-        self._length = self._judge_content(request) if section.has_any(_OF_CONTENT) else 0
+        self._length = judgement.judge_content(request, self._options.max_body) if section.has_any(_OF_CONTENT) else 0
         if http.should_upgrade():
             self._judge_upgrade(request)
         self._request = request
@@ -294,23 +309,6 @@ class RequestParser:
         if body.received + len(data) > self._options.max_body:
             raise rules.too_large(self._options.max_body)
         body.add(data)
-
-    def _judge_content(self, request: Request) -> int:
-        """Return the length of the content."""
-        section = request.section
-        if b"transfer-encoding" in section:
-            judgement.judge_codings(section, request.version)
-        announced = section.single(b"content-length")
-        length = IN_CHUNKS if announced is None else int(announced)
-        if length > self._options.max_body:
-            raise rules.too_large(self._options.max_body)
-        if announced != b"0" and (announced is not None or b"transfer-encoding" in section):
-            request.body = Body()
-        else:
-            length = 0
-        if request.version == "1.1" and b"expect" in section:
-            request.expects_continue = rules.expects_continue(section) and request.body is not None
-        return length
 
     def _judge_upgrade(self, request: Request) -> None:
         """Let this request be the last of HTTP, or ignore its wish to upgrade (RFC 9110, 7.8)."""

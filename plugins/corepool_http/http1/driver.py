@@ -109,7 +109,7 @@ class Driver:
             body = current.request.body
             if body is not None and body.on_change is not None:
                 current.call(body.on_change)
-        if parser.body is not None or parser.in_head or parser.ready or parser.refusal is not None:
+        if parser.ready or not parser.is_between:
             self._wait_for_more()
 
     def _serve_ready(self) -> None:
@@ -162,8 +162,8 @@ class Driver:
         exchange = self.current
         assert exchange is not None
         request = exchange.request
-        goes_on = goes_on_behind(request, self.parser) and not (head.closes or self.leaving)
-        exchange.closes = exchange.closes or not goes_on
+        closes = head.closes or self.leaving or not (request.body is None or goes_on_behind(request, self.parser))
+        exchange.closes = exchange.closes or closes
         data, self._framing = encode_head(head, size, content, request, exchange.closes)
         if self._framing is CLOSE:
             exchange.closes = True

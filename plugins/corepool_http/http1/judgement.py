@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import httptools
 
-from corepool_http.message import RefusedError
+from corepool_http import rules
+from corepool_http.http1.plain import IN_CHUNKS
+from corepool_http.message import Body, RefusedError
 from corepool_http.rules import HOST
 
 if TYPE_CHECKING:
@@ -57,6 +59,27 @@ def judge_codings(section: Section, version: str) -> None:
     if version == "1.1" and len(codings) > 1 and codings[-1] == b"chunked" and codings.count(b"chunked") == 1:
         raise RefusedError(501, "unsupported transfer coding")
     raise RefusedError(400, "invalid transfer coding")
+
+
+def judge_content(request: Request, max_body: int) -> int:
+    """Return the length of a request's content, or IN_CHUNKS; the request gets a body if it has any.
+
+    :raises RefusedError: it is too long, or coded, or an expectation is not supported.
+    """
+    section = request.section
+    if b"transfer-encoding" in section:
+        judge_codings(section, request.version)
+    announced = section.single(b"content-length")
+    length = IN_CHUNKS if announced is None else int(announced)
+    if length > max_body:
+        raise rules.too_large(max_body)
+    if announced != b"0" and (announced is not None or b"transfer-encoding" in section):
+        request.body = Body()
+    else:
+        length = 0
+    if request.version == "1.1" and b"expect" in section:
+        request.expects_continue = rules.expects_continue(section) and request.body is not None
+    return length
 
 
 def wants_websocket(request: Request) -> bool:
