@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from typing import Annotated, Union, get_args, get_origin
 
@@ -11,6 +12,8 @@ _SECRETS = ("SecretStr", "SecretBytes")
 """Classes of pydantic's, known by their names: a model without a secret does not import them."""
 
 _HIDDEN = "*" * 10
+
+_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^/@:\s]*:)[^/@\s]+(?=@)", re.IGNORECASE)
 
 
 def members_of(annotation: object) -> list[object]:
@@ -77,9 +80,16 @@ def without_secrets(value: object, annotation: object) -> object:
         return _HIDDEN
     if isinstance(value, dict):
         return {key: without_secrets(each, _below_one_of(members, key)) for key, each in value.items()}
+    if isinstance(value, str):
+        return without_password(value)
     if isinstance(value, list | tuple):
         return [without_secrets(each, _below_one_of(members, index)) for index, each in enumerate(value)]
     return value
+
+
+def without_password(text: str) -> str:
+    """Return a text as it may be shown: asterisks for the password of a URL, SCHEME://[USER]:PASSWORD@HOST."""
+    return _PASSWORD.sub(rf"\g<1>{_HIDDEN}", text)
 
 
 def _is_secret(member: object) -> bool:

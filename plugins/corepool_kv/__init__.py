@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool import SharedResource, hookimpl
-from corepool_kv.engine.engine import Engine, Engines
+from corepool import hookimpl
 from corepool_kv.redis.options import KvOptions
 from corepool_kv.redis.recognition import is_redis
-from corepool_kv.redis.server import Server
+from corepool_kv.serving import Sessions, make_serving
 from corepool_kv.stores import Store, StoreError
-from corepool_kv.stores.options import make_store
 
 if TYPE_CHECKING:
-    from corepool import CloseReason, Connection, PoolInfo, Worker
+    from corepool import CloseReason, Connection, PoolInfo, SharedResource, Worker
     from corepool_kv.redis.session import Session
 
 __all__ = ["Kv", "KvOptions", "Store", "StoreError"]
@@ -32,20 +30,14 @@ class Kv:
 
     def __init__(self, options: KvOptions) -> None:
         """Choose the store; nothing is opened yet."""
-        self._options = options
-        self._store = make_store(options)
-        self.max_workers = self._store.max_workers
-        self._engines: Engines
-        self._engine: Engine
-        self._server: Server
+        self._serving = make_serving(options)
+        self.max_workers = self._serving.max_workers
+        self._server: Sessions
 
     @property
     def shares(self) -> list[SharedResource]:
         """The store, if other listeners may have the same."""
-        identity = self._store.identity()
-        if identity is None:
-            return []
-        return [SharedResource(identity, f"the store {self._options.store!r}", self._options.of_store())]
+        return self._serving.shares
 
     def matches(self, data: bytes) -> bool | None:
         """Return whether a connection of a listener with several protocols begins with a command."""
@@ -53,23 +45,19 @@ class Kv:
 
     @hookimpl
     def on_start(self, pool: PoolInfo) -> None:
-        self._store.prepare(pool.workers_uid, pool.workers_gid)
+        self._serving.prepare(pool)
 
     @hookimpl
     def on_stop(self) -> None:
-        self._store.discard()
+        self._serving.discard()
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
-        self._engines = worker.shared(Engines)
-        self._engine = self._engines.join(self._store, worker)
-        store = self._store.identity() or f"{worker.pool}/{worker.listener_of(self)}"
-        self._server = Server(self._options, self._engine, worker, store)
+        self._server = self._serving.start(worker, worker.listener_of(self))
 
     @hookimpl
     def on_worker_stop(self) -> None:
-        self._server.close()
-        self._engines.leave(self._engine)
+        self._serving.stop()
 
     @hookimpl
     def on_accept(self, conn: Connection[Session]) -> None:

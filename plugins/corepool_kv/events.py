@@ -63,3 +63,21 @@ def lmdb_sync_failed(*, path: object, reason: object) -> None:
 @event(logging.ERROR)
 def lmdb_last_sync_failed(*, path: object, reason: object) -> None:
     """fsync(2) has failed as the worker ended; the last writes may not be on the disk."""
+
+
+@event(logging.ERROR)
+def kv_server_failed(*, server: object, reason: str) -> None:
+    """The server of a store can't be reached, or has closed a connection; it is tried again.
+
+    Logged every ten seconds at most, for each server.
+    """
+
+
+@event(logging.INFO)
+def kv_server_is_back(*, server: object) -> None:
+    """The server of a store is reached again."""
+
+
+@event(logging.ERROR)
+def kv_cluster_unknown(*, reason: str) -> None:
+    """No server of a cluster has said which of them has which keys; they are asked again."""

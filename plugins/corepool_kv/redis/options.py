@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
 
-from corepool import Size
+from corepool import Duration, Size
 from corepool_kv.redis.secret_file import read_secret
 from corepool_kv.stores.options import StoreOptions
 
@@ -38,6 +38,9 @@ class KvOptions(StoreOptions):
 
     max_reply: Annotated[Size, Field(ge=1024)] = 64 * 1024 * 1024
     """Bytes of one reply to MGET, KEYS or EXEC; what would be longer is an error."""
+
+    store_timeout: Annotated[Duration, Field(gt=0)] = 10.0
+    """Seconds after which a server of a store on servers has failed, if requests wait and nothing comes from it."""
 
     _expected: SecretStr = PrivateAttr(SecretStr(""))
 

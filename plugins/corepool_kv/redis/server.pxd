@@ -21,7 +21,7 @@ cdef class Server:
     cdef readonly object limits
     cdef object _numbers
     cdef object _worker
-    cdef double _attack_logged_s
+    cdef object _attacks
     cdef Execution _execution
     cdef Runner _runner
     cdef object _transactions

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import time
 from typing import TYPE_CHECKING
 
-from corepool_kv import events
+from corepool_kv.redis.attacks import AttackLog
 from corepool_kv.redis.lookup import find_command, is_http
 from corepool_kv.redis.pubsub import PubSub
 from corepool_kv.redis.replies import Error
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from corepool_kv.redis.options import KvOptions
     from corepool_kv.redis.replies import Reply
 
-log = logging.getLogger(__name__)
-
 _STATISTICS_INTERVAL_S = 1.0
 
 _REPLY_BYTES = 262_144
@@ -39,8 +36,6 @@ _MAX_WAITING = 1000
 
 _MAX_WAITING_BYTES = 1 << 20
 """Bytes of them, the last one aside. So much is a transaction's worth of work; a pipeline loses nothing by it."""
-
-_ATTACK_LOG_INTERVAL_S = 60.0
 
 _NOT_QUEUED = frozenset((b"subscribe", b"psubscribe", b"unsubscribe", b"punsubscribe"))
 _WHILE_SUBSCRIBED = _NOT_QUEUED | {b"ping", b"quit", b"reset"}
@@ -61,7 +56,7 @@ class Server:
         self.limits = self._state.limits
         self._numbers = itertools.count(1)
         self._worker = worker
-        self._attack_logged_s = -_ATTACK_LOG_INTERVAL_S
+        self._attacks = AttackLog()
         self._execution = engine.execution
         self._runner = Runner(self._state, engine.execution)
         self._transactions = Transactions(self._state, self._runner)
@@ -203,12 +198,7 @@ class Server:
         The requests before this one have run; those behind it will not.
         """
         session.ending = session.is_attack = True
-        now = time.monotonic()
-        if now - self._attack_logged_s >= _ATTACK_LOG_INTERVAL_S:
-            self._attack_logged_s = now
-            events.kv_cross_protocol_attack(
-                log, client=session.conn.peer, word=word.partition(b"\0")[0].decode("ascii", errors="replace")
-            )
+        self._attacks.log(session.conn.peer, word)
 
     # --- requests
 

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from corepool import Options, Size
 from corepool_kv.stores import Store, StoreError
+from corepool_kv.stores.remote_url import SCHEMES, is_remote, parse_remote_url
 
 _GROUP = "corepool.kv_stores"
 
@@ -23,9 +24,10 @@ class StoreOptions(Options):
     """The store, and how it is kept."""
 
     store: str = "lmdb:"
-    """Where the data are: "lmdb:PATH" (a folder, shared by all workers and by every listener that names it), "lmdb:"
-    (a temporary one, of one listener, gone when the pool stops), "memory:" (one worker only, of one listener),
-    "memory:NAME" (one worker only, shared by its listeners that name it)."""
+    """Where the data are: "redis://HOST:PORT", "rediss://HOST:PORT" (TLS), "unix:///PATH" or
+    "cluster://HOST:PORT,HOST:PORT" (on servers of Redis's protocol); "lmdb:PATH" (a folder, shared by all workers and
+    by every listener that names it), "lmdb:" (a temporary one, of one listener, gone when the pool stops), "memory:"
+    (one worker only, of one listener), "memory:NAME" (one worker only, shared by its listeners that name it)."""
 
     durability: Literal["always", "everysec", "never"] = "everysec"
     """When writes reach the disk: before their reply, within a second, or when the system likes. With
@@ -41,12 +43,19 @@ class StoreOptions(Options):
     @field_validator("store")
     @classmethod
     def _is_known(cls, store: str) -> str:
-        find_store(store)
+        if is_remote(store):
+            parse_remote_url(store)
+        else:
+            find_store(store)
         return store
 
     @model_validator(mode="after")
     def _can_be_made(self) -> Self:
-        if "store" in self.model_fields_set:
+        if is_remote(self.store):
+            for name in StoreOptions.model_fields:
+                if name != "store" and name in self.model_fields_set:
+                    raise ValueError(f"`{name}` is for a store on this machine: the servers of this one decide it")
+        elif "store" in self.model_fields_set:
             try:
                 make_store(self).check()
             except StoreError as error:
@@ -65,7 +74,7 @@ def find_store(chosen: str) -> tuple[MakeStore, str]:
     name, colon, place = chosen.partition(":")
     found = {f"{entry.name}:": entry for entry in entry_points(group=_GROUP)}
     if not colon or f"{name}:" not in found:
-        near = difflib.get_close_matches(f"{name}:", found, n=1)
+        near = difflib.get_close_matches(f"{name}:", [*found, *(f"{scheme}:" for scheme in SCHEMES)], n=1)
         meant = f" (did you mean {near[0]!r}?)" if near else ""
         raise ValueError(f"expected NAME:PLACE with one of {', '.join(sorted(found))}{meant}")
     make: MakeStore = found[f"{name}:"].load()
