@@ -1,7 +1,7 @@
 """`wsgi_environ.add_request_in_python` in machine code: values are decoded where they lie, without bytes between."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_SetItem
+from cpython.dict cimport PyDict_SetItem, PyDict_Size
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.unicode cimport PyUnicode_DecodeLatin1
@@ -63,8 +63,10 @@ cpdef object add_request(dict environ, RequestLine line, Section section, bytes 
 
 
 cdef inline int _add(dict environ, str key, str value) except -1:
+    cdef Py_ssize_t size = PyDict_Size(environ)
     cdef PyObject* found = PyDict_SetDefault(environ, key, value)
-    if found is not <PyObject*>value:
+    # Not whether `found` is `value`: all strings of the same one character are one object.
+    if PyDict_Size(environ) == size:
         PyDict_SetItem(environ, key, f"{<object>found}{'; ' if key == _COOKIE else ','}{value}")
     return 0
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from corepool_http.options import HttpOptions
     from corepool_http.proxies import Client
 
+__all__ = ["Environments", "NotingEnvironments", "Variables", "add_request", "add_request_in_python"]
+
 _ENDS = dict.fromkeys(("SERVER_NAME", "SERVER_PORT", "REMOTE_ADDR", "REMOTE_PORT", "wsgi.url_scheme"))
 _OF_LINE = dict.fromkeys(("REQUEST_METHOD", "PATH_INFO", "RAW_URI", "REQUEST_URI", "QUERY_STRING"))
 
