@@ -18,6 +18,8 @@ HOW = {
     "cc": "apt-get install gcc libc6-dev",
     "h2load": "apt-get install nghttp2-client",
     "nginx": "apt-get install nginx-light",
+    "hiredis": "pip install hiredis",
+    "redis": "pip install redis",
     "redis-benchmark": "apt-get install redis-tools",
     "redis-server": "apt-get install redis-server",
     "wrk": "apt-get install wrk",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import churn, coldstart, h2, http, kept, kv, memory, move, picture, ping, styles, tls
+from benchmarks.cases import bus, churn, coldstart, h2, http, kept, kv, memory, move, picture, ping, styles, tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ CASES: Mapping[str, Callable[[Bench], list[Comparison]]] = {
     "h2": h2.run,
     "tls": tls.run,
     "kv": kv.run,
+    "bus": bus.run,
     "memory": memory.run,
     "coldstart": coldstart.run,
     "styles": styles.run,

@@ -11,6 +11,8 @@ Clients that begin with long-polling need a worker of their own for all their re
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import TYPE_CHECKING, Any
 
 from socketio.async_pubsub_manager import AsyncPubSubManager
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from corepool.spec.bus import Subscription
 
 _TOPICS = "socketio."
+
+_PATIENCE_S = 10.0
+"""Of a client, until its worker listens. It takes a millisecond, if the loop is not blocked."""
 
 
 class AsyncBusManager(AsyncPubSubManager):  # type: ignore[misc]
@@ -49,10 +54,10 @@ class AsyncBusManager(AsyncPubSubManager):  # type: ignore[misc]
         self._messages = current_bus().subscribe(_TOPICS + self.channel)
         super().initialize()
 
-    async def connect(self, sid: str, namespace: str) -> Any:
+    async def pre_connect(self, eio_sid: str, namespace: str) -> Any:
         """Let a client in, when every message of others reaches this worker."""
         await self._messages.ready()
-        return await super().connect(sid, namespace)
+        return await super().pre_connect(eio_sid, namespace)
 
     async def _publish(self, data: Mapping[str, object]) -> None:
         current_bus().publish(_TOPICS + self.channel, self.json.dumps(data))
@@ -60,6 +65,7 @@ class AsyncBusManager(AsyncPubSubManager):  # type: ignore[misc]
     async def _listen(self) -> AsyncIterator[bytes]:
         async for message in self._messages:
             yield message.data
+        await asyncio.Event().wait()  # the worker ends, and cancels this; messages that end are logged as an error
 
 
 class BusManager(PubSubManager):  # type: ignore[misc]
@@ -70,11 +76,23 @@ class BusManager(PubSubManager):  # type: ignore[misc]
     def __init__(self, channel: str = "socketio", logger: Any = None, json: Any = None) -> None:
         """Join the servers of a channel; arguments as of `AsyncBusManager`."""
         super().__init__(channel=channel, logger=logger, json=json)
+        self._is_listening = threading.Event()
+
+    def pre_connect(self, eio_sid: str, namespace: str) -> Any:
+        """Let a client in, when every message of others reaches this worker.
+
+        :raises TimeoutError: it has not come to listen: the log says why.
+        """
+        if not self._is_listening.wait(_PATIENCE_S):
+            raise TimeoutError(f"python-socketio has not subscribed to the bus after {_PATIENCE_S:g} s")
+        return super().pre_connect(eio_sid, namespace)
 
     def _publish(self, data: Mapping[str, object]) -> None:
         current_bus().publish(_TOPICS + self.channel, self.json.dumps(data))
 
     def _listen(self) -> Iterator[bytes]:
         with current_bus().subscribe_in_thread(_TOPICS + self.channel) as messages:
+            self._is_listening.set()
             for message in messages:
                 yield message.data
+        threading.Event().wait()  # the worker ends, and this daemon with it; messages that end are logged as an error

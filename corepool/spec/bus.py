@@ -162,6 +162,7 @@ class Bus(Protocol):
 
     def subscribers(self, topic: bytes | str) -> int:
         """Count the subscriptions, in all workers, that a message on `topic` would reach now; seldom one too many.
+        From any thread.
 
         While this worker does not know all others yet, which is so for a millisecond after its first use of the bus, it
         counts those that it knows.

@@ -228,8 +228,14 @@ class WorkerBus:
 
     def subscribers(self, topic: bytes | str) -> int:
         topic = as_topic(topic)
-        self._membership.ask_if_behind()
-        return len(self._topics.route(topic)) + self._peers.wanting(topic)
+        if threading.get_ident() == self._thread:
+            self._membership.ask_if_behind()
+            here = self._topics.route(topic)
+        else:  # it keeps nothing: what it finds may have changed by then
+            if self._membership.is_behind:
+                self._calls.post(self._membership.ask_if_behind)
+            here = self._topics.find(topic)
+        return len(here) + self._peers.wanting(topic)
 
     # --- receiving
 

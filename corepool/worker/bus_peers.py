@@ -61,9 +61,9 @@ class Peers:
             peer.close()
 
     def wanting(self, topic: bytes) -> int:
-        """Count their subscriptions that a message would reach."""
+        """Count their subscriptions that a message would reach. From any thread."""
         key = hashed(topic)
-        return sum(peer.table.wanting(key) for peer in self._peers.values())
+        return sum(peer.table.wanting(key) for peer in list(self._peers.values()))
 
     def publish(self, topic: bytes, data: bytes) -> int:
         """Send a message to those that want it, and return how many were dropped for it."""

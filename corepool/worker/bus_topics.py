@@ -135,10 +135,11 @@ class Topics:
         if route is None:
             if len(self._routes) >= _MAX_ROUTES:
                 self._routes.clear()
-            route = self._routes[topic] = self._find(topic)
+            route = self._routes[topic] = self.find(topic)
         return route
 
-    def _find(self, topic: bytes) -> tuple[Listener, ...]:
+    def find(self, topic: bytes) -> tuple[Listener, ...]:
+        """List them without the memory of former routes: in any thread, since it copies what others change."""
         found = dict(self._exact.get(topic, {}))
         for length in self._lengths:
             if length <= len(topic):

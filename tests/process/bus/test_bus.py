@@ -183,6 +183,7 @@ def test_a_pool_that_does_not_use_the_bus_pays_nothing(bus: Bus) -> None:
     pools = bus(2)
     one, other = pools.tellers()
     unused = one.ask("fds")
+    assert one.ask("imported") == "0", "not even its code is there"
     assert one.ask("pub t x") == "0"  # there is no subscription
     assert one.ask("fds") == other.ask("fds") == unused
 

@@ -36,6 +36,7 @@ def served() -> Iterator[PoolProcess]:
         yield running
         running.stop()
         assert "Traceback" not in running.stderr, running.stderr
+        assert "pubsub" not in running.stderr, running.stderr
 
 
 class Client:

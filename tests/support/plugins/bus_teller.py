@@ -9,9 +9,11 @@ heard               how many messages the hook has got, and the last one
 count TOPIC         `subscribers`
 pid                 of the worker
 fds                 how many descriptors it has
+imported            how many modules of the bus
 """
 
 import os
+import sys
 
 from corepool import hookimpl
 
@@ -104,6 +106,9 @@ class Session:
 
     def pid(self):
         return os.getpid()
+
+    def imported(self):
+        return sum(name.startswith("corepool.worker.bus_") for name in sys.modules) - 1  # and not bus_use
 
     def fds(self):
         return len(os.listdir("/proc/self/fd"))
