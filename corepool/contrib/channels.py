@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import json
 import secrets
 import threading
 import time
-from collections import Counter, deque
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from channels.exceptions import ChannelFull
 from channels.layers import BaseChannelLayer
@@ -35,7 +36,7 @@ _BYTES = "corepool.bytes"
 """The only key of an object that stands for bytes, which JSON has not."""
 
 _FLUSH, _WANT, _OFFER, _SEND, _SEND_HERE, _ADD, _ADD_HERE, _DISCARD = b"f", b"w", b"o", b"s", b"S", b"a", b"A", b"d"
-"""How messages between layers begin. Behind it: a channel; a worker or group, or the message."""
+"""How messages between layers begin. Behind it: a channel, or a number (_ADD_HERE); worker, group or message."""
 
 
 class BusChannelLayer(BaseChannelLayer):  # type: ignore[misc]
@@ -72,8 +73,10 @@ class BusChannelLayer(BaseChannelLayer):  # type: ignore[misc]
         """Channels that were added here, by group, and until when they stay."""
         self._on_their_way: Counter[str] = Counter()
         """Messages from here to channels of this worker: they will be in the queues soon."""
-        self._adding: deque[asyncio.Future[None]] = deque()
-        """Of additions to groups on their way through the bus, in their order."""
+        self._adding: dict[str, _Addition] = {}
+        """Additions to groups on their way through the bus."""
+        self._numbers = itertools.count()
+        self._will_go_on = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listening: Listening
 
@@ -164,7 +167,8 @@ class BusChannelLayer(BaseChannelLayer):  # type: ignore[misc]
                     "no consumer has used the channel layer in this worker yet, and this is a thread of it"
                 )
             self._loop = asyncio.get_running_loop()
-            self._listening = current_bus().listen(self._on_message, [self._topic(self._worker), self._topic("all")])
+            topics = [self._topic(self._worker), self._topic("all")]
+            self._listening = current_bus().listen(self._on_message, topics, on_lost=self._on_lost)
         await _active(self._listening)
 
     def _send_here(self, channel: str, data: bytes) -> None:
@@ -189,7 +193,7 @@ class BusChannelLayer(BaseChannelLayer):  # type: ignore[misc]
         channel = name.decode()
         if kind == _SEND_HERE:
             self._on_their_way[channel] -= 1
-            if not self._on_their_way[channel]:
+            if self._on_their_way[channel] <= 0:
                 del self._on_their_way[channel]
             self._put(channel, rest)
         elif kind == _SEND:
@@ -199,14 +203,33 @@ class BusChannelLayer(BaseChannelLayer):  # type: ignore[misc]
         elif kind == _OFFER:
             if self._queues.is_wanted(channel):
                 current_bus().publish(self._topic(rest.decode()), _frame(_WANT, channel, self._worker.encode()))
-        elif kind in (_ADD, _ADD_HERE):
+        elif kind == _ADD:
             self._join(rest.decode(), channel)
-            if kind == _ADD_HERE and not (added := self._adding.popleft()).done():
-                added.set_result(None)
+        elif kind == _ADD_HERE:
+            addition = self._adding.pop(name.decode(), None)
+            if addition is not None:
+                self._join(addition.group, addition.channel)
+                if not addition.is_done.done():
+                    addition.is_done.set_result(None)
         elif kind == _DISCARD:
             self._discard(rest.decode(), channel)
         elif kind == _FLUSH:
             self._forget()
+
+    def _on_lost(self, count: int) -> None:  # noqa: ARG002
+        """Go on without messages that the bus has dropped: there were too many, or this worker was too slow."""
+        if self._loop is not None and not self._will_go_on:
+            self._will_go_on = True
+            self._loop.call_soon(self._go_on)  # it may be told inside of `publish`, of each one
+
+    def _go_on(self) -> None:
+        self._will_go_on = False
+        self._on_their_way.clear()
+        for number in list(self._adding):
+            self._send_addition(number)
+
+    def _send_addition(self, number: str) -> None:
+        current_bus().publish(self._topic(self._worker), _frame(_ADD_HERE, number, b""))
 
     def _put(self, channel: str, data: bytes) -> None:
         """Put a message into a queue, if it is not full; the others hear of one that no consumer waits for here."""
@@ -224,10 +247,10 @@ class BusChannelLayer(BaseChannelLayer):  # type: ignore[misc]
         await self._open()
         self._listening.add([self._topic(group, "group")])
         await _active(self._listening)
-        added = asyncio.get_running_loop().create_future()
-        self._adding.append(added)
-        current_bus().publish(self._topic(self._worker), _frame(_ADD_HERE, channel, group.encode()))
-        await added
+        number = str(next(self._numbers))
+        addition = self._adding[number] = _Addition(group, channel, asyncio.get_running_loop().create_future())
+        self._send_addition(number)
+        await addition.is_done
 
     def _join(self, group: str, channel: str) -> None:
         if group not in self._groups:
@@ -252,6 +275,14 @@ class BusChannelLayer(BaseChannelLayer):  # type: ignore[misc]
             for channel in list(self._groups[group]):
                 self._discard(group, channel)
         self._queues.clear()
+
+
+class _Addition(NamedTuple):
+    """A channel that joins a group behind the messages that this worker has sent to the group before."""
+
+    group: str
+    channel: str
+    is_done: asyncio.Future[None]
 
 
 def _worker_of(channel: str) -> str | None:
