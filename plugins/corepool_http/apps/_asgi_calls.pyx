@@ -1,3 +1,5 @@
+# cython: auto_pickle=False
+# As in Python, nothing here can be copied: not a call, not the application that it is of.
 """The calls of `receive` and `send`: most have their answer at hand, and need no coroutine of Python.
 
 The others go on as coroutines of `asgi_cycle`. Nothing happens before a call is awaited.

@@ -1,3 +1,5 @@
+# cython: auto_pickle=False
+# As in Python, nothing here can be copied: not a call, not the application that it is of.
 """`asgi_requests.RequestsInPython`, in machine code: a request that never waits needs no task of its own.
 
 On Python 3.11 its first step is made as that of a task that is kept for the next request, if this one has neither waited

@@ -1,3 +1,5 @@
+# cython: auto_pickle=False
+# As in Python, nothing here can be copied: not a call, not the application that it is of.
 """A coroutine without a frame of Python: for asyncio, and for `await`, it is one by its methods."""
 
 from cpython.object cimport PyObject

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import copy
 import inspect
 import json
 from collections.abc import Coroutine
@@ -150,6 +151,16 @@ async def throws(receive, _send):
         if told[0] != told[1]:
             return told
     return "as of Python"
+
+
+async def copies(receive, _send):
+    call = receive()
+    try:
+        return type(copy.copy(call)).__name__
+    except TypeError:
+        return "no copy"
+    finally:
+        call.close()
 
 
 class Received:

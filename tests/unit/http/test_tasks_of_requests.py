@@ -79,6 +79,10 @@ def test_throw_takes_what_that_of_a_coroutine_takes(ask: Ask) -> None:
     assert ask("throws") == "as of Python"
 
 
+def test_calls_can_not_be_copied(ask: Ask) -> None:
+    assert ask("copies") == "no copy"
+
+
 def test_calls_may_be_yielded_from(ask: Ask) -> None:
     assert ask("yields_from") == "http.request"
 
