@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from corepool.errors import SetupError
+    from corepool.errors import MapFullError, SetupError
     from corepool.logs.event import Event, event
     from corepool.script import run
     from corepool.spec.bus import Bus, Listening, Message, Subscription, ThreadSubscription, current_bus
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from corepool.spec.options import Options
     from corepool.spec.proxy_header import ProxyHeader, ProxyTls
     from corepool.spec.scaler import PoolLoad, Scaler
-    from corepool.spec.sharing import Hold, LeakyBuckets, Semaphores, SharedCounter
+    from corepool.spec.sharing import Hold, LeakyBuckets, Semaphores, SharedCounter, SharedMap
     from corepool.spec.sizes import Size, SizeOrOff
     from corepool.spec.transport import Endpoint, FileRights, Transport
     from corepool.spec.types import (
@@ -67,6 +67,7 @@ __all__ = [
     "LeakyBuckets",
     "ListenerInfo",
     "Listening",
+    "MapFullError",
     "Message",
     "Metric",
     "Options",
@@ -80,6 +81,7 @@ __all__ = [
     "ServerCertificate",
     "SetupError",
     "SharedCounter",
+    "SharedMap",
     "SharedResource",
     "Size",
     "SizeOrOff",
@@ -123,6 +125,7 @@ _HOMES = {
     "LeakyBuckets": "corepool.spec.sharing",
     "ListenerInfo": "corepool.spec.types",
     "Listening": "corepool.spec.bus",
+    "MapFullError": "corepool.errors",
     "Message": "corepool.spec.bus",
     "Metric": "corepool.spec.metrics",
     "Options": "corepool.spec.options",
@@ -136,6 +139,7 @@ _HOMES = {
     "ServerCertificate": "corepool.spec.certificates",
     "SetupError": "corepool.errors",
     "SharedCounter": "corepool.spec.sharing",
+    "SharedMap": "corepool.spec.sharing",
     "SharedResource": "corepool.spec.types",
     "Size": "corepool.spec.sizes",
     "SizeOrOff": "corepool.spec.sizes",

@@ -106,6 +106,10 @@ class BootError(CorepoolError):
     exit_status = 3
 
 
+class MapFullError(CorepoolError):
+    """A map that workers share has no room for another key."""
+
+
 class ChannelFullError(CorepoolError):
     """The channel to a worker takes no message now: its queue or the descriptors in flight are at their limit."""
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from corepool.ipc.shared_area import Member, SharedArea
 
-_WORD = 8
-_FREE = bytes(_WORD)
+WORD = 8
+FREE = bytes(WORD)
 
 _BUCKET_WAYS, _BUCKETS_SPARE = 64, 2
 """Entries of a set, and entries for each key that a table is made for: hardly one of 65,536 finds its set full."""
@@ -36,11 +36,15 @@ _MAX_NS = 2**62
 class Shape:
     """The size of a table: sets, and entries of each."""
 
-    def __init__(self, entries: int, ways: int) -> None:
-        """Have at least so many entries."""
+    def __init__(self, entries: int, ways: int, record_bytes: int = 0) -> None:
+        """Have at least so many entries.
+
+        :param record_bytes: of each, behind the words of its set; a multiple of 8.
+        """
         self.ways = ways
         self.sets = -(-entries // ways)
-        self.size = self.sets * ways * 3 * _WORD
+        self.set_bytes = ways * (3 * WORD + record_bytes)
+        self.size = self.sets * self.set_bytes
         """Bytes."""
 
     @classmethod
@@ -54,38 +58,43 @@ class Shape:
         return cls(_SEMAPHORES_SPARE * most, _SEMAPHORE_WAYS)
 
 
-class _Table:
-    """Finds the entries of a key. Every change is made between `lock` and `unlock`."""
+class Table:
+    """Sets of entries: finds those of a key. Every change is made between `lock` and `unlock`."""
 
     def __init__(self, area: SharedArea, start: int, shape: Shape) -> None:
+        """Use memory that is full of zeros, or a table already."""
         self._area = area
-        self._bytes = area.bytes
+        self.bytes = area.bytes
         self.words = area.words
         self._start = start
-        self._sets = shape.sets
+        self.sets = shape.sets
         self.ways = shape.ways
-        self._set_bytes = shape.ways * 3 * _WORD
-        self._row_bytes = shape.ways * _WORD
+        self._set_bytes = shape.set_bytes
+        self._row_bytes = shape.ways * WORD
 
     def lock(self, hashed: bytes) -> tuple[int, int]:
         """Take the lock of a hash, and return its number, and the first byte of the hash's set.
 
         :raises TimeoutError: see `LeakyBuckets.take`.
         """
-        number = int.from_bytes(hashed, "little") % self._sets
+        return self.lock_set(int.from_bytes(hashed, "little") % self.sets)
+
+    def lock_set(self, number: int) -> tuple[int, int]:
+        """Take the lock of a set; see `lock`."""
         lock = 1 + number % TABLE_LOCKS
         self._area.locks.take(lock)
         return lock, self._start + number * self._set_bytes
 
     def unlock(self, lock: int) -> None:
+        """Release a lock."""
         self._area.locks.release(lock)
 
     def find(self, first: int, hashed: bytes) -> Iterator[int]:
         """Yield the words of the entries with a hash, in a set."""
-        row, at = self._bytes[first : first + self._row_bytes], -1
+        row, at = self.bytes[first : first + self._row_bytes], -1
         while (at := row.find(hashed, at + 1)) >= 0:
-            if not at % _WORD:
-                yield (first + at) // _WORD
+            if not at % WORD:
+                yield (first + at) // WORD
 
     def put(self, entry: int, hashed: bytes, value: int, token: int) -> None:
         """Make an entry anew; it is free, or may be forgotten."""
@@ -111,7 +120,7 @@ class SharedBuckets:
         """
         if not rate > 0 or burst < 1 or burst / rate * _SECOND_NS > _MAX_NS:
             raise ValueError(f"a bucket of {burst}, filled with {rate:g} a second, is never full")
-        self._table = _Table(area, start, shape)
+        self._table = Table(area, start, shape)
         self._hash = area.hash
         self._interval_ns = max(1, round(_SECOND_NS / rate))
         self._full_ns = burst * self._interval_ns
@@ -124,7 +133,7 @@ class SharedBuckets:
         """Take at a moment: `take` without the clock."""
         if amount < 0:
             raise ValueError(f"{amount} can't be taken out of a bucket")
-        hashed = self._hash(_as_bytes(key))
+        hashed = self._hash(as_bytes(key))
         table = self._table
         lock, first = table.lock(hashed)
         try:
@@ -143,12 +152,12 @@ class SharedBuckets:
 
     def _room(self, first: int) -> int:
         table = self._table
-        free = next(table.find(first, _FREE), None)
+        free = next(table.find(first, FREE), None)
         if free is not None:
             return free
-        values = first // _WORD + table.ways
+        values = first // WORD + table.ways
         full_at = table.words[values : values + table.ways].tolist()
-        return first // _WORD + full_at.index(min(full_at))
+        return first // WORD + full_at.index(min(full_at))
 
 
 class SharedSemaphores:
@@ -159,7 +168,7 @@ class SharedSemaphores:
 
     def __init__(self, area: SharedArea, start: int, shape: Shape, member: Member) -> None:
         """Use a table, as a member of the area."""
-        self._table = _Table(area, start, shape)
+        self._table = Table(area, start, shape)
         self._area = area
         self._token = member.token
         self._own = threading.Lock()
@@ -167,7 +176,7 @@ class SharedSemaphores:
 
     def acquire(self, key: bytes | str, limit: int | None = None) -> SharedHold | None:
         """See `corepool.Semaphores`."""
-        hashed = self._area.hash(_as_bytes(key))
+        hashed = self._area.hash(as_bytes(key))
         table = self._table
         lock, first = table.lock(hashed)
         try:
@@ -187,7 +196,7 @@ class SharedSemaphores:
 
     def held(self, key: bytes | str) -> int:
         """See `corepool.Semaphores`."""
-        hashed = self._area.hash(_as_bytes(key))
+        hashed = self._area.hash(as_bytes(key))
         lock, first = self._table.lock(hashed)
         try:
             return self._count(first, hashed)[0]
@@ -218,9 +227,9 @@ class SharedSemaphores:
 
     def _room(self, first: int) -> int | None:
         table = self._table
-        free = next(table.find(first, _FREE), None)
+        free = next(table.find(first, FREE), None)
         if free is None:
-            entries = range(first // _WORD, first // _WORD + table.ways)
+            entries = range(first // WORD, first // WORD + table.ways)
             free = next((at for at in entries if not self._area.is_member(table.words[at + 2 * table.ways])), None)
         return free
 
@@ -242,5 +251,6 @@ class SharedHold:
             self._of.release(entry)
 
 
-def _as_bytes(key: bytes | str) -> bytes:
+def as_bytes(key: bytes | str) -> bytes:
+    """Return a key, or a value, as bytes."""
     return key.encode() if isinstance(key, str) else key

@@ -1,4 +1,4 @@
-r"""The counts that the workers of a pool share: counters, buckets and semaphores, in shared memory.
+r"""Counters, buckets, semaphores and maps that the workers of a pool share, in shared memory.
 
 A plugin that counts what it does, and does it no more often than it may::
 
@@ -18,8 +18,8 @@ A plugin that counts what it does, and does it no more often than it may::
 They are the pool's: objects of the same name are one, in each of its workers, in those that a reload brings, and in
 those of the new master of an upgrade. A name is a plugin's own choice; it begins with the plugin's.
 
-A key is bytes or text. Only 64 bits of a keyed hash of it are kept: two of 65,536 keys are taken for one with a
-probability of 1 in 10^10, and a client can't choose one that is.
+A key is bytes or text. A map keeps it as it is. Of others only 64 bits of a keyed hash are kept: two of 65,536 keys are
+taken for one with a probability of 1 in 10^10, and a client can't choose one that is.
 """
 
 from __future__ import annotations
@@ -79,3 +79,39 @@ class Semaphores(Protocol):
 
         :raises TimeoutError: as of `LeakyBuckets.take`.
         """
+
+
+class SharedMap(Protocol):
+    """A value for each key. Small and exact, for what all workers have to know; its methods, from any thread, copy it.
+
+    All of them raise TimeoutError as `LeakyBuckets.take`.
+    """
+
+    def get(self, key: Key) -> bytes | None:
+        """Return the value of `key`; None: it has none."""
+
+    def put(self, key: Key, value: bytes | str, seconds: float | None = None) -> None:
+        """Set the value of `key`. When the call has returned, the death of the worker takes nothing back.
+
+        :param seconds: after these it has none again; None: until it is taken away.
+        :raises MapFullError: there is no room for another key.
+        :raises ValueError: key and value are longer than `size` together, or `seconds` is no such time.
+        """
+
+    def add(self, key: Key, value: bytes | str, seconds: float | None = None) -> bool:
+        """Set the value of `key` if it has none; False: it has one. Of several that ask at once, one is told True.
+
+        Arguments and errors as `put`.
+        """
+
+    def replace(self, key: Key, old: bytes | str, new: bytes | str, seconds: float | None = None) -> bool:
+        """Change the value of `key` if it is `old`; False: it is another, or there is none.
+
+        Arguments and errors as `put`.
+        """
+
+    def pop(self, key: Key) -> bytes | None:
+        """Take the value of `key` away, and return it; None: it had none."""
+
+    def items(self) -> list[tuple[bytes, bytes]]:
+        """Return all keys with their values. What changes meanwhile may be in it or not."""

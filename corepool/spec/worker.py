@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from corepool.spec.bus import Bus
-    from corepool.spec.sharing import LeakyBuckets, Semaphores, SharedCounter
+    from corepool.spec.sharing import LeakyBuckets, Semaphores, SharedCounter, SharedMap
     from corepool.spec.types import ListenerInfo, ThreadGauge, WorkerLoad
 
 T = TypeVar("T")
@@ -118,6 +118,17 @@ class Worker(Protocol):
         :param most: room for so many keys, 96 bytes each; one that several workers hold counts several times.
             Beyond that, `acquire` returns None. Another number makes new semaphores.
         :raises SetupError: as of `buckets`.
+        :raises TimeoutError: as of `counter`.
+        """
+
+    def map(self, name: str, most: int = 1024, size: int = 256) -> SharedMap:
+        """Return a map that all workers of the pool read and change, in shared memory.
+
+        :param most: room for so many keys, beyond which `put` and `add` raise MapFullError. Each takes four times
+            `size`, and 80 bytes, where it is used. Another number makes a new map.
+        :param size: the most bytes of a key and its value, 65,536 at most; another number likewise.
+        :raises SetupError: as of `buckets`.
+        :raises ValueError: such a map can't be.
         :raises TimeoutError: as of `counter`.
         """
 

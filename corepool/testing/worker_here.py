@@ -61,6 +61,7 @@ class WorkerHere:
         self._failures = failures
         sharing = Sharing(SharedArea(), self.pool, self.pid)
         self.counter, self.buckets, self.semaphores = sharing.counter, sharing.buckets, sharing.semaphores
+        self.map = sharing.map
         self._shared: dict[Callable[[], object], object] = {}
         self._on_message = on_message
         # Without a master: no other worker ever joins.

@@ -130,6 +130,7 @@ class WorkerProcess:
         self._area = spawn.shared
         sharing = Sharing(spawn.shared, configuration.name, spawn.master_pid)
         self.counter, self.buckets, self.semaphores = sharing.counter, sharing.buckets, sharing.semaphores
+        self.map = sharing.map
         use = self._bus_use = use_of(self, self._reactor, spawn, self._row, self._chains)
         self.publish, self.subscribe, self.unsubscribe = use.publish, use.subscribe, use.unsubscribe
         self._shared: dict[Callable[[], object], object] = {}

@@ -8,6 +8,7 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from corepool.ipc.shared_map import SharedMap
 from corepool.ipc.shared_tables import Shape, SharedBuckets, SharedSemaphores
 
 if TYPE_CHECKING:
@@ -71,6 +72,12 @@ class Sharing:
         shape = Shape.of_semaphores(most)
         start = self._area.table(self._named(f"semaphores {name}"), shape.size, self._member.place)
         return SharedSemaphores(self._area, start, shape, self._member)
+
+    def map(self, name: str, most: int = 1024, size: int = 256) -> SharedMap:
+        """See `corepool.Worker`."""
+        shape = SharedMap.shape_of(most, size)
+        start = self._area.table(self._named(f"map of {size} {name}"), shape.size, self._member.place)
+        return SharedMap(self._area, start, most, size)
 
     def _named(self, name: str) -> str:
         return f"{self._pool}/{name}"

@@ -119,22 +119,35 @@ def test_semaphores_are_held_so_often_by_all_workers_and_released_by_the_dead(ru
     wait_until(lambda: held(running, "one") == "0")
 
 
+def test_what_one_worker_puts_into_a_map_the_others_find(running: PoolProcess) -> None:
+    clients = clients_of_each(running)
+    for number, client in enumerate(clients):
+        assert ask(client, f"put key-{number} {number}") == "put"
+
+    assert [[ask(client, f"look key-{number}") for number in range(5)] for client in clients] == [
+        ["0", "1", "2", "3", "nothing"]
+    ] * 4
+    assert [ask(client, "pop key-0") for client in clients] == ["0", "nothing", "nothing", "nothing"]
+    os.kill(int(ask(clients[1], "pid")), signal.SIGKILL)
+    assert ask(clients[2], "look key-1") == "1"
+
+
 def test_a_reload_takes_nothing_away(running: PoolProcess) -> None:
     first = clients_of_each(running)
-    say(running, "add 5", *["take one"] * 25)
+    say(running, "add 5", "put key value", *["take one"] * 25)
     before = {ask(client, "pid") for client in first}
 
     assert corepool(running, "reload").returncode == 0
 
     assert before.isdisjoint({ask(client, "pid") for client in clients_of_each(running)})
-    assert say(running, "get", "take one", "take other") == ["5", "empty", "taken"]
+    assert say(running, "get", "mapped", "look key", "take one", "take other") == ["5", "5", "value", "empty", "taken"]
 
 
 def test_masters_follow_each_other_and_go_on_with_the_counts(upgraded: PoolProcess) -> None:
     say(upgraded, "add 5", *["take one"] * 25)
     for total in (10, 15):
         assert corepool(upgraded, "upgrade").returncode == 0
-        assert say(upgraded, "add 5", "get", "take one") == ["added", str(total), "empty"]
+        assert say(upgraded, "add 5", "get", "mapped", "take one") == ["added", str(total), str(total), "empty"]
     assert "shared_counts" not in upgraded.stderr
 
 
@@ -196,6 +209,6 @@ def test_workers_killed_at_any_moment_lose_no_addition_and_leave_no_lock(running
         thread.join()
 
     assert [ask(client, "walk") for client in clients_of_each(running)] == ["walked"] * 4
-    total = int(say(running, "get")[0])
-    assert sum(answered) <= total <= sum(answered) + sum(unanswered)
+    for total in map(int, say(running, "get", "mapped")):
+        assert sum(answered) <= total <= sum(answered) + sum(unanswered)
     assert "TimeoutError" not in running.stderr

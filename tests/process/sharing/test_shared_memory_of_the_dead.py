@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from corepool.ipc.shared_area import SharedArea
+from corepool.ipc.shared_map import SharedMap
 from corepool.ipc.shared_tables import Shape, SharedBuckets, SharedSemaphores
 from corepool.testing.waiting import wait_until
 
@@ -38,6 +39,24 @@ class DyingWords:
             os.kill(os.getpid(), signal.SIGKILL)
         self._left -= 1
         self._words[at] = value
+
+
+class DyingBytes:
+    """Bytes whose process is killed in the middle of one of the stores."""
+
+    def __init__(self, area: SharedArea, stores: int) -> None:
+        self._bytes = area.bytes
+        self._left = stores
+
+    def __getitem__(self, at: slice) -> bytes:
+        return self._bytes[at]
+
+    def __setitem__(self, at: slice, value: bytes) -> None:
+        if not self._left:
+            self._bytes[at.start : at.start + len(value) // 2] = value[: len(value) // 2]
+            os.kill(os.getpid(), signal.SIGKILL)
+        self._left -= 1
+        self._bytes[at] = value
 
 
 def run_and_reap(area: SharedArea, child: Callable[[], object]) -> int:
@@ -108,6 +127,46 @@ def test_a_bucket_is_right_whichever_store_its_process_dies_at(stores: int, *, i
         given = sum(ours.take_at(SECOND, key) for _ in range(4))
         assert given in (1, 2, 3), "one or two were taken, or that was not noted"
     assert sum(ours.take_at(SECOND, "new") for _ in range(4)) == 3
+
+
+def map_of(area: SharedArea, member: Member) -> SharedMap:
+    shape = SharedMap.shape_of(32, 100)
+    return SharedMap(area, area.table("map", shape.size, member.place), 32, 100)
+
+
+@pytest.mark.parametrize("in_bytes", [False, True])
+@pytest.mark.parametrize("stores", range(26))
+def test_a_map_is_right_whichever_store_its_process_dies_at(stores: int, *, in_bytes: bool) -> None:
+    area = SharedArea()
+    member = area.join(os.getpid(), MASTER)
+    ours = map_of(area, member)
+    ours.put("kept", "kept")
+    for number in range(62):  # one place is free
+        ours.put(f"old {number}", "old", 1e-9)
+
+    def child() -> None:
+        theirs = map_of(area, member)
+        if in_bytes:
+            theirs._table.bytes = DyingBytes(area, stores // 3)  # type: ignore[assignment]  # noqa: SLF001
+        else:
+            theirs._table.words = DyingWords(area.words, stores)  # type: ignore[assignment]  # noqa: SLF001
+        for key in "abc":
+            assert theirs.add(key, "first")
+            theirs.put(key, "second")
+            theirs.put(key, "third", 1000)
+        for key in "abc":
+            assert theirs.pop(key) == b"third"
+
+    run_and_reap(area, child)
+    assert ours.get("kept") == b"kept"
+    found = dict(ours.items())
+    assert found.pop(b"kept") == b"kept"
+    assert set(found) <= {b"a", b"b", b"c"}
+    assert set(found.values()) <= {b"first", b"second", b"third"}
+    for key in "abc":
+        assert ours.get(key) == found.get(key.encode())
+        ours.put(key, "last")
+        assert ours.get(key) == b"last"
 
 
 def test_the_lock_of_a_stopped_process_is_waited_for_once_and_freed_by_its_end(

@@ -17,6 +17,7 @@ class Sharer:
         self.buckets = worker.buckets("test", rate=0.001, burst=25)
         self.churned = worker.buckets("churned", rate=1_000_000, burst=1_000_000)
         self.semaphores = worker.semaphores("test")
+        self.map = worker.map("test", most=400, size=200)
 
     @hookimpl
     def on_accept(self, conn):
@@ -42,7 +43,28 @@ class Sharer:
 
     def add(self, conn, amount):
         self.counter.add(int(amount))
+        while not self._add_in_map(int(amount)):
+            pass
         return "added"
+
+    def _add_in_map(self, amount):
+        old = self.map.get("total")
+        if old is None:
+            return self.map.add("total", str(amount))
+        return self.map.replace("total", old, str(int(old) + amount))
+
+    def mapped(self, conn):
+        return int(self.map.get("total") or 0)
+
+    def put(self, conn, key, value):
+        self.map.put(key, value)
+        return "put"
+
+    def look(self, conn, key):
+        return (self.map.get(key) or b"nothing").decode()
+
+    def pop(self, conn, key):
+        return (self.map.pop(key) or b"nothing").decode()
 
     def get(self, conn):
         return self.counter.get()
@@ -70,6 +92,10 @@ class Sharer:
             key = str(number)
             self.churned.take(key)
             self.semaphores.acquire(key).release()
+            if number % 7:
+                self.map.put(key, f"{key} " * (number % 40), 1000)
+            else:
+                self.map.pop(f"{number + 1}")
         asyncio.get_event_loop().call_later(0.000_1, self._churn)
 
     def walk(self, conn):
@@ -77,4 +103,8 @@ class Sharer:
         for number in range(2000):
             self.churned.take(str(number))
             self.semaphores.held(str(number))
+        for key, value in self.map.items():
+            words = {*value.split()}
+            if key != b"total" and words and words != {key}:
+                return f"{key} has {value}"
         return "walked"

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from corepool import SetupError
+from corepool import MapFullError, SetupError
 from corepool.ipc import shared_area
 from corepool.ipc.shared_area import MAX_COUNTERS, MAX_TABLES, MEMBERS, SharedArea
+from corepool.ipc.shared_map import SharedMap
 from corepool.ipc.shared_tables import Shape, SharedBuckets
 from corepool.worker.sharing import Sharing
 
@@ -43,6 +44,25 @@ def test_semaphores() -> None:
     assert holds[1] is not None
     holds[1].release()
     assert semaphores.acquire("new") is not None
+
+
+def test_maps() -> None:
+    for most, size in ((32, 100), (1000, 1)):
+        assert SharedMap.shape_of(most, size).size <= 2 * (most + 32) * (24 + 2 * (8 + size + 7))
+    shared = Sharing(SharedArea(), "main", MASTER).map("test", most=32, size=10)
+    for number in range(64):
+        shared.put(str(number), "value")
+    with pytest.raises(MapFullError):
+        shared.put("new", "value")
+    shared.put("0", "other")
+    assert len(shared.items()) == 64
+    assert shared.pop("1") == b"value"
+    shared.put("new", "value")
+    with pytest.raises(ValueError, match="11 bytes; this map is for 10"):
+        shared.put("new", "12345678")
+    assert shared.get("new") == b"value"
+    with pytest.raises(ValueError, match="1 to 65536 bytes are possible"):
+        SharedMap.shape_of(1, 65_537)
 
 
 def test_names_and_tables() -> None:
@@ -78,5 +98,5 @@ def test_each_row_of_the_page_has_a_test_here() -> None:
     rows = re.findall(r"^\| ([^|]+) \|", section, re.MULTILINE)[1:]
     rows = [row for row in rows if not row.startswith("---")]
     names = {f"test_{row.replace(' ', '_')}" for row in rows}
-    assert len(rows) == 4
+    assert len(rows) == 5
     assert names <= set(globals())
