@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from typing import TYPE_CHECKING
@@ -13,7 +14,9 @@ from http2_client import Http2Client
 from http2_frames import frame, split
 from http2_smuggled import CASES
 from http_client import APPLICATIONS, get, http_toml
+from rich.console import Console
 
+from corepool.cli.top import View
 from corepool.testing.pools import Pools
 from corepool.testing.sockets import connect
 from corepool.testing.waiting import wait_until
@@ -104,6 +107,36 @@ def test_status_counts_requests_and_connections(pool: Pools) -> None:
             return totals["requests"], totals["accepted"]
 
         wait_until(lambda: counts() == (30, 1))
+
+
+def test_top_counts_connections_and_each_of_their_streams_as_a_request(pool: Pools) -> None:
+    running = pool(http_toml(target="streams:wsgi", interface="wsgi", threads=4, **OPTIONS))
+    url = running.urls()[0]
+    view = View()
+    view.add(running.status(), 100.0)
+
+    def shown(name: str) -> float:
+        text = io.StringIO()
+        Console(width=140, file=text).print(view.render(140, 40))
+        found = re.search(rf"^{name} +([\d.]+)", text.getvalue(), re.MULTILINE)
+        assert found is not None
+        return float(found[1])
+
+    with connect(url) as one, connect(url) as other:
+        held, quick = Http2Client.over(one), Http2Client.over(other)
+        streams = [held.begin(f"/hold{number}") for number in range(3)]
+        for number in range(3):
+            running.wait_logged(f"held /hold{number}")
+        quick.wait(*(quick.begin("/") for _ in range(20)))
+        wait_until(lambda: running.status()["totals"]["requests"] == 20)
+        view.add(running.status(), 102.0)
+        assert (shown("requests/s"), shown("connections")) == (10.0, 2.0)
+
+        (running.directory / "go").touch()
+        held.wait(*streams)
+        wait_until(lambda: running.status()["totals"]["requests"] == 23)
+        view.add(running.status(), 103.0)
+        assert (shown("requests/s"), shown("connections")) == (3.0, 2.0)
 
 
 @pytest.mark.parametrize("threads", [0, 4])
