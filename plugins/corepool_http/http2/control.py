@@ -117,7 +117,7 @@ class ControlFrames(Sender):
             if name == settings.INITIAL_WINDOW_SIZE:
                 self._change_windows(value)
             elif name == settings.MAX_FRAME_SIZE:
-                self._max_frame = value
+                self.max_frame = value
             elif name == settings.HEADER_TABLE_SIZE:
                 self._shrinks_table = self._shrinks_table or value < TABLE_SIZE
             elif name == settings.NO_RFC7540_PRIORITIES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -30,6 +31,8 @@ MAX_FRAME = 16_384
 MAX_WINDOW = (1 << 31) - 1
 MAX_STREAM = (1 << 31) - 1
 DEFAULT_WINDOW = 65_535
+MAX_FRAMES = 8
+"""Frames that one call reads from a file."""
 
 _HEAD = struct.Struct(">IBI").pack
 _U32 = struct.Struct(">I").pack
@@ -45,12 +48,31 @@ def frame_head_in_python(size: int, kind: int, flags: int, number: int) -> bytes
     return _HEAD(size << 8 | kind, flags, number)
 
 
+def read_frames_in_python(fd: int, offset: int, count: int, most: int, number: int, ends: bool) -> bytes:  # noqa: FBT001
+    """Read a part of a file into frames of DATA (RFC 9113, 6.1).
+
+    :param count: bytes of content; fewer are read at the end of the file, none behind it.
+    :param most: bytes of content in a frame: all but the last have them.
+    :param number: their stream.
+    :param ends: the last of `count` bytes end the stream.
+    :raises OSError: as preadv(2) has it.
+    """
+    data = os.pread(fd, min(count, MAX_FRAMES * most), offset)
+    framed = []
+    for at in range(0, len(data), most):
+        piece = data[at : at + most]
+        framed.append(frame_head(len(piece), DATA, END_STREAM if ends and at + len(piece) == count else 0, number))
+        framed.append(piece)
+    return b"".join(framed)
+
+
 try:
     from corepool_http.http2._frames import frame_head as _frame_head
+    from corepool_http.http2._frames import read_frames as _read_frames
 except ImportError:  # corepool was installed without a compiler
-    _frame_head = frame_head_in_python
+    _frame_head, _read_frames = frame_head_in_python, read_frames_in_python
 
-frame_head = _frame_head
+frame_head, read_frames = _frame_head, _read_frames
 SETTINGS_ACK = frame_head(0, SETTINGS, ACK, 0)
 
 

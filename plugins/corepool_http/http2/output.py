@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _HIGH_WATER, _LOW_WATER = 65_536, 16_384
 """Bytes of output that wait for the kernel, above which no content is made, and below which it is made again."""
 
-_TURN, _ALONE = 16_384, 81_920
+_TURN, _ALONE = 32_768, 81_920
 """Bytes of content of one turn: with others that wait, and without any."""
 
 _ROUNDS = 4

@@ -2,13 +2,17 @@
 
 cimport cython
 
+from corepool_http.http2._frames cimport read_frames
+
+cdef Py_ssize_t HEAD_SIZE
+
 cdef class FilePart:
     cdef int _fd
     cdef long long _offset
     cdef public long long left
 
-    @cython.locals(data=bytes)
-    cpdef bytes read(self, long long most)
+    @cython.locals(data=bytes, size=Py_ssize_t)
+    cpdef bytes read(self, Py_ssize_t count, Py_ssize_t most, Py_ssize_t number, bint ends)
     cpdef object close(self)
 
 cdef class Pending:
@@ -18,6 +22,9 @@ cdef class Pending:
 
     cpdef object append(self, bytes data)
     cpdef object append_file(self, object file, long long offset, long long count)
-    @cython.locals(left=Py_ssize_t, data=bytes, part=FilePart, taken=list)
+    cpdef FilePart file(self)
+    @cython.locals(left=cython.longlong)
+    cpdef bytes take_from(self, FilePart part, Py_ssize_t count, Py_ssize_t most, Py_ssize_t number, bint ends)
+    @cython.locals(left=Py_ssize_t, data=bytes, taken=list)
     cpdef bytes take(self, long long most)
     cpdef object clear(self)

@@ -1,7 +1,7 @@
 """The content of one response that waits for its client, for its turn, or for room in the connection's output.
 
-Parts of files are read when they are due, with pread(2): sendfile(2) would take two system calls for each 16 KiB, the
-longest frame that clients take unless they say otherwise, and can't send through TLS at all.
+Parts of files are read when they are due, straight into their frames: sendfile(2) would take two system calls for each
+16 KiB, the longest frame that clients take unless they say otherwise, and can't send through TLS at all.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from corepool.files.descriptors import release
+from corepool_http.http2.frames import HEAD_SIZE, read_frames
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
@@ -30,17 +31,23 @@ class FilePart:
         self._offset = offset
         self.left = count
 
-    def read(self, most: int) -> bytes:
-        """Read on.
+    def read(self, count: int, most: int, number: int, ends: bool) -> bytes:  # noqa: FBT001
+        """Read on, and return frames of DATA.
 
+        :param count: bytes of content, no more than are left; fewer may be read.
+        :param most: bytes of content in a frame.
+        :param number: the stream.
+        :param ends: the last of `count` bytes end it.
         :raises EOFError: the file has turned out shorter.
         :raises OSError: it can't be read.
         """
-        data = os.pread(self._fd, min(most, self.left), self._offset)
-        if not data:
+        data = read_frames(self._fd, self._offset, count, most, number, ends)
+        size = len(data)
+        if not size:
             raise EOFError("the file is shorter than it was")
-        self._offset += len(data)
-        self.left -= len(data)
+        size -= (size + most + HEAD_SIZE - 1) // (most + HEAD_SIZE) * HEAD_SIZE
+        self._offset += size
+        self.left -= size
         if not self.left:
             self.close()
         return data
@@ -78,20 +85,23 @@ class Pending:
         self._pieces.append(FilePart(file, offset, count))
         self.size += count
 
-    def take(self, most: int) -> bytes:
-        """Return the next content, `most` bytes or all of it; a file may return less.
+    def file(self) -> FilePart | None:
+        """Return the part of a file whose turn it is; None: other content is to be taken."""
+        front = self._pieces[0]
+        return front if isinstance(front, FilePart) else None
 
-        :raises EOFError: a file has turned out shorter.
-        :raises OSError: it can't be read.
-        """
+    def take_from(self, part: FilePart, count: int, most: int, number: int, ends: bool) -> bytes:  # noqa: FBT001
+        """Return the next content of `file`, as `FilePart.read` does."""
+        left = part.left
+        data = part.read(count, most, number, ends)
+        if not part.left:
+            self._pieces.popleft()
+        self.size -= left - part.left
+        return data
+
+    def take(self, most: int) -> bytes:
+        """Return the next content, `most` bytes or all of it up to the next file."""
         pieces = self._pieces
-        front = pieces[0]
-        if isinstance(front, FilePart):
-            data = front.read(most)
-            if not front.left:
-                pieces.popleft()
-            self.size -= len(data)
-            return data
         taken: list[bytes | memoryview] = []
         left = most
         while pieces and left:

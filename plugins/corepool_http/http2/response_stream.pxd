@@ -5,7 +5,7 @@ cimport cython
 from corepool_http.http2.carrier cimport Carrier
 from corepool_http.http2.codec cimport Codec
 from corepool_http.http2.output cimport SharedOutput, Speaker
-from corepool_http.http2.pending cimport Pending
+from corepool_http.http2.pending cimport FilePart, Pending
 
 cdef Py_ssize_t _HIGH_WATER
 cdef Py_ssize_t _LOW_WATER
@@ -46,6 +46,8 @@ cdef class ResponseStream(Speaker):
     cpdef object end_output(self)
     @cython.locals(head=tuple, is_all=bint)
     cpdef object emit_head(self)
-    @cython.locals(carrier=Carrier, pending=Pending, codec=Codec, size=Py_ssize_t, room=Py_ssize_t, data=bytes)
+    @cython.locals(carrier=Carrier, pending=Pending, codec=Codec, size=Py_ssize_t, room=Py_ssize_t)
     cpdef Py_ssize_t emit(self, Py_ssize_t most) except -1
+    @cython.locals(codec=Codec, is_last=bint, part=FilePart, size=Py_ssize_t, count=Py_ssize_t, data=bytes)
+    cdef Py_ssize_t _emit_content(self, Pending pending, Py_ssize_t most) except -1
     cpdef object reset(self, int code)

@@ -222,16 +222,10 @@ class ResponseStream(Speaker):
             if room <= 0:
                 carrier.output.block(self)
                 return 0
-            try:
-                data = pending.take(min(room, most))
-            except (OSError, EOFError) as error:
-                events.file_not_read(log, request=f"stream {self.number}", reason=error)
-                self.reset(Code.INTERNAL_ERROR)
+            size = self._emit_content(pending, min(room, most))
+            if not size:
                 return 0
-            size = len(data)
             self.blocked_at = math.inf
-            self._is_made = not pending.size and self._ending == _WHOLE and self._trailers is None
-            codec.send_data(self, data, self._is_made)
             if self._is_full and pending.size <= _LOW_WATER:
                 self._is_full = False
                 carrier.output.relieve(self)
@@ -249,6 +243,29 @@ class ResponseStream(Speaker):
         if self.is_tunnel and not self.is_closed:
             codec.reset(self, Code.NO_ERROR)  # the client need not send the rest (RFC 9113, 8.1)
         carrier.forget(self)
+        return size
+
+    def _emit_content(self, pending: Pending, most: int) -> int:
+        """Make the next piece of content, which is there, and return its size; 0: it can't be read."""
+        codec = self._carrier.codec
+        is_last = self._ending == _WHOLE and self._trailers is None
+        part = pending.file()
+        if part is None:
+            data = pending.take(most)
+            self._is_made = is_last and not pending.size
+            codec.send_data(self, data, self._is_made)
+            return len(data)
+        count = min(most, part.left)
+        size = pending.size
+        try:
+            data = pending.take_from(part, count, codec.max_frame, self.number, is_last and size == count)
+        except (OSError, EOFError) as error:
+            events.file_not_read(log, request=f"stream {self.number}", reason=error)
+            self.reset(Code.INTERNAL_ERROR)
+            return 0
+        self._is_made = is_last and not pending.size
+        size -= pending.size
+        codec.send_frames(self, data, size, self._is_made)
         return size
 
     def reset(self, code: Code) -> None:

@@ -25,7 +25,7 @@ cdef class Sender:
     cdef public Py_ssize_t last_stream
     cdef public Py_ssize_t last_forgotten
     cdef Py_ssize_t _last_goaway
-    cdef Py_ssize_t _max_frame
+    cdef public Py_ssize_t max_frame
     cdef bint _shrinks_table
 
     @cython.locals(output=list)
@@ -36,6 +36,7 @@ cdef class Sender:
     cpdef object send_trailers(self, BaseStream stream, object fields)
     @cython.locals(size=Py_ssize_t, most=Py_ssize_t, at=Py_ssize_t, output=list)
     cpdef object send_data(self, BaseStream stream, bytes data, bint ends)
+    cpdef object send_frames(self, BaseStream stream, bytes frames, Py_ssize_t size, bint ends)
     cpdef object reset(self, BaseStream stream, int code)
     cpdef object goaway(self, int code, object last=*)
     cpdef object ping(self, bytes data)

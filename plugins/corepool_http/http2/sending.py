@@ -25,11 +25,11 @@ class Sender:
     __slots__ = (
         "_known",
         "_last_goaway",
-        "_max_frame",
         "_output",
         "_shrinks_table",
         "last_forgotten",
         "last_stream",
+        "max_frame",
         "resets",
         "room",
         "streams",
@@ -48,7 +48,7 @@ class Sender:
         """The highest stream whose reset is not remembered any more."""
         self._known = known
         self._output: list[bytes] = []
-        self._max_frame = frames.MAX_FRAME
+        self.max_frame = frames.MAX_FRAME
         """The client's SETTINGS_MAX_FRAME_SIZE."""
         self._shrinks_table = False
         """The next header block has to say that the encoder uses no dynamic table."""
@@ -96,7 +96,7 @@ class Sender:
         """
         if stream.state > ENDED_BY_CLIENT:
             return
-        size, most = len(data), self._max_frame
+        size, most = len(data), self.max_frame
         output = self._output
         at = 0
         while size - at > most:
@@ -110,22 +110,19 @@ class Sender:
         if ends:
             self._end(stream)
 
-    def data_head(self, stream: BaseStream, count: int, ends: bool) -> int:  # noqa: FBT001
-        """Begin a DATA frame whose payload the caller sends itself, and return its size.
+    def send_frames(self, stream: BaseStream, frames: bytes, size: int, ends: bool) -> None:  # noqa: FBT001
+        """Send content that is in frames of DATA already.
 
-        :param count: no more than `room_of(stream)`; the frame has as much of it as the client takes in one.
-        :param ends: nothing follows, if the frame has all of it.
+        :param size: bytes of content, no more than `room_of(stream)`.
+        :param ends: the last frame says so.
         """
         if stream.state > ENDED_BY_CLIENT:
-            return 0
-        size = min(count, self._max_frame)
-        ends = ends and size == count
-        self._output.append(frame_head(size, DATA, END_STREAM if ends else 0, stream.number))
+            return
+        self._output.append(frames)
         self.room -= size
         stream.send_window -= size
         if ends:
             self._end(stream)
-        return size
 
     def reset(self, stream: BaseStream, code: int) -> None:
         """End a stream at once (RFC 9113, 6.4). What the client still sends on it is ignored."""
@@ -155,7 +152,7 @@ class Sender:
         if self._shrinks_table:
             self._shrinks_table = False
             block = NO_TABLE + block
-        output, most = self._output, self._max_frame
+        output, most = self._output, self.max_frame
         flags = END_STREAM if ends else 0
         size = len(block)
         if size <= most:

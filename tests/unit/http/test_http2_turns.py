@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
 import pytest
+from http2_frames import frame, split
 
 from corepool_http.counted import ABUSES
-from corepool_http.http2 import bounds
+from corepool_http.http2 import bounds, frames
+from corepool_http.http2.frames import DATA, END_STREAM
 from corepool_http.http2.pending import Pending
 from corepool_http.http2.turns import Turns
 from corepool_http.http2.unfinished import Unfinished
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -68,7 +72,12 @@ def test_content_is_taken_in_order_whatever_the_pieces(tmp_path: Path, most: int
     assert (pending.size, pending.held) == (11, 6)
     taken = []
     while pending.size:
-        taken.append(pending.take(most))
+        part = pending.file()
+        if part is None:
+            taken.append(pending.take(most))
+        else:
+            framed = pending.take_from(part, min(most, part.left), 100, 1, ends=False)
+            taken.append(framed[9:])
     assert b"".join(taken) == b"abcde23456f"
     assert max(map(len, taken)) <= most
     assert pending.held == 0
@@ -79,10 +88,34 @@ def test_a_file_that_has_become_shorter_is_an_error(tmp_path: Path) -> None:
     pending = Pending()
     with (tmp_path / "file").open("rb") as file:
         pending.append_file(file, 0, 20)
-    assert pending.take(100) == b"0123456789"
+    part = pending.file()
+    assert part is not None
+    assert pending.take_from(part, 20, 100, 1, ends=True) == frame(DATA, 0, 1, b"0123456789")
     with pytest.raises(EOFError):
-        pending.take(100)
+        pending.take_from(part, 10, 100, 1, ends=True)
     pending.clear()
+
+
+@pytest.mark.parametrize("read", [frames.read_frames, frames.read_frames_in_python])
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_file_is_read_into_its_frames(
+    tmp_path: Path, read: Callable[[int, int, int, int, int, bool], bytes], *, ends: bool
+) -> None:
+    content = bytes(range(256)) * 4
+    (tmp_path / "file").write_bytes(content)
+    with (tmp_path / "file").open("rb") as file:
+        for offset, count, most in itertools.product(
+            (0, 1, 1000, 1023, 1024), (1, 7, 24, 100, 1100), (1, 7, 100, 2000)
+        ):
+            found = split(read(file.fileno(), offset, count, most, 5, ends))
+            wanted = content[offset:][: min(count, 8 * most)]
+            assert b"".join(each.payload for each in found) == wanted
+            assert {(each.kind, each.stream) for each in found} <= {(DATA, 5)}
+            assert [len(each.payload) for each in found[:-1]] == [most] * (len(found) - 1)
+            flags = [each.flags for each in found]
+            assert flags == [0] * (len(found) - 1) + [END_STREAM if ends and len(wanted) == count else 0] * bool(found)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        read(-1, 0, 1, 1, 1, ends)
 
 
 def test_a_lost_request_counts_until_its_token_is_freed() -> None:

@@ -79,14 +79,19 @@ def test_a_head_that_is_longer_than_a_frame_is_continued() -> None:
     assert len(decoder.decode(b"".join(each.payload for each in played.sent), raw=True)) == 41
 
 
-def test_a_file_is_announced_frame_by_frame() -> None:
+def test_content_that_is_in_frames_uses_the_windows() -> None:
     played = Played()
     stream = played.request(1)
-    assert played.codec.data_head(stream, 20_000, True) == 16_384
-    assert played.codec.take() == b"\x00\x40\x00\x00\x00\x00\x00\x00\x01"
-    assert played.codec.data_head(stream, 3_616, True) == 3_616
-    assert played.codec.take() == b"\x00\x0e\x20\x00\x01\x00\x00\x00\x01"
+    room = played.codec.room_of(stream)
+    first, last = frame(DATA, 0, 1, bytes(16_384)), frame(DATA, END_STREAM, 1, bytes(3_616))
+    played.codec.send_frames(stream, first, 16_384, False)
+    assert played.codec.room_of(stream) == room - 16_384
+    assert played.codec.take() == first
+    played.codec.send_frames(stream, last, 3_616, True)
+    assert played.codec.take() == last
     assert stream.is_closed
+    played.codec.send_frames(stream, last, 3_616, True)
+    assert played.codec.take() == b""
 
 
 def test_the_window_of_a_stream_opens_as_its_application_takes() -> None:
