@@ -119,7 +119,7 @@ class Cycle(Waiting):
     def failed(self, error: BaseException) -> bool:
         """Answer for an application that has ended with an exception; True: that has to end its task, too."""
         self._exchange.call(partial(self._on_error, error))  # it may not let itself be looked at
-        return isinstance(error, asyncio.CancelledError) and self._tasks.is_closing
+        return self._tasks.is_closing and isinstance(error, asyncio.CancelledError)
 
     def let_go(self) -> None:
         """Let go of the exchange: the response has ended, and so has each wait for it.

@@ -27,6 +27,13 @@ _CANCEL_S = 0.25
 
 def log_failure(exchange: Exchange, error: BaseException, *, client_has_left: bool) -> None:
     """Log the exception that an application has ended with; after its client has left, it may say just that."""
+    try:
+        _log(exchange, error, client_has_left=client_has_left)
+    except HOOK_ERRORS as raised:  # it does not let itself be looked at
+        events.request_failed.exception(log, raised, request=exchange.describe())
+
+
+def _log(exchange: Exchange, error: BaseException, *, client_has_left: bool) -> None:
     if client_has_left and is_departure(error):
         events.client_gone(log, request=exchange.describe(), error=error)
     elif isinstance(error, ResponseError):

@@ -95,7 +95,7 @@ class WebSocket(Waiting):
             await application(scope, self._receive, self._send)
         except BaseException as error:  # one connection is all that it costs
             self._on_error(error)
-            if isinstance(error, asyncio.CancelledError) and self._tasks.is_closing:
+            if self._tasks.is_closing and isinstance(error, asyncio.CancelledError):
                 raise
         else:
             if self._link.is_accepted:

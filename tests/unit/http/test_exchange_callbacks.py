@@ -9,6 +9,7 @@ import pytest
 
 from corepool import CloseReason
 from corepool.spec.connection_base import ConnectionBase
+from corepool_http.apps.asgi_tasks import log_failure
 from corepool_http.apps.wsgi_inline import InlineCall
 from corepool_http.counted import Counted
 from corepool_http.exchange import Exchange
@@ -146,3 +147,9 @@ def test_an_exception_that_can_not_be_looked_at_is_answered_for(caplog: pytest.L
     assert exchange.ended
     assert conn.sent.endswith(b"a piece\r\n")
     assert (logged, len(caplog.records)) == ([200], 1)
+
+
+def test_an_exception_that_can_not_be_looked_at_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    exchange, *_ = new_exchange()
+    log_failure(exchange, Unknown(), client_has_left=True)
+    assert [record.getMessage() for record in caplog.records] == ['request_failed request="GET /why"']
