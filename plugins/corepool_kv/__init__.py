@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool import hookimpl
+from corepool import CloseReason, hookimpl
 from corepool_kv.redis.options import KvOptions
 from corepool_kv.redis.recognition import is_redis
 from corepool_kv.serving import Sessions, make_serving
 from corepool_kv.stores import Store, StoreError
 
 if TYPE_CHECKING:
-    from corepool import CloseReason, Connection, PoolInfo, SharedResource, Worker
+    from corepool import Connection, PoolInfo, SharedResource, Worker
     from corepool_kv.redis.session import Session
 
 __all__ = ["Kv", "KvOptions", "Store", "StoreError"]
@@ -84,5 +84,9 @@ class Kv:
         conn.send(b"-ERR worker lost\r\n")
 
     @hookimpl
-    def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:  # noqa: ARG002
-        self._server.end(conn.session)
+    def on_drain(self, conn: Connection[Session]) -> None:
+        self._server.stay(conn.session)
+
+    @hookimpl
+    def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:
+        self._server.end(conn.session, has_moved=reason is CloseReason.MOVED)

@@ -34,8 +34,11 @@ class Sessions(Protocol):
     def proceed(self, session: Any) -> None:
         """Continue when the client has read."""
 
-    def end(self, session: Any) -> None:
-        """Forget a client."""
+    def stay(self, session: Any) -> None:
+        """Have a client stay with this worker, which is leaving, until it is answered."""
+
+    def end(self, session: Any, *, has_moved: bool) -> None:
+        """Forget a client, which has moved to another worker or has ended."""
 
 
 class Serving(Protocol):

@@ -37,6 +37,10 @@ class Client:
         """Send a pipeline."""
         self.sock.sendall(b"".join(map(encode, commands)))
 
+    def has_reply(self) -> bool:
+        """Report whether there are bytes of a reply already, of a server that sends whole replies."""
+        return bool(self._reader.has_data())
+
     def receive(self) -> Any:
         while True:
             reply = self._reader.gets()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corepool_kv.engine.blocking import Blocking
 from corepool_kv.engine.execution import Execution
 from corepool_kv.engine.sweeper import Sweeper
 
@@ -33,6 +34,7 @@ class Engine:
         self._loop = worker.loop
         store.open(worker.workers)
         self.execution = Execution(store, worker)
+        self.blocking = Blocking(self.execution, worker, store.identity() or worker.pool, store.max_key_bytes)
         self._maintaining = self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
         self._sweeper = Sweeper(self.execution, worker.loop)
         if worker.slot == 0:
@@ -47,11 +49,13 @@ class Engine:
         """Finish the commit that is under way, and close the store."""
         self._maintaining.cancel()
         self.execution.close()
+        self.blocking.close()
         self._sweeper.stop()
         self._store.close()
 
     def _maintain(self) -> None:
         self._store.maintain()
+        self.blocking.look()
         self._maintaining = self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
 
 

@@ -18,6 +18,7 @@ cdef class Execution:
     cdef double _failure_logged_s
     cdef bint _is_closed
     cdef readonly bint has_failed
+    cdef public object on_gained
 
     cpdef Keyspace read(self, object limits)
     cpdef end_event(self)
@@ -30,4 +31,4 @@ cdef class Execution:
     cdef _settle(self, list batch, object result)
 
 @cython.locals(replies=list, reply=bytes, size=Py_ssize_t)
-cdef object _run(object client, Keyspace db)
+cdef object _run(object client, Keyspace db, object on_gained)

@@ -114,12 +114,20 @@ class Execution:
         self._is_closed = False
         self.has_failed = False
         """True after a transaction that failed, until one succeeds."""
+        self.on_gained: Callable[[Keyspace], None] = forget_gained
+        """Called in the transaction after work by which lists or sorted sets have begun to exist; empties `gained`."""
 
     def close(self) -> None:
         """Wait for the transaction that is being committed. The clients of those behind it have gone."""
         self._is_closed = True
         if self._thread is not None:
             self._thread.shutdown()
+
+    def run_last(self, client: Client) -> None:
+        """Run the waiting work of a client at once, when `close` was called; failures are logged."""
+        result = self._attempt([client])
+        if isinstance(result, StoreError):
+            self.log_failure(result)
 
     def read(self, limits: Limits) -> Keyspace:
         """Return the data at this moment, for commands that only read. It stays the same until `end_event`.
@@ -217,7 +225,7 @@ class Execution:
                 if client.limits is not db.limits:
                     at_end += db.at_end
                     db = Keyspace(transaction, client.limits, db.now_ms)
-                outcomes.append(_run(client, db))
+                outcomes.append(_run(client, db, self.on_gained))
             at_end += db.at_end
             self._store.commit(transaction)
         except StoreError as error:
@@ -262,12 +270,19 @@ class Execution:
         return Outcome(client, run, client.explain(error, run))
 
 
-def _run(client: Client, db: Keyspace) -> Outcome:
+def forget_gained(db: Keyspace) -> None:
+    """Serve no client."""
+    db.gained.clear()
+
+
+def _run(client: Client, db: Keyspace, on_gained: Callable[[Keyspace], None]) -> Outcome:
     replies: list[bytes] = []
     size = 0
     for work in client.waiting[:]:
         reply = work(db)
         replies.append(reply)
+        if db.gained:
+            on_gained(db)
         size += len(reply)
         if size > _REPLY_BYTES:
             break

@@ -11,7 +11,7 @@ cdef class Keyspace:
     cdef Py_ssize_t _max_value
     cdef object _elements
     cdef public list at_end
-    cdef readonly list gained
+    cdef public list gained
 
     cpdef Keyspace select(self, Py_ssize_t number)
     cpdef find(self, bytes key)

@@ -45,10 +45,10 @@ class Keyspace:
 
         All databases of a view have one list.
         """
-        self.gained: list[bytes] = []
-        """Keys of lists and sorted sets that have begun to exist: clients that wait for their elements can be served.
+        self.gained: list[tuple[int, bytes]] = []
+        """Lists and sorted sets that have begun to exist, as database and key: clients may wait for their elements.
 
-        Filled by `gain` alone.
+        Filled by `gain` alone. All databases of a view have one list.
         """
 
     def select(self, number: int) -> Keyspace:
@@ -63,6 +63,7 @@ class Keyspace:
                 self.view.database(number), self.limits, self.now_ms, number, self._others
             )
             other.at_end = self.at_end
+            other.gained = self.gained
         return other
 
     def find(self, key: bytes) -> Record | None:
@@ -125,7 +126,7 @@ class Keyspace:
     def gain(self, key: bytes, kind: int) -> None:
         """Note that a collection has begun to exist, under a key that had none."""
         if kind in (LIST, SORTED_SET):
-            self.gained.append(key)
+            self.gained.append((self.number, key))
 
     def rewrite(self, key: bytes, value: bytes, record: Record | None) -> None:
         """Store another value that keeps the expiry and the flags of a record.

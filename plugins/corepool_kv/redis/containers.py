@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from corepool_kv.redis.commands import clients, config, connection, empty, objects, pubsub
+from corepool_kv.redis.commands import blocking, clients, config, connection, empty, objects, pubsub
 from corepool_kv.redis.commands.about import About
 from corepool_kv.redis.entry import Command
 
@@ -36,6 +36,7 @@ def _container(
     on_session: OnSession | None = None,
     on_data: tuple[DataRow, ...] = (),
     on_both: tuple[WriteRow, ...] = (),
+    more: tuple[Command, ...] = (),
 ) -> Command:
     subcommands = {
         word.lower().encode(): Command(
@@ -79,6 +80,7 @@ def _container(
         )
         for word, syntax, change, arity, first, text in on_both
     }
+    subcommands |= {each.name.partition(b"|")[2]: each for each in more}
     lines = [f"{name.upper()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
     if on_session is not None:
         lines += ["(no subcommand)", f"    {summary}"]
@@ -120,6 +122,18 @@ _CLIENT: tuple[Row, ...] = (
     ("SETINFO", "(LIB-NAME|LIB-VER) <value>", clients.setinfo, 4, "7.2.0", "Set the name or version of the library."),
     ("SETNAME", "<name>", clients.setname, 3, "2.6.9", "Assign the name <name> to the current connection."),
     ("TRACKINGINFO", "", clients.trackinginfo, 2, "6.2.0", "Report that nothing is tracked."),
+)
+_UNBLOCK = Command(
+    b"client|unblock",
+    -3,
+    frozenset(("admin", "noscript", "loading", "stale")),
+    (0, 0, 0),
+    "connection",
+    "5.0.0",
+    "End the wait of a client, of any worker.",
+    on_both=blocking.unblock,
+    is_transaction=True,
+    syntax="UNBLOCK <clientid> [TIMEOUT|ERROR]",
 )
 _CONFIG: tuple[Row, ...] = (
     ("GET", "<pattern> [<pattern> ...]", config.get, -3, "2.0.0", "Return the settings that match the patterns."),
@@ -194,7 +208,7 @@ def make_containers(commands: Mapping[bytes, Command]) -> tuple[Command, ...]:
     )
     return (
         _container("acl", "server", "6.0.0", "Ask about users.", _ACL),
-        _container("client", "connection", "2.4.0", "Ask and tell about clients.", _CLIENT),
+        _container("client", "connection", "2.4.0", "Ask and tell about clients.", _CLIENT, more=(_UNBLOCK,)),
         _container("command", "server", "2.8.13", "Return details about all commands.", rows, about.every),
         _container("config", "server", "2.0.0", "Ask about and change the settings.", _CONFIG, on_both=_CONFIG_CHANGES),
         _container("function", "scripting", "7.0.0", "Ask about functions; there are none.", _FUNCTION),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from corepool_kv.engine.demands import Demand
     from corepool_kv.engine.keyspace import Keyspace
     from corepool_kv.redis.replies import Reply
     from corepool_kv.redis.session import Session
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     OnData = Callable[[Keyspace, list[bytes]], Reply]
     OnSession = Callable[[ServerState, Session, list[bytes]], Reply]
     OnBoth = Callable[[ServerState, Session, Keyspace, list[bytes]], Reply]
+    Demands = Callable[[list[bytes]], tuple[Demand, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,13 @@ class Command:
     """Return the keys of a request that has any that `keys` does not tell."""
     subcommands: Mapping[bytes, Command] = field(default_factory=dict)
     """By their own names, in lower case."""
+    demands: Demands | None = None
+    """Return what a client waits for, and how many milliseconds (0: for ever). In MULTI, `on_both` does not wait."""
+    is_transaction: bool = False
+    """It changes what the engine keeps beside the data."""
 
     writes: bool = field(init=False)
-    """It may change the data."""
+    """It may change the data, or what the engine keeps beside them: it runs in a transaction."""
     before_auth: bool = field(init=False)
     """It may be given before AUTH."""
     words: int = field(init=False)
@@ -54,7 +60,7 @@ class Command:
 
     def __post_init__(self) -> None:
         # Looked up with each request.
-        object.__setattr__(self, "writes", "write" in self.flags)
+        object.__setattr__(self, "writes", self.is_transaction or "write" in self.flags)
         object.__setattr__(self, "before_auth", "no_auth" in self.flags)
         object.__setattr__(self, "words", 2 if b"|" in self.name else 1)
         # A container never takes a request as it is: `find_command` finds its subcommand.

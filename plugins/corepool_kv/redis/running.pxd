@@ -24,4 +24,5 @@ cdef class Runner:
     @cython.locals(db=Keyspace)
     cpdef bytes read(self, Session session, object on_data, list args)
     cpdef submit(self, Session session, object on_data, list args, Py_ssize_t held_bytes=*)
+    cpdef submit_work(self, Session session, object work, Py_ssize_t size)
     cpdef count(self, object error)

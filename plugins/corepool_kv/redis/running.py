@@ -16,7 +16,7 @@ from corepool_kv.redis.session import size_in_memory
 from corepool_kv.stores import DamagedRecordError, StoreError, WrongTypeError
 
 if TYPE_CHECKING:
-    from corepool_kv.engine.execution import Execution
+    from corepool_kv.engine.execution import Execution, Work
     from corepool_kv.engine.keyspace import Keyspace
     from corepool_kv.redis.entry import OnData
     from corepool_kv.redis.replies import Reply
@@ -108,10 +108,17 @@ class Runner:
 
     def submit(self, session: Session, on_data: OnData, args: list[bytes], held_bytes: int = 0) -> None:
         """Run a command in the next transaction."""
+        self.submit_work(session, Write(self, on_data, args, session), size_in_memory(args) + held_bytes)
+
+    def submit_work(self, session: Session, work: Work, size: int) -> None:
+        """Run work for a session in the next transaction.
+
+        :param size: the memory that it takes until then, in bytes.
+        """
         if not session.waiting:
             session.conn.busy = True
-        session.waiting_bytes += size_in_memory(args) + held_bytes
-        self._execution.submit(session, Write(self, on_data, args, session))
+        session.waiting_bytes += size
+        self._execution.submit(session, work)
 
     def reply(self, session: Session, reply: Reply) -> bytes | None:
         """Encode a reply that needs no data; return None if it has to wait behind others."""

@@ -25,6 +25,7 @@ cdef class Server:
     cdef Execution _execution
     cdef Runner _runner
     cdef object _transactions
+    cdef object _blocks
     cdef object _counting
 
     @cython.locals(conn=ConnectionBase)
@@ -32,6 +33,7 @@ cdef class Server:
     @cython.locals(conn=ConnectionBase, reader=PlainReader, out=list, request=list, reply=bytes, size=Py_ssize_t, served=Py_ssize_t)
     cpdef serve(self, Session session)
     cpdef proceed(self, Session session)
+    cpdef _hold(self, Session session, Py_ssize_t received)
     cdef _stall(self, Session session)
     cdef _end_if_over(self, Session session)
     @cython.locals(on_data=object, args=list)

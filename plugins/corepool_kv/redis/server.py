@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from corepool_kv.redis.attacks import AttackLog
+from corepool_kv.redis.blocks import Blocks
 from corepool_kv.redis.lookup import find_command, is_http
 from corepool_kv.redis.pubsub import PubSub
 from corepool_kv.redis.replies import Error
@@ -60,6 +61,7 @@ class Server:
         self._execution = engine.execution
         self._runner = Runner(self._state, engine.execution)
         self._transactions = Transactions(self._state, self._runner)
+        self._blocks = Blocks(self._state, self._runner, engine.blocking)
         self._read_parameters()
         self._counting = worker.loop.call_later(_STATISTICS_INTERVAL_S, self._count_second)
 
@@ -88,12 +90,19 @@ class Server:
         session = Session.thaw(self, conn, state)
         session.needs_password = bool(self._state.password)
         conn.session = self._state.sessions[session.number] = session
+        self._blocks.adopt(session, state)
 
-    def end(self, session: Session) -> None:
+    def stay(self, session: Session) -> None:
+        """Have a client that waits stay with this worker, which is leaving, until it is answered."""
+        session.stays = True
+        session.settle()
+
+    def end(self, session: Session, *, has_moved: bool) -> None:
         """Forget a client, with its waiting commands: those were never acknowledged.
 
         Else one that connects again and again could have any number of them waiting, outside of all limits.
         """
+        self._blocks.end(session, has_moved=has_moved)
         self._state.sessions.pop(session.number, None)
         session.waiting.clear()
         session.ending = True
@@ -108,15 +117,21 @@ class Server:
             return  # input behind the last request is dropped, while replies wait for a commit
         if data:
             session.reader.feed(data)
+            if session.blocked is not None:
+                self._hold(session, len(data))
+                return
         self.serve(session)
 
     def serve(self, session: Session) -> None:
         """Serve received requests, until there is no more or the client should read first."""
         conn, reader = session.conn, session.reader
-        session.selects = False
+        session.holds = False
         if session.stalled:
             session.stalled = False
             conn.resume()
+        if session.blocked is not None:
+            self._hold(session, 0)
+            return
         out: list[bytes] = []
         size = served = 0
         try:
@@ -136,7 +151,7 @@ class Server:
                         session.kept is not None
                         or len(session.waiting) >= _MAX_WAITING
                         or session.waiting_bytes >= _MAX_WAITING_BYTES
-                        or session.selects
+                        or session.holds
                     ):
                         self._stall(session)
                         break
@@ -163,6 +178,15 @@ class Server:
         if session.ending or conn.eof:
             self._end_if_over(session)
 
+    def _hold(self, session: Session, received: int) -> None:
+        """Keep what a client sends while it is blocked, and end with it."""
+        session.settle()
+        session.waiting_bytes += received
+        if session.conn.eof:
+            session.conn.close()
+        elif session.waiting_bytes > _MAX_WAITING_BYTES:
+            self._stall(session)
+
     def _stall(self, session: Session) -> None:
         session.stalled = True
         session.conn.pause()
@@ -181,6 +205,12 @@ class Server:
             self.serve(session)
         else:
             self._end_if_over(session)
+
+    def go_on(self, session: Session) -> None:
+        """Serve a client that was blocked."""
+        session.waiting_bytes = 0
+        session.settle()
+        self.serve(session)
 
     def _end_if_over(self, session: Session) -> None:
         if (session.ending or session.conn.eof) and not session.waiting and not session.stalled:
@@ -239,6 +269,8 @@ class Server:
             return None
         if command.group == "transactions":
             return self._transactions.serve(session, command, args)
+        if command.demands is not None:
+            return self._blocks.serve(session, command.demands, args)
         if command.on_session is not None and not (command.on_both is not None and session.waiting):
             return self._runner.reply(session, self._run_on_session(session, command, args))
         return self._transactions.run_alone(session, command, args)

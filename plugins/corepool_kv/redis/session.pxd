@@ -15,7 +15,7 @@ cdef class Session:
     cdef public bint authenticated
     cdef public bint resp3
     cdef public Py_ssize_t database
-    cdef public bint selects
+    cdef public bint holds
     cdef public bytes name
     cdef public bytes library
     cdef public bytes library_version
@@ -33,6 +33,8 @@ cdef class Session:
     cdef tuple _frozen_as
     cdef public object subscriptions
     cdef public list kept
+    cdef public object blocked
+    cdef public bint stays
     cdef public bint ending
     cdef public bint is_attack
 

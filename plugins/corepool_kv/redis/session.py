@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from corepool import Connection
+    from corepool_kv.engine.blocking import Wait
     from corepool_kv.engine.execution import Work
     from corepool_kv.engine.keyspace import Keyspace, Limits
     from corepool_kv.redis.options import KvOptions
@@ -79,6 +80,9 @@ class Owner(Protocol):
     def proceed(self, session: Session) -> None:
         """Continue with a session whose replies have been sent."""
 
+    def go_on(self, session: Session) -> None:
+        """Continue with a session that was blocked."""
+
     def explain(self, error: StoreError, commands: int) -> bytes:
         """Return the replies to commands whose transaction has failed."""
 
@@ -96,8 +100,8 @@ class Session:
         self.authenticated = authenticated
         self.resp3 = False
         self.database = 0
-        self.selects = False
-        """An EXEC with a SELECT in it waits for its commit: later requests are not served before."""
+        self.holds = False
+        """A command that decides about later ones waits for its commit: they are not served before."""
         self.name = b""
         self.library = b""
         self.library_version = b""
@@ -118,6 +122,10 @@ class Session:
         self.subscriptions: Subscriptions | None = None
         self.kept: list[bytes] | None = None
         """A request that waits until this worker takes part in the bus."""
+        self.blocked: Wait | None = None
+        """It waits for elements: later requests are not served before."""
+        self.stays = False
+        """While it is blocked it stays in this worker, which is leaving."""
         self.ending = False
         """Close when everything has been sent."""
         self.is_attack = False
@@ -140,12 +148,19 @@ class Session:
         return session
 
     def freeze(self) -> bytes | None:
-        """Return the state that `thaw` needs; None inside of MULTI, WATCH or a request, and with subscriptions."""
+        """Return the state that `thaw` needs; None inside of MULTI, WATCH or a request, and with subscriptions.
+
+        A client that waits for elements goes with its place in the line.
+        """
         if self.queue is not None or self.watched.versions or self.waiting or self.ending or not self.reader.is_empty:
             return None
         if self.subscriptions is not None or self.kept is not None:
             return None  # messages would be lost on the way
-        now = (self.resp3, self.database, self.authenticated, self.name, self.library, self.library_version)
+        blocked = self.blocked
+        if blocked is not None and not blocked.can_move:
+            return None
+        place = None if blocked is None else blocked.place
+        now = (self.resp3, self.database, self.authenticated, self.name, self.library, self.library_version, place)
         if now != self._frozen_as:
             self._frozen_as = now
             kept = {
@@ -157,6 +172,7 @@ class Session:
                 "library": self.library.decode("latin-1"),
                 "library_version": self.library_version.decode("latin-1"),
                 "began_s": self.began_s,
+                **({} if place is None else {"place": [part.hex() for part in place]}),
             }
             self._frozen = json.dumps(kept).encode()
         return self._frozen
@@ -164,7 +180,7 @@ class Session:
     def answer(self, replies: bytes) -> None:
         """Send replies that have waited for a commit, and continue with the requests behind them."""
         conn = self.conn
-        if not self.is_attack:
+        if replies and not self.is_attack:
             conn.send(replies)
         if self.waiting:
             self._owner.proceed(self)
@@ -174,9 +190,14 @@ class Session:
         if self.stalled or self.ending or conn.eof:
             self._owner.proceed(self)
 
+    def go_on(self) -> None:
+        """Serve the requests behind a command that was blocked."""
+        self._owner.go_on(self)
+
     def settle(self) -> None:
         """Have the connection stay in this worker as long as it has to."""
-        self.conn.busy = bool(self.waiting) or self.subscriptions is not None or self.kept is not None
+        is_blocked = self.blocked is not None and (self.stays or not self.reader.is_empty)
+        self.conn.busy = bool(self.waiting) or self.subscriptions is not None or self.kept is not None or is_blocked
 
     def explain(self, error: StoreError, commands: int) -> bytes:
         """Return the replies to commands whose transaction has failed."""
@@ -239,6 +260,13 @@ class Session:
         self.queued_bytes = 0
         self.watched = Watched()
 
+    def _flags(self) -> str:
+        if self.queue is not None:
+            return "x"
+        if self.blocked is not None:
+            return "b"
+        return "N" if self.subscriptions is None else "P"
+
     def describe(self) -> str:
         """Describe the client in a line, as CLIENT LIST does."""
         now = time.monotonic()
@@ -249,7 +277,7 @@ class Session:
             "name": self.name.decode(errors="replace"),
             "age": int(now - self.began_s),
             "idle": int(now - self.active_s),
-            "flags": "x" if self.queue is not None else "P" if self.subscriptions is not None else "N",
+            "flags": self._flags(),
             "db": self.database,
             "sub": 0 if self.subscriptions is None else len(self.subscriptions.channels),
             "psub": 0 if self.subscriptions is None else len(self.subscriptions.patterns),

@@ -6,6 +6,7 @@ cdef class ServerState:
     cdef readonly object parameters
     cdef readonly bytes password
     cdef readonly object pubsub
+    cdef readonly object blocking
     cdef readonly object pid
     cdef readonly object slot
     cdef readonly double began_s

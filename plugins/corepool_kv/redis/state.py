@@ -31,6 +31,7 @@ class ServerState:
         self.parameters = Parameters(options)
         self.password = options.expected
         self.pubsub = pubsub
+        self.blocking = engine.blocking
         self.pid = os.getpid()
         self.slot = worker.slot
         self.began_s = time.monotonic()

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from corepool_kv.redis.bit_rows import ON_BITS
+from corepool_kv.redis.blocking_rows import THAT_WAIT
 from corepool_kv.redis.collection_rows import ON_COLLECTIONS
 from corepool_kv.redis.commands import connection, info, keys, server, strings, times
 from corepool_kv.redis.containers import make_containers
@@ -125,7 +126,10 @@ _PLAIN = (
 def _make_table() -> tuple[Mapping[bytes, Command], tuple[Command, ...]]:
     table: dict[bytes, Command] = {}
     containers = make_containers(MappingProxyType(table))
-    table.update((command.name, command) for command in (*_PLAIN, *ON_BITS, *ON_COLLECTIONS, *ON_CHANNELS, *containers))
+    table.update(
+        (command.name, command)
+        for command in (*_PLAIN, *ON_BITS, *ON_COLLECTIONS, *ON_CHANNELS, *THAT_WAIT, *containers)
+    )
     return MappingProxyType(table), containers
 
 

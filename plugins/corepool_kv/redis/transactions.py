@@ -111,5 +111,5 @@ class Transactions:
                 raise AbandonedError(encode(error, resp3)) from None  # some of them have run
 
         writes = any(queued.writes for queued in commands)
-        session.selects = any(queued.selects for queued in commands)
+        session.holds = any(queued.selects for queued in commands)
         return self._runner.run(session, execute, [], writes=writes, held_bytes=queued_bytes)

@@ -80,7 +80,10 @@ class RemoteServer:
         session.needs_password = bool(self.state.password)
         conn.session = self.state.sessions[session.number] = session
 
-    def end(self, session: RemoteSession) -> None:
+    def stay(self, session: RemoteSession) -> None:
+        """Do nothing: a session that waits for a reply is busy, and stays."""
+
+    def end(self, session: RemoteSession, *, has_moved: bool) -> None:  # noqa: ARG002
         """Forget a client. Replies to its requests are dropped when they come."""
         self.state.sessions.pop(session.number, None)
         session.ending = True

@@ -152,7 +152,10 @@ class View(Protocol):
         """Return the elements of all collections."""
 
     def database(self, number: int) -> View:
-        """Return another database at the same moment, of a transaction in the same transaction."""
+        """Return another database at the same moment, of a transaction in the same transaction.
+
+        :param number: SYSTEM too.
+        """
 
 
 class Transaction(View, Protocol):

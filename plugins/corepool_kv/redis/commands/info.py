@@ -76,7 +76,7 @@ def _clients(server: ServerState, session: Session, db: Keyspace) -> Fields:  # 
         "connected_clients": len(server.sessions),
         "cluster_connections": 0,
         "maxclients": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-        "blocked_clients": 0,
+        "blocked_clients": server.blocking.count,
         "tracking_clients": 0,
         "clients_in_timeout_table": 0,
     }
