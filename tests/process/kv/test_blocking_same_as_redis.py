@@ -178,7 +178,7 @@ def changing(rng: random.Random) -> Words:
             ("ZRANGE", scored, 0, -1, "WITHSCORES"),
             ("LLEN", key),
             ("LPOP", key),
-            ("PEXPIRE", key, 1),
+            ("PEXPIREAT", key, 1),
             ("FLUSHALL",),
         ]
     )
