@@ -33,8 +33,11 @@ MEMBERS = 2048
 
 MAX_COUNTERS, MAX_TABLES = 256, 64
 
-MAX_TABLE_BYTES = 128 * 2**20
-"""Of all tables together. Memory that no key was ever put into costs nothing."""
+MAX_TABLE_BYTES = 320 * 2**20
+"""Of all tables together: 32 buckets and 32 semaphores as large as they are unless a plugin says otherwise.
+
+Memory that no key was ever put into costs nothing.
+"""
 
 TABLE_LOCKS = 64
 

@@ -40,7 +40,10 @@ class Shape:
         """Have at least so many entries.
 
         :param record_bytes: of each, behind the words of its set; a multiple of 8.
+        :raises ValueError: there are no entries.
         """
+        if entries < 1:
+            raise ValueError("a shared table has room for one key at least")
         self.ways = ways
         self.sets = -(-entries // ways)
         self.set_bytes = ways * (3 * WORD + record_bytes)

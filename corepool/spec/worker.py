@@ -107,8 +107,8 @@ class Worker(Protocol):
         :param burst: how much it holds; None: that of a second, and at least 1.
         :param most: room for so many keys: 48 bytes each, where they are used. Beyond that, the buckets that are
             full soonest are forgotten. Another number makes new buckets.
-        :raises SetupError: all tables of the pool would have more than 128 MiB, or be more than 64.
-        :raises ValueError: these buckets would never be full.
+        :raises SetupError: all tables of the pool would have more than 320 MiB, or be more than 64.
+        :raises ValueError: these buckets would never be full, or there is room for no key.
         :raises TimeoutError: as of `counter`.
         """
 

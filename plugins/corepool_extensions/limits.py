@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
-from corepool import Options, hookimpl
+from corepool import Options, SetupError, hookimpl
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.spec.networks import peer_of
 from corepool_extensions import events
@@ -96,11 +96,16 @@ class Limits:
         self._worker = worker
         self._refusals = Refusals("limits", worker.loop)
         name = f"limits {worker.listener_of(self)}" if options.zone is None else f"limits in {options.zone}"
-        if options.per_peer is not None:
-            self._semaphores = worker.semaphores(name, options.max_peers)
-        if options.rate is not None:
-            burst = options.burst or math.ceil(options.rate)
-            self._buckets = worker.buckets(name, options.rate, burst, options.max_peers)
+        try:
+            if options.per_peer is not None:
+                self._semaphores = worker.semaphores(name, options.max_peers)
+            if options.rate is not None:
+                burst = options.burst or math.ceil(options.rate)
+                self._buckets = worker.buckets(name, options.rate, burst, options.max_peers)
+        except SetupError as error:
+            raise SetupError(
+                f"{error}: have several listeners count together (`zone`), or remember fewer addresses (`max_peers`)"
+            ) from None
         if options.total is not None:
             self._count = PoolCount(lambda: sum(load.connections for load in worker.loads()))
 

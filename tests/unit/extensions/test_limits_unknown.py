@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from corepool import Address
+from corepool import Address, SetupError
+from corepool.ipc import shared_area
 from corepool.ipc.shared_tables import SharedBuckets, SharedSemaphores
 from corepool.testing.conversation import Conversations
 from corepool_echo import Echo
@@ -59,3 +60,10 @@ def test_a_refusal_by_rate_holds_nothing(behind: Conversations) -> None:
     for _ in range(3):
         assert behind(echo, extensions=[limits], peer=PEER).reason is not None
     assert limits._holds == {}  # noqa: SLF001
+
+
+def test_too_many_tables_are_a_mistake_that_says_what_to_do(behind: Conversations) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared_area, "MAX_TABLE_BYTES", 4096)
+        with pytest.raises(SetupError, match=r"no room for .* \(`zone`\), or remember fewer addresses \(`max_peers`\)"):
+            behind(Echo(), extensions=[Limits(LimitsOptions(per_peer=1))], peer=PEER)

@@ -77,8 +77,19 @@ def test_names_and_tables() -> None:
     with pytest.raises(SetupError, match="beside 64 others"):
         sharing.buckets("more", 1, 1)
     assert not sharing.buckets("63", 1, 1, most=10).take("key")
-    with pytest.raises(SetupError, match=r"no room for 480\.0 MiB beside 0 others; all may have 128 MiB"):
+    with pytest.raises(SetupError, match=r"no room for 480\.0 MiB beside 0 others; all may have 320 MiB"):
         Sharing(SharedArea(), "main", MASTER).buckets("large", 1, 1, most=10_485_760)
+    with pytest.raises(ValueError, match="room for one key at least"):
+        sharing.buckets("none", 1, most=0)
+    with pytest.raises(ValueError, match="room for one key at least"):
+        sharing.semaphores("none", most=0)
+
+
+def test_as_many_tables_as_there_may_be_have_room_if_they_are_as_large_as_usual() -> None:
+    sharing = Sharing(SharedArea(), "main", MASTER)
+    for number in range(MAX_TABLES // 2):
+        assert sharing.buckets(str(number), 1).take("key")
+        assert sharing.semaphores(str(number)).acquire("key")
 
 
 def test_processes(monkeypatch: pytest.MonkeyPatch) -> None:
