@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from corepool_kv.redis.commands import blocking, clients, config, connection, empty, objects, pubsub
+from corepool_kv.redis.commands import blocking, clients, config, connection, empty, killing, objects, pubsub
 from corepool_kv.redis.commands.about import About
 from corepool_kv.redis.entry import Command
 
@@ -123,6 +123,17 @@ _CLIENT: tuple[Row, ...] = (
     ("SETNAME", "<name>", clients.setname, 3, "2.6.9", "Assign the name <name> to the current connection."),
     ("TRACKINGINFO", "", clients.trackinginfo, 2, "6.2.0", "Report that nothing is tracked."),
 )
+_KILL = Command(
+    b"client|kill",
+    -3,
+    frozenset(("admin", "noscript", "loading", "stale")),
+    (0, 0, 0),
+    "connection",
+    "2.4.0",
+    "End connections of this worker.",
+    on_both=killing.kill,
+    syntax="KILL <ip:port> | (ID <id>|TYPE <type>|ADDR <ip:port>|LADDR <ip:port>|USER <name>|SKIPME (YES|NO)) ...",
+)
 _UNBLOCK = Command(
     b"client|unblock",
     -3,
@@ -208,7 +219,7 @@ def make_containers(commands: Mapping[bytes, Command]) -> tuple[Command, ...]:
     )
     return (
         _container("acl", "server", "6.0.0", "Ask about users.", _ACL),
-        _container("client", "connection", "2.4.0", "Ask and tell about clients.", _CLIENT, more=(_UNBLOCK,)),
+        _container("client", "connection", "2.4.0", "Ask and tell about clients.", _CLIENT, more=(_KILL, _UNBLOCK)),
         _container("command", "server", "2.8.13", "Return details about all commands.", rows, about.every),
         _container("config", "server", "2.0.0", "Ask about and change the settings.", _CONFIG, on_both=_CONFIG_CHANGES),
         _container("function", "scripting", "7.0.0", "Ask about functions; there are none.", _FUNCTION),

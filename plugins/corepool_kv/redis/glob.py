@@ -29,8 +29,10 @@ class Glob:
         self._tokens = _parse(pattern)
 
     def matches(self, text: bytes) -> bool:
-        """Return whether the whole text matches."""
+        """Return whether the whole text matches; nothing but an empty pattern matches an empty text, not even `*`."""
         tokens = self._tokens
+        if not text:
+            return not tokens
         at = token = 0
         star = restart = -1
         while at < len(text):
@@ -47,6 +49,14 @@ class Glob:
             else:
                 return False
         return all(each is _STAR for each in tokens[token:])
+
+
+def glob_of_names(pattern: bytes) -> Glob | None:
+    """Return a pattern of keys or members; None: a single `*`, which matches all of them, the empty one too.
+
+    :raises Error: it is too long.
+    """
+    return None if pattern == b"*" else Glob(pattern)
 
 
 def _parse(pattern: bytes) -> list[_Token]:

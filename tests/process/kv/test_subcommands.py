@@ -56,6 +56,9 @@ def test_every_advice_in_the_sources_is_tried_above() -> None:
 SAME = [
     *("CLIENT", "CLIENT GETNAME x", "CLIENT SETNAME", "CLIENT NOTHING", "CLIENT HELP x", "CLIENT NO-EVICT maybe"),
     *("CLIENT LIST TYPE foo", "CLIENT LIST ID x", "CLIENT LIST FOO", "CLIENT LIST TYPE pubsub", "CLIENT GETREDIR"),
+    *("CLIENT KILL 127.0.0.1:1", "CLIENT KILL ID 0", "CLIENT KILL ID x", "CLIENT KILL TYPE foo", "CLIENT KILL FOO x"),
+    *("CLIENT KILL USER foo", "CLIENT KILL SKIPME maybe", "CLIENT KILL ADDR 127.0.0.1:1", "CLIENT KILL ADDR x LADDR"),
+    *("CLIENT KILL", "CLIENT KILL ID 9 TYPE master", "CLIENT KILL TYPE pubsub"),
     *("CLIENT TRACKINGINFO", "CLIENT NO-EVICT on", "client setname me", "cLiEnT gEtNaMe"),
     *(
         "COMMAND COUNT x",

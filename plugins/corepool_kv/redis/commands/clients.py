@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corepool_kv.redis.commands.killing import TYPES
 from corepool_kv.redis.numbers import parse_integer
 from corepool_kv.redis.replies import OK, Error, Set, Verbatim, text_of
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from corepool_kv.redis.state import ServerState
 
 _MAX_NAME_BYTES = 256
-_TYPES = (b"normal", b"master", b"replica", b"slave", b"pubsub")
 
 
 def id_(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
@@ -40,7 +40,7 @@ def list_(server: ServerState, session: Session, args: list[bytes]) -> Reply:  #
         case [b""]:
             pass
         case [b"TYPE", kind]:
-            if kind.lower() not in _TYPES:
+            if kind.lower() not in TYPES:
                 raise Error(f"ERR Unknown client type '{text_of(kind)}'")
             if kind.lower() in (b"normal", b"pubsub"):
                 chosen = [each for each in chosen if (each.subscriptions is not None) == (kind.lower() == b"pubsub")]

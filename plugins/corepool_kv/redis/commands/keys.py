@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from corepool_kv.engine.collection import copied
 from corepool_kv.redis.commands.scanning import SYNTAX, parse_cursor, parse_options
-from corepool_kv.redis.glob import Glob
+from corepool_kv.redis.glob import glob_of_names
 from corepool_kv.redis.numbers import parse_database
 from corepool_kv.redis.replies import OK, Error, gather
 from corepool_kv.stores import HASH, LIST, SET, SORTED_SET, STRING
@@ -100,8 +100,8 @@ def randomkey(db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001
 
 
 def keys(db: Keyspace, args: list[bytes]) -> Reply:
-    glob = Glob(args[0])
-    found = (key for key in _every_key(db) if glob.matches(key) and db.find(key) is not None)
+    glob = glob_of_names(args[0])
+    found = (key for key in _every_key(db) if (glob is None or glob.matches(key)) and db.find(key) is not None)
     return gather(found, db.limits.reply)
 
 

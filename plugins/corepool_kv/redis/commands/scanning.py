@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from corepool_kv.redis.glob import Glob
+from corepool_kv.redis.glob import Glob, glob_of_names
 from corepool_kv.redis.numbers import parse_integer
 from corepool_kv.redis.replies import Error
 
@@ -58,7 +58,7 @@ def parse_options(options: list[bytes], *, takes_type: bool = False) -> Scan:
             if count < 1:
                 raise Error(SYNTAX)
         elif option == b"MATCH":
-            glob = Glob(value)
+            glob = glob_of_names(value)
         elif option == b"TYPE" and takes_type:
             wanted_type = value.lower()
         else:
