@@ -99,7 +99,7 @@ def _latency(bench: Bench, pools: Server, rounds: int) -> list[Comparison]:
     return [
         Comparison(
             name=name,
-            title=f"Until the slowest of {SUBSCRIBERS} subscribers has it, which serve requests half of the time",
+            title=f"From publish to {SUBSCRIBERS} subscribers, whose core serves requests half of the time",
             unit="ms",
             figures=tuple(figures),
             targets=(Target("p50", 0.1), Target("p99", 1.0)),

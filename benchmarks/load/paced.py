@@ -1,6 +1,7 @@
-"""Requests that keep workers busy half of the time: `python -m benchmarks.load.paced SOCKET`, until it is ended.
+"""Requests that keep the core of four workers busy half of the time: `... paced SOCKET`, until it is ended.
 
-The client of each worker pauses after an answer for as long as that took.
+The client of each worker sends some at once, and pauses after the last answer, seven times as long as they took: so a
+worker is busy an eighth of the time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WORKERS = 4
+AT_ONCE = 4
+"""Requests. Of one alone the pause would be shorter than the millisecond to which asyncio rounds."""
 
 
 @contextmanager
@@ -43,9 +46,9 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     loop = asyncio.get_running_loop()
     while True:
         asked = loop.time()
-        writer.write(b"request\n")
-        await reader.readexactly(len(b"+PONG\r\n"))
-        await asyncio.sleep(loop.time() - asked)
+        writer.write(b"request\n" * AT_ONCE)
+        await reader.readexactly(AT_ONCE * len(b"+PONG\r\n"))
+        await asyncio.sleep((2 * WORKERS - 1) * (loop.time() - asked))
 
 
 async def _main(path: str) -> None:

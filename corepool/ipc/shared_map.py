@@ -52,13 +52,24 @@ class SharedMap:
     """
 
     def __init__(
-        self, area: SharedArea, start: int, most: int, size: int, clock: Callable[[], int] = time.monotonic_ns
+        self,
+        area: SharedArea,
+        start: int,
+        most: int,
+        size: int,
+        name: str = "",
+        clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """Use a table of the shape that `shape_of` returns."""
+        """Use a table of the shape that `shape_of` returns.
+
+        :param name: for errors.
+        """
         shape = self.shape_of(most, size)
         self._table = Table(area, start, shape)
         self._hash = area.hash
+        self._most = most
         self._size = size
+        self._name = name
         self._record_bytes = _record_bytes(size)
         self._clock = clock
 
@@ -150,7 +161,7 @@ class SharedMap:
         key, value, expires_ns = record
         size = len(key) + len(value)
         if size > self._size:
-            raise ValueError(f"a key and its value have {size} bytes; this map is for {self._size}")
+            raise ValueError(f"a key and its value have {size} bytes; the map {self._name!r} is for {self._size}")
         words, ways = self._table.words, self._table.ways
         if found is None:
             entry, number = self._room(first, now_ns), 0
@@ -178,7 +189,7 @@ class SharedMap:
         for entry in range(first // WORD, first // WORD + table.ways):
             if self._read(first, entry).expires_ns <= now_ns:
                 return entry
-        raise MapFullError("a shared map has no room for another key; `most` says how many it is made for")
+        raise MapFullError(f"the shared map {self._name!r}, made for {self._most} keys, has no room for another one")
 
 
 def _record_bytes(size: int) -> int:

@@ -245,7 +245,7 @@ def _yield_to_workers() -> None:
 
     A batch process (sched(7)) does not preempt a running one: on a busy core the master then finds several
     connections waiting and hands them over in one message (52 instead of 70 us of CPU per connection, both
-    processes); on an idle core it changes nothing. Workers don't inherit it.
+    processes); on an idle core it changes nothing. Workers inherit it, and leave it (`worker/process.py`).
     """
     try:
         os.sched_setscheduler(0, os.SCHED_BATCH | os.SCHED_RESET_ON_FORK, os.sched_param(0))

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from corepool.logs.log import log_fd, reopen_logs
@@ -63,9 +64,21 @@ def detach_from_master(keep: Iterable[int], master_pid: int) -> None:
         # A handler and not SIG_IGN, which programs that the worker starts would inherit.
         signal.signal(signum, _ignore)
     _close_all_but({0, 1, 2, *keep})
+    _leave_batch()
     die_with_master(master_pid)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     faulthandler.enable(file=log_fd(), all_threads=True)
+
+
+def _leave_batch() -> None:
+    """Be scheduled as other processes are: of the master's policies, SCHED_RESET_ON_FORK resets real-time ones alone.
+
+    A worker in SCHED_BATCH interrupts nothing that runs when an event wakes it: its clients wait for a core that others
+    keep busy.
+    """
+    with suppress(OSError):  # a seccomp filter may refuse it; the master has logged that
+        if os.sched_getscheduler(0) == os.SCHED_BATCH:
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def die_with_master(master_pid: int) -> None:

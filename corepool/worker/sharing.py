@@ -77,7 +77,7 @@ class Sharing:
         """See `corepool.Worker`."""
         shape = SharedMap.shape_of(most, size)
         start = self._area.table(self._named(f"map of {size} {name}"), shape.size, self._member.place)
-        return SharedMap(self._area, start, most, size)
+        return SharedMap(self._area, start, most, size, name)
 
     def _named(self, name: str) -> str:
         return f"{self._pool}/{name}"

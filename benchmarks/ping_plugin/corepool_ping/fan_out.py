@@ -7,7 +7,7 @@ of the subscribers, which are workers of another pool, has told what it got.
 import json
 import time
 from statistics import quantiles
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from corepool import Connection, Worker, hookimpl
 
@@ -29,7 +29,7 @@ class FanOut:
     def on_worker_start(self, worker: Worker) -> None:
         self._worker = worker
         worker.subscribe(COUNTED)
-        self._answers: list[dict[str, float]] = []
+        self._answers: list[Any] = []
         self._answer: Callable[[bytes], object]
 
     @hookimpl
@@ -59,9 +59,10 @@ class FanOut:
     def on_message(self, worker: Worker, topic: bytes, data: bytes) -> None:  # noqa: ARG002
         self._answers.append(json.loads(data))
         if len(self._answers) == SUBSCRIBERS:
-            got = int(sum(each["got"] for each in self._answers))
-            worst = {name: max(each[name] for each in self._answers) for name in ("p50", "p99")}
-            self._answer(json.dumps({"got": got, **worst}).encode() + b"\n")
+            took_ms = [ms for each in self._answers for ms in each["took_ms"]]
+            cuts = quantiles(took_ms, n=100) if took_ms else [0.0] * 99
+            answer = {"got": sum(each["got"] for each in self._answers), "p50": cuts[49], "p99": cuts[98]}
+            self._answer(json.dumps(answer).encode() + b"\n")
 
 
 class Subscriber:
@@ -77,10 +78,9 @@ class Subscriber:
         took_ms: list[float] = []
         async for message in self._subscription:
             if message.data == b"end":
-                p50, p99 = (quantiles(took_ms, n=100)[at - 1] for at in (50, 99)) if len(took_ms) > 1 else (0.0, 0.0)
-                worker.publish(COUNTED, json.dumps({"got": got, "p50": p50, "p99": p99}))
+                worker.publish(COUNTED, json.dumps({"got": got, "took_ms": took_ms}))
                 got = 0
-                took_ms.clear()
+                took_ms = []
                 continue
             got += 1
             if message.data.startswith(b"t"):

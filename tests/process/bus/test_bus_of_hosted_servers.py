@@ -75,7 +75,7 @@ def test_what_one_says_is_heard_in_all_workers(pool: Pools, target: str) -> None
         coroutines[1].say(b"tell news bye")
         for hearing in coroutines[1:] + threads:
             assert hearing.read() == b"news bye\n"
-        assert {worker["connections"] for worker in running.status()["workers"]} == {1, 2}
+        wait_until(lambda: {worker["connections"] for worker in running.status()["workers"]} == {1, 2})
 
     def totals() -> tuple[int, int, int]:
         total = running.status()["totals"]

@@ -76,8 +76,7 @@ async def broadcast(running: PoolProcess) -> list[list[bytes]]:
         clients = []
         for _ in range(CLIENTS // 50):  # fewer at a time than the backlog holds
             clients += await asyncio.gather(*(Client.connect(port) for _ in range(50)))
-        counts = {worker["connections"] for worker in running.status()["workers"]}
-        assert counts == {CLIENTS // WORKERS}
+        wait_until(lambda: {worker["connections"] for worker in running.status()["workers"]} == {CLIENTS // WORKERS})
         for number in range(BROADCASTS):
             speaker = number % WORKERS  # round-robin: each in another worker
             clients[speaker].say(b"%d %d" % (speaker, number))

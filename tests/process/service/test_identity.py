@@ -351,6 +351,13 @@ def test_a_priority_below_zero_reaches_workers_of_another_user(pool: Pools) -> N
     assert evaluate(running, "os.getpriority(os.PRIO_PROCESS, 0)") == -3
 
 
+def test_workers_are_not_scheduled_as_the_master_which_interrupts_nothing(pool: Pools) -> None:
+    running = pool(config(""), files=files())
+
+    assert os.sched_getscheduler(running.pid) & ~os.SCHED_RESET_ON_FORK == os.SCHED_BATCH
+    assert evaluate(running, "os.sched_getscheduler(0)") == os.SCHED_OTHER
+
+
 def test_a_priority_that_is_not_granted_is_explained(pool: Pools) -> None:
     wrapper = ("setpriv", "--bounding-set=-sys_nice") if os.geteuid() == 0 else ()
     running = pool(config("nice = -3"), files=files(), wrapper=wrapper, wait=False, exit_status=2)

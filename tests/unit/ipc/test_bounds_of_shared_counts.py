@@ -52,13 +52,13 @@ def test_maps() -> None:
     shared = Sharing(SharedArea(), "main", MASTER).map("test", most=32, size=10)
     for number in range(64):
         shared.put(str(number), "value")
-    with pytest.raises(MapFullError):
+    with pytest.raises(MapFullError, match="'test', made for 32 keys, has no room"):
         shared.put("new", "value")
     shared.put("0", "other")
     assert len(shared.items()) == 64
     assert shared.pop("1") == b"value"
     shared.put("new", "value")
-    with pytest.raises(ValueError, match="11 bytes; this map is for 10"):
+    with pytest.raises(ValueError, match="11 bytes; the map 'test' is for 10"):
         shared.put("new", "12345678")
     assert shared.get("new") == b"value"
     with pytest.raises(ValueError, match="1 to 65536 bytes are possible"):

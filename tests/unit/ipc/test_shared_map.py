@@ -60,7 +60,7 @@ def two(clock: Callable[[], int]) -> list[SharedMap]:
     os.close(fd)
     size = SharedMap.shape_of(32, SIZE).size
     starts = [area.table("test", size, area.join(number + 1, MASTER).place) for number, area in enumerate(areas)]
-    return [SharedMap(area, start, 32, SIZE, clock) for area, start in zip(areas, starts, strict=True)]
+    return [SharedMap(area, start, 32, SIZE, "test", clock) for area, start in zip(areas, starts, strict=True)]
 
 
 @given(st.lists(STEP, max_size=40))
