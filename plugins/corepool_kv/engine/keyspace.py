@@ -120,7 +120,7 @@ class Keyspace:
         self._transaction.detach(key)
 
     def new_collection(self) -> bytes:
-        """Return an ID that no collection has had."""
+        """Return an ID that no collection has."""
         return self._transaction.new_collection()
 
     def gain(self, key: bytes, kind: int) -> None:

@@ -182,7 +182,7 @@ class Transaction(View, Protocol):
         """
 
     def new_collection(self) -> bytes:
-        """Return an ID that no collection has had."""
+        """Return an ID that no collection has."""
 
     def delete(self, key: bytes, now_ms: int) -> bool:
         """Remove a record and its elements, even a damaged one.

@@ -15,7 +15,7 @@ That of version 2 has 10 bytes, for a record without expiry and flags, as nearly
 record. Pages hold a tenth more values of 64 bytes with it; a transaction copies each page that it changes, so SETs in
 pipelines cost 6 % less.
 
-The value follows. Of a collection that is its description: an ID that no other collection has had, the number of
+The value follows. Of a collection that is its description: an ID that no other collection has, the number of
 its elements, 8 bytes each, and, for a list, the position of its first element. The elements have records of their own
 (lmdb_elements.py).
 """
