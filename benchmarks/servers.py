@@ -241,6 +241,15 @@ def redis(*, append: bool = False) -> Server:
     return Server("redis, AOF" if append else "redis", command + keeping, needs=("redis-server",))
 
 
+def redis_proxy(upstream: int) -> Server:
+    """Start a proxy for GET and SET on redis-py's asyncio client.
+
+    :param upstream: the port of the redis behind it.
+    """
+    command = (sys.executable, "-m", "benchmarks.peers.redis_proxy", "{port}", str(upstream))
+    return Server("redis-py proxy", command, says_ready=False, needs=("redis",))
+
+
 def protocol_server(loop: str, work: str) -> Server:
     """Start a single process that accepts for itself and serves a Protocol on asyncio's or uvloop's loop."""
     command = (sys.executable, "-m", "benchmarks.peers.protocol_server", loop, work, "{port}")

@@ -1,0 +1,41 @@
+"""A proxy as one writes it in an afternoon: asyncio's streams, hiredis for requests, redis-py's asyncio client behind.
+
+python -m benchmarks.peers.redis_proxy PORT UPSTREAM_PORT
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import hiredis
+import redis.asyncio
+
+_READ_BYTES = 65_536
+
+
+async def serve(port: int, upstream: int) -> None:
+    """Forward each command by itself; the client keeps a pool of connections."""
+    client = redis.asyncio.Redis(port=upstream)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        parser = hiredis.Reader()
+        while data := await reader.read(_READ_BYTES):
+            if data == b"PING\r\n":  # the one inline command, by which a load finds out that a server serves
+                writer.write(b"+PONG\r\n")
+                continue
+            parser.feed(data)
+            replies: list[bytes] = []
+            while (words := parser.gets()) is not False:
+                reply = await client.execute_command(*words)
+                replies.append(b"+OK\r\n" if words[0] == b"SET" else b"$%d\r\n%b\r\n" % (len(reply), reply))
+            writer.write(b"".join(replies))
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", port)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2])))
