@@ -27,7 +27,7 @@ async def serve(port: int, upstream: int) -> None:
             parser.feed(data)
             replies: list[bytes] = []
             while (words := parser.gets()) is not False:
-                reply = await client.execute_command(*words)
+                reply = await client.execute_command(*words)  # type: ignore[no-untyped-call]
                 replies.append(b"+OK\r\n" if words[0] == b"SET" else b"$%d\r\n%b\r\n" % (len(reply), reply))
             writer.write(b"".join(replies))
             await writer.drain()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corepool import CloseReason, hookimpl
+from corepool_kv.application.calls import CommandError
+from corepool_kv.application.store import current_store
 from corepool_kv.redis.options import KvOptions
 from corepool_kv.redis.recognition import is_redis
 from corepool_kv.serving import Sessions, make_serving
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from corepool import Connection, PoolInfo, SharedResource, Worker
     from corepool_kv.redis.session import Session
 
-__all__ = ["Kv", "KvOptions", "Store", "StoreError"]
+__all__ = ["CommandError", "Kv", "KvOptions", "Store", "StoreError", "current_store"]
 
 
 class Kv:
