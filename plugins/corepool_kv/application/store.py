@@ -122,8 +122,8 @@ class ThreadStore:
         if threading.current_thread() is threading.main_thread():
             call.close()
             raise RuntimeError(
-                "`in_thread` in the loop's thread, which it would block: await the store's own methods, or set `threads` "
-                "for WSGI"
+                "`in_thread` in the loop's thread, which it would block: await the store's own methods, or set "
+                "`threads` for WSGI"
             )
         future = asyncio.run_coroutine_threadsafe(call, self._loop)
         try:

@@ -208,7 +208,7 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard_s = time.monotonic()
-        if self.pipe is not None:
+        if self.pipe is not None and self.is_open:  # before that, it is the reply to the greeting
             self.pipe(data)
             return
         try:

@@ -152,6 +152,22 @@ def test_a_blocked_client_holds_no_other_up_and_goes_without_a_trace(remote: Poo
         assert client.lrange("queue", 0, -1) == [b"kept"]
 
 
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_the_first_request_of_a_worker_may_be_a_subscription(pool: Pools, server: Path, protocol: int) -> None:
+    running = pool(kv_toml(workers=1, store=f"unix://{server}"))
+    with closing(running.connect()) as subscriber, redis_py(running) as client:
+        subscriber.sendall(encode(("HELLO", protocol)))
+        kind = b"*" if protocol == 2 else b">"
+        data = b""
+        subscriber.sendall(encode(("SUBSCRIBE", "news")))
+        expected = kind + b"3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n"
+        while not data.endswith(expected):
+            data += subscriber.recv(65536)
+        assert client.publish("news", "hello") == 1
+        expected = kind + b"3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhello\r\n"
+        assert subscriber.recv(len(expected), socket.MSG_WAITALL) == expected
+
+
 def test_many_clients_share_a_connection(remote: PoolProcess, server: Path) -> None:
     with ExitStack() as stack, direct(server) as admin:
         socks = [stack.enter_context(closing(remote.connect())) for _ in range(40)]
