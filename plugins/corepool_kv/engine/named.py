@@ -28,6 +28,10 @@ _LOOKED_AT_FOR_ONE = 50
 """Members that may be passed over for each that is chosen; it costs about as much to choose one by its place."""
 
 
+_TRIES = 4
+"""Of `choose_distinct`, for each member: nearly every one finds another."""
+
+
 class Named(Collection):
     """Members with values, in the order of their CRC."""
 
@@ -96,15 +100,18 @@ class Named(Collection):
 
     def choose_distinct(self, count: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield so many members with their values, all of them if there are no more."""
-        if count * _LOOKED_AT_FOR_ONE > self.count or self.count <= _CHOSEN_BY_INDEX:
+        chosen: dict[bytes, bytes] = {}
+        if count * _LOOKED_AT_FOR_ONE <= self.count and self.count > _CHOSEN_BY_INDEX:
+            for _ in range(_TRIES * count):
+                if len(chosen) < count:
+                    member, value = self.choose()
+                    chosen[member] = value
+        if len(chosen) == count:
+            yield from chosen.items()
+        else:
+            # A client may have chosen members with equal CRCs: of very many in one place, `choose` finds few.
             wanted = set(random.sample(range(self.count), min(count, self.count)))
             yield from (item for number, item in enumerate(self.items()) if number in wanted)
-            return
-        chosen: dict[bytes, bytes] = {}
-        while len(chosen) < count:
-            member, value = self.choose()
-            chosen[member] = value
-        yield from chosen.items()
 
     def choose_many(self, count: int) -> list[tuple[bytes, bytes]]:
         """Return so many members with their values, the same ones more than once."""
