@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from corepool_kv.redis.bit_rows import ON_BITS
 from corepool_kv.redis.blocking_rows import THAT_WAIT
 from corepool_kv.redis.collection_rows import ON_COLLECTIONS
-from corepool_kv.redis.commands import connection, info, keys, server, strings, times
+from corepool_kv.redis.commands import connection, dumping, info, keys, server, strings, times
 from corepool_kv.redis.containers import make_containers
 from corepool_kv.redis.entry import Command
 from corepool_kv.redis.pubsub_rows import ON_CHANNELS
@@ -45,6 +45,7 @@ _PLAIN = (
     _data("decr", strings.decr, 2, _WRITE, 1, "1.0.0", "Decrement a number by one."),
     _data("decrby", strings.decrby, 3, _WRITE, 1, "1.0.0", "Decrement a number."),
     _data("del", keys.delete, -2, "write", -1, "1.0.0", "Remove keys."),
+    _data("dump", dumping.dump_, 2, "readonly", 1, "2.6.0", "Serialize a value."),
     _data("exists", keys.exists, -2, _READ, -1, "1.0.0", "Count how many of the keys exist."),
     _data("expire", times.expire, -3, "write fast", 1, "1.0.0", "Let a key expire in some seconds."),
     _data("expireat", times.expireat, -3, "write fast", 1, "1.2.0", "Let a key expire at a second since the epoch."),
@@ -85,6 +86,7 @@ _PLAIN = (
     _data("randomkey", keys.randomkey, 1, "readonly", 0, "1.0.0", "Return a random key."),
     _data("rename", keys.rename, 3, "write", 2, "1.0.0", "Rename a key."),
     _data("renamenx", keys.renamenx, 3, "write fast", 2, "1.0.0", "Rename a key if the new name is free."),
+    _data("restore", dumping.restore, -4, "write denyoom", 1, "2.6.0", "Store a serialized value."),
     _data("scan", keys.scan, -2, "readonly", 0, "2.8.0", "List keys a few at a time."),
     _data("set", strings.set_, -3, "write denyoom", 1, "1.0.0", "Set a value."),
     _data("setex", strings.setex, 4, "write denyoom", 1, "2.0.0", "Set a value for some seconds."),

@@ -1,0 +1,141 @@
+"""DUMP and RESTORE: values in the format of Redis."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from corepool_kv.engine.hashes import Hash
+from corepool_kv.engine.lists import List
+from corepool_kv.engine.sets import Set
+from corepool_kv.engine.sorted_sets import SortedSet
+from corepool_kv.redis.commands.scanning import SYNTAX
+from corepool_kv.redis.dumps import DumpError, Value, dump, is_sound, load
+from corepool_kv.redis.numbers import LARGEST, SMALLEST, parse_integer, parse_range
+from corepool_kv.redis.replies import OK, Error
+from corepool_kv.stores import HASH, LIST, SET, STRING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.redis.replies import Reply
+    from corepool_kv.stores import Record
+
+MAX_DUMP_BYTES = 1 << 20
+"""The checksum of so much takes a tenth of a second, in which no other client is served."""
+
+_PART_BYTES = 16
+"""Of a part besides its own, at most; and of the ends."""
+
+
+def dump_(db: Keyspace, args: list[bytes]) -> Reply:
+    key = args[0]
+    record = db.find(key)
+    if record is None:
+        return None
+    if record.type == STRING:
+        return dump(STRING, _bounded([record.value]), 1)
+    count, parts = _parts(db, key, record)
+    if record.type in (HASH, LIST, SET):
+        return dump(record.type, _bounded(parts), count)
+    members = list(SortedSet(db, key, record).by_rank(0, count, reverse=True))
+    return dump(record.type, _bounded([member for member, _ in members]), count, [score for _, score in members])
+
+
+def restore(db: Keyspace, args: list[bytes]) -> Reply:
+    key, ttl, dumped, *options = args
+    replaces, is_absolute = _parse_options(options)
+    if not replaces and db.find(key) is not None:
+        raise Error("BUSYKEY Target key name already exists.")
+    expires_ms = parse_integer(ttl)
+    if expires_ms < 0:
+        raise Error("ERR Invalid TTL value, must be >= 0")
+    if len(dumped) > MAX_DUMP_BYTES:
+        raise Error(f"ERR a serialized value of more than {MAX_DUMP_BYTES} bytes")
+    if not is_sound(dumped):
+        raise Error("ERR DUMP payload version or checksum are wrong")
+    try:
+        value = load(dumped, db.limits.value)
+    except DumpError:
+        raise Error("ERR Bad data format") from None
+    if expires_ms and not is_absolute:
+        expires_ms += db.now_ms
+    db.check_key(key)
+    for part in value.parts:
+        db.check_length(len(part))
+    db.delete(key)
+    if not 0 < expires_ms < db.now_ms:
+        _store(db, key, value, expires_ms)
+    return OK
+
+
+def _parse_options(options: list[bytes]) -> tuple[bool, bool]:
+    replaces = is_absolute = False
+    use = b""  # Redis keeps the time of the last use or its frequency, and here none is kept
+    words = iter(options)
+    for word in words:
+        match word.upper():
+            case b"REPLACE":
+                replaces = True
+            case b"ABSTTL":
+                is_absolute = True
+            case b"IDLETIME" if use != b"FREQ" and (text := next(words, None)) is not None:
+                use = b"IDLETIME"
+                if parse_range(text, SMALLEST, LARGEST) < 0:
+                    raise Error("ERR Invalid IDLETIME value, must be >= 0")
+            case b"FREQ" if use != b"IDLETIME" and (text := next(words, None)) is not None:
+                use = b"FREQ"
+                if not 0 <= parse_range(text, SMALLEST, LARGEST) <= 255:
+                    raise Error("ERR Invalid FREQ value, must be >= 0 and <= 255")
+            case _:
+                raise Error(SYNTAX)
+    return replaces, is_absolute
+
+
+def _parts(db: Keyspace, key: bytes, record: Record) -> tuple[int, Iterable[bytes]]:
+    if record.type == LIST:
+        found = List(db, key, record)
+        return len(found), found.between(0, len(found))
+    if record.type == SET:
+        members = Set(db, key, record)
+        return len(members), members.members()
+    if record.type == HASH:
+        fields = Hash(db, key, record)
+        return len(fields), itertools.chain.from_iterable(fields.items())
+    return len(SortedSet(db, key, record)), ()
+
+
+def _bounded(parts: Iterable[bytes]) -> Iterable[bytes]:
+    """Yield parts, until they are too long for a dump."""
+    size = 2 * _PART_BYTES
+    for part in parts:
+        size += len(part) + _PART_BYTES
+        if size > MAX_DUMP_BYTES:
+            raise Error(f"ERR a value of more than {MAX_DUMP_BYTES} bytes is not serialized")
+        yield part
+
+
+def _store(db: Keyspace, key: bytes, value: Value, expires_ms: int) -> None:
+    if value.type == STRING:
+        db.put(key, value.parts[0], expires_ms)
+        return
+    found: List | Set | Hash | SortedSet
+    if value.type == LIST:
+        found = List.open(db, key)
+        for part in value.parts:
+            found.push(part, left=False)
+    elif value.type == SET:
+        found = Set.open(db, key)
+        for part in value.parts:
+            found.put(part, b"")
+    elif value.type == HASH:
+        found = Hash.open(db, key)
+        for field, text in zip(value.parts[::2], value.parts[1::2], strict=True):
+            found.put(field, text)
+    else:
+        found = SortedSet.open(db, key)
+        for member, score in zip(value.parts, value.scores, strict=True):
+            found.add(member, score, found.score(member))
+    found.expires_ms = expires_ms
+    found.save()
