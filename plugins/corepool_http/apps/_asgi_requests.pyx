@@ -215,7 +215,7 @@ cdef class Requests:
         cdef double seconds
         cycle._loop = self._loop
         cycle.begin(exchange, self._heads, self._tasks)
-        if _IS_EAGER or PyDict_GetItem(_CURRENT, self._loop) is not NULL or not self._loop.is_running():
+        if _IS_EAGER or PyDict_GetItem(_CURRENT, self._loop) is not NULL or self._loop._thread_id is None:
             self._start(cycle, scope)
         else:
             self._run(cycle, scope)

@@ -14,7 +14,5 @@ cdef class Scopes:
     cdef object _worker
     cdef dict _state
 
-    @cython.locals(request=Request, scope=dict, extensions=dict)
+    @cython.locals(request=Request, line=RequestLine, path=str, raw_path=bytes, scope=dict, extensions=dict)
     cpdef dict of_request(self, Exchange exchange)
-    @cython.locals(path=str, raw_path=bytes)
-    cdef object _add_line(self, dict scope, RequestLine line)

@@ -11,7 +11,6 @@ from corepool_http.apps.tls import extension_of
 if TYPE_CHECKING:
     from corepool import Worker
     from corepool_http.exchange import Exchange
-    from corepool_http.message import RequestLine
     from corepool_http.proxies import Client
 
 _SAFE = "/!$&'()*+,;=:@"
@@ -36,14 +35,21 @@ class Scopes:
     def of_request(self, exchange: Exchange) -> dict[str, Any]:
         """Return the scope of a request."""
         request, client = exchange.request, exchange.client
+        line = request.line
         if client.prepared is None:
             client.prepared = self._of_client(client)
         # It has all keys: none that is set now makes the dict larger.
         scope = client.prepared.copy()
         scope["asgi"] = HTTP_VERSION.copy()
         scope["http_version"] = request.version
-        scope["method"] = request.line.method
-        self._add_line(scope, request.line)
+        scope["method"] = line.method
+        path, raw_path = line.path.decode("utf-8", "replace"), line.raw_path
+        if self._root_path and path.startswith("/"):  # the target of OPTIONS may be *
+            path = self._root_path + path
+            raw_path = self._raw_root_path + raw_path
+        scope["path"] = path
+        scope["raw_path"] = raw_path
+        scope["query_string"] = line.query
         scope["headers"] = request.section.headers.copy()
         extensions: dict[str, Any] = {
             "http.response.pathsend": {},
@@ -60,23 +66,16 @@ class Scopes:
 
     def of_websocket(self, exchange: Exchange, subprotocols: list[str]) -> dict[str, Any]:
         """Return the scope of a WebSocket."""
-        request, client = exchange.request, exchange.client
-        scope = {
-            **self._of_client(client),
-            "type": "websocket",
-            "asgi": WEBSOCKET_VERSION.copy(),
-            "http_version": request.version,
-            "scheme": "wss" if client.scheme == "https" else "ws",
-            "headers": request.section.headers.copy(),
-            "subprotocols": subprotocols,
-            "extensions": {"websocket.http.response": {}},
-        }
+        client = exchange.client
+        scope = self.of_request(exchange)
         del scope["method"]
-        self._add_line(scope, request.line)
+        scope["type"] = "websocket"
+        scope["asgi"] = WEBSOCKET_VERSION.copy()
+        scope["scheme"] = "wss" if client.scheme == "https" else "ws"
+        scope["subprotocols"] = subprotocols
+        scope["extensions"] = {"websocket.http.response": {}}
         if client.tls is not None:
             scope["extensions"]["tls"] = _tls_of(client)
-        if self._state is not None:
-            scope["state"] = self._state.copy()
         return scope
 
     def _of_client(self, client: Client) -> dict[str, Any]:
@@ -100,15 +99,6 @@ class Scopes:
         if client.proxy_header is not None:
             scope["corepool.proxy_header"] = client.proxy_header
         return scope
-
-    def _add_line(self, scope: dict[str, Any], line: RequestLine) -> None:
-        path, raw_path = line.path.decode("utf-8", "replace"), line.raw_path
-        if self._root_path and path.startswith("/"):  # the target of OPTIONS may be *
-            path = self._root_path + path
-            raw_path = self._raw_root_path + raw_path
-        scope["path"] = path
-        scope["raw_path"] = raw_path
-        scope["query_string"] = line.query
 
 
 def _tls_of(client: Client) -> dict[str, object]:

@@ -57,7 +57,10 @@ class PlainHeads:
     def read(self, data: bytes, at: int) -> Request | None:
         """Return the request whose head begins at `at`; None: llhttp has to read it."""
         match = _HEAD.match(data, at)
-        if match is None or match.end() - at > self._max_head:
+        if match is None:
+            return None
+        end = match.end()
+        if end - at > self._max_head:
             return None
         method, target, minor, lines = match.groups()
         is_new = minor == b"1"
@@ -78,7 +81,7 @@ class PlainHeads:
         request = Request(RequestLine(method.decode(), target), "1.1" if is_new else "1.0", section)
         if length:
             request.body = Body()
-        self.end = match.end()
+        self.end = end
         self.length = length
         return request
 
