@@ -41,6 +41,16 @@ def kv_slow_subscriber(*, client: object, buffered: int) -> None:
 
 
 @event(logging.INFO)
+def kv_script_said(*, text: str) -> None:
+    """A script has called redis.log with LOG_NOTICE."""
+
+
+@event(logging.WARNING)
+def kv_script_warned(*, text: str) -> None:
+    """A script has called redis.log with LOG_WARNING."""
+
+
+@event(logging.INFO)
 def lmdb_store_grown(*, path: object, before: int, size: int) -> None:
     """A store is mapped with more bytes."""
 

@@ -6,12 +6,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from corepool_kv.redis.commands import blocking, clients, config, connection, empty, killing, objects, pubsub
+from corepool_kv.redis.commands import scripting as scripts
 from corepool_kv.redis.commands.about import About
 from corepool_kv.redis.entry import Command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from corepool_kv.redis.commands.scripting import Scripting
     from corepool_kv.redis.entry import OnBoth, OnData, OnSession
     from corepool_kv.redis.replies import Reply
     from corepool_kv.redis.session import Session
@@ -175,15 +177,21 @@ _PUBSUB: tuple[Row, ...] = (
     ("SHARDNUMSUB", "[<channel> ...]", pubsub.no_shard, -2, "7.0.0", "Return 0 for each shard channel."),
 )
 _SCRIPT: tuple[Row, ...] = (
-    ("EXISTS", "<sha1> [<sha1> ...]", empty.scripts_exist, -3, "2.6.0", "Return which scripts are cached: none."),
-    ("FLUSH", "[ASYNC|SYNC]", empty.flush_scripts, -2, "2.6.0", "Forget all scripts: none is cached."),
-    ("KILL", "", empty.not_busy, 2, "2.6.0", "Kill the script that is running: there is none."),
+    ("KILL", "", empty.not_busy, 2, "2.6.0", "Kill the script that is running: none runs when this is asked."),
 )
 _SLOWLOG: tuple[Row, ...] = (
     ("GET", "[<count>]", empty.nothing, -2, "2.2.12", "Return the slow commands: none are kept."),
     ("LEN", "", empty.zero, 2, "2.2.12", "Return the number of slow commands: none are kept."),
     ("RESET", "", empty.done, 2, "2.2.12", "Forget the slow commands: none are kept."),
 )
+
+
+def _script_rows(scripting: Scripting) -> tuple[WriteRow, ...]:
+    return (
+        ("EXISTS", "<sha1> [<sha1> ...]", scripts.exists, -3, "2.6.0", "Return which scripts are known."),
+        ("FLUSH", "[ASYNC|SYNC]", scripts.flush, -2, "2.6.0", "Forget all scripts, in all workers."),
+        ("LOAD", "<script>", scripting.load, 3, "2.6.0", "Keep a script for EVALSHA, in all workers."),
+    )
 
 
 _MEMORY: tuple[DataRow, ...] = (
@@ -197,10 +205,11 @@ _OBJECT: tuple[DataRow, ...] = (
 )
 
 
-def make_containers(commands: Mapping[bytes, Command]) -> tuple[Command, ...]:
+def make_containers(commands: Mapping[bytes, Command], scripting: Scripting) -> tuple[Command, ...]:
     """Return all containers.
 
     :param commands: the table that COMMAND is answered from; it may be filled later.
+    :param scripting: keeps and runs scripts.
     """
     about = About(commands)
     rows: tuple[Row, ...] = (
@@ -228,6 +237,8 @@ def make_containers(commands: Mapping[bytes, Command]) -> tuple[Command, ...]:
         _container("module", "server", "4.0.0", "Ask about modules; there are none.", _MODULE),
         _container("object", "generic", "2.2.3", "Ask about the value of a key.", (), on_data=_OBJECT),
         _container("pubsub", "pubsub", "2.8.0", "Ask about channels and their subscribers.", _PUBSUB),
-        _container("script", "scripting", "2.6.0", "Ask about scripts; there are none.", _SCRIPT),
+        _container(
+            "script", "scripting", "2.6.0", "Keep and forget scripts.", _SCRIPT, on_both=_script_rows(scripting)
+        ),
         _container("slowlog", "server", "2.2.12", "Ask about slow commands, which are not kept.", _SLOWLOG),
     )

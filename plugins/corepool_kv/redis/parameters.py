@@ -52,6 +52,7 @@ def _constant(value: object) -> Parameter:
 PARAMETERS = {
     "appendfsync": Parameter(lambda options: {"never": "no"}.get(options.durability, options.durability)),
     "appendonly": _constant("no"),
+    "busy-reply-threshold": Parameter(lambda _: 5000, whole_number(1)),
     "client-output-buffer-limit": _constant("normal 0 0 0 slave 0 0 0 pubsub 33554432 8388608 60"),
     "client-query-buffer-limit": Parameter(lambda options: options.max_request),
     "cluster-enabled": _constant("no"),
@@ -67,6 +68,7 @@ PARAMETERS = {
     "io-threads": _constant(1),
     "latency-monitor-threshold": _constant(0),
     "latency-tracking": _constant("no"),
+    "lua-time-limit": Parameter(lambda _: 5000, whole_number(1)),
     "maxclients": Parameter(lambda _: resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
     "maxmemory": _constant(0),
     "maxmemory-policy": _constant("noeviction"),

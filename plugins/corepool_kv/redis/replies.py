@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 Reply: TypeAlias = (
     "bytes | str | int | float | Sequence[Reply] | Mapping[bytes, Reply] | Error | Verbatim | Set | Pairs | NullArray"
-    " | Push | Several | None"
+    " | Push | Several | Encoded | None"
 )
 
 
@@ -53,6 +53,13 @@ class Push:
 
     def __init__(self, items: Sequence[Reply]) -> None:
         self.items = items
+
+
+class Encoded:
+    """A reply that a script has made, as the client gets it."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
 
 
 class Several:
@@ -105,6 +112,8 @@ def _encode_rare(reply: Reply, resp3: bool) -> bytes:  # noqa: FBT001
         case Verbatim():
             text = b"txt:" + reply.text
             return b"=%d\r\n%b\r\n" % (len(text), text) if resp3 else encode(reply.text, resp3)
+        case Encoded():
+            return reply.data
         case Several():
             return b"".join([encode(each, resp3) for each in reply.replies])
         case Push():
@@ -143,6 +152,8 @@ def size_of(reply: Reply) -> int:
             return _ITEM_BYTES + len(reply.text)
         case Set() | Push():
             return _ITEM_BYTES + size_of(reply.items)
+        case Encoded():
+            return len(reply.data)
         case Several():
             return size_of(reply.replies)
         case Pairs():

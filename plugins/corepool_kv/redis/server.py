@@ -256,7 +256,7 @@ class Server:
         session.last_command = command.name
         args = request[command.words :]
         if session.queue is not None and command.group != "transactions" and command.name not in (b"quit", b"reset"):
-            if command.group == "pubsub" and self._waits_for_bus(session, command, request):
+            if command.group in ("pubsub", "scripting") and self._waits_for_bus(session, command, request):
                 return None
             return self._transactions.queue(session, command, args)
         on_data = command.on_data
@@ -265,7 +265,8 @@ class Server:
                 self._runner.submit(session, on_data, args)
                 return None
             return self._runner.read(session, on_data, args)
-        if command.group == "pubsub" and self._waits_for_bus(session, command, request):
+        # A script may publish.
+        if command.group in ("pubsub", "scripting") and self._waits_for_bus(session, command, request):
             return None
         if command.group == "transactions":
             return self._transactions.serve(session, command, args)

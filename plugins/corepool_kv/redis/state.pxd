@@ -17,5 +17,6 @@ cdef class ServerState:
     cdef long long _counted
     cdef readonly object errors
     cdef readonly str run_id
+    cdef public object scripts
     cdef object _engine
     cdef long long _expired_before

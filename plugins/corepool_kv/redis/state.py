@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from corepool_kv.engine.engine import Engine
     from corepool_kv.redis.options import KvOptions
     from corepool_kv.redis.pubsub import PubSub
+    from corepool_kv.redis.scripts.runtime import Runtime
     from corepool_kv.redis.session import Session
 
 
@@ -45,6 +46,8 @@ class ServerState:
         """Error replies, by their first words."""
         self.run_id = hashlib.sha1(f"{worker.pool} {os.getppid()} {options.store}".encode()).hexdigest()  # noqa: S324
         """As long as a Redis's, and the same in all workers of a master."""
+        self.scripts: Runtime | None = None
+        """Made for the first script."""
         self._engine = engine
         self._expired_before = 0
 

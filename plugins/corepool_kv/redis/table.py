@@ -9,9 +9,11 @@ from corepool_kv.redis.bit_rows import ON_BITS
 from corepool_kv.redis.blocking_rows import THAT_WAIT
 from corepool_kv.redis.collection_rows import ON_COLLECTIONS
 from corepool_kv.redis.commands import connection, dumping, info, keys, server, strings, times
+from corepool_kv.redis.commands.scripting import Scripting
 from corepool_kv.redis.containers import make_containers
 from corepool_kv.redis.entry import Command
 from corepool_kv.redis.pubsub_rows import ON_CHANNELS
+from corepool_kv.redis.script_rows import on_scripts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,11 +129,10 @@ _PLAIN = (
 
 def _make_table() -> tuple[Mapping[bytes, Command], tuple[Command, ...]]:
     table: dict[bytes, Command] = {}
-    containers = make_containers(MappingProxyType(table))
-    table.update(
-        (command.name, command)
-        for command in (*_PLAIN, *ON_BITS, *ON_COLLECTIONS, *ON_CHANNELS, *THAT_WAIT, *containers)
-    )
+    scripting = Scripting(MappingProxyType(table))
+    containers = make_containers(MappingProxyType(table), scripting)
+    rows = (*_PLAIN, *ON_BITS, *ON_COLLECTIONS, *ON_CHANNELS, *THAT_WAIT, *on_scripts(scripting), *containers)
+    table.update((command.name, command) for command in rows)
     return MappingProxyType(table), containers
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DESCRIBING = {b"client", b"command", b"config", b"hello", b"info", b"quit", b"role", b"slowlog", b"time"}
 VARYING = {b"expiretime", b"keys", b"pexpiretime", b"pttl", b"randomkey", b"scan", b"select", b"ttl"}
 SUBSCRIBING = {b"subscribe", b"psubscribe", b"unsubscribe", b"punsubscribe"}
-OURS = {b"help", b"stats", b"refcount", b"idletime"}
+OURS = {b"help", b"stats", b"refcount", b"idletime", b"usage"}
 """Words behind which the answer is our own: texts, and facts about the insides of Redis."""
 NAME = st.one_of(
     st.sampled_from([(name,) for name, each in COMMANDS.items() if name not in DESCRIBING | VARYING | SUBSCRIBING]),

@@ -1,4 +1,4 @@
-"""Commands about things that this server never has: scripts, functions, modules, slow commands, latency events.
+"""Commands about things that this server never has: functions, modules, slow commands, latency events.
 
 Clients and their test suites empty these before they begin, and monitoring reads them.
 """
@@ -31,18 +31,12 @@ def not_busy(server: ServerState, session: Session, args: list[bytes]) -> Reply:
     raise Error("NOTBUSY No scripts in execution right now.")
 
 
-def flush_scripts(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    return _flush(args, "ERR SCRIPT FLUSH only support SYNC|ASYNC option")
-
-
 def flush_functions(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     if len(args) > 1:
         raise Error("ERR unknown subcommand or wrong number of arguments for 'flush'. Try FUNCTION HELP.")
-    return _flush(args, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
-
-
-def scripts_exist(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    return [0] * len(args)
+    if args and args[0].upper() not in (b"SYNC", b"ASYNC"):
+        raise Error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
+    return OK
 
 
 def list_functions(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
@@ -67,9 +61,3 @@ def function_stats(server: ServerState, session: Session, args: list[bytes]) -> 
 
 def delete_function(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     raise Error("ERR Library not found")
-
-
-def _flush(args: list[bytes], fault: str) -> Reply:
-    if len(args) > 1 or (args and args[0].upper() not in (b"SYNC", b"ASYNC")):
-        raise Error(fault)
-    return OK

@@ -1,0 +1,36 @@
+"""The rows of the table of commands for scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corepool_kv.redis.entry import Command
+from corepool_kv.redis.key_positions import numbered
+
+if TYPE_CHECKING:
+    from corepool_kv.redis.commands.scripting import Scripting
+    from corepool_kv.redis.entry import OnBoth
+
+
+def _row(name: str, handler: OnBoth, flags: str, since: str, summary: str) -> Command:
+    return Command(
+        name.encode(),
+        -3,
+        frozenset(("noscript", "stale", "skip_monitor", "no_mandatory_keys", "movablekeys", *flags.split())),
+        (0, 0, 0),
+        "scripting",
+        since,
+        summary,
+        on_both=handler,
+        find_keys=numbered(2),
+    )
+
+
+def on_scripts(scripting: Scripting) -> tuple[Command, ...]:
+    """Return the rows."""
+    return (
+        _row("eval", scripting.eval, "write", "2.6.0", "Run a script in Lua."),
+        _row("eval_ro", scripting.eval_ro, "readonly", "7.0.0", "Run a script in Lua that only reads."),
+        _row("evalsha", scripting.evalsha, "write", "2.6.0", "Run a script that was sent before, by its SHA-1."),
+        _row("evalsha_ro", scripting.evalsha_ro, "readonly", "7.0.0", "The same, of a script that only reads."),
+    )

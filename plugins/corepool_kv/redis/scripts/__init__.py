@@ -1,0 +1,1 @@
+"""Scripts in Lua: the library lupa runs them, the files in `lua/` are their world."""
