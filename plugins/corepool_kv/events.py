@@ -40,6 +40,14 @@ def kv_slow_subscriber(*, client: object, buffered: int) -> None:
     """A client has not taken the messages of its channels, and is disconnected. Logged once a second at most."""
 
 
+@event(logging.WARNING)
+def memcached_protocol_refused(*, listener: str, protocol: str) -> None:
+    """A client of a memcached listener speaks HTTP, as a web browser does, or the binary protocol; it is disconnected.
+
+    Logged once a minute at most.
+    """
+
+
 @event(logging.INFO)
 def kv_script_said(*, text: str) -> None:
     """A script has called redis.log with LOG_NOTICE."""

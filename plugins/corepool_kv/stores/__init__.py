@@ -60,7 +60,8 @@ class Record(NamedTuple):
     version: int
     """Another number after each write of this key, in any process."""
     flags: int
-    """A number of 32 bits that a client keeps with the value; 0 unless its dialect has such a thing."""
+    """A number of 32 bits that a client keeps with the value, 0 unless its dialect has such a thing; above them, to 48
+    bits, marks of the dialect."""
     type: int = STRING
 
     @property

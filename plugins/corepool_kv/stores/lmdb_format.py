@@ -11,6 +11,9 @@ record begins with a header, all numbers big-endian. That of version 1 has 22 by
 | 10 | 4 | flags: a number that a client keeps with the value, as those of memcached do |
 | 14 | 8 | version of the record: another number after each write, for WATCH and for compare-and-swap |
 
+That of version 3 has 26 bytes: its flags have 8. It is for records whose flags are larger than 32 bits, since a dialect
+keeps marks of its own above those of the client.
+
 That of version 2 has 10 bytes, for a record without expiry and flags, as nearly all are: a 2, type, version of the
 record. Pages hold a tenth more values of 64 bytes with it; a transaction copies each page that it changes, so SETs in
 pipelines cost 6 % less.
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
 LONG = Struct(">BBQIQ")
 LONG_BYTES = LONG.size
 LONG_VERSION = 1
+_WIDE = Struct(">BBQQQ")
+_WIDE_VERSION = 3
+_LARGEST_LONG_FLAGS = (1 << 32) - 1
 SHORT_BYTES = 10
 SHORT = bytes((2, STRING))
 """The beginning of the short header of a string; the version of the record follows."""
@@ -63,21 +69,29 @@ def parse(stored: bytes, key: bytes) -> Record:
     """
     if len(stored) < SHORT_BYTES:
         raise DamagedRecordError(key, f"it has {len(stored)} bytes")
-    if stored[0] not in (LONG_VERSION, SHORT[0]):
-        raise DamagedRecordError(key, f"its header is of version {stored[0]}, this corepool knows 1 and 2")
+    if not LONG_VERSION <= stored[0] <= _WIDE_VERSION:
+        raise DamagedRecordError(key, f"its header is of version {stored[0]}, this corepool knows 1 to 3")
     kind = stored[1]
     if kind not in _TYPES:
         raise DamagedRecordError(key, f"its type is {stored[1:2]!r}, this corepool knows those of {_TYPES!r}")
     if stored[0] == SHORT[0]:
         record = Record(stored[SHORT_BYTES:], 0, int.from_bytes(stored[2:SHORT_BYTES]), 0, kind)
-    elif len(stored) < LONG_BYTES:
-        raise DamagedRecordError(key, f"it has {len(stored)} bytes")
     else:
-        _, _, expires_ms, flags, version = LONG.unpack_from(stored)
-        record = Record(stored[LONG_BYTES:], expires_ms, version, flags, kind)
+        header = LONG if stored[0] == LONG_VERSION else _WIDE
+        if len(stored) < header.size:
+            raise DamagedRecordError(key, f"it has {len(stored)} bytes")
+        _, _, expires_ms, flags, version = header.unpack_from(stored)
+        record = Record(stored[header.size :], expires_ms, version, flags, kind)
     if kind != STRING and len(record.value) < _MIN_DESCRIPTION_BYTES:
         raise DamagedRecordError(key, f"it has {len(stored)} bytes")
     return record
+
+
+def long_header(kind: int, expires_ms: int, flags: int, version: int) -> bytes:
+    """Return the header of a record that has an end of its life, or flags."""
+    if flags > _LARGEST_LONG_FLAGS:
+        return _WIDE.pack(_WIDE_VERSION, kind, expires_ms, flags, version)
+    return LONG.pack(LONG_VERSION, kind, expires_ms, flags, version)
 
 
 def mark(env: lmdb.Environment) -> None:

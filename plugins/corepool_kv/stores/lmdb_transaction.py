@@ -15,7 +15,7 @@ import lmdb
 from corepool_kv.stores import ID_BYTES, STRING, DamagedRecordError, Record, WrongTypeError
 from corepool_kv.stores.lmdb_elements import LmdbElements
 from corepool_kv.stores.lmdb_errors import translated
-from corepool_kv.stores.lmdb_format import LONG, LONG_BYTES, LONG_VERSION, SHORT, parse
+from corepool_kv.stores.lmdb_format import LONG_BYTES, SHORT, long_header, parse
 from corepool_kv.stores.lmdb_records import place_of, short_record, short_value
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _TIME = Struct(">Q")
 _NEVER = bytes(8)
-_pack_long = LONG.pack
 _HASH = Struct(">I")
 
 _WRITES_PER_TRANSACTION = 1 << 20  # of a version, the part below LMDB's transaction number
@@ -136,7 +135,7 @@ class LmdbTransaction:
     def put(self, key: bytes, value: bytes, expires_ms: int, flags: int) -> None:
         version = self._next_version()
         if expires_ms or flags:
-            record = _pack_long(LONG_VERSION, STRING, expires_ms, flags, version) + value
+            record = long_header(STRING, expires_ms, flags, version) + value
         else:
             record = short_record(version, value)
         try:
@@ -152,7 +151,7 @@ class LmdbTransaction:
         value, expires_ms, _, flags, kind = record
         version = self._next_version()
         if expires_ms or flags:
-            header = _pack_long(LONG_VERSION, kind, expires_ms, flags, version)
+            header = long_header(kind, expires_ms, flags, version)
         else:
             header = bytes((SHORT[0], kind)) + version.to_bytes(8)
         try:

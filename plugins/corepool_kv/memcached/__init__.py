@@ -1,0 +1,93 @@
+"""The memcached protocol: its text and meta commands, on the stores of the kv protocol, shared by all workers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corepool import SharedResource, hookimpl
+from corepool_kv.engine.engine import Engine, Engines
+from corepool_kv.memcached.options import MemcachedOptions
+from corepool_kv.memcached.server import Server
+from corepool_kv.stores.options import make_store
+
+if TYPE_CHECKING:
+    from corepool import CloseReason, Connection, PoolInfo, Worker
+    from corepool_kv.memcached.session import Session
+
+__all__ = ["Memcached", "MemcachedOptions"]
+
+
+class Memcached:
+    """Serve memcached's text and meta commands from a store, which listeners of `kv` may share."""
+
+    Options = MemcachedOptions
+
+    counts_requests = True
+
+    default_port = 11211
+
+    try_it = "printf 'set greeting 0 0 5\\r\\nhello\\r\\nget greeting\\r\\nquit\\r\\n' | nc {host} {port}"
+
+    def __init__(self, options: MemcachedOptions) -> None:
+        """Choose the store; nothing is opened yet."""
+        self._options = options
+        self._store = make_store(options)
+        self.max_workers = self._store.max_workers
+        self._engines: Engines
+        self._engine: Engine
+        self._server: Server
+
+    @property
+    def shares(self) -> list[SharedResource]:
+        """The store, if other listeners may have the same."""
+        identity = self._store.identity()
+        if identity is None:
+            return []
+        return [SharedResource(identity, f"the store {self._options.store!r}", self._options.of_store())]
+
+    @hookimpl
+    def on_start(self, pool: PoolInfo) -> None:
+        self._store.prepare(pool.workers_uid, pool.workers_gid)
+
+    @hookimpl
+    def on_stop(self) -> None:
+        self._store.discard()
+
+    @hookimpl
+    def on_worker_start(self, worker: Worker) -> None:
+        self._engines = worker.shared(Engines)
+        self._engine = self._engines.join(self._store, worker)
+        self._server = Server(self._options, self._engine, worker, worker.listener_of(self))
+
+    @hookimpl
+    def on_worker_stop(self) -> None:
+        self._server.close()
+        self._engines.leave(self._engine)
+
+    @hookimpl
+    def on_accept(self, conn: Connection[Session]) -> None:
+        self._server.begin(conn)
+
+    @hookimpl
+    def on_readable(self, conn: Connection[Session]) -> None:
+        self._server.receive(conn.session)
+
+    @hookimpl
+    def on_writable(self, conn: Connection[Session]) -> None:
+        self._server.proceed(conn.session)
+
+    @hookimpl
+    def on_freeze(self, conn: Connection[Session]) -> bytes | None:
+        return conn.session.freeze()
+
+    @hookimpl
+    def on_thaw(self, conn: Connection[Session]) -> None:
+        self._server.begin(conn)
+
+    @hookimpl
+    def on_lost(self, conn: Connection[Session]) -> None:
+        conn.send(b"SERVER_ERROR worker lost\r\n")
+
+    @hookimpl
+    def on_close(self, conn: Connection[Session], reason: CloseReason) -> None:  # noqa: ARG002
+        self._server.end(conn.session)

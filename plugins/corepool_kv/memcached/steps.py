@@ -1,0 +1,67 @@
+"""The work that a request is made of, and its errors in memcached's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from corepool_kv.engine.errors import KeyTooLongError, RefusedError, ValueTooLongError
+from corepool_kv.memcached.items import NotNumericError
+from corepool_kv.memcached.numbers import BAD_FORMAT
+from corepool_kv.stores import DamagedRecordError, WrongTypeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from corepool_kv.engine.execution import Work
+    from corepool_kv.engine.keyspace import Keyspace
+
+TOO_LARGE = b"SERVER_ERROR object too large for cache\r\n"
+NOT_NUMERIC = b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n"
+
+ENDS_ONE_COMMAND = (RefusedError, DamagedRecordError, WrongTypeError, NotNumericError)
+
+
+class Step(NamedTuple):
+    """A part of a request that uses the data."""
+
+    work: Work
+    writes: bool
+    is_quiet: bool = False
+    """The client has asked for no reply (noreply)."""
+    needs_write: Callable[[Keyspace], bool] | None = None
+    """Decides, if it only may write, whether `written` has to run instead."""
+    written: Work | None = None
+    size: int = 0
+    """Bytes of the value that waits with it."""
+
+
+def word(error: Exception) -> bytes:
+    """Return the reply for an error that ends one command."""
+    match error:
+        case NotNumericError():
+            return NOT_NUMERIC
+        case WrongTypeError():
+            return b"SERVER_ERROR the key holds a collection of the kv protocol\r\n"
+        case KeyTooLongError():
+            return BAD_FORMAT
+        case ValueTooLongError():
+            return TOO_LARGE
+    return b"SERVER_ERROR %b\r\n" % str(error).encode(errors="replace").replace(b"\n", b" ")
+
+
+class Waiting:
+    """A step that waits for its transaction. Implements `execution.Work`."""
+
+    __slots__ = ("_database", "_work", "is_quiet")
+
+    def __init__(self, step: Step, database: int) -> None:
+        self._work = step.written or step.work
+        self.is_quiet = step.is_quiet
+        self._database = database
+
+    def __call__(self, db: Keyspace) -> bytes:
+        try:
+            reply = self._work(db.select(self._database) if self._database else db)
+        except ENDS_ONE_COMMAND as error:
+            reply = word(error)
+        return b"" if self.is_quiet else reply
