@@ -105,7 +105,7 @@ class StreamProtocol(ABC):
         try:
             await self.handle(stream)
         except BaseException as error:  # SystemExit and KeyboardInterrupt would end the worker
-            if isinstance(error, asyncio.CancelledError) and task.cancelling():
+            if task.cancelling() and isinstance(error, asyncio.CancelledError):
                 conn.abort()
                 raise  # without `cancelling`, a future that it awaited was cancelled: a failure like any other
             if is_the_peers_doing(error):

@@ -7,6 +7,7 @@ ConnectionError, TimeoutError and IncompleteReadError as the client's.
 from __future__ import annotations
 
 from asyncio import IncompleteReadError, LimitOverrunError
+from typing import cast
 
 
 class PeersDoing:
@@ -38,6 +39,7 @@ class DeadlineError(TimeoutError, PeersDoing):
 
 def is_the_peers_doing(error: BaseException) -> bool:
     """Return whether the exception of a handler, or each one in its group, is caused by the peer alone."""
-    if isinstance(error, BaseExceptionGroup):
-        return all(is_the_peers_doing(part) for part in error.exceptions)
-    return isinstance(error, PeersDoing)
+    kind = type(error)  # isinstance would ask for `__class__`, which may raise in turn
+    if issubclass(kind, BaseExceptionGroup):
+        return all(map(is_the_peers_doing, cast("BaseExceptionGroup[BaseException]", error).exceptions))
+    return issubclass(kind, PeersDoing)
