@@ -9,6 +9,7 @@ from corepool_kv.redis.commands import blocking, clients, config, connection, em
 from corepool_kv.redis.commands import scripting as scripts
 from corepool_kv.redis.commands.about import About
 from corepool_kv.redis.entry import Command
+from corepool_kv.redis.subcommand_flags import OF_HELP, flags_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     WriteRow = tuple[str, str, OnBoth, int, str, str]
     """The same, of a command that changes what the store keeps."""
 
-_FLAGS = frozenset(("loading", "noscript", "stale"))
-
 
 def _container(
     name: str,
@@ -44,7 +43,7 @@ def _container(
         word.lower().encode(): Command(
             f"{name}|{word.lower()}".encode(),
             arity,
-            _FLAGS,
+            flags_of(name, word.lower()),
             (0, 0, 0),
             group,
             first,
@@ -72,12 +71,13 @@ def _container(
         word.lower().encode(): Command(
             f"{name}|{word.lower()}".encode(),
             arity,
-            _FLAGS | {"write"},
+            flags_of(name, word.lower()),
             (0, 0, 0),
             group,
             first,
             text,
             on_both=change,
+            is_transaction=True,
             syntax=f"{word} {syntax}".rstrip(),
         )
         for word, syntax, change, arity, first, text in on_both
@@ -94,12 +94,13 @@ def _container(
         return list(lines)
 
     subcommands[b"help"] = Command(
-        f"{name}|help".encode(), 2, _FLAGS, (0, 0, 0), group, "5.0.0", "Print the subcommands.", on_session=help_
+        f"{name}|help".encode(), 2, OF_HELP, (0, 0, 0), group, "5.0.0", "Print the subcommands.", on_session=help_
     )
     arity = -1 if on_session is not None else -2
+    flags = frozenset[str]() if on_session is None else flags_of(name, "")
     table = MappingProxyType(subcommands)
     return Command(
-        name.encode(), arity, _FLAGS, (0, 0, 0), group, since, summary, on_session=on_session, subcommands=table
+        name.encode(), arity, flags, (0, 0, 0), group, since, summary, on_session=on_session, subcommands=table
     )
 
 

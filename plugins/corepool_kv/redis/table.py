@@ -38,7 +38,8 @@ def _transaction(name: str, arity: int, flags: str, last: int, summary: str) -> 
 
 
 _READ, _WRITE = "readonly fast", "write denyoom fast"
-_BEFORE_AUTH = "noscript loading stale fast no_auth"
+_ALWAYS = "noscript loading stale fast allow_busy"
+_BEFORE_AUTH = "noscript loading stale fast no_auth allow_busy"
 
 _PLAIN = (
     _data("append", strings.append, 3, _WRITE, 1, "2.0.0", "Append to a value."),
@@ -119,11 +120,13 @@ _PLAIN = (
         "Tell about the server.",
         on_both=info.info,
     ),
-    _transaction("discard", 1, "noscript fast", 0, "Forget the commands since MULTI."),
-    _transaction("exec", 1, "noscript", 0, "Run the commands since MULTI, all at one moment."),
-    _transaction("multi", 1, "noscript fast", 0, "Begin to queue commands."),
-    _transaction("unwatch", 1, "noscript fast", 0, "Forget the watched keys."),
-    _transaction("watch", -2, "noscript fast", -1, "Let EXEC do nothing if one of the keys changes before."),
+    _transaction("discard", 1, _ALWAYS, 0, "Forget the commands since MULTI."),
+    _transaction(
+        "exec", 1, "noscript loading stale skip_slowlog", 0, "Run the commands since MULTI, all at one moment."
+    ),
+    _transaction("multi", 1, _ALWAYS, 0, "Begin to queue commands."),
+    _transaction("unwatch", 1, _ALWAYS, 0, "Forget the watched keys."),
+    _transaction("watch", -2, _ALWAYS, -1, "Let EXEC do nothing if one of the keys changes before."),
 )
 
 
