@@ -99,3 +99,8 @@ def kv_server_is_back(*, server: object) -> None:
 @event(logging.ERROR)
 def kv_cluster_unknown(*, reason: str) -> None:
     """No server of a cluster has said which of them has which keys; they are asked again."""
+
+
+@event(logging.WARNING)
+def bus_link_lost(*, reason: str) -> None:
+    """Messages between this pool's bus and those of other pools are lost. Logged every ten seconds at most."""

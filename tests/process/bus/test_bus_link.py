@@ -1,0 +1,121 @@
+"""The buses of two pools, joined by a Redis server that comes and goes."""
+
+from __future__ import annotations
+
+import http.client
+import re
+from typing import TYPE_CHECKING
+
+from documents import DOCS
+from running_redis import running_redis
+
+from corepool.testing.sockets import connect
+from corepool.testing.waiting import DEADLINE_S, wait_until
+
+if TYPE_CHECKING:
+    import socket
+    from pathlib import Path
+
+    from corepool.testing.pool import PoolProcess
+    from corepool.testing.pools import Pools
+
+CHAT = re.findall(r"```python\n# chat.py\n(.*?)```", (DOCS / "bus.md").read_text(), re.DOTALL)[0]
+TOML = """
+[pool]
+workers = 2
+dispatcher = "round-robin"
+[[listener]]
+name = "chat"
+bind = ["tcp://127.0.0.1:0"]
+protocol = "http"
+extensions = ["bus-link"]
+[listener.options]
+target = "chat:app"
+[listener.extension_options.bus-link]
+url = "unix://{path}"
+topics = ["room.*"]
+"""
+
+
+def say(running: PoolProcess, room: str, text: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", int(running.urls()[0].rpartition(":")[2]), DEADLINE_S)
+    connection.request("POST", f"/{room}", text)
+    assert connection.getresponse().status == 204
+    connection.close()
+
+
+class Ear:
+    """A client that listens to a room."""
+
+    def __init__(self, running: PoolProcess, room: str) -> None:
+        self.sock: socket.socket = connect(running.urls()[0])
+        self.sock.sendall(f"GET /{room} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        self._data = b""
+        while b"\r\n\r\n" not in self._data:
+            self._data += self.sock.recv(65536)
+        self.sock.settimeout(0.2)
+
+    def heard(self) -> list[str]:
+        """Return all numbers so far."""
+        try:
+            self._data += self.sock.recv(65536)
+        except TimeoutError:
+            pass
+        return re.findall(r"<(\S+)>", self._data.decode())
+
+    def wait_for(self, text: str) -> list[str]:
+        """Wait until a text was heard; return all."""
+        wait_until(lambda: text in self.heard(), what=f"{text} is heard")
+        return self.heard()
+
+
+def join(one: PoolProcess, two: PoolProcess, room: str = "door") -> None:
+    """Wait until messages pass in both directions."""
+    for here, there in ((one, two), (two, one)):
+        ear = Ear(there, room)
+        count = iter(range(10_000))
+
+        def passes(here: PoolProcess = here, ear: Ear = ear, count: object = count) -> bool:
+            say(here, room, f"<{count}>".replace(" ", ""))
+            return bool(ear.heard())
+
+        wait_until(passes, what="the buses are joined")
+        ear.sock.close()
+
+
+def test_messages_reach_the_other_pool_once_and_in_order(pool: Pools, tmp_path: Path) -> None:
+    with running_redis(tmp_path) as path:
+        one, two = (pool(TOML.format(path=path), files={"chat.py": CHAT}) for _ in range(2))
+        join(one, two)
+        ears = [Ear(one, "a"), Ear(two, "a"), Ear(two, "a")]
+        for number in range(50):
+            say(one, "a", f"<{number}>")
+        say(two, "a", "<same>")
+        say(two, "a", "<same>")
+        for ear in ears:
+            ear.wait_for("49")
+            wait_until(lambda ear=ear: ear.heard().count("same") >= 2, what="both of the same")  # type: ignore[misc]
+
+        say(one, "a", "<last>")
+        expected = sorted([*map(str, range(50)), "same", "same", "last"])
+        for ear in ears:
+            assert sorted(ear.wait_for("last")) == expected, "each once"
+            assert len(ear.heard()) == len(expected)
+        for ear in ears:
+            ear.sock.close()
+
+
+def test_it_goes_on_after_a_restart_of_the_server_and_a_reload(pool: Pools, tmp_path: Path) -> None:
+    with running_redis(tmp_path) as path:
+        one, two = (pool(TOML.format(path=path), files={"chat.py": CHAT}) for _ in range(2))
+        join(one, two)
+    ear = Ear(one, "b")
+    say(one, "b", "<alone>")
+    assert ear.wait_for("alone") == ["alone"], "the pool's own bus needs no server"
+    one.wait_logged("bus_link_lost")
+    with running_redis(tmp_path):
+        join(one, two, "again")
+        ear.sock.close()
+        two.request("reload")
+        wait_until(lambda: two.status()["generation"] >= 1, what="the reload is done")
+        join(one, two, "reloaded")
