@@ -1,0 +1,147 @@
+"""Frameworks that keep their data in Redis work on a pool of two workers: locks, limits, tasks, channels."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import limits.storage
+import limits.strategies
+import pytest
+import redis
+from channels_redis.core import RedisChannelLayer
+from channels_redis.pubsub import RedisPubSubChannelLayer
+from kv_client import kv_toml
+
+from corepool.testing.pool import PoolProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+DEADLINE_S = 300
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with PoolProcess.run(kv_toml(workers=2)) as running:
+        yield running.urls()[0].replace("tcp://", "redis://")
+
+
+def test_locks_of_redis_py(url: str) -> None:
+    first, second = redis.Redis.from_url(url), redis.Redis.from_url(url)
+    lock = first.lock("a lock", timeout=DEADLINE_S)
+    assert lock.acquire()
+    assert not second.lock("a lock").acquire(blocking=False)
+    assert lock.extend(5)
+    assert lock.reacquire()
+    lock.release()
+    again = second.lock("a lock", timeout=DEADLINE_S)
+    assert again.acquire(blocking=False)
+    with pytest.raises(redis.exceptions.LockError):
+        lock.release()
+    again.release()
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        limits.strategies.FixedWindowRateLimiter,
+        limits.strategies.MovingWindowRateLimiter,
+        limits.strategies.SlidingWindowCounterRateLimiter,
+    ],
+)
+def test_limits_of_flask_limiter(url: str, strategy: type[limits.strategies.RateLimiter]) -> None:
+    limiter = strategy(limits.storage.storage_from_string(url))
+    three = limits.parse("3/day")
+    assert [limiter.hit(three, "client", strategy.__name__) for _ in range(5)] == [True, True, True, False, False]
+    assert limiter.get_window_stats(three, "client", strategy.__name__).remaining == 0
+
+
+@pytest.mark.parametrize("layer", [RedisChannelLayer, RedisPubSubChannelLayer])
+def test_channels_of_django(url: str, layer: type[RedisChannelLayer]) -> None:
+    async def talk() -> object:
+        one, two = layer(hosts=[url]), layer(hosts=[url])
+        channel = await one.new_channel()
+        await one.group_add("group", channel)
+        await two.group_send("group", {"type": "news", "number": 1})
+        message = await asyncio.wait_for(one.receive(channel), DEADLINE_S)
+        for each in (one, two):
+            await (each.close_pools() if hasattr(each, "close_pools") else each.flush())
+        return message
+
+    assert asyncio.run(talk()) == {"type": "news", "number": 1}
+
+
+DJANGO = """
+import sys
+import django
+from django.conf import settings
+settings.configure(CACHES={"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": sys.argv[1]}})
+django.setup()
+from django.core.cache import cache
+with cache.lock("lock", timeout=300):
+    assert not cache.lock("lock").acquire(blocking=False)
+assert cache.lock("lock", timeout=300).acquire(blocking=False)
+cache.set("a", {"b": 1})
+assert cache.incr_version("a") == 2
+assert cache.get("a", version=2) == {"b": 1}
+assert cache.delete_pattern("*") > 0
+"""
+
+
+def test_locks_of_django_redis(url: str) -> None:
+    subprocess.run([sys.executable, "-c", DJANGO, url], check=True, timeout=DEADLINE_S)  # noqa: S603
+
+
+TASKS = """
+import os
+from celery import Celery, chord
+app = Celery("tasks", broker=os.environ["KV"], backend=os.environ["KV"])
+app.conf.update(task_acks_late=True, broker_connection_retry_on_startup=True)
+
+
+@app.task(bind=True, max_retries=5, default_retry_delay=0)
+def retried(self, number):
+    if number % 10 == 0 and self.request.retries < 2:
+        raise self.retry(countdown=0)
+    return number
+
+
+@app.task
+def total(numbers):
+    return sum(numbers)
+
+
+if __name__ == "__main__":
+    work = chord([retried.s(number) for number in range(NUMBER)])(total.s())
+    assert work.get(timeout=DEADLINE) == sum(range(NUMBER))
+"""
+
+
+@contextmanager
+def workers(folder: Path, environment: dict[str, str]) -> Iterator[None]:
+    """Run two workers of Celery."""
+    command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "-P", "solo", "-l", "error"]
+    running = [
+        subprocess.Popen([*command, "-n", f"worker{number}@here"], cwd=folder, env=environment)  # noqa: S603
+        for number in (1, 2)
+    ]
+    try:
+        yield
+    finally:
+        for each in running:
+            each.kill()
+            each.wait()
+
+
+def test_tasks_of_celery(url: str, tmp_path: Path) -> None:
+    text = TASKS.replace("NUMBER", "1000").replace("DEADLINE", str(DEADLINE_S))
+    (tmp_path / "tasks.py").write_text(text)
+    environment = os.environ | {"KV": url, "C_FORCE_ROOT": "1"}
+    with workers(tmp_path, environment):
+        subprocess.run([sys.executable, "tasks.py"], cwd=tmp_path, env=environment, check=True, timeout=DEADLINE_S + 60)
