@@ -23,14 +23,15 @@ def _row(name: str, handler: OnBoth, flags: str, since: str, summary: str) -> Co
         summary,
         on_both=handler,
         find_keys=numbered(2),
+        is_transaction="readonly" not in flags,
     )
 
 
 def on_scripts(scripting: Scripting) -> tuple[Command, ...]:
     """Return the rows."""
     return (
-        _row("eval", scripting.eval, "write", "2.6.0", "Run a script in Lua."),
+        _row("eval", scripting.eval, "", "2.6.0", "Run a script in Lua."),
         _row("eval_ro", scripting.eval_ro, "readonly", "7.0.0", "Run a script in Lua that only reads."),
-        _row("evalsha", scripting.evalsha, "write", "2.6.0", "Run a script that was sent before, by its SHA-1."),
+        _row("evalsha", scripting.evalsha, "", "2.6.0", "Run a script that was sent before, by its SHA-1."),
         _row("evalsha_ro", scripting.evalsha_ro, "readonly", "7.0.0", "The same, of a script that only reads."),
     )

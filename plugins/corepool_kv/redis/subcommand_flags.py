@@ -17,6 +17,7 @@ _FLAGS = {
     "module": "admin noscript",
     "pubsub": "pubsub loading stale",
     "script": "noscript",
+    "script|load": "noscript stale",
     "script|kill": "noscript allow_busy",
     "slowlog": "admin loading stale",
 }
