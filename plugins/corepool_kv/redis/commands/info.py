@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corepool_kv.redis.replies import Verbatim
+from corepool_kv.redis.scripts import library
 from corepool_kv.stores import DATABASES
 
 if TYPE_CHECKING:
@@ -94,9 +95,9 @@ def _memory(server: ServerState, session: Session, db: Keyspace) -> Fields:  # n
         fields[f"{name}_human"] = _for_people(size)
     return fields | {
         "used_memory_peak_perc": f"{100 * resident / peak:.2f}%",
-        "used_memory_lua": 0,
+        "used_memory_lua": 0 if server.scripts is None else server.scripts.used_bytes,
         "used_memory_scripts": 0,
-        "number_of_cached_scripts": 0,
+        "number_of_cached_scripts": library.count(db),
         "number_of_functions": 0,
         "number_of_libraries": 0,
         "maxmemory_policy": "noeviction",
