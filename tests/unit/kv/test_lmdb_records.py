@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from corepool_kv.stores import STRING, DamagedRecordError, StoreError, Transaction
 from corepool_kv.stores.lmdb import LmdbStore
-from corepool_kv.stores.lmdb_format import LONG, LONG_VERSION, SHORT, parse
+from corepool_kv.stores.lmdb_format import LONG, LONG_VERSION, SHORT, long_header, parse
 from corepool_kv.stores.options import StoreOptions
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def test_a_record_keeps_flags_and_gets_a_new_version_with_each_write(tmp_path: P
         (b"", "it has 0 bytes"),
         (SHORT + bytes(7), "it has 9 bytes"),
         (LONG.pack(LONG_VERSION, STRING, 0, 0, 1)[:-1], "it has 21 bytes"),
-        (LONG.pack(3, STRING, 0, 0, 1) + b"x", "its header is of version 3, this corepool knows 1 and 2"),
+        (LONG.pack(4, STRING, 0, 0, 1) + b"x", "its header is of version 4, this corepool knows 1 to 3"),
+        (long_header(STRING, 0, 1 << 33, 1)[:-1], "it has 25 bytes"),
         (LONG.pack(LONG_VERSION, ord("q"), 0, 0, 1) + b"x", "its type is b'q'"),
         (SHORT[:1] + b"q" + bytes(8) + b"x", "its type is b'q'"),
         (SHORT[:1] + b"h" + bytes(8) + b"x" * 15, "it has 25 bytes"),
@@ -119,13 +120,13 @@ def test_any_bytes_are_a_record_or_damaged(stored: bytes) -> None:
         record = parse(stored, b"k")
     except DamagedRecordError:
         return
-    assert stored[0] in (SHORT[0], LONG_VERSION)
+    assert LONG_VERSION <= stored[0] <= 3
     assert stored[1] == record.type
     assert stored.endswith(record.version.to_bytes(8) + record.value)
 
 
 @pytest.mark.parametrize("expires_ms", [0, NOW_MS])
-@pytest.mark.parametrize("flags", [0, 7])
+@pytest.mark.parametrize("flags", [0, 7, 1 << 33 | 7])
 def test_a_header_is_short_where_it_has_neither_expiry_nor_flags(tmp_path: Path, expires_ms: int, flags: int) -> None:
     with opened(tmp_path / "data") as store:
         with changing(store) as transaction:
@@ -139,7 +140,8 @@ def test_a_header_is_short_where_it_has_neither_expiry_nor_flags(tmp_path: Path,
             assert transaction.count_expiring() == 0
             transaction.put(b"k", b"value", expires_ms, flags)
     with closing(lmdb.open(str(tmp_path / "data"), max_dbs=4)) as env, env.begin(db=env.open_db(b"data")) as txn:
-        assert len(txn.get(place(b"k")) or b"") == (22 if expires_ms or flags else 10) + len(b"value")
+        header = 26 if flags > 0xFFFFFFFF else 22 if expires_ms or flags else 10
+        assert len(txn.get(place(b"k")) or b"") == header + len(b"value")
 
 
 def test_the_version_of_a_record_is_not_taken_for_its_expiry(tmp_path: Path) -> None:
