@@ -16,6 +16,7 @@ import redis
 from channels_redis.core import RedisChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from kv_client import kv_toml
+from sources import source
 
 from corepool.testing.pool import PoolProcess
 
@@ -98,35 +99,10 @@ def test_locks_of_django_redis(url: str) -> None:
     subprocess.run([sys.executable, "-c", DJANGO, url], check=True, timeout=DEADLINE_S)  # noqa: S603
 
 
-TASKS = """
-import os
-from celery import Celery, chord
-app = Celery("tasks", broker=os.environ["KV"], backend=os.environ["KV"])
-app.conf.update(task_acks_late=True, broker_connection_retry_on_startup=True)
-
-
-@app.task(bind=True, max_retries=5, default_retry_delay=0)
-def retried(self, number):
-    if number % 10 == 0 and self.request.retries < 2:
-        raise self.retry(countdown=0)
-    return number
-
-
-@app.task
-def total(numbers):
-    return sum(numbers)
-
-
-if __name__ == "__main__":
-    work = chord([retried.s(number) for number in range(NUMBER)])(total.s())
-    assert work.get(timeout=DEADLINE) == sum(range(NUMBER))
-"""
-
-
 @contextmanager
 def workers(folder: Path, environment: dict[str, str]) -> Iterator[None]:
     """Run two workers of Celery."""
-    command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "-P", "solo", "-l", "error"]
+    command = [sys.executable, "-m", "celery", "-A", "celery_tasks", "worker", "-P", "solo", "-l", "error"]
     running = [
         subprocess.Popen([*command, "-n", f"worker{number}@here"], cwd=folder, env=environment)  # noqa: S603
         for number in (1, 2)
@@ -140,8 +116,8 @@ def workers(folder: Path, environment: dict[str, str]) -> Iterator[None]:
 
 
 def test_tasks_of_celery(url: str, tmp_path: Path) -> None:
-    text = TASKS.replace("NUMBER", "1000").replace("DEADLINE", str(DEADLINE_S))
-    (tmp_path / "tasks.py").write_text(text)
     environment = os.environ | {"KV": url, "C_FORCE_ROOT": "1"}
+    (tmp_path / "celery_tasks.py").write_text(source("served/celery_tasks.py"))
     with workers(tmp_path, environment):
-        subprocess.run([sys.executable, "tasks.py"], cwd=tmp_path, env=environment, check=True, timeout=DEADLINE_S + 60)
+        command = [sys.executable, "-m", "celery_tasks"]
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=DEADLINE_S + 60)  # noqa: S603

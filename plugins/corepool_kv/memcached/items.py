@@ -35,7 +35,7 @@ class Mode(enum.Enum):
 
 
 class Outcome(enum.Enum):
-    """What has become of a command."""
+    """The result of a command."""
 
     STORED = "stored"
     NOT_STORED = "not stored"
@@ -122,5 +122,5 @@ def string(db: Keyspace, key: bytes) -> Record | None:
 
 
 def live_until(db: Keyspace, key: bytes, record: Record, expires_ms: int) -> None:
-    """Give an item another end of its life."""
+    """Change when an item expires."""
     db.put_record(key, record._replace(expires_ms=expires_ms))

@@ -45,7 +45,7 @@ class Request(NamedTuple):
 
 
 class RequestReader:
-    """Cuts one connection's input into requests. Holds one value, or one line, and what was received with it."""
+    """Cuts one connection's input into requests. Holds one value or one line, and the bytes that came with it."""
 
     def __init__(self, max_line: int, max_item: int) -> None:
         self._max_line = max_line

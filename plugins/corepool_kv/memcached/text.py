@@ -168,7 +168,7 @@ def arithmetic(counts: Statistics, request: Request) -> Served:
 
 
 def touch(counts: Statistics, request: Request) -> Served:
-    """Give an item another end of its life."""
+    """Change when an item expires."""
     words = request.words
     if not 3 <= len(words) <= 4:
         return ERROR

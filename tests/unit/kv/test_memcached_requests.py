@@ -68,7 +68,7 @@ def test_values() -> None:
     assert requests == [
         Request([b"set", b"a", b"1", b"2", b"3"], b"abc"),
         Request([b"cas", b"b", b"0", b"0", b"1", b"7"], is_broken=True),
-        Request([]),  # what is behind a value that ends elsewhere is a line, as in memcached
+        Request([]),  # bytes behind a value that ends elsewhere are a line, as in memcached
         Request([b"add", b"c", b"0", b"0", b"21"], is_too_large=True),
         Request([b"mn"]),
     ]
