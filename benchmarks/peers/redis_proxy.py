@@ -14,6 +14,13 @@ import redis.asyncio
 _READ_BYTES = 65_536
 
 
+def encode(reply: object) -> bytes:
+    """Encode the replies to GET and SET, and an error for any other, such as that to CONFIG of redis-benchmark."""
+    if reply is True or reply == b"OK":
+        return b"+OK\r\n"
+    return b"$%d\r\n%b\r\n" % (len(reply), reply) if isinstance(reply, bytes) else b"-ERR not of this proxy\r\n"
+
+
 async def serve(port: int, upstream: int) -> None:
     """Forward each command by itself; the client keeps a pool of connections."""
     client = redis.asyncio.Redis(port=upstream)
@@ -28,7 +35,7 @@ async def serve(port: int, upstream: int) -> None:
             replies: list[bytes] = []
             while (words := parser.gets()) is not False:
                 reply = await client.execute_command(*words)  # type: ignore[no-untyped-call]
-                replies.append(b"+OK\r\n" if words[0] == b"SET" else b"$%d\r\n%b\r\n" % (len(reply), reply))
+                replies.append(encode(reply))
             writer.write(b"".join(replies))
             await writer.drain()
         writer.close()
