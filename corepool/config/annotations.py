@@ -13,7 +13,8 @@ _SECRETS = ("SecretStr", "SecretBytes")
 
 _HIDDEN = "*" * 10
 
-_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^/@:\s]*:)[^/@\s]+(?=@)", re.IGNORECASE)
+# Up to the last @: one that its author has forgotten to write as %40, or a slash, is a part of it.
+_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*:/*[^/@:\s]*:)\S+(?=@)", re.IGNORECASE)
 
 
 def members_of(annotation: object) -> list[object]:

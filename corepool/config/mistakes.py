@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from corepool.config.annotations import below, holds_secret, members_of
+from corepool.config.annotations import below, holds_secret, members_of, without_password
 from corepool.config.suggest import did_you_mean
 from corepool.spec.plain_values import is_table
 
@@ -169,7 +169,7 @@ def _sentence(where: str, details: Sequence[ErrorDetails], place: _Place, hint: 
     shown = (
         where
         if place.is_secret or isinstance(value, dict) or is_table(type(value))
-        else f"{where} = {spell_value(value)}"
+        else f"{where} = {without_password(spell_value(value))}"
     )
     # A dict for an ordered set: members of a union often expect the same.
     expected = dict.fromkeys(text for detail in details if (text := _expectation(detail)))

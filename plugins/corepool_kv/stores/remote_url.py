@@ -102,6 +102,9 @@ def parse_remote_url(text: str) -> RemoteUrl:
         raise ValueError(f"is no URL: {error}") from None
     if parts.fragment:
         raise ValueError("has a '#', which belongs to no URL of a store; in a password it is written %23")
+    if "@" in parts.path + parts.query:
+        # Else a part of the password would be taken for something that messages quote.
+        raise ValueError("has a character in its password that ends it in a URL: write / as %2F, ? as %3F")
     query = _query(scheme, parts.query)
     credentials, _, hosts = parts.netloc.rpartition("@")
     user, _, password = credentials.partition(":")
@@ -155,7 +158,7 @@ def _server(text: str) -> Server:
     if not host:
         raise ValueError("expected HOST:PORT")
     if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
-        raise ValueError(f"has the port {port!r}; expected a number from 1 to 65535")
+        raise ValueError("has a port that is no number from 1 to 65535")
     return Server(host, int(port))
 
 

@@ -50,6 +50,17 @@ def test_a_mistake_does_not_tell_a_password(corepool: Corepool, tmp_path: Path) 
     assert done.stderr == f"corepool: 1 mistake in corepool.toml:\n{mistake}\n"
 
 
+@pytest.mark.parametrize("url", ["redis://:hunter2@host/x", "redis://me:hunter2/@host", "redis::hunter2@host"])
+def test_a_mistake_in_a_url_does_not_tell_its_password(corepool: Corepool, tmp_path: Path, url: str) -> None:
+    listener = KV.format(value='"x"').replace("durability", f'store = "{url}", durability')
+    (tmp_path / "corepool.toml").write_text(listener)
+
+    done = corepool("check")
+
+    assert "listener[0].options.store = " in done.stderr
+    assert "hunter2" not in done.stderr
+
+
 class Backend(BaseModel):
     host: str = ""
     token: SecretStr | None = None
