@@ -281,7 +281,7 @@ def test_known_header_sections_without_a_compiler() -> None:
         assert section_of(known, head) is not section_of(known, head)
 
 
-def test_known_request_lines() -> None:
+def test_known_request_lines_without_a_compiler() -> None:
     options = HttpOptions(target="a:b")
     known = PythonHeadReader(options)
     for number in range(2_000):
@@ -311,7 +311,7 @@ def test_names_of_WSGI_s_environment(connection: Conversations) -> None:  # noqa
     assert max(map(len, environments._variables)) <= 64  # noqa: SLF001
 
 
-def test_heads_of_responses() -> None:
+def test_heads_of_responses_without_a_compiler() -> None:
     heads = Heads("x")
     made = [heads.of_text("200 OK", [("A", str(number))]) for number in range(3_000)]
     again = [heads.of_text("200 OK", [("A", str(number))]) for number in range(3_000)]
