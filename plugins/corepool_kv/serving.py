@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from corepool import SetupError, SharedResource
-from corepool_kv.engine.engine import Engine, Engines
+from corepool import SetupError
+from corepool_kv.engine.listener_store import ListenerStore
 from corepool_kv.redis.server import Server
-from corepool_kv.stores.options import make_store
 from corepool_kv.stores.remote_url import is_remote, parse_remote_url
 
 if TYPE_CHECKING:
-    from corepool import Connection, PoolInfo, Worker
+    from corepool import Connection, PoolInfo, SharedResource, Worker
     from corepool_kv.redis.options import KvOptions
     from corepool_kv.stores.remote_url import RemoteUrl
 
@@ -76,35 +75,28 @@ class OnThisMachine:
 
     def __init__(self, options: KvOptions) -> None:
         self._options = options
-        self._store = make_store(options)
+        self._store = ListenerStore(options)
         self.max_workers = self._store.max_workers
-        self._engines: Engines
-        self._engine: Engine
         self._server: Server
 
     @property
     def shares(self) -> list[SharedResource]:
-        identity = self._store.identity()
-        if identity is None:
-            return []
-        return [SharedResource(identity, f"the store {self._options.store!r}", self._options.of_store())]
+        return self._store.shares
 
     def prepare(self, pool: PoolInfo) -> None:
-        self._store.prepare(pool.workers_uid, pool.workers_gid)
+        self._store.prepare(pool)
 
     def discard(self) -> None:
         self._store.discard()
 
     def start(self, worker: Worker, listener: str) -> Sessions:
-        self._engines = worker.shared(Engines)
-        self._engine = self._engines.join(self._store, worker)
-        store = self._store.identity() or f"{worker.pool}/{listener}"
-        self._server = Server(self._options, self._engine, worker, store)
+        engine = self._store.open(worker)
+        self._server = Server(self._options, engine, worker, self._store.identity or f"{worker.pool}/{listener}")
         return self._server
 
     def stop(self) -> None:
         self._server.close()
-        self._engines.leave(self._engine)
+        self._store.close()
 
 
 class OnServers:

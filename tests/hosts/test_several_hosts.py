@@ -47,7 +47,7 @@ def test_every_host_serves(fleet: Fleet) -> None:
 
 
 def test_a_host_that_is_stopped_fails_no_request(fleet: Fleet) -> None:
-    with fleet.visitors() as visitors, fleet.visitors("/work/0.5") as slow:
+    with fleet.visitors() as visitors, fleet.visitors("/wait/0.5") as slow:
         visitors.wait_for(200)
         slow.wait_for(20)
         event = time.monotonic()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool import SharedResource, hookimpl
-from corepool_kv.engine.engine import Engine, Engines
+from corepool import hookimpl
+from corepool_kv.engine.listener_store import ListenerStore
 from corepool_kv.memcached.options import MemcachedOptions
 from corepool_kv.memcached.server import Server
-from corepool_kv.stores.options import make_store
 
 if TYPE_CHECKING:
-    from corepool import CloseReason, Connection, PoolInfo, Worker
+    from corepool import CloseReason, Connection, PoolInfo, SharedResource, Worker
     from corepool_kv.memcached.session import Session
 
 __all__ = ["Memcached", "MemcachedOptions"]
@@ -31,23 +30,18 @@ class Memcached:
     def __init__(self, options: MemcachedOptions) -> None:
         """Choose the store; nothing is opened yet."""
         self._options = options
-        self._store = make_store(options)
+        self._store = ListenerStore(options)
         self.max_workers = self._store.max_workers
-        self._engines: Engines
-        self._engine: Engine
         self._server: Server
 
     @property
     def shares(self) -> list[SharedResource]:
         """The store, if other listeners may have the same."""
-        identity = self._store.identity()
-        if identity is None:
-            return []
-        return [SharedResource(identity, f"the store {self._options.store!r}", self._options.of_store())]
+        return self._store.shares
 
     @hookimpl
     def on_start(self, pool: PoolInfo) -> None:
-        self._store.prepare(pool.workers_uid, pool.workers_gid)
+        self._store.prepare(pool)
 
     @hookimpl
     def on_stop(self) -> None:
@@ -55,14 +49,12 @@ class Memcached:
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
-        self._engines = worker.shared(Engines)
-        self._engine = self._engines.join(self._store, worker)
-        self._server = Server(self._options, self._engine, worker, worker.listener_of(self))
+        self._server = Server(self._options, self._store.open(worker), worker, worker.listener_of(self))
 
     @hookimpl
     def on_worker_stop(self) -> None:
         self._server.close()
-        self._engines.leave(self._engine)
+        self._store.close()
 
     @hookimpl
     def on_accept(self, conn: Connection[Session]) -> None:

@@ -137,6 +137,11 @@ def test_replies_and_messages_are_those_of_redis(seed: int, ours: PoolProcess, r
             assert got == expected, (number, words)
 
 
+def counts_of_info(asked: Client) -> tuple[int, int]:
+    fields = dict(line.split(b":", 1) for line in asked(b"INFO", b"stats").splitlines() if b":" in line)
+    return int(fields[b"pubsub_channels"]), int(fields[b"pubsub_patterns"])
+
+
 def test_channels_are_listed_in_every_worker(ours: PoolProcess) -> None:
     with ExitStack() as stack:
         subscribers = [client(stack, ours) for _ in range(2 * WORKERS)]
@@ -148,6 +153,7 @@ def test_channels_are_listed_in_every_worker(ours: PoolProcess) -> None:
             wait_until(lambda each=each: set(each(b"PUBSUB", b"CHANNELS", b"listed*")) == names, what="all channels")
             assert each(b"PUBSUB", b"NUMSUB", b"listed", b"x") == [b"listed", 2 * WORKERS, b"x", 0]
             assert each(b"PUBSUB", b"CHANNELS", b"x*") == []
+            wait_until(lambda each=each: counts_of_info(each) == (len(names), 0), what="only these channels")
     with ExitStack() as stack:
         asked_late = client(stack, ours)
         wait_until(lambda: asked_late(b"PUBSUB", b"CHANNELS", b"listed*") == [], what="no channel")

@@ -29,7 +29,7 @@ async def app(
             await _write(argument)
         except Exception as error:  # of a cluster without a primary, say: the client is told
             status, content = 503, f"{type(error).__name__}: {error}"
-    elif kind == "work":
+    elif kind == "wait":
         await asyncio.sleep(float(argument.partition("/")[0]))
     elif kind == "client":
         content = scope["client"][0]
