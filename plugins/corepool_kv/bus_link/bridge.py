@@ -60,12 +60,9 @@ class Bridge:
         self._again: asyncio.TimerHandle | None = None
         self._is_closed = False
         self._way = find_way(self)
-        self._listening = worker.bus.listen(
-            self._on_bus,
-            [each for each in topics if not each.endswith("*")],
-            [each[:-1] for each in topics if each.endswith("*")],
-            lambda _: self._echoes.clear(),
-        )
+        self._topics = [each.encode() for each in topics if not each.endswith("*")]
+        self._prefixes = tuple(each[:-1].encode() for each in topics if each.endswith("*"))
+        self._listening = worker.bus.listen(self._on_bus, self._topics, self._prefixes, lambda _: self._echoes.clear())
         self._subscribe()
 
     def close(self) -> None:
@@ -149,6 +146,8 @@ class Bridge:
         frame = unpack(reply[2])
         if frame is None or frame.origin == self._origin:
             return
+        if frame.topic not in self._topics and not frame.topic.startswith(self._prefixes):
+            return  # the other pool joins more topics; and its echo would never be heard
         try:
             self._echoes[frame.topic, frame.data] += 1
             self.worker.publish(frame.topic, frame.data)

@@ -15,7 +15,7 @@ cdef class Execution:
     cdef object _batches
     cdef object _thread
     cdef object _in_flight
-    cdef double _failure_logged_s
+    cdef object _log
     cdef bint _is_closed
     cdef readonly bint has_failed
     cdef public object on_gained

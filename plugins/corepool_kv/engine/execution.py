@@ -23,6 +23,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
+from corepool.logs.rate_limited import RateLimitedLog
 from corepool_kv import events
 from corepool_kv.engine.errors import AbandonedError
 from corepool_kv.engine.keyspace import Keyspace, Limits
@@ -44,7 +45,6 @@ It words every error that ends this command alone. Any other exception voids the
 
 INTERNAL_ERROR = "internal error; the server's log has more"
 
-_FAILURE_LOG_INTERVAL_S = 1.0
 
 _REPLY_BYTES = 262_144
 """A client with this many bytes of replies has to read them before the rest of its commands is run."""
@@ -110,7 +110,7 @@ class Execution:
         self._batches: deque[list[Client]] = deque()
         self._thread = start_commit_thread() if store.commits_are_slow else None
         self._in_flight: Future[Committed | StoreError] | None = None
-        self._failure_logged_s = -_FAILURE_LOG_INTERVAL_S
+        self._log = RateLimitedLog(log)
         self._is_closed = False
         self.has_failed = False
         """True after a transaction that failed, until one succeeds."""
@@ -162,10 +162,7 @@ class Execution:
 
     def log_failure(self, error: StoreError) -> None:
         """Log a failure of the store, once a second at most."""
-        now = time.monotonic()
-        if now - self._failure_logged_s >= _FAILURE_LOG_INTERVAL_S:
-            self._failure_logged_s = now
-            events.kv_store_failed(log, reason=error)
+        events.kv_store_failed(self._log, reason=error)
 
     def _read_again(self, error: NoRoomError | BrokenError) -> View:
         # Another worker has made the store larger, say. This one can't follow while it writes: rare, and soon over.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING
 
+from corepool.logs.rate_limited import RateLimitedLog
 from corepool_kv import events
 from corepool_kv.engine.execution import INTERNAL_ERROR
 from corepool_kv.engine.keyspace import Limits
@@ -62,7 +62,7 @@ class Server:
         self._execution = engine.execution
         self._database = options.database
         self._counts = Statistics(options, worker)
-        self._refused_logged_s = -_REFUSED_LOG_INTERVAL_S
+        self._refused_log = RateLimitedLog(log, interval_s=_REFUSED_LOG_INTERVAL_S)
         self._flusher = Flusher(self, worker)
 
     def close(self) -> None:
@@ -264,10 +264,7 @@ class Server:
         return b""
 
     def _log_refused(self, protocol: str) -> None:
-        now = time.monotonic()
-        if now - self._refused_logged_s >= _REFUSED_LOG_INTERVAL_S:
-            self._refused_logged_s = now
-            events.memcached_protocol_refused(log, listener=self._name, protocol=protocol)
+        events.memcached_protocol_refused(self._refused_log, listener=self._name, protocol=protocol)
 
 
 class Flusher:

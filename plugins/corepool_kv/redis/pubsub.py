@@ -15,10 +15,10 @@ import functools
 import hashlib
 import logging
 import re
-import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from corepool.logs.rate_limited import RateLimitedLog
 from corepool_kv import events
 from corepool_kv.redis.glob import Glob
 from corepool_kv.redis.replies import Error, Push, encode
@@ -46,7 +46,6 @@ _ANSWER_TIMEOUT_S = 0.25
 _ANSWER_BYTES = 262_144
 _STALE_NAMES = 1000
 _KEPT_GLOBS = 128
-_SLOW_LOG_INTERVAL_S = 1.0
 
 _LITERAL = re.compile(rb"[^*?\[\\]+")
 
@@ -77,7 +76,7 @@ class PubSub:
         self._forget_at = _STALE_NAMES
         """So many names: there may be as many stale ones."""
         self._glob = functools.lru_cache(_KEPT_GLOBS)(Glob)
-        self._slow_logged_s = -_SLOW_LOG_INTERVAL_S
+        self._slow_log = RateLimitedLog(log)
         self._message = b""
         self._encoded: dict[tuple[bool, tuple[bytes, ...]], bytes] = {}
         """Of that message."""
@@ -183,10 +182,7 @@ class PubSub:
 
     def log_slow(self, client: object, buffered: int) -> None:
         """Log that a client is cut since it does not take its messages; once a second at most."""
-        now = time.monotonic()
-        if now - self._slow_logged_s >= _SLOW_LOG_INTERVAL_S:
-            self._slow_logged_s = now
-            events.kv_slow_subscriber(log, client=client, buffered=buffered)
+        events.kv_slow_subscriber(self._slow_log, client=client, buffered=buffered)
 
     # --- what workers tell each other
 

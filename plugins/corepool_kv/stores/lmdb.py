@@ -19,12 +19,12 @@ import os
 import shutil
 import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lmdb
 
+from corepool.logs.rate_limited import RateLimitedLog
 from corepool_kv import events
 from corepool_kv.stores import BrokenError, StoreError
 from corepool_kv.stores.lmdb_errors import translated
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FIRST_MAP_BYTES = 64 * 1024 * 1024
-_REOPENED_LOG_INTERVAL_S = 1.0
 
 _MAX_READERS = 1024  # one a worker, and those of workers that died and were not cleared yet
 _LOCK_FILE_BYTES = 17 * 4096  # with room for as many
@@ -66,7 +65,7 @@ class LmdbStore:
         self._sync_failed = False
         self._was_full_at = -1
         self._is_open = False
-        self._reopened_logged_s = -_REOPENED_LOG_INTERVAL_S
+        self._log = RateLimitedLog(log)
 
     def identity(self) -> str | None:
         if self._is_temporary:
@@ -138,10 +137,7 @@ class LmdbStore:
         self._is_open = False
         self._env.close()
         self.open(1)
-        now = time.monotonic()
-        if now - self._reopened_logged_s >= _REOPENED_LOG_INTERVAL_S:
-            self._reopened_logged_s = now
-            events.lmdb_store_reopened(log, path=self._path)
+        events.lmdb_store_reopened(self._log, path=self._path)
 
     def read(self) -> View:
         try:

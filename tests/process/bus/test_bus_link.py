@@ -105,6 +105,23 @@ def test_messages_reach_the_other_pool_once_and_in_order(pool: Pools, tmp_path: 
             ear.sock.close()
 
 
+def test_a_pool_takes_its_own_topics_alone(pool: Pools, tmp_path: Path) -> None:
+    with running_redis(tmp_path) as path:
+        one = pool(TOML.format(path=path), files={"chat.py": CHAT})
+        some = TOML.replace('["room.*"]', '["room.door", "room.b*"]')
+        two = pool(some.format(path=path), files={"chat.py": CHAT})
+        join(one, two)
+        private, public = Ear(two, "a"), Ear(two, "b")
+        for number in range(20):
+            say(one, "a", f"<{number}>")
+            say(one, "b", f"<{number}>")
+        public.wait_for("19")
+        say(two, "a", "<own>")
+        assert private.wait_for("own") == ["own"]
+        for ear in (private, public):
+            ear.sock.close()
+
+
 def test_it_goes_on_after_a_restart_of_the_server_and_a_reload(pool: Pools, tmp_path: Path) -> None:
     with running_redis(tmp_path) as path:
         one, two = (pool(TOML.format(path=path), files={"chat.py": CHAT}) for _ in range(2))
