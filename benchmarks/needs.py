@@ -17,6 +17,7 @@ HOW = {
     "uvloop": "pip install uvloop",
     "cc": "apt-get install gcc libc6-dev",
     "h2load": "apt-get install nghttp2-client",
+    "memcached": "apt-get install memcached",
     "nginx": "apt-get install nginx-light",
     "hiredis": "pip install hiredis",
     "redis": "pip install redis",

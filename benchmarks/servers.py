@@ -241,6 +241,12 @@ def redis(*, append: bool = False) -> Server:
     return Server("redis, AOF" if append else "redis", command + keeping, needs=("redis-server",))
 
 
+def memcached() -> Server:
+    """Start memcached with one thread, which serves, beside the one that accepts."""
+    command = ("memcached", "-l", "127.0.0.1", "-p", "{port}", "-U", "0", "-t", "1", "-u", "root")
+    return Server("memcached", command, says_ready=False, needs=("memcached",))
+
+
 def redis_proxy(upstream: int) -> Server:
     """Start a proxy for GET and SET on redis-py's asyncio client.
 

@@ -1,14 +1,16 @@
-"""A key-value store that real clients speak to: GET and SET beside redis, one at a time and in pipelines."""
+"""A key-value store that real clients speak to, beside redis: strings, collections, pipelines; and beside memcached."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from benchmarks.load import redis_benchmark
+from benchmarks.load.memcached import MemcachedLoad
 from benchmarks.needs import is_there
+from benchmarks.processes import cpu_ns, process_tree
 from benchmarks.results import Sample, Target
-from benchmarks.servers import corepool, redis, redis_proxy
-from benchmarks.turns import cpu_us_per_unit
+from benchmarks.servers import corepool, corepool_run, memcached, redis, redis_proxy
+from benchmarks.turns import NS_PER_US, cpu_us_per_unit
 
 if TYPE_CHECKING:
     from benchmarks.results import Comparison
@@ -22,6 +24,17 @@ REQUESTS, ROUNDS = 60_000, 7
 QUICK_REQUESTS, QUICK_ROUNDS = 30_000, 3
 
 WANTED = {("get", 1): 1.10, ("set", 1): 1.10, ("get", PIPELINED): 2.0, ("set", PIPELINED): 2.0}
+WANTED_OF_COLLECTIONS = {"lpush": 2.0, "rpop": 2.0, "hset": 2.0, "zadd": 2.0}
+WANTED_OF_MEMCACHED = {"get": 1.3, "set": 1.3}
+
+_OF = {"lpush": "one list", "rpop": "one list", "hset": "a hash of 100,000", "zadd": "a sorted set of 100,000"}
+_FILLED_BY = {"rpop": "lpush"}
+
+_TWO_WORKERS = """
+pool = {{{{ workers = 2, dispatcher = "least-connections" }}}}
+process = {{{{ affinity = [{cores}] }}}}
+listener = [{{{{ name = "kv", bind = ["tcp://127.0.0.1:{{port}}"], protocol = "kv" }}}}]
+"""
 
 
 def run(bench: Bench) -> list[Comparison]:
@@ -34,15 +47,19 @@ def run(bench: Bench) -> list[Comparison]:
             return 0
 
         def measure(running: Running) -> Sample:
-            redis_benchmark.fill(running.port)
+            if command in WANTED_OF_COLLECTIONS:
+                filled_by, count = _FILLED_BY.get(command, command), requests + WARM_UP
+                redis_benchmark.run(running.port, filled_by, count, CONNECTIONS, PIPELINED, bench.cores.load)
+            else:
+                redis_benchmark.fill(running.port)
             load(running, WARM_UP)
             return cpu_us_per_unit(running, requests * pipeline, lambda: load(running, requests * pipeline))
 
         peers = [redis(append=True), redis()]
         return bench.compare(
             name=f"kv {command}" + (f", {pipeline} at once" if pipeline > 1 else ""),
-            title=f"{command.upper()}, 64 bytes, 100,000 keys, {CONNECTIONS} connections, pipelines of {pipeline}: "
-            "CPU time per command",
+            title=f"{command.upper()}, 64 bytes, {_OF.get(command, '100,000 keys')}, {CONNECTIONS} connections, "
+            f"pipelines of {pipeline}: CPU time per command",
             unit="µs",
             servers=[corepool("kv", "least-connections"), *peers],
             rounds=rounds,
@@ -51,7 +68,63 @@ def run(bench: Bench) -> list[Comparison]:
         )
 
     rows = [compare(command, pipeline, wanted) for (command, pipeline), wanted in WANTED.items()]
-    return [*rows, *_forwarded(bench, requests, rounds)]
+    rows += [compare(command, 1, wanted) for command, wanted in WANTED_OF_COLLECTIONS.items()]
+    return [*rows, *_on_two_cores(bench, requests, rounds), *_forwarded(bench, requests, rounds)] + [
+        _beside_memcached(bench, command, wanted, requests, rounds) for command, wanted in WANTED_OF_MEMCACHED.items()
+    ]
+
+
+def _on_two_cores(bench: Bench, requests: int, rounds: int) -> list[Comparison]:
+    """Compare how many GETs two workers on two cores have time for with those of one redis.
+
+    The load is on one of the two cores, so no rate is measured but the CPU time of the busiest process: a server whose
+    busiest process needs a microsecond for each command serves a million of them a second.
+    """
+    cores = f"{bench.cores.server}, {bench.cores.load}"
+    two = corepool_run("corepool, two workers", _TWO_WORKERS.format(cores=cores))
+    peer = redis()
+
+    def measure(running: Running) -> Sample:
+        redis_benchmark.fill(running.port)
+        redis_benchmark.run(running.port, "get", WARM_UP, CONNECTIONS, 1, bench.cores.load)
+        before = {pid: cpu_ns(pid) for pid in process_tree(running.pid)[1:] or [running.pid]}
+        redis_benchmark.run(running.port, "get", 2 * requests, CONNECTIONS, 1, bench.cores.load)
+        busiest = max(cpu_ns(pid) - at_begin for pid, at_begin in before.items())
+        return Sample(busiest / (2 * requests) / NS_PER_US, 0)
+
+    return [
+        bench.compare(
+            name="kv get, two cores",
+            title=f"GET, 64 bytes, {CONNECTIONS} connections: CPU time of the busiest process, per command of all",
+            unit="µs",
+            servers=[two, peer],
+            rounds=rounds,
+            measure=measure,
+            targets=[Target(two.name, 1.0, peer=peer.name)],
+        )
+    ]
+
+
+def _beside_memcached(bench: Bench, command: str, wanted: float, requests: int, rounds: int) -> Comparison:
+    load = MemcachedLoad.compile(bench.scratch)
+
+    def measure(running: Running) -> Sample:
+        load.fill(running.port, bench.cores.load)
+        load.run(running.port, command, WARM_UP, CONNECTIONS, bench.cores.load)
+        return cpu_us_per_unit(
+            running, requests, lambda: load.run(running.port, command, requests, CONNECTIONS, bench.cores.load)
+        )
+
+    peer = memcached()
+    return bench.compare(
+        name=f"memcached {command}",
+        title=f"memcached's {command}, 64 bytes, 100,000 keys, {CONNECTIONS} connections: CPU time per command",
+        unit="µs",
+        servers=[corepool("memcached", "least-connections"), peer],
+        rounds=rounds,
+        measure=measure,
+        targets=[Target("corepool", wanted, peer=peer.name)],
+    )
 
 
 def _forwarded(bench: Bench, requests: int, rounds: int) -> list[Comparison]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.load import program
-from benchmarks.needs import require
+from benchmarks.load.compiled import compile_program
 
-SOURCE = Path(__file__).with_name("churn.c")
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +20,11 @@ class Churn:
 
     @classmethod
     def compile(cls, folder: Path) -> Churn:
-        """Compile it into `folder` with $CC, or cc.
+        """Compile it into `folder`.
 
         :raises BenchError: there is no C compiler, or it failed.
         """
-        path = folder / "churn"
-        compiler = require(os.environ.get("CC", "cc"))
-        command = [compiler, "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o", str(path), str(SOURCE)]
-        program.run(command, min(os.sched_getaffinity(0)))
-        return cls(path)
+        return cls(compile_program("churn", folder))
 
     def run(self, port: int, connections: int, concurrency: int, core: int) -> int:
         """Open, use and close `connections`, `concurrency` of them at any time.

@@ -31,7 +31,10 @@ def ping(port: int, requests: int, connections: int, core: int) -> None:
 
 
 def run(port: int, command: str, requests: int, connections: int, pipeline: int, core: int) -> None:
-    """Send `requests` GETs or SETs of 64 bytes, keys chosen from 100,000; `fill` sets those.
+    """Send `requests` of a command, with values of 64 bytes; `fill` sets the keys of GET and SET.
+
+    The keys of GET and SET, the fields of HSET and the members of ZADD are chosen from 100,000; LPUSH and RPOP have one
+    list, and RPOP one that was filled before.
 
     :raises BenchError: a connection was lost, or what came was no answer.
     """
