@@ -37,9 +37,11 @@ def start(pool: Pools, scratch_python: str) -> Iterator[Start]:
     with tempfile.TemporaryDirectory(prefix="example-") as sockets:  # short: a socket's path has 107 bytes at most
 
         def start_example(name: str, *, traceback: bool = False, **surroundings: Unpack[Surroundings]) -> PoolProcess:
-            files = {inside: path.read_text() for inside, path in files_of(name).items()}
+            files = {
+                inside: path.read_text().replace("/tmp/", f"{sockets}/")  # noqa: S108
+                for inside, path in files_of(name).items()
+            }
             toml = re.sub(r"(tcp://127\.0\.0\.1):\d+", r"\1:0", files["corepool.toml"])
-            toml = toml.replace("/tmp/", f"{sockets}/")  # noqa: S108
             surroundings["files"] = {**files, "corepool.toml": toml}
             surroundings["python"] = scratch_python if name in PACKAGES else sys.executable
             return pool(toml, traceback=traceback, **surroundings)
