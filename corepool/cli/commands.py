@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from corepool.cli.foreign import answer_to
+from corepool.errors import PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +41,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
 }
 """Module below `corepool.cli` and function of each command, by heading and name."""
 
+_OF_PLUGINS = "Of plugins"
+
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 
@@ -47,7 +51,7 @@ class Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """List their names."""
-        return [name for commands in GROUPS.values() for name in commands]
+        return [name for commands in GROUPS.values() for name in commands] + _names_of_plugins()
 
     def get_command(self, ctx: Any, cmd_name: str, arguments: Sequence[str] = ()) -> Any:
         """Make a command.
@@ -57,7 +61,12 @@ class Commands(TyperGroup):
         if cmd_name not in self.commands:
             place = next((commands[cmd_name] for commands in GROUPS.values() if cmd_name in commands), None)
             if place is None:
-                return None
+                from corepool.cli.plugin_commands import load_command  # noqa: PLC0415 - most commands are our own
+
+                found = load_command(cmd_name)
+                if found is not None:
+                    self.commands[cmd_name] = found
+                return found
             is_called = ctx is not None and not ctx.resilient_parsing
             self.commands[cmd_name] = _make(cmd_name, place, arguments, is_called=is_called)
         return self.commands[cmd_name]
@@ -69,7 +78,8 @@ class Commands(TyperGroup):
             if ":" in name:
                 ctx.fail(f"{name!r} is no command; to serve an application: corepool serve http {name}")
             for each in self.list_commands(ctx):
-                self.get_command(ctx, each)  # the names that it is compared with
+                with contextlib.suppress(PluginError):
+                    self.get_command(ctx, each)  # the names that it is compared with
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -82,10 +92,25 @@ class Commands(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands under their headings, one line each."""
         limit = formatter.width - 6 - max(map(len, self.list_commands(ctx)))
-        for heading, commands in GROUPS.items():
-            rows = [(name, self.get_command(ctx, name).get_short_help_str(limit)) for name in commands]
+        for heading, commands in (*GROUPS.items(), (_OF_PLUGINS, _names_of_plugins())):
+            if not commands:
+                continue
+            rows = [(name, self._short_help(ctx, name, limit)) for name in commands]
             with formatter.section(heading):
                 formatter.write_dl(rows, col_max=30)
+
+    def _short_help(self, ctx: Any, name: str, limit: int) -> str:
+        try:
+            return str(self.get_command(ctx, name).get_short_help_str(limit))
+        except PluginError as error:
+            return f"broken: {error}"
+
+
+def _names_of_plugins() -> list[str]:
+    from corepool.cli.plugin_commands import names_of_plugins  # noqa: PLC0415 - as above
+
+    own = {name for commands in GROUPS.values() for name in commands}
+    return [name for name in names_of_plugins() if name not in own]
 
 
 def _make(name: str, place: str, arguments: Sequence[str], *, is_called: bool) -> Any:

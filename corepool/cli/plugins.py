@@ -22,6 +22,7 @@ _PLACES = {
     "transports": 'transport {name}: bind = ["{name}:..."], options after the ? of the URL',
     "extensions": 'extension {name}: [[listener]] extensions = ["{name}"], options in '
     "[listener.extension_options.{name}]",
+    "commands": "command {name}: `corepool {name} --help`",
     "scalers": 'scaler {name}: [pool] scaler = "{name}", options in scaler_options',
 }
 

@@ -22,7 +22,7 @@ def page() -> str:
     group: Any = typer.main.get_command(make_app())
     parts = [
         f"# Commands\n\n{MADE}\n",
-        *(_section(name, group.get_command(None, name)) for name in group.list_commands(None)),
+        *_sections(group),
     ]
     statuses = re.findall(r"^(\d) +(.+(?:\n {2,}.+)*)", errors.__doc__ or "", re.MULTILINE)
     parts.append(
@@ -30,6 +30,15 @@ def page() -> str:
         + table(["status", "meaning"], [(status, " ".join(meaning.split())) for status, meaning in statuses])
     )
     return "\n".join(parts)
+
+
+def _sections(group: Any, before: str = "") -> Iterator[str]:
+    for name in group.list_commands(None):
+        command = group.get_command(None, name)
+        if hasattr(command, "list_commands"):
+            yield from _sections(command, f"{before}{name} ")
+        else:
+            yield _section(before + name, command)
 
 
 def _section(name: str, command: click.Command) -> str:

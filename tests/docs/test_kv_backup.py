@@ -37,11 +37,17 @@ options = {{ store = "lmdb:{store}" }}
 """
 
 
+def kv(folder: Path, name: str, file: str, store: str) -> None:
+    command = [sys.executable, "-m", "corepool", "kv", name, file, "--store", f"lmdb:./{store}"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)  # noqa: S603 - of the page
+
+
 def test_a_copy_under_writes_has_what_was_acknowledged_and_no_half_of_a_transaction(
     pool: Pools, tmp_path: Path
 ) -> None:
     consoles = "".join(block.text for block in blocks(DOCS / "howto" / "kv-backup.md") if block.language == "console")
-    assert "python -m lmdb copy -e data backup\n" in consoles
+    assert "corepool kv dump backup.kv --store lmdb:./data\n" in consoles
+    assert "corepool kv restore backup.kv --store lmdb:./restored\n" in consoles
     running = pool(toml(tmp_path / "data"))
     acknowledged = 0
     is_over = threading.Event()
@@ -62,13 +68,13 @@ def test_a_copy_under_writes_has_what_was_acknowledged_and_no_half_of_a_transact
             begin = acknowledged
             wait_until(lambda: acknowledged > begin, what="the client writes")  # noqa: B023 - called at once
             before.append(acknowledged)
-            copy = [sys.executable, "-m", "lmdb", "copy", "-e", "data", f"backup-{number}"]
-            subprocess.run(copy, cwd=tmp_path, check=True, capture_output=True)  # noqa: S603 - of the page
+            kv(tmp_path, "dump", f"backup-{number}.kv", "data")
     finally:
         is_over.set()
         writer.join()
 
     for number, at_least in enumerate(before):
-        with client_of(pool(toml(tmp_path / f"backup-{number}"))) as client:
+        kv(tmp_path, "restore", f"backup-{number}.kv", f"restored-{number}")
+        with client_of(pool(toml(tmp_path / f"restored-{number}"))) as client:
             one, other = (int(value) for value in client.mget("one", "other"))
         assert one == other >= at_least

@@ -107,6 +107,16 @@ def mark(env: lmdb.Environment) -> None:
                 txn.put(_MARK_KEY, _MARK)
 
 
+def check_mark(env: lmdb.Environment) -> None:
+    """Check that an environment is a store.
+
+    :raises StoreError: it is none, or of another format, or another program's.
+    """
+    with env.begin() as txn:
+        if _is_new(txn):
+            raise StoreError("has no store in it")
+
+
 def open_tables(env: lmdb.Environment) -> tuple[tuple[_Database, _Database, _Database], ...]:
     """Open the tables of each database, and make those that do not exist."""
     with env.begin(write=True) as txn:

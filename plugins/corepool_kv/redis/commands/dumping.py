@@ -55,19 +55,28 @@ def restore(db: Keyspace, args: list[bytes]) -> Reply:
         raise Error(f"ERR a serialized value of more than {MAX_DUMP_BYTES} bytes")
     if not is_sound(dumped):
         raise Error("ERR DUMP payload version or checksum are wrong")
-    try:
-        value = load(dumped, db.limits.value)
-    except DumpError:
-        raise Error("ERR Bad data format") from None
     if expires_ms and not is_absolute:
         expires_ms += db.now_ms
+    try:
+        adopt(db, key, dumped, expires_ms)
+    except DumpError:
+        raise Error("ERR Bad data format") from None
+    return OK
+
+
+def adopt(db: Keyspace, key: bytes, dumped: bytes, expires_ms: int) -> None:
+    """Store a serialized value in the place of any other. Its checksum is not looked at.
+
+    :raises DumpError: it is none.
+    :raises RefusedError: the key or a part of the value is too long.
+    """
+    value = load(dumped, db.limits.value)
     db.check_key(key)
     for part in value.parts:
         db.check_length(len(part))
     db.delete(key)
     if not 0 < expires_ms < db.now_ms:
         _store(db, key, value, expires_ms)
-    return OK
 
 
 def _parse_options(options: list[bytes]) -> tuple[bool, bool]:
