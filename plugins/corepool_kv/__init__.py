@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from corepool import CloseReason, hookimpl
 from corepool_kv.application.calls import CommandError
 from corepool_kv.application.store import current_store
+from corepool_kv.engine.store_metrics import metrics_of_store
 from corepool_kv.redis.options import KvOptions
 from corepool_kv.redis.recognition import is_redis
 from corepool_kv.serving import Sessions, make_serving
@@ -25,6 +26,8 @@ class Kv:
     Options = KvOptions
 
     counts_requests = True
+
+    metrics = metrics_of_store("kv")
 
     default_port = 6379
 
@@ -55,7 +58,7 @@ class Kv:
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
-        self._server = self._serving.start(worker, worker.listener_of(self))
+        self._server = self._serving.start(worker, self)
 
     @hookimpl
     def on_worker_stop(self) -> None:

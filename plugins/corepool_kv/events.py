@@ -28,6 +28,14 @@ def kv_store_failed(*, reason: object) -> None:
 
 
 @event(logging.WARNING)
+def kv_store_full(*, max_bytes: int, eviction: str) -> None:
+    """The store has come near to its bound, and nothing can be evicted: commands that may store more are refused.
+
+    Logged once a minute at most.
+    """
+
+
+@event(logging.WARNING)
 def kv_cross_protocol_attack(*, client: object, word: str) -> None:
     """A client has sent a word of HTTP, as a web browser does (cross-protocol scripting); its connection is closed.
 

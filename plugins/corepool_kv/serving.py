@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from corepool import SetupError
 from corepool_kv.engine.listener_store import ListenerStore
+from corepool_kv.engine.store_metrics import count_store
 from corepool_kv.redis.server import Server
 from corepool_kv.stores.remote_url import is_remote, parse_remote_url
 
@@ -55,8 +56,8 @@ class Serving(Protocol):
     def discard(self) -> None:
         """Remove temporary files. Runs in: master."""
 
-    def start(self, worker: Worker, listener: str) -> Sessions:
-        """Begin. Runs in: worker.
+    def start(self, worker: Worker, protocol: object) -> Sessions:
+        """Begin to serve the listener of a protocol. Runs in: worker.
 
         :raises SetupError: the store can't be used.
         """
@@ -89,8 +90,10 @@ class OnThisMachine:
     def discard(self) -> None:
         self._store.discard()
 
-    def start(self, worker: Worker, listener: str) -> Sessions:
+    def start(self, worker: Worker, protocol: object) -> Sessions:
         engine = self._store.open(worker)
+        count_store(worker, protocol, "kv", engine)
+        listener = worker.listener_of(protocol)
         self._server = Server(self._options, engine, worker, self._store.identity or f"{worker.pool}/{listener}")
         return self._server
 
@@ -118,7 +121,7 @@ class OnServers:
     def discard(self) -> None:
         pass
 
-    def start(self, worker: Worker, listener: str) -> Sessions:  # noqa: ARG002
+    def start(self, worker: Worker, protocol: object) -> Sessions:  # noqa: ARG002
         from corepool_kv.remote.server import RemoteServer  # noqa: PLC0415  # a local store needs none of it
 
         try:

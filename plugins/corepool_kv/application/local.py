@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from corepool_kv.application.calls import CommandError
 from corepool_kv.engine.engine import Engines
+from corepool_kv.engine.errors import OutOfRoomError
 from corepool_kv.engine.keyspace import Limits
 from corepool_kv.redis.lookup import find_command
 from corepool_kv.redis.replies import Error, encode
 from corepool_kv.redis.running import ENDS_ONE_COMMAND, word
-from corepool_kv.stores import StoreError
+from corepool_kv.stores import FullError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from corepool_kv.application.calls import Done
     from corepool_kv.engine.execution import Work
     from corepool_kv.engine.keyspace import Keyspace
-    from corepool_kv.redis.entry import OnData
+    from corepool_kv.redis.entry import Command, OnData
     from corepool_kv.stores import Store
 
 
@@ -45,7 +46,7 @@ class LocalDriver:
             raise CommandError(f"ERR '{command.name.decode()}' is no command on data alone")
         args = list(words[command.words :])
         if command.writes:
-            self._engine.execution.submit(_Call(self._limits, done), _as_work(command.on_data, args))
+            self._engine.execution.submit(_Call(self._limits, done), _as_work(command, args))
         else:
             done(self._read(command.on_data, args))
 
@@ -80,8 +81,16 @@ class _Call:
         return _failed(error) * commands
 
 
-def _as_work(on_data: OnData, args: list[bytes]) -> Work:
-    return lambda db: _run(on_data, args, db)
+def _as_work(command: Command, args: list[bytes]) -> Work:
+    on_data = command.on_data
+    assert on_data is not None
+
+    def work(db: Keyspace) -> bytes:
+        if command.grows and db.is_full:
+            return encode(word(OutOfRoomError()), False)
+        return _run(on_data, args, db)
+
+    return work
 
 
 def _run(on_data: OnData, args: list[bytes], db: Keyspace) -> bytes:
@@ -92,4 +101,6 @@ def _run(on_data: OnData, args: list[bytes], db: Keyspace) -> bytes:
 
 
 def _failed(error: StoreError) -> bytes:
+    if isinstance(error, FullError):
+        return encode(word(OutOfRoomError()), False)
     return encode(Error(f"ERR the store has failed: {error}"), False)

@@ -9,12 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corepool_kv.engine.blocking import Blocking
+from corepool_kv.engine.evicting import Evicting
 from corepool_kv.engine.execution import Execution
+from corepool_kv.engine.keyspace import Limits
 from corepool_kv.engine.sweeper import Sweeper
+from corepool_kv.stores import StoreError
 
 if TYPE_CHECKING:
     from corepool import Worker
     from corepool_kv.stores import Store
+
+_NO_LIMITS = Limits(0, 0, 0)  # nothing is stored, and nothing replied
 
 _MAINTAIN_INTERVAL_S = 1.0
 
@@ -35,15 +40,26 @@ class Engine:
         store.open(worker.workers)
         self.execution = Execution(store, worker)
         self.blocking = Blocking(self.execution, worker, store.identity() or worker.pool, store.max_key_bytes)
+        self.room = self.execution.room
         self._maintaining = self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
         self._sweeper = Sweeper(self.execution, worker.loop)
         if worker.slot == 0:
             self._sweeper.rest()
+        self._evicting = Evicting(self.execution, worker.loop, self._look_for_room)
+        self._evicts_idly = worker.slot == 0
+        self._look_for_room()
 
     @property
     def expired_keys(self) -> int:
         """Expired keys that this worker has removed."""
         return self._sweeper.total
+
+    def configure_room(self, max_bytes: int, policy: str) -> None:
+        """Change the bound of the store, and what happens near it; a failure is logged."""
+        try:
+            self.room.configure(max_bytes, policy)
+        except StoreError as error:
+            self.execution.log_failure(error)
 
     def close(self) -> None:
         """Finish the commit that is under way, and close the store."""
@@ -51,12 +67,25 @@ class Engine:
         self.execution.close()
         self.blocking.close()
         self._sweeper.stop()
+        self._evicting.stop()
         self._store.close()
 
     def _maintain(self) -> None:
         self._store.maintain()
         self.blocking.look()
+        self._look_for_room()
         self._maintaining = self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
+
+    def _look_for_room(self) -> None:
+        try:
+            is_over = self.room.look(self.execution.read(_NO_LIMITS))
+        except StoreError as error:
+            self.execution.log_failure(error)
+            return
+        finally:
+            self.execution.end_event()
+        if is_over and self._evicts_idly:
+            self._evicting.begin()
 
 
 class Engines:

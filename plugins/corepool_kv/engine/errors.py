@@ -28,6 +28,10 @@ class ValueTooLongError(RefusedError):
         self.max_bytes = max_bytes
 
 
+class OutOfRoomError(RefusedError):
+    """The store is as large as it may become, and nothing can be evicted from it."""
+
+
 class AbandonedError(StoreError):
     """Raised by work that has changed data and can't be finished: nothing of its transaction is committed."""
 

@@ -10,6 +10,9 @@ cdef Py_ssize_t _REPLY_BYTES
 cdef class Execution:
     cdef object _store
     cdef object _worker
+    cdef readonly object room
+    cdef Py_ssize_t _forced
+    cdef bint _refuses_growth
     cdef readonly Keyspace reading
     cdef dict _next
     cdef object _batches
@@ -22,11 +25,12 @@ cdef class Execution:
 
     cpdef Keyspace read(self, object limits)
     cpdef end_event(self)
+    cdef Keyspace _keyspace(self, object view, object limits, long long now_ms)
     cpdef submit(self, object client, object work)
     cpdef schedule(self, object client)
     cpdef _end_batch(self)
     cdef _run_batches(self)
-    @cython.locals(db=Keyspace)
+    @cython.locals(db=Keyspace, is_full=bint)
     cpdef _attempt(self, list batch)
     cdef _settle(self, list batch, object result)
 

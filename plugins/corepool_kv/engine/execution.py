@@ -27,7 +27,8 @@ from corepool.logs.rate_limited import RateLimitedLog
 from corepool_kv import events
 from corepool_kv.engine.errors import AbandonedError
 from corepool_kv.engine.keyspace import Keyspace, Limits
-from corepool_kv.stores import BrokenError, NoRoomError, StoreError
+from corepool_kv.engine.room import TIMES, Room
+from corepool_kv.stores import BrokenError, FullError, NoRoomError, StoreError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -103,6 +104,11 @@ class Execution:
         """
         self._store = store
         self._worker = worker
+        self.room = Room(store)
+        self._forced = 0
+        """So often keys were evicted for the transaction that is tried again."""
+        self._refuses_growth = False
+        """That did not help: of that transaction, commands that may store more are refused."""
         self.reading: Keyspace | None = None
         """The view that `read` has begun in this event."""
         self._next: dict[Client, None] = {}
@@ -139,7 +145,7 @@ class Execution:
                 view = self._store.read()
             except (NoRoomError, BrokenError) as error:
                 view = self._read_again(error)
-            self.reading = Keyspace(view, limits, time.time_ns() // 1_000_000)
+            self.reading = self._keyspace(view, limits, time.time_ns() // 1_000_000)
         return self.reading
 
     def end_event(self) -> None:
@@ -171,6 +177,11 @@ class Execution:
         self._recover(error)
         return self._store.read()
 
+    def _keyspace(self, view: View, limits: Limits, now_ms: int) -> Keyspace:
+        db = Keyspace(view, limits, now_ms)
+        db.access = self.room.access
+        return db
+
     def _recover(self, error: NoRoomError | BrokenError) -> None:
         """Make the transaction possible.
 
@@ -180,6 +191,39 @@ class Execution:
             self._store.reopen()
         else:
             self._store.make_room()
+
+    def _try_to_recover(self, error: NoRoomError | BrokenError) -> StoreError | None:
+        try:
+            self._recover(error)
+        except StoreError as failure:
+            return failure
+        return None
+
+    def _can_do_with_less(self) -> bool:
+        """Have a transaction that finds no room tried again, in a store with fewer keys, or with fewer commands."""
+        self._forced += 1
+        if self._forced <= TIMES and self._evict():
+            return True
+        is_first = not self._refuses_growth
+        self._refuses_growth = True
+        return is_first
+
+    def _evict(self) -> bool:
+        """Evict keys in a transaction of their own; return False if there were none."""
+        try:
+            transaction = self._store.begin()
+        except StoreError:
+            return False
+        try:
+            db = self._keyspace(transaction, Limits(0, 0, 0), time.time_ns() // 1_000_000)
+            evicted = self.room.force(db)
+            self._store.commit(transaction)
+        except StoreError:
+            self._store.abort(transaction)
+            return False
+        for call in db.at_end:
+            call()
+        return evicted
 
     # --- transactions
 
@@ -215,13 +259,19 @@ class Execution:
         except StoreError as error:
             return error
         try:
-            db = Keyspace(transaction, batch[0].limits, time.time_ns() // 1_000_000)
+            db = self._keyspace(transaction, batch[0].limits, time.time_ns() // 1_000_000)
             outcomes: list[Outcome] = []
             at_end: list[Callable[[], None]] = []
+            if self.room.is_near:
+                self.room.make(db, sum([len(client.waiting) for client in batch]))
+            if self._refuses_growth:
+                db.refuse_growth()
+            is_full = db.is_full
             for client in batch:
                 if client.limits is not db.limits:
                     at_end += db.at_end
-                    db = Keyspace(transaction, client.limits, db.now_ms)
+                    db = self._keyspace(transaction, client.limits, db.now_ms)
+                    db.is_full = is_full
                 outcomes.append(_run(client, db, self.on_gained))
             at_end += db.at_end
             self._store.commit(transaction)
@@ -236,13 +286,13 @@ class Execution:
 
     def _settle(self, batch: list[Client], result: Committed | StoreError) -> None:
         if isinstance(result, NoRoomError | BrokenError):
-            try:
-                self._recover(result)
-            except StoreError as error:
-                result = error
-            else:
+            failure = self._try_to_recover(result)
+            if failure is None or (isinstance(failure, FullError) and len(batch) == 1 and self._can_do_with_less()):
                 self._batches.appendleft(batch)
                 return
+            result = failure
+        self._forced = 0
+        self._refuses_growth = False
         if isinstance(result, StoreError):
             if len(batch) > 1:
                 # The work of one of them must not fail that of the others.

@@ -1,5 +1,7 @@
 # The C types of keyspace.py.
 
+from corepool_kv.stores.access_clock cimport AccessClock
+
 cdef class Keyspace:
     cdef readonly object view
     cdef readonly long long now_ms
@@ -10,10 +12,13 @@ cdef class Keyspace:
     cdef Py_ssize_t _max_key
     cdef Py_ssize_t _max_value
     cdef object _elements
+    cdef public AccessClock access
+    cdef public bint is_full
     cdef public list at_end
     cdef public list gained
 
     cpdef Keyspace select(self, Py_ssize_t number)
     cpdef find(self, bytes key)
+    cpdef peek(self, bytes key)
     cpdef get(self, bytes key)
     cpdef put(self, bytes key, bytes value, long long expires_ms=*, long long flags=*)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from corepool_kv.engine.errors import KeyTooLongError, ValueTooLongError
-from corepool_kv.stores import DATABASES, LIST, SORTED_SET, STRING, WrongTypeError
+from corepool_kv.engine.errors import KeyTooLongError, OutOfRoomError, ValueTooLongError
+from corepool_kv.stores import DATABASES, LIST, SORTED_SET, STRING, DamagedRecordError, WrongTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from corepool_kv.stores import Elements, Record, Transaction, View
+    from corepool_kv.stores.access_clock import AccessClock
 
 
 class Limits(NamedTuple):
@@ -40,6 +41,10 @@ class Keyspace:
         self._transaction: Transaction = view  # type: ignore[assignment]  # typing.cast would cost each GET a call
         self._max_key, self._max_value, _ = limits
         self._elements: Elements | None = None
+        self.access: AccessClock | None = None
+        """Notes which keys are used, if it matters. All databases of a view have one."""
+        self.is_full = False
+        """Commands that may store more are refused."""
         self.at_end: list[Callable[[], None]] = []
         """Called in the loop's thread when the changes are committed; of a view, when the command is done.
 
@@ -62,12 +67,21 @@ class Keyspace:
             other = self._others[number] = Keyspace(
                 self.view.database(number), self.limits, self.now_ms, number, self._others
             )
+            other.access = self.access
+            other.is_full = self.is_full
             other.at_end = self.at_end
             other.gained = self.gained
         return other
 
     def find(self, key: bytes) -> Record | None:
-        """Return the record of a key that exists now."""
+        """Return the record of a key that exists now, and note that the key is used."""
+        record = self.peek(key)
+        if record is not None and self.access is not None:
+            self.access.touch(key, self.now_ms)
+        return record
+
+    def peek(self, key: bytes) -> Record | None:
+        """Return the record of a key that exists now; that does not count as a use of the key."""
         record = self.view.get(key)
         if record is not None and 0 < record.expires_ms < self.now_ms:
             return None
@@ -88,7 +102,10 @@ class Keyspace:
 
         :raises WrongTypeError: it is a collection.
         """
-        return self.view.get_value(key, self.now_ms)
+        value = self.view.get_value(key, self.now_ms)
+        if self.access is not None and value is not None:
+            self.access.touch(key, self.now_ms)
+        return value
 
     def put(self, key: bytes, value: bytes, expires_ms: int = 0, flags: int = 0) -> None:
         """Store a value; one that has expired already removes the key.
@@ -103,6 +120,8 @@ class Keyspace:
             self._transaction.delete(key, self.now_ms)
         else:
             self._transaction.put(key, value, expires_ms, flags)
+            if self.access is not None:
+                self.access.touch(key, self.now_ms)
 
     def put_record(self, key: bytes, record: Record) -> None:
         """Store a record of any type, with a new version; one that has expired already removes the key.
@@ -114,6 +133,8 @@ class Keyspace:
             self._transaction.delete(key, self.now_ms)
         else:
             self._transaction.put_record(key, record)
+            if self.access is not None:
+                self.access.touch(key, self.now_ms)
 
     def detach(self, key: bytes) -> None:
         """Remove a record; the elements of a collection stay."""
@@ -154,9 +175,36 @@ class Keyspace:
         if length > self._max_value:
             raise ValueTooLongError(self._max_value)
 
+    def refuse_growth(self) -> None:
+        """Have commands that may store more refused, in all databases of the view."""
+        for each in (self, *(self._others or {}).values()):
+            each.is_full = True
+
+    def check_growth(self) -> None:
+        """Refuse a command that may store more, if there is no room for it.
+
+        :raises OutOfRoomError: it is refused.
+        """
+        if self.is_full:
+            raise OutOfRoomError
+
     def delete(self, key: bytes) -> bool:
         """Remove a key; return False if it did not exist."""
         return self._transaction.delete(key, self.now_ms)
+
+    def evict(self, key: bytes, *, expiring: bool) -> bool:
+        """Remove a key, and return False if there is no such key.
+
+        :param expiring: that will expire: the store may have sampled a time that a damaged record has left behind.
+        """
+        if expiring:
+            try:
+                record = self.view.get(key)
+            except DamagedRecordError:
+                return False
+            if record is None or not record.expires_ms:
+                return False
+        return self._transaction.delete(key, 0)
 
     def clear(self) -> None:
         """Remove every key."""
@@ -164,7 +212,7 @@ class Keyspace:
 
     def version(self, key: bytes) -> int | None:
         """Return a number that changes with each write of the key; None while the key does not exist."""
-        record = self.find(key)
+        record = self.peek(key)
         return None if record is None else record.version
 
     @property

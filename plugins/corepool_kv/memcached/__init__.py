@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from corepool import hookimpl
 from corepool_kv.engine.listener_store import ListenerStore
+from corepool_kv.engine.store_metrics import count_store, metrics_of_store
 from corepool_kv.memcached.options import MemcachedOptions
+from corepool_kv.memcached.recognition import is_memcached
 from corepool_kv.memcached.server import Server
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ class Memcached:
     Options = MemcachedOptions
 
     counts_requests = True
+
+    metrics = metrics_of_store("memcached")
 
     default_port = 11211
 
@@ -39,6 +43,10 @@ class Memcached:
         """The store, if other listeners may have the same."""
         return self._store.shares
 
+    def matches(self, data: bytes) -> bool | None:
+        """Return whether a connection of a listener with several protocols begins with a command."""
+        return is_memcached(data)
+
     @hookimpl
     def on_start(self, pool: PoolInfo) -> None:
         self._store.prepare(pool)
@@ -49,7 +57,9 @@ class Memcached:
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
-        self._server = Server(self._options, self._store.open(worker), worker, worker.listener_of(self))
+        engine = self._store.open(worker)
+        count_store(worker, self, "memcached", engine)
+        self._server = Server(self._options, engine, worker, worker.listener_of(self))
 
     @hookimpl
     def on_worker_stop(self) -> None:

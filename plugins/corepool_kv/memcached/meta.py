@@ -46,6 +46,17 @@ def _facts(db: Keyspace, record: Record) -> dict[str, int]:
     }
 
 
+def _parse(words: list[bytes], known: bytes, invalid: bytes, duplicate: bytes) -> tuple[Flags, bytes]:
+    """Return the flags of a request, and its key.
+
+    :param words: the command, the key as it is written, and the flags.
+    :raises RefusedLineError: one of them is wrong.
+    """
+    check_key(words[1])
+    flags = Flags(words[2:], known, invalid=invalid, duplicate=duplicate)
+    return flags, check_key(flags.key(words[1]))
+
+
 # --- mg
 
 
@@ -101,9 +112,7 @@ def meta_get(counts: Statistics, request: Request) -> Served:
     words = request.words
     if len(words) < 2:
         return ERROR
-    check_key(words[1])
-    flags = Flags(words[2:], b"bcfkOqstvNRT", invalid=INVALID_FLAG, duplicate=DUPLICATE_FLAG)
-    key = check_key(flags.key(words[1]))
+    flags, key = _parse(words, b"bcfkOqstvNRT", INVALID_FLAG, DUPLICATE_FLAG)
     wish = _Get(flags, words[1], key, flags.signed("T"), flags.signed("N"), flags.signed("R"))
     counts.cmd_meta += 1
 
@@ -133,11 +142,9 @@ def meta_set(counts: Statistics, request: Request) -> Served:
     words = request.words
     if len(words) < 2:
         return ERROR
-    check_key(words[1])
     if len(words) < 3 or not words[2].isdigit():
         return BAD_FORMAT
-    flags = Flags(words[3:], b"bcCFIkMOqsTvft", invalid=INVALID_FLAG, duplicate=DUPLICATE_FLAG)
-    key = check_key(flags.key(words[1]))
+    flags, key = _parse([*words[:2], *words[3:]], b"bcCFIkMOqsTvft", INVALID_FLAG, DUPLICATE_FLAG)
     exptime = flags.signed("T") or 0
     kept = flags.unsigned("F", BAD_FORMAT) or 0
     if kept > LARGEST_FLAGS:
@@ -151,7 +158,8 @@ def meta_set(counts: Statistics, request: Request) -> Served:
         return BAD_CHUNK if request.is_broken else BAD_FORMAT
     put = Put(key, request.value, kept, mode, cas, may_be_late="I" in flags)
     counts.cmd_meta += 1
-    return Step(functools.partial(_store, counts, flags, words[1], put, exptime), writes=True, size=len(put.value))
+    work = functools.partial(_store, counts, flags, words[1], put, exptime)
+    return Step(work, writes=True, size=len(put.value), grows=True)
 
 
 def _mode(flags: Flags) -> Mode:
@@ -186,9 +194,7 @@ def meta_delete(counts: Statistics, request: Request) -> Served:
     words = request.words
     if len(words) < 2:
         return ERROR
-    check_key(words[1])
-    flags = Flags(words[2:], b"bcCIkOqTvsft", invalid=INVALID_OR_DUPLICATE, duplicate=INVALID_OR_DUPLICATE)
-    key = check_key(flags.key(words[1]))
+    flags, key = _parse(words, b"bcCIkOqTvsft", INVALID_OR_DUPLICATE, INVALID_OR_DUPLICATE)
     cas, ttl = flags.unsigned("C"), flags.signed("T")
     counts.cmd_meta += 1
 
@@ -217,9 +223,7 @@ def meta_arithmetic(counts: Statistics, request: Request) -> Served:
     words = request.words
     if len(words) < 2:
         return ERROR
-    check_key(words[1])
-    flags = Flags(words[2:], b"bcCDJkMNOqTtvsf", invalid=INVALID_OR_DUPLICATE, duplicate=INVALID_OR_DUPLICATE)
-    key = check_key(flags.key(words[1]))
+    flags, key = _parse(words, b"bcCDJkMNOqTtvsf", INVALID_OR_DUPLICATE, INVALID_OR_DUPLICATE)
     vivify, initial = flags.signed("N"), flags.unsigned("J", INVALID_OR_DUPLICATE) or 0
     delta, ttl, cas = flags.unsigned("D", INVALID_OR_DUPLICATE), flags.signed("T"), flags.unsigned("C")
     mode = flags.token("M")
@@ -248,7 +252,7 @@ def meta_arithmetic(counts: Statistics, request: Request) -> Served:
         echoed = flags.echoed(words[1], c=db.version(key) or 0, t=left_s(expires_ms, db.now_ms))
         return b"VA %d%b\r\n%b\r\n" % (len(value), echoed, value) if "v" in flags else b"HD%b\r\n" % echoed
 
-    return Step(work, writes=True)
+    return Step(work, writes=True, grows=True)
 
 
 def meta_debug(_: Statistics, request: Request) -> Served:
@@ -256,9 +260,7 @@ def meta_debug(_: Statistics, request: Request) -> Served:
     words = request.words
     if len(words) < 2:
         return BAD_FORMAT
-    check_key(words[1])
-    flags = Flags(words[2:], b"b", invalid=INVALID_FLAG, duplicate=DUPLICATE_FLAG)
-    key = check_key(flags.key(words[1]))
+    key = _parse(words, b"b", INVALID_FLAG, DUPLICATE_FLAG)[1]
 
     def work(db: Keyspace) -> bytes:
         record = items.find(db, key)

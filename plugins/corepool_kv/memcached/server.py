@@ -61,13 +61,14 @@ class Server:
         self._worker = worker
         self._execution = engine.execution
         self._database = options.database
-        self._counts = Statistics(options, worker)
+        self._counts = Statistics(options, worker, name, engine.room)
         self._refused_log = RateLimitedLog(log, interval_s=_REFUSED_LOG_INTERVAL_S)
         self._flusher = Flusher(self, worker)
 
     def close(self) -> None:
-        """Stop the timer. The engine is closed by its owner."""
+        """Stop the timers. The engine is closed by its owner."""
         self._flusher.stop()
+        self._counts.close()
 
     # --- connections
 
@@ -231,8 +232,7 @@ class Server:
             case [b"slabs"]:
                 return Step(counts.slabs, writes=False)
             case [b"reset"]:
-                counts.reset()
-                return b"RESET\r\n"
+                return counts.reset()
         return ERROR
 
     def _run(self, session: Session, step: Step) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from corepool_kv.memcached.requests import RequestReader
-from corepool_kv.memcached.steps import Waiting
+from corepool_kv.memcached.steps import OUT_OF_ROOM, Waiting
+from corepool_kv.stores import FullError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,5 +65,7 @@ class Session:
 
     def explain(self, error: StoreError, commands: int) -> bytes:
         """Return the replies to commands whose transaction has failed: none to those with noreply."""
-        reply = b"SERVER_ERROR the store has failed: %b\r\n" % str(error).encode(errors="replace")
+        reply = OUT_OF_ROOM
+        if not isinstance(error, FullError):
+            reply = b"SERVER_ERROR the store has failed: %b\r\n" % str(error).encode(errors="replace")
         return reply * sum(isinstance(work, Waiting) and not work.is_quiet for work in self.waiting[:commands])

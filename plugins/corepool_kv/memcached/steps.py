@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from corepool_kv.engine.errors import KeyTooLongError, RefusedError, ValueTooLongError
+from corepool_kv.engine.errors import KeyTooLongError, OutOfRoomError, RefusedError, ValueTooLongError
 from corepool_kv.memcached.items import NotNumericError
 from corepool_kv.memcached.numbers import BAD_FORMAT
 from corepool_kv.stores import DamagedRecordError, WrongTypeError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from corepool_kv.engine.keyspace import Keyspace
 
 TOO_LARGE = b"SERVER_ERROR object too large for cache\r\n"
+OUT_OF_ROOM = b"SERVER_ERROR out of memory storing object\r\n"
 NOT_NUMERIC = b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n"
 
 ENDS_ONE_COMMAND = (RefusedError, DamagedRecordError, WrongTypeError, NotNumericError)
@@ -33,6 +34,8 @@ class Step(NamedTuple):
     written: Work | None = None
     size: int = 0
     """Bytes of the value that waits with it."""
+    grows: bool = False
+    """It may store more: it is refused if there is no room."""
 
 
 def word(error: Exception) -> bytes:
@@ -46,21 +49,26 @@ def word(error: Exception) -> bytes:
             return BAD_FORMAT
         case ValueTooLongError():
             return TOO_LARGE
+        case OutOfRoomError():
+            return OUT_OF_ROOM
     return b"SERVER_ERROR %b\r\n" % str(error).encode(errors="replace").replace(b"\n", b" ")
 
 
 class Waiting:
     """A step that waits for its transaction. Implements `execution.Work`."""
 
-    __slots__ = ("_database", "_work", "is_quiet")
+    __slots__ = ("_database", "_grows", "_work", "is_quiet")
 
     def __init__(self, step: Step, database: int) -> None:
         self._work = step.written or step.work
         self.is_quiet = step.is_quiet
         self._database = database
+        self._grows = step.grows
 
     def __call__(self, db: Keyspace) -> bytes:
         try:
+            if self._grows:
+                db.check_growth()
             reply = self._work(db.select(self._database) if self._database else db)
         except ENDS_ONE_COMMAND as error:
             reply = word(error)

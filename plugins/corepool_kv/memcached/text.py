@@ -127,7 +127,7 @@ def store(counts: Statistics, request: Request) -> Served:
         counts.count_stored(outcome, is_cas=cas is not None)
         return _REPLIES[outcome]
 
-    return Step(work, writes=True, is_quiet=is_quiet, size=len(put.value))
+    return Step(work, writes=True, is_quiet=is_quiet, size=len(put.value), grows=True)
 
 
 def _without_value(counts: Statistics, request: Request, key: bytes, *, is_quiet: bool) -> Served:
@@ -164,7 +164,7 @@ def arithmetic(counts: Statistics, request: Request) -> Served:
         db.put(key, value, record.expires_ms, record.flags)
         return value + b"\r\n"
 
-    return Step(work, writes=True, is_quiet=words[-1] == NOREPLY)
+    return Step(work, writes=True, is_quiet=words[-1] == NOREPLY, grows=True)
 
 
 def touch(counts: Statistics, request: Request) -> Served:

@@ -51,6 +51,8 @@ class Command:
 
     writes: bool = field(init=False)
     """It may change the data, or what the engine keeps beside them: it runs in a transaction."""
+    grows: bool = field(init=False)
+    """It may store more: it is refused if there is no room."""
     before_auth: bool = field(init=False)
     """It may be given before AUTH."""
     words: int = field(init=False)
@@ -61,6 +63,7 @@ class Command:
     def __post_init__(self) -> None:
         # Looked up with each request.
         object.__setattr__(self, "writes", self.is_transaction or "write" in self.flags)
+        object.__setattr__(self, "grows", "denyoom" in self.flags)
         object.__setattr__(self, "before_auth", "no_auth" in self.flags)
         object.__setattr__(self, "words", 2 if b"|" in self.name else 1)
         # A container never takes a request as it is: `find_command` finds its subcommand.

@@ -7,12 +7,15 @@ those for all workers, which look once a second, and the worker that serves CONF
 from __future__ import annotations
 
 import json
+import re
 import resource
 from typing import TYPE_CHECKING, NamedTuple
 
+from corepool_kv.engine.room import SAMPLED
 from corepool_kv.redis.numbers import LARGEST, parse_integer
 from corepool_kv.redis.replies import Error
 from corepool_kv.stores import DATABASES, SYSTEM
+from corepool_kv.stores.options import POLICIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +48,35 @@ def whole_number(smallest: int) -> Callable[[bytes], str]:
     return parse
 
 
+_UNITS = {
+    b"": 1,
+    b"b": 1,
+    b"k": 1000,
+    b"kb": 1 << 10,
+    b"m": 1000**2,
+    b"mb": 1 << 20,
+    b"g": 1000**3,
+    b"gb": 1 << 30,
+}
+_SIZE = re.compile(rb"([0-9]{1,18})([a-z]*)", re.IGNORECASE)
+
+
+def _size(text: bytes) -> str:
+    """Read a number of bytes as Redis's configuration has it: 1k is 1,000, and 1kb 1,024."""
+    found = _SIZE.fullmatch(text)
+    unit = None if found is None else _UNITS.get(found[2].lower())
+    if found is None or unit is None:
+        raise Error("argument must be a memory value")
+    return str(int(found[1]) * unit)
+
+
+def _policy(text: bytes) -> str:
+    policy = text.decode("latin-1").lower()
+    if policy not in POLICIES:
+        raise Error(f"argument(s) must be one of the following: {', '.join(POLICIES)}")
+    return policy
+
+
 def _constant(value: object) -> Parameter:
     return Parameter(lambda _: value)
 
@@ -70,8 +102,9 @@ PARAMETERS = {
     "latency-tracking": _constant("no"),
     "lua-time-limit": Parameter(lambda _: 5000, whole_number(1)),
     "maxclients": Parameter(lambda _: resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
-    "maxmemory": _constant(0),
-    "maxmemory-policy": _constant("noeviction"),
+    "maxmemory": Parameter(lambda options: options.max_bytes if "max_bytes" in options.model_fields_set else 0, _size),
+    "maxmemory-policy": Parameter(lambda options: options.eviction, _policy),
+    "maxmemory-samples": _constant(SAMPLED),
     "notify-keyspace-events": _constant(""),
     "proto-max-bulk-len": Parameter(lambda options: options.max_request),
     "protected-mode": _constant("no"),

@@ -12,6 +12,7 @@ cdef class Write:
     cdef Runner _runner
     cdef object _on_data
     cdef list _args
+    cdef bint _grows
     cdef bint _resp3
     cdef Py_ssize_t _database
 
@@ -23,6 +24,6 @@ cdef class Runner:
 
     @cython.locals(db=Keyspace)
     cpdef bytes read(self, Session session, object on_data, list args)
-    cpdef submit(self, Session session, object on_data, list args, Py_ssize_t held_bytes=*)
+    cpdef submit(self, Session session, object on_data, list args, Py_ssize_t held_bytes=*, bint grows=*)
     cpdef submit_work(self, Session session, object work, Py_ssize_t size)
     cpdef count(self, object error)

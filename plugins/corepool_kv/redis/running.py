@@ -9,11 +9,17 @@ import logging
 from typing import TYPE_CHECKING
 
 from corepool_kv import events
-from corepool_kv.engine.errors import AbandonedError, KeyTooLongError, RefusedError, ValueTooLongError
+from corepool_kv.engine.errors import (
+    AbandonedError,
+    KeyTooLongError,
+    OutOfRoomError,
+    RefusedError,
+    ValueTooLongError,
+)
 from corepool_kv.engine.execution import INTERNAL_ERROR
 from corepool_kv.redis.replies import ENCODED_OK, OK, Error, encode, size_of
 from corepool_kv.redis.session import size_in_memory
-from corepool_kv.stores import DamagedRecordError, StoreError, WrongTypeError
+from corepool_kv.stores import DamagedRecordError, FullError, StoreError, WrongTypeError
 
 if TYPE_CHECKING:
     from corepool_kv.engine.execution import Execution, Work
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+
+OUT_OF_ROOM = "OOM command not allowed when used memory > 'maxmemory'."
 
 ENDS_ONE_COMMAND = (Error, RefusedError, DamagedRecordError, WrongTypeError)
 """Errors that are the reply to one command. Any other one voids a transaction."""
@@ -41,16 +49,19 @@ def word(error: Error | RefusedError | DamagedRecordError | WrongTypeError) -> E
             return Error(f"ERR key is too long: this store takes {error.max_bytes} bytes")
         case ValueTooLongError():
             return Error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+        case OutOfRoomError():
+            return Error(OUT_OF_ROOM)
     return Error(f"ERR {error}")
 
 
 class Write:
     """A command that waits for its transaction. Implements `execution.Work`."""
 
-    __slots__ = ("_args", "_database", "_on_data", "_resp3", "_runner")
+    __slots__ = ("_args", "_database", "_grows", "_on_data", "_resp3", "_runner")
 
-    def __init__(self, runner: Runner, on_data: OnData, args: list[bytes], session: Session) -> None:
+    def __init__(self, runner: Runner, on_data: OnData, args: list[bytes], session: Session, *, grows: bool) -> None:
         """Keep a command, with the version and database of now: a later HELLO or SELECT is about those behind it."""
+        self._grows = grows
         self._runner = runner
         self._on_data = on_data
         self._args = args
@@ -59,6 +70,8 @@ class Write:
 
     def __call__(self, db: Keyspace) -> bytes:
         try:
+            if self._grows and db.is_full:
+                db.check_growth()
             reply = self._on_data(db.select(self._database) if self._database else db, self._args)
         except ENDS_ONE_COMMAND as error:
             reply = self._runner.count(word(error))
@@ -106,9 +119,19 @@ class Runner:
             return b"$%d\r\n%b\r\n" % (len(reply), reply)  # as `encode` does, without its frame
         return encode(reply, session.resp3)
 
-    def submit(self, session: Session, on_data: OnData, args: list[bytes], held_bytes: int = 0) -> None:
-        """Run a command in the next transaction."""
-        self.submit_work(session, Write(self, on_data, args, session), size_in_memory(args) + held_bytes)
+    def submit(
+        self,
+        session: Session,
+        on_data: OnData,
+        args: list[bytes],
+        held_bytes: int = 0,
+        grows: bool = False,  # noqa: FBT001, FBT002  # C functions take no keywords alone
+    ) -> None:
+        """Run a command in the next transaction.
+
+        :param grows: it is refused if there is no room for more.
+        """
+        self.submit_work(session, Write(self, on_data, args, session, grows=grows), size_in_memory(args) + held_bytes)
 
     def submit_work(self, session: Session, work: Work, size: int) -> None:
         """Run work for a session in the next transaction.
@@ -134,7 +157,7 @@ class Runner:
         if isinstance(error, AbandonedError):
             self._state.errors[error.reply[1:].partition(b" ")[0].decode(errors="replace")] += commands
             return error.reply * commands
-        reply = _failed(error)
+        reply = Error(OUT_OF_ROOM) if isinstance(error, FullError) else _failed(error)
         for _ in range(commands):
             self.count(reply)
         return encode(reply, False) * commands

@@ -262,7 +262,7 @@ class Server:
         on_data = command.on_data
         if on_data is not None:
             if command.writes or session.waiting:
-                self._runner.submit(session, on_data, args)
+                self._runner.submit(session, on_data, args, 0, command.grows)
                 return None
             return self._runner.read(session, on_data, args)
         # A script may publish.

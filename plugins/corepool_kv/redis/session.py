@@ -68,6 +68,7 @@ class Queued(NamedTuple):
 
     run: Callable[[Keyspace], Reply]
     writes: bool
+    grows: bool
     selects: bool
 
 

@@ -20,3 +20,4 @@ cdef class ServerState:
     cdef public object scripts
     cdef object _engine
     cdef long long _expired_before
+    cdef long long _evicted_before

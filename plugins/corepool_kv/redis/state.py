@@ -14,6 +14,7 @@ from corepool_kv.redis.parameters import Parameters
 if TYPE_CHECKING:
     from corepool import Worker
     from corepool_kv.engine.engine import Engine
+    from corepool_kv.engine.room import Room
     from corepool_kv.redis.options import KvOptions
     from corepool_kv.redis.pubsub import PubSub
     from corepool_kv.redis.scripts.runtime import Runtime
@@ -49,7 +50,11 @@ class ServerState:
         self.scripts: Runtime | None = None
         """Made for the first script."""
         self._engine = engine
-        self._expired_before = 0
+        self._expired_before = self._evicted_before = 0
+        parameters = self.parameters
+        parameters.on_change(
+            lambda: engine.configure_room(int(parameters["maxmemory"]), parameters["maxmemory-policy"])
+        )
 
     @property
     def store_has_failed(self) -> bool:
@@ -61,6 +66,16 @@ class ServerState:
         """Expired keys that this worker has removed from the store, which other listeners may share."""
         return self._engine.expired_keys - self._expired_before
 
+    @property
+    def room(self) -> Room:
+        """The room in the store."""
+        return self._engine.room
+
+    @property
+    def evicted_keys(self) -> int:
+        """Keys that this worker has evicted from the store, likewise."""
+        return self._engine.room.evicted - self._evicted_before
+
     def end_second(self) -> None:
         """Compute the rate of commands. Called once a second."""
         self.commands_per_s = self.commands_run - self._counted
@@ -70,4 +85,5 @@ class ServerState:
         """Count from zero again."""
         self.connections = self.commands_run = self._counted = self.commands_per_s = 0
         self._expired_before = self._engine.expired_keys
+        self._evicted_before = self._engine.room.evicted
         self.errors.clear()

@@ -97,7 +97,7 @@ _PLAIN = (
     _data("setrange", strings.setrange, 4, "write denyoom", 1, "2.2.0", "Overwrite a part of a value."),
     _data("strlen", strings.strlen, 2, _READ, 1, "2.2.0", "Tell the length of a value."),
     _data("substr", strings.getrange, 4, "readonly", 1, "1.0.0", "Get a part of a value; GETRANGE's old name."),
-    _data("touch", keys.exists, -2, _READ, -1, "3.2.1", "Count how many of the keys exist."),
+    _data("touch", keys.touch, -2, _READ, -1, "3.2.1", "Use keys, and count how many of them exist."),
     _data("ttl", times.ttl, 2, _READ, 1, "1.0.0", "Tell in how many seconds a key expires."),
     _data("type", keys.type_, 2, _READ, 1, "1.0.0", "Tell what a key holds."),
     _data("unlink", keys.delete, -2, "write fast", -1, "4.0.0", "Remove keys."),

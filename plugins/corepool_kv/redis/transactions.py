@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from corepool_kv.engine.errors import AbandonedError
 from corepool_kv.redis.replies import OK, Error, NullArray, encode, gather
-from corepool_kv.redis.running import ENDS_ONE_COMMAND, word
+from corepool_kv.redis.running import ENDS_ONE_COMMAND, OUT_OF_ROOM, word
 from corepool_kv.redis.session import Queued, Watched, size_in_memory
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Transactions:
         """Keep a command for EXEC."""
         max_bytes = self._state.options.max_request
         run = functools.partial(self.run_now, session, command, args)
-        queued = Queued(run, command.writes, command.name == b"select")
+        queued = Queued(run, command.writes, command.grows, command.name == b"select")
         if session.queue_up(queued, size_in_memory(args), max_bytes):
             return self._runner.reply(session, "QUEUED")
         session.queue_is_broken = True
@@ -75,6 +75,8 @@ class Transactions:
     def run_now(self, session: Session, command: Command, args: list[bytes], db: Keyspace) -> Reply:
         """Run a command of any kind; an error that ends this command alone is its reply."""
         try:
+            if command.grows:
+                db.check_growth()
             if command.on_data is not None:
                 return command.on_data(db, args)
             if command.on_both is not None:
@@ -103,6 +105,8 @@ class Transactions:
         def execute(db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001
             if watched.have_changed(db):
                 return NullArray()
+            if db.is_full and any(queued.grows for queued in commands):
+                raise Error(f"EXECABORT Transaction discarded because of: {OUT_OF_ROOM}")
             session.database = database
             try:
                 return gather((queued.run(db.select(session.database)) for queued in commands), db.limits.reply)

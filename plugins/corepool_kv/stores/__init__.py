@@ -9,6 +9,8 @@ from corepool import SetupError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from corepool_kv.stores.access_clock import AccessClock
+
 STRING, HASH, LIST, SET, SORTED_SET = b"shltz"
 """Types of records."""
 
@@ -32,6 +34,13 @@ class StoreError(SetupError):
 
 class NoRoomError(StoreError):
     """There is no room: the transaction is void. After `make_room` it may be run again."""
+
+
+class FullError(StoreError):
+    """The store may not become larger, and there is no room in it."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"the store is full: max_bytes = {max_bytes}")
 
 
 class BrokenError(StoreError):
@@ -146,6 +155,18 @@ class View(Protocol):
     def random(self, chance: float) -> bytes | None:
         """Return some key, chosen by a random number from 0 to 1; None if the store is empty."""
 
+    def sample(self, count: int, *, expiring: bool) -> list[bytes]:
+        """Return some keys, chosen at random: `count` at most, and one at least, if there is any.
+
+        :param expiring: of those alone that will expire.
+        """
+
+    def first_to_expire(self) -> bytes | None:
+        """Return the key that will expire, or has expired, before all others; None: no key will."""
+
+    def used_bytes(self) -> int:
+        """Return the bytes that the records and elements of this database take, as `max_bytes` counts them."""
+
     def has_expired(self, now_ms: int) -> bool:
         """Report whether a record has expired at `now_ms`."""
 
@@ -214,6 +235,12 @@ class Store(Protocol):
     max_workers: int | None
     """How many can share it; None: any number."""
 
+    max_bytes: int
+    """The bound of all databases together."""
+
+    eviction: str
+    """The policy by which keys are removed when it is near: one of `corepool_kv.stores.options.Eviction`."""
+
     commits_are_slow: bool
     """A commit waits for more than memory. Then `begin`, `commit`, `abort` and the calls between them run in a
     thread of their own, always the same, and beside `read`."""
@@ -278,10 +305,18 @@ class Store(Protocol):
     def abort(self, transaction: Transaction) -> None:
         """Forget the changes; do nothing if a commit was tried."""
 
+    def access_clock(self) -> AccessClock:
+        """Return the times of the last uses of all keys, which all processes that have the data open share.
+
+        Runs in: worker, if the policy of eviction needs it.
+
+        :raises StoreError: there can't be any.
+        """
+
     def make_room(self) -> None:
         """Grow, or follow another process that did. No view and no transaction of this process is open.
 
-        :raises StoreError: it may not become larger.
+        :raises FullError: it may not become larger.
         """
 
     def reopen(self) -> None:

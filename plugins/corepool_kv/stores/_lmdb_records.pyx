@@ -1,36 +1,22 @@
 """The functions of `lmdb_records.py`, in machine code: each makes its result at once, without the parts of it."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
+
+from corepool_kv.stores._crc cimport crc_of
 
 cdef enum:
     HEADER = 10
     VERSION = 2
     STRING = 115  # "s"
 
-cdef uint32_t[256] _CRC
-cdef uint32_t _value
-cdef int _byte, _bit
-for _byte in range(256):
-    _value = _byte
-    for _bit in range(8):
-        _value = (_value >> 1) ^ (0xEDB88320 if _value & 1 else 0)
-    _CRC[_byte] = _value
-
 
 cpdef bytes place_of(bytes key):
     cdef Py_ssize_t size = PyBytes_GET_SIZE(key)
-    cdef const unsigned char* data = <const unsigned char*>PyBytes_AS_STRING(key)
-    cdef uint32_t crc = 0xFFFFFFFF
-    cdef Py_ssize_t at
-    for at in range(size):
-        crc = _CRC[(crc ^ data[at]) & 0xFF] ^ (crc >> 8)
-    crc ^= 0xFFFFFFFF
     cdef bytes place = PyBytes_FromStringAndSize(NULL, 4 + size)
     cdef unsigned char* to = <unsigned char*>PyBytes_AS_STRING(place)
-    _put(to, crc, 4)
-    memcpy(to + 4, data, size)
+    _put(to, crc_of(key), 4)
+    memcpy(to + 4, PyBytes_AS_STRING(key), size)
     return place
 
 

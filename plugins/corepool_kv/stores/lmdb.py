@@ -26,7 +26,8 @@ import lmdb
 
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool_kv import events
-from corepool_kv.stores import BrokenError, StoreError
+from corepool_kv.stores import BrokenError, FullError, StoreError
+from corepool_kv.stores.access_clock import AccessClock
 from corepool_kv.stores.lmdb_errors import translated
 from corepool_kv.stores.lmdb_format import TABLES, check_folder, foreign, mark, open_tables
 from corepool_kv.stores.lmdb_transaction import LmdbTransaction
@@ -50,11 +51,13 @@ class LmdbStore:
 
     # 511 of LMDB's build, less the time in front of the key in `expiry`.
     max_key_bytes = 503
-    max_workers = None
+    max_workers: int | None = None
 
     def __init__(self, where: str, options: StoreOptions) -> None:
         """Take the folder of the data; none means a temporary one."""
         self._options = options
+        self.max_bytes = options.max_bytes
+        self.eviction: str = options.eviction
         self.commits_are_slow = options.durability == "always"
         self._is_temporary = not where
         self._path = Path(where)
@@ -171,6 +174,12 @@ class LmdbStore:
         assert isinstance(transaction, LmdbTransaction)
         transaction.txn.abort()
 
+    def access_clock(self) -> AccessClock:
+        try:
+            return AccessClock.of_folder(self._path, self.max_bytes)
+        except OSError as error:
+            raise StoreError(f"store lmdb:{self._path} can't have a clock of accesses: {error}") from None
+
     def make_room(self) -> None:
         before = self._env.info()["map_size"]
         self._map(0)
@@ -252,15 +261,15 @@ class LmdbStore:
 
         A full store would stay full for ever otherwise: a write that fails commits nothing.
 
-        :raises StoreError: that was done already, and it didn't help.
+        :raises FullError: that was done already, and it didn't help.
         """
         if self._env.info()["last_txnid"] == self._was_full_at:
-            raise StoreError(f"the store is full: max_bytes = {self._options.max_bytes}")
+            raise FullError(self.max_bytes)
         try:
             with self._env.begin(write=True) as txn:
                 txn.put(b"full at", b"%d" % txn.id())
         except lmdb.Error as error:
-            raise StoreError(f"the store is full: {error}") from None
+            raise FullError(self.max_bytes) from error
         self._was_full_at = self._env.info()["last_txnid"]
 
 

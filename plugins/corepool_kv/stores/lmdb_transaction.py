@@ -7,6 +7,8 @@ Elements of collections: lmdb_elements.py.
 
 from __future__ import annotations
 
+import itertools
+import random
 from struct import Struct
 from typing import TYPE_CHECKING, Protocol
 
@@ -132,6 +134,32 @@ class LmdbTransaction:
                 return bytes(at.key())[4:]
         return None
 
+    def sample(self, count: int, *, expiring: bool) -> list[bytes]:
+        # Keys beside each other are as random as any, and lie in one page, which is free the sooner for it.
+        table, skipped = (self._expiry, _TIME.size) if expiring else (self._data, _HASH.size)
+        try:
+            with self.txn.cursor(db=table) as at:
+                begin = _some_time(at) if expiring else _HASH.pack(random.getrandbits(32))
+                if not at.set_range(begin) and not at.first():
+                    return []
+                return [bytes(entry)[skipped:] for entry in itertools.islice(at.iternext(values=False), count)]
+        except lmdb.Error as error:
+            raise translated(error) from None
+
+    def first_to_expire(self) -> bytes | None:
+        with self.txn.cursor(db=self._expiry) as at:
+            return bytes(at.key())[_TIME.size :] if at.first() else None
+
+    def used_bytes(self) -> int:
+        used = 0
+        try:
+            for table in (self._data, self._expiry, self._elements):
+                found = self.txn.stat(table)
+                used += (found["branch_pages"] + found["leaf_pages"] + found["overflow_pages"]) * found["psize"]
+        except lmdb.Error as error:
+            raise translated(error) from None
+        return used
+
     def put(self, key: bytes, value: bytes, expires_ms: int, flags: int) -> None:
         version = self._next_version()
         if expires_ms or flags:
@@ -250,3 +278,19 @@ class LmdbTransaction:
         except lmdb.Error as error:
             raise translated(error) from None
         return len(expired)
+
+
+def _some_time(at: lmdb.Cursor) -> bytes:
+    """Return a time between the first and the last one of `expiry`: half of them by the order of their magnitude.
+
+    Else those of a minute would never be met beside one of a year.
+    """
+    if not at.first():
+        return b""
+    first = int.from_bytes(bytes(at.key())[: _TIME.size])
+    at.last()
+    span = int.from_bytes(bytes(at.key())[: _TIME.size]) - first
+    chance = random.random()  # noqa: S311  # no secret
+    if random.getrandbits(1):
+        return _TIME.pack(first + int(span * chance))
+    return _TIME.pack(first + min(int((span + 1) ** chance) - 1, span))

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import random
 import re
 import zlib
 from typing import TYPE_CHECKING
 
-from corepool_kv.stores import ID_BYTES, STRING, SYSTEM, NoRoomError, Record, StoreError, WrongTypeError
+from corepool_kv.stores import ID_BYTES, STRING, SYSTEM, FullError, NoRoomError, Record, StoreError, WrongTypeError
+from corepool_kv.stores.access_clock import AccessClock
 from corepool_kv.stores.memory_elements import Collections, MemoryElements
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ class MemoryStore:
                 "of letters, digits, '-' and '_'"
             )
         self._name = where
-        self._max_bytes = options.max_bytes
+        self.max_bytes = options.max_bytes
+        self.eviction: str = options.eviction
         self._databases: list[Records] = []
         self._databases += [Records(options.max_bytes, self._databases) for _ in range(SYSTEM + 1)]
 
@@ -85,14 +88,43 @@ class MemoryStore:
         assert isinstance(transaction, MemoryTransaction)
         transaction.undo()
 
+    def access_clock(self) -> AccessClock:
+        return AccessClock.of_process(self.max_bytes)
+
     def make_room(self) -> None:
-        raise StoreError(f"the store is full: max_bytes = {self._max_bytes}")
+        raise FullError(self.max_bytes)
 
     def reopen(self) -> None:
         """It never breaks."""
 
     def maintain(self) -> None:
         """Nothing is ever due."""
+
+
+class Keys:
+    """Keys of which any can be had at once, by its number."""
+
+    def __init__(self) -> None:
+        self.all: list[bytes] = []
+        self._numbers: dict[bytes, int] = {}
+
+    def add(self, key: bytes) -> None:
+        if key not in self._numbers:
+            self._numbers[key] = len(self.all)
+            self.all.append(key)
+
+    def discard(self, key: bytes) -> None:
+        number = self._numbers.pop(key, None)
+        if number is not None:
+            last = self.all.pop()
+            if last != key:
+                self.all[number] = last
+                self._numbers[last] = number
+
+    def sample(self, count: int) -> list[bytes]:
+        if len(self.all) <= count:
+            return self.all[:]
+        return list(dict.fromkeys(random.choices(self.all, k=count)))  # noqa: S311  # no secret
 
 
 class Records:
@@ -106,6 +138,8 @@ class Records:
         self._max_bytes = max_bytes
         self._databases = databases
         self.all: dict[bytes, Record] = {}
+        self.keys = Keys()
+        self.expiring = Keys()
         self.bytes = 0
         self.collections = Collections()
         self.versions = itertools.count(1)
@@ -117,10 +151,17 @@ class Records:
         return sum([each.bytes + each.collections.bytes for each in self._databases]) <= self._max_bytes
 
     def set(self, key: bytes, record: Record) -> None:
-        self.remove(key)
+        before = self.all.get(key)
+        if before is None:
+            self.keys.add(key)
+            self.bytes += len(key) + len(record.value)
+        else:
+            self.bytes += len(record.value) - len(before.value)
         self.all[key] = record
-        self.bytes += len(key) + len(record.value)
-        if record.expires_ms:
+        if not record.expires_ms:
+            self.expiring.discard(key)
+        else:
+            self.expiring.add(key)
             heapq.heappush(self._expiry, (record.expires_ms, key))
             if len(self._expiry) > 2 * len(self.all) + _STALE_ENTRIES:
                 self._expiry = [(each.expires_ms, name) for name, each in self.all.items() if each.expires_ms]
@@ -130,17 +171,24 @@ class Records:
         record = self.all.pop(key, None)
         if record is not None:
             self.bytes -= len(key) + len(record.value)
+            self.keys.discard(key)
+            self.expiring.discard(key)
         return record
 
-    def next_expired(self, now_ms: int) -> bytes | None:
-        """Return the key that has expired first, unless none has."""
-        while self._expiry and self._expiry[0][0] < now_ms:
+    def first_to_expire(self) -> tuple[int, bytes] | None:
+        """Return the time and the key that will expire before all others, unless none will."""
+        while self._expiry:
             expires_ms, key = self._expiry[0]
             record = self.all.get(key)
             if record is not None and record.expires_ms == expires_ms:
-                return key
+                return expires_ms, key
             heapq.heappop(self._expiry)
         return None
+
+    def next_expired(self, now_ms: int) -> bytes | None:
+        """Return the key that has expired first, unless none has."""
+        first = self.first_to_expire()
+        return first[1] if first is not None and first[0] < now_ms else None
 
 
 class MemoryTransaction:
@@ -216,12 +264,21 @@ class MemoryTransaction:
         return len(self._records.all)
 
     def count_expiring(self) -> int:
-        return sum(1 for record in self._records.all.values() if record.expires_ms)
+        return len(self._records.expiring.all)
 
     def random(self, chance: float) -> bytes | None:
-        if not self._records.all:
-            return None
-        return next(itertools.islice(self._records.all, int(chance * len(self._records.all)), None))
+        keys = self._records.keys.all
+        return keys[min(int(chance * len(keys)), len(keys) - 1)] if keys else None
+
+    def sample(self, count: int, *, expiring: bool) -> list[bytes]:
+        return (self._records.expiring if expiring else self._records.keys).sample(count)
+
+    def first_to_expire(self) -> bytes | None:
+        first = self._records.first_to_expire()
+        return None if first is None else first[1]
+
+    def used_bytes(self) -> int:
+        return self._records.bytes + self._records.collections.bytes
 
     def put(self, key: bytes, value: bytes, expires_ms: int, flags: int) -> None:
         self.put_record(key, Record(value, expires_ms, 0, flags))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -18,6 +18,13 @@ from corepool_kv.stores import Store, StoreError
 from corepool_kv.stores.remote_url import SCHEMES, is_remote, parse_remote_url
 
 _GROUP = "corepool.kv_stores"
+
+
+Eviction: TypeAlias = Literal[
+    "noeviction", "allkeys-lru", "volatile-lru", "allkeys-random", "volatile-random", "volatile-ttl"
+]
+
+POLICIES: tuple[str, ...] = get_args(Eviction)
 
 
 class StoreOptions(Options):
@@ -36,9 +43,18 @@ class StoreOptions(Options):
     max_bytes: Annotated[Size, Field(ge=1 << 20)] = 1 << 40
     """How large the store may grow, in bytes."""
 
+    eviction: Eviction = "noeviction"
+    """What happens when the store comes near to `max_bytes`. "noeviction": commands that may store more are refused;
+    "allkeys-lru": keys that were not used for long are removed; "volatile-lru": such of those that have an expiry;
+    "allkeys-random", "volatile-random": any keys, or any that have an expiry; "volatile-ttl": the first to expire."""
+
     def of_store(self) -> dict[str, str]:
         """Return the options that all listeners of one store have to agree in, as people write them."""
-        return {"durability": f'"{self.durability}"', "max_bytes": str(self.max_bytes)}
+        return {
+            "durability": f'"{self.durability}"',
+            "max_bytes": str(self.max_bytes),
+            "eviction": f'"{self.eviction}"',
+        }
 
     @field_validator("store")
     @classmethod

@@ -29,12 +29,12 @@ respawn_delay = "1ms"
 name = "cache"
 bind = ["tcp://127.0.0.1:0"]
 protocol = "memcached"
-options = {{ store = "{store}", database = 3 }}
+options = {{ store = "{store}", database = 3, max_bytes = "64MiB", eviction = "allkeys-lru" }}
 [[listener]]
 name = "kv"
 bind = ["tcp://127.0.0.1:0"]
 protocol = "kv"
-options = {{ store = "{store}" }}
+options = {{ store = "{store}", max_bytes = "64MiB", eviction = "allkeys-lru" }}
 """
 
 
@@ -198,11 +198,72 @@ def test_stats(pool: Pools) -> None:
         expected = {b"get_hits": b"1", b"get_misses": b"1", b"delete_hits": b"1", b"delete_misses": b"1"}
         expected |= {b"curr_items": b"1", b"cmd_set": b"2", b"version": b"1.6.18", b"curr_connections": b"1"}
         assert told.items() >= expected.items()
-        assert cache.ask(b"stats settings\r\n").startswith(
-            b"STAT maxbytes 1099511627776\r\nSTAT item_size_max 1048576\r\n"
-        )
+        assert cache.ask(b"stats settings\r\n").startswith(b"STAT maxbytes 67108864\r\nSTAT item_size_max 1048576\r\n")
         assert cache.ask(b"stats items\r\n") == b"STAT items:1:number 1\r\nEND\r\n"
         assert cache.ask(b"stats slabs\r\nstats reset\r\n").endswith(b"END\r\nRESET\r\n")
+
+
+def test_stats_are_those_of_all_workers_also_of_killed_ones(pool: Pools) -> None:
+    running = pool(memcached_toml(workers=2))
+
+    def told(cache: Client) -> dict[bytes, bytes]:
+        return dict(line.split()[1:] for line in cache.ask(b"stats\r\n").splitlines()[:-1])
+
+    with connect(running.urls()[0]) as first, connect(running.urls()[0]) as second:
+        one, other = Client(first), Client(second)
+        for each in (one, other):
+            each.ask(b"set a 0 0 1\r\nx\r\nget a b\r\n")
+        expected = {b"cmd_set": b"2", b"get_hits": b"2", b"get_misses": b"2", b"curr_connections": b"2"}
+        for each in (one, other):
+            wait_until(lambda: told(each).items() >= expected.items(), what="the counts of both")  # noqa: B023
+        os.kill(int(told(one)[b"pid"]), signal.SIGKILL)
+        expected |= {b"curr_connections": b"1"}
+        wait_until(lambda: told(other).items() >= expected.items(), what="the killed one's connection to be gone")
+        assert other.ask(b"stats reset\r\n") == b"RESET\r\n"
+        assert told(other)[b"get_hits"] == b"0"
+
+
+def test_a_port_for_memcached_and_redis(pool: Pools) -> None:
+    running = pool("""
+[pool]
+workers = 1
+[[listener]]
+name = "both"
+bind = ["tcp://127.0.0.1:0"]
+protocols = ["memcached", "kv"]
+protocol_options.memcached.store = "memory:shared"
+protocol_options.kv = { store = "memory:shared", max_bytes = "64MiB", eviction = "allkeys-lru" }
+""")
+    with connect(running.urls()[0]) as first, connect(running.urls()[0]) as second:
+        assert Client(first).ask(b"set a 0 0 1\r\nx\r\n") == b"STORED\r\n"
+        assert Redis(second)("GET", "a") == b"x"
+
+
+def test_evictions(pool: Pools) -> None:
+    running = pool(memcached_toml(workers=2, max_bytes=4 << 20))
+    with connect(running.urls()[0]) as sock:
+        cache = Client(sock)
+        value = b"x" * 10_000
+        for begin in range(0, 1000, 50):
+            stored = b"".join(b"set %d 0 0 10000\r\n%b\r\nget hot\r\n" % (n, value) for n in range(begin, begin + 50))
+            assert cache.ask(b"add hot 0 0 1\r\nx\r\n" + stored).count(b"STORED\r\n") >= 50
+        assert cache.ask(b"get 999\r\n") == b"VALUE 999 0 10000\r\n" + value + b"\r\nEND\r\n"
+        told = dict(line.split()[1:] for line in cache.ask(b"stats\r\n").splitlines()[:-1])
+        assert int(told[b"evictions"]) > 500
+        assert int(told[b"bytes"]) <= int(told[b"limit_maxbytes"]) == 4 << 20
+
+
+def test_a_full_store_without_eviction(pool: Pools) -> None:
+    running = pool(memcached_toml(workers=1, max_bytes=1 << 20, eviction="noeviction"))
+    with connect(running.urls()[0]) as sock:
+        cache = Client(sock)
+        number = 0
+        while (reply := cache.ask(b"set %d 0 0 5000\r\n%b\r\n" % (number, b"x" * 5000))) == b"STORED\r\n":
+            number += 1
+        assert reply == b"SERVER_ERROR out of memory storing object\r\n"
+        assert cache.ask(b"get 0\r\n").startswith(b"VALUE 0 0 5000\r\n")
+        assert cache.ask(b"delete 0\r\ndelete 1\r\ndelete 2\r\ntouch 3 100\r\n").count(b"DELETED") == 3
+        assert cache.ask(b"set 0 0 0 1\r\nx\r\n") == b"STORED\r\n"
 
 
 def test_clients_between_requests_move_at_a_reload(pool: Pools, tmp_path: Path) -> None:

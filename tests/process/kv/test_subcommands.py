@@ -146,7 +146,8 @@ def test_info_tells_the_truth(client: Client, pair: Pair) -> None:
     assert info["Server"]["tcp_port"] == str(urlsplit(pair.ours.urls()[0]).port)
     assert re.fullmatch("[0-9a-f]{40}", info["Server"]["run_id"])
     assert int(info["Clients"]["connected_clients"]) >= 1
-    assert int(info["Memory"]["used_memory"]) > 1_000_000
+    assert int(info["Memory"]["used_memory_rss"]) > 1_000_000
+    assert 0 < int(info["Memory"]["used_memory"]) <= int(info["Memory"]["used_memory_peak"])
     assert int(info["Stats"]["total_error_replies"]) == 2
     assert info["Errorstats"] == {"errorstat_ERR": "count=2"}
     assert int(info["Stats"]["total_commands_processed"]) >= 3

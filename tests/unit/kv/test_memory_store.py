@@ -24,13 +24,15 @@ NOW_MS = 100
 
 
 def make(max_bytes: int = 1000, where: str = "") -> MemoryStore:
-    options: Any = type("Options", (), {"max_bytes": max_bytes})()
+    options: Any = type("Options", (), {"max_bytes": max_bytes, "eviction": "noeviction"})()
     return MemoryStore(where, options)
 
 
 def contents(store: MemoryStore) -> dict[bytes, tuple[bytes, int, int]]:
     records = store._databases[0]  # noqa: SLF001
     assert records.bytes == sum(len(key) + len(record.value) for key, record in records.all.items())
+    assert sorted(records.keys.all) == sorted(records.all)
+    assert sorted(records.expiring.all) == sorted(key for key, record in records.all.items() if record.expires_ms)
     return {key: (record.value, record.expires_ms, record.flags) for key, record in records.all.items()}
 
 

@@ -57,9 +57,12 @@ def _parse(server: ServerState, name: str, text: bytes) -> str:
             return server.parameters[name]
         raise _refused(name, "it is set by the pool's configuration, and a reload")
     try:
-        return parse(text)
+        value = parse(text)
     except Error as error:
         raise _refused(name, str(error)) from None
+    if name == "maxmemory" and int(value) > server.options.max_bytes:
+        raise _refused(name, f"the pool's configuration has max_bytes = {server.options.max_bytes}, which bounds it")
+    return value
 
 
 def _refused(name: str, reason: str) -> Error:

@@ -1,6 +1,7 @@
 """INFO: the fields of Redis that have a true value here, of the worker that serves the connection.
 
-A field that is not counted is not there. Memory and CPU are those of the worker's process.
+A field that is not counted is not there. CPU and resident memory are those of the worker's process; `used_memory` is
+the size of the data, which the workers share.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from corepool_kv.engine.room import used_bytes
 from corepool_kv.redis.pubsub import CHANNEL, PATTERN
 from corepool_kv.redis.replies import Verbatim
 from corepool_kv.redis.scripts import library
@@ -85,23 +87,23 @@ def _clients(server: ServerState, session: Session, db: Keyspace) -> Fields:  # 
 
 
 def _memory(server: ServerState, session: Session, db: Keyspace) -> Fields:  # noqa: ARG001
-    resident = _resident_bytes()
-    peak = max(resident, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    used = used_bytes(db)
+    peak = max(used, server.room.peak_bytes)
     system = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    sizes = {"used_memory": resident, "used_memory_rss": resident, "used_memory_peak": peak}
-    sizes |= {"total_system_memory": system, "maxmemory": 0}
+    sizes = {"used_memory": used, "used_memory_rss": _resident_bytes(), "used_memory_peak": peak}
+    sizes |= {"total_system_memory": system, "maxmemory": int(server.parameters["maxmemory"])}
     fields: dict[str, object] = {}
     for name, size in sizes.items():
         fields[name] = size
         fields[f"{name}_human"] = _for_people(size)
     return fields | {
-        "used_memory_peak_perc": f"{100 * resident / peak:.2f}%",
+        "used_memory_peak_perc": f"{100 * used / max(1, peak):.2f}%",
         "used_memory_lua": 0 if server.scripts is None else server.scripts.used_bytes,
         "used_memory_scripts": 0,
         "number_of_cached_scripts": library.count(db),
         "number_of_functions": 0,
         "number_of_libraries": 0,
-        "maxmemory_policy": "noeviction",
+        "maxmemory_policy": server.room.policy,
         "mem_fragmentation_ratio": "1.00",
         "mem_allocator": "libc",
         "active_defrag_running": 0,
@@ -131,9 +133,10 @@ def _stats(server: ServerState, session: Session, db: Keyspace) -> Fields:  # no
         "total_commands_processed": server.commands_run,
         "instantaneous_ops_per_sec": server.commands_per_s,
         "expired_keys": server.expired_keys,
+        "evicted_keys": server.evicted_keys,
         "total_error_replies": sum(server.errors.values()),
     }
-    never = "rejected_connections sync_full sync_partial_ok sync_partial_err evicted_keys evicted_clients"
+    never = "rejected_connections sync_full sync_partial_ok sync_partial_err evicted_clients"
     never += " pubsubshard_channels latest_fork_usec total_forks"
     never += " migrate_cached_sockets slave_expires_tracked_keys tracking_total_keys tracking_total_items"
     never += " tracking_total_prefixes dump_payload_sanitizations io_threaded_reads_processed"

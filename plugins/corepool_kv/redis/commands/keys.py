@@ -31,11 +31,15 @@ def delete(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def exists(db: Keyspace, args: list[bytes]) -> Reply:
+    return sum(db.peek(key) is not None for key in args)
+
+
+def touch(db: Keyspace, args: list[bytes]) -> Reply:
     return sum(db.find(key) is not None for key in args)
 
 
 def type_(db: Keyspace, args: list[bytes]) -> Reply:
-    record = db.find(args[0])
+    record = db.peek(args[0])
     return "none" if record is None else _TYPES[record.type].decode()
 
 
@@ -94,14 +98,14 @@ def randomkey(db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001
         key = db.view.random(random.random())  # noqa: S311  # no secret
         if key is None:
             return None
-        if db.find(key) is not None:
+        if db.peek(key) is not None:
             return key
     return None
 
 
 def keys(db: Keyspace, args: list[bytes]) -> Reply:
     glob = glob_of_names(args[0])
-    found = (key for key in _every_key(db) if (glob is None or glob.matches(key)) and db.find(key) is not None)
+    found = (key for key in _every_key(db) if (glob is None or glob.matches(key)) and db.peek(key) is not None)
     return gather(found, db.limits.reply)
 
 
@@ -109,7 +113,7 @@ def scan(db: Keyspace, args: list[bytes]) -> Reply:
     begin = parse_cursor(args[0])
     options = parse_options(args[1:], takes_type=True)
     cursor, found = db.view.scan(begin, options.at_once)
-    listed = [key for key in found if options.wants(key) and _is_of_type(db.find(key), options.type)]
+    listed = [key for key in found if options.wants(key) and _is_of_type(db.peek(key), options.type)]
     return [b"%d" % cursor, listed]
 
 

@@ -12,6 +12,7 @@ from corepool_kv.redis.commands.scanning import SYNTAX
 from corepool_kv.redis.numbers import parse_integer
 from corepool_kv.redis.replies import Error
 from corepool_kv.stores import HASH, LIST, SET, STRING
+from corepool_kv.stores.access_clock import UNUSED_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +30,9 @@ _MAX_PACKED_BYTES = 64
 _RECORD_BYTES = 64
 """About what a record costs besides its key and value."""
 
+_UNKNOWN_IDLE_S = 0xFFFFFF
+"""Of a key that was not used since the clock began: the longest that Redis can tell."""
+
 _SAMPLES = 5
 _NO_FREQUENCY = (
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching "
@@ -37,7 +41,7 @@ _NO_FREQUENCY = (
 
 
 def encoding(db: Keyspace, args: list[bytes]) -> Reply:
-    record = db.find(args[0])
+    record = db.peek(args[0])
     if record is None:
         return None
     if record.type == STRING:
@@ -58,15 +62,20 @@ def encoding(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def refcount(db: Keyspace, args: list[bytes]) -> Reply:
-    return None if db.find(args[0]) is None else 1
+    return None if db.peek(args[0]) is None else 1
 
 
 def idletime(db: Keyspace, args: list[bytes]) -> Reply:
-    return None if db.find(args[0]) is None else 0
+    if db.peek(args[0]) is None:
+        return None
+    if db.access is None:
+        return 0
+    idle_ms = db.access.idle_ms(args[0], db.now_ms)
+    return _UNKNOWN_IDLE_S if idle_ms == UNUSED_MS else idle_ms // 1000
 
 
 def freq(db: Keyspace, args: list[bytes]) -> Reply:
-    if db.find(args[0]) is None:
+    if db.peek(args[0]) is None:
         return None
     raise Error(_NO_FREQUENCY)
 
@@ -82,7 +91,7 @@ def usage(db: Keyspace, args: list[bytes]) -> Reply:
         samples = parse_integer(value)
         if samples < 0:
             raise Error(SYNTAX)
-    record = db.find(key)
+    record = db.peek(key)
     if record is None:
         return None
     return _RECORD_BYTES + len(key) + len(record.value) + _bytes_of_elements(db, record, samples)

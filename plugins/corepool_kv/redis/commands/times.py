@@ -120,7 +120,7 @@ def _moment(db: Keyspace, unit: bytes, amount: bytes, command: str) -> int:
 
 
 def _expires_at(db: Keyspace, key: bytes) -> int:
-    record = db.find(key)
+    record = db.peek(key)
     if record is None:
         return -2
     return record.expires_ms or -1

@@ -90,6 +90,8 @@ class ScriptCalls:
         if command.name == b"select":
             self._db = self._db.select(parse_database(args[0]))
             return OK
+        if command.grows and not self.has_written:
+            self._db.check_growth()  # as in Redis: a script that has begun to write goes on
         self.has_written = self.has_written or command.writes
         if command.on_data is not None:
             return command.on_data(self._db, args)

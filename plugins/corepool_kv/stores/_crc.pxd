@@ -1,0 +1,1 @@
+cpdef unsigned int crc_of(bytes key)
