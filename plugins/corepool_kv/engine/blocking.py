@@ -1,4 +1,4 @@
-"""Clients of one worker that wait for elements of lists and sorted sets, which any worker may add.
+"""Clients of one worker that wait for elements of lists and sorted sets, or entries of streams, of any worker.
 
 A transaction that adds elements serves those who wait for them, in the order of the line (`line.py`): elements
 for a client of another worker are kept in the store, in the same transaction. That worker is told over the bus, and
@@ -15,16 +15,30 @@ import hashlib
 import time
 from typing import TYPE_CHECKING
 
-from corepool_kv.engine.demands import Demand, Taken, put_back, take, take_any
+from corepool_kv.engine.demands import Demand, put_back, take
 from corepool_kv.engine.keyspace import Limits
-from corepool_kv.engine.line import INTERRUPTED, TAKEN, TIMED_OUT, Line, Outcome, Place, this_worker
+from corepool_kv.engine.line import (
+    INTERRUPTED,
+    NO_GROUP,
+    NO_STREAM,
+    TAKEN,
+    TIMED_OUT,
+    Line,
+    Outcome,
+    Place,
+    this_worker,
+)
+from corepool_kv.engine.stream_demands import StreamDemand
+from corepool_kv.engine.taken import NoGroupError, Taken
 from corepool_kv.engine.waits import Gone, Wait, Waiter
-from corepool_kv.stores import LIST, SORTED_SET, StoreError, WrongTypeError
+from corepool_kv.stores import LIST, StoreError, WrongTypeError
 
 if TYPE_CHECKING:
     from corepool import Listening, Worker
+    from corepool_kv.engine.demands import AnyDemand
     from corepool_kv.engine.execution import Execution, Work
     from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.stores import Record
 
 _KEPT_S = 60.0
 """Demands of a worker that has died are kept so long: its clients may be on their way to another worker."""
@@ -52,6 +66,8 @@ class Blocking:
         self._listening: Listening | None = None
         self._waits: dict[bytes, Wait] = {}
         """By their tickets."""
+        self._of_groups: dict[bytes, StreamDemand] = {}
+        """Demands of consumers of groups, by their tickets: FLUSHALL removes their streams, and serves none of them."""
         self._dead: dict[bytes, float] = {}
         """Workers with entries that have ended, and since when that is known."""
         self._has_moved = False
@@ -78,7 +94,7 @@ class Blocking:
 
     # --- clients of this worker
 
-    def begin(self, db: Keyspace, waiter: Waiter, demand: Demand) -> Wait:
+    def begin(self, db: Keyspace, waiter: Waiter, demand: AnyDemand) -> Wait:
         """Have a client wait, from the end of this transaction on. Runs in: the transaction."""
         wait = Wait(self, waiter)
         line = Line(db)
@@ -107,6 +123,7 @@ class Blocking:
     def forget(self, wait: Wait) -> None:
         """Forget a client that was served."""
         self._waits.pop(wait.place.ticket, None)
+        self._of_groups.pop(wait.place.ticket, None)
         if wait.timer is not None:
             wait.timer.cancel()
 
@@ -115,8 +132,10 @@ class Blocking:
         self._has_moved = True
         self.forget(wait)
 
-    def _begun(self, wait: Wait, demand: Demand) -> None:
+    def _begun(self, wait: Wait, demand: AnyDemand) -> None:
         self._waits[wait.place.ticket] = wait
+        if isinstance(demand, StreamDemand) and demand.group is not None:
+            self._of_groups[wait.place.ticket] = demand
         if self._listening is None:
             self._listen()
         if demand.expires_ms:
@@ -133,10 +152,10 @@ class Blocking:
     def _heard(self, topic: bytes, data: bytes) -> None:  # noqa: ARG002
         self._fetch(data)
 
-    def _fetch(self, ticket: bytes) -> None:
+    def _fetch(self, ticket: bytes, otherwise: bytes = b"") -> None:
         wait = self._waits.get(ticket)
         if wait is not None and not wait.waiting:
-            self._submit(wait, functools.partial(self._end, wait, b""))
+            self._submit(wait, functools.partial(self._end, wait, otherwise))
 
     def _expire(self, wait: Wait) -> None:
         self._submit(wait, functools.partial(self._end, wait, TIMED_OUT))
@@ -153,7 +172,7 @@ class Blocking:
     # --- in a transaction
 
     def serve(self, db: Keyspace) -> None:
-        """Serve the clients that wait for new keys. An element that moves may serve others."""
+        """Serve the clients that wait for keys that have changed. An element that moves may serve others."""
         while db.gained:
             gained = list(dict.fromkeys(db.gained))
             db.gained.clear()
@@ -173,22 +192,18 @@ class Blocking:
     def _serve_key(self, db: Keyspace, number: int, key: bytes) -> None:
         here = db.select(number)
         record = here.find(key)
-        if record is None or record.type not in (LIST, SORTED_SET):
-            return
+        is_removed = record is None
         line = Line(db)
         for place in line.waiting(number, key):
-            demand = line.find(place)
-            if demand is None or demand.type != record.type:
-                continue
-            if place.worker != self._name and not line.can_fetch(place.worker):
-                continue
-            try:
-                taken = take(here, demand, key)
-            except WrongTypeError:
-                taken = Taken(key, [], [])
-            self._deliver(db, line, place, Outcome(TAKEN, demand, taken))
-            if here.find(key) is None:
+            if record is None and not is_removed:
                 return
+            demand = line.find(place)
+            if demand is None or (place.worker != self._name and not line.can_fetch(place.worker)):
+                continue
+            outcome = _outcome(here, demand, key, record)
+            if outcome is not None:
+                self._deliver(db, line, place, outcome)
+                record = here.find(key)
 
     def _deliver(self, db: Keyspace, line: Line, place: Place, outcome: Outcome) -> None:
         if place.worker == self._name:
@@ -217,13 +232,10 @@ class Blocking:
         demand = line.find(old)
         if outcome is None and demand is not None:
             line.remove(old, demand)
-            try:
-                taken = take_any(db.select(demand.number), demand)
-            except WrongTypeError:
-                taken = None
-            if taken is not None:
-                outcome = Outcome(TAKEN, demand, taken)
-            else:
+            here = db.select(demand.number)
+            outcomes = (_outcome(here, demand, key, here.find(key)) for key in demand.keys)
+            outcome = next(filter(None, outcomes), None)
+            if outcome is None:
                 line.add(wait.place, demand)
                 db.at_end.append(functools.partial(self._begun, wait, demand))
         elif outcome is None:
@@ -252,11 +264,11 @@ class Blocking:
         elif outcome.taken is not None:
             self.give_back(outcome.demand, outcome.taken)
 
-    def give_back(self, demand: Demand, taken: Taken) -> None:
+    def give_back(self, demand: AnyDemand, taken: Taken) -> None:
         """Put elements back that were taken for a client that has left."""
         self._submit(Wait(self, Gone()), functools.partial(self._return, demand, taken))
 
-    def _return(self, demand: Demand, taken: Taken, db: Keyspace) -> bytes:
+    def _return(self, demand: AnyDemand, taken: Taken, db: Keyspace) -> bytes:
         put_back(db.select(demand.number), demand, taken)
         return b""
 
@@ -268,9 +280,11 @@ class Blocking:
     def look(self) -> None:
         """Fetch elements that no message has announced, and see to the entries of dead workers. Once a second."""
         try:
-            line = Line(self._execution.read(self.limits))
+            db = self._execution.read(self.limits)
+            line = Line(db)
             workers = line.workers()
             own = line.served(self._name) if self._name in workers else []
+            cleared = [ticket for ticket, demand in self._of_groups.items() if _is_over(db, demand)]
             now = time.monotonic()
             dead = {worker for worker in workers if worker != self._name and not line.can_fetch(worker)}
             self._dead = {worker: self._dead.get(worker, now) for worker in dead}
@@ -283,6 +297,8 @@ class Blocking:
             self._execution.end_event()
         for ticket in own:
             self._fetch(ticket)
+        for ticket in cleared:
+            self._fetch(ticket, NO_STREAM)
         for worker in due:
             self._submit(Wait(self, Gone()), functools.partial(self._recover, worker, is_over=worker in over))
 
@@ -307,6 +323,25 @@ class Blocking:
                 if demand is not None:
                     line.remove(place, demand)
         return b""
+
+
+def _outcome(db: Keyspace, demand: AnyDemand, key: bytes, record: Record | None) -> Outcome | None:
+    """Return the end of a client's wait by the record of a key; None: it goes on."""
+    if record is None or record.type != demand.type:
+        needs_stream = isinstance(demand, StreamDemand) and demand.group is not None
+        return Outcome(NO_STREAM, demand) if needs_stream else None
+    try:
+        taken = take(db, demand, key)
+    except WrongTypeError:
+        taken = Taken(key, [], [])
+    except NoGroupError:
+        return Outcome(NO_GROUP, demand)
+    return None if taken is None else Outcome(TAKEN, demand, taken)
+
+
+def _is_over(db: Keyspace, demand: StreamDemand) -> bool:
+    here = db.select(demand.number)
+    return any(here.find(key) is None for key in demand.keys)
 
 
 __all__ = ["INTERRUPTED", "TAKEN", "TIMED_OUT", "Blocking", "Outcome", "Place", "Wait", "Waiter"]

@@ -1,4 +1,4 @@
-"""A collection: the record that describes it, and what hashes, lists, sets and sorted sets have in common."""
+"""A collection: the record that describes it, and what hashes, lists, sets, sorted sets and streams have in common."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from corepool_kv.stores import ID_BYTES, STRING, Record, WrongTypeError
 
 if TYPE_CHECKING:
     from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.stores import Elements
 
 _AFTER_ALL = b"\xff"
 """Behind all names: those begin with a letter."""
@@ -70,12 +71,16 @@ class Collection:
     def save(self) -> None:
         """Describe the collection as it is now; an empty one does not exist."""
         if self.count:
-            description = self.id + self.count.to_bytes(ID_BYTES) + self._write()
-            self.db.put_record(self.key, Record(description, self.expires_ms, 0, 0, self.type))
-            if self.is_new:
-                self.db.gain(self.key, self.type)
+            self.describe()
         elif not self.is_new:
             self.db.detach(self.key)
+
+    def describe(self) -> None:
+        """Store the record, even of an empty collection."""
+        description = self.id + self.count.to_bytes(ID_BYTES) + self._write()
+        self.db.put_record(self.key, Record(description, self.expires_ms, 0, 0, self.type))
+        if self.is_new:
+            self.db.gain(self.key, self.type)
 
     def _read(self, rest: bytes) -> None:
         """Read the part of the description that this type has for itself."""
@@ -89,9 +94,15 @@ def copied(db: Keyspace, record: Record, target_db: Keyspace) -> Record:
     if record.type == STRING:
         return record
     target = target_db.new_collection()
-    low = b""
-    while batch := list(itertools.islice(db.elements.between(record.collection, low, _AFTER_ALL), _COPIED_AT_A_TIME)):
-        for name, value in batch:
-            target_db.elements.put(target, name, value)
-        low = batch[-1][0] + b"\0"
+    copy_elements(db.elements, record.collection, target_db.elements, target, b"", _AFTER_ALL)
     return record._replace(value=target + record.value[ID_BYTES:])
+
+
+def copy_elements(
+    source: Elements, collection: bytes, target: Elements, target_collection: bytes, low: bytes, high: bytes
+) -> None:
+    """Copy the elements with low <= name < high to another collection, which may be among the same elements."""
+    while batch := list(itertools.islice(source.between(collection, low, high), _COPIED_AT_A_TIME)):
+        for name, value in batch:
+            target.put(target_collection, name, value)
+        low = batch[-1][0] + b"\0"

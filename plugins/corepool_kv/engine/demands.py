@@ -1,28 +1,24 @@
-"""A client's demand for elements of lists or sorted sets, and the elements that it gets.
+"""A client's demand for elements of lists or sorted sets, and how each demand is met.
 
-Both are bytes in the store, too: the worker that serves a client is often not the one that has its connection.
+Demands are bytes in the store, too: the worker that serves a client is often not the one that has its connection.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from corepool_kv.engine.lists import List
+from corepool_kv.engine.packing import join, split
 from corepool_kv.engine.sorted_sets import SortedSet
-from corepool_kv.stores import LIST, WrongTypeError
+from corepool_kv.engine.stream_demands import StreamDemand
+from corepool_kv.engine.taken import MAX_TAKEN_BYTES, Taken
+from corepool_kv.stores import LIST, STREAM, WrongTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from corepool_kv.engine.keyspace import Keyspace
 
-_LENGTH = struct.Struct(">I")
 _HEAD = struct.Struct(">BB??IQQ")
-_DOUBLE = struct.Struct(">d")
-
-_MAX_TAKEN_BYTES = 16 << 20
-"""So many bytes of elements are taken for a client that waits, and one element more."""
 
 
 class Demand(NamedTuple):
@@ -49,55 +45,50 @@ class Demand(NamedTuple):
         """Return it as bytes."""
         head = _HEAD.pack(self.number, self.type, self.first, self.to_front, self.most, self.client, self.expires_ms)
         target = [] if self.target is None else [self.target]
-        return head + _join([bytes((len(target),)), *target, *self.keys])
+        return head + join([bytes((len(target),)), *target, *self.keys])
 
     @classmethod
     def unpack(cls, packed: bytes) -> Demand:
         """Return the demand that `pack` has made bytes of."""
         number, kind, first, to_front, most, client, expires_ms = _HEAD.unpack_from(packed)
-        has_target, *rest = _split(packed[_HEAD.size :])
+        has_target, *rest = split(packed[_HEAD.size :])
         target = rest.pop(0) if has_target[0] else None
         return cls(number, kind, first, most, tuple(rest), target, to_front, client, expires_ms)
 
 
-class Taken(NamedTuple):
-    """Elements that were taken for a client; none: the list that they should move to holds another type."""
-
-    key: bytes
-    elements: list[bytes]
-    scores: list[float]
-
-    def pack(self) -> bytes:
-        """Return it as bytes."""
-        scores = b"".join(map(_DOUBLE.pack, self.scores))
-        return _join([self.key, scores, *self.elements])
-
-    @classmethod
-    def unpack(cls, packed: bytes) -> Taken:
-        """Return what `pack` has made bytes of."""
-        key, scores, *elements = _split(packed)
-        return cls(key, elements, [score for (score,) in _DOUBLE.iter_unpack(scores)])
+AnyDemand: TypeAlias = Demand | StreamDemand
 
 
-def take_any(db: Keyspace, demand: Demand) -> Taken | None:
-    """Take elements for a demand from the first key that exists; None: none does.
+def unpack_demand(packed: bytes) -> AnyDemand:
+    """Return the demand that `pack` has made bytes of."""
+    return StreamDemand.unpack(packed) if packed[1] == STREAM else Demand.unpack(packed)
 
-    :raises WrongTypeError: it holds another type, or the list that they should move to does.
+
+def take_any(db: Keyspace, demand: AnyDemand) -> Taken | None:
+    """Take elements for a demand from the first key that has any; None: none does.
+
+    :raises WrongTypeError: a key before it holds another type, or the list that they should move to does.
+    :raises NoGroupError: the group of the demand is gone.
     """
     for key in demand.keys:
         record = db.find(key)
         if record is not None:
             if record.type != demand.type:
                 raise WrongTypeError
-            return take(db, demand, key)
+            taken = take(db, demand, key)
+            if taken is not None:
+                return taken
     return None
 
 
-def take(db: Keyspace, demand: Demand, key: bytes) -> Taken:
-    """Take elements of a key that exists and has the type of the demand.
+def take(db: Keyspace, demand: AnyDemand, key: bytes) -> Taken | None:
+    """Take elements of a key that exists and has the type of the demand; None: a stream has no new ones.
 
     :raises WrongTypeError: the list that they should move to holds another type.
+    :raises NoGroupError: the group of the demand is gone.
     """
+    if isinstance(demand, StreamDemand):
+        return demand.take(db, key)
     if demand.type != LIST:
         return _take_members(db, demand, key)
     found = List.open(db, key)
@@ -105,7 +96,7 @@ def take(db: Keyspace, demand: Demand, key: bytes) -> Taken:
         return Taken(key, [move(db, found, demand.target, demand)], [])
     values: list[bytes] = []
     size = 0
-    while found.count and len(values) < max(1, demand.most) and size <= _MAX_TAKEN_BYTES:
+    while found.count and len(values) < max(1, demand.most) and size <= MAX_TAKEN_BYTES:
         values.append(found.pop(left=demand.first))
         size += len(values[-1])
     found.save()
@@ -126,8 +117,13 @@ def move(db: Keyspace, found: List, target: bytes, demand: Demand) -> bytes:
     return value
 
 
-def put_back(db: Keyspace, demand: Demand, taken: Taken) -> None:
-    """Return elements to where they were; not those that have moved to another list, or whose key has another type."""
+def put_back(db: Keyspace, demand: AnyDemand, taken: Taken) -> None:
+    """Return elements to where they were; not those that have moved to another list, or whose key has another type.
+
+    Entries of a stream are still there; a group has them to be claimed.
+    """
+    if isinstance(demand, StreamDemand):
+        return
     record = db.find(taken.key)
     if demand.target is not None or (record is not None and record.type != demand.type):
         return
@@ -152,23 +148,9 @@ def _take_members(db: Keyspace, demand: Demand, key: bytes) -> Taken:
     for member, score in found.by_rank(0, count, reverse=not demand.first):
         members.append((member, score))
         size += len(member)
-        if size > _MAX_TAKEN_BYTES:
+        if size > MAX_TAKEN_BYTES:
             break
     for member, _ in members:
         found.remove(member)
     found.save()
     return Taken(key, [member for member, _ in members], [score for _, score in members])
-
-
-def _join(parts: Iterable[bytes]) -> bytes:
-    return b"".join([_LENGTH.pack(len(part)) + part for part in parts])
-
-
-def _split(packed: bytes) -> list[bytes]:
-    parts: list[bytes] = []
-    place = 0
-    while place < len(packed):
-        (length,) = _LENGTH.unpack_from(packed, place)
-        place += _LENGTH.size + length
-        parts.append(packed[place - length : place])
-    return parts

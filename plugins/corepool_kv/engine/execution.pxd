@@ -35,4 +35,4 @@ cdef class Execution:
     cdef _settle(self, list batch, object result)
 
 @cython.locals(replies=list, reply=bytes, size=Py_ssize_t)
-cdef object _run(object client, Keyspace db, object on_gained)
+cdef object _run(object client, Keyspace db, list removed, object on_gained)

@@ -121,7 +121,7 @@ class Execution:
         self.has_failed = False
         """True after a transaction that failed, until one succeeds."""
         self.on_gained: Callable[[Keyspace], None] = forget_gained
-        """Called in the transaction after work by which lists or sorted sets have begun to exist; empties `gained`."""
+        """Called in the transaction after work for which clients may wait (`Keyspace.gained`); empties `gained`."""
 
     def close(self) -> None:
         """Wait for the transaction that is being committed. The clients of those behind it have gone."""
@@ -272,7 +272,7 @@ class Execution:
                     at_end += db.at_end
                     db = self._keyspace(transaction, client.limits, db.now_ms)
                     db.is_full = is_full
-                outcomes.append(_run(client, db, self.on_gained))
+                outcomes.append(_run(client, db, transaction.removed, self.on_gained))
             at_end += db.at_end
             self._store.commit(transaction)
         except StoreError as error:
@@ -322,12 +322,17 @@ def forget_gained(db: Keyspace) -> None:
     db.gained.clear()
 
 
-def _run(client: Client, db: Keyspace, on_gained: Callable[[Keyspace], None]) -> Outcome:
+def _run(
+    client: Client, db: Keyspace, removed: list[tuple[int, bytes]], on_gained: Callable[[Keyspace], None]
+) -> Outcome:
     replies: list[bytes] = []
     size = 0
     for work in client.waiting[:]:
         reply = work(db)
         replies.append(reply)
+        if removed:
+            db.gained += removed
+            removed.clear()
         if db.gained:
             on_gained(db)
         size += len(reply)

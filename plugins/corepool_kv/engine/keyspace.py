@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from corepool_kv.engine.errors import KeyTooLongError, OutOfRoomError, ValueTooLongError
-from corepool_kv.stores import DATABASES, LIST, SORTED_SET, STRING, DamagedRecordError, WrongTypeError
+from corepool_kv.stores import DATABASES, LIST, SORTED_SET, STREAM, STRING, DamagedRecordError, WrongTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,9 +51,10 @@ class Keyspace:
         All databases of a view have one list.
         """
         self.gained: list[tuple[int, bytes]] = []
-        """Lists and sorted sets that have begun to exist, as database and key: clients may wait for their elements.
+        """Lists and sorted sets that have begun to exist, streams with new entries, and removed ones, for which clients
+        may wait: as database and key.
 
-        Filled by `gain` alone. All databases of a view have one list.
+        Filled by `gain` and the execution alone. All databases of a view have one list.
         """
 
     def select(self, number: int) -> Keyspace:
@@ -145,8 +146,8 @@ class Keyspace:
         return self._transaction.new_collection()
 
     def gain(self, key: bytes, kind: int) -> None:
-        """Note that a collection has begun to exist, under a key that had none."""
-        if kind in (LIST, SORTED_SET):
+        """Note that a collection has begun to exist, under a key that had none, or that a stream has new entries."""
+        if kind in (LIST, SORTED_SET, STREAM):
             self.gained.append((self.number, key))
 
     def rewrite(self, key: bytes, value: bytes, record: Record | None) -> None:

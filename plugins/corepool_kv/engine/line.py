@@ -18,12 +18,14 @@ import itertools
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from corepool_kv.engine.demands import Demand, Taken
+from corepool_kv.engine.demands import unpack_demand
+from corepool_kv.engine.taken import Taken
 from corepool_kv.stores import SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from corepool_kv.engine.demands import AnyDemand
     from corepool_kv.engine.keyspace import Keyspace
 
 _WAITING, _DEMANDS, _SERVED, _LEFT = (bytes((255,)) * 7 + bytes((number,)) for number in range(4))
@@ -33,7 +35,7 @@ WORKER_BYTES = 12
 _DIGEST_BYTES = 16
 _AFTER_ALL = b"\xff" * (WORKER_BYTES + TICKET_BYTES + 1)
 
-TAKEN, TIMED_OUT, INTERRUPTED = b"t", b"o", b"i"
+TAKEN, TIMED_OUT, INTERRUPTED, NO_GROUP, NO_STREAM = b"t", b"o", b"i", b"g", b"s"
 _MOVING_MS = 5000
 """For so long its clients, which are on their way, are served when their worker has left."""
 
@@ -51,8 +53,8 @@ class Outcome(NamedTuple):
     """The end of a client's wait."""
 
     kind: bytes
-    """TAKEN, TIMED_OUT, or INTERRUPTED by another client."""
-    demand: Demand
+    """TAKEN, TIMED_OUT, or INTERRUPTED by another client; NO_GROUP, NO_STREAM: the group or stream has been removed."""
+    demand: AnyDemand
     taken: Taken | None = None
 
     def pack(self) -> bytes:
@@ -63,7 +65,7 @@ class Outcome(NamedTuple):
     @classmethod
     def unpack(cls, packed: bytes) -> Outcome:
         end = 5 + int.from_bytes(packed[1:5])
-        return cls(packed[:1], Demand.unpack(packed[5:end]), Taken.unpack(packed[end:]) if packed[end:] else None)
+        return cls(packed[:1], unpack_demand(packed[5:end]), Taken.unpack(packed[end:]) if packed[end:] else None)
 
 
 class Line:
@@ -77,18 +79,18 @@ class Line:
         """Return a larger ticket than any before."""
         return self._own.new_collection()
 
-    def add(self, place: Place, demand: Demand) -> None:
+    def add(self, place: Place, demand: AnyDemand) -> None:
         """Have a client wait."""
         for key in dict.fromkeys(demand.keys):
             self._elements.put(_WAITING, _of_key(demand.number, key) + place.ticket, place.worker)
         self._elements.put(_DEMANDS, place.worker + place.ticket, demand.pack())
 
-    def find(self, place: Place) -> Demand | None:
+    def find(self, place: Place) -> AnyDemand | None:
         """Return the demand of a client that waits; None: it does not."""
         packed = self._elements.get(_DEMANDS, place.worker + place.ticket)
-        return None if packed is None else Demand.unpack(packed)
+        return None if packed is None else unpack_demand(packed)
 
-    def remove(self, place: Place, demand: Demand) -> None:
+    def remove(self, place: Place, demand: AnyDemand) -> None:
         """Have a client wait no more."""
         for key in dict.fromkeys(demand.keys):
             name = _of_key(demand.number, key) + place.ticket
@@ -154,7 +156,7 @@ class Line:
     def find_client(self, client: int) -> Place | None:
         """Find the client of a number among those that wait, in time proportional to their number."""
         for name, packed in self._elements.between(_DEMANDS, b"", _AFTER_ALL):
-            if Demand.unpack(packed).client == client:
+            if unpack_demand(packed).client == client:
                 return Place(name[:WORKER_BYTES], name[WORKER_BYTES:])
         return None
 

@@ -9,10 +9,11 @@ from corepool_kv.engine.line import Place
 if TYPE_CHECKING:
     import asyncio
 
-    from corepool_kv.engine.demands import Demand, Taken
+    from corepool_kv.engine.demands import AnyDemand
     from corepool_kv.engine.execution import Work
     from corepool_kv.engine.keyspace import Limits
     from corepool_kv.engine.line import Outcome
+    from corepool_kv.engine.taken import Taken
     from corepool_kv.stores import StoreError
 
 
@@ -24,7 +25,7 @@ class Owner(Protocol):
     def forget(self, wait: Wait) -> None:
         """Forget a client that waits no more."""
 
-    def give_back(self, demand: Demand, taken: Taken) -> None:
+    def give_back(self, demand: AnyDemand, taken: Taken) -> None:
         """Put elements back that were taken for a client that has left."""
 
 

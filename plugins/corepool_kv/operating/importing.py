@@ -12,7 +12,7 @@ from corepool_kv.engine.errors import RefusedError
 from corepool_kv.engine.keyspace import Keyspace, Limits
 from corepool_kv.operating.places import refuse_another_users
 from corepool_kv.redis.commands.dumping import adopt
-from corepool_kv.redis.dumps import DumpError
+from corepool_kv.redis.dump_reader import DumpError
 from corepool_kv.stores import DATABASES, NoRoomError, StoreError
 from corepool_kv.stores.lmdb import LmdbStore
 from corepool_kv.stores.options import StoreOptions

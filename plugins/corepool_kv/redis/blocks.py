@@ -1,4 +1,4 @@
-"""Sessions that wait for elements of lists and sorted sets: one listener's side of `engine.blocking`."""
+"""Sessions that wait for elements of collections: one listener's side of `engine.blocking`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import time
 from typing import TYPE_CHECKING
 
 from corepool_kv.engine.blocking import Place
-from corepool_kv.engine.demands import take_any
-from corepool_kv.redis.commands.blocking import word_outcome, word_taken
+from corepool_kv.engine.demands import Demand
+from corepool_kv.engine.stream_demands import StreamDemand
+from corepool_kv.redis.commands.blocking import word_outcome
 from corepool_kv.redis.replies import Error, encode
 from corepool_kv.redis.running import ENDS_ONE_COMMAND, word
 from corepool_kv.redis.session import size_in_memory
 
 if TYPE_CHECKING:
     from corepool_kv.engine.blocking import Blocking, Outcome, Wait
-    from corepool_kv.engine.demands import Demand
     from corepool_kv.engine.keyspace import Keyspace
     from corepool_kv.redis.entry import Demands
+    from corepool_kv.redis.may_wait import MayWait
     from corepool_kv.redis.replies import Reply
     from corepool_kv.redis.running import Runner
     from corepool_kv.redis.session import Session
@@ -57,16 +58,17 @@ class Blocks:
         self._blocking = blocking
 
     def serve(self, session: Session, demands: Demands, args: list[bytes]) -> bytes | None:
-        """Run a command that may block; return None if its reply waits, at least for a commit."""
+        """Run a command that may wait; return None if its reply waits, at least for a commit."""
         try:
-            demand, patience_ms = demands(args)
+            asked = demands(args)
         except ENDS_ONE_COMMAND as error:
             return self._runner.reply(session, word(error))
-        demand = demand._replace(number=session.database, client=session.number)
-        if patience_ms:
-            demand = demand._replace(expires_ms=time.time_ns() // 1_000_000 + patience_ms)
+        if asked.patience_ms is None:
+            return self._runner.run(session, lambda db, _: asked.at_once(db), args, writes=asked.writes)
+        expires_ms = time.time_ns() // 1_000_000 + asked.patience_ms if asked.patience_ms else 0
         session.holds = True
-        self._runner.submit_work(session, functools.partial(self._try, session, demand), size_in_memory(args))
+        work = functools.partial(self._try, session, session.database, asked, expires_ms)
+        self._runner.submit_work(session, work, size_in_memory(args))
         return None
 
     def adopt(self, session: Session, state: bytes) -> None:
@@ -86,16 +88,15 @@ class Blocks:
         else:
             self._blocking.abandon(wait)
 
-    def _try(self, session: Session, demand: Demand, db: Keyspace) -> bytes:
-        """Serve a demand at once, or have the session wait. Runs in: the transaction."""
-        if not demand.type and not demand.most:
-            return encode(0, session.resp3)
+    def _try(self, session: Session, number: int, asked: MayWait, expires_ms: int, db: Keyspace) -> bytes:
+        """Answer a request at once, or have the session wait. Runs in: the transaction."""
         try:
-            taken = take_any(db.select(demand.number), demand)
+            answer = asked.attempt(db.select(number))
         except ENDS_ONE_COMMAND as error:
             return encode(self._runner.count(word(error)), session.resp3)
-        if taken is not None:
-            return encode(word_taken(demand, taken), session.resp3)
+        if not isinstance(answer, Demand | StreamDemand):
+            return encode(answer, session.resp3)
+        demand = answer._replace(number=number, client=session.number, expires_ms=expires_ms)
         wait = self._blocking.begin(db, Blocked(self._runner, session), demand)
         db.at_end.append(functools.partial(self._block, session, wait))
         return b""

@@ -9,6 +9,7 @@ from corepool_kv.redis.commands import blocking, clients, config, connection, em
 from corepool_kv.redis.commands import scripting as scripts
 from corepool_kv.redis.commands.about import About
 from corepool_kv.redis.entry import Command
+from corepool_kv.redis.stream_rows import GROUPS, INFO
 from corepool_kv.redis.subcommand_flags import OF_HELP, flags_of
 
 if TYPE_CHECKING:
@@ -242,4 +243,6 @@ def make_containers(commands: Mapping[bytes, Command], scripting: Scripting) -> 
             "script", "scripting", "2.6.0", "Keep and forget scripts.", _SCRIPT, on_both=_script_rows(scripting)
         ),
         _container("slowlog", "server", "2.2.12", "Ask about slow commands, which are not kept.", _SLOWLOG),
+        _container("xgroup", "stream", "5.0.0", "Create, change and remove groups of consumers.", (), more=GROUPS),
+        _container("xinfo", "stream", "5.0.0", "Ask about streams, groups and consumers.", (), on_data=INFO),
     )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from corepool_kv.engine.demands import Demand
     from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.redis.may_wait import MayWait
     from corepool_kv.redis.replies import Reply
     from corepool_kv.redis.session import Session
     from corepool_kv.redis.state import ServerState
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     OnData = Callable[[Keyspace, list[bytes]], Reply]
     OnSession = Callable[[ServerState, Session, list[bytes]], Reply]
     OnBoth = Callable[[ServerState, Session, Keyspace, list[bytes]], Reply]
-    Demands = Callable[[list[bytes]], tuple[Demand, int]]
+    Demands = Callable[[list[bytes]], MayWait]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Command:
     subcommands: Mapping[bytes, Command] = field(default_factory=dict)
     """By their own names, in lower case."""
     demands: Demands | None = None
-    """Return what a client waits for, and how many milliseconds (0: for ever). In MULTI, `on_both` does not wait."""
+    """Read the words of a request that may wait. In MULTI and in scripts `on_both` runs it, which does not wait."""
     is_transaction: bool = False
     """It changes what the engine keeps beside the data."""
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 Reply: TypeAlias = (
     "bytes | str | int | float | Sequence[Reply] | Mapping[bytes, Reply] | Error | Verbatim | Set | Pairs | NullArray"
-    " | Push | Several | Encoded | None"
+    " | Table | Push | Several | Encoded | None"
 )
 
 
@@ -46,6 +46,13 @@ class Pairs:
         :raises Error: they would be longer than a reply may be.
         """
         self.parts = gather((part for item in items for part in item), max_bytes)
+
+
+class Table:
+    """Names with their values: a map in RESP3, an array of arrays of two in RESP2."""
+
+    def __init__(self, rows: Sequence[tuple[bytes, Reply]]) -> None:
+        self.rows = rows
 
 
 class Push:
@@ -122,6 +129,10 @@ def _encode_rare(reply: Reply, resp3: bool) -> bytes:  # noqa: FBT001
         case Set():
             head = b"~%d\r\n" if resp3 else b"*%d\r\n"
             return head % len(reply.items) + b"".join([encode(part, resp3) for part in reply.items])
+        case Table():
+            if not resp3:
+                return encode([list(row) for row in reply.rows], resp3)
+            return b"%%%d\r\n" % len(reply.rows) + b"".join([encode(part, resp3) for row in reply.rows for part in row])
         case Pairs():
             parts = [encode(part, resp3) for part in reply.parts]
             if not resp3:
@@ -152,6 +163,8 @@ def size_of(reply: Reply) -> int:
             return _ITEM_BYTES + len(reply.text)
         case Set() | Push():
             return _ITEM_BYTES + size_of(reply.items)
+        case Table():
+            return _ITEM_BYTES + size_of(reply.rows)
         case Encoded():
             return len(reply.data)
         case Several():

@@ -14,6 +14,7 @@ from corepool_kv.redis.containers import make_containers
 from corepool_kv.redis.entry import Command
 from corepool_kv.redis.pubsub_rows import ON_CHANNELS
 from corepool_kv.redis.script_rows import on_scripts
+from corepool_kv.redis.stream_rows import ON_STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,7 +135,16 @@ def _make_table() -> tuple[Mapping[bytes, Command], tuple[Command, ...]]:
     table: dict[bytes, Command] = {}
     scripting = Scripting(MappingProxyType(table))
     containers = make_containers(MappingProxyType(table), scripting)
-    rows = (*_PLAIN, *ON_BITS, *ON_COLLECTIONS, *ON_CHANNELS, *THAT_WAIT, *on_scripts(scripting), *containers)
+    rows = (
+        *_PLAIN,
+        *ON_BITS,
+        *ON_COLLECTIONS,
+        *ON_STREAMS,
+        *ON_CHANNELS,
+        *THAT_WAIT,
+        *on_scripts(scripting),
+        *containers,
+    )
     table.update((command.name, command) for command in rows)
     return MappingProxyType(table), containers
 

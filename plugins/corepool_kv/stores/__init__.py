@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from corepool_kv.stores.access_clock import AccessClock
 
-STRING, HASH, LIST, SET, SORTED_SET = b"shltz"
+STRING, HASH, LIST, SET, SORTED_SET, STREAM = b"shltzx"
 """Types of records."""
 
 MAX_NAME_BYTES = 503
@@ -182,6 +182,12 @@ class View(Protocol):
 
 class Transaction(View, Protocol):
     """A view that can be changed; no other view has the changes until they are committed."""
+
+    removed: list[tuple[int, bytes]]
+    """Streams that were removed or replaced, as database and key: clients may wait for them. The engine empties it.
+
+    All databases of a transaction have one list. `clear` adds nothing.
+    """
 
     def put(self, key: bytes, value: bytes, expires_ms: int, flags: int) -> None:
         """Store a string in the place of any other record, whose elements are removed.

@@ -6,7 +6,7 @@ record begins with a header, all numbers big-endian. That of version 1 has 22 by
 | offset | bytes | field |
 |---|---|---|
 | 0 | 1 | version of the header: 1 |
-| 1 | 1 | type of the value: `s`, a string; `h`, `l`, `t`, `z`: a hash, list, set, sorted set |
+| 1 | 1 | type of the value: `s`, a string; `h`, `l`, `t`, `z`, `x`: a hash, list, set, sorted set, stream |
 | 2 | 8 | last millisecond of its life, since the epoch; 0: it has no end |
 | 10 | 4 | flags: a number that a client keeps with the value, as those of memcached do |
 | 14 | 8 | version of the record: another number after each write, for WATCH and for compare-and-swap |
@@ -19,7 +19,8 @@ record. Pages hold a tenth more values of 64 bytes with it; a transaction copies
 pipelines cost 6 % less.
 
 The value follows. Of a collection that is its description: an ID that no other collection has, the number of
-its elements, 8 bytes each, and, for a list, the position of its first element. The elements have records of their own
+its elements, 8 bytes each, and, for a list, the position of its first element, or a stream's last ID, number of
+entries ever added, and largest ID that was removed. The elements have records of their own
 (lmdb_elements.py).
 """
 
@@ -56,7 +57,7 @@ _TABLES = {b"data", b"expiry", b"full at"}
 TABLES = 3 * (SYSTEM + 1)
 """`data`, `expiry` and `elements` of database 0, and `data 1` and so on of the others."""
 
-_TYPES = b"shltz"
+_TYPES = b"shltzx"
 _MIN_DESCRIPTION_BYTES = 16
 
 _CONVERT = "docs/kv.md (A store of another format) has the way to convert it; or choose another folder"

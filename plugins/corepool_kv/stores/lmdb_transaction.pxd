@@ -12,6 +12,7 @@ cdef class LmdbTransaction:
     cdef Py_ssize_t _number
     cdef dict _others
     cdef long long _version
+    cdef public list removed
 
     cpdef get(self, bytes key)
     cpdef get_value(self, bytes key, long long now_ms)

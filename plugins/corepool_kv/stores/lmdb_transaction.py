@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import lmdb
 
-from corepool_kv.stores import ID_BYTES, STRING, DamagedRecordError, Record, WrongTypeError
+from corepool_kv.stores import ID_BYTES, STREAM, STRING, DamagedRecordError, Record, WrongTypeError
 from corepool_kv.stores.lmdb_elements import LmdbElements
 from corepool_kv.stores.lmdb_errors import translated
 from corepool_kv.stores.lmdb_format import LONG_BYTES, SHORT, long_header, parse
@@ -60,6 +60,7 @@ class LmdbTransaction:
         self._others = others  # with this one in it from the first use of another: no circle of references before
         self._version = 0
         """Of the last record that was written."""
+        self.removed: list[tuple[int, bytes]] = []
 
     def get(self, key: bytes) -> Record | None:
         try:
@@ -99,6 +100,7 @@ class LmdbTransaction:
         other = self._others.get(number)
         if other is None:
             other = self._others[number] = LmdbTransaction(self.txn, self._databases, number, self._others)
+            other.removed = self.removed
         return other
 
     def elements(self) -> LmdbElements:
@@ -195,6 +197,8 @@ class LmdbTransaction:
         try:
             before: bytes | None = self.txn.pop(place_of(key), db=self._data)  # type: ignore[assignment]
             if before is not None:
+                if before[1] == STREAM:
+                    self.removed.append((self._number, key))
                 self._forget_expiry(key, before)
         except lmdb.Error as error:
             raise translated(error) from None
@@ -235,6 +239,8 @@ class LmdbTransaction:
                 pass  # its elements can't be found, nor met
             else:
                 if record.collection != kept:
+                    if record.type == STREAM:
+                        self.removed.append((self._number, key))
                     count = int.from_bytes(record.value[ID_BYTES : 2 * ID_BYTES])
                     self.elements().discard(record.collection, count)
         return self._forget_expiry(key, before)

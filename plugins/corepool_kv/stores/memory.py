@@ -12,7 +12,17 @@ import re
 import zlib
 from typing import TYPE_CHECKING
 
-from corepool_kv.stores import ID_BYTES, STRING, SYSTEM, FullError, NoRoomError, Record, StoreError, WrongTypeError
+from corepool_kv.stores import (
+    ID_BYTES,
+    STREAM,
+    STRING,
+    SYSTEM,
+    FullError,
+    NoRoomError,
+    Record,
+    StoreError,
+    WrongTypeError,
+)
 from corepool_kv.stores.access_clock import AccessClock
 from corepool_kv.stores.memory_elements import Collections, MemoryElements
 
@@ -207,6 +217,7 @@ class MemoryTransaction:
         self._others = others  # with this one in it from the first use of another: no circle of references before
         self._before: dict[bytes, Record | None] = {}
         self._elements: MemoryElements | None = None
+        self.removed: list[tuple[int, bytes]] = []
 
     def database(self, number: int) -> MemoryTransaction:
         if number == self._number:
@@ -216,6 +227,7 @@ class MemoryTransaction:
         other = self._others.get(number)
         if other is None:
             other = self._others[number] = MemoryTransaction(self._databases, number, self._others)
+            other.removed = self.removed
         return other
 
     def undo(self) -> None:
@@ -287,7 +299,7 @@ class MemoryTransaction:
         before = self._records.all.get(key)
         self._before.setdefault(key, before)
         if before is not None and before.collection != record.collection:
-            self._discard(before)
+            self._discard(key, before)
         self._records.set(key, record._replace(version=next(self._records.versions)))
         if not self._records.has_room():
             raise NoRoomError
@@ -296,6 +308,7 @@ class MemoryTransaction:
         record = self._records.remove(key)
         if record is not None:
             self._before.setdefault(key, record)
+            self._note(key, record)
 
     def new_collection(self) -> bytes:
         return next(self._records.versions).to_bytes(ID_BYTES)
@@ -305,12 +318,17 @@ class MemoryTransaction:
         if record is None:
             return False
         self._before.setdefault(key, record)
-        self._discard(record)
+        self._discard(key, record)
         return not 0 < record.expires_ms < now_ms
 
-    def _discard(self, record: Record) -> None:
+    def _discard(self, key: bytes, record: Record) -> None:
+        self._note(key, record)
         if record.type != STRING:
             self.elements().discard(record.collection)
+
+    def _note(self, key: bytes, record: Record) -> None:
+        if record.type == STREAM:
+            self.removed.append((self._number, key))
 
     def clear(self) -> None:
         for key in list(self._records.all):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import select
 import socket
@@ -218,6 +219,79 @@ def test_clients_that_wait_get_what_those_of_redis_get(seed: int, both: Both) ->
             both.step(number, changing(rng))
 
 
+STREAMS = ["s", "t"]
+
+
+def reading(rng: random.Random) -> Words:
+    streams = rng.choices(STREAMS, k=rng.choice([1, 1, 2]))
+    count = rng.choice([(), (), ("COUNT", 1), ("COUNT", 2)])
+    if rng.random() < 0.5:
+        after = [rng.choice(["$", "$", "0", "20", "999"]) for _ in streams]
+        return "XREAD", *count, "BLOCK", 0, "STREAMS", *streams, *after
+    options = rng.choice([(), (), ("NOACK",)])
+    new = [">" for _ in streams]
+    return (
+        "XREADGROUP",
+        "GROUP",
+        rng.choice("ggh"),
+        rng.choice("cd"),
+        *count,
+        *options,
+        "BLOCK",
+        0,
+        "STREAMS",
+        *streams,
+        *new,
+    )
+
+
+def changing_streams(rng: random.Random, numbers: Iterator[int]) -> Words:
+    stream, other, group = rng.choice(STREAMS), rng.choice(STREAMS), rng.choice("ggh")
+    adding = "XADD", stream, f"{next(numbers)}-1", "f", next(numbers)
+    return rng.choice(
+        [
+            *[adding] * 8,
+            *[("XGROUP", "CREATE", stream, group, rng.choice(["$", "0"]), "MKSTREAM")] * 4,
+            ("XADD", stream, "MAXLEN", 2, f"{next(numbers)}-1", "f", "v"),
+            ("XGROUP", "DESTROY", stream, group),
+            ("XGROUP", "SETID", stream, group, rng.choice(["$", "0"])),
+            ("XREADGROUP", "GROUP", group, "c", "STREAMS", stream, ">"),
+            ("XPENDING", stream, group),
+            ("XINFO", "GROUPS", stream),
+            ("XTRIM", stream, "MAXLEN", 1),
+            ("XRANGE", stream, "-", "+"),
+            ("XSETID", stream, f"{next(numbers)}-1"),
+            ("DEL", stream),
+            ("RENAME", stream, other),
+            ("COPY", stream, other, "REPLACE"),
+            ("SET", stream, "text"),
+            ("RPUSH", stream, "x"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_readers_of_streams_get_what_those_of_redis_get(seed: int, both: Both) -> None:
+    rng = random.Random(seed)  # noqa: S311 - always the same
+    numbers = itertools.count(1)
+    for side in (both.redis, both.mine):
+        for number in (1, 2, 3):
+            side.clients[number]("HELLO", 3)
+    for _ in range(300):
+        free = [number for number in range(CLIENTS) if number not in both.blocked]
+        number = rng.choice(free)
+        kind = rng.random()
+        if kind < 0.4 and len(free) > 1:
+            both.step(number, reading(rng))
+        elif kind < 0.5:
+            queued = [reading(rng) if rng.random() < 0.2 else changing_streams(rng, numbers) for _ in range(3)]
+            both.step(number, ("MULTI",), *queued, ("EXEC",))
+        elif kind < 0.55 and both.blocked:
+            both.step(number, ("CLIENT", "UNBLOCK", ID), target=rng.choice(sorted(both.blocked)))
+        else:
+            both.step(number, changing_streams(rng, numbers))
+
+
 PATIENCE = [
     "0.001",
     "0.0001",
@@ -255,6 +329,9 @@ ODD: list[Words] = [
     ("BZMPOP", "-1", 1, "a", "MIN"),
     ("BZMPOP", "0.001", 1, "text", "MIN"),
     ("BLPOP", "a"),
+    *[("XREAD", "BLOCK", text, "STREAMS", "a", "0") for text in ("1", "-1", "abc", "1.5")],
+    ("XREADGROUP", "GROUP", "g", "c", "BLOCK", 1, "STREAMS", "text", ">"),
+    ("XREADGROUP", "GROUP", "g", "c", "BLOCK", 1, "STREAMS", "a", ">"),
     ("CLIENT", "UNBLOCK", 0),
     ("CLIENT", "UNBLOCK", "abc"),
     ("CLIENT", "UNBLOCK", 0, "FOO"),

@@ -9,11 +9,14 @@ from corepool_kv.engine.hashes import Hash
 from corepool_kv.engine.lists import List
 from corepool_kv.engine.sets import Set
 from corepool_kv.engine.sorted_sets import SortedSet
+from corepool_kv.engine.streams import Stream
 from corepool_kv.redis.commands.scanning import SYNTAX
-from corepool_kv.redis.dumps import DumpError, Value, dump, is_sound, load
+from corepool_kv.redis.commands.stream_values import parts_of, store_stream, value_of
+from corepool_kv.redis.dump_reader import DumpError
+from corepool_kv.redis.dumps import Value, dump, dump_of_stream, is_sound, load
 from corepool_kv.redis.numbers import LARGEST, SMALLEST, parse_integer, parse_range
 from corepool_kv.redis.replies import OK, Error
-from corepool_kv.stores import HASH, LIST, SET, STRING
+from corepool_kv.stores import HASH, LIST, SET, STREAM, STRING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +39,8 @@ def dump_(db: Keyspace, args: list[bytes]) -> Reply:
         return None
     if record.type == STRING:
         return dump(STRING, _bounded([record.value]), 1)
+    if record.type == STREAM:
+        return dump_of_stream(value_of(Stream(db, key, record), _bounded))
     count, parts = _parts(db, key, record)
     if record.type in (HASH, LIST, SET):
         return dump(record.type, _bounded(parts), count)
@@ -72,7 +77,7 @@ def adopt(db: Keyspace, key: bytes, dumped: bytes, expires_ms: int) -> None:
     """
     value = load(dumped, db.limits.value)
     db.check_key(key)
-    for part in value.parts:
+    for part in value.parts if value.stream is None else parts_of(value.stream):
         db.check_length(len(part))
     db.delete(key)
     if not 0 < expires_ms < db.now_ms:
@@ -128,6 +133,9 @@ def _bounded(parts: Iterable[bytes]) -> Iterable[bytes]:
 def _store(db: Keyspace, key: bytes, value: Value, expires_ms: int) -> None:
     if value.type == STRING:
         db.put(key, value.parts[0], expires_ms)
+        return
+    if value.stream is not None:
+        store_stream(Stream.open(db, key), value.stream, expires_ms)
         return
     found: List | Set | Hash | SortedSet
     if value.type == LIST:

@@ -10,7 +10,7 @@ from corepool_kv.redis.commands.scanning import SYNTAX, parse_cursor, parse_opti
 from corepool_kv.redis.glob import glob_of_names
 from corepool_kv.redis.numbers import parse_database
 from corepool_kv.redis.replies import OK, Error, gather
-from corepool_kv.stores import HASH, LIST, SET, SORTED_SET, STRING
+from corepool_kv.stores import HASH, LIST, SET, SORTED_SET, STREAM, STRING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from corepool_kv.redis.replies import Reply
     from corepool_kv.stores import Record
 
-_TYPES = {STRING: b"string", HASH: b"hash", LIST: b"list", SET: b"set", SORTED_SET: b"zset"}
+_TYPES = {
+    STRING: b"string",
+    HASH: b"hash",
+    LIST: b"list",
+    SET: b"set",
+    SORTED_SET: b"zset",
+    STREAM: b"stream",
+}
 
 _KEYS_AT_A_TIME = 1000
 _SAME = "ERR source and destination objects are the same"

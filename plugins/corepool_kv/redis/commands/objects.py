@@ -11,7 +11,7 @@ from corepool_kv.engine.sorted_sets import SortedSet
 from corepool_kv.redis.commands.scanning import SYNTAX
 from corepool_kv.redis.numbers import parse_integer
 from corepool_kv.redis.replies import Error
-from corepool_kv.stores import HASH, LIST, SET, STRING
+from corepool_kv.stores import HASH, LIST, SET, STREAM, STRING
 from corepool_kv.stores.access_clock import UNUSED_MS
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def encoding(db: Keyspace, args: list[bytes]) -> Reply:
         return _encoding_of_string(record.value)
     if record.type == LIST:
         return b"quicklist"
+    if record.type == STREAM:
+        return b"stream"
     if record.type == SET:
         members = Set(db, args[0], record)
         is_small = len(members) <= _MAX_INTEGERS and all(_is_integer(each) for each in members.members())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from corepool_kv import events
 from corepool_kv.redis.numbers import parse_database
-from corepool_kv.redis.replies import OK, Error, NullArray, Pairs, Set, Verbatim, format_double, size_of
+from corepool_kv.redis.replies import OK, Error, NullArray, Pairs, Set, Table, Verbatim, format_double, size_of, text_of
 from corepool_kv.redis.running import ENDS_ONE_COMMAND, word
 from corepool_kv.stores import StoreError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _WARNING, _NOTICE = 3, 2
-_DEEPEST = 4
+_DEEPEST = 8
 """Tables in tables that a reply may be: deeper ones than commands return."""
 
 
@@ -87,6 +87,8 @@ class ScriptCalls:
         if self.reads_only and (command.writes or command.name == b"publish"):
             raise Error("ERR Write commands are not allowed from read-only scripts.")
         args = request[command.words :]
+        if command.group == "stream" and command.demands is not None and command.demands(args).patience_ms is not None:
+            raise Error(f"ERR {text_of(request[0])} command is not allowed with BLOCK option from scripts")
         if command.name == b"select":
             self._db = self._db.select(parse_database(args[0]))
             return OK
@@ -136,6 +138,10 @@ class ScriptCalls:
                 if self.resp3:
                     return table({b"set": table({self._value(each, depth + 1): True for each in reply.items})})
                 return self._list(reply.items, depth)
+            case Table():
+                if self.resp3:
+                    return table({b"map": table({key: self._value(each, depth + 1) for key, each in reply.rows})})
+                return self._list([list(row) for row in reply.rows], depth)
             case Pairs():
                 if self.resp3:
                     parts = reply.parts
