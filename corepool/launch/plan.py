@@ -186,13 +186,16 @@ class Plan:
             plugins = [each.plugin for each in extensions]
             chained = chain_up(where, settings, protocols, plugins, self._cells, self.mistakes)
         workers = _workers_of(pool)[1]
-        for name, protocol in protocols.items():
-            can_share: object = getattr(protocol, "max_workers", None)
-            sharing.append(Sharing(where, settings.name, pool_index, protocol, workers))
+        plugins_of = {f"protocol {name!r}": each for name, each in protocols.items()}
+        named = zip(settings.extensions, created, strict=True)
+        plugins_of |= {f"extension {name!r}": each.plugin for name, each in named if each is not None}
+        for name, plugin in plugins_of.items():
+            can_share: object = getattr(plugin, "max_workers", None)
+            sharing.append(Sharing(where, settings.name, pool_index, plugin, workers))
             if isinstance(can_share, int) and workers > can_share:
                 self.mistakes.add(
                     f"{its_place}.workers: {where} can't be served by {workers} workers: "
-                    f"protocol {name!r} with these options is for {can_share}"
+                    f"{name} with these options is for {can_share}"
                 )
         add_mistakes(where, settings, protocols, self.mistakes)
         if settings.keep_on_crash:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class Sharing(NamedTuple):
-    """A listener, as far as it may share something."""
+    """A plugin of a listener, as far as it may share something."""
 
     where: str
     """Its place in the configuration."""
     name: str
     pool: int
-    protocol: object
+    plugin: object
     most_workers: int
     """That its pool may have."""
 
@@ -30,8 +30,8 @@ def find_contradictions(listeners: Iterable[Sharing]) -> Iterator[str]:
     first: dict[str, tuple[str, Sharing, SharedResource]] = {}
     workers: dict[str, dict[int, int]] = {}
     for listener in listeners:
-        where, protocol = listener.where, listener.protocol
-        declared: object = getattr(protocol, "shares", ())
+        where, plugin = listener.where, listener.plugin
+        declared: object = getattr(plugin, "shares", ())
         for resource in declared if isinstance(declared, list | tuple) else ():
             if not isinstance(resource, SharedResource):
                 continue
@@ -52,7 +52,7 @@ def find_contradictions(listeners: Iterable[Sharing]) -> Iterator[str]:
                     f"{name} = {resource.settings[name]} here, {its.settings.get(name, 'unset')} there"
                     for name in differing
                 )
-            can_share: object = getattr(protocol, "max_workers", None)
+            can_share: object = getattr(plugin, "max_workers", None)
             if isinstance(can_share, int) and len(pools) > 1 and sum(pools.values()) > can_share:
                 yield f"{both}, which is of another pool: workers of several pools can't share it"
 
@@ -61,7 +61,7 @@ def find_unlike_metrics(listeners: Iterable[Sharing]) -> Iterator[str]:
     """Report metrics of one name that can't be one family of /metrics, which Prometheus would refuse as a whole."""
     first: dict[str, tuple[Sharing, Metric]] = {}
     for listener in listeners:
-        for metric in _metrics_of(listener.protocol):
+        for metric in _metrics_of(listener.plugin):
             other, its = first.setdefault(metric.name, (listener, metric))
             if _shape(metric) != _shape(its):
                 yield (
@@ -70,9 +70,9 @@ def find_unlike_metrics(listeners: Iterable[Sharing]) -> Iterator[str]:
                 )
 
 
-def _metrics_of(protocol: object) -> tuple[Metric, ...]:
+def _metrics_of(plugin: object) -> tuple[Metric, ...]:
     try:
-        return Layout(getattr(protocol, "metrics", ())).metrics
+        return Layout(getattr(plugin, "metrics", ())).metrics
     except (TypeError, ValueError, AttributeError):  # a mistake that is reported already
         return ()
 

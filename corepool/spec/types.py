@@ -190,7 +190,9 @@ class ExitStatus:
 
 
 class SharedResource(NamedTuple):
-    """A resource that several listeners may use together, such as a store of data: one of a protocol's `shares`.
+    """A resource that several listeners may use together, such as a store of data.
+
+    It is one of the `shares` of a protocol or an extension.
 
     `corepool check` reports listeners that share one and contradict each other.
     """

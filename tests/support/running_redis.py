@@ -8,6 +8,8 @@ import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from kv_client import Client
+
 from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -34,3 +36,12 @@ def running_redis(folder: Path, *options: str, environment: Mapping[str, str] | 
     finally:
         process.terminate()
         process.wait()
+
+
+def serve_every_slot(path: Path) -> None:
+    """Make a cluster of one server, which was started with `--cluster-enabled yes`."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.connect(str(path))
+        admin = Client(sock)
+        assert admin("CLUSTER", "ADDSLOTSRANGE", 0, 16383) == b"OK"
+        wait_until(lambda: b"cluster_state:ok" in admin("CLUSTER", "INFO"), what="the cluster serves")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from corepool import Duration, Options, SetupError, Size, hookimpl
+from corepool import Duration, Options, SetupError, SharedResource, Size, hookimpl
 from corepool_kv.application.local import LocalDriver
 from corepool_kv.application.remote import RemoteDriver
 from corepool_kv.application.store import Store, set_current_stores
-from corepool_kv.stores.options import StoreOptions, make_store
+from corepool_kv.stores.options import Eviction, StoreOptions, make_store
 from corepool_kv.stores.remote_url import is_remote, parse_remote_url
 
 if TYPE_CHECKING:
@@ -27,6 +27,15 @@ class StoresOptions(Options):
     url: Annotated[dict[Name, str], Field(min_length=1)]
     """Of each store its place, as `store` of protocol = "kv" has it: "lmdb:PATH", "redis://HOST:PORT", ..."""
 
+    durability: Literal["always", "everysec", "never"] = "everysec"
+    """When writes to stores on this machine reach the disk, as of protocol = "kv"."""
+
+    max_bytes: Annotated[Size, Field(ge=1 << 20)] = 1 << 40
+    """How large a store on this machine may grow, in bytes."""
+
+    eviction: Eviction = "noeviction"
+    """What happens when such a store comes near to `max_bytes`, as of protocol = "kv"."""
+
     max_value: Annotated[Size, Field(ge=1024)] = 64 * 1024 * 1024
     """Bytes of a value, and of a reply."""
 
@@ -35,13 +44,23 @@ class StoresOptions(Options):
 
     @model_validator(mode="after")
     def _are_stores(self) -> Self:
-        for name, url in self.url.items():
+        for name in self.url:
             try:
-                StoreOptions(store=url)
+                self.of_store(name)
             except ValueError as error:
                 reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
                 raise ValueError(f"the store {name!r}: {reason.removeprefix('Value error, ')}") from None
         return self
+
+    def of_store(self, name: str) -> StoreOptions:
+        """Return the options of a store.
+
+        :raises ValueError: it is no store.
+        """
+        url = self.url[name]
+        if is_remote(url):
+            return StoreOptions(store=url)
+        return StoreOptions(store=url, durability=self.durability, max_bytes=self.max_bytes, eviction=self.eviction)
 
 
 class _Opened:
@@ -62,10 +81,22 @@ class Stores:
         """Choose the stores; nothing is opened yet."""
         self._options = options
         self._local: dict[str, OpenStore] = {
-            name: make_store(StoreOptions(store=url)) for name, url in options.url.items() if not is_remote(url)
+            name: make_store(options.of_store(name)) for name, url in options.url.items() if not is_remote(url)
         }
+        most = [each.max_workers for each in self._local.values() if each.max_workers is not None]
+        self.max_workers = min(most, default=None)
         self._opened: _Opened
         self._mine: list[str] = []
+
+    @property
+    def shares(self) -> list[SharedResource]:
+        """The stores that other listeners may have, too, of protocol `kv`, say."""
+        identities = {name: store.identity() for name, store in self._local.items()}
+        return [
+            SharedResource(its, f"the store {self._options.url[name]!r}", self._options.of_store(name).of_store())
+            for name, its in identities.items()
+            if its is not None
+        ]
 
     @hookimpl
     def on_start(self, pool: PoolInfo) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corepool import hookimpl
-from corepool_kv.engine.listener_store import ListenerStore
-from corepool_kv.engine.store_metrics import count_store, metrics_of_store
+from corepool_kv.engine.store_metrics import metrics_of_store
 from corepool_kv.memcached.options import MemcachedOptions
+from corepool_kv.memcached.places import find_place
 from corepool_kv.memcached.recognition import is_memcached
 from corepool_kv.memcached.server import Server
 
@@ -34,14 +34,14 @@ class Memcached:
     def __init__(self, options: MemcachedOptions) -> None:
         """Choose the store; nothing is opened yet."""
         self._options = options
-        self._store = ListenerStore(options)
-        self.max_workers = self._store.max_workers
+        self._place = find_place(options)
+        self.max_workers = self._place.max_workers
         self._server: Server
 
     @property
     def shares(self) -> list[SharedResource]:
         """The store, if other listeners may have the same."""
-        return self._store.shares
+        return self._place.shares
 
     def matches(self, data: bytes) -> bool | None:
         """Return whether a connection of a listener with several protocols begins with a command."""
@@ -49,22 +49,21 @@ class Memcached:
 
     @hookimpl
     def on_start(self, pool: PoolInfo) -> None:
-        self._store.prepare(pool)
+        self._place.prepare(pool)
 
     @hookimpl
     def on_stop(self) -> None:
-        self._store.discard()
+        self._place.discard()
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
-        engine = self._store.open(worker)
-        count_store(worker, self, "memcached", engine)
-        self._server = Server(self._options, engine, worker, worker.listener_of(self))
+        items = self._place.open(worker, self)
+        self._server = Server(self._options, items, worker, worker.listener_of(self))
 
     @hookimpl
     def on_worker_stop(self) -> None:
         self._server.close()
-        self._store.close()
+        self._place.close()
 
     @hookimpl
     def on_accept(self, conn: Connection[Session]) -> None:

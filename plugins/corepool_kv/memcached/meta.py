@@ -131,6 +131,7 @@ def meta_get(counts: Statistics, request: Request) -> Served:
         writes=False,
         needs_write=wish.needs_write,
         written=lambda db: reply(db, *wish.write(db)),
+        key=key,
     )
 
 
@@ -159,7 +160,7 @@ def meta_set(counts: Statistics, request: Request) -> Served:
     put = Put(key, request.value, kept, mode, cas, may_be_late="I" in flags)
     counts.cmd_meta += 1
     work = functools.partial(_store, counts, flags, words[1], put, exptime)
-    return Step(work, writes=True, size=len(put.value), grows=True)
+    return Step(work, writes=True, size=len(put.value), grows=True, key=key)
 
 
 def _mode(flags: Flags) -> Mode:
@@ -215,7 +216,7 @@ def meta_delete(counts: Statistics, request: Request) -> Served:
             db.delete(key)
         return b"" if "q" in flags else b"HD" + echoed
 
-    return Step(work, writes=True)
+    return Step(work, writes=True, key=key)
 
 
 def meta_arithmetic(counts: Statistics, request: Request) -> Served:
@@ -252,7 +253,7 @@ def meta_arithmetic(counts: Statistics, request: Request) -> Served:
         echoed = flags.echoed(words[1], c=db.version(key) or 0, t=left_s(expires_ms, db.now_ms))
         return b"VA %d%b\r\n%b\r\n" % (len(value), echoed, value) if "v" in flags else b"HD%b\r\n" % echoed
 
-    return Step(work, writes=True, grows=True)
+    return Step(work, writes=True, grows=True, key=key)
 
 
 def meta_debug(_: Statistics, request: Request) -> Served:
@@ -269,7 +270,7 @@ def meta_debug(_: Statistics, request: Request) -> Served:
         left = left_s(record.expires_ms, db.now_ms)
         return b"ME %b exp=%d cas=%d size=%d\r\n" % (words[1], left, record.version, len(record.value))
 
-    return Step(work, writes=False)
+    return Step(work, writes=False, key=key)
 
 
 def meta_no_op(_: Statistics, request: Request) -> bytes:  # noqa: ARG001

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
-from corepool import Size
+from corepool import Duration, Size
 from corepool_kv.stores import DATABASES
 from corepool_kv.stores.options import Eviction, StoreOptions
-from corepool_kv.stores.remote_url import is_remote
+from corepool_kv.stores.remote_url import is_remote, parse_remote_url
 
 
 class MemcachedOptions(StoreOptions):
     """[listener.options] of protocol = "memcached"."""
-
-    store: str = "lmdb:"
-    """Where the items are: "lmdb:PATH" (a folder, shared by all workers and by every listener that names it),
-    "lmdb:" (a temporary one, of one listener, gone when the pool stops), "memory:" (one worker only, of one listener),
-    "memory:NAME" (one worker only, shared by its listeners that name it)."""
 
     max_bytes: Annotated[Size, Field(ge=1 << 20)] = 64 << 20
     """How large the store may grow, in bytes (memcached -m: 64 MiB)."""
@@ -36,9 +31,15 @@ class MemcachedOptions(StoreOptions):
     max_line: Annotated[Size, Field(ge=512)] = 65_536
     """Bytes of one command's line, and so the number of keys of one `get`."""
 
-    @field_validator("store")
-    @classmethod
-    def _is_here(cls, store: str) -> str:
-        if is_remote(store):
-            raise ValueError("memcached serves a store on this machine: lmdb:PATH or memory:NAME")
-        return store
+    store_timeout: Annotated[Duration, Field(gt=0)] = 10.0
+    """Seconds after which a server of a store on servers has failed, if requests wait and nothing comes from it."""
+
+    @model_validator(mode="after")
+    def _has_one_database(self) -> Self:
+        if self.database and is_remote(self.store):
+            url = parse_remote_url(self.store)
+            if url.is_cluster:
+                raise ValueError("`database`: a cluster has none but 0")
+            if url.database not in (None, self.database):
+                raise ValueError(f"`database` is {self.database}, and {url.database} in the URL of the store")
+        return self

@@ -6,7 +6,7 @@ import os
 import resource
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from corepool_kv.memcached.items import Outcome
 from corepool_kv.memcached.shared_counts import SharedCounts
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from corepool import Worker
     from corepool_kv.engine.keyspace import Keyspace
-    from corepool_kv.engine.room import Room
     from corepool_kv.memcached.options import MemcachedOptions
 
 VERSION = b"1.6.18"
@@ -25,6 +24,17 @@ VERSION = b"1.6.18"
 _NEED_AN_ITEM = (b"delete", b"incr", b"decr")
 
 _STOPPED = b"SERVER_ERROR a worker was stopped while it counted\r\n"
+
+
+class Room(Protocol):
+    """The bound of all items together."""
+
+    max_bytes: int
+    """0: others have set it."""
+    policy: str
+    """The policy by which items are evicted, as Redis names it."""
+    evicted: int
+    """Items that this worker has evicted."""
 
 
 class Statistics:

@@ -36,6 +36,17 @@ class Step(NamedTuple):
     """Bytes of the value that waits with it."""
     grows: bool = False
     """It may store more: it is refused if there is no room."""
+    key: bytes = b""
+    """The one item that it is about."""
+    is_about_all: bool = False
+    """It is about all items."""
+    said: bytes | None = None
+    """The reply, if it is about none."""
+
+
+def said(reply: bytes) -> Step:
+    """Return the step of a reply that needs no data, and only waits for those before it."""
+    return Step(lambda _: reply, writes=False, said=reply)
 
 
 def word(error: Exception) -> bytes:

@@ -16,7 +16,7 @@ from corepool_kv.memcached.numbers import (
     parse_signed,
     parse_unsigned,
 )
-from corepool_kv.memcached.steps import TOO_LARGE, Step
+from corepool_kv.memcached.steps import TOO_LARGE, Step, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ _REPLIES = {
 }
 
 
-_END = Step(lambda _: b"END\r\n", writes=False)
+_END = said(b"END\r\n")
 
 
 def get(counts: Statistics, request: Request) -> Iterator[Step] | bytes:
@@ -56,7 +56,7 @@ def get(counts: Statistics, request: Request) -> Iterator[Step] | bytes:
     for key in keys:
         check_key(key)
     read = functools.partial(value_of, counts, with_cas=command == b"gets")
-    return itertools.chain((Step(functools.partial(read, key=key), writes=False) for key in keys), (_END,))
+    return itertools.chain((Step(functools.partial(read, key=key), writes=False, key=key) for key in keys), (_END,))
 
 
 def value_of(counts: Statistics, db: Keyspace, *, key: bytes, with_cas: bool) -> bytes:
@@ -82,15 +82,15 @@ def get_and_touch(counts: Statistics, request: Request) -> Iterator[Step] | byte
 
     def step(key: bytes) -> Step:
         def work(db: Keyspace) -> bytes:
-            counts.cmd_touch += 1
             record = items.find(db, key)
+            counts.cmd_touch += 1
             if record is not None:
                 items.live_until(db, key, record, last_ms(exptime, db.now_ms))
                 # The touched item has another CAS, and may have ended.
                 record = record._replace(version=db.version(key) or record.version)
             return item_reply(counts, key, record, with_cas=command == b"gats")
 
-        return Step(work, writes=True)
+        return Step(work, writes=True, key=key)
 
     return itertools.chain(map(step, keys), (_END,))
 
@@ -127,7 +127,7 @@ def store(counts: Statistics, request: Request) -> Served:
         counts.count_stored(outcome, is_cas=cas is not None)
         return _REPLIES[outcome]
 
-    return Step(work, writes=True, is_quiet=is_quiet, size=len(put.value), grows=True)
+    return Step(work, writes=True, is_quiet=is_quiet, size=len(put.value), grows=True, key=key)
 
 
 def _without_value(counts: Statistics, request: Request, key: bytes, *, is_quiet: bool) -> Served:
@@ -140,7 +140,7 @@ def _without_value(counts: Statistics, request: Request, key: bytes, *, is_quiet
                 db.delete(key)
             return TOO_LARGE
 
-        return Step(work, writes=True, is_quiet=is_quiet)
+        return Step(work, writes=True, is_quiet=is_quiet, key=key)
     if request.is_broken:
         return b"" if is_quiet else BAD_CHUNK
     return BAD_FORMAT
@@ -164,7 +164,7 @@ def arithmetic(counts: Statistics, request: Request) -> Served:
         db.put(key, value, record.expires_ms, record.flags)
         return value + b"\r\n"
 
-    return Step(work, writes=True, is_quiet=words[-1] == NOREPLY, grows=True)
+    return Step(work, writes=True, is_quiet=words[-1] == NOREPLY, grows=True, key=key)
 
 
 def touch(counts: Statistics, request: Request) -> Served:
@@ -176,15 +176,15 @@ def touch(counts: Statistics, request: Request) -> Served:
     exptime = parse_signed(words[2], _BAD_EXPTIME)
 
     def work(db: Keyspace) -> bytes:
-        counts.cmd_touch += 1
         record = items.string(db, key)
+        counts.cmd_touch += 1
         counts.count(b"touch", was_found=record is not None)
         if record is None:
             return b"NOT_FOUND\r\n"
         items.live_until(db, key, record, last_ms(exptime, db.now_ms))
         return b"TOUCHED\r\n"
 
-    return Step(work, writes=True, is_quiet=words[-1] == NOREPLY)
+    return Step(work, writes=True, is_quiet=words[-1] == NOREPLY, key=key)
 
 
 def delete(counts: Statistics, request: Request) -> Served:
@@ -202,7 +202,7 @@ def delete(counts: Statistics, request: Request) -> Served:
         counts.count(b"delete", was_found=was_found)
         return b"DELETED\r\n" if was_found else b"NOT_FOUND\r\n"
 
-    return Step(work, writes=True, is_quiet=is_quiet)
+    return Step(work, writes=True, is_quiet=is_quiet, key=key)
 
 
 def flush_all(counts: Statistics, request: Request) -> Served:
@@ -214,7 +214,8 @@ def flush_all(counts: Statistics, request: Request) -> Served:
         return ERROR
     delay_s = parse_signed(given[0], _BAD_EXPTIME) if given else 0
     counts.cmd_flush += 1
-    return Step(functools.partial(flushing.flush, delay_s=delay_s), writes=True, is_quiet=is_quiet)
+    work = functools.partial(flushing.flush, delay_s=delay_s)
+    return Step(work, writes=True, is_quiet=is_quiet, is_about_all=True)
 
 
 def asks_for_none(request: Request) -> bool:

@@ -8,7 +8,7 @@ from corepool_kv.remote.kinds import Way
 from corepool_kv.remote.request import Request, encode_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from corepool_kv.remote.kinds import Kind
     from corepool_kv.remote.node import Node
@@ -31,8 +31,9 @@ def serve(server: Gathering, session: RemoteSession, words: list[bytes], kind: K
         nodes = server.way.nodes()
         if not nodes:
             return False
-        merge = _MERGES.get(words[0].lower(), _first)
-        _ask(session, nodes, words, merge)
+        whole = Request(session, encode_request(words))
+        session.add(whole)
+        ask(whole, nodes, words, resp3=session.resp3)
         return True
     if words[0].upper() == b"SCAN" and len(words) > 1 and words[1].isdigit():
         nodes = server.way.nodes()
@@ -43,9 +44,16 @@ def serve(server: Gathering, session: RemoteSession, words: list[bytes], kind: K
         def outer(replies: list[bytes]) -> bytes:
             return _with_cursor(replies[0], place, len(nodes))
 
-        _ask(session, [nodes[place]], [words[0], b"%d" % inner, *words[2:]], outer)
+        whole = Request(session, encode_request(words))
+        session.add(whole)
+        _ask(whole, [nodes[place]], [words[0], b"%d" % inner, *words[2:]], outer, resp3=session.resp3)
         return True
     return False
+
+
+def ask(whole: Request, nodes: list[Node], words: Sequence[bytes], *, resp3: bool) -> None:
+    """Send a command to servers; `whole` is answered with one reply that is made of theirs, or with an error of one."""
+    _ask(whole, nodes, words, _MERGES.get(words[0].lower(), _first), resp3=resp3)
 
 
 class _Gathered:
@@ -65,14 +73,14 @@ class _Gathered:
             self._whole.answer(errors[0] if errors else self._merge(self._replies))
 
 
-def _ask(session: RemoteSession, nodes: list[Node], words: list[bytes], merge: Callable[[list[bytes]], bytes]) -> None:
+def _ask(
+    whole: Request, nodes: list[Node], words: Sequence[bytes], merge: Callable[[list[bytes]], bytes], *, resp3: bool
+) -> None:
     data = encode_request(words)
-    whole = Request(session, data)
-    session.add(whole)
     asker = _Gathered(whole, len(nodes), merge)
     for node in nodes:
         request = Request(asker, data)
-        link = node.shared(resp3=session.resp3, database=0)
+        link = node.shared(resp3=resp3, database=0)
         if isinstance(link, str):
             request.answer(f"-ERR the store has failed: {link}\r\n".encode())
         else:

@@ -7,6 +7,7 @@ request on it is answered with an error, since it may have run or not, and its o
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
@@ -15,7 +16,6 @@ from corepool_kv.remote.request import Request, Silent, encode_request
 from corepool_kv.remote.splitter import BadReplyError, ReplySplitter
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
     from corepool import Worker
@@ -157,7 +157,8 @@ class Link(asyncio.Protocol):
                 else:
                     await loop.create_unix_connection(lambda: self, server.host)
         except TimeoutError:
-            self._end(f"no connection to {server} within {CONNECT_TIMEOUT_S:g} s", tell=True)
+            how = " over TLS" if settings.tls is not None else ""
+            self._end(f"no connection to {server}{how} within {CONNECT_TIMEOUT_S:g} s", tell=True)
         except (OSError, ValueError) as error:
             self._end(f"no connection to {server}: {_reason(error)}", tell=True)
 
@@ -293,6 +294,11 @@ def _greeting(url: RemoteUrl, database: int, *, resp3: bool) -> list[list[bytes]
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is refused: {error.verify_message.rstrip('.')}"
+    if isinstance(error, ssl.SSLError) and error.reason:
+        words = error.reason.lower().replace("_", " ")
+        return f"it does not speak TLS ({words})" if "wrong version" in words else words
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 

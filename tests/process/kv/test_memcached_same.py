@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kv_words import one_of, words
 from running_memcached import Client, memcached_toml, running_memcached
+from running_redis import running_redis
 
 from corepool.testing.sockets import connect
 
@@ -120,7 +121,15 @@ def memcached(tmp_path: Path) -> Iterator[Client]:
         yield Client(sock)
 
 
-@pytest.mark.parametrize("store", ["memory:", "lmdb:"])
+@pytest.fixture(params=["memory:", "lmdb:", "a server"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "a server":
+        with running_redis(tmp_path) as path:
+            yield f"unix://{path}"
+    else:
+        yield request.param
+
+
 def test_replies_are_those_of_memcached(pool: Pools, memcached: Client, store: str) -> None:
     running = pool(memcached_toml(workers=1, store=store, max_item=1 << 20))
 
@@ -138,8 +147,8 @@ def test_replies_are_those_of_memcached(pool: Pools, memcached: Client, store: s
         check()
 
 
-def test_decrements(pool: Pools, memcached: Client) -> None:
-    running = pool(memcached_toml(workers=1))
+def test_decrements(pool: Pools, memcached: Client, store: str) -> None:
+    running = pool(memcached_toml(workers=1, store=store))
     with connect(running.urls()[0]) as sock:
         ours = Client(sock)
         for value, delta in (
