@@ -9,12 +9,14 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import httpx
 import limits.storage
 import limits.strategies
 import pytest
 import redis
 from channels_redis.core import RedisChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
+from http_client import APPLICATIONS, http_toml
 from kv_client import kv_toml
 from sources import source
 
@@ -23,6 +25,8 @@ from corepool.testing.pool import PoolProcess
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from corepool.testing.pools import Pools
 
 DEADLINE_S = 300
 
@@ -61,6 +65,20 @@ def test_limits_of_flask_limiter(url: str, strategy: type[limits.strategies.Rate
     three = limits.parse("3/day")
     assert [limiter.hit(three, "client", strategy.__name__) for _ in range(5)] == [True, True, True, False, False]
     assert limiter.get_window_stats(three, "client", strategy.__name__).remaining == 0
+
+
+@pytest.mark.parametrize("strategy", ["fixed-window", "moving-window", "sliding-window-counter"])
+def test_an_application_with_flask_limiter_is_limited_over_all_workers(url: str, pool: Pools, strategy: str) -> None:
+    environment = {"KV": url, "STRATEGY": strategy}
+    toml = http_toml(workers=3, target="limited:app", directory=str(APPLICATIONS))
+    limited = pool(toml, environment=environment).urls()[0].replace("tcp://", "http://")
+
+    answers = [httpx.get(limited, timeout=DEADLINE_S) for _ in range(8)]
+
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 3
+    assert len({answer.text for answer in answers[:5]}) == 3, "each worker has answered some"
+    assert "5 per 1 day" in answers[5].text
+    assert httpx.get(f"{limited}/free", timeout=DEADLINE_S).status_code == 200
 
 
 @pytest.mark.parametrize("layer", [RedisChannelLayer, RedisPubSubChannelLayer])
