@@ -4,35 +4,49 @@ ended when it began? (Herlihy and Wing 1990; the search is Wing and Gong's, reme
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+Apply: TypeAlias = Callable[[Any], tuple[Hashable, object]]
+"""Return the next state, and the reply to an operation on a state."""
+
 
 class Operation(NamedTuple):
-    """One operation on a register, and when it was seen to begin and to end."""
+    """One operation, and when it was seen to begin and to end."""
 
     began_s: float
     ended_s: float
-    written: str | None
-    """None: a read."""
-    seen: str | None
-    """The value that a read returned, or that a write replaced."""
+    apply: Apply
+    seen: object
+    """The reply."""
 
 
-def is_linearizable(history: Sequence[Operation]) -> bool:
-    """Return whether a register that begins empty can have answered so."""
-    operations = sorted(history)
-    visited: set[tuple[int, frozenset[int], str | None]] = set()
+def of_register(began_s: float, ended_s: float, written: str | None, seen: str | None) -> Operation:
+    """Return an operation on a register that begins empty.
+
+    :param written: the value that replaces the one `seen`; None: a read.
+    """
+    return Operation(began_s, ended_s, lambda value: (value if written is None else written, value), seen)
+
+
+def is_linearizable(history: Sequence[Operation], begin: Hashable = None) -> bool:
+    """Return whether an object can have answered so.
+
+    :param begin: its first state.
+    """
+    operations = sorted(history, key=lambda operation: (operation.began_s, operation.ended_s))
+    visited: set[tuple[int, frozenset[int], Hashable]] = set()
     # The operations done: all before the first number, and those of the set.
-    pending: list[tuple[int, frozenset[int], str | None]] = [(0, frozenset(), None)]
+    pending: list[tuple[int, frozenset[int], Hashable]] = [(0, frozenset(), begin)]
     while pending:
-        state = pending.pop()
-        if state in visited:
+        position = pending.pop()
+        if position in visited:
             continue
-        visited.add(state)
-        first, done, value = state
+        visited.add(position)
+        first, done, state = position
         if first == len(operations):
             return True
         must_begin_before = min(
@@ -42,12 +56,15 @@ def is_linearizable(history: Sequence[Operation]) -> bool:
             operation = operations[number]
             if operation.began_s > must_begin_before:
                 break
-            if number in done or operation.seen != value:
+            if number in done:
+                continue
+            following, reply = operation.apply(state)
+            if reply != operation.seen:
                 continue
             after = done | {number}
-            begin = first
-            while begin in after:
-                after -= {begin}
-                begin += 1
-            pending.append((begin, after, value if operation.written is None else operation.written))
+            next_first = first
+            while next_first in after:
+                after -= {next_first}
+                next_first += 1
+            pending.append((next_first, after, following))
     return False
