@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.processes import process_tree, raise_descriptor_limit, rss_bytes, uss_bytes
@@ -26,6 +28,10 @@ QUICK_ROUNDS = 1
 
 MANY_WORKERS, FEW_WORKERS = 8, 4
 
+SLABS = Path("/proc/slabinfo")
+OF_SOCKETS = ("TCP", "sock_inode_cache", "filp", "dentry", "eventpoll", "lsm_file_cache")
+"""Beginnings of the names of caches that have a part of a connection."""
+
 MESSAGE = b"hello, corepool\n"
 KIB = 1024
 MIB = 1024 * 1024
@@ -35,7 +41,8 @@ def run(bench: Bench) -> list[Comparison]:
     """Compare the growth by idle connections, and take stock of idle workers."""
     raise_descriptor_limit(WARM_UP + CONNECTIONS + SPARE_DESCRIPTORS)
     rounds = QUICK_ROUNDS if bench.quick else ROUNDS
-    return [_connections(bench, rounds), _workers(bench, rounds)]
+    kernels = [_kernel(bench, rounds)] if os.access(SLABS, os.R_OK) else []
+    return [_connections(bench, rounds), *kernels, _workers(bench, rounds)]
 
 
 def _connections(bench: Bench, rounds: int) -> Comparison:
@@ -53,6 +60,33 @@ def _connections(bench: Bench, rounds: int) -> Comparison:
         measure=_growth_by_connections,
         targets=(Target("corepool", 0.5),),
     )
+
+
+def _kernel(bench: Bench, rounds: int) -> Comparison:
+    return bench.compare(
+        name="idle connections, kernel",
+        title=f"{CONNECTIONS:,} idle echo connections: memory of the kernel for each end (/proc/slabinfo)",
+        unit="KiB",
+        servers=[corepool("echo", "least-connections")],
+        rounds=rounds,
+        measure=_slabs_by_connections,
+        targets=(),
+    )
+
+
+def _slabs_by_connections(running: Running) -> Sample:
+    with ExitStack() as opened:
+        before = _slab_bytes()
+        idle = [opened.enter_context(_connect(running.port)) for _ in range(CONNECTIONS)]
+        growth = _slab_bytes() - before
+        lost = _count_ended(idle)
+    return Sample(growth / CONNECTIONS / 2 / KIB, lost)  # the client's end is of this machine, too
+
+
+def _slab_bytes() -> int:
+    """Return the bytes of the kernel's objects for sockets, their files and their entries of epoll."""
+    rows = (line.split() for line in SLABS.read_text().splitlines()[2:])
+    return sum(int(active) * int(size) for name, active, _, size, *_ in rows if name.startswith(OF_SOCKETS))
 
 
 def _growth_by_connections(running: Running) -> Sample:

@@ -131,14 +131,23 @@ A_HOST = 100
 """Connections of a host, when all have as many."""
 
 
+WAYS = (("random", 1), ("random", 100), ("least connections", 1), ("least connections", 100))
+"""Where clients go, and how many hosts are emptied at a time."""
+
+
 class Waves(NamedTuple):
     """What came of rolling every host once."""
 
     policy: str
     moves: float
     """How often a client had to reconnect, in the mean."""
-    fullest: float
-    """Connections of the fullest host at any moment, as a multiple of the mean."""
+    course: list[float]
+    """Connections of the fullest host after each wave, as a multiple of the mean."""
+
+    @property
+    def fullest(self) -> float:
+        """Its connections at the worst moment."""
+        return max(self.course)
 
 
 def waves(policy: str, at_a_time: int) -> Waves:
@@ -146,7 +155,7 @@ def waves(policy: str, at_a_time: int) -> Waves:
     chance = random.Random(11)  # noqa: S311
     load = [A_HOST] * HOSTS
     moves = 0
-    fullest = float(A_HOST)
+    course = [1.0]
     for begin in range(0, HOSTS, at_a_time):
         leaving = range(begin, min(begin + at_a_time, HOSTS))
         homeless = sum(load[host] for host in leaving)
@@ -164,47 +173,86 @@ def waves(policy: str, at_a_time: int) -> Waves:
                 count, host = heap[0]
                 heapq.heapreplace(heap, (count + 1, host))
                 load[host] = count + 1
-        fullest = max(fullest, *load)
-    return Waves(policy, moves / (HOSTS * A_HOST), fullest / A_HOST)
+        course.append(max(load) / A_HOST)
+    return Waves(policy, moves / (HOSTS * A_HOST), course)
 
 
-# --- the picture
+# --- the pictures
 
-_WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 720, 300, 60, 16, 16, 110
+_WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _ROW = 720, 300, 60, 16, 16, 15
 _COLOURS = ("#D55E00", "#E69F00", "#56B4E9", "#0072B2", "#009E73")  # Okabe and Ito's
 _SHOWN_S = 180
 
 
+class _Axes(NamedTuple):
+    """What a picture shows, and the marks of its axes."""
+
+    title: str
+    across: dict[float, str]
+    """The last one is the end of the axis."""
+    up: dict[float, str]
+    bottom: float = 0.0
+
+
 def picture(storms: list[Storm]) -> str:
     """Draw how many clients are connected, over time."""
-    inner, tall = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+    axes = _Axes(
+        "Clients that are connected again, over time, by how they come back",
+        {second: f"{second} s" for second in range(0, _SHOWN_S + 1, 30)},
+        {count: f"{count:,}" for count in range(0, CLIENTS + 1, 500)},
+    )
+    return _draw(axes, {its.policy: list(enumerate(its.connected[: _SHOWN_S + 1])) for its in storms})
 
-    def x(second: float) -> float:
-        return _LEFT + inner * second / _SHOWN_S
 
-    def y(count: float) -> float:
-        return _TOP + tall * (1 - count / CLIENTS)
+def wave_picture() -> str:
+    """Draw the fullest host, over the roll."""
+    axes = _Axes(
+        "Connections of the fullest host, as a multiple of the mean, by the number of hosts that were replaced",
+        {part / 4: f"{part * HOSTS // 4:,}" for part in range(5)},
+        {count: f"{count}" for count in (1, 2, 3)},
+        bottom=1.0,
+    )
+    played = {f"{policy}, {at_a_time} at a time": waves(policy, at_a_time) for policy, at_a_time in WAYS}
+    return _draw(
+        axes,
+        {
+            name: [(wave / (len(its.course) - 1), height) for wave, height in enumerate(its.course)]
+            for name, its in played.items()
+        },
+    )
+
+
+def _draw(axes: _Axes, lines: dict[str, list[tuple[float, float]]]) -> str:
+    below = 35 + _ROW * len(lines)
+    inner, tall = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - below
+    right, top = max(axes.across), max(axes.up)
+
+    def x(value: float) -> float:
+        return _LEFT + inner * value / right
+
+    def y(value: float) -> float:
+        return _TOP + tall * (1 - (value - axes.bottom) / (top - axes.bottom))
 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">',
-        "<title>Clients that are connected again, over time, by how they come back</title>",
+        f"<title>{escape(axes.title)}</title>",
         "<style>text { font: 12px system-ui, sans-serif; fill: #888 } path { fill: none; stroke-width: 2 }</style>",
         f'<path d="M{_LEFT} {_TOP}V{_TOP + tall}H{_LEFT + inner}" stroke="#888888" style="stroke-width: 1"/>',
     ]
     parts += [
-        f'<text x="{x(second):g}" y="{_TOP + tall + 16}" text-anchor="middle">{second} s</text>'
-        for second in range(0, _SHOWN_S + 1, 30)
+        f'<text x="{x(place):g}" y="{_TOP + tall + 16}" text-anchor="middle">{text}</text>'
+        for place, text in axes.across.items()
     ]
     parts += [
-        f'<text x="{_LEFT - 6}" y="{y(count) + 4:g}" text-anchor="end">{count:,}</text>'
-        for count in range(0, CLIENTS + 1, 500)
+        f'<text x="{_LEFT - 6}" y="{y(place) + 4:g}" text-anchor="end">{text}</text>' for place, text in axes.up.items()
     ]
-    for number, (its, colour) in enumerate(zip(storms, _COLOURS, strict=True)):
-        line = "L".join(f"{x(second):.1f} {y(its.connected[second]):.1f}" for second in range(_SHOWN_S + 1))
-        parts.append(f'<path d="M{line}" stroke="{colour}"/>')
-        row = _TOP + tall + 34 + 15 * number
+    for number, (name, line) in enumerate(lines.items()):
+        colour = _COLOURS[number]
+        points = "L".join(f"{x(across):.1f} {y(up):.1f}" for across, up in line)
+        parts.append(f'<path d="M{points}" stroke="{colour}"/>')
+        row = _TOP + tall + 34 + _ROW * number
         parts.append(f'<path d="M{_LEFT} {row - 4}h20" stroke="{colour}"/>')
-        parts.append(f'<text x="{_LEFT + 26}" y="{row}">{escape(its.policy)}</text>')
+        parts.append(f'<text x="{_LEFT + 26}" y="{row}">{escape(name)}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -219,9 +267,8 @@ def storm_rows(storms: list[Storm]) -> list[str]:
 
 def wave_rows() -> list[str]:
     """Return the rows of the page's other table."""
-    ways = [("random", 1), ("random", 100), ("least connections", 1), ("least connections", 100)]
     return [
         f"| {policy}, {at_a_time} at a time | {its.moves:.2f} | {its.fullest:.2f} |"
-        for policy, at_a_time in ways
+        for policy, at_a_time in WAYS
         for its in [waves(policy, at_a_time)]
     ]

@@ -21,5 +21,6 @@ def made() -> dict[str, str]:
         "reference/metrics.md": metrics.page(),
         "reference/events.md": events.page(),
         "images/reconnects.svg": fleet.picture([fleet.storm(each) for each in fleet.POLICIES]),
+        "images/waves.svg": fleet.wave_picture(),
     }
     return pages | {f"images/dispatch-{name}.svg": picture for name, picture in strategies.pictures().items()}

@@ -53,7 +53,7 @@ def test_writes_go_on_after_a_primary_was_killed(fleet: Fleet, cluster: RedisClu
         wait_until(lambda: cluster.is_served("two"), what="the cluster has failed over")
         visitors.wait_for(200)
     gone = lost(visitors, cluster, fleet)
-    tell("a primary killed", visitors.requests, event, lost=len(gone))
+    tell("a Redis primary is killed: writes", visitors.requests, event, lost=len(gone))
 
     assert all(each.at < event for each in gone), "the replica had not heard of them when its primary ended"
     recent = sorted(visitors.requests, key=lambda each: each.at)[-60:]
@@ -73,9 +73,12 @@ def test_a_host_that_is_cut_off_from_the_others_harms_nobody_else(fleet: Fleet, 
         fleet.hosts["one"].plug_in(BACK)
         wait_until(lambda: cluster.role("one", PRIMARY) == "slave", what="the old primary has come back as a replica")
         visitors.wait_for(50, lambda each: each.body == "one")
+        back = time.monotonic()
+        visitors.wait_for(200)
+        readers.wait_for(200)
     gone = lost(visitors, cluster, fleet)
-    tell("a host cut off: writes", visitors.requests, event, lost=len(gone))
-    tell("a host cut off: pages", readers.requests, event)
+    tell("a host is cut off from the others, and back: writes", visitors.requests, event, over=back, lost=len(gone))
+    tell("the same: pages without the cluster", readers.requests, event, over=back)
 
     assert all(each.at < over for each in gone), "the old primary stopped taking writes"
     assert not [each for each in readers.requests if each.failed], "pages that need no cluster are served"
@@ -90,7 +93,7 @@ def test_a_host_without_power_takes_its_shard_along_for_a_moment(fleet: Fleet, c
         wait_until(lambda: cluster.is_served("two"), what="the cluster has failed over")
         visitors.wait_for(200)
     gone = lost(visitors, cluster, fleet)
-    tell("power off, with its shard", visitors.requests, event, lost=len(gone))
+    tell("a host has no power, nor its Redis: writes", visitors.requests, event, lost=len(gone))
 
     assert all(each.at < event for each in gone), "the replica had not heard of them when its primary ended"
     recent = sorted(visitors.requests, key=lambda each: each.at)[-60:]

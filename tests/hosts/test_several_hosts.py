@@ -59,7 +59,7 @@ def test_a_host_that_is_stopped_fails_no_request(fleet: Fleet) -> None:
         fleet.start_pool("one")
         wait_until(lambda: "one" in fleet.up(), what="HAProxy has taken the host back")
         visitors.wait_for(1, lambda request: request.body == "one")
-    tell("stopped and started", visitors.requests, event)
+    tell("`corepool stop` on a host, and a start", visitors.requests, event)
 
     assert [each for each in visitors.requests if each.failed] == []
     assert [each for each in slow.requests if each.failed] == []
@@ -74,7 +74,7 @@ def test_a_host_with_new_code_fails_no_request(fleet: Fleet, order: str) -> None
             command = [sys.executable, "-m", "corepool", order, "--control", str(pool.control)]
             subprocess.run(command, check=True, capture_output=True)  # noqa: S603
         visitors.wait_for(200)
-    tell(order, visitors.requests, event)
+    tell(f"`corepool {order}` on each host", visitors.requests, event)
 
     assert [each for each in visitors.requests if each.failed] == []
 
@@ -87,7 +87,7 @@ def test_a_host_without_power_fails_only_requests_that_it_had(fleet: Fleet) -> N
         wait_until(lambda: "one" not in fleet.up(), what="HAProxy has seen that the host is gone")
         seen = time.monotonic()
         visitors.wait_for(200)
-    tell("power off", visitors.requests, event)
+    tell("a host has no power", visitors.requests, event)
 
     failed = [each for each in visitors.requests if each.failed]
     assert all(each.at < seen for each in failed), "no request fails that begins after the host is known to be gone"
@@ -103,7 +103,7 @@ def test_a_reload_of_haproxy_fails_no_request(fleet: Fleet) -> None:
         os.kill(fleet.haproxy.pid, signal.SIGUSR2)
         wait_until(lambda: fleet.haproxy_starts() == 2, what="HAProxy has reloaded")
         visitors.wait_for(200)
-    tell("reload of HAProxy", visitors.requests, event)
+    tell("HAProxy reloads", visitors.requests, event)
 
     assert [each for each in visitors.requests if each.failed] == []
 
@@ -115,8 +115,10 @@ def test_a_slow_host_is_given_fewer_requests(fleet: Fleet) -> None:
         fleet.hosts["one"].slow_down("64kbit")
         visitors.wait_for(500)
         fleet.hosts["one"].slow_down("")
-    tell("a slow host", visitors.requests, event)
+        over = time.monotonic()
+        visitors.wait_for(200)
+    tell("a host's network is slow (64 kbit/s)", visitors.requests, event, over=over)
 
-    later = [each for each in visitors.requests if each.at > event]
+    later = [each for each in visitors.requests if event < each.at < over]
     share = sum(each.body == "one" for each in later) / len(later)
     assert share < 1 / 3, "leastconn: it answers more slowly, so it has more connections"

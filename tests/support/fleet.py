@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -80,7 +81,7 @@ class Visitors:
 
     def wait_for(self, number: int, is_one: Callable[[Request], bool] = lambda request: not request.failed) -> None:
         """Wait until that many more requests of a kind are over."""
-        before = len(self.requests)
+        before, number = len(self.requests), number * int(os.environ.get("HOST_PATIENCE", "1"))
         deadline_s = 5 * DEADLINE_S  # each may wait for a failover, and for a busy machine
         wait_until(lambda: sum(map(is_one, self.requests[before:])) >= number, deadline_s, "the visitors' requests")
 

@@ -75,7 +75,7 @@ _REFUSED = (
 )
 _WITHOUT_KEYS = (
     "ping echo time info command config dbsize keys scan randomkey flushdb flushall swapdb publish pubsub script "
-    "function acl slowlog latency module role save bgsave bgrewriteaof lastsave lolwut"
+    "function acl slowlog commandlog latency module role save bgsave bgrewriteaof lastsave lolwut"
 )
 _SUBCOMMANDS = "object xinfo xgroup pfdebug"
 _SCRIPTS = "eval evalsha eval_ro evalsha_ro fcall fcall_ro"
