@@ -221,3 +221,14 @@ def test_changes_of_groups_are_not_watched(servers: tuple[TaggedClient, ...]) ->
     for command in steps:
         expected, got = (server(*command) for server in servers)
         assert got == expected, f"{command}: {got!r} instead of {expected!r}"
+
+
+def test_a_stream_that_is_read_twice_at_once_has_given_its_new_entries_to_the_consumer(
+    servers: tuple[TaggedClient, ...],
+) -> None:
+    reading = ("XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", "s", "s", "s")
+    steps: list[Words] = [*[("XADD", "s", f"1-{number}", "f", "v") for number in (1, 2, 3)]]
+    steps += [("XGROUP", "CREATE", "s", "g", "0"), (*reading, ">", "0", ">"), (*reading, "0", ">", "0")]
+    for command in [*steps, ("XPENDING", "s", "g", "-", "+", "9"), ("XINFO", "GROUPS", "s")]:
+        expected, got = (server(*command) for server in servers)
+        assert got == expected, f"{command}: {got!r} instead of {expected!r}"

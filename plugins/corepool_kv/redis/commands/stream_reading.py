@@ -6,6 +6,7 @@ import functools
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
+from corepool_kv.engine.errors import AbandonedError
 from corepool_kv.engine.stream_demands import StreamDemand
 from corepool_kv.engine.stream_groups import Group
 from corepool_kv.engine.streams import MAX_ID, Stream
@@ -14,7 +15,7 @@ from corepool_kv.redis.commands.scanning import SYNTAX
 from corepool_kv.redis.commands.stream_words import no_such_group, parse_id, show_id, word_entry
 from corepool_kv.redis.may_wait import MayWait
 from corepool_kv.redis.numbers import parse_integer
-from corepool_kv.redis.replies import Error, NullArray, Table, gather, size_of, too_long
+from corepool_kv.redis.replies import Error, NullArray, Table, encode, gather, size_of, too_long
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,23 +145,19 @@ def _read_group(request: _Request, name: bytes, db: Keyspace) -> Reply | AnyDema
             raise Error(_MEANINGLESS)
         known.append(_NEWEST if text == b">" else parse_id(text))
     items: list[tuple[bytes, Reply]] = []
-    changes: list[Callable[[], None]] = []
     left = db.limits.reply
-    delivered = {key: group.last_id for key, group in groups.items()}
     for key, after in zip(request.keys, known, strict=True):
-        group = groups[key]
-        if after != _NEWEST:
-            worded, change = _read_history(group, request, after, left)
-        else:
-            worded, change = _read_new(group, request, delivered, key, left)
-            if not worded:
-                continue
-        left -= size_of(worded)
-        items.append((key, worded))
-        changes.append(change)
-    # The reply is not too long: nothing was changed until now.
-    for change in changes:
-        change()
+        read = _read_new if after == _NEWEST else _read_history
+        try:
+            worded, note = read(groups[key], request, after, left)
+        except Error as error:
+            if items:
+                raise AbandonedError(encode(error, False)) from None  # some of it is noted
+            raise
+        if worded or after != _NEWEST:
+            note()
+            left -= size_of(worded)
+            items.append((key, worded))
     if items:
         for group in groups.values():
             group.save()
@@ -186,21 +183,21 @@ def _find_group(db: Keyspace, key: bytes, name: bytes) -> Group:
 
 
 def _read_new(
-    group: Group, request: _Request, delivered: dict[bytes, int], key: bytes, max_bytes: int
+    group: Group,
+    request: _Request,
+    after: int,  # noqa: ARG001
+    max_bytes: int,
 ) -> tuple[list[Reply], Callable[[], None]]:
     """Return entries that no consumer has got, and the function that notes their delivery."""
-    last = delivered[key]
     ids: list[int] = []
     worded: list[Reply] = []
-    if last < MAX_ID:
-        for entry in itertools.islice(group.stream.entries(last + 1, MAX_ID), request.most or None):
+    if group.last_id < MAX_ID:
+        for entry in itertools.islice(group.stream.entries(group.last_id + 1, MAX_ID), request.most or None):
             ids.append(entry[0])
             worded.append(word_entry(entry))
             max_bytes -= size_of(worded[-1])
             if max_bytes < 0:
                 raise too_long(group.stream.db.limits.reply)
-    if ids:
-        delivered[key] = ids[-1]
 
     def deliver() -> None:
         group.deliver(group.seen(request.consumer), ids, keeps=request.acknowledges)
