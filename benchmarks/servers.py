@@ -217,21 +217,21 @@ def uvicorn() -> Server:
     return Server("uvicorn", command + options, says_ready=False, needs=("uvicorn", "uvloop"))
 
 
-def nginx(root: str) -> Server:
-    """Start nginx with one worker: files of a folder, and a fixed answer at "/" and below "/item/"."""
+def nginx(root: str, *, workers: int = 1, name: str = "nginx") -> Server:
+    """Start nginx: files of a folder, and a fixed answer at "/" and below "/item/"."""
     user = "user root;" if os.geteuid() == 0 else ""  # the folder is ours alone
     places = "".join(
         f"{kind}_temp_path {{scratch}}/{kind}; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     settings = (
-        f"{user} daemon off; pid {{scratch}}/pid; error_log stderr error; worker_processes 1; "
+        f"{user} daemon off; pid {{scratch}}/pid; error_log stderr error; worker_processes {workers}; "
         "events {{ worker_connections 4096; }} "
         "http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; default_type text/plain; "
         f"{places} server {{{{ listen 127.0.0.1:{{port}} reuseport; root {root}; "
         'location = / {{ return 200 "Hello, world!\\n"; }} location /item/ {{ return 200 "Hello, world!\\n"; }} }} }}'
     )
     script = 'printf "%s" "$1" >"$2/nginx.conf" && exec nginx -p "$2" -c "$2/nginx.conf"'
-    return Server("nginx", ("sh", "-c", script, "sh", settings, "{scratch}"), says_ready=False, needs=("nginx",))
+    return Server(name, ("sh", "-c", script, "sh", settings, "{scratch}"), says_ready=False, needs=("nginx",))
 
 
 def redis(*, append: bool = False) -> Server:

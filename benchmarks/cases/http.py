@@ -62,9 +62,12 @@ def run(bench: Bench) -> list[Comparison]:
         )
 
     def by_workers(name: str, what: str) -> Comparison:
-        few, many = (corepool_http(what, workers=each, name=_workers(each)) for each in (FEW_WORKERS, MANY_WORKERS))
+        counts = (FEW_WORKERS, MANY_WORKERS)
+        few, many = (corepool_http(what, workers=each, name=_workers(each)) for each in counts)
         title = f"{what.upper()}, path and a header differ each time, more workers on the one core"
-        return compare(name, title, [few, many], [Target(many.name, 1.15, peer=few.name)], kind=GREETING)
+        # How much of the difference comes from processes that take turns on a core, whatever they run.
+        peers = [nginx(root, workers=each, name=f"nginx, {_workers(each)}") for each in counts]
+        return compare(name, title, [few, many, *peers], [Target(many.name, 1.15, peer=few.name)], kind=GREETING)
 
     wsgi = [corepool_http("wsgi"), bjoern(), granian("wsgi"), nginx(root)]
     wsgi_targets = [Target("corepool", 1.10, peer="bjoern"), Target("corepool", 0.67, peer="granian")]
