@@ -8,7 +8,15 @@ from __future__ import annotations
 import os
 import socket
 
-__all__ = ["drop_input", "drop_input_in_python", "peek", "shut_down", "shut_down_in_python", "sockaddr"]
+__all__ = [
+    "drop_input",
+    "drop_input_in_python",
+    "peek",
+    "shut_down",
+    "shut_down_in_python",
+    "sockaddr",
+    "sockaddr_in_python",
+]
 
 PIECE_BYTES = 65_536
 
@@ -50,8 +58,8 @@ def peek(fd: int, count: int) -> bytes:
         sock.detach()
 
 
-def sockaddr(fd: int, family: int, *, peer: bool) -> object:
-    """Return the address of one end, as getpeername(2) and getsockname(2) have it.
+def sockaddr_in_python(fd: int, family: int, peer: bool) -> object:  # noqa: FBT001
+    """Return the address of one end, as `socket` has that of getpeername(2) or getsockname(2).
 
     :raises OSError: the peer is gone.
     """
@@ -69,7 +77,14 @@ def _borrow(fd: int, family: int = socket.AF_UNIX) -> socket.socket:
 
 
 try:
-    from corepool.hot._sockets import drop_input, shut_down
+    from corepool.hot._sockets import drop_input, ipv4_sockaddr, shut_down
 except ImportError:  # not compiled
     drop_input = drop_input_in_python
     shut_down = shut_down_in_python
+    sockaddr = sockaddr_in_python
+else:
+
+    def sockaddr(fd: int, family: int, peer: bool) -> object:  # noqa: FBT001
+        """See `sockaddr_in_python`, which is asked for scopes and paths: those of other families."""
+        found = ipv4_sockaddr(fd, peer) if family == socket.AF_INET else None
+        return sockaddr_in_python(fd, family, peer) if found is None else found

@@ -34,7 +34,7 @@ class Addresses:
         if fd < 0:
             return Address("unknown")
         try:
-            return self._transport.address(sockaddr(fd, self._family, peer=peer))
+            return self._transport.address(sockaddr(fd, self._family, peer))
         except OSError:
             return Address("unknown")
         except HOOK_ERRORS as error:  # of a transport: an address is asked for in log lines, where nothing may fail

@@ -67,7 +67,8 @@ class ConnectionCounts:
 
     def is_shared(self, number: int) -> bool:
         """True while the master may still hold its copy of connection `number`."""
-        return number > self._cells[_SETTLED]
+        # A negative one is compared for itself: the cell is unsigned, and in C the number would become a large one.
+        return number > 0 and number > self._cells[_SETTLED]
 
     def began(self, place: ListenerPlace) -> None:
         """Count a connection that begins."""

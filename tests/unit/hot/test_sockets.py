@@ -12,9 +12,11 @@ from corepool.testing.sockets import reset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 DROPS = [sockets.drop_input_in_python, sockets.drop_input]
 SHUTS = [sockets.shut_down_in_python, sockets.shut_down]
+ADDRESSES = [sockets.sockaddr_in_python, sockets.sockaddr]
 
 
 @pytest.fixture
@@ -77,3 +79,46 @@ def test_output_is_ended_and_a_peer_that_was_faster_is_no_error(
     shut_down(ours.fileno(), socket.SHUT_RDWR)
     shut_down(ours.fileno(), socket.SHUT_RDWR)
     assert ours.fileno() >= 0, "it is not closed"
+
+
+@pytest.mark.parametrize("sockaddr", ADDRESSES)
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.254.100.25", "::1"])
+def test_addresses_are_those_that_socket_has(host: str, sockaddr: Callable[[int, int, bool], object]) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with (
+        socket.create_server((host, 0), family=family) as listening,
+        socket.create_connection(listening.getsockname()[:2]),
+        listening.accept()[0] as ours,
+    ):
+        assert sockaddr(ours.fileno(), family, True) == ours.getpeername()
+        assert sockaddr(ours.fileno(), family, False) == ours.getsockname()
+
+
+@pytest.mark.parametrize("sockaddr", ADDRESSES)
+def test_addresses_of_other_families_are_those_that_socket_has(
+    tmp_path: Path, sockaddr: Callable[[int, int, bool], object]
+) -> None:
+    path = str(tmp_path / "socket")
+    with (
+        socket.socket(socket.AF_UNIX) as listening,
+        socket.socket(socket.AF_UNIX) as theirs,
+    ):
+        listening.bind(path)
+        listening.listen()
+        theirs.connect(path)
+        with listening.accept()[0] as ours:
+            assert sockaddr(ours.fileno(), socket.AF_UNIX, False) == path
+            assert not sockaddr(ours.fileno(), socket.AF_UNIX, True)
+
+
+@pytest.mark.parametrize("sockaddr", ADDRESSES)
+def test_the_address_of_a_peer_that_is_gone_is_an_error(
+    pair: tuple[socket.socket, socket.socket], sockaddr: Callable[[int, int, bool], object]
+) -> None:
+    ours, theirs = pair
+    reset(theirs)
+    ours.settimeout(60)
+    with pytest.raises(ConnectionResetError):
+        ours.recv(1)
+    with pytest.raises(OSError, match="not connected"):
+        sockaddr(ours.fileno(), socket.AF_INET, True)

@@ -142,12 +142,13 @@ def test_a_connection_to_be_sent_an_error_is_not_idle(
 def test_what_cannot_begin_leaves_epoll_before_it_is_closed(
     worker: Worker, pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: object) -> None:
-        raise RuntimeError("as asked")
+    class Failing(Deadlines):
+        def watch(self, connection: object) -> None:  # noqa: ARG002
+            raise RuntimeError("as asked")
 
     fd = pair[0].detach()
     worker.service.site.idle_timeout = 1.0
-    monkeypatch.setattr(worker.deadlines, "watch", fail)
+    monkeypatch.setattr(worker.service.site, "deadlines", Failing(worker.loop))
     worker.service.take_handed_over(fd)
 
     assert worker.reactor.sources() == []

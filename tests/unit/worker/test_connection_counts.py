@@ -1,4 +1,4 @@
-"""A worker may be killed before it publishes its counts: each connection has begun once and ended once all the same."""
+"""The counts of connections: of a worker that may be killed before it publishes them, and by the way they came."""
 
 from __future__ import annotations
 
@@ -45,3 +45,13 @@ def test_a_connection_that_had_just_come_from_another_worker_is_not_begun_again(
     assert (board.total("accepted"), board.total("closed")) == (1, 1)
     assert [board.total_of(PLACE, name) for name in ("accepted", "moved", "moved_out", "closed")] == [1, 1, 1, 1]
     assert board.active(PLACE) == 0
+
+
+def test_the_master_has_no_copy_of_a_connection_that_the_worker_has_accepted_by_itself() -> None:
+    row = Scoreboard(1).claim(0)
+    counts = ConnectionCounts(row, 10, Reactor())
+    handed_over = counts.received()
+    counts.began(PLACE)
+
+    assert counts.is_shared(handed_over)
+    assert not counts.is_shared(counts.own_number())
