@@ -54,7 +54,7 @@ class LocalDriver:
         execution = self._engine.execution
         begins = execution.reading is None  # else this is called within an event of a kv listener
         try:
-            return _run(on_data, args, execution.read(self._limits))
+            return _run_and_finish(on_data, args, execution.read(self._limits))
         except StoreError as error:
             execution.log_failure(error)
             return _failed(error)
@@ -98,6 +98,12 @@ def _run(on_data: OnData, args: list[bytes], db: Keyspace) -> bytes:
         return encode(on_data(db, args), False)
     except ENDS_ONE_COMMAND as error:
         return encode(word(error), False)
+
+
+def _run_and_finish(on_data: OnData, args: list[bytes], view: Keyspace) -> bytes:
+    reply = _run(on_data, args, view)
+    view.finish()
+    return reply
 
 
 def _failed(error: StoreError) -> bytes:

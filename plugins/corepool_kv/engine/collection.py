@@ -54,6 +54,17 @@ class Collection:
         return cls(db, key, record)
 
     @classmethod
+    def look_up(cls, db: Keyspace, key: bytes) -> Self | None:
+        """Return the collection of a key, for a command that reads; None if the key does not exist.
+
+        :raises WrongTypeError: the key holds another type.
+        """
+        found = cls.find(db, key)
+        if found is None:
+            db.notify(b"keymiss", key)
+        return found
+
+    @classmethod
     def open(cls, db: Keyspace, key: bytes) -> Self:
         """Return the collection of a key, which may be new and empty.
 
@@ -81,6 +92,20 @@ class Collection:
         self.db.put_record(self.key, Record(description, self.expires_ms, 0, 0, self.type))
         if self.is_new:
             self.db.gain(self.key, self.type)
+
+    def replace(self, event: bytes) -> None:
+        """Store a new collection in the place of the key, and tell clients; without elements, remove the key."""
+        if self.count:
+            self.save()
+            self.db.notify(event, self.key)
+        elif self.db.delete(self.key):
+            self.db.notify(b"del", self.key)
+
+    def tell(self, event: bytes) -> None:
+        """Note an event for clients; and the end of the key, if that has left it empty."""
+        self.db.notify(event, self.key)
+        if not self.count:
+            self.db.notify(b"del", self.key)
 
     def _read(self, rest: bytes) -> None:
         """Read the part of the description that this type has for itself."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from corepool_kv.engine.lists import List
+from corepool_kv.engine.lists import POPPED, PUSHED, List, move
 from corepool_kv.engine.packing import join, split
 from corepool_kv.engine.sorted_sets import SortedSet
 from corepool_kv.engine.stream_demands import StreamDemand
@@ -93,28 +93,16 @@ def take(db: Keyspace, demand: AnyDemand, key: bytes) -> Taken | None:
         return _take_members(db, demand, key)
     found = List.open(db, key)
     if demand.target is not None:
-        return Taken(key, [move(db, found, demand.target, demand)], [])
+        other = found if demand.target == key else List.open(db, demand.target)
+        return Taken(key, [move(found, other, from_front=demand.first, to_front=demand.to_front)], [])
     values: list[bytes] = []
     size = 0
     while found.count and len(values) < max(1, demand.most) and size <= MAX_TAKEN_BYTES:
         values.append(found.pop(left=demand.first))
         size += len(values[-1])
     found.save()
+    found.tell(POPPED[demand.first])
     return Taken(key, values, [])
-
-
-def move(db: Keyspace, found: List, target: bytes, demand: Demand) -> bytes:
-    """Move an element of a list to a list, which may be the same, and return it.
-
-    :raises WrongTypeError: the target is none.
-    """
-    other = found if target == found.key else List.open(db, target)
-    value = found.pop(left=demand.first)
-    if other is not found:
-        found.save()
-    other.push(value, left=demand.to_front)
-    other.save()
-    return value
 
 
 def put_back(db: Keyspace, demand: AnyDemand, taken: Taken) -> None:
@@ -132,12 +120,14 @@ def put_back(db: Keyspace, demand: AnyDemand, taken: Taken) -> None:
         for value in reversed(taken.elements):
             found.push(value, left=demand.first)
         found.save()
+        found.tell(PUSHED[demand.first])
         return
     members = SortedSet.open(db, taken.key)
     for member, score in zip(taken.elements, taken.scores, strict=True):
         if members.score(member) is None:
             members.add(member, score, None)
     members.save()
+    members.tell(b"zadd")
 
 
 def _take_members(db: Keyspace, demand: Demand, key: bytes) -> Taken:
@@ -153,4 +143,5 @@ def _take_members(db: Keyspace, demand: Demand, key: bytes) -> Taken:
     for member, _ in members:
         found.remove(member)
     found.save()
+    found.tell(b"zpopmin" if demand.first else b"zpopmax")
     return Taken(key, [member for member, _ in members], [score for _, score in members])

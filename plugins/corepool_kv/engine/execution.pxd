@@ -21,10 +21,12 @@ cdef class Execution:
     cdef object _log
     cdef bint _is_closed
     cdef readonly bint has_failed
+    cdef readonly object notifications
     cdef public object on_gained
 
     cpdef Keyspace read(self, object limits)
     cpdef end_event(self)
+    @cython.locals(db=Keyspace)
     cdef Keyspace _keyspace(self, object view, object limits, long long now_ms)
     cpdef submit(self, object client, object work)
     cpdef schedule(self, object client)

@@ -27,6 +27,7 @@ from corepool.logs.rate_limited import RateLimitedLog
 from corepool_kv import events
 from corepool_kv.engine.errors import AbandonedError
 from corepool_kv.engine.keyspace import Keyspace, Limits
+from corepool_kv.engine.notifications import Notifications
 from corepool_kv.engine.room import TIMES, Room
 from corepool_kv.stores import BrokenError, FullError, NoRoomError, StoreError
 
@@ -120,6 +121,8 @@ class Execution:
         self._is_closed = False
         self.has_failed = False
         """True after a transaction that failed, until one succeeds."""
+        self.notifications = Notifications()
+        """The events of keys that clients want to be told of."""
         self.on_gained: Callable[[Keyspace], None] = forget_gained
         """Called in the transaction after work for which clients may wait (`Keyspace.gained`); empties `gained`."""
 
@@ -180,6 +183,8 @@ class Execution:
     def _keyspace(self, view: View, limits: Limits, now_ms: int) -> Keyspace:
         db = Keyspace(view, limits, now_ms)
         db.access = self.room.access
+        if self.notifications.wanted:
+            db.notifications = self.notifications
         return db
 
     def _recover(self, error: NoRoomError | BrokenError) -> None:

@@ -16,9 +16,12 @@ cdef class Keyspace:
     cdef public bint is_full
     cdef public list at_end
     cdef public list gained
+    cdef public object notifications
 
     cpdef Keyspace select(self, Py_ssize_t number)
     cpdef find(self, bytes key)
     cpdef peek(self, bytes key)
     cpdef get(self, bytes key)
     cpdef put(self, bytes key, bytes value, long long expires_ms=*, long long flags=*)
+    cpdef notify(self, bytes event, bytes key)
+    cpdef finish(self)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, NamedTuple
 
 from corepool_kv.engine.errors import KeyTooLongError, OutOfRoomError, ValueTooLongError
-from corepool_kv.stores import DATABASES, LIST, SORTED_SET, STREAM, STRING, DamagedRecordError, WrongTypeError
+from corepool_kv.stores import DATABASES, LIST, SORTED_SET, STREAM, STRING, SYSTEM, DamagedRecordError, WrongTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from corepool_kv.engine.notifications import Notifications
     from corepool_kv.stores import Elements, Record, Transaction, View
     from corepool_kv.stores.access_clock import AccessClock
 
@@ -56,6 +58,8 @@ class Keyspace:
 
         Filled by `gain` and the execution alone. All databases of a view have one list.
         """
+        self.notifications: Notifications | None = None
+        """The events that clients want to be told of; None: they want none."""
 
     def select(self, number: int) -> Keyspace:
         """Return another database of the same view."""
@@ -72,6 +76,8 @@ class Keyspace:
             other.is_full = self.is_full
             other.at_end = self.at_end
             other.gained = self.gained
+            if number != SYSTEM:
+                other.notifications = self.notifications
         return other
 
     def find(self, key: bytes) -> Record | None:
@@ -88,6 +94,20 @@ class Keyspace:
             return None
         return record
 
+    def look_up(self, key: bytes) -> Record | None:
+        """Return the record of a key that exists now, for a command that reads: Redis has an event for a miss."""
+        record = self.find(key)
+        if record is None:
+            self.notify(b"keymiss", key)
+        return record
+
+    def look_at(self, key: bytes) -> Record | None:
+        """Do the same without counting as a use of the key."""
+        record = self.peek(key)
+        if record is None:
+            self.notify(b"keymiss", key)
+        return record
+
     def find_string(self, key: bytes) -> Record | None:
         """Return the record of a key that exists now.
 
@@ -98,18 +118,31 @@ class Keyspace:
             raise WrongTypeError
         return record
 
-    def get(self, key: bytes) -> bytes | None:
-        """Return the value of a key that exists now.
+    def look_up_string(self, key: bytes) -> Record | None:
+        """Return the record of a key that exists now, for a command that reads.
 
         :raises WrongTypeError: it is a collection.
         """
-        value = self.view.get_value(key, self.now_ms)
-        if self.access is not None and value is not None:
+        record = self.look_up(key)
+        if record is not None and record.type != STRING:
+            raise WrongTypeError
+        return record
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of a key that exists now, for a command that reads.
+
+        :raises WrongTypeError: it is a collection.
+        """
+        value: bytes | None = self.view.get_value(key, self.now_ms)
+        if value is None:
+            if self.notifications is not None:
+                self.notify(b"keymiss", key)
+        elif self.access is not None:
             self.access.touch(key, self.now_ms)
         return value
 
     def put(self, key: bytes, value: bytes, expires_ms: int = 0, flags: int = 0) -> None:
-        """Store a value; one that has expired already removes the key.
+        """Store a value; one that has expired already does not exist.
 
         :raises RefusedError: the key or the value is too long.
         """
@@ -117,25 +150,23 @@ class Keyspace:
             self.check_key(key)
         if len(value) > self._max_value:
             self.check_length(len(value))
-        if 0 < expires_ms < self.now_ms:
-            self._transaction.delete(key, self.now_ms)
-        else:
-            self._transaction.put(key, value, expires_ms, flags)
-            if self.access is not None:
-                self.access.touch(key, self.now_ms)
+        if self.notifications is not None:
+            self._notify_before(key, writes=True)
+        self._transaction.put(key, value, expires_ms, flags)
+        if self.access is not None:
+            self.access.touch(key, self.now_ms)
 
     def put_record(self, key: bytes, record: Record) -> None:
-        """Store a record of any type, with a new version; one that has expired already removes the key.
+        """Store a record of any type, with a new version; one that has expired already does not exist.
 
         :raises RefusedError: the key is too long.
         """
         self.check_key(key)
-        if 0 < record.expires_ms < self.now_ms:
-            self._transaction.delete(key, self.now_ms)
-        else:
-            self._transaction.put_record(key, record)
-            if self.access is not None:
-                self.access.touch(key, self.now_ms)
+        if self.notifications is not None:
+            self._notify_before(key, writes=True)
+        self._transaction.put_record(key, record)
+        if self.access is not None:
+            self.access.touch(key, self.now_ms)
 
     def detach(self, key: bytes) -> None:
         """Remove a record; the elements of a collection stay."""
@@ -191,6 +222,8 @@ class Keyspace:
 
     def delete(self, key: bytes) -> bool:
         """Remove a key; return False if it did not exist."""
+        if self.notifications is not None:
+            self._notify_before(key, writes=False)
         return self._transaction.delete(key, self.now_ms)
 
     def evict(self, key: bytes, *, expiring: bool) -> bool:
@@ -205,7 +238,10 @@ class Keyspace:
                 return False
             if record is None or not record.expires_ms:
                 return False
-        return self._transaction.delete(key, 0)
+        if not self._transaction.delete(key, 0):
+            return False
+        self.notify(b"evicted", key)
+        return True
 
     def clear(self) -> None:
         """Remove every key."""
@@ -232,8 +268,38 @@ class Keyspace:
 
     def remove_expired(self, limit: int) -> int:
         """Remove expired records, `limit` at most, and return their number."""
-        return self._transaction.remove_expired(self.now_ms, limit)
+        removed = self._transaction.remove_expired(self.now_ms, limit)
+        for key in removed:
+            self.notify(b"expired", key)
+        return len(removed)
 
     def has_due(self) -> bool:
         """Report whether the sweeper has anything to remove."""
         return self.view.has_expired(self.now_ms) or self.elements.has_garbage()
+
+    def notify(self, event: bytes, key: bytes) -> None:
+        """Note an event of a key for clients that want to know; they are told when the changes are committed.
+
+        :param event: one of `notifications.EVENTS`.
+        """
+        found = self.notifications
+        if found is not None and event in found.wanted:
+            self.at_end.append(functools.partial(found.tell, self.number, event, key))
+
+    def _notify_before(self, key: bytes, *, writes: bool) -> None:
+        """Note the end of an expired record that is about to be replaced or removed, and a key that is new."""
+        try:
+            record = self.view.get(key)
+        except DamagedRecordError:
+            return  # it is about to be mended
+        if record is None or 0 < record.expires_ms < self.now_ms:
+            if record is not None:
+                self.notify(b"expired", key)
+            if writes:
+                self.notify(b"new", key)
+
+    def finish(self) -> None:
+        """Make the calls of `at_end`: of a view, behind each command."""
+        for call in self.at_end:
+            call()
+        self.at_end.clear()

@@ -24,6 +24,10 @@ _FIRST = 1 << 62
 """The position of the first element of a new list, far from both ends of the numbers of 8 bytes."""
 
 _MOVED_AT_A_TIME = 1000
+PUSHED = (b"rpush", b"lpush")
+POPPED = (b"rpop", b"lpop")
+"""Events of the end of a list, and of its front."""
+
 _CUT_AT_ONCE = 1000
 """Elements that `trim` removes itself; of more, it leaves them to the sweeper if the rest is shorter."""
 
@@ -116,6 +120,7 @@ class List(Collection):
         kept = max(0, stop - start)
         if not kept:
             self.db.delete(self.key)
+            self.count = 0
             return
         if self.count - kept > max(kept, _CUT_AT_ONCE):
             self._leave(start, stop)
@@ -166,3 +171,15 @@ class List(Collection):
     def _clear(self, begin: int, end: int) -> None:
         for position in range(begin, end):
             self.elements.delete(self.id, _name(position))
+
+
+def move(found: List, other: List, *, from_front: bool, to_front: bool) -> bytes:
+    """Move an element of a list to a list, which may be the same, and return it."""
+    value = found.pop(left=from_front)
+    if other is not found:
+        found.save()
+    other.push(value, left=to_front)
+    other.save()
+    other.tell(PUSHED[to_front])
+    found.tell(POPPED[from_front])
+    return value

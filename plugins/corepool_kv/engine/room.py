@@ -20,7 +20,7 @@ from corepool_kv import events
 from corepool_kv.stores import DATABASES, SYSTEM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from corepool_kv.engine.keyspace import Keyspace
     from corepool_kv.stores import Store
@@ -77,8 +77,6 @@ class Room:
         self.access: AccessClock | None = None
         self.max_bytes, self.policy = store.max_bytes, ""
         self.configure(store.max_bytes, store.eviction)
-        self.on_evicted: Callable[[Keyspace, bytes], None] | None = None
-        """Called in the transaction for each key that is evicted."""
 
     def configure(self, max_bytes: int, policy: str) -> None:
         """Change the bound, which is that of the store at most, and the policy.
@@ -172,8 +170,6 @@ class Room:
             for key in keys:
                 if where.evict(key, expiring=expiring):
                     evicted += 1
-                    if self.on_evicted is not None:
-                        self.on_evicted(where, key)
         if evicted:
             db.at_end.append(lambda: self._add(evicted))
         return evicted + removed > 0

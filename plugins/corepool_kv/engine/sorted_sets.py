@@ -142,6 +142,7 @@ class SortedSet(Named):
         kept = self.count - len(gone)
         if not kept:
             self.db.delete(self.key)
+            self.count = 0
         elif len(gone) > max(kept, _REMOVED_ONE_BY_ONE):
             self._leave({member for member, _ in gone})
         else:

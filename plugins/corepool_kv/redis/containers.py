@@ -175,8 +175,8 @@ _PUBSUB: tuple[Row, ...] = (
     ("CHANNELS", "[<pattern>]", pubsub.channels, -2, "2.8.0", "Return the active channels that match a pattern."),
     ("NUMPAT", "", pubsub.numpat, 2, "2.8.0", "Return the number of patterns that clients have subscribed to."),
     ("NUMSUB", "[<channel> ...]", pubsub.numsub, -2, "2.8.0", "Return the numbers of subscribers of channels."),
-    ("SHARDCHANNELS", "[<pattern>]", pubsub.shardchannels, -2, "7.0.0", "Return the shard channels: there are none."),
-    ("SHARDNUMSUB", "[<channel> ...]", pubsub.no_shard, -2, "7.0.0", "Return 0 for each shard channel."),
+    ("SHARDCHANNELS", "[<pattern>]", pubsub.shardchannels, -2, "7.0.0", "Return the active shard channels."),
+    ("SHARDNUMSUB", "[<channel> ...]", pubsub.shardnumsub, -2, "7.0.0", "Return the subscribers of shard channels."),
 )
 _SCRIPT: tuple[Row, ...] = (
     ("KILL", "", empty.not_busy, 2, "2.6.0", "Kill the script that is running: none runs when this is asked."),

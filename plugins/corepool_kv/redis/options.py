@@ -7,8 +7,10 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
 
 from corepool import Duration, Size
+from corepool_kv.engine.notifications import parse_letters, show_letters
 from corepool_kv.redis.secret_file import read_secret
 from corepool_kv.stores.options import StoreOptions
+from corepool_kv.stores.remote_url import is_remote
 
 _MAX_PASSWORD = 8192  # more would not fit into the AUTH of a client that has not sent it yet
 
@@ -16,6 +18,13 @@ _MAX_PASSWORD = 8192  # more would not fit into the AUTH of a client that has no
 def _readable(path: str) -> str:
     read_secret(path)
     return path
+
+
+def _letters(text: str) -> str:
+    letters = parse_letters(text)
+    if letters is None:
+        raise ValueError("expected letters out of AKEg$lshzxetdmn")
+    return show_letters(letters)
 
 
 class KvOptions(StoreOptions):
@@ -39,6 +48,10 @@ class KvOptions(StoreOptions):
     max_reply: Annotated[Size, Field(ge=1024)] = 64 * 1024 * 1024
     """Bytes of one reply to MGET, KEYS or EXEC; what would be longer is an error."""
 
+    notify_keyspace_events: Annotated[str, AfterValidator(_letters)] = ""
+    """Events of keys that are published on channels, as letters of Redis's option of that name: K or E or both, and
+    the classes, such as "Ex" or "KEA". Empty: none, which costs nothing. CONFIG SET changes it, too."""
+
     store_timeout: Annotated[Duration, Field(gt=0)] = 10.0
     """Seconds after which a server of a store on servers has failed, if requests wait and nothing comes from it."""
 
@@ -48,6 +61,12 @@ class KvOptions(StoreOptions):
     def expected(self) -> bytes:
         """The password, wherever it comes from. Read once, when these options are made, and so at each reload."""
         return self._expected.get_secret_value().encode(errors="surrogateescape")
+
+    @model_validator(mode="after")
+    def _notifies_of_its_own(self) -> Self:
+        if is_remote(self.store) and self.notify_keyspace_events:
+            raise ValueError("`notify_keyspace_events` is for a store on this machine: CONFIG SET tells the servers")
+        return self
 
     @model_validator(mode="after")
     def _one_password(self) -> Self:

@@ -11,6 +11,7 @@ import re
 import resource
 from typing import TYPE_CHECKING, NamedTuple
 
+from corepool_kv.engine.notifications import parse_letters, show_letters
 from corepool_kv.engine.room import SAMPLED
 from corepool_kv.redis.numbers import LARGEST, parse_integer
 from corepool_kv.redis.replies import Error
@@ -77,6 +78,13 @@ def _policy(text: bytes) -> str:
     return policy
 
 
+def _events(text: bytes) -> str:
+    letters = parse_letters(text.decode("latin-1"))
+    if letters is None:
+        raise Error("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
+    return show_letters(letters)
+
+
 def _constant(value: object) -> Parameter:
     return Parameter(lambda _: value)
 
@@ -105,7 +113,7 @@ PARAMETERS = {
     "maxmemory": Parameter(lambda options: options.max_bytes if "max_bytes" in options.model_fields_set else 0, _size),
     "maxmemory-policy": Parameter(lambda options: options.eviction, _policy),
     "maxmemory-samples": _constant(SAMPLED),
-    "notify-keyspace-events": _constant(""),
+    "notify-keyspace-events": Parameter(lambda options: options.notify_keyspace_events, _events),
     "proto-max-bulk-len": Parameter(lambda options: options.max_request),
     "protected-mode": _constant("no"),
     "requirepass": _constant(""),  # never shown

@@ -1,10 +1,10 @@
 """Channels and patterns of one listener in one worker, over the bus.
 
 Listeners of one store have the same, in all workers. Topics on the bus begin with the name of the store. Then a letter:
-`c` and a channel, for clients that have subscribed to it; `a` and a channel, for those with patterns, which listen to
-the beginning of their patterns; `p` and a pattern, on which nothing is ever published: the bus counts the clients that
-listen to it. The bus counts, but does not list. So workers tell each other, on the topic `n`, which channels and
-patterns they have a first client of, and one that begins asks.
+`c` and a channel, for clients that have subscribed to it; `s` and a shard channel, likewise; `a` and a channel, for
+those with patterns, which listen to the beginning of their patterns; `p` and a pattern, on which nothing is ever
+published: the bus counts the clients that listen to it. The bus counts, but does not list. So workers
+tell each other, on the topic `n`, which channels and patterns they have a first client of, and one that begins asks.
 
 Nothing of this happens before the first client asks for it.
 """
@@ -15,6 +15,7 @@ import functools
 import hashlib
 import logging
 import re
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,13 @@ MAX_MESSAGE_BYTES = 1 << 20
 MAX_NAME_BYTES = 4000
 """Of a channel or pattern; the bus has 4,096 for a topic."""
 
-CHANNEL, PATTERN = b"c", b"p"
+MAX_KNOWN_BYTES = 64 << 20
+"""Memory of the channels and patterns of all workers, in each."""
+
+_KNOWN_NAME_BYTES = 100
+"""Of each besides its name."""
+
+CHANNEL, PATTERN, SHARD = b"c", b"p", b"s"
 _FOR_PATTERNS, _NAMES, _ANSWERS = b"a", b"n", b"r"
 _ASKED, _GAINED, _TOLD, _MORE, _LAST, _KNOWN = b"?", b"+", b"&", b".", b"!", b"k"
 
@@ -46,6 +53,8 @@ _ANSWER_TIMEOUT_S = 0.25
 _ANSWER_BYTES = 262_144
 _STALE_NAMES = 1000
 _KEPT_GLOBS = 128
+_FORGET_INTERVAL_S = 5.0
+"""Looking at all names takes time."""
 
 _LITERAL = re.compile(rb"[^*?\[\\]+")
 
@@ -69,12 +78,15 @@ class PubSub:
         self._answers_due = 0
         self._clients: Counter[bytes] = Counter()
         """Of each channel and pattern, with its letter, that clients of this listener have subscribed to."""
-        self._names: dict[bytes, set[bytes]] = {CHANNEL: set(), PATTERN: set()}
+        self._names: dict[bytes, set[bytes]] = {CHANNEL: set(), PATTERN: set(), SHARD: set()}
         """Channels and patterns of all workers, without the letter, and some that have no client by now."""
+        self._known_bytes = 0
+        """Memory that they take."""
         self._announced: dict[bytes, int] = {}
         """Patterns that other workers are told before a client is: how many of these have not answered."""
         self._forget_at = _STALE_NAMES
         """So many names: there may be as many stale ones."""
+        self._forget_again_s = 0.0
         self._glob = functools.lru_cache(_KEPT_GLOBS)(Glob)
         self._slow_log = RateLimitedLog(log)
         self._message = b""
@@ -83,6 +95,8 @@ class PubSub:
 
     def is_ready_for(self, patterns: Sequence[bytes]) -> bool:
         """Report whether clients can be served, and other workers know the patterns: their publishers count them."""
+        if self._known_bytes > MAX_KNOWN_BYTES and time.monotonic() >= self._forget_again_s:
+            self._forget_stale()
         return self.is_ready and all(
             self._announced.get(PATTERN + each) == 0 for each in patterns if len(each) <= MAX_NAME_BYTES
         )
@@ -110,9 +124,14 @@ class PubSub:
     # --- publishing
 
     def publish(self, channel: bytes, message: bytes) -> None:
-        """Send a message to the subscribers of a channel, in all workers."""
-        self._bus.publish(self._prefix + CHANNEL + channel, message)
-        self._bus.publish(self._prefix + _FOR_PATTERNS + channel, message)
+        """Send a message to the subscribers of a channel, in all workers. Needs no part in the bus."""
+        publish = self._worker.bus.publish
+        publish(self._prefix + CHANNEL + channel, message)
+        publish(self._prefix + _FOR_PATTERNS + channel, message)
+
+    def publish_to_shard(self, channel: bytes, message: bytes) -> None:
+        """Send a message to the subscribers of a shard channel, in all workers."""
+        self._worker.bus.publish(self._prefix + SHARD + channel, message)
 
     def count_receivers(self, channel: bytes) -> int:
         """Count the clients that a message would reach now; those with a pattern, too, once for each that matches."""
@@ -135,10 +154,18 @@ class PubSub:
 
     # --- subscribing
 
+    def check_room(self) -> None:
+        """Refuse one more channel or pattern if clients have too many. Runs in: any thread.
+
+        :raises Error: it is refused.
+        """
+        if self._known_bytes > MAX_KNOWN_BYTES:
+            raise Error(f"ERR the channels and patterns of all clients take more than {MAX_KNOWN_BYTES} bytes")
+
     def listen(self, call: Callable[[bytes, bytes, bytes], None], on_lost: Callable[[int], None]) -> Listening:
         """Begin to listen for one client, to nothing yet.
 
-        :param call: called with CHANNEL, or another letter for clients with patterns, and channel and message.
+        :param call: called with CHANNEL, SHARD, or another letter for clients with patterns, and channel and message.
         """
         begin = len(self._prefix)
         return self._bus.listen(
@@ -252,10 +279,15 @@ class PubSub:
             self._forget_stale()
 
     def _note(self, name: bytes) -> None:
-        self._names[name[:1]].add(name[1:])
+        known = self._names[name[:1]]
+        if name[1:] not in known:
+            known.add(name[1:])
+            self._known_bytes += _KNOWN_NAME_BYTES + len(name)
 
     def _forget_stale(self) -> None:
         self._names = {kind: set(self.names(kind)) for kind in self._names}
+        self._known_bytes = sum(_KNOWN_NAME_BYTES + 1 + len(name) for each in self._names.values() for name in each)
+        self._forget_again_s = time.monotonic() + _FORGET_INTERVAL_S
         self._forget_at = 2 * sum(map(len, self._names.values())) + _STALE_NAMES
 
 

@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from corepool_kv.redis.commands import pubsub
 from corepool_kv.redis.entry import Command
+from corepool_kv.redis.pubsub import CHANNEL, PATTERN, SHARD
 
-if TYPE_CHECKING:
-    from corepool_kv.redis.entry import OnBoth, OnSession
+_SUBSCRIBES = "pubsub noscript loading stale"
+_PUBLISHES = "pubsub loading stale fast"
 
 
-def _row(name: str, handler: OnSession, arity: int, flags: str, summary: str, on_both: OnBoth | None = None) -> Command:
+def _row(name: str, arity: int, summary: str, kind: bytes, *, ends: bool = False) -> Command:
+    command = pubsub.Subscribing(kind, ends=ends)
     return Command(
         name.encode(),
         arity,
-        frozenset(flags.split()),
-        (0, 0, 0),
+        frozenset(_SUBSCRIBES.split()),
+        (1, -1, 1) if kind == SHARD else (0, 0, 0),
         "pubsub",
-        "2.0.0",
+        "7.0.0" if kind == SHARD else "2.0.0",
         summary,
-        on_session=handler,
-        on_both=on_both,
+        on_session=command.at_once,
+        on_both=command.at_end,
     )
 
 
-_SUBSCRIBES = "pubsub noscript loading stale"
-
 ON_CHANNELS = (
-    _row("psubscribe", pubsub.psubscribe, -2, _SUBSCRIBES, "Get the messages of all channels that match patterns."),
-    _row(
-        "publish",
-        pubsub.publish,
+    _row("psubscribe", -2, "Get the messages of all channels that match patterns.", PATTERN),
+    Command(
+        b"publish",
         3,
-        "pubsub loading stale fast",
+        frozenset(_PUBLISHES.split()),
+        (0, 0, 0),
+        "pubsub",
+        "2.0.0",
         "Send a message to the subscribers of a channel.",
-        pubsub.publish_behind,
+        on_session=pubsub.publish,
+        on_both=pubsub.publish_behind,
     ),
-    _row("punsubscribe", pubsub.punsubscribe, -1, _SUBSCRIBES, "End subscriptions to patterns, or to all."),
-    _row("subscribe", pubsub.subscribe, -2, _SUBSCRIBES, "Get the messages of channels."),
-    _row("unsubscribe", pubsub.unsubscribe, -1, _SUBSCRIBES, "End subscriptions to channels, or to all."),
+    _row("punsubscribe", -1, "End subscriptions to patterns, or to all.", PATTERN, ends=True),
+    Command(
+        b"spublish",
+        3,
+        frozenset(_PUBLISHES.split()),
+        (1, 1, 1),
+        "pubsub",
+        "7.0.0",
+        "Send a message to the subscribers of a shard channel.",
+        on_session=pubsub.spublish,
+        on_both=pubsub.spublish_behind,
+    ),
+    _row("ssubscribe", -2, "Get the messages of shard channels.", SHARD),
+    _row("subscribe", -2, "Get the messages of channels.", CHANNEL),
+    _row("sunsubscribe", -1, "End subscriptions to shard channels, or to all.", SHARD, ends=True),
+    _row("unsubscribe", -1, "End subscriptions to channels, or to all.", CHANNEL, ends=True),
 )

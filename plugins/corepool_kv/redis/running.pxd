@@ -16,8 +16,6 @@ cdef class Write:
     cdef bint _resp3
     cdef Py_ssize_t _database
 
-cdef _finish(Keyspace db)
-
 cdef class Runner:
     cdef ServerState _state
     cdef Execution _execution

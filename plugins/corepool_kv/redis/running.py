@@ -102,11 +102,12 @@ class Runner:
         reply: Reply
         try:
             db = self._execution.reading or self._execution.read(session.limits)
-            reply = on_data(db.select(session.database) if session.database else db, args)
+            try:
+                reply = on_data(db.select(session.database) if session.database else db, args)
+            except ENDS_ONE_COMMAND as error:
+                reply = self.count(word(error))
             if db.at_end:
-                _finish(db)
-        except ENDS_ONE_COMMAND as error:
-            reply = self.count(word(error))
+                db.finish()
         except StoreError as error:
             if self._execution.reading is not None:
                 self._execution.reading.at_end.clear()
@@ -166,13 +167,6 @@ class Runner:
         """Count an error reply, and return it."""
         self._state.errors[str(error).partition(" ")[0]] += 1
         return error
-
-
-def _finish(db: Keyspace) -> None:
-    """Make the calls of a view; those of a transaction are made when it is committed."""
-    for call in db.at_end:
-        call()
-    db.at_end.clear()
 
 
 def _failed(reason: StoreError | str) -> Error:

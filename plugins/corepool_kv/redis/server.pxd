@@ -27,6 +27,7 @@ cdef class Server:
     cdef object _transactions
     cdef object _blocks
     cdef object _counting
+    cdef object _keyspace_channels
 
     @cython.locals(conn=ConnectionBase)
     cpdef receive(self, Session session)

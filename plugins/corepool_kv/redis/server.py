@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from corepool_kv.redis.attacks import AttackLog
 from corepool_kv.redis.blocks import Blocks
+from corepool_kv.redis.keyspace_channels import KeyspaceChannels
 from corepool_kv.redis.lookup import find_command, is_http
 from corepool_kv.redis.pubsub import PubSub
 from corepool_kv.redis.replies import Error
@@ -15,9 +16,9 @@ from corepool_kv.redis.requests import ProtocolError
 from corepool_kv.redis.running import Runner
 from corepool_kv.redis.session import Session
 from corepool_kv.redis.state import ServerState
-from corepool_kv.redis.subscriptions import MAX_SUBSCRIPTIONS
+from corepool_kv.redis.subscription_changes import MAX_SUBSCRIPTIONS
 from corepool_kv.redis.table import COMMANDS, find_by_spelling
-from corepool_kv.redis.transactions import Transactions
+from corepool_kv.redis.transactions import SUBSCRIBING, Transactions
 from corepool_kv.stores import StoreError
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ _MAX_WAITING = 1000
 _MAX_WAITING_BYTES = 1 << 20
 """Bytes of them, the last one aside. So much is a transaction's worth of work; a pipeline loses nothing by it."""
 
-_NOT_QUEUED = frozenset((b"subscribe", b"psubscribe", b"unsubscribe", b"punsubscribe"))
-_WHILE_SUBSCRIBED = _NOT_QUEUED | {b"ping", b"quit", b"reset"}
+_WHILE_SUBSCRIBED = SUBSCRIBING | {b"ping", b"quit", b"reset"}
 """In RESP2, where a reply can't be told from a message."""
 
 
@@ -63,11 +63,13 @@ class Server:
         self._transactions = Transactions(self._state, self._runner)
         self._blocks = Blocks(self._state, self._runner, engine.blocking)
         self._read_parameters()
+        self._keyspace_channels = KeyspaceChannels(self._state.parameters, engine.execution.notifications, self._pubsub)
         self._counting = worker.loop.call_later(_STATISTICS_INTERVAL_S, self._count_second)
 
     def close(self) -> None:
         """Stop the timer, and leave the bus. The engine is closed by its owner."""
         self._counting.cancel()
+        self._keyspace_channels.close()
         self._pubsub.close()
 
     # --- connections
@@ -292,8 +294,6 @@ class Server:
                 f"ERR Can't execute '{command.name.decode()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / "
                 "RESET are allowed in this context"
             )
-        if session.queue is not None and command.name in _NOT_QUEUED:
-            raise Error("ERR Command not allowed inside a transaction")
         return command
 
     def _waits_for_bus(self, session: Session, command: Command, request: list[bytes]) -> bool:

@@ -32,6 +32,7 @@ cdef class Session:
     cdef bytes _frozen
     cdef tuple _frozen_as
     cdef public object subscriptions
+    cdef public object changes
     cdef public list kept
     cdef public object blocked
     cdef public bint stays

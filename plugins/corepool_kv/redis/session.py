@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from corepool_kv.redis.options import KvOptions
     from corepool_kv.redis.pubsub import PubSub
     from corepool_kv.redis.replies import Reply
+    from corepool_kv.redis.subscription_changes import SubscriptionChanges
     from corepool_kv.stores import StoreError
 
 _PART_BYTES = 64
@@ -69,7 +70,8 @@ class Queued(NamedTuple):
     run: Callable[[Keyspace], Reply]
     writes: bool
     grows: bool
-    selects: bool
+    decides: bool
+    """Later commands are served in another way."""
 
 
 class Owner(Protocol):
@@ -121,6 +123,8 @@ class Session:
         self._frozen_as: tuple[object, ...] = ()
         """The facts that `_frozen` was made of: it is asked for much more often than it changes."""
         self.subscriptions: Subscriptions | None = None
+        self.changes: SubscriptionChanges | None = None
+        """Of its subscriptions, by the transaction that runs: they happen when it is committed."""
         self.kept: list[bytes] | None = None
         """A request that waits until this worker takes part in the bus."""
         self.blocked: Wait | None = None
@@ -229,23 +233,23 @@ class Session:
         self.leave_transaction()
         self.end_subscriptions()
 
-    def subscribed(self, pubsub: PubSub) -> Subscriptions:
-        """Return its subscriptions, which it has from now on; see `leave_if_unsubscribed`.
+    def change_subscriptions(self, pubsub: PubSub, changes: SubscriptionChanges) -> None:
+        """Do what commands have noted. Runs in: the loop's thread.
 
-        :raises Error: the system has no memory or descriptor for them.
+        :raises Error: the system has no memory or descriptor for it, or the worker has too many subscriptions.
         """
-        if self.subscriptions is None:
-            try:
+        if not changes.wanted:
+            return
+        try:
+            if self.subscriptions is None:
                 self.subscriptions = Subscriptions(pubsub, self)
-            except OSError as error:
-                raise Error(f"ERR no subscription: {error.strerror}") from None
+            self.subscriptions.apply(changes.wanted)
+        except (OSError, RuntimeError) as error:
+            raise Error(f"ERR no subscription: {error}") from None
+        finally:
+            if self.subscriptions is not None and self.subscriptions.is_empty:
+                self.end_subscriptions()
             self.settle()
-        return self.subscriptions
-
-    def leave_if_unsubscribed(self) -> None:
-        """Return to a connection without subscriptions, if none is left."""
-        if self.subscriptions is not None and not self.subscriptions.count:
-            self.end_subscriptions()
 
     def end_subscriptions(self) -> None:
         """Unsubscribe from everything."""
@@ -282,6 +286,7 @@ class Session:
             "db": self.database,
             "sub": 0 if self.subscriptions is None else len(self.subscriptions.channels),
             "psub": 0 if self.subscriptions is None else len(self.subscriptions.patterns),
+            "ssub": 0 if self.subscriptions is None else len(self.subscriptions.shards),
             "multi": -1 if self.queue is None else len(self.queue),
             "cmd": self.last_command.decode(errors="replace").lower(),
             "user": "default",

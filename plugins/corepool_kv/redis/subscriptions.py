@@ -7,20 +7,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from corepool_kv.redis.glob import Glob
-from corepool_kv.redis.pubsub import CHANNEL, PATTERN, check_name, literal_beginning
-from corepool_kv.redis.replies import Error, Push
+from corepool_kv.redis.pubsub import CHANNEL, PATTERN, SHARD, literal_beginning
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from corepool_kv.redis.pubsub import PubSub
-    from corepool_kv.redis.replies import Reply
-
-MAX_SUBSCRIPTIONS = 10_000
-"""Channels and patterns of one client."""
-
-_MAX_BYTES = 1 << 24
-_NAME_BYTES = 200
-_CLASS_BYTES = 300
-"""Memory of one client's names, patterns and their classes."""
 
 HARD_LIMIT_BYTES = 32 << 20
 SOFT_LIMIT_BYTES = 8 << 20
@@ -29,6 +21,18 @@ SOFT_LIMIT_S = 60.0
 
 The defaults of Redis (client-output-buffer-limit pubsub 32mb 8mb 60).
 """
+
+
+_NAME_BYTES = 200
+_CLASS_BYTES = 300
+
+
+def memory_of_name(name: bytes) -> int:
+    """Return about how many bytes a subscription takes.
+
+    :param name: with its letter.
+    """
+    return _NAME_BYTES + len(name) + (_CLASS_BYTES * name.count(b"[") if name[:1] == PATTERN else 0)
 
 
 class Output(Protocol):
@@ -63,93 +67,91 @@ class Subscriptions:
         self._pubsub = pubsub
         self._session = session
         self.channels: dict[bytes, None] = {}
+        self.shards: dict[bytes, None] = {}
         self.patterns: dict[bytes, Glob] = {}
         self._beginnings: Counter[bytes] = Counter()
         """The literal ones of the patterns."""
-        self._bytes = 0
+        self.bytes = 0
+        """Memory that the names take."""
         self._over_since_s: float | None = None
         """When the output was found to be above the soft limit."""
         self._listening = pubsub.listen(self._on_message, self._on_lost)
 
+    def counts(self) -> dict[bytes, int]:
+        """Return the numbers of channels, patterns and shard channels."""
+        return {CHANNEL: len(self.channels), PATTERN: len(self.patterns), SHARD: len(self.shards)}
+
     @property
-    def count(self) -> int:
-        """Channels and patterns."""
-        return len(self.channels) + len(self.patterns)
+    def is_empty(self) -> bool:
+        """True if there is none."""
+        return not (self.channels or self.patterns or self.shards)
+
+    def names(self, kind: bytes) -> list[bytes]:
+        """List the channels, patterns or shard channels."""
+        return list(self._of_kind(kind))
+
+    def has(self, name: bytes) -> bool:
+        """Report whether the client has subscribed.
+
+        :param name: with its letter.
+        """
+        return name[1:] in self._of_kind(name[:1])
 
     def close(self) -> None:
         """Unsubscribe from everything."""
         self._listening.close()
-        for channel in self.channels:
-            self._pubsub.forget(CHANNEL + channel)
-        for pattern in self.patterns:
-            self._pubsub.forget(PATTERN + pattern)
-        self.channels.clear()
-        self.patterns.clear()
+        for kind in (CHANNEL, PATTERN, SHARD):
+            for name in self._of_kind(kind):
+                self._pubsub.forget(kind + name)
+            self._of_kind(kind).clear()
 
-    def subscribe(self, channel: bytes) -> Reply:
-        """Subscribe to a channel; return the confirmation.
+    def apply(self, changes: Mapping[bytes, bool]) -> None:
+        """Have the client get other messages from now on. Runs in: the loop's thread.
 
-        :raises Error: there are too many of them.
+        :param changes: whether it has subscribed to each name, with its letter.
         """
-        if channel not in self.channels:
-            self._grow(channel, 0)
-            self.channels[channel] = None
-            self._pubsub.gain(self._listening, CHANNEL + channel)
-        return Push([b"subscribe", channel, self.count])
+        for name, wanted in changes.items():
+            if wanted != self.has(name):
+                if wanted:
+                    self._gain(name)
+                else:
+                    self._lose(name)
 
-    def subscribe_to_pattern(self, pattern: bytes) -> Reply:
-        """Subscribe to the channels that match a pattern; return the confirmation.
+    def _of_kind(self, kind: bytes) -> dict[bytes, None] | dict[bytes, Glob]:
+        if kind == PATTERN:
+            return self.patterns
+        return self.channels if kind == CHANNEL else self.shards
 
-        :raises Error: there are too many of them.
-        """
-        if pattern not in self.patterns:
-            self._grow(pattern, pattern.count(b"["))
-            self.patterns[pattern] = Glob(pattern)
-            self._beginnings[literal_beginning(pattern)] += 1
-            self._pubsub.gain(self._listening, PATTERN + pattern)
-        return Push([b"psubscribe", pattern, self.count])
+    def _gain(self, name: bytes) -> None:
+        self._pubsub.gain(self._listening, name)  # first: the bus may refuse
+        self.bytes += memory_of_name(name)
+        if name[:1] == PATTERN:
+            self.patterns[name[1:]] = Glob(name[1:])
+            self._beginnings[literal_beginning(name[1:])] += 1
+        elif name[:1] == CHANNEL:
+            self.channels[name[1:]] = None
+        else:
+            self.shards[name[1:]] = None
 
-    def unsubscribe(self, channel: bytes | None) -> Reply:
-        """Get the messages of a channel no more; return the confirmation.
-
-        :param channel: None: there is none.
-        """
-        if channel is not None and channel in self.channels:
-            del self.channels[channel]
-            self._bytes -= _NAME_BYTES + len(channel)
-            self._pubsub.lose(self._listening, CHANNEL + channel)
-        return Push([b"unsubscribe", channel, self.count])
-
-    def unsubscribe_from_pattern(self, pattern: bytes | None) -> Reply:
-        """Get the messages of a pattern no more; return the confirmation.
-
-        :param pattern: None: there is none.
-        """
-        if pattern is not None and pattern in self.patterns:
-            del self.patterns[pattern]
-            self._bytes -= _NAME_BYTES + len(pattern) + _CLASS_BYTES * pattern.count(b"[")
-            beginning = literal_beginning(pattern)
+    def _lose(self, name: bytes) -> None:
+        self.bytes -= memory_of_name(name)
+        del self._of_kind(name[:1])[name[1:]]
+        beginning = None
+        if name[:1] == PATTERN:
+            beginning = literal_beginning(name[1:])
             self._beginnings[beginning] -= 1
-            is_last = not self._beginnings[beginning]
-            if is_last:
+            if self._beginnings[beginning]:
+                beginning = None
+            else:
                 del self._beginnings[beginning]
-            self._pubsub.lose(self._listening, PATTERN + pattern, beginning if is_last else None)
-        return Push([b"punsubscribe", pattern, self.count])
-
-    def _grow(self, name: bytes, classes: int) -> None:
-        check_name(name)
-        size = self._bytes + _NAME_BYTES + len(name) + _CLASS_BYTES * classes
-        if self.count >= MAX_SUBSCRIPTIONS:
-            raise Error(f"ERR more than {MAX_SUBSCRIPTIONS} subscriptions")
-        if size > _MAX_BYTES:
-            raise Error(f"ERR more than {_MAX_BYTES} bytes of subscriptions")
-        self._bytes = size
+        self._pubsub.lose(self._listening, name, beginning)
 
     def _on_message(self, kind: bytes, channel: bytes, message: bytes) -> None:
         encode = self._pubsub.encode
         conn, resp3 = self._session.conn, self._session.resp3
-        if kind == CHANNEL:
-            conn.send(encode((b"message", channel), message, resp3=resp3))
+        if kind in (CHANNEL, SHARD):
+            word = b"message" if kind == CHANNEL else b"smessage"
+            conn.send(encode((word, channel), message, resp3=resp3))
         else:
             for pattern, glob in self.patterns.items():
                 if glob.matches(channel):

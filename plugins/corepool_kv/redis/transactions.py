@@ -11,12 +11,23 @@ from corepool_kv.redis.running import ENDS_ONE_COMMAND, OUT_OF_ROOM, word
 from corepool_kv.redis.session import Queued, Watched, size_in_memory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from corepool_kv.engine.keyspace import Keyspace
     from corepool_kv.redis.entry import Command
     from corepool_kv.redis.replies import Reply
     from corepool_kv.redis.running import Runner
     from corepool_kv.redis.session import Session
     from corepool_kv.redis.state import ServerState
+
+
+SUBSCRIBING = frozenset((b"subscribe", b"psubscribe", b"ssubscribe", b"unsubscribe", b"punsubscribe", b"sunsubscribe"))
+_DECIDING = SUBSCRIBING | {b"select"}
+"""Commands by which a client is served in another way from then on."""
+
+
+def _refuse_shard_channels(db: Keyspace) -> Reply:  # noqa: ARG001
+    return Error("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client")
 
 
 class Transactions:
@@ -57,8 +68,10 @@ class Transactions:
     def queue(self, session: Session, command: Command, args: list[bytes]) -> bytes | None:
         """Keep a command for EXEC."""
         max_bytes = self._state.options.max_request
-        run = functools.partial(self.run_now, session, command, args)
-        queued = Queued(run, command.writes, command.grows, command.name == b"select")
+        run: Callable[[Keyspace], Reply] = functools.partial(self.run_now, session, command, args)
+        if command.name == b"ssubscribe":
+            run = _refuse_shard_channels  # as Redis does, and no other
+        queued = Queued(run, command.writes, command.grows, command.name in _DECIDING)
         if session.queue_up(queued, size_in_memory(args), max_bytes):
             return self._runner.reply(session, "QUEUED")
         session.queue_is_broken = True
@@ -68,8 +81,10 @@ class Transactions:
         """Run a command on sessions and data; return None if its reply waits for a commit."""
 
         def run(db: Keyspace, args: list[bytes]) -> Reply:
+            session.changes = None  # this may run again
             return self.run_now(session, command, args, db)
 
+        session.holds = command.name in _DECIDING
         return self._runner.run(session, run, args, writes=command.writes)
 
     def run_now(self, session: Session, command: Command, args: list[bytes], db: Keyspace) -> Reply:
@@ -108,6 +123,7 @@ class Transactions:
             if db.is_full and any(queued.grows for queued in commands):
                 raise Error(f"EXECABORT Transaction discarded because of: {OUT_OF_ROOM}")
             session.database = database
+            session.changes = None
             try:
                 return gather((queued.run(db.select(session.database)) for queued in commands), db.limits.reply)
             except Error as error:
@@ -115,5 +131,5 @@ class Transactions:
                 raise AbandonedError(encode(error, resp3)) from None  # some of them have run
 
         writes = any(queued.writes for queued in commands)
-        session.holds = any(queued.selects for queued in commands)
+        session.holds = any(queued.decides for queued in commands)
         return self._runner.run(session, execute, [], writes=writes, held_bytes=queued_bytes)

@@ -220,8 +220,8 @@ class Transaction(View, Protocol):
         :raises NoRoomError: there is no room for the pages that change.
         """
 
-    def remove_expired(self, now_ms: int, limit: int) -> int:
-        """Remove records that have expired at `now_ms`, the oldest first, `limit` at most; return their number.
+    def remove_expired(self, now_ms: int, limit: int) -> list[bytes]:
+        """Remove records that have expired at `now_ms`, the oldest first, `limit` at most; return their keys.
 
         :raises NoRoomError: there is no room for the pages that change.
         """

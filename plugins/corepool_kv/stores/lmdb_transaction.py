@@ -264,8 +264,9 @@ class LmdbTransaction:
         with self.txn.cursor(db=self._expiry) as at:
             return at.first() and bytes(at.key())[:8] < _TIME.pack(now_ms)
 
-    def remove_expired(self, now_ms: int, limit: int) -> int:
+    def remove_expired(self, now_ms: int, limit: int) -> list[bytes]:
         expired: list[bytes] = []
+        removed: list[bytes] = []
         now = _TIME.pack(now_ms)
         try:
             with self.txn.cursor(db=self._expiry) as at:
@@ -275,15 +276,17 @@ class LmdbTransaction:
                     found = at.next()
             for entry in expired:
                 self.txn.delete(entry, db=self._expiry)
-                place = place_of(entry[8:])
+                key = entry[8:]
+                place = place_of(key)
                 stored = self._find(place, None, self._data)
                 # An entry that was left behind by a damaged record says nothing about the record of today.
                 if stored is not None and stored[:1] != SHORT[:1] and stored[2:10] == entry[:8]:
                     self.txn.delete(place, db=self._data)
-                    self._forget(entry[8:], stored)
+                    self._forget(key, stored)
+                    removed.append(key)
         except lmdb.Error as error:
             raise translated(error) from None
-        return len(expired)
+        return removed
 
 
 def _some_time(at: lmdb.Cursor) -> bytes:

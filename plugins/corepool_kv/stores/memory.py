@@ -337,9 +337,9 @@ class MemoryTransaction:
     def has_expired(self, now_ms: int) -> bool:
         return self._records.next_expired(now_ms) is not None
 
-    def remove_expired(self, now_ms: int, limit: int) -> int:
-        removed = 0
-        while removed < limit and (key := self._records.next_expired(now_ms)) is not None:
+    def remove_expired(self, now_ms: int, limit: int) -> list[bytes]:
+        removed: list[bytes] = []
+        while len(removed) < limit and (key := self._records.next_expired(now_ms)) is not None:
             self.delete(key, now_ms)
-            removed += 1
+            removed.append(key)
         return removed

@@ -190,8 +190,8 @@ def test_subscriptions(small: PoolProcess) -> None:
             refused = str(client("PSUBSCRIBE", pattern + b"%d" % number))
             if "bytes of subscriptions" in refused:
                 break
-        assert "more than 16777216 bytes of subscriptions" in refused
-        assert resident_bytes(small) - before < 60 * MEGABYTE
+        assert "more than 4194304 bytes of subscriptions" in refused
+        assert resident_bytes(small) - before < 20 * MEGABYTE
         assert client("PUNSUBSCRIBE", pattern + b"0")[0] == b"punsubscribe"
 
 

@@ -1,4 +1,5 @@
-"""Commands on hashes, lists, sets and sorted sets are answered as by a real redis-server, in RESP2 and RESP3.
+"""Commands on hashes, lists, sets and sorted sets are answered as by a real redis-server, in RESP2 and RESP3, and
+have its events of keys.
 
 Members of sets and fields of hashes have no order: replies with them are sorted. Random ones are compared by shape.
 """
@@ -6,13 +7,14 @@ Members of sets and fields of hashes have no order: replies with them are sorted
 from __future__ import annotations
 
 import socket
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kv_client import kv_toml
+from keyspace_events import EVERY, KeyspaceEvents
+from kv_client import Client, kv_toml
 from kv_words import one_of, some, words
 from resp_replies import TaggedClient, in_order, shape
 from running_redis import running_redis
@@ -23,6 +25,7 @@ from corepool.testing.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from conftest import Clock
     from kv_words import Words
@@ -279,21 +282,39 @@ def comparable(command: Words, reply: Tagged) -> Tagged:
 
 
 @pytest.fixture(params=["lmdb:", "memory:"])
-def servers(request: pytest.FixtureRequest, tmp_path: object, clock: Clock) -> Iterator[tuple[TaggedClient, ...]]:
-    toml = kv_toml(store=request.param, workers=1 if request.param == "memory:" else 2)
+def sides(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
+) -> Iterator[list[tuple[TaggedClient, KeyspaceEvents]]]:
+    """A client of redis-server and one of a pool, each with another that hears the events of keys."""
+    workers = 1 if request.param == "memory:" else 2
+    toml = kv_toml(store=request.param, workers=workers, notify_keyspace_events=EVERY)
+    options = ("--notify-keyspace-events", EVERY)
     with (
-        running_redis(tmp_path, environment=clock.environment) as path,  # type: ignore[arg-type]
+        running_redis(tmp_path, *options, environment=clock.environment) as path,
         PoolProcess.run(toml, environment=clock.environment) as ours,
+        ExitStack() as stack,
     ):
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.settimeout(DEADLINE_S)
-        sock.connect(str(path))
-        with closing(TaggedClient(sock)) as redis, closing(TaggedClient(connect(ours.urls()[0]))) as mine:
-            yield redis, mine
+        redis = [stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) for _ in range(2)]
+        for sock in redis:
+            sock.settimeout(DEADLINE_S)
+            sock.connect(str(path))
+        mine = [stack.enter_context(connect(ours.urls()[0])) for _ in range(2)]
+        yield [
+            (stack.enter_context(closing(TaggedClient(one))), KeyspaceEvents(Client(other)))
+            for one, other in (redis, mine)
+        ]
+
+
+@pytest.fixture
+def servers(sides: list[tuple[TaggedClient, KeyspaceEvents]]) -> list[TaggedClient]:
+    return [server for server, _ in sides]
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_replies_are_those_of_redis(servers: tuple[TaggedClient, ...], clock: Clock, group: str) -> None:
+def test_replies_and_events_are_those_of_redis(
+    sides: list[tuple[TaggedClient, KeyspaceEvents]], clock: Clock, group: str
+) -> None:
+    servers = [server for server, _ in sides]
     commands_of_group = st.one_of(*GROUPS[group])
     command = st.one_of(commands_of_group, commands_of_group, commands_of_group, st.one_of(*KEYS), ADVANCE)
 
@@ -309,6 +330,8 @@ def test_replies_are_those_of_redis(servers: tuple[TaggedClient, ...], clock: Cl
             server("HELLO", protocol)
             server("FLUSHALL")
             server("SET", "string", "10")
+        for server, heard in sides:
+            heard.until_now(server)
         for command in commands:
             if command[0] == ADVANCE_WORDS:
                 clock.advance(float(command[1]))
@@ -318,11 +341,15 @@ def test_replies_are_those_of_redis(servers: tuple[TaggedClient, ...], clock: Cl
             if takes_any(command):
                 for server in servers:
                     server("DEL", command[1])
+        for server in servers:
+            server("RESET")
+        expected_events, events = (heard.until_now(server) for server, heard in sides)
+        assert events == expected_events
 
     check()
 
 
-def test_pipelines_keep_to_the_databases_that_they_select(servers: tuple[TaggedClient, ...]) -> None:
+def test_pipelines_keep_to_the_databases_that_they_select(servers: list[TaggedClient]) -> None:
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.one_of(*DATABASES), min_size=10, max_size=80))
     def check(commands: list[Words]) -> None:
@@ -343,13 +370,13 @@ FOUND: tuple[list[Words], ...] = (
 """Differences that thousands of random commands have shown once."""
 
 
-def test_differences_that_were_found_by_chance_are_gone(servers: tuple[TaggedClient, ...]) -> None:
+def test_differences_that_were_found_by_chance_are_gone(servers: list[TaggedClient]) -> None:
     for command in (command for commands in FOUND for command in [("FLUSHALL",), *commands]):
         expected, got = (server(*command) for server in servers)
         assert got == expected, f"{command}: {got!r} instead of {expected!r}"
 
 
-def test_a_key_is_watched_in_its_database(servers: tuple[TaggedClient, ...]) -> None:
+def test_a_key_is_watched_in_its_database(servers: list[TaggedClient]) -> None:
     begin: list[Words] = [("SET", "k", "0"), ("SELECT", "1"), ("SET", "k", "1"), ("WATCH", "k"), ("SELECT", "0")]
     for change in (("SET", "k", "2"), ("COPY", "k", "k", "DB", "1", "REPLACE"), ("GET", "k")):
         begin += [change, ("SELECT", "1"), ("MULTI",), ("GET", "k"), ("SELECT", "2"), ("EXEC",), ("DBSIZE",)]

@@ -95,6 +95,9 @@ def a_step(rng: random.Random) -> tuple[bytes, ...]:
             (b"PSUBSCRIBE", *patterns),
             (b"UNSUBSCRIBE", *names),
             (b"PUNSUBSCRIBE", *patterns),
+            (b"SSUBSCRIBE", *names),
+            (b"SUNSUBSCRIBE", *names),
+            (b"SUNSUBSCRIBE", names[0]),
             (b"UNSUBSCRIBE",),
             (b"PUNSUBSCRIBE",),
             (b"RESET",),
@@ -103,6 +106,7 @@ def a_step(rng: random.Random) -> tuple[bytes, ...]:
             (b"SUBSCRIBE",),
             (b"PUBSUB", b"NUMPAT"),
             (b"PUBSUB", b"NUMSUB", *names),
+            (b"PUBSUB", b"SHARDNUMSUB", *names),
             (b"PUBSUB", b"WHAT"),
         ]
     )
@@ -119,7 +123,8 @@ def test_replies_and_messages_are_those_of_redis(seed: int, ours: PoolProcess, r
                 each(b"HELLO", b"3")
         for number in range(250):
             if rng.random() < 0.5:
-                words = (b"PUBLISH", rng.choice(CHANNELS), b"message %d" % number)
+                how = rng.choice([b"PUBLISH", b"PUBLISH", b"SPUBLISH"])
+                words = (how, rng.choice(CHANNELS), b"message %d" % number)
                 reached = publishers[0](*words)
                 assert publishers[1](*words) == reached
                 for redis, mine in pairs:
@@ -132,9 +137,49 @@ def test_replies_and_messages_are_those_of_redis(seed: int, ours: PoolProcess, r
             redis, mine = rng.choice(pairs)
             words = a_step(rng)
             expected, got = answers(redis, *words), answers(mine, *words)
-            if words in {(b"UNSUBSCRIBE",), (b"PUNSUBSCRIBE",)} and isinstance(expected[0], list):
+            if len(words) == 1 and words[0].endswith(b"UNSUBSCRIBE") and isinstance(expected[0], list):
                 expected, got = told_in_any_order(expected), told_in_any_order(got)
             assert got == expected, (number, words)
+
+
+WRITES, READS = (b"SET", b"written", b"x"), (b"GET", b"written")
+IN_TRANSACTIONS: list[list[tuple[bytes, ...]]] = [
+    [(b"SUBSCRIBE", b"a", b"b"), WRITES, (b"PSUBSCRIBE", b"n*"), (b"SSUBSCRIBE", b"a")],
+    [(b"SUBSCRIBE", b"a", b"b"), READS, (b"PSUBSCRIBE", b"n*", b"a")],
+    [(b"SUBSCRIBE", b"a"), (b"UNSUBSCRIBE", b"a"), (b"SSUBSCRIBE", b"s"), (b"SUNSUBSCRIBE",), (b"PUNSUBSCRIBE",)],
+    [(b"UNSUBSCRIBE",), WRITES, (b"PUNSUBSCRIBE", b"x"), (b"SUNSUBSCRIBE", b"a", b"b")],
+    [(b"SUBSCRIBE", b"a", b"a"), (b"SUBSCRIBE", b"a"), (b"UNSUBSCRIBE", b"a"), (b"SUBSCRIBE", b"c"), WRITES],
+]
+TRIED = [b"a", b"b", b"c", b"news"]
+
+
+@pytest.mark.parametrize("durability", ["everysec", "always"])
+def test_subscriptions_change_with_a_transaction(
+    pool: Callable[[str], PoolProcess], redis_path: Path, durability: str
+) -> None:
+    running = pool(kv_toml(workers=2, durability=durability))
+    told: list[list[object]] = []
+    for make in (lambda stack: client_of_redis(stack, redis_path), lambda stack: client(stack, running)):
+        told.append([])
+        with ExitStack() as stack:
+            one, publisher = make(stack), make(stack)
+            for protocol in (b"2", b"3"):
+                for commands in IN_TRANSACTIONS:
+                    one(b"HELLO", protocol)
+                    # What follows in the same segment is answered as that of a client with these subscriptions.
+                    one.send_all([(b"MULTI",), *commands, (b"EXEC",), (b"GET", b"written")])
+                    told[-1].append(answers(one))
+                    for channel in TRIED:
+                        told[-1] += [publisher(b"PUBLISH", channel, b"x"), publisher(b"SPUBLISH", channel, b"y")]
+                    told[-1].append(messages(one, sum(each for each in told[-1][-2 * len(TRIED) :])))  # type: ignore[misc]
+                    told[-1].append(plain(one(b"RESET")))
+                for end in ((b"DISCARD",), (b"EXEC",)):
+                    one(b"HELLO", protocol)
+                    one(b"WATCH", b"k")
+                    publisher(b"SET", b"k", b"x")
+                    one.send_all([(b"MULTI",), WRITES, (b"SUBSCRIBE", b"a"), end])
+                    told[-1] += [answers(one), publisher(b"PUBSUB", b"NUMSUB", b"a"), plain(one(b"RESET"))]
+    assert told[1] == told[0]
 
 
 def counts_of_info(asked: Client) -> tuple[int, int]:

@@ -151,7 +151,7 @@ def test_the_version_of_a_record_is_not_taken_for_its_expiry(tmp_path: Path) -> 
     write(tmp_path / "data", b"data", {place(b"k"): SHORT + version + b"value"})
     write(tmp_path / "data", b"expiry", {version + b"k": b""})  # left behind by a damaged record
     with opened(tmp_path / "data") as store, changing(store) as transaction:
-        assert transaction.remove_expired(NOW_MS + 1, 10) == 1
+        assert transaction.remove_expired(NOW_MS + 1, 10) == []
         assert transaction.get_value(b"k", NOW_MS + 1) == b"value"
 
 
@@ -164,7 +164,7 @@ def test_expired_records_are_removed_and_entries_left_behind_with_them(tmp_path:
     write(tmp_path / "data", b"expiry", left_behind)
     with opened(tmp_path / "data") as store, changing(store) as transaction:
         assert transaction.has_expired(NOW_MS)
-        assert [transaction.remove_expired(NOW_MS, 3) for _ in range(3)] == [3, 1, 0]
+        assert [transaction.remove_expired(NOW_MS, 3) for _ in range(3)] == [[], [b"a"], []]
         assert not transaction.has_expired(NOW_MS)
         assert (transaction.get(b"a"), transaction.get_value(b"c", NOW_MS)) == (None, b"3")
         assert transaction.count_expiring() == transaction.count() - 1 == 1

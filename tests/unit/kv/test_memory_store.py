@@ -78,8 +78,8 @@ def test_a_key_is_read_until_its_time_and_then_removed_within_a_limit(changes: l
         assert view.get_value(key, NOW_MS) == (None if key in expired else value)
     assert view.get_value(b"none", NOW_MS) is None
     assert view.has_expired(NOW_MS) == bool(expired)
-    assert view.remove_expired(NOW_MS, 1) == min(1, len(expired))
-    assert view.remove_expired(NOW_MS, 100) == max(0, len(expired) - 1)
+    assert len(view.remove_expired(NOW_MS, 1)) == min(1, len(expired))
+    assert len(view.remove_expired(NOW_MS, 100)) == max(0, len(expired) - 1)
     assert set(contents(store)) == set(model) - expired
 
 
@@ -90,8 +90,8 @@ def test_times_of_keys_that_are_set_again_and_again_do_not_pile_up() -> None:
         transaction.put(b"key", b"value", 1000 + number, 0)
         assert len(store._databases[0]._expiry) < 2000, number  # noqa: SLF001
 
-    assert transaction.remove_expired(5000, 10) == 0, "its last time counts"
-    assert transaction.remove_expired(20_000, 10) == 1
+    assert transaction.remove_expired(5000, 10) == [], "its last time counts"
+    assert transaction.remove_expired(20_000, 10) == [b"key"]
 
 
 def test_the_bound_is_of_keys_and_values_and_a_refused_change_leaves_nothing() -> None:

@@ -69,15 +69,15 @@ def _parse(db: Keyspace, words: list[bytes]) -> list[_Step]:
 
 
 def _run(db: Keyspace, key: bytes, steps: list[_Step]) -> Reply:
-    record = db.find_string(key)
+    writes = [step for step in steps if step.name != b"GET"]
+    record = db.find_string(key) if writes else db.look_up_string(key)
     value = bytearray(b"" if record is None else record.value)
     replies: list[Reply] = []
-    has_changed = False
-    writes = [step for step in steps if step.name != b"GET"]
+    has_grown = has_changed = False
     if writes:
         length = max((step.offset + step.width + 7) // 8 for step in writes)
         db.check_length(length)
-        has_changed = length > len(value)  # Redis has made room before a step can fail
+        has_grown = length > len(value)  # Redis has made room before a step can fail
         value.extend(bytes(max(0, length - len(value))))
     for step in steps:
         before = _get(value, step)
@@ -90,10 +90,12 @@ def _run(db: Keyspace, key: bytes, steps: list[_Step]) -> Reply:
             replies.append(None)
             continue
         _put(value, step, stored)
-        has_changed = True
+        has_changed = has_changed or has_grown or stored != before
         replies.append(before if step.name == b"SET" else stored)
-    if has_changed:
+    if has_grown or has_changed:
         db.rewrite(key, bytes(value), record)
+    if has_changed:
+        db.notify(b"setbit", key)
     return gather(replies, db.limits.reply)
 
 

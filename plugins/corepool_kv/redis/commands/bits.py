@@ -23,14 +23,15 @@ def setbit(db: Keyspace, args: list[bytes]) -> Reply:
     if args[2] not in (b"0", b"1"):
         raise Error(_NO_BIT)
     record = db.find_string(args[0])
-    value = bytearray(b"" if record is None else record.value)
+    old = b"" if record is None else record.value
     at, mask = offset // 8, 0x80 >> offset % 8
     db.check_length(at + 1)
-    if len(value) <= at:
-        value.extend(bytes(at + 1 - len(value)))
+    value = bytearray(old.ljust(at + 1, b"\0"))
     before = value[at] & mask
     value[at] = value[at] | mask if args[2] == b"1" else value[at] & ~mask
-    db.rewrite(args[0], bytes(value), record)
+    if value != old:
+        db.rewrite(args[0], bytes(value), record)
+        db.notify(b"setbit", args[0])
     return int(before > 0)
 
 
@@ -93,14 +94,15 @@ def bitop(db: Keyspace, args: list[bytes]) -> Reply:
         raise Error("ERR BITOP NOT must be called with a single source key.")
     values = []
     for key in keys:
-        record = db.find(key)
+        record = db.look_up(key)
         if record is not None and record.type != STRING:
             raise WrongTypeError
         values.append(b"" if record is None else record.value)
     length = max(map(len, values))
     db.check_key(target)
     if not length:
-        db.delete(target)
+        if db.delete(target):
+            db.notify(b"del", target)
         return 0
     numbers = [int.from_bytes(value.ljust(length, b"\0")) for value in values]
     if operation == b"AND":
@@ -112,6 +114,7 @@ def bitop(db: Keyspace, args: list[bytes]) -> Reply:
     else:
         result = numbers[0] ^ (1 << length * 8) - 1
     db.put(target, result.to_bytes(length))
+    db.notify(b"set", target)
     return length
 
 

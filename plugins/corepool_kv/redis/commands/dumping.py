@@ -34,7 +34,7 @@ _PART_BYTES = 16
 
 def dump_(db: Keyspace, args: list[bytes]) -> Reply:
     key = args[0]
-    record = db.find(key)
+    record = db.look_up(key)
     if record is None:
         return None
     if record.type == STRING:
@@ -79,9 +79,12 @@ def adopt(db: Keyspace, key: bytes, dumped: bytes, expires_ms: int) -> None:
     db.check_key(key)
     for part in value.parts if value.stream is None else parts_of(value.stream):
         db.check_length(len(part))
-    db.delete(key)
+    was_there = db.delete(key)
     if not 0 < expires_ms < db.now_ms:
         _store(db, key, value, expires_ms)
+        db.notify(b"restore", key)
+    elif was_there:
+        db.notify(b"del", key)
 
 
 def _parse_options(options: list[bytes]) -> tuple[bool, bool]:

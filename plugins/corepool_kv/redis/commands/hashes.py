@@ -40,16 +40,17 @@ def hsetnx(db: Keyspace, args: list[bytes]) -> Reply:
         return 0
     _put(db, found, field, value)
     found.save()
+    found.tell(b"hset")
     return 1
 
 
 def hget(db: Keyspace, args: list[bytes]) -> Reply:
-    found = Hash.find(db, args[0])
+    found = Hash.look_up(db, args[0])
     return None if found is None else found.get(args[1])
 
 
 def hmget(db: Keyspace, args: list[bytes]) -> Reply:
-    found = Hash.find(db, args[0])
+    found = Hash.look_up(db, args[0])
     if found is None:
         return [None] * (len(args) - 1)
     return gather((found.get(field) for field in args[1:]), db.limits.reply)
@@ -62,36 +63,37 @@ def hdel(db: Keyspace, args: list[bytes]) -> Reply:
     removed = sum([found.remove(field) for field in args[1:]])
     if removed:
         found.save()
+        found.tell(b"hdel")
     return removed
 
 
 def hlen(db: Keyspace, args: list[bytes]) -> Reply:
-    found = Hash.find(db, args[0])
+    found = Hash.look_up(db, args[0])
     return 0 if found is None else len(found)
 
 
 def hexists(db: Keyspace, args: list[bytes]) -> Reply:
-    found = Hash.find(db, args[0])
+    found = Hash.look_up(db, args[0])
     return int(found is not None and args[1] in found)
 
 
 def hstrlen(db: Keyspace, args: list[bytes]) -> Reply:
-    found = Hash.find(db, args[0])
+    found = Hash.look_up(db, args[0])
     return 0 if found is None else len(found.get(args[1]) or b"")
 
 
 def hgetall(db: Keyspace, args: list[bytes]) -> Reply:
-    found = Hash.find(db, args[0])
+    found = Hash.look_up(db, args[0])
     return {} if found is None else gather_map(found.items(), db.limits.reply)
 
 
 def hkeys(db: Keyspace, args: list[bytes]) -> Reply:
-    found = Hash.find(db, args[0])
+    found = Hash.look_up(db, args[0])
     return [] if found is None else gather((field for field, _ in found.items()), db.limits.reply)
 
 
 def hvals(db: Keyspace, args: list[bytes]) -> Reply:
-    found = Hash.find(db, args[0])
+    found = Hash.look_up(db, args[0])
     return [] if found is None else gather((value for _, value in found.items()), db.limits.reply)
 
 
@@ -104,6 +106,7 @@ def hincrby(db: Keyspace, args: list[bytes]) -> Reply:
         raise Error("ERR increment or decrement would overflow")
     _put(db, found, field, b"%d" % value)
     found.save()
+    found.tell(b"hincrby")
     return value
 
 
@@ -116,20 +119,21 @@ def hincrbyfloat(db: Keyspace, args: list[bytes]) -> Reply:
     value = add_floats(parse_float(_number(found, field), "ERR hash value is not a float"), amount)
     _put(db, found, field, value)
     found.save()
+    found.tell(b"hincrbyfloat")
     return value
 
 
 def hrandfield(db: Keyspace, args: list[bytes]) -> Reply:
     key, *options = args
     if not options:
-        found = Hash.find(db, key)
+        found = Hash.look_up(db, key)
         return None if found is None else found.choose()[0]
     count = parse_range(options[0], -LARGEST, LARGEST)
     if len(options) > 2 or (len(options) == 2 and options[1].upper() != b"WITHVALUES"):
         raise Error(SYNTAX)
     with_values = len(options) == 2
     check_doubled(count, doubled=with_values)
-    found = Hash.find(db, key)
+    found = Hash.look_up(db, key)
     if found is None:
         return []
     if count < 0:
@@ -142,7 +146,7 @@ def hrandfield(db: Keyspace, args: list[bytes]) -> Reply:
 
 def hscan(db: Keyspace, args: list[bytes]) -> Reply:
     cursor = parse_cursor(args[1])
-    found = Hash.find(db, args[0])
+    found = Hash.look_up(db, args[0])
     if found is None:
         return [b"0", []]
     scan = parse_options(args[2:])
@@ -170,4 +174,5 @@ def _set(db: Keyspace, args: list[bytes], command: str) -> int:
         db.check_length(len(field) + len(value))
     added = sum([found.put(field, value) for field, value in zip(args[1::2], args[2::2], strict=True)])
     found.save()
+    found.tell(b"hset")
     return added

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corepool_kv.engine.room import used_bytes
-from corepool_kv.redis.pubsub import CHANNEL, PATTERN
+from corepool_kv.redis.pubsub import CHANNEL, PATTERN, SHARD
 from corepool_kv.redis.replies import Verbatim
 from corepool_kv.redis.scripts import library
 from corepool_kv.stores import DATABASES
@@ -137,13 +137,14 @@ def _stats(server: ServerState, session: Session, db: Keyspace) -> Fields:  # no
         "total_error_replies": sum(server.errors.values()),
     }
     never = "rejected_connections sync_full sync_partial_ok sync_partial_err evicted_clients"
-    never += " pubsubshard_channels latest_fork_usec total_forks"
+    never += " latest_fork_usec total_forks"
     never += " migrate_cached_sockets slave_expires_tracked_keys tracking_total_keys tracking_total_items"
     never += " tracking_total_prefixes dump_payload_sanitizations io_threaded_reads_processed"
     never += " io_threaded_writes_processed"
     if server.pubsub.is_ready:  # else this worker has not asked the others, and a 0 would be a guess
         fields["pubsub_channels"] = len(server.pubsub.names(CHANNEL))
         fields["pubsub_patterns"] = len(server.pubsub.names(PATTERN))
+        fields["pubsubshard_channels"] = len(server.pubsub.names(SHARD))
     return fields | dict.fromkeys(never.split(), 0)
 
 

@@ -34,19 +34,24 @@ _RANDOM_TRIES = 100  # when nearly everything has expired and is not swept yet
 
 
 def delete(db: Keyspace, args: list[bytes]) -> Reply:
-    return sum([db.delete(key) for key in args])
+    deleted = 0
+    for key in args:
+        if db.delete(key):
+            db.notify(b"del", key)
+            deleted += 1
+    return deleted
 
 
 def exists(db: Keyspace, args: list[bytes]) -> Reply:
-    return sum(db.peek(key) is not None for key in args)
+    return sum(db.look_at(key) is not None for key in args)
 
 
 def touch(db: Keyspace, args: list[bytes]) -> Reply:
-    return sum(db.find(key) is not None for key in args)
+    return sum(db.look_up(key) is not None for key in args)
 
 
 def type_(db: Keyspace, args: list[bytes]) -> Reply:
-    record = db.peek(args[0])
+    record = db.look_at(args[0])
     return "none" if record is None else _TYPES[record.type].decode()
 
 
@@ -77,12 +82,15 @@ def copy(db: Keyspace, args: list[bytes]) -> Reply:
             raise Error(SYNTAX)
     if source == target and other is db:
         raise Error(_SAME)
-    record = db.find(source)
+    record = db.look_up(source)
     if record is None or (not replace and other.find(target) is not None):
         return 0
     other.check_key(target)
-    other.put_record(target, copied(db, record, other))
+    content = copied(db, record, other)
+    other.delete(target)
+    other.put_record(target, content)
     other.gain(target, record.type)
+    other.notify(b"copy_to", target)
     return 1
 
 
@@ -97,6 +105,8 @@ def move(db: Keyspace, args: list[bytes]) -> Reply:
     other.put_record(key, copied(db, record, other))
     other.gain(key, record.type)
     db.delete(key)
+    db.notify(b"move_from", key)
+    other.notify(b"move_to", key)
     return 1
 
 
@@ -154,9 +164,13 @@ def _move(db: Keyspace, source: bytes, target: bytes) -> None:
     if record is None:
         raise Error("ERR no such key")
     if source != target:
+        db.check_key(target)
+        db.delete(target)
         db.put_record(target, record)
         db.gain(target, record.type)
         db.detach(source)
+        db.notify(b"rename_from", source)
+        db.notify(b"rename_to", target)
 
 
 def _every_key(db: Keyspace) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from corepool_kv.engine.lists import List
+from corepool_kv.engine.lists import POPPED, PUSHED, List, move
 from corepool_kv.redis.numbers import LARGEST, SMALLEST, parse_integer, parse_positive, parse_range
 from corepool_kv.redis.replies import OK, Error, NullArray, gather
 
@@ -43,12 +43,12 @@ def rpop(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def llen(db: Keyspace, args: list[bytes]) -> Reply:
-    found = List.find(db, args[0])
+    found = List.look_up(db, args[0])
     return 0 if found is None else len(found)
 
 
 def lindex(db: Keyspace, args: list[bytes]) -> Reply:
-    found = List.find(db, args[0])
+    found = List.look_up(db, args[0])
     if found is None:
         return None
     index = parse_integer(args[1])
@@ -66,12 +66,13 @@ def lset(db: Keyspace, args: list[bytes]) -> Reply:
     db.check_length(len(args[2]))
     found.set(index, args[2])
     found.save()
+    found.tell(b"lset")
     return OK
 
 
 def lrange(db: Keyspace, args: list[bytes]) -> Reply:
     start, stop = parse_integer(args[1]), parse_integer(args[2])
-    found = List.find(db, args[0])
+    found = List.look_up(db, args[0])
     if found is None:
         return []
     return gather(found.between(*bounds(start, stop, len(found))), db.limits.reply)
@@ -82,6 +83,7 @@ def ltrim(db: Keyspace, args: list[bytes]) -> Reply:
     found = List.find(db, args[0])
     if found is not None:
         found.trim(*bounds(start, stop, len(found)))
+        found.tell(b"ltrim")
     return OK
 
 
@@ -97,6 +99,7 @@ def linsert(db: Keyspace, args: list[bytes]) -> Reply:
             db.check_length(len(value))
             found.insert(index + (where.upper() == b"AFTER"), value)
             found.save()
+            found.tell(b"linsert")
             return len(found)
     return -1
 
@@ -112,6 +115,7 @@ def lrem(db: Keyspace, args: list[bytes]) -> Reply:
     if indexes:
         found.remove(indexes)
         found.save()
+        found.tell(b"lrem")
     return len(indexes)
 
 
@@ -136,7 +140,7 @@ def lpos(db: Keyspace, args: list[bytes]) -> Reply:
             most = parse_positive(text, "ERR MAXLEN can't be negative")
         else:
             raise Error(SYNTAX)
-    found = List.find(db, key)
+    found = List.look_up(db, key)
     if found is None:
         return None if count is None else []
     skipped = min(abs(rank) - 1, len(found)) if rank != SMALLEST else 0  # -SMALLEST is negative in C
@@ -219,6 +223,7 @@ def _push(db: Keyspace, args: list[bytes], *, left: bool) -> int:
     for value in args[1:]:
         found.push(value, left=left)
     found.save()
+    found.tell(PUSHED[left])
     return len(found)
 
 
@@ -232,6 +237,7 @@ def _pop(db: Keyspace, args: list[bytes], command: str, *, left: bool) -> Reply:
     if count is None:
         value = found.pop(left=left)
         found.save()
+        found.tell(POPPED[left])
         return value
     return _pop_some(db, found, count, left=left)
 
@@ -242,6 +248,7 @@ def _pop_some(db: Keyspace, found: List, count: int, *, left: bool) -> list[Repl
     popped = gather(found.between(begin, begin + count, reverse=not left), db.limits.reply)
     if count:
         found.trim(*((count, len(found)) if left else (0, len(found) - count)))
+        found.tell(POPPED[left])
     return popped
 
 
@@ -250,12 +257,7 @@ def _move(db: Keyspace, source: bytes, target: bytes, *, from_left: bool, to_lef
     if found is None:
         return None
     other = found if source == target else List.open(db, target)
-    value = found.pop(left=from_left)
-    if other is not found:
-        found.save()
-    other.push(value, left=to_left)
-    other.save()
-    return value
+    return move(found, other, from_front=from_left, to_front=to_left)
 
 
 def _matches(found: List, value: bytes, *, reverse: bool, most: int | None = None) -> Iterator[int]:

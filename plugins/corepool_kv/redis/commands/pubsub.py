@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from corepool_kv.redis.glob import Glob
-from corepool_kv.redis.pubsub import CHANNEL, PATTERN, check_message, check_name
-from corepool_kv.redis.replies import Error, Push, Several
+from corepool_kv.redis.pubsub import CHANNEL, PATTERN, SHARD, check_message, check_name
+from corepool_kv.redis.replies import Error, Several
+from corepool_kv.redis.subscription_changes import SubscriptionChanges
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from corepool_kv.engine.keyspace import Keyspace
     from corepool_kv.redis.replies import Reply
     from corepool_kv.redis.session import Session
     from corepool_kv.redis.state import ServerState
-
-NameT = TypeVar("NameT", bytes, bytes | None)
-
-_NONE: Sequence[bytes | None] = (None,)
 
 
 def publish(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
@@ -40,45 +35,67 @@ def publish_behind(server: ServerState, session: Session, db: Keyspace, args: li
     return server.pubsub.count_receivers(channel)
 
 
-def subscribe(server: ServerState, session: Session, args: list[bytes]) -> Reply:
-    subscriptions = session.subscribed(server.pubsub)
-    replies = _each(subscriptions.subscribe, args)
-    session.leave_if_unsubscribed()
-    return replies
+def spublish(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    channel, message = args
+    check_name(channel)
+    check_message(message)
+    receivers = server.pubsub.count(SHARD + channel)
+    server.pubsub.publish_to_shard(channel, message)
+    return receivers
 
 
-def psubscribe(server: ServerState, session: Session, args: list[bytes]) -> Reply:
-    subscriptions = session.subscribed(server.pubsub)
-    replies = _each(subscriptions.subscribe_to_pattern, args)
-    session.leave_if_unsubscribed()
-    return replies
+def spublish_behind(server: ServerState, session: Session, db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001
+    """Do so when the changes before it are committed."""
+    channel, message = args
+    check_name(channel)
+    check_message(message)
+    db.at_end.append(functools.partial(server.pubsub.publish_to_shard, channel, message))
+    return server.pubsub.count(SHARD + channel)
 
 
-def unsubscribe(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    subscriptions = session.subscriptions
-    if subscriptions is None:
-        return Several([Push([b"unsubscribe", channel, 0]) for channel in (args or _NONE)])
-    replies = _each(subscriptions.unsubscribe, args or list(subscriptions.channels) or _NONE)
-    session.leave_if_unsubscribed()
-    return replies
+class Subscribing:
+    """A command that changes the subscriptions of its client."""
+
+    def __init__(self, kind: bytes, *, ends: bool) -> None:
+        """Choose one.
+
+        :param kind: CHANNEL, PATTERN or SHARD.
+        :param ends: it ends subscriptions.
+        """
+        self._kind = kind
+        self._ends = ends
+
+    def at_once(self, server: ServerState, session: Session, args: list[bytes]) -> Reply:
+        """Run it. Runs in: the loop's thread."""
+        changes = SubscriptionChanges(server.pubsub, session.subscriptions)
+        replies = self._run(changes, args)
+        session.change_subscriptions(server.pubsub, changes)
+        return replies
+
+    def at_end(self, server: ServerState, session: Session, db: Keyspace, args: list[bytes]) -> Reply:
+        """Run it in a transaction, behind others of the same client: it happens when that is committed."""
+        changes = session.changes
+        if changes is None:
+            changes = session.changes = SubscriptionChanges(server.pubsub, session.subscriptions)
+            db.at_end.append(functools.partial(_happen, server, session, changes))
+        return self._run(changes, args)
+
+    def _run(self, changes: SubscriptionChanges, args: list[bytes]) -> Reply:
+        return Several((changes.unsubscribe if self._ends else changes.subscribe)(self._kind, args))
 
 
-def punsubscribe(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    subscriptions = session.subscriptions
-    if subscriptions is None:
-        return Several([Push([b"punsubscribe", pattern, 0]) for pattern in (args or _NONE)])
-    replies = _each(subscriptions.unsubscribe_from_pattern, args or list(subscriptions.patterns) or _NONE)
-    session.leave_if_unsubscribed()
-    return replies
+def _happen(server: ServerState, session: Session, changes: SubscriptionChanges) -> None:
+    session.changes = None
+    if session.ending:
+        return
+    try:
+        session.change_subscriptions(server.pubsub, changes)
+    except Error:  # the client has been told otherwise already
+        session.conn.abort()
 
 
 def channels(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    _refuse_two(args, "channels")
-    names = server.pubsub.names(CHANNEL)
-    if not args:
-        return list(names)
-    glob = Glob(args[0])
-    return [name for name in names if glob.matches(name)]
+    return _list(server, args, CHANNEL, "channels")
 
 
 def numsub(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
@@ -89,25 +106,19 @@ def numpat(server: ServerState, session: Session, args: list[bytes]) -> Reply:  
     return len(server.pubsub.names(PATTERN))
 
 
-def no_shard(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    return [part for name in args for part in (name, 0)]
+def shardnumsub(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    return [part for name in args for part in (name, server.pubsub.count(SHARD + name))]
 
 
 def shardchannels(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    _refuse_two(args, "shardchannels")
-    return []
+    return _list(server, args, SHARD, "shardchannels")
 
 
-def _refuse_two(args: list[bytes], name: str) -> None:
+def _list(server: ServerState, args: list[bytes], kind: bytes, subcommand: str) -> Reply:
     if len(args) > 1:
-        raise Error(f"ERR unknown subcommand or wrong number of arguments for '{name}'. Try PUBSUB HELP.")
-
-
-def _each(call: Callable[[NameT], Reply], names: Sequence[NameT]) -> Reply:
-    """Return the replies for names, up to the first that is refused."""
-    replies: list[Reply] = []
-    try:
-        replies.extend(map(call, names))  # keeps those before an exception
-    except Error as error:
-        replies.append(error)
-    return Several(replies)
+        raise Error(f"ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try PUBSUB HELP.")
+    names = server.pubsub.names(kind)
+    if not args:
+        return list(names)
+    glob = Glob(args[0])
+    return [name for name in names if glob.matches(name)]

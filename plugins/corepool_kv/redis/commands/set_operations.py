@@ -33,15 +33,15 @@ def sdiff(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def sunionstore(db: Keyspace, args: list[bytes]) -> Reply:
-    return _store(db, args, _every)
+    return _store(db, args, _every, b"sunionstore")
 
 
 def sinterstore(db: Keyspace, args: list[bytes]) -> Reply:
-    return _store(db, args, _intersection)
+    return _store(db, args, _intersection, b"sinterstore")
 
 
 def sdiffstore(db: Keyspace, args: list[bytes]) -> Reply:
-    return _store(db, args, _difference)
+    return _store(db, args, _difference, b"sdiffstore")
 
 
 def sintercard(db: Keyspace, args: list[bytes]) -> Reply:
@@ -71,24 +71,21 @@ def parse_limit(options: list[bytes]) -> int:
 
 
 def _find(db: Keyspace, keys: list[bytes]) -> list[Set | None]:
-    return [Set.find(db, key) for key in keys]
+    return [Set.look_up(db, key) for key in keys]
 
 
 def _reply(db: Keyspace, keys: list[bytes], operation: Operation) -> Reply:
     return SetReply(gather(operation(_find(db, keys)), db.limits.reply))
 
 
-def _store(db: Keyspace, args: list[bytes], operation: Operation) -> Reply:
+def _store(db: Keyspace, args: list[bytes], operation: Operation, event: bytes) -> Reply:
     target, *keys = args
     db.check_key(target)
     members = operation(_find(db, keys))
     result = Set(db, target, None)
     for member in members:
         result.put(member, b"")
-    if result.count:
-        result.save()
-    else:
-        db.delete(target)
+    result.replace(event)
     return len(result)
 
 

@@ -22,6 +22,7 @@ def sadd(db: Keyspace, args: list[bytes]) -> Reply:
     added = sum([found.put(member, b"") for member in args[1:]])
     if added:
         found.save()
+        found.tell(b"sadd")
     return added
 
 
@@ -32,26 +33,27 @@ def srem(db: Keyspace, args: list[bytes]) -> Reply:
     removed = sum([found.remove(member) for member in args[1:]])
     if removed:
         found.save()
+        found.tell(b"srem")
     return removed
 
 
 def scard(db: Keyspace, args: list[bytes]) -> Reply:
-    found = Set.find(db, args[0])
+    found = Set.look_up(db, args[0])
     return 0 if found is None else len(found)
 
 
 def sismember(db: Keyspace, args: list[bytes]) -> Reply:
-    found = Set.find(db, args[0])
+    found = Set.look_up(db, args[0])
     return int(found is not None and args[1] in found)
 
 
 def smismember(db: Keyspace, args: list[bytes]) -> Reply:
-    found = Set.find(db, args[0])
+    found = Set.look_up(db, args[0])
     return [int(found is not None and member in found) for member in args[1:]]
 
 
 def smembers(db: Keyspace, args: list[bytes]) -> Reply:
-    found = Set.find(db, args[0])
+    found = Set.look_up(db, args[0])
     return SetReply([] if found is None else gather(found.members(), db.limits.reply))
 
 
@@ -66,8 +68,10 @@ def smove(db: Keyspace, args: list[bytes]) -> Reply:
     if not found.remove(member):
         return 0
     found.save()
-    other.put(member, b"")
-    other.save()
+    found.tell(b"srem")
+    if other.put(member, b""):
+        other.save()
+        other.tell(b"sadd")
     return 1
 
 
@@ -83,15 +87,19 @@ def spop(db: Keyspace, args: list[bytes]) -> Reply:
         member = found.choose()[0]
         found.remove(member)
         found.save()
+        found.tell(b"spop")
         return member
     chosen = gather((member for member, _ in found.choose_distinct(count)), db.limits.reply)
     if len(chosen) == len(found):
         db.delete(key)
+        found.count = 0
+        found.tell(b"spop")
     elif chosen:
         for each in chosen:
             assert isinstance(each, bytes)
             found.remove(each)
         found.save()
+        found.tell(b"spop")
     return SetReply(chosen)
 
 
@@ -100,7 +108,7 @@ def srandmember(db: Keyspace, args: list[bytes]) -> Reply:
     if len(options) > 1:
         raise Error(SYNTAX)
     count = parse_range(options[0], -LARGEST, LARGEST) if options else None
-    found = Set.find(db, key)
+    found = Set.look_up(db, key)
     if found is None:
         return None if count is None else []
     if count is None:
@@ -113,7 +121,7 @@ def srandmember(db: Keyspace, args: list[bytes]) -> Reply:
 
 def sscan(db: Keyspace, args: list[bytes]) -> Reply:
     cursor = parse_cursor(args[1])
-    found = Set.find(db, args[0])
+    found = Set.look_up(db, args[0])
     if found is None:
         return [b"0", []]
     scan = parse_options(args[2:])

@@ -107,7 +107,7 @@ def _reply(db: Keyspace, args: list[bytes], command: str) -> Reply:
 def _store(db: Keyspace, args: list[bytes], command: str) -> Reply:
     scores, _ = _compute(db, args[1:], command, may_have_scores=False)
     db.check_key(args[0])
-    return store(db, args[0], iter(scores.items()))
+    return store(db, args[0], iter(scores.items()), command.encode())
 
 
 def _compute(
@@ -151,7 +151,7 @@ def _parse_sources(db: Keyspace, args: list[bytes], command: str) -> tuple[list[
 
 
 def _find(db: Keyspace, key: bytes) -> Set | SortedSet | None:
-    record = db.find(key)
+    record = db.look_up(key)
     return Set.find(db, key) if record is not None and record.type == SET else SortedSet.find(db, key)
 
 

@@ -59,19 +59,19 @@ def zrangestore(db: Keyspace, args: list[bytes]) -> Reply:
     target, key, low, high, *options = args
     query = _parse(low, high, options, "", reverse=None, stores=True)
     db.check_key(target)
-    found = SortedSet.find(db, key)
-    return store(db, target, iter(()) if found is None else query.find(found))
+    found = SortedSet.look_up(db, key)
+    return store(db, target, iter(()) if found is None else query.find(found), b"zrangestore")
 
 
 def zcount(db: Keyspace, args: list[bytes]) -> Reply:
     scores = _parse_scores(args[1], args[2])
-    found = SortedSet.find(db, args[0])
+    found = SortedSet.look_up(db, args[0])
     return 0 if found is None else found.count_by_score(scores)
 
 
 def zlexcount(db: Keyspace, args: list[bytes]) -> Reply:
     members = _parse_members(args[1], args[2])
-    found = SortedSet.find(db, args[0])
+    found = SortedSet.look_up(db, args[0])
     return 0 if found is None else sum(1 for _ in found.by_lex(members))
 
 
@@ -80,37 +80,44 @@ def zremrangebyrank(db: Keyspace, args: list[bytes]) -> Reply:
     found = SortedSet.find(db, args[0])
     if found is None:
         return 0
-    return found.remove_all(found.by_rank(*bounds(start, stop, len(found))))
+    return _remove(found, found.by_rank(*bounds(start, stop, len(found))), b"zremrangebyrank")
 
 
 def zremrangebyscore(db: Keyspace, args: list[bytes]) -> Reply:
     scores = _parse_scores(args[1], args[2])
     found = SortedSet.find(db, args[0])
-    return 0 if found is None else found.remove_all(found.by_score(scores))
+    return 0 if found is None else _remove(found, found.by_score(scores), b"zremrangebyscore")
 
 
 def zremrangebylex(db: Keyspace, args: list[bytes]) -> Reply:
     members = _parse_members(args[1], args[2])
     found = SortedSet.find(db, args[0])
-    return 0 if found is None else found.remove_all(found.by_lex(members))
+    return 0 if found is None else _remove(found, found.by_lex(members), b"zremrangebylex")
 
 
-def store(db: Keyspace, target: bytes, members: Members) -> int:
-    """Store members in the place of a key, and return their number."""
+def store(db: Keyspace, target: bytes, members: Members, event: bytes) -> int:
+    """Store members in the place of a key, and return their number.
+
+    :param event: what clients are told of it.
+    """
     result = SortedSet(db, target, None)
     for member, score in members:
         result.add(member, score, result.score(member))
-    if result.count:
-        result.save()
-    else:
-        db.delete(target)
+    result.replace(event)
     return result.count
+
+
+def _remove(found: SortedSet, members: Members, event: bytes) -> int:
+    removed = found.remove_all(members)
+    if removed:
+        found.tell(event)
+    return removed
 
 
 def _reply(db: Keyspace, args: list[bytes], kind: str = "", *, reverse: bool | None = None) -> Reply:
     key, low, high, *options = args
     query = _parse(low, high, options, kind, reverse=reverse)
-    found = SortedSet.find(db, key)
+    found = SortedSet.look_up(db, key)
     if found is None:
         return []
     members = query.find(found)

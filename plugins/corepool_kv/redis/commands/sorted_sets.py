@@ -52,6 +52,7 @@ def _zadd(db: Keyspace, args: list[bytes], options: set[bytes]) -> Reply:
         changed += _set(found, member, score, found.score(member), options)
     if changed:
         found.save()
+        found.tell(b"zadd")
     return changed if b"CH" in options else found.count - before
 
 
@@ -62,21 +63,22 @@ def zrem(db: Keyspace, args: list[bytes]) -> Reply:
     removed = sum([found.remove(member) for member in args[1:]])
     if removed:
         found.save()
+        found.tell(b"zrem")
     return removed
 
 
 def zcard(db: Keyspace, args: list[bytes]) -> Reply:
-    found = SortedSet.find(db, args[0])
+    found = SortedSet.look_up(db, args[0])
     return 0 if found is None else len(found)
 
 
 def zscore(db: Keyspace, args: list[bytes]) -> Reply:
-    found = SortedSet.find(db, args[0])
+    found = SortedSet.look_up(db, args[0])
     return None if found is None else found.score(args[1])
 
 
 def zmscore(db: Keyspace, args: list[bytes]) -> Reply:
-    found = SortedSet.find(db, args[0])
+    found = SortedSet.look_up(db, args[0])
     return [None if found is None else found.score(member) for member in args[1:]]
 
 
@@ -112,14 +114,14 @@ def zmpop(db: Keyspace, args: list[bytes]) -> Reply:
 def zrandmember(db: Keyspace, args: list[bytes]) -> Reply:
     key, *options = args
     if not options:
-        found = SortedSet.find(db, key)
+        found = SortedSet.look_up(db, key)
         return None if found is None else found.choose()[0]
     count = parse_range(options[0], -LARGEST, LARGEST)
     if len(options) > 2 or (len(options) == 2 and options[1].upper() != b"WITHSCORES"):
         raise Error(SYNTAX)
     with_scores = len(options) == 2
     check_doubled(count, doubled=with_scores)
-    found = SortedSet.find(db, key)
+    found = SortedSet.look_up(db, key)
     if found is None:
         return []
     if count < 0:
@@ -132,7 +134,7 @@ def zrandmember(db: Keyspace, args: list[bytes]) -> Reply:
 
 def zscan(db: Keyspace, args: list[bytes]) -> Reply:
     cursor = parse_cursor(args[1])
-    found = SortedSet.find(db, args[0])
+    found = SortedSet.look_up(db, args[0])
     if found is None:
         return [b"0", []]
     scan = parse_options(args[2:])
@@ -155,6 +157,7 @@ def pop_members(found: SortedSet, count: int, *, reverse: bool) -> list[tuple[by
             raise too_long(found.db.limits.reply)
         popped.append(each)
     found.remove_all(popped)
+    found.tell(b"zpopmax" if reverse else b"zpopmin")
     return popped
 
 
@@ -187,11 +190,12 @@ def _add(found: SortedSet, member: bytes, amount: float, options: set[bytes]) ->
         return None
     if _set(found, member, score, before, options):
         found.save()
+        found.tell(b"zincr")
     return score
 
 
 def _rank(db: Keyspace, args: list[bytes], *, reverse: bool) -> Reply:
-    found = SortedSet.find(db, args[0])
+    found = SortedSet.look_up(db, args[0])
     score = None if found is None else found.score(args[1])
     if found is None or score is None:
         return None

@@ -77,7 +77,7 @@ def _parse(words: list[bytes], *, may_store: bool) -> _Options:
 
 
 def _sort(db: Keyspace, key: bytes, options: _Options) -> Reply:
-    record = db.find(key)
+    record = db.look_up(key)
     kind = LIST if record is None else record.type
     if kind not in (LIST, SET, SORTED_SET):
         raise WrongTypeError
@@ -98,13 +98,10 @@ def _sort(db: Keyspace, key: bytes, options: _Options) -> Reply:
     if options.target is None:
         return replies
     db.check_key(options.target)
-    if not replies:
-        db.delete(options.target)
-        return 0
     result = List(db, options.target, None)
     for each in replies:
         result.push(each if isinstance(each, bytes) else b"", left=False)
-    result.save()
+    result.replace(b"sortstore")
     return len(result)
 
 
@@ -152,7 +149,7 @@ def _look_up(db: Keyspace, pattern: bytes, element: bytes) -> bytes | None:
     if not arrow or not field:
         middle, field = behind, b""
     key = before + element + middle
-    record = db.find(key)
+    record = db.look_up(key)
     if record is None:
         return None
     if field:

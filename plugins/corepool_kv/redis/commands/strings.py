@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool_kv.redis.commands.times import UNITS, moment
+from corepool_kv.redis.commands.times import UNITS, live_until, moment
 from corepool_kv.redis.numbers import LARGEST, SMALLEST, add_floats, parse_float, parse_integer
 from corepool_kv.redis.replies import OK, Error, gather
 from corepool_kv.stores import WrongTypeError
@@ -26,6 +26,7 @@ def get(db: Keyspace, args: list[bytes]) -> Reply:
 def set_(db: Keyspace, args: list[bytes]) -> Reply:
     if len(args) == 2:
         db.put(args[0], args[1])
+        db.notify(b"set", args[0])
         return OK
     key, value, *options = args
     condition = unit = amount = b""
@@ -48,12 +49,15 @@ def set_(db: Keyspace, args: list[bytes]) -> Reply:
         else:
             raise Error(SYNTAX)
     expires_ms = moment(db, unit, amount, "set") if unit else 0
-    old = db.find_string(key) if wants_old else db.find(key)
+    old = db.look_up_string(key) if wants_old else db.find(key)
     if (condition == b"NX" and old is not None) or (condition == b"XX" and old is None):
         return old.value if wants_old and old is not None else None
     if keeps_ttl and old is not None:
         expires_ms = old.expires_ms
     db.put(key, value, expires_ms)
+    db.notify(b"set", key)
+    if unit:
+        db.notify(b"expire", key)
     if wants_old:
         return None if old is None else old.value
     return OK
@@ -63,22 +67,22 @@ def setnx(db: Keyspace, args: list[bytes]) -> Reply:
     if db.find(args[0]) is not None:
         return 0
     db.put(args[0], args[1])
+    db.notify(b"set", args[0])
     return 1
 
 
 def setex(db: Keyspace, args: list[bytes]) -> Reply:
-    db.put(args[0], args[2], moment(db, b"EX", args[1], "setex"))
-    return OK
+    return _set_for_a_while(db, args, b"EX", "setex")
 
 
 def psetex(db: Keyspace, args: list[bytes]) -> Reply:
-    db.put(args[0], args[2], moment(db, b"PX", args[1], "psetex"))
-    return OK
+    return _set_for_a_while(db, args, b"PX", "psetex")
 
 
 def getset(db: Keyspace, args: list[bytes]) -> Reply:
     old = db.get(args[0])
     db.put(args[0], args[1])
+    db.notify(b"set", args[0])
     return old
 
 
@@ -86,6 +90,7 @@ def getdel(db: Keyspace, args: list[bytes]) -> Reply:
     old = db.get(args[0])
     if old is not None:
         db.delete(args[0])
+        db.notify(b"del", args[0])
     return old
 
 
@@ -106,17 +111,15 @@ def getex(db: Keyspace, args: list[bytes]) -> Reply:
             amount = value_of_unit
         else:
             raise Error(SYNTAX)
-    record = db.find_string(key)
+    record = db.look_up_string(key)
     if record is None:
         return None  # Redis doesn't look at the amount either
     if persists:
-        db.put(key, record.value, 0, record.flags)
+        if record.expires_ms:
+            db.put(key, record.value, 0, record.flags)
+            db.notify(b"persist", key)
     elif unit:
-        expires_ms = moment(db, unit, amount, "getex")
-        if expires_ms <= db.now_ms:
-            db.delete(key)
-        else:
-            db.put(key, record.value, expires_ms, record.flags)
+        live_until(db, key, record, moment(db, unit, amount, "getex"))
     return record.value
 
 
@@ -134,10 +137,7 @@ def _get_string(db: Keyspace, key: bytes) -> bytes | None:
 
 def mset(db: Keyspace, args: list[bytes]) -> Reply:
     pairs = _pairs(args, "mset")
-    for key, _ in pairs:
-        db.check_key(key)
-    for key, value in pairs:
-        db.put(key, value)
+    _put_all(db, pairs)
     return OK
 
 
@@ -145,10 +145,7 @@ def msetnx(db: Keyspace, args: list[bytes]) -> Reply:
     pairs = _pairs(args, "msetnx")
     if any(db.find(key) is not None for key, _ in pairs):
         return 0
-    for key, _ in pairs:
-        db.check_key(key)
-    for key, value in pairs:
-        db.put(key, value)
+    _put_all(db, pairs)
     return 1
 
 
@@ -156,6 +153,7 @@ def append(db: Keyspace, args: list[bytes]) -> Reply:
     record = db.find_string(args[0])
     value = args[1] if record is None else record.value + args[1]
     db.rewrite(args[0], value, record)
+    db.notify(b"append", args[0])
     return len(value)
 
 
@@ -184,6 +182,7 @@ def setrange(db: Keyspace, args: list[bytes]) -> Reply:
     db.check_length(offset + len(args[2]))
     value = value[:offset].ljust(offset, b"\0") + args[2] + value[offset + len(args[2]) :]
     db.rewrite(args[0], value, record)
+    db.notify(b"setrange", args[0])
     return len(value)
 
 
@@ -211,6 +210,7 @@ def incrbyfloat(db: Keyspace, args: list[bytes]) -> Reply:
     current = parse_float(b"0" if record is None else record.value)
     value = add_floats(current, parse_float(args[1]))
     db.rewrite(args[0], value, record)
+    db.notify(b"incrbyfloat", args[0])
     return value
 
 
@@ -296,7 +296,24 @@ def _increment(db: Keyspace, key: bytes, amount: int) -> int:
     if not SMALLEST <= value <= LARGEST:
         raise Error("ERR increment or decrement would overflow")
     db.rewrite(key, b"%d" % value, record)
+    db.notify(b"incrby", key)
     return value
+
+
+def _set_for_a_while(db: Keyspace, args: list[bytes], unit: bytes, command: str) -> Reply:
+    key, amount, value = args
+    db.put(key, value, moment(db, unit, amount, command))
+    db.notify(b"set", key)
+    db.notify(b"expire", key)
+    return OK
+
+
+def _put_all(db: Keyspace, pairs: list[tuple[bytes, bytes]]) -> None:
+    for key, _ in pairs:
+        db.check_key(key)
+    for key, value in pairs:
+        db.put(key, value)
+        db.notify(b"set", key)
 
 
 def _pairs(args: list[bytes], command: str) -> list[tuple[bytes, bytes]]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from corepool_kv.engine.keyspace import Keyspace
     from corepool_kv.redis.replies import Reply
+    from corepool_kv.stores import Record
 
 UNITS: Mapping[bytes, tuple[int, bool]] = {
     b"EX": (1000, True),
@@ -31,6 +32,16 @@ def moment(db: Keyspace, unit: bytes, amount: bytes, command: str) -> int:
     if parse_integer(amount) <= 0:
         raise Error(f"ERR invalid expire time in '{command}' command")
     return expires_ms
+
+
+def live_until(db: Keyspace, key: bytes, record: Record, expires_ms: int) -> None:
+    """Have a key expire at another time; it is removed if that has passed."""
+    if expires_ms <= db.now_ms:
+        db.delete(key)
+        db.notify(b"del", key)
+    else:
+        db.put_record(key, record._replace(expires_ms=expires_ms))
+        db.notify(b"expire", key)
 
 
 def expire(db: Keyspace, args: list[bytes]) -> Reply:
@@ -72,6 +83,7 @@ def persist(db: Keyspace, args: list[bytes]) -> Reply:
     if record is None or not record.expires_ms:
         return 0
     db.put_record(args[0], record._replace(expires_ms=0))
+    db.notify(b"persist", args[0])
     return 1
 
 
@@ -91,10 +103,7 @@ def _expire(db: Keyspace, args: list[bytes], unit: bytes, command: str) -> int:
         or (b"LT" in conditions and current and when >= current)
     ):
         return 0
-    if when <= db.now_ms:
-        db.delete(key)
-    else:
-        db.put_record(key, record._replace(expires_ms=when))
+    live_until(db, key, record, when)
     return 1
 
 
@@ -120,7 +129,7 @@ def _moment(db: Keyspace, unit: bytes, amount: bytes, command: str) -> int:
 
 
 def _expires_at(db: Keyspace, key: bytes) -> int:
-    record = db.peek(key)
+    record = db.look_at(key)
     if record is None:
         return -2
     return record.expires_ms or -1
