@@ -36,6 +36,8 @@ _REFUSED_LOG_INTERVAL_S = 60.0
 
 _COMMANDS = TEXT_COMMANDS | META_COMMANDS
 
+_CONSTANT = {b"version": b"VERSION %b\r\n" % VERSION, b"shutdown": b"ERROR: shutdown not enabled\r\n"}
+
 
 class Items(Protocol):
     """The way to the items."""
@@ -208,32 +210,12 @@ class Server:
             session.ending = True
             self._log_refused("http")
             return b""
-        match words[0]:
-            case b"version":
-                return b"VERSION %b\r\n" % VERSION
-            case b"quit":
-                session.ending = True
-                return b""
-            case b"stats":
-                return self._statistics(words[1:])
-            case b"shutdown":
-                return b"ERROR: shutdown not enabled\r\n"
-        return ERROR
-
-    def _statistics(self, words: list[bytes]) -> Served:
-        counts = self._counts
-        match words:
-            case []:
-                return Step(counts.general, writes=False, is_about_all=True)
-            case [b"settings"]:
-                return Step(counts.settings, writes=False)
-            case [b"items"]:
-                return Step(counts.items, writes=False, is_about_all=True)
-            case [b"slabs"]:
-                return Step(counts.slabs, writes=False, is_about_all=True)
-            case [b"reset"]:
-                return counts.reset()
-        return ERROR
+        if words[0] == b"quit":
+            session.ending = True
+            return b""
+        if words[0] == b"stats":
+            return self._counts.served(words[1:])
+        return _CONSTANT.get(words[0], ERROR)
 
     def _log_refused(self, protocol: str) -> None:
         events.memcached_protocol_refused(self._refused_log, listener=self._name, protocol=protocol)

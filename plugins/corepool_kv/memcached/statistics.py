@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from corepool_kv.memcached.items import Outcome
 from corepool_kv.memcached.shared_counts import SharedCounts
+from corepool_kv.memcached.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,6 +73,16 @@ class Statistics:
             self.cas_hits += outcome is Outcome.STORED
             self.cas_misses += outcome is Outcome.NOT_FOUND
             self.cas_badval += outcome is Outcome.EXISTS
+
+    def served(self, words: list[bytes]) -> bytes | Step:
+        """Reply to `stats` with the words behind it."""
+        if words == [b"reset"]:
+            return self.reset()
+        about_all = {b"": self.general, b"items": self.items, b"slabs": self.slabs}
+        name = b" ".join(words)
+        if name in about_all:
+            return Step(about_all[name], writes=False, is_about_all=True)
+        return Step(self.settings, writes=False) if name == b"settings" else b"ERROR\r\n"
 
     def general(self, db: Keyspace) -> bytes:
         """Reply to `stats`."""

@@ -45,10 +45,11 @@ _REPLIES = {
 }
 
 
-_END = said(b"END\r\n")
+_END_LINE = b"END\r\n"
+_END = said(_END_LINE)
 
 
-def get(counts: Statistics, request: Request) -> Iterator[Step] | bytes:
+def get(counts: Statistics, request: Request) -> Served:
     """Return values; of `gets`, with their CAS."""
     command, *keys = request.words
     if not keys:
@@ -56,20 +57,22 @@ def get(counts: Statistics, request: Request) -> Iterator[Step] | bytes:
     for key in keys:
         check_key(key)
     read = functools.partial(value_of, counts, with_cas=command == b"gets")
+    if len(keys) == 1:
+        return Step(functools.partial(read, key=keys[0], end=_END_LINE), writes=False, key=keys[0])
     return itertools.chain((Step(functools.partial(read, key=key), writes=False, key=key) for key in keys), (_END,))
 
 
-def value_of(counts: Statistics, db: Keyspace, *, key: bytes, with_cas: bool) -> bytes:
-    """Return the item of a key as `get` does, less the END; b"" if there is none."""
+def value_of(counts: Statistics, db: Keyspace, *, key: bytes, with_cas: bool, end: bytes = b"") -> bytes:
+    """Return the item of a key as `get` does, and the end; only that if there is none."""
     record = items.find(db, key)
     if record is None:
         counts.get_misses += 1
-        return b""
+        return end
     counts.get_hits += 1
     value, _, version, flags, _ = record
     if with_cas:
-        return b"VALUE %b %d %d %d\r\n%b\r\n" % (key, flags & CLIENT_FLAGS, len(value), version, value)
-    return b"VALUE %b %d %d\r\n%b\r\n" % (key, flags & CLIENT_FLAGS, len(value), value)
+        return b"VALUE %b %d %d %d\r\n%b\r\n%b" % (key, flags & CLIENT_FLAGS, len(value), version, value, end)
+    return b"VALUE %b %d %d\r\n%b\r\n%b" % (key, flags & CLIENT_FLAGS, len(value), value, end)
 
 
 def get_and_touch(counts: Statistics, request: Request) -> Iterator[Step] | bytes:

@@ -2,6 +2,11 @@
 
 from corepool_kv.stores._crc cimport crc_of
 
+# C variables, which the .py file sets once.
+cdef long long _UNIT_BITS
+cdef long long _WRAP
+cdef long long _HALF
+
 cdef class AccessClock:
     cdef object _memory
     cdef unsigned int[:] _cells

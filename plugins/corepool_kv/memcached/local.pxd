@@ -1,0 +1,22 @@
+# The C types of local.py.
+
+cimport cython
+
+from corepool_kv.engine.execution cimport Execution
+from corepool_kv.engine.keyspace cimport Keyspace
+from corepool_kv.memcached.session cimport Session
+
+cdef class LocalItems:
+    cdef readonly object limits
+    cdef readonly object room
+    cdef Execution _execution
+    cdef Py_ssize_t _database
+    cdef object _flusher
+
+    @cython.locals(db=Keyspace)
+    cpdef bytes run(self, Session session, object step)
+    cpdef proceed(self, Session session)
+    cpdef end_event(self)
+    @cython.locals(db=Keyspace)
+    cdef Keyspace _view(self)
+    cdef bytes _submit(self, Session session, object step)
