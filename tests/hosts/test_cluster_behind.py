@@ -47,13 +47,15 @@ def lost(visitors: Visitors, cluster: RedisCluster, fleet: Fleet) -> list[Reques
 def test_writes_go_on_after_a_primary_was_killed(fleet: Fleet, cluster: RedisCluster) -> None:
     with fleet.visitors("/write") as visitors:
         visitors.wait_for(200)
+        warm = time.monotonic()
+        visitors.wait_for(200)
         event = time.monotonic()
         cluster.kill("one", PRIMARY)
         wait_until(lambda: cluster.role("two", REPLICA) == "master" or cluster.role("three", REPLICA) == "master")
         wait_until(lambda: cluster.is_served("two"), what="the cluster has failed over")
         visitors.wait_for(200)
     gone = lost(visitors, cluster, fleet)
-    tell("a Redis primary is killed: writes", visitors.requests, event, lost=len(gone))
+    tell("a Redis primary is killed: writes", visitors.requests, event, warm=warm, lost=len(gone))
 
     assert all(each.at < event for each in gone), "the replica had not heard of them when its primary ended"
     recent = sorted(visitors.requests, key=lambda each: each.at)[-60:]
@@ -62,6 +64,8 @@ def test_writes_go_on_after_a_primary_was_killed(fleet: Fleet, cluster: RedisClu
 
 def test_a_host_that_is_cut_off_from_the_others_harms_nobody_else(fleet: Fleet, cluster: RedisCluster) -> None:
     with fleet.visitors("/write") as visitors, fleet.visitors("/client") as readers:
+        visitors.wait_for(200)
+        warm = time.monotonic()
         visitors.wait_for(200)
         event = time.monotonic()
         fleet.hosts["one"].unplug(BACK)
@@ -77,8 +81,15 @@ def test_a_host_that_is_cut_off_from_the_others_harms_nobody_else(fleet: Fleet, 
         visitors.wait_for(200)
         readers.wait_for(200)
     gone = lost(visitors, cluster, fleet)
-    tell("a host is cut off from the others, and back: writes", visitors.requests, event, over=back, lost=len(gone))
-    tell("the same: pages without the cluster", readers.requests, event, over=back)
+    tell(
+        "a host is cut off from the others, and back: writes",
+        visitors.requests,
+        event,
+        warm=warm,
+        over=back,
+        lost=len(gone),
+    )
+    tell("the same: pages without the cluster", readers.requests, event, warm=warm, over=back)
 
     assert all(each.at < over for each in gone), "the old primary stopped taking writes"
     assert not [each for each in readers.requests if each.failed], "pages that need no cluster are served"
@@ -87,13 +98,15 @@ def test_a_host_that_is_cut_off_from_the_others_harms_nobody_else(fleet: Fleet, 
 def test_a_host_without_power_takes_its_shard_along_for_a_moment(fleet: Fleet, cluster: RedisCluster) -> None:
     with fleet.visitors("/write") as visitors:
         visitors.wait_for(200)
+        warm = time.monotonic()
+        visitors.wait_for(200)
         event = time.monotonic()
         fleet.hosts["one"].power_off()
         wait_until(lambda: "one" not in fleet.up(), what="HAProxy has seen that the host is gone")
         wait_until(lambda: cluster.is_served("two"), what="the cluster has failed over")
         visitors.wait_for(200)
     gone = lost(visitors, cluster, fleet)
-    tell("a host has no power, nor its Redis: writes", visitors.requests, event, lost=len(gone))
+    tell("a host has no power, nor its Redis: writes", visitors.requests, event, warm=warm, lost=len(gone))
 
     assert all(each.at < event for each in gone), "the replica had not heard of them when its primary ended"
     recent = sorted(visitors.requests, key=lambda each: each.at)[-60:]

@@ -39,11 +39,18 @@ def percentile(requests: Sequence[Request], part: float) -> float:
 
 
 def tell(
-    what: str, requests: Sequence[Request], event: float, *, over: float | None = None, lost: int | None = None
+    what: str,
+    requests: Sequence[Request],
+    event: float,
+    *,
+    warm: float = 0.0,
+    over: float | None = None,
+    lost: int | None = None,
 ) -> None:
     """Print the figures, and write them down.
 
     :param event: when it happened, on the clock of the requests.
+    :param warm: from when on the quiet ones count: the first ones of a process have much to find out.
     :param over: when it was over; None: with the last failure.
     :param lost: acknowledged writes that are gone.
     """
@@ -52,7 +59,7 @@ def tell(
     served = [each for each in requests if not each.failed]
     end = max(over or event, event + last)
     quiet, during, after = (
-        [each for each in served if each.at + each.took < event],
+        [each for each in served if warm <= each.at and each.at + each.took < event],
         [each for each in served if event <= each.at + each.took and each.at < end],
         [each for each in served if each.at >= end],
     )
