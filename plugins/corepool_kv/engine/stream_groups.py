@@ -136,6 +136,7 @@ class Group:
             self._made += 1
             self.consumers += 1
             consumer = self._consumers[shorten(name)] = Consumer(name, _CONSUMER.pack(self._made, 0, 0))
+            self.stream.db.notify(b"xgroup-createconsumer", self.stream.key)
         consumer.seen_ms = self.stream.db.now_ms
         return consumer
 

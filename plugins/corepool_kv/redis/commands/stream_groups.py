@@ -46,6 +46,7 @@ def create(db: Keyspace, args: list[bytes]) -> Reply:
         raise Error("BUSYGROUP Consumer Group name already exists")
     db.check_length(len(name))
     Group.create(found, name, last_id, read).save()
+    db.notify(b"xgroup-create", key)
     return OK
 
 
@@ -56,6 +57,7 @@ def setid(db: Keyspace, args: list[bytes]) -> Reply:
     group.last_id = _parse_last(text, group.stream)
     group.read = read
     group.save()
+    db.notify(b"xgroup-setid", key)
     return OK
 
 
@@ -65,6 +67,7 @@ def destroy(db: Keyspace, args: list[bytes]) -> Reply:
     if group is None:
         return 0
     group.destroy()
+    db.notify(b"xgroup-destroy", args[0])
     db.gain(args[0], found.type)  # consumers that wait are told
     return 1
 
@@ -88,6 +91,7 @@ def delconsumer(db: Keyspace, args: list[bytes]) -> Reply:
         return 0
     pending = group.remove_consumer(consumer)
     group.save()
+    db.notify(b"xgroup-delconsumer", key)
     return pending
 
 

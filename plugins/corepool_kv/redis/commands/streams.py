@@ -45,14 +45,16 @@ def xadd(db: Keyspace, args: list[bytes]) -> Reply:
     if entry_id <= found.last_id:
         raise Error("ERR The ID specified in XADD is equal or smaller than the target stream top item")
     found.add(entry_id, fields)
-    if options.trimming is not None:
-        _trim(found, options.trimming)
+    trimmed = 0 if options.trimming is None else _trim(found, options.trimming)
     found.save()
+    db.notify(b"xadd", args[0])
+    if trimmed:
+        db.notify(b"xtrim", args[0])
     return show_id(entry_id)
 
 
 def xlen(db: Keyspace, args: list[bytes]) -> Reply:
-    found = Stream.find(db, args[0])
+    found = Stream.look_up(db, args[0])
     return 0 if found is None else len(found)
 
 
@@ -72,6 +74,7 @@ def xdel(db: Keyspace, args: list[bytes]) -> Reply:
     removed = sum([found.remove(entry_id) for entry_id in ids])
     if removed:
         found.save()
+        db.notify(b"xdel", args[0])
     return removed
 
 
@@ -83,6 +86,7 @@ def xtrim(db: Keyspace, args: list[bytes]) -> Reply:
     removed = _trim(found, options.trimming)
     if removed:
         found.save()
+        db.notify(b"xtrim", args[0])
     return removed
 
 
@@ -104,6 +108,7 @@ def xsetid(db: Keyspace, args: list[bytes]) -> Reply:
     if max_deleted_id:
         found.max_deleted_id = max_deleted_id
     found.save()
+    db.notify(b"xsetid", args[0])
     return OK
 
 
@@ -142,7 +147,7 @@ def _range(db: Keyspace, key: bytes, begin: bytes, end: bytes, options: list[byt
         if word.upper() != b"COUNT" or text is None:
             raise Error(SYNTAX)
         count = max(0, parse_integer(text))
-    found = Stream.find(db, key)
+    found = Stream.look_up(db, key)
     if found is None:
         return []
     if count == 0:
