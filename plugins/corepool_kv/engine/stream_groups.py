@@ -133,11 +133,16 @@ class Group:
         """Return a consumer, which may be new, and note that it was seen now."""
         consumer = self.consumer(name)
         if consumer is None:
-            self._made += 1
-            self.consumers += 1
-            consumer = self._consumers[shorten(name)] = Consumer(name, _CONSUMER.pack(self._made, 0, 0))
+            consumer = self.add_consumer(name)
             self.stream.db.notify(b"xgroup-createconsumer", self.stream.key)
         consumer.seen_ms = self.stream.db.now_ms
+        return consumer
+
+    def add_consumer(self, name: bytes) -> Consumer:
+        """Return a new consumer, of a group that has none of this name."""
+        self._made += 1
+        self.consumers += 1
+        consumer = self._consumers[shorten(name)] = Consumer(name, _CONSUMER.pack(self._made, 0, 0))
         return consumer
 
     def all_consumers(self) -> Iterator[Consumer]:

@@ -39,7 +39,7 @@ def store_stream(found: Stream, value: StreamValue, expires_ms: int) -> None:
         read = found.distance(each.last_id) if value.added is None else each.read
         group = Group.create(found, each.name, each.last_id, read)
         for consumer_value in each.consumers:
-            consumer = group.seen(consumer_value.name)
+            consumer = group.add_consumer(consumer_value.name)
             consumer.seen_ms = consumer_value.seen_ms
             for entry_id in consumer_value.ids:
                 group.assign(entry_id, consumer, *each.deliveries[entry_id], None)
