@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(corepool.__file__).parents[1]
 PROJECT = tomli.loads((REPOSITORY / "pyproject.toml").read_text())
 # Of an extra, and of packages that test with corepool.testing.
-OPTIONAL = {"channels", "pytest", "socketio", "watchfiles", "yaml"}
+OPTIONAL = {"channels", "pytest", "redis", "socketio", "watchfiles", "yaml"}
 
 
 def imported(path: Path) -> Iterator[str]:
