@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from operator import itemgetter
 from struct import Struct
 from typing import TYPE_CHECKING
 
 from corepool_kv.engine.collection import Collection
 from corepool_kv.engine.names import SECTION, SECTION_END, name_of, pack, unpack
+from corepool_kv.stores.same_places import MAX_AT_ONE_PLACE, list_part, split_cursor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CRC = Struct(">I")
 _CRC_END = 5
-_MAX_CURSOR = 0xFFFFFFFF
 
 _CHOSEN_BY_INDEX = 512
 """Members of a collection from which one is chosen by its index: that takes as long as it has members."""
@@ -71,17 +72,29 @@ class Named(Collection):
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[tuple[bytes, bytes]]]:
         """Return the next cursor and some members with their values, as `View.scan` does for keys."""
+        crc, part = split_cursor(cursor)
+        if part:
+            return list_part(self._items_of(crc), itemgetter(0), crc, part)
         found: list[tuple[bytes, bytes]] = []
-        if cursor > _MAX_CURSOR:
-            return 0, found
-        last = b""
-        for name, stored in self.elements.between(self.id, SECTION + _CRC.pack(cursor), SECTION_END):
-            place = name[:_CRC_END]
-            if len(found) >= count and place != last:
-                return _CRC.unpack(place[1:])[0], found
-            last = place
+        last, begin = b"", 0
+        for name, stored in self.elements.between(self.id, SECTION + _CRC.pack(crc), SECTION_END):
+            place = name[1:_CRC_END]
+            if place != last:
+                if len(found) >= count:
+                    return _CRC.unpack(place)[0], found
+                last, begin = place, len(found)
+            elif len(found) - begin == MAX_AT_ONE_PLACE:
+                crc = _CRC.unpack(last)[0]
+                return (crc, found[:begin]) if begin else list_part(self._items_of(crc), itemgetter(0), crc, 0)
             found.append(unpack(name[_CRC_END:], stored))
         return 0, found
+
+    def _items_of(self, crc: int) -> Iterator[tuple[bytes, bytes]]:
+        low = SECTION + _CRC.pack(crc)
+        for name, stored in self.elements.between(self.id, low, SECTION_END):
+            if name[:_CRC_END] != low:
+                return
+            yield unpack(name[_CRC_END:], stored)
 
     def choose(self) -> tuple[bytes, bytes]:
         """Return some member and its value, about as likely as any other one."""

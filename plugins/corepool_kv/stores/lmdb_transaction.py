@@ -19,8 +19,11 @@ from corepool_kv.stores.lmdb_elements import LmdbElements
 from corepool_kv.stores.lmdb_errors import translated
 from corepool_kv.stores.lmdb_format import LONG_BYTES, SHORT, long_header, parse
 from corepool_kv.stores.lmdb_records import place_of, short_record, short_value
+from corepool_kv.stores.same_places import MAX_AT_ONE_PLACE, list_part, split_cursor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lmdb import _Database
 
     _Tables = tuple[_Database, _Database, _Database]
@@ -107,20 +110,35 @@ class LmdbTransaction:
         return LmdbElements(self.txn, self._elements)
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
+        crc, part = split_cursor(cursor)
+        if part:
+            return list_part(self._keys_of(crc), _itself, crc, part)
         keys: list[bytes] = []
-        if cursor > 0xFFFFFFFF:
-            return 0, keys
         with self.txn.cursor(db=self._data) as at:
-            last = b""
-            found = at.set_range(_HASH.pack(cursor))
+            last, begin = b"", 0
+            found = at.set_range(_HASH.pack(crc))
             while found:
                 place = bytes(at.key())
-                if len(keys) >= count and place[:4] != last:
-                    return _HASH.unpack(place[:4])[0], keys
-                last = place[:4]
+                if place[:4] != last:
+                    if len(keys) >= count:
+                        return _HASH.unpack(place[:4])[0], keys
+                    last, begin = place[:4], len(keys)
+                elif len(keys) - begin == MAX_AT_ONE_PLACE:
+                    if begin:
+                        return _HASH.unpack(last)[0], keys[:begin]
+                    crc = _HASH.unpack(last)[0]
+                    return list_part(self._keys_of(crc), _itself, crc, 0)
                 keys.append(place[4:])
                 found = at.next()
         return 0, keys
+
+    def _keys_of(self, crc: int) -> Iterator[bytes]:
+        beginning = _HASH.pack(crc)
+        with self.txn.cursor(db=self._data) as at:
+            found = at.set_range(beginning)
+            while found and (place := bytes(at.key()))[:4] == beginning:
+                yield place[4:]
+                found = at.next()
 
     def count(self) -> int:
         entries: int = self.txn.stat(self._data)["entries"]
@@ -303,3 +321,7 @@ def _some_time(at: lmdb.Cursor) -> bytes:
     if random.getrandbits(1):
         return _TIME.pack(first + int(span * chance))
     return _TIME.pack(first + min(int((span + 1) ** chance) - 1, span))
+
+
+def _itself(key: bytes) -> bytes:
+    return key

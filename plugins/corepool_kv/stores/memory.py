@@ -25,6 +25,7 @@ from corepool_kv.stores import (
 )
 from corepool_kv.stores.access_clock import AccessClock
 from corepool_kv.stores.memory_elements import Collections, MemoryElements
+from corepool_kv.stores.same_places import LARGEST_CRC, MAX_AT_ONE_PLACE, list_part, split_cursor
 
 if TYPE_CHECKING:
     from corepool_kv.stores import Transaction, View
@@ -262,15 +263,19 @@ class MemoryTransaction:
         return self._elements
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
-        # By hash, so that keys which come and go meanwhile don't move the others; memory: is for small data.
+        crc, part = split_cursor(cursor)
+        if part:
+            return list_part(self._keys_of(crc), lambda key: key, crc, part)
         hashed = ((zlib.crc32(key), key) for key in self._records.all)
-        found = heapq.nsmallest(count, (item for item in hashed if item[0] >= cursor))
-        if len(found) < count:
+        if len(found := heapq.nsmallest(count, (item for item in hashed if item[0] >= crc))) < count:
             return 0, [key for _, key in found]
-        last = found[-1][0]
-        keys = [key for number, key in found if number < last]
-        keys += [key for key in self._records.all if zlib.crc32(key) == last]
-        return last + 1, keys
+        keys, same = [key for number, key in found if number < found[-1][0]], self._keys_of(last := found[-1][0])
+        if len(same) > MAX_AT_ONE_PLACE:
+            return (last, keys) if keys else list_part(same, bytes, last, 0)
+        return (last + 1) & LARGEST_CRC, keys + same
+
+    def _keys_of(self, crc: int) -> list[bytes]:
+        return [key for key in self._records.all if zlib.crc32(key) == crc]
 
     def count(self) -> int:
         return len(self._records.all)
