@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import plugins
-from benchmarks.load import paced
+from benchmarks.load import burning, paced
 from benchmarks.processes import cpu_ns
 from benchmarks.results import BenchError, Comparison, Figure, Sample, Target
 from benchmarks.servers import Server, corepool_run
@@ -84,18 +84,25 @@ def _latency(bench: Bench, pools: Server, rounds: int) -> list[Comparison]:
     timed = QUICK_TIMED if bench.quick else TIMED
 
     def measure(running: Running) -> Mapping[str, float]:
-        with paced.running(f"{running.scratch}/work", bench.cores.load):
+        work = Path(f"{running.scratch}/work")
+        load = paced.running(str(work), bench.cores.load) if work.exists() else burning.running(bench.cores.server)
+        with load:
             _order(running, "latency 100")
             answer = _order(running, f"latency {timed}")
         return {**answer, "lost": SUBSCRIBERS * timed - answer["got"]}
 
-    (turns,) = bench.take_turns([name], [pools], rounds, measure).values() or ([],)
-    if not turns:
-        return []
+    measured = bench.take_turns([name], [pools, _redis_fan_out()], rounds, measure)
     figures = [
-        Figure(which, tuple(Sample(turn[which], int(turn["lost"]) if which == "p50" else 0) for turn in turns))
+        Figure(
+            which if server == pools.name else f"{which}, {server}",
+            tuple(Sample(turn[which], int(turn["lost"]) if which == "p50" else 0) for turn in turns),
+        )
+        for server, turns in measured.items()
         for which in ("p50", "p99")
+        if turns
     ]
+    if not figures:
+        return []
     return [
         Comparison(
             name=name,

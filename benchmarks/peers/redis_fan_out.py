@@ -1,7 +1,7 @@
 """redis-server, a publisher and four subscribers with redis-py and hiredis: `redis_fan_out PORT FOLDER`.
 
-This process is the publisher. A client on PORT says "COUNT AT_ONCE" in a line, and is answered with one of JSON, as by
-corepool's plugin `fan-out`.
+This process is the publisher. A client on PORT says "COUNT AT_ONCE" or "latency COUNT" in a line, and is answered with
+one of JSON, as by corepool's plugin `fan-out`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import socket
 import subprocess
 import sys
 import time
+from statistics import quantiles
+from typing import TextIO
 
 import redis
 
@@ -20,21 +22,27 @@ from benchmarks.peers.stream_server import say_ready
 
 SUBSCRIBERS = 4
 TOPIC = "news"
+PAUSE_S = 0.002
+"""Between two messages whose latency is measured."""
 
 
-def subscribe(path: str, counted: int) -> None:
-    """Count messages, until the process is ended."""
+def subscribe(path: str, told: TextIO) -> None:
+    """Count messages, and tell what came in lines of JSON, until the process is ended."""
     messages = redis.Redis(unix_socket_path=path).pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
     messages.subscribe(TOPIC)
     messages.get_message(timeout=None)  # the answer to the subscription, which is ignored
-    os.write(counted, b"%020d" % 0)
+    print("{}", file=told, flush=True)
     got = 0
+    took_ms: list[float] = []
     for message in messages.listen():
         if message["data"] == b"end":
-            os.write(counted, b"%020d" % got)
+            print(json.dumps({"got": got, "took_ms": took_ms}), file=told, flush=True)
             got = 0
-        else:
-            got += 1
+            took_ms = []
+            continue
+        got += 1
+        if message["data"].startswith(b"t"):
+            took_ms.append((time.monotonic_ns() - int(message["data"][1:])) / 1e6)
 
 
 def publish(client: redis.Redis, count: int, at_once: int) -> None:
@@ -51,6 +59,14 @@ def publish(client: redis.Redis, count: int, at_once: int) -> None:
     client.publish(TOPIC, b"end")
 
 
+def publish_timed(client: redis.Redis, count: int) -> None:
+    """Publish the time, with a pause behind each."""
+    for _ in range(count):
+        client.publish(TOPIC, b"t%099d" % time.monotonic_ns())
+        time.sleep(PAUSE_S)
+    client.publish(TOPIC, b"end")
+
+
 def main(port: int, folder: str) -> None:
     """Start all, and serve until the process is ended."""
     path = f"{folder}/redis.sock"
@@ -62,24 +78,34 @@ def main(port: int, folder: str) -> None:
         time.sleep(0.01)
     client = redis.Redis(unix_socket_path=path)
     client.ping()
-    counts, counted = os.pipe()
+    subscribers: list[TextIO] = []
     for _ in range(SUBSCRIBERS):
+        reading, writing = os.pipe()
         if os.fork() == 0:
-            subscribe(path, counted)
+            subscribe(path, os.fdopen(writing, "w"))
             os._exit(1)
+        os.close(writing)
+        subscribers.append(os.fdopen(reading))
 
-    def got() -> int:
-        return sum(int(os.read(counts, 20)) for _ in range(SUBSCRIBERS))
+    def told() -> dict[str, float]:
+        each = [json.loads(subscriber.readline()) for subscriber in subscribers]
+        took_ms = [ms for one in each for ms in one.get("took_ms", ())]
+        cuts = quantiles(took_ms, n=100) if took_ms else [0.0] * 99
+        return {"got": sum(one.get("got", 0) for one in each), "p50": cuts[49], "p99": cuts[98]}
 
-    got()
+    told()
     with socket.create_server(("127.0.0.1", port)) as server:
         say_ready()
         while True:
             conn, _ = server.accept()
             with conn, conn.makefile("rb") as lines:
                 for line in lines:
-                    publish(client, *map(int, line.split()))
-                    conn.sendall(json.dumps({"got": got()}).encode() + b"\n")
+                    first, second = line.split()
+                    if first == b"latency":
+                        publish_timed(client, int(second))
+                    else:
+                        publish(client, int(first), int(second))
+                    conn.sendall(json.dumps(told()).encode() + b"\n")
 
 
 if __name__ == "__main__":

@@ -160,6 +160,14 @@ class Bus(Protocol):
         :raises OSError: as `subscribe`.
         """
 
+    def lose(self, count: int, topics: Iterable[bytes | str] = (), prefixes: Iterable[bytes | str] = ()) -> None:
+        """Have subscriptions, in all workers, told of messages that were lost on their way to this bus from another.
+
+        Those that get any of the topics, or some that begin as a prefix does, are told of all. From the loop's thread.
+
+        :raises ValueError: as `subscribe`.
+        """
+
     def subscribers(self, topic: bytes | str) -> int:
         """Count the subscriptions, in all workers, that a message on `topic` would reach now; seldom one too many.
         From any thread.

@@ -216,7 +216,7 @@ class WorkerBus:
     def _open(self) -> Table:
         """Return the table; at the first call, it and the mailbox are made and handed to the others."""
         if self._table is None:
-            self._mailbox = Mailbox(self._reactor, self._loop, self._on_message, self._on_lost)
+            self._mailbox = Mailbox(self._reactor, self._loop, self._on_message, self._on_lost, self._on_lost_of)
             try:
                 self._table = Table()
             except OSError:
@@ -263,6 +263,15 @@ class WorkerBus:
 
     def _on_lost(self, topic: bytes, count: int) -> None:
         self._tell_lost(self._topics.route(topic) if topic else self._topics.listeners(), count)
+
+    def _on_lost_of(self, count: int, topics: Iterable[bytes | str], prefixes: Iterable[bytes | str]) -> None:
+        self._tell_lost(self._topics.overlapping(Patterns.checked(topics, prefixes)), count)
+
+    def lose(self, count: int, topics: Iterable[bytes | str] = (), prefixes: Iterable[bytes | str] = ()) -> None:
+        patterns = Patterns.checked(topics, prefixes)
+        self._refuse_if_over()
+        self._tell_lost(self._topics.overlapping(patterns), count)
+        self._peers.lose_of(patterns, count)
 
     def _tell_lost(self, listeners: Iterable[Listener], count: int) -> None:
         for listener in listeners:

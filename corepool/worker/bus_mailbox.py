@@ -26,7 +26,7 @@ from corepool.worker import events
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from corepool.hot.reactor import Reactor
 
@@ -51,18 +51,21 @@ class Mailbox:
         loop: asyncio.AbstractEventLoop,
         on_message: Callable[[bytes, bytes], None],
         on_lost: Callable[[bytes, int], None],
+        on_lost_of: Callable[[int, Sequence[bytes], Sequence[bytes]], None],
     ) -> None:
         """Make it, and read it from now on.
 
         :param on_message: called with topic and data of each message; must not raise.
         :param on_lost: called with a topic, or b"" for several that are not known, and how many messages of it were
             lost.
+        :param on_lost_of: called with how many messages were lost, and the topics and prefixes of which they were some.
         :raises OSError: the system has no descriptor or memory to give.
         """
         self._reactor = reactor
         self._loop = loop
         self._on_message = on_message
         self._on_lost = on_lost
+        self._on_lost_of = on_lost_of
         self._socket, self.sending_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         """Closed by the caller, once it is handed to the others."""
         self._is_open = True
@@ -116,6 +119,8 @@ class Mailbox:
                 self._on_lost(topic, bus_records.count_of(data))
             elif kind == FILE:
                 self._deliver_file(topic, fds)
+            else:
+                self._on_lost_of(*bus_records.patterns_of(data))
 
     def _deliver_file(self, topic: bytes, fds: list[int]) -> None:
         try:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from corepool.hot.reactor import Reactor
     from corepool.ipc.bus_board import Hashed, PeerTable
+    from corepool.worker.bus_topics import Patterns
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +101,14 @@ class Peers:
         for peer in self._peers.values():
             if not topic or peer.table.wanting(key):
                 peer.lose(topic, number)
+
+    def lose_of(self, patterns: Patterns, count: int) -> None:
+        """Let all know of messages of some topics that have never come to the bus."""
+        for record in bus_records.lost_of(*patterns, count):
+            for peer in self._peers.values():
+                peer.add(record)
+                self._dirty[peer] = None
+        self._flush_later()
 
     def flush(self) -> int:
         """Send the messages of this batch, and return how many older ones were dropped for them."""

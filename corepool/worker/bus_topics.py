@@ -146,6 +146,21 @@ class Topics:
                 found.update(self._prefixes.get(topic[:length], {}))
         return tuple(found)
 
+    def overlapping(self, patterns: Patterns) -> list[Listener]:
+        """List the listeners that get messages of some of these topics."""
+        found: dict[Listener, None] = {}
+        for topic in patterns.topics:
+            found.update(dict.fromkeys(self.find(topic)))
+        begins = tuple(patterns.prefixes)
+        if begins:
+            for topic, listeners in self._exact.items():
+                if topic.startswith(begins):
+                    found.update(listeners)
+            for prefix, listeners in self._prefixes.items():
+                if prefix.startswith(begins) or any(begin.startswith(prefix) for begin in begins):
+                    found.update(listeners)
+        return list(found)
+
     def _count_length(self, length: int, by: int) -> None:
         self._of_length[length] += by
         if self._of_length[length] == max(by, 0):  # the first prefix of it, or none is left

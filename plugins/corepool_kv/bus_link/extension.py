@@ -1,17 +1,20 @@
-"""The extension `bus-link`: it joins the buses of several pools. One worker of the pool has the connection at a time.
+"""The extension `bus-link`: it joins the buses of several hosts. One worker of a master has the connection at a time.
 
-The first worker that holds the pool's semaphore has it; when it ends, for whatever reason, another one takes over: also
-at a reload, and at an upgrade, when workers of two masters are on one bus.
+The first worker that holds its pool's semaphore is the pool's candidate; when it ends, for whatever reason, another one
+is at once. Of the candidates of all pools on the bus, and of both masters at an upgrade, one is elected.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field
 
 from corepool import Options, SetupError, hookimpl
 from corepool_kv.bus_link.bridge import Bridge
+from corepool_kv.bus_link.election import Election
+from corepool_kv.bus_link.memory import Memory
 from corepool_kv.stores.remote_url import is_remote, parse_remote_url
 
 if TYPE_CHECKING:
@@ -61,7 +64,10 @@ class BusLink:
         self._url = parse_remote_url(options.url)
         self._worker: Worker
         self._semaphores: Semaphores
+        self._link = f"{options.channel} {self._url}"
         self._hold: Hold | None = None
+        self._memory: Memory
+        self._election: Election | None = None
         self._bridge: Bridge | None = None
         self._looking: asyncio.TimerHandle | None = None
 
@@ -69,6 +75,7 @@ class BusLink:
     def on_worker_start(self, worker: Worker) -> None:
         self._worker = worker
         self._semaphores = worker.semaphores("corepool-bus-link", most=_MAX_CHANNELS)
+        self._memory = Memory(worker, self._link)
         try:
             self._url.tls_context()
         except ValueError as error:
@@ -79,19 +86,30 @@ class BusLink:
     def on_worker_stop(self) -> None:
         if self._looking is not None:
             self._looking.cancel()
-        if self._bridge is not None:
-            self._bridge.close()
+        if self._election is not None:
+            self._election.close()
+        self._leave()
         if self._hold is not None:
             self._hold.release()
 
     def _look(self) -> None:
-        """Take the connection if no other worker has it."""
+        """Be the candidate of this pool if no other worker is."""
         self._looking = None
         try:
-            self._hold = self._semaphores.acquire(f"{self._options.channel} {self._url}", 1)
+            self._hold = self._semaphores.acquire(self._link, 1)
         except TimeoutError:  # a worker was stopped in the middle of it
             self._hold = None
         if self._hold is None:
             self._looking = self._worker.loop.call_later(_LOOK_INTERVAL_S, self._look)
             return
-        self._bridge = Bridge(self._url, self._options.channel, self._options.topics, self._worker)
+        topic = b"corepool-bus-link " + hashlib.sha256(self._link.encode()).digest()
+        self._election = Election(self._worker.loop, self._worker.bus, topic, self._begin, self._leave)
+
+    def _begin(self) -> None:
+        options = self._options
+        self._bridge = Bridge(self._url, options.channel, options.topics, self._worker, self._memory)
+
+    def _leave(self) -> None:
+        if self._bridge is not None:
+            self._bridge.close()
+            self._bridge = None

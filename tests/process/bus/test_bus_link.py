@@ -1,4 +1,4 @@
-"""The buses of two pools, joined by a Redis server that comes and goes."""
+"""The buses of two masters, joined by a Redis server that comes and goes, or by a cluster."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from documents import DOCS
-from running_redis import running_redis
+from running_redis import running_cluster, running_redis
 
 from corepool.testing.sockets import connect
 from corepool.testing.waiting import DEADLINE_S, wait_until
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from corepool.testing.pools import Pools
 
 CHAT = re.findall(r"```python\n# chat.py\n(.*?)```", (DOCS / "bus.md").read_text(), re.DOTALL)[0]
+TELLING = CHAT.replace("yield message.data", 'yield b"<lost=%d>\\n" % message.lost * bool(message.lost) + message.data')
 TOML = """
 [pool]
 workers = 2
@@ -136,3 +137,64 @@ def test_it_goes_on_after_a_restart_of_the_server_and_a_reload(pool: Pools, tmp_
         two.request("reload")
         wait_until(lambda: two.status()["generation"] >= 1, what="the reload is done")
         join(one, two, "reloaded")
+
+
+def test_subscribers_are_told_of_messages_that_another_host_could_not_send(pool: Pools, tmp_path: Path) -> None:
+    with running_redis(tmp_path) as path:
+        one, two = (pool(TOML.format(path=path), files={"chat.py": TELLING}) for _ in range(2))
+        join(one, two)
+        ears = [Ear(two, "c"), Ear(two, "c"), Ear(one, "c")]
+        say(one, "c", "<before>")
+        for ear in ears:
+            ear.wait_for("before")
+    for number in range(7):
+        say(one, "c", f"<{number}>")
+    two.wait_logged("bus_link_lost")
+    with running_redis(tmp_path):
+        lost: list[str] = []
+
+        def is_told() -> bool:  # the first messages may still be lost, and are told of, too
+            say(one, "c", "<behind>")
+            lost[:] = [text for ear in ears[:2] for text in ear.heard() if text.startswith("lost=")]
+            return len(lost) >= 2
+
+        wait_until(is_told, what="both subscribers of the other host are told")
+        for ear in ears[:2]:
+            told = sum(int(text[5:]) for text in ear.heard() if text.startswith("lost="))
+            assert told >= 7, "those that were heard nowhere else"
+        assert not [text for text in ears[2].heard() if text.startswith("lost=")], "its own host has lost nothing"
+    for ear in ears:
+        ear.sock.close()
+
+
+def test_the_pools_of_a_master_have_one_connection_to_the_others(pool: Pools, tmp_path: Path) -> None:
+    with running_redis(tmp_path) as path:
+        both = TOML.replace("[pool]", '[[pool]]\nname = "a"').replace('name = "chat"', 'name = "chat"\npool = "a"')
+        second = TOML.replace("[pool]", '[[pool]]\nname = "b"').replace('name = "chat"', 'name = "other"\npool = "b"')
+        pools, tables = both.partition("[[listener]]"), second.partition("[[listener]]")
+        toml = "".join((pools[0], tables[0], *pools[1:], *tables[1:]))
+        one = pool(toml.format(path=path), files={"chat.py": CHAT})
+        two = pool(TOML.format(path=path), files={"chat.py": CHAT})
+        join(one, two)
+        ears = [Ear(two, "d"), Ear(one, "d")]
+        for number in range(20):
+            say(one, "d", f"<{number}>")
+        say(two, "d", "<last>")
+        for ear in ears:
+            ear.wait_for("last")
+            ear.wait_for("19")
+            assert sorted(ear.heard()) == sorted([*map(str, range(20)), "last"]), "each once"
+            ear.sock.close()
+
+
+def test_a_cluster_joins_them(pool: Pools, tmp_path: Path) -> None:
+    with running_cluster(tmp_path) as ports:
+        places = ",".join(f"127.0.0.1:{port}" for port in ports)
+        toml = TOML.replace('"unix://{path}"', f'"cluster://{places}"')
+        one, two = (pool(toml, files={"chat.py": CHAT}) for _ in range(2))
+        join(one, two)
+        ear = Ear(two, "e")
+        for number in range(50):
+            say(one, "e", f"<{number}>")
+        assert sorted(ear.wait_for("49")) == sorted(str(number) for number in range(50))
+        ear.sock.close()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from corepool.errors import GarbageError
 from corepool.ipc import bus_records
 from corepool.ipc.bus_board import PeerTable, Table, hashed
-from corepool.ipc.bus_records import FILE, LOST, MESSAGE
+from corepool.ipc.bus_records import FILE, LOST, LOST_OF, MAX_PACKET, MESSAGE
 
 TOPICS = st.binary(min_size=1, max_size=80)
 RECORDS = st.one_of(
@@ -35,6 +35,22 @@ def test_records_come_back_in_their_order(records: list[tuple[int, bytes, bytes 
     assert read == records
 
 
+@given(st.lists(TOPICS), st.lists(st.binary(max_size=4096)), st.integers(0, 2**32 - 1))
+def test_losses_of_topics_come_back_in_records_that_fit_a_packet(
+    topics: list[bytes], prefixes: list[bytes], count: int
+) -> None:
+    read: tuple[list[bytes], list[bytes]] = ([], [])
+    for record in bus_records.lost_of(topics, prefixes, count):
+        assert len(record) <= MAX_PACKET
+        ((kind, topic, data),) = bus_records.read(record)
+        assert (kind, topic) == (LOST_OF, b"")
+        told, *patterns = bus_records.patterns_of(data)
+        assert told == count
+        for found, more in zip(read, patterns, strict=True):
+            found.extend(more)
+    assert [sorted(each) for each in read] == [sorted(topics), sorted(prefixes)]
+
+
 @given(TOPICS, st.integers(0, 2**20))
 def test_a_record_of_a_file_is_alone_and_takes_as_much_room_as_many_messages(topic: bytes, length: int) -> None:
     packet = bus_records.in_file(topic, length)
@@ -46,7 +62,9 @@ def test_a_record_of_a_file_is_alone_and_takes_as_much_room_as_many_messages(top
 def test_foreign_bytes_are_records_or_garbage(packet: bytes) -> None:
     try:
         for kind, topic, data in bus_records.read(packet):
-            assert kind in (MESSAGE, LOST, FILE)
+            assert kind in (MESSAGE, LOST, FILE, LOST_OF)
+            if kind == LOST_OF:
+                bus_records.patterns_of(data)
             assert len(topic) + len(data) <= len(packet)
     except GarbageError:
         pass

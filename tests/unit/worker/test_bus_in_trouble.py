@@ -94,3 +94,29 @@ def test_a_thread_that_subscribes_while_its_worker_ends_does_not_wait_for_ever()
     thread.join(DEADLINE_S)
     assert "has ended" in str(raised[0])
     master.close()
+
+
+def test_subscriptions_are_told_of_what_was_lost_before_it_came_to_the_bus() -> None:
+    master = PlayedMaster()
+    bridge, other = (PlayedWorker(master, 100_000) for _ in range(2))
+    told: dict[str, list[int]] = {name: [] for name in ("here", "there", "wider", "elsewhere")}
+    heard: list[bytes] = []
+    bridge.bus.listen(lambda *_: None, ["room.a"], on_lost=told["here"].append)
+    other.bus.listen(lambda _, data: heard.append(data), ["room.a"], on_lost=told["there"].append)
+    other.bus.listen(lambda *_: None, [], ["ro"], on_lost=told["wider"].append)
+    other.bus.listen(lambda *_: None, ["news"], ["news."], on_lost=told["elsewhere"].append)
+
+    def turn() -> bool:
+        master.turn()
+        for each in (bridge, other):
+            each.turn()
+        return bridge.bus.subscribers("room.a") == 2 + 1
+
+    wait_until(turn)
+    bridge.bus.lose(3, ["sport"], ["room."])
+    bridge.bus.publish("room.a", b"behind")
+    wait_until(lambda: (turn(), heard == [b"behind"])[1])
+    assert told == {"here": [3], "there": [3], "wider": [3], "elsewhere": []}
+    for each in (bridge, other):
+        each.kill()
+    master.close()

@@ -37,6 +37,14 @@ def test_routes_are_those_of_a_plain_model(changes: list[tuple[int, bool, bool, 
             route = topics.route(topic)
             assert {listeners.index(each) for each in route} == wanting
             assert len(route) == len(wanting)
+    some = Patterns(frozenset(asked[::2]), frozenset(asked[1::2]))
+    overlapping = {
+        who
+        for who, starts, name in model
+        if any(topic.startswith(name) if starts else topic == name for topic in some.topics)
+        or any(name.startswith(begin) or (starts and begin.startswith(name)) for begin in some.prefixes)
+    }
+    assert {listeners.index(each) for each in topics.overlapping(some)} == overlapping
 
 
 def test_prefixes_are_not_sorted_again_for_each_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
