@@ -248,7 +248,7 @@ def meta_arithmetic(counts: Statistics, request: Request) -> Served:
             expires_ms = record.expires_ms if ttl is None else last_ms(ttl, db.now_ms)
             kept = record.flags
         db.put(key, value, expires_ms, kept)
-        if "q" in flags and "v" not in flags:
+        if "q" in flags and record is not None:  # an item that was made is told of in any case, as by memcached 1.6.18
             return b""
         echoed = flags.echoed(words[1], c=db.version(key) or 0, t=left_s(expires_ms, db.now_ms))
         return b"VA %d%b\r\n%b\r\n" % (len(value), echoed, value) if "v" in flags else b"HD%b\r\n" % echoed

@@ -128,7 +128,7 @@ class ItemCalls:
             self._run(OneItem(self._owner.versions, reply))
 
     def _has_written(self, replies: list[bytes], reply: bytes) -> None:
-        if reply[:1] == b"+":
+        if reply[:1] in (b"+", b":"):
             self._end(replies)
             return
         self._tries += 1

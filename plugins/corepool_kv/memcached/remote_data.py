@@ -105,10 +105,13 @@ class OneItem:
     def commit(self, key: bytes, now_ms: int) -> Sequence[bytes]:
         """Return the command that writes the changes: if nothing was read, whatever is there now."""
         data = left_ms = b""
-        if (record := self._record) is not None:
+        record = self._record
+        if record is not None and not 0 < record.expires_ms < now_ms:  # else it has ended already
             data = b"item %d %d %d\n%b" % (record.flags, record.version, record.expires_ms, record.value)
             left_ms = b"%d" % max(record.expires_ms - now_ms, 1) if record.expires_ms else b""
         if self._base is None:
+            if not data:
+                return b"DEL", key
             return (b"SET", key, data, b"PX", left_ms) if left_ms else (b"SET", key, data)
         return b"EVAL", COMMIT, b"1", key, self._base, data, left_ms
 

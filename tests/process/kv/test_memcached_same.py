@@ -59,7 +59,7 @@ PLAIN = st.one_of(
         "ma",
         ANY_KEY,
         OPAQUE,
-        st.sampled_from([(), ("v",), ("v", "t"), ("N100", "J5", "v"), ("D7",), ("MI", "T9")]),
+        st.sampled_from([(), ("v",), ("v", "t"), ("N100", "J5", "v"), ("N100",), ("D7",), ("MI", "T9")]),
     ),
     words(st.sampled_from(["flush_all", "verbosity", "version", "me", "get", "foo", "", "stats nosuch", "shutdown"])),
     words("flush_all", st.sampled_from(["0", "-1", "x", "noreply", "0 noreply", "0 1 2"])),
