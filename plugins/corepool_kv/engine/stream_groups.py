@@ -88,12 +88,15 @@ class Group:
         return None if stored is None else cls(stream, name, unpack(name, stored)[1])
 
     @classmethod
-    def create(cls, stream: Stream, name: bytes, last_id: int, read: int | None) -> Self:
-        """Return a new group, of a stream that has none of this name."""
-        taken = {each.number for each in cls.all(stream)}
+    def create(cls, stream: Stream, name: bytes, last_id: int, read: int | None, taken: set[bytes]) -> Self:
+        """Return a new group, of a stream that has none of this name.
+
+        :param taken: the numbers of the other groups; that of this one is added.
+        """
         # In a compact copy of an environment numbers come again: `LmdbTransaction.new_collection`.
         while (number := stream.db.new_collection()) in taken:
             pass
+        taken.add(number)
         group = cls(stream, name, _GROUP.pack(number, bytes(ENTRY_ID_BYTES), _UNKNOWN, 0, 0, 0))
         group.last_id = last_id
         group.read = read

@@ -169,7 +169,7 @@ class Stream(Collection):
     def _trim(self, end: bytes, most: int) -> int:
         names = [name for name, _ in itertools.islice(self.elements.between(self.id, _ENTRIES, end), most)]
         kept = self.count - len(names)
-        if len(names) > max(kept, _CUT_AT_ONCE):
+        if len(names) > max(kept + self._others(len(names)), _CUT_AT_ONCE):
             self._leave(names[-1])
         else:
             for name in names:
@@ -177,6 +177,10 @@ class Stream(Collection):
         self.count = kept
         self._first_id = None
         return len(names)
+
+    def _others(self, most: int) -> int:
+        """Count the elements that are no entries, up to `most`: those that wait for acknowledgements may be many."""
+        return sum(1 for _ in itertools.islice(self.elements.between(self.id, b"", _ENTRIES), most))
 
     def _leave(self, last: bytes) -> None:
         """Take all but the entries up to one to a new collection; `save` makes garbage of those."""

@@ -13,6 +13,7 @@ from corepool_kv.engine.keyspace import Keyspace, Limits
 from corepool_kv.operating.places import refuse_another_users
 from corepool_kv.redis.commands.dumping import adopt
 from corepool_kv.redis.dump_reader import DumpError
+from corepool_kv.redis.numbers import LARGEST
 from corepool_kv.stores import DATABASES, NoRoomError, StoreError
 from corepool_kv.stores.lmdb import LmdbStore
 from corepool_kv.stores.options import StoreOptions
@@ -28,6 +29,7 @@ _AT_ONCE = 64
 """Keys that are asked for in one round, and written in one transaction."""
 _SCANNED = 1000
 _MAX_VALUE = 512 << 20
+_MAX_ELEMENTS = 1 << 32
 _MAX_FAULTS = 20
 
 _GONE_MS = -2
@@ -151,7 +153,8 @@ def _adopt(db: Keyspace, each: _Dumped, counts: Counts, *, replaces: bool) -> No
         counts.kept += 1
         return
     try:
-        adopt(db, each.key, each.value, db.now_ms + each.left_ms if each.left_ms > 0 else 0)
+        expires_ms = min(db.now_ms + each.left_ms, LARGEST) if each.left_ms > 0 else 0
+        adopt(db, each.key, each.value, expires_ms, _MAX_ELEMENTS)
     except DumpError:
         counts.fail(each.key, db.number, "its type, or the way it is serialized, is unknown here")
     except RefusedError as error:

@@ -41,12 +41,18 @@ def restore_store(file: Path, folder: Path, *, replaces: bool, tell: Callable[[i
                 )
             with file.open("rb", buffering=0) as source, complete_file(data, replaces=True) as descriptor:
                 while chunk := source.read(_AT_ONCE):
-                    os.write(descriptor, chunk)
+                    _write(descriptor, chunk)
                     tell(os.lseek(descriptor, 0, os.SEEK_CUR), size)
             forget_clocks(folder)
             sync_folder(folder.resolve().parent)
     except OSError as error:
         raise StoreError(f"store lmdb:{folder} can't be written: {error.strerror}") from None
+
+
+def _write(descriptor: int, chunk: bytes) -> None:
+    left = memoryview(chunk)
+    while left:  # a disk that becomes full takes a part, and refuses the rest
+        left = left[os.write(descriptor, left) :]
 
 
 def _check(file: Path) -> int:

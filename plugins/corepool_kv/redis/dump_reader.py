@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
+from typing import TYPE_CHECKING
+
+from corepool_kv.engine.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _INTEGERS = {0: "<b", 1: "<h", 2: "<i"}
 _LZF = 3
@@ -15,8 +22,9 @@ class DumpError(Exception):
 class Reader:
     """Reads numbers and strings, from the beginning on."""
 
-    def __init__(self, data: bytes, max_string: int) -> None:
+    def __init__(self, data: bytes, max_string: int, max_elements: int = 0) -> None:
         self._data = data
+        self._max_elements = self._elements_left = max_elements
         self._place = 0
         self._max_string = max_string
 
@@ -32,6 +40,17 @@ class Reader:
 
     def byte(self) -> int:
         return self.take(1)[0]
+
+    def bounded(self, elements: Iterable[bytes]) -> list[bytes]:
+        """Return the elements of a packed part: some bytes that are compressed may be millions of them.
+
+        :raises RefusedError: all parts together have too many.
+        """
+        found = list(itertools.islice(elements, self._elements_left + 1))
+        self._elements_left -= len(found)
+        if self._elements_left < 0:
+            raise RefusedError(f"a serialized value of more than {self._max_elements} elements")
+        return found
 
     def length(self) -> int:
         number, is_encoding = self._length()

@@ -72,14 +72,16 @@ def is_sound(dumped: bytes) -> bool:
     return crc64(dumped[:-8]) == int.from_bytes(dumped[-8:], "little")
 
 
-def load(dumped: bytes, max_string: int) -> Value:
+def load(dumped: bytes, max_string: int, max_elements: int) -> Value:
     """Return a serialized value.
 
     :param max_string: the most bytes of one that is compressed.
+    :param max_elements: the most that may be packed.
     :raises DumpError: it is none.
+    :raises RefusedError: more are packed.
     """
     try:
-        reader = Reader(dumped[:-_FOOTER_BYTES], max_string)
+        reader = Reader(dumped[:-_FOOTER_BYTES], max_string, max_elements)
         value = _load(reader)
     except (IndexError, struct.error, ValueError):
         raise DumpError from None
@@ -121,16 +123,16 @@ def _load(reader: Reader) -> Value:
             node = reader.string()
             if container not in (_NODE_PLAIN, _NODE_PACKED):
                 raise DumpError
-            parts += [node] if container == _NODE_PLAIN else read_listpack(node)
+            parts += [node] if container == _NODE_PLAIN else reader.bounded(read_listpack(node))
         return Value(LIST, parts, [])
     if number in (LISTPACKS, LISTPACKS_WITH_COUNTERS):
         return Value(STREAM, [], [], load_stream(reader, has_counters=number == LISTPACKS_WITH_COUNTERS))
     if number == _INTSET:
-        return Value(SET, list(_intset(reader.string())), [])
+        return Value(SET, reader.bounded(_intset(reader.string())), [])
     if number == _HASH_LISTPACK:
-        return Value(HASH, _paired(list(read_listpack(reader.string()))), [])
+        return Value(HASH, _paired(reader.bounded(read_listpack(reader.string()))), [])
     if number == _ZSET_LISTPACK:
-        members = _paired(list(read_listpack(reader.string())))
+        members = _paired(reader.bounded(read_listpack(reader.string())))
         return Value(SORTED_SET, members[::2], [_score(text) for text in members[1::2]])
     raise DumpError
 

@@ -88,7 +88,7 @@ def load_stream(reader: Reader, *, has_counters: bool) -> StreamValue:
         master = reader.string()
         if len(master) != ENTRY_ID_BYTES:
             raise DumpError
-        entries += _entries(int.from_bytes(master), list(read_listpack(reader.string())))
+        entries += _entries(int.from_bytes(master), reader.bounded(read_listpack(reader.string())))
     ids = [entry_id for entry_id, _ in entries]
     if len(entries) != reader.length() or ids != sorted(set(ids)):
         raise DumpError
@@ -111,7 +111,7 @@ def _load_group(reader: Reader, *, has_counters: bool) -> GroupValue:
     deliveries: dict[int, tuple[int, int]] = {}
     for _ in range(reader.length()):
         entry_id = int.from_bytes(reader.take(ENTRY_ID_BYTES))
-        deliveries[entry_id] = _load_time(reader), reader.length()
+        deliveries[entry_id] = _load_time(reader), _checked(reader.length())
     consumers = []
     for _ in range(reader.length()):
         consumer, seen_ms = reader.string(), _load_time(reader)
@@ -203,4 +203,10 @@ def _time(milliseconds: int) -> bytes:
 
 
 def _load_time(reader: Reader) -> int:
-    return int.from_bytes(reader.take(_TIME_BYTES), "little")
+    return _checked(int.from_bytes(reader.take(_TIME_BYTES), "little"))
+
+
+def _checked(number: int) -> int:
+    if number > _LARGEST:
+        raise DumpError
+    return number

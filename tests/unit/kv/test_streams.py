@@ -11,8 +11,10 @@ from kv_stores import KINDS, NOW_MS, changing, opened, reading
 
 from corepool_kv.engine import stream_groups, streams
 from corepool_kv.engine.collection import copied
+from corepool_kv.engine.stream_demands import StreamDemand
 from corepool_kv.engine.stream_groups import Group
 from corepool_kv.engine.streams import MAX_ID, Stream
+from corepool_kv.redis.commands.stream_reading import xread, xreadgroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +94,7 @@ def change_groups(found: Stream, model: Model, name: str, group_name: bytes, *ar
     assert (group is None) == (group_name not in model.groups)
     if group is None:
         if name == "create":
-            Group.create(found, group_name, 0, None).save()
+            Group.create(found, group_name, 0, None, set()).save()
             model.groups[group_name] = 0, {}
         return
     last_id, consumers = model.groups[group_name]
@@ -197,7 +199,7 @@ def test_a_removed_stream_leaves_no_elements(store: Store) -> None:
         for number in range(1, 500):
             found.add(number, [b"f", b"v"])
         found.save()
-        group = Group.create(found, b"g", 0, None)
+        group = Group.create(found, b"g", 0, None, set())
         group.deliver(group.seen(b"c"), range(1, 400), keeps=True)
         group.save()
     with changing(store) as db:
@@ -206,3 +208,32 @@ def test_a_removed_stream_leaves_no_elements(store: Store) -> None:
         while db.elements.has_garbage():
             assert db.elements.remove_garbage(100)
         assert not list(db.elements.between(found.id, b"", b"\xff"))
+
+
+def test_what_waits_for_acknowledgements_is_not_copied_when_the_entries_before_it_go(store: Store) -> None:
+    with changing(store) as db:
+        found = Stream.open(db, b"s")
+        for entry_id in range(1, 1002):
+            found.add(entry_id, [b"f", b"v"])
+        found.save()
+        group = Group.create(found, b"g", 0, None, set())
+        group.deliver(group.seen(b"c"), range(1, 1002), keeps=True)
+        group.save()
+        before = found.id
+        assert found.trim_to(0) == 1001
+        assert found.id == before
+        assert (len(found), list(found.entries(0, MAX_ID)), group.pending) == (0, [], 1001)
+
+
+def test_a_client_waits_for_any_number_of_entries(store: Store) -> None:
+    with changing(store) as db:
+        for command, words in ((xread, [b"$"]), (xreadgroup, [b">"])):
+            found = Stream.open(db, b"s")
+            if found.is_new:
+                found.save()
+                Group.create(found, b"g", 0, None, set()).save()
+            of_group = [b"GROUP", b"g", b"c"] if command is xreadgroup else []
+            options = [b"COUNT", b"%d" % (2**63 - 1), b"BLOCK", b"0", b"STREAMS", b"s"]
+            demand = command([*of_group, *options, *words]).attempt(db)
+            assert isinstance(demand, StreamDemand)
+            assert StreamDemand.unpack(demand.pack()) == demand

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 MAX_KEYS = 10_000
 """Keys that one client may wait for."""
 
-_MAX_COUNT = 2**32 - 1
+MAX_COUNT = 2**32 - 1
+"""Elements, or entries, that one client may wait for."""
 
 
 def blpop(args: list[bytes]) -> MayWait:
@@ -149,7 +150,7 @@ def _some_of(args: list[bytes], kind: int, front: bytes, back: bytes) -> MayWait
     keys, rest = parse_keys(args[1:])
     if not rest or rest[0].upper() not in (front, back):
         raise Error(SYNTAX)
-    count = min(parse_count_option(rest[1:]), _MAX_COUNT)
+    count = min(parse_count_option(rest[1:]), MAX_COUNT)
     return _popping(Demand(0, kind, rest[0].upper() == front, count, check_keys(keys)), patience_ms)
 
 

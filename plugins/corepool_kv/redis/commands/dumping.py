@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MAX_DUMP_BYTES = 1 << 20
 """The checksum of so much takes a tenth of a second, in which no other client is served."""
 
+_MAX_PACKED = MAX_DUMP_BYTES // 2
+"""Elements of a serialized value: as many as it could have if nothing were compressed."""
+
 _PART_BYTES = 16
 """Of a part besides its own, at most; and of the ends."""
 
@@ -62,20 +65,23 @@ def restore(db: Keyspace, args: list[bytes]) -> Reply:
         raise Error("ERR DUMP payload version or checksum are wrong")
     if expires_ms and not is_absolute:
         expires_ms += db.now_ms
+        if expires_ms > LARGEST:
+            raise Error("ERR invalid expire time in 'restore' command")
     try:
-        adopt(db, key, dumped, expires_ms)
+        adopt(db, key, dumped, expires_ms, _MAX_PACKED)
     except DumpError:
         raise Error("ERR Bad data format") from None
     return OK
 
 
-def adopt(db: Keyspace, key: bytes, dumped: bytes, expires_ms: int) -> None:
+def adopt(db: Keyspace, key: bytes, dumped: bytes, expires_ms: int, max_elements: int) -> None:
     """Store a serialized value in the place of any other. Its checksum is not looked at.
 
+    :param max_elements: the most that may be packed in it.
     :raises DumpError: it is none.
-    :raises RefusedError: the key or a part of the value is too long.
+    :raises RefusedError: the key or a part of the value is too long, or more elements are packed.
     """
-    value = load(dumped, db.limits.value)
+    value = load(dumped, db.limits.value, max_elements)
     db.check_key(key)
     for part in value.parts if value.stream is None else parts_of(value.stream):
         db.check_length(len(part))

@@ -45,7 +45,7 @@ def create(db: Keyspace, args: list[bytes]) -> Reply:
     elif Group.find(found, name) is not None:
         raise Error("BUSYGROUP Consumer Group name already exists")
     db.check_length(len(name))
-    Group.create(found, name, last_id, read).save()
+    Group.create(found, name, last_id, read, {each.number for each in Group.all(found)}).save()
     db.notify(b"xgroup-create", key)
     return OK
 

@@ -10,7 +10,7 @@ from corepool_kv.engine.errors import AbandonedError
 from corepool_kv.engine.stream_demands import StreamDemand
 from corepool_kv.engine.stream_groups import Group
 from corepool_kv.engine.streams import MAX_ID, Stream
-from corepool_kv.redis.commands.blocking import check_keys, parse_milliseconds
+from corepool_kv.redis.commands.blocking import MAX_COUNT, check_keys, parse_milliseconds
 from corepool_kv.redis.commands.scanning import SYNTAX
 from corepool_kv.redis.commands.stream_words import no_such_group, parse_id, show_id, word_entry
 from corepool_kv.redis.may_wait import MayWait
@@ -86,7 +86,7 @@ def _parse(args: list[bytes], command: str) -> tuple[_Request, int | None]:
             patience_ms = parse_milliseconds(args[at + 1])
             at += 2
         elif word == b"COUNT" and left:
-            count = max(0, parse_integer(args[at + 1]))
+            count = min(max(0, parse_integer(args[at + 1])), MAX_COUNT)
             at += 2
         elif word == b"STREAMS" and left:
             if left % 2:

@@ -11,7 +11,7 @@ from corepool_kv.redis.stream_dumps import ConsumerValue, GroupValue, StreamValu
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from corepool_kv.engine.streams import Entry, Stream
+    from corepool_kv.engine.streams import Stream
 
     Bounded = Callable[[Iterable[bytes]], Iterable[bytes]]
     """Yields parts until they are too many."""
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
 def value_of(found: Stream, bounded: Bounded) -> StreamValue:
     """Return the content of a stream."""
-    entries: list[Entry] = []
-    for _ in bounded(_noted(found.entries(0, MAX_ID), entries)):
+    value = StreamValue([], found.last_id, found.max_deleted_id, found.added, [])
+    for _ in bounded(_noted(found, value)):
         pass
-    groups = [_group_value(each, bounded) for each in Group.all(found)]
-    return StreamValue(entries, found.last_id, found.max_deleted_id, found.added, groups)
+    return value
 
 
 def store_stream(found: Stream, value: StreamValue, expires_ms: int) -> None:
@@ -35,9 +34,10 @@ def store_stream(found: Stream, value: StreamValue, expires_ms: int) -> None:
     found.added = len(value.entries) if value.added is None else value.added
     found.expires_ms = expires_ms
     found.save()
+    numbers: set[bytes] = set()
     for each in value.groups:
         read = found.distance(each.last_id) if value.added is None else each.read
-        group = Group.create(found, each.name, each.last_id, read)
+        group = Group.create(found, each.name, each.last_id, read, numbers)
         for consumer_value in each.consumers:
             consumer = group.add_consumer(consumer_value.name)
             consumer.seen_ms = consumer_value.seen_ms
@@ -55,23 +55,21 @@ def parts_of(value: StreamValue) -> Iterator[bytes]:
         yield from (consumer.name for consumer in group.consumers)
 
 
-def _noted(found: Iterable[Entry], entries: list[Entry]) -> Iterator[bytes]:
-    for entry in found:
-        entries.append(entry)
+def _noted(found: Stream, value: StreamValue) -> Iterator[bytes]:
+    """Add the entries and groups of a stream to a value, and yield bytes of as many as each part of them takes."""
+    for entry in found.entries(0, MAX_ID):
+        value.entries.append(entry)
         yield from entry[1]
-
-
-def _group_value(group: Group, bounded: Bounded) -> GroupValue:
-    deliveries: dict[int, tuple[int, int]] = {}
-    owned: dict[bytes, list[int]] = {}
-
-    def parts() -> Iterator[bytes]:
+    for group in Group.all(found):
+        deliveries: dict[int, tuple[int, int]] = {}
+        consumers: list[ConsumerValue] = []
+        value.groups.append(GroupValue(group.name, group.last_id, group.read, deliveries, consumers))
+        yield group.name
+        owned: dict[bytes, list[int]] = {}
         for each in group.deliveries(0, MAX_ID):
             deliveries[each.id] = each.at_ms, each.times
             owned.setdefault(each.consumer.name, []).append(each.id)
             yield bytes(2 * ENTRY_ID_BYTES)
-
-    for _ in bounded(parts()):
-        pass
-    consumers = [ConsumerValue(each.name, each.seen_ms, owned.get(each.name, [])) for each in group.all_consumers()]
-    return GroupValue(group.name, group.last_id, group.read, deliveries, consumers)
+        for consumer in group.all_consumers():
+            consumers.append(ConsumerValue(consumer.name, consumer.seen_ms, owned.get(consumer.name, [])))
+            yield consumer.name
