@@ -132,8 +132,8 @@ def _items(node: list[Entry]) -> Iterator[bytes | int]:
     for entry_id, fields in node:
         is_same = fields[::2] == master
         yield _SAME_FIELDS if is_same else 0
-        yield (entry_id >> SEQUENCE_BITS) - (first_id >> SEQUENCE_BITS)
-        yield (entry_id & MAX_SEQUENCE) - (first_id & MAX_SEQUENCE)
+        yield _signed((entry_id >> SEQUENCE_BITS) - (first_id >> SEQUENCE_BITS))
+        yield _signed((entry_id & MAX_SEQUENCE) - (first_id & MAX_SEQUENCE))
         if is_same:
             yield from fields[1::2]
             yield 3 + len(master)
@@ -169,9 +169,14 @@ def _entries(first_id: int, items: list[bytes]) -> Iterator[Entry]:
         number()  # of elements of this entry
         entry_id = (first_id >> SEQUENCE_BITS) + milliseconds, (first_id & MAX_SEQUENCE) + sequence
         if not flags & _DELETED:
-            yield entry_id[0] << SEQUENCE_BITS | entry_id[1] & MAX_SEQUENCE, fields
+            yield (entry_id[0] & MAX_SEQUENCE) << SEQUENCE_BITS | entry_id[1] & MAX_SEQUENCE, fields
     if next(rest, None) is not None:
         raise DumpError
+
+
+def _signed(difference: int) -> int:
+    """Return a difference of unsigned numbers of 64 bits as a signed one, by which it is added again modulo 2**64."""
+    return (difference - _LARGEST - 1 & MAX_SEQUENCE) - _LARGEST - 1
 
 
 def _raw(entry_id: int) -> bytes:

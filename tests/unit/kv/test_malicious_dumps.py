@@ -9,7 +9,7 @@ from kv_stores import KINDS, changing, opened, reading
 
 from corepool_kv.engine.errors import RefusedError
 from corepool_kv.engine.stream_groups import Group
-from corepool_kv.engine.streams import Stream
+from corepool_kv.engine.streams import MAX_ID, Stream
 from corepool_kv.redis.commands import dumping
 from corepool_kv.redis.commands.dumping import adopt, dump_, restore
 from corepool_kv.redis.dump_reader import DumpError, length_of
@@ -136,3 +136,13 @@ def test_a_time_beyond_all_is_refused(store: Store) -> None:
             restore(db, [b"new", b"%d" % (2**63 - 1), dumped])
         restore(db, [b"new", b"%d" % (2**63 - 1), dumped, b"ABSTTL"])
         assert db.get(b"new") == b"value"
+
+
+@pytest.mark.parametrize("far", [1 << 127, 1 << 63, (1 << 128) - 1, (1 << 64) - 1, 1 << 64])
+def test_ids_may_be_as_far_apart_as_they_can(store: Store, far: int) -> None:
+    entries = [(entry_id, [b"f", b"v"]) for entry_id in sorted({1, far - 1, far})]
+    with changing(store) as db:
+        adopt(db, b"key", dump_of_stream(StreamValue(entries, far, 0, 3, [])), 0, 1000)
+        found = Stream.find(db, b"key")
+        assert found is not None
+        assert list(found.entries(0, MAX_ID)) == entries
