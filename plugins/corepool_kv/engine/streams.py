@@ -3,6 +3,7 @@
 An ID is a number of 128 bits: milliseconds since the epoch, and behind them a sequence of 64 bits. The elements of a
 stream, by their names:
 
+- `e` -> nothing: each stream has it, since the ID of a collection without elements would be given to another one;
 - `x`, ID -> the fields and values of an entry;
 - `g`, a group's name -> the group; `c`, its number, a name -> a consumer;
 - `p`, the group's number, ID -> an entry that was delivered and not acknowledged;
@@ -36,6 +37,7 @@ MAX_ID = (1 << ID_BITS) - 1
 SEQUENCE_BITS = 64
 MAX_SEQUENCE = (1 << SEQUENCE_BITS) - 1
 
+_EXISTS = b"e"
 _ENTRIES = b"x"
 _ENTRIES_END = b"y"
 _STATE = Struct(">16sQ16s")
@@ -88,6 +90,8 @@ class Stream(Collection):
 
     def save(self) -> None:
         """Describe the stream as it is now; one without entries exists, too."""
+        if self.is_new:
+            self.elements.put(self.id, _EXISTS, b"")
         self.describe()
         if self._has_grown:
             self.db.gain(self.key, STREAM)

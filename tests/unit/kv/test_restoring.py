@@ -6,8 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from kv_stores import changing, opened
+from kv_stores import changing, opened, reading
 
+from corepool_kv.engine.streams import Stream
 from corepool_kv.operating.dump import dump_store
 from corepool_kv.operating.restore import restore_store
 from corepool_kv.stores import StoreError
@@ -50,3 +51,24 @@ def test_a_disk_that_becomes_full_leaves_the_old_data(tmp_path: Path, monkeypatc
         restore_store(tmp_path / "copy", tmp_path / "data", replaces=True, tell=tell)
     assert (tmp_path / "data" / "data.mdb").read_bytes() == before
     assert not list((tmp_path / "data").glob(".*"))
+
+
+def test_no_new_collection_has_the_id_of_a_stream_without_entries(tmp_path: Path) -> None:
+    with opened("lmdb:", tmp_path) as store:
+        for number in range(20):
+            with changing(store) as db:
+                stream = Stream.open(db, b"%d" % number)
+                stream.add(1, [b"f", b"v"])
+                stream.trim_to(0)
+                stream.save()
+    dump_store(tmp_path / "data", tmp_path / "copy", tell)
+    restore_store(tmp_path / "copy", tmp_path / "new" / "data", replaces=False, tell=tell)
+    with opened("lmdb:", tmp_path / "new") as store:
+        for number in range(20, 60):
+            with changing(store) as db:  # the transactions count from 1 again
+                stream = Stream.open(db, b"%d" % number)
+                stream.add(1, [b"f", b"v"])
+                stream.save()
+        with reading(store) as db:
+            found = [Stream.find(db, b"%d" % number) for number in range(60)]
+    assert len({stream.id for stream in found if stream is not None}) == 60

@@ -155,7 +155,7 @@ def check(db: Keyspace, model: Model) -> None:
     assert (len(found), found.last_id) == (len(ids), model.last_id)
     assert (found.first_id, found.top_id) == ((ids[0], ids[-1]) if ids else (0, 0))
     assert {each.name for each in Group.all(found)} == set(model.groups)
-    elements = len(ids)
+    elements = 1 + len(ids)
     for group in Group.all(found):
         last_id, consumers = model.groups[group.name]
         pending = {entry_id: name for name, ids in consumers.items() for entry_id in ids}
