@@ -8,6 +8,7 @@ import pytest
 from kv_stores import KINDS, changing, opened, reading
 
 from corepool_kv.engine.errors import RefusedError
+from corepool_kv.engine.sorted_sets import SortedSet
 from corepool_kv.engine.stream_groups import Group
 from corepool_kv.engine.streams import MAX_ID, Stream
 from corepool_kv.redis.commands import dumping
@@ -146,3 +147,15 @@ def test_ids_may_be_as_far_apart_as_they_can(store: Store, far: int) -> None:
         found = Stream.find(db, b"key")
         assert found is not None
         assert list(found.entries(0, MAX_ID)) == entries
+
+
+def test_members_that_are_too_many_are_not_listed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dumping, "MAX_DUMP_BYTES", 1000)
+    monkeypatch.setattr(SortedSet, "by_rank", lambda *_, **__: pytest.fail("they are listed"))
+    with changing(store) as db:
+        found = SortedSet.open(db, b"key")
+        for number in range(100):
+            found.add(b"%d" % number, number, None)
+        found.save()
+        with pytest.raises(Error, match="more than 1000 bytes is not serialized"):
+            dump_(db, [b"key"])

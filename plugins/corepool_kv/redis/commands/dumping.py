@@ -47,6 +47,8 @@ def dump_(db: Keyspace, args: list[bytes]) -> Reply:
     count, parts = _parts(db, key, record)
     if record.type in (HASH, LIST, SET):
         return dump(record.type, _bounded(parts), count)
+    if count * _PART_BYTES > MAX_DUMP_BYTES:
+        raise _too_long()
     members = list(SortedSet(db, key, record).by_rank(0, count, reverse=True))
     return dump(record.type, _bounded([member for member, _ in members]), count, [score for _, score in members])
 
@@ -135,8 +137,12 @@ def _bounded(parts: Iterable[bytes]) -> Iterable[bytes]:
     for part in parts:
         size += len(part) + _PART_BYTES
         if size > MAX_DUMP_BYTES:
-            raise Error(f"ERR a value of more than {MAX_DUMP_BYTES} bytes is not serialized")
+            raise _too_long()
         yield part
+
+
+def _too_long() -> Error:
+    return Error(f"ERR a value of more than {MAX_DUMP_BYTES} bytes is not serialized")
 
 
 def _store(db: Keyspace, key: bytes, value: Value, expires_ms: int) -> None:
