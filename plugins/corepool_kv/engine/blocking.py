@@ -28,6 +28,7 @@ from corepool_kv.engine.line import (
     Place,
     this_worker,
 )
+from corepool_kv.engine.news import News
 from corepool_kv.engine.stream_demands import StreamDemand
 from corepool_kv.engine.taken import NoGroupError, Taken
 from corepool_kv.engine.waits import Gone, Wait, Waiter
@@ -193,14 +194,14 @@ class Blocking:
         here = db.select(number)
         record = here.find(key)
         is_removed = record is None
-        line = Line(db)
-        for place in line.waiting(number, key):
+        line, news = Line(db), News(here, key, record)
+        for place, mark in line.waiting(number, key):
             if record is None and not is_removed:
                 return
-            demand = line.find(place)
+            demand = None if news.is_none_for(mark) else line.find(place)
             if demand is None or (place.worker != self._name and not line.can_fetch(place.worker)):
                 continue
-            outcome = _outcome(here, demand, key, record)
+            outcome = news.noted(mark, _outcome(here, demand, key, record))
             if outcome is not None:
                 self._deliver(db, line, place, outcome)
                 record = here.find(key)

@@ -3,7 +3,8 @@
 They are collections in a database that no client can select, so that a transaction which adds elements serves those who
 wait for them, wherever their connections are:
 
-- `waiting`: the database and a digest of the key, then the ticket -> the worker. Tickets rise, over all workers.
+- `waiting`: the database and a digest of the key, then the ticket -> the worker, and a mark (news.py). Tickets
+  rise, over all workers.
 - `demands`: the worker and the ticket -> the demand.
 - `served`: the worker and the ticket -> the outcome, until that worker fetches it.
 - `left`: the worker -> the time at which it ended, if its clients have moved to others.
@@ -19,6 +20,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from corepool_kv.engine.demands import unpack_demand
+from corepool_kv.engine.news import marks_of
 from corepool_kv.engine.taken import Taken
 from corepool_kv.stores import SYSTEM
 
@@ -36,6 +38,8 @@ _DIGEST_BYTES = 16
 _AFTER_ALL = b"\xff" * (WORKER_BYTES + TICKET_BYTES + 1)
 
 TAKEN, TIMED_OUT, INTERRUPTED, NO_GROUP, NO_STREAM = b"t", b"o", b"i", b"g", b"s"
+_MOST_AT_ONCE = 256
+
 _MOVING_MS = 5000
 """For so long its clients, which are on their way, are served when their worker has left."""
 
@@ -81,8 +85,8 @@ class Line:
 
     def add(self, place: Place, demand: AnyDemand) -> None:
         """Have a client wait."""
-        for key in dict.fromkeys(demand.keys):
-            self._elements.put(_WAITING, _of_key(demand.number, key) + place.ticket, place.worker)
+        for key, mark in marks_of(demand).items():
+            self._elements.put(_WAITING, _of_key(demand.number, key) + place.ticket, place.worker + mark)
         self._elements.put(_DEMANDS, place.worker + place.ticket, demand.pack())
 
     def find(self, place: Place) -> AnyDemand | None:
@@ -94,18 +98,20 @@ class Line:
         """Have a client wait no more."""
         for key in dict.fromkeys(demand.keys):
             name = _of_key(demand.number, key) + place.ticket
-            if self._elements.get(_WAITING, name) == place.worker:  # else it has moved, or it is another's in a copy
+            stored = self._elements.get(_WAITING, name) or b""
+            if stored[:WORKER_BYTES] == place.worker:  # else it has moved, or it is another's in a copy
                 self._elements.delete(_WAITING, name)
         self._elements.delete(_DEMANDS, place.worker + place.ticket)
 
-    def waiting(self, number: int, key: bytes) -> Iterator[Place]:
-        """Yield the clients that wait for a key, the oldest first; they may be removed meanwhile."""
-        begin = _of_key(number, key)
-        low = begin
-        while first := list(itertools.islice(self._elements.between(_WAITING, low, begin + _AFTER_ALL), 1)):
-            name, worker = first[0]
-            low = name + b"\0"
-            yield Place(worker, name[-TICKET_BYTES:])
+    def waiting(self, number: int, key: bytes) -> Iterator[tuple[Place, bytes]]:
+        """Yield the clients that wait for a key, with their marks, the oldest first; they may be removed meanwhile."""
+        low = begin = _of_key(number, key)
+        most = 1
+        while some := list(itertools.islice(self._elements.between(_WAITING, low, begin + _AFTER_ALL), most)):
+            for name, stored in some:
+                yield Place(stored[:WORKER_BYTES], name[-TICKET_BYTES:]), stored[WORKER_BYTES:]
+            low = some[-1][0] + b"\0"
+            most = min(2 * most, _MOST_AT_ONCE)
 
     def serve(self, place: Place, outcome: Outcome) -> None:
         """Keep an outcome until its worker fetches it; the client waits no more."""
