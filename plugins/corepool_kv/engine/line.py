@@ -38,7 +38,7 @@ _DIGEST_BYTES = 16
 _AFTER_ALL = b"\xff" * (WORKER_BYTES + TICKET_BYTES + 1)
 
 TAKEN, TIMED_OUT, INTERRUPTED, NO_GROUP, NO_STREAM = b"t", b"o", b"i", b"g", b"s"
-_MOST_AT_ONCE = 256
+_MAX_AT_ONCE = 256
 
 _MOVING_MS = 5000
 """For so long its clients, which are on their way, are served when their worker has left."""
@@ -111,7 +111,7 @@ class Line:
             for name, stored in some:
                 yield Place(stored[:WORKER_BYTES], name[-TICKET_BYTES:]), stored[WORKER_BYTES:]
             low = some[-1][0] + b"\0"
-            most = min(2 * most, _MOST_AT_ONCE)
+            most = min(2 * most, _MAX_AT_ONCE)
 
     def serve(self, place: Place, outcome: Outcome) -> None:
         """Keep an outcome until its worker fetches it; the client waits no more."""

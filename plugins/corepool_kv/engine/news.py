@@ -6,7 +6,7 @@ Of very many clients that wait for one stream, an entry serves those that read i
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from corepool_kv.engine.stream_demands import StreamDemand
 from corepool_kv.engine.streams import ENTRY_ID_BYTES, Stream
@@ -15,8 +15,9 @@ from corepool_kv.stores import STREAM
 if TYPE_CHECKING:
     from corepool_kv.engine.demands import AnyDemand
     from corepool_kv.engine.keyspace import Keyspace
-    from corepool_kv.engine.line import Outcome
     from corepool_kv.stores import Record
+
+T = TypeVar("T")
 
 _BEHIND, _OF_GROUP = b"a", b"g"
 _DIGEST_BYTES = 16
@@ -47,10 +48,10 @@ class News:
         """Marks of groups that have delivered everything."""
 
     def is_none_for(self, mark: bytes) -> bool:
-        """Report whether it is sure that there is nothing for a client."""
+        """Report whether a client would surely get nothing."""
         return mark in self._served or (mark[:1] == _BEHIND and mark >= self._last)
 
-    def noted(self, mark: bytes, outcome: Outcome | None) -> Outcome | None:
+    def noted(self, mark: bytes, outcome: T | None) -> T | None:
         """Return the outcome for a client, and remember it if there is none for other consumers of its group either."""
         if outcome is None and mark[:1] == _OF_GROUP:
             self._served.add(mark)
