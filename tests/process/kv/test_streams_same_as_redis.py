@@ -232,3 +232,15 @@ def test_a_stream_that_is_read_twice_at_once_has_given_its_new_entries_to_the_co
     for command in [*steps, ("XPENDING", "s", "g", "-", "+", "9"), ("XINFO", "GROUPS", "s")]:
         expected, got = (server(*command) for server in servers)
         assert got == expected, f"{command}: {got!r} instead of {expected!r}"
+
+
+def test_a_wrong_id_is_told_of_before_a_wrong_limit(servers: tuple[TaggedClient, ...]) -> None:
+    for options in (
+        ("MAXLEN", "=", "2", "LIMIT", "3", "f", "v"),
+        ("LIMIT", "3", "f", "v"),
+        ("MAXLEN", "=", "2", "LIMIT", "3", "*", "f"),
+        ("MAXLEN", "=", "2", "LIMIT", "3"),
+        ("MAXLEN", "2", "LIMIT", "x", "f", "v"),
+    ):
+        expected, got = (server("XADD", "s", *options) for server in servers)
+        assert got == expected, options

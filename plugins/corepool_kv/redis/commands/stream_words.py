@@ -58,6 +58,19 @@ def parse_id(text: bytes, missing: int = 0) -> int:
     return make_id(_parse_number(milliseconds), _parse_number(sequence) if dash else missing)
 
 
+def parse_new_id(text: bytes) -> tuple[int | None, bool]:
+    """Return an ID, or None for any, and whether its sequence is to be chosen.
+
+    :raises Error: it is none.
+    """
+    if text == b"*":
+        return None, True
+    milliseconds, dash, sequence = text.partition(b"-")
+    if dash and sequence == b"*":
+        return parse_id(milliseconds), True
+    return parse_id(text), False
+
+
 def parse_edge(text: bytes, missing: int = 0) -> int:
     """Read an ID, or `-` or `+`, the smallest and the largest.
 
@@ -121,8 +134,10 @@ class AddOptions(NamedTuple):
 
     trimming: Trimming | None
     must_exist: bool
+    new_id: tuple[int | None, bool] | None
+    """As `parse_new_id` returns it; None: there is none."""
     rest: list[bytes]
-    """Words behind the options."""
+    """Words behind that."""
 
 
 def parse_options(words: list[bytes], *, adds: bool) -> AddOptions:
@@ -156,7 +171,8 @@ def parse_options(words: list[bytes], *, adds: bool) -> AddOptions:
             break
         else:
             raise Error(SYNTAX)
-    return AddOptions(_limited(trimming, limit, is_about=is_about, adds=adds), must_exist, words[at:])
+    new_id = parse_new_id(words[at]) if at < len(words) else None  # a wrong one is told of before a wrong LIMIT
+    return AddOptions(_limited(trimming, limit, is_about=is_about, adds=adds), must_exist, new_id, words[at + 1 :])
 
 
 def _parse_trimming(word: bytes, text: bytes) -> Trimming:

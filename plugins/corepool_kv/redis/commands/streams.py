@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 def xadd(db: Keyspace, args: list[bytes]) -> Reply:
     options = parse_options(args[1:], adds=True)
-    if not options.rest:
+    if options.new_id is None:
         raise Error("ERR wrong number of arguments for 'xadd' command")
-    wanted, *fields = options.rest
-    milliseconds, is_open = _parse_new_id(wanted)
+    milliseconds, is_open = options.new_id
+    fields = options.rest
     if not fields or len(fields) % 2:
         raise Error("ERR wrong number of arguments for 'xadd' command")
     if milliseconds == 0 and not is_open:
@@ -110,16 +110,6 @@ def xsetid(db: Keyspace, args: list[bytes]) -> Reply:
     found.save()
     db.notify(b"xsetid", args[0])
     return OK
-
-
-def _parse_new_id(text: bytes) -> tuple[int | None, bool]:
-    """Return an ID, or None for any, and whether its sequence is to be chosen."""
-    if text == b"*":
-        return None, True
-    milliseconds, dash, sequence = text.partition(b"-")
-    if dash and sequence == b"*":
-        return parse_id(milliseconds), True
-    return parse_id(text), False
 
 
 def _choose_id(db: Keyspace, found: Stream, wanted: int | None, *, is_open: bool) -> int:
