@@ -56,6 +56,11 @@ def memcached_protocol_refused(*, listener: str, protocol: str) -> None:
     """
 
 
+@event(logging.WARNING)
+def kv_statistics_not_shared(*, reason: object) -> None:
+    """The figures of INFO can't be shared with other workers; the next second tries again. Logged once a second."""
+
+
 @event(logging.INFO)
 def kv_script_said(*, text: str) -> None:
     """A script has called redis.log with LOG_NOTICE."""

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from corepool import Worker
     from corepool_kv.application.calls import Done
-    from corepool_kv.engine.execution import Work
     from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.engine.work import Work
     from corepool_kv.redis.entry import Command, OnData
     from corepool_kv.stores import Store
 

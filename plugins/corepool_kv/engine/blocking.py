@@ -37,8 +37,9 @@ from corepool_kv.stores import LIST, StoreError, WrongTypeError
 if TYPE_CHECKING:
     from corepool import Listening, Worker
     from corepool_kv.engine.demands import AnyDemand
-    from corepool_kv.engine.execution import Execution, Work
+    from corepool_kv.engine.execution import Execution
     from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.engine.work import Work
     from corepool_kv.stores import Record
 
 _KEPT_S = 60.0

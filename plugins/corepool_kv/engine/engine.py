@@ -41,6 +41,7 @@ class Engine:
         self.execution = Execution(store, worker)
         self.blocking = Blocking(self.execution, worker, store.identity() or worker.pool, store.max_key_bytes)
         self.room = self.execution.room
+        self._evicted_told = 0
         self._maintaining = self._loop.call_later(_MAINTAIN_INTERVAL_S, self._maintain)
         self._sweeper = Sweeper(self.execution, worker.loop)
         if worker.slot == 0:
@@ -49,10 +50,15 @@ class Engine:
         self._evicts_idly = worker.slot == 0
         self._look_for_room()
 
-    @property
-    def expired_keys(self) -> int:
-        """Expired keys that this worker has removed."""
-        return self._sweeper.total
+    def take_evicted(self) -> int:
+        """Return how many keys this worker has evicted since the last call."""
+        taken, self._evicted_told = self.room.evicted - self._evicted_told, self.room.evicted
+        return taken
+
+    def take_expired(self) -> int:
+        """Return how many expired keys this worker has removed since the last call: one listener counts each."""
+        taken, self._sweeper.total = self._sweeper.total, 0
+        return taken
 
     def configure_room(self, max_bytes: int, policy: str) -> None:
         """Change the bound of the store, and what happens near it; a failure is logged."""

@@ -35,10 +35,19 @@ class OutOfRoomError(RefusedError):
 class AbandonedError(StoreError):
     """Raised by work that has changed data and can't be finished: nothing of its transaction is committed."""
 
-    def __init__(self, reply: bytes) -> None:
+    def __init__(self, reply: bytes, *, is_silent: bool = False) -> None:
         """Void the transaction.
 
         :param reply: the answer, as the dialect encodes it, to each command of the client in that transaction.
+        :param is_silent: the client wants no answer.
         """
         super().__init__("work was abandoned")
         self.reply = reply
+        self.is_silent = is_silent
+
+
+class HalfDoneError(AbandonedError):
+    """Raised by work that has failed when it had changed data: the work in front of it is run again, without it."""
+
+    done = 0
+    """How much of the client's work has been run in front of it."""

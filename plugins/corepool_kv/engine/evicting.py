@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from corepool_kv.engine.execution import Execution, Work
+    from corepool_kv.engine.execution import Execution
+    from corepool_kv.engine.work import Work
     from corepool_kv.stores import StoreError
 
 

@@ -4,8 +4,9 @@ cimport cython
 
 from corepool_kv.engine.keyspace cimport Keyspace
 
-# A C variable, which the .py file sets once.
+# C variables, which the .py file sets once.
 cdef Py_ssize_t _REPLY_BYTES
+cdef Py_ssize_t _ALL
 
 cdef class Execution:
     cdef object _store
@@ -18,6 +19,7 @@ cdef class Execution:
     cdef object _batches
     cdef object _thread
     cdef object _in_flight
+    cdef dict _most
     cdef object _log
     cdef bint _is_closed
     cdef readonly bint has_failed
@@ -37,4 +39,4 @@ cdef class Execution:
     cdef _settle(self, list batch, object result)
 
 @cython.locals(replies=list, reply=bytes, size=Py_ssize_t)
-cdef object _run(object client, Keyspace db, list removed, object on_gained)
+cdef object _run(object client, Keyspace db, list removed, object on_gained, Py_ssize_t most)

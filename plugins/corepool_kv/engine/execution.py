@@ -16,34 +16,28 @@ from __future__ import annotations
 
 import functools
 import logging
-import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING
 
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool_kv import events
-from corepool_kv.engine.errors import AbandonedError
+from corepool_kv.engine.commit_thread import start_commit_thread
+from corepool_kv.engine.errors import AbandonedError, HalfDoneError
 from corepool_kv.engine.keyspace import Keyspace, Limits
 from corepool_kv.engine.notifications import Notifications
 from corepool_kv.engine.room import TIMES, Room
+from corepool_kv.engine.work import Client, Committed, Outcome, Work
 from corepool_kv.stores import BrokenError, FullError, NoRoomError, StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Executor, Future
 
     from corepool import Worker
     from corepool_kv.stores import Store, View
 
 log = logging.getLogger(__name__)
-
-Work: TypeAlias = Callable[[Keyspace], bytes]
-"""A command of a dialect: it reads and changes the data, and returns its reply as the client gets it.
-
-It words every error that ends this command alone. Any other exception voids the transaction.
-"""
 
 INTERNAL_ERROR = "internal error; the server's log has more"
 
@@ -52,47 +46,8 @@ _REPLY_BYTES = 262_144
 """A client with this many bytes of replies has to read them before the rest of its commands is run."""
 
 
-class Client(Protocol):
-    """A client whose work runs in transactions."""
-
-    waiting: list[Work]
-    """The oldest first."""
-
-    limits: Limits
-
-    def answer(self, replies: bytes) -> None:
-        """Take the replies to the oldest commands, which wait no longer."""
-
-    def explain(self, error: StoreError, commands: int) -> bytes:
-        """Return the replies to commands of a transaction that has failed: nothing of it has happened."""
-
-
-class Committed(NamedTuple):
-    """A transaction that was committed: its outcomes, and the calls to be made for it."""
-
-    outcomes: list[Outcome]
-    at_end: list[Callable[[], None]]
-
-
-class Outcome(NamedTuple):
-    """The result of one client's commands in a transaction: how many have run, and their replies."""
-
-    client: Client
-    run: int
-    replies: bytes
-
-
-def start_commit_thread() -> ThreadPoolExecutor:
-    """Start the thread of commits: at the first write, the system may have none left, and the write would be lost.
-
-    :raises StoreError: the system has no thread left.
-    """
-    thread = ThreadPoolExecutor(1, "kv-commit")
-    try:
-        thread.submit(threading.get_ident).result()
-    except RuntimeError as error:
-        raise StoreError(f"no thread for its commits: {error}") from None
-    return thread
+_ALL = 1 << 30
+"""More work than any client has waiting."""
 
 
 class Execution:
@@ -117,6 +72,8 @@ class Execution:
         self._batches: deque[list[Client]] = deque()
         self._thread = start_commit_thread() if store.commits_are_slow else None
         self._in_flight: Future[Committed | StoreError] | None = None
+        self._most: dict[Client, int] = {}
+        """So much work of clients is run in the next transaction, since what follows fails when it is half done."""
         self._log = RateLimitedLog(log)
         self._is_closed = False
         self.has_failed = False
@@ -277,7 +234,8 @@ class Execution:
                     at_end += db.at_end
                     db = self._keyspace(transaction, client.limits, db.now_ms)
                     db.is_full = is_full
-                outcomes.append(_run(client, db, transaction.removed, self.on_gained))
+                most = self._most.get(client, _ALL)
+                outcomes.append(_run(client, db, transaction.removed, self.on_gained, most))
             at_end += db.at_end
             self._store.commit(transaction)
         except StoreError as error:
@@ -303,6 +261,9 @@ class Execution:
                 # The work of one of them must not fail that of the others.
                 self._batches.extendleft([client] for client in reversed(batch))
                 return
+            if isinstance(result, HalfDoneError):
+                self._cut(batch[0], result)
+                return
             outcomes = [self._fail(client, result) for client in batch]
         else:
             self.has_failed = False
@@ -310,7 +271,18 @@ class Execution:
             for call in result.at_end:
                 call()
         for client, run, replies in outcomes:
+            self._most.pop(client, None)
             del client.waiting[:run]
+            client.answer(replies)
+
+    def _cut(self, client: Client, error: HalfDoneError) -> None:
+        """Run the work in front of one that fails when it is half done; or, if there is none, answer that one alone."""
+        if error.done:
+            self._most[client] = error.done
+            self._batches.appendleft([client])
+        else:
+            replies = client.explain(error, 1)
+            del client.waiting[:1]
             client.answer(replies)
 
     def _fail(self, client: Client, error: StoreError) -> Outcome:
@@ -328,19 +300,23 @@ def forget_gained(db: Keyspace) -> None:
 
 
 def _run(
-    client: Client, db: Keyspace, removed: list[tuple[int, bytes]], on_gained: Callable[[Keyspace], None]
+    client: Client, db: Keyspace, removed: list[tuple[int, bytes]], on_gained: Callable[[Keyspace], None], most: int
 ) -> Outcome:
     replies: list[bytes] = []
     size = 0
-    for work in client.waiting[:]:
-        reply = work(db)
-        replies.append(reply)
-        if removed:
-            db.gained += removed
-            removed.clear()
-        if db.gained:
-            on_gained(db)
-        size += len(reply)
-        if size > _REPLY_BYTES:
-            break
+    try:
+        for work in client.waiting[:most]:
+            reply = work(db)
+            replies.append(reply)
+            if removed:
+                db.gained += removed
+                removed.clear()
+            if db.gained:
+                on_gained(db)
+            size += len(reply)
+            if size > _REPLY_BYTES:
+                break
+    except HalfDoneError as error:
+        error.done = len(replies)
+        raise
     return Outcome(client, len(replies), b"".join(replies))

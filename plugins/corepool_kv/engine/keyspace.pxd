@@ -14,6 +14,7 @@ cdef class Keyspace:
     cdef object _elements
     cdef public AccessClock access
     cdef public bint is_full
+    cdef public Py_ssize_t changes
     cdef public list at_end
     cdef public list gained
     cdef public object notifications

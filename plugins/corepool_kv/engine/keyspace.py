@@ -52,6 +52,8 @@ class Keyspace:
 
         All databases of a view have one list.
         """
+        self.changes = 0
+        """How often records were changed, since that was set to 0."""
         self.gained: list[tuple[int, bytes]] = []
         """Lists and sorted sets that have begun to exist, streams with new entries, and removed ones, for which clients
         may wait: as database and key.
@@ -152,6 +154,7 @@ class Keyspace:
             self.check_length(len(value))
         if self.notifications is not None:
             self._notify_before(key, writes=True)
+        self.changes += 1
         self._transaction.put(key, value, expires_ms, flags)
         if self.access is not None:
             self.access.touch(key, self.now_ms)
@@ -164,12 +167,14 @@ class Keyspace:
         self.check_key(key)
         if self.notifications is not None:
             self._notify_before(key, writes=True)
+        self.changes += 1
         self._transaction.put_record(key, record)
         if self.access is not None:
             self.access.touch(key, self.now_ms)
 
     def detach(self, key: bytes) -> None:
         """Remove a record; the elements of a collection stay."""
+        self.changes += 1
         self._transaction.detach(key)
 
     def new_collection(self) -> bytes:
@@ -224,7 +229,9 @@ class Keyspace:
         """Remove a key; return False if it did not exist."""
         if self.notifications is not None:
             self._notify_before(key, writes=False)
-        return self._transaction.delete(key, self.now_ms)
+        was_there = self._transaction.delete(key, self.now_ms)
+        self.changes += was_there
+        return was_there
 
     def evict(self, key: bytes, *, expiring: bool) -> bool:
         """Remove a key, and return False if there is no such key.
@@ -245,7 +252,19 @@ class Keyspace:
 
     def clear(self) -> None:
         """Remove every key."""
+        self.changes += 1
         self._transaction.clear()
+
+    def swap(self, first: int, second: int) -> None:
+        """Exchange two databases."""
+        self.changes += 1
+        self._transaction.swap(first, second)
+        for each in (self, *(self._others or {}).values()):
+            each.forget_elements()
+
+    def forget_elements(self) -> None:
+        """Look for the elements anew."""
+        self._elements = None
 
     def version(self, key: bytes) -> int | None:
         """Return a number that changes with each write of the key; None while the key does not exist."""

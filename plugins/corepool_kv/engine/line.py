@@ -166,6 +166,15 @@ class Line:
                 return Place(name[:WORKER_BYTES], name[WORKER_BYTES:])
         return None
 
+    def wanted(self, databases: set[int]) -> set[tuple[int, bytes]]:
+        """Return the keys of some databases that clients wait for, in time proportional to the clients that wait."""
+        found: set[tuple[int, bytes]] = set()
+        for _, packed in self._elements.between(_DEMANDS, b"", _AFTER_ALL):
+            demand = unpack_demand(packed)
+            if demand.number in databases:
+                found.update((demand.number, key) for key in demand.keys)
+        return found
+
 
 def this_worker() -> bytes:
     """Return the name of this process, which no other has had."""

@@ -12,8 +12,9 @@ from corepool_kv.stores import DATABASES, StoreError
 if TYPE_CHECKING:
     import asyncio
 
-    from corepool_kv.engine.execution import Execution, Work
+    from corepool_kv.engine.execution import Execution
     from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.engine.work import Work
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Sweeper:
         self._removed = 0
         self._elements_removed = 0
         self.total = 0
-        """Keys removed until now."""
+        """Keys removed and not counted yet."""
         self._timer: asyncio.Handle | None = None
 
     def rest(self) -> None:

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     import asyncio
 
     from corepool_kv.engine.demands import AnyDemand
-    from corepool_kv.engine.execution import Work
     from corepool_kv.engine.keyspace import Limits
     from corepool_kv.engine.line import Outcome
     from corepool_kv.engine.taken import Taken
+    from corepool_kv.engine.work import Work
     from corepool_kv.stores import StoreError
 
 

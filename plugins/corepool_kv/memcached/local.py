@@ -18,8 +18,8 @@ from corepool_kv.stores import StoreError
 if TYPE_CHECKING:
     from corepool import PoolInfo, SharedResource, Worker
     from corepool_kv.engine.engine import Engine
-    from corepool_kv.engine.execution import Work
     from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.engine.work import Work
     from corepool_kv.memcached.options import MemcachedOptions
     from corepool_kv.memcached.session import Session
 

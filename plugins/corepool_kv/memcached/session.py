@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from corepool import Connection
-    from corepool_kv.engine.execution import Work
     from corepool_kv.engine.keyspace import Limits
+    from corepool_kv.engine.work import Work
     from corepool_kv.memcached.options import MemcachedOptions
     from corepool_kv.memcached.steps import Step
     from corepool_kv.stores import StoreError

@@ -12,8 +12,8 @@ from corepool_kv.stores import DamagedRecordError, WrongTypeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from corepool_kv.engine.execution import Work
     from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.engine.work import Work
 
 TOO_LARGE = b"SERVER_ERROR object too large for cache\r\n"
 OUT_OF_ROOM = b"SERVER_ERROR out of memory storing object\r\n"

@@ -64,7 +64,7 @@ class Blocks:
         except ENDS_ONE_COMMAND as error:
             return self._runner.reply(session, word(error))
         if asked.patience_ms is None:
-            return self._runner.run(session, lambda db, _: asked.at_once(db), args, writes=asked.writes)
+            return self._runner.run(session, lambda db, _: asked.at_once(db), args, None, writes=asked.writes)
         expires_ms = time.time_ns() // 1_000_000 + asked.patience_ms if asked.patience_ms else 0
         session.holds = True
         work = functools.partial(self._try, session, session.database, asked, expires_ms)

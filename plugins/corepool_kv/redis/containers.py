@@ -5,9 +5,28 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from corepool_kv.redis.commands import blocking, clients, config, connection, empty, killing, objects, pubsub
+from corepool_kv.redis.asking_rows import ASKS, ASKS_BEFORE_EXEC
+from corepool_kv.redis.commands import (
+    blocking,
+    clients,
+    config,
+    empty,
+    killing,
+    objects,
+    overseeing,
+    pubsub,
+)
 from corepool_kv.redis.commands import scripting as scripts
 from corepool_kv.redis.commands.about import About
+from corepool_kv.redis.container_rows import (
+    ACL,
+    FUNCTION,
+    FUNCTION_READS,
+    LATENCY,
+    SLOWLOG_CHANGES,
+    SLOWLOG_READS,
+    function_rows,
+)
 from corepool_kv.redis.entry import Command
 from corepool_kv.redis.stream_rows import GROUPS, INFO
 from corepool_kv.redis.subcommand_flags import OF_HELP, flags_of
@@ -16,17 +35,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from corepool_kv.redis.commands.scripting import Scripting
-    from corepool_kv.redis.entry import OnBoth, OnData, OnSession
+    from corepool_kv.redis.container_rows import DataRow, Row, WriteRow
+    from corepool_kv.redis.entry import OnSession
     from corepool_kv.redis.replies import Reply
     from corepool_kv.redis.session import Session
     from corepool_kv.redis.state import ServerState
 
-    Row = tuple[str, str, OnSession, int, str, str]
-    """Name and syntax, handler, arity with the container's name, since, summary."""
-    DataRow = tuple[str, str, OnData, int, str, str]
-    """The same, of a command that reads a key."""
-    WriteRow = tuple[str, str, OnBoth, int, str, str]
-    """The same, of a command that changes what the store keeps."""
+
+_HELP_SINCE = {
+    "acl": "6.0.0",
+    "function": "7.0.0",
+    "latency": "2.8.13",
+    "memory": "4.0.0",
+    "object": "6.2.0",
+    "pubsub": "6.2.0",
+    "slowlog": "6.2.0",
+}
 
 
 def _container(
@@ -51,6 +75,8 @@ def _container(
             text,
             on_session=handler,
             syntax=f"{word} {syntax}".rstrip(),
+            asks=ASKS.get(f"{name}|{word.lower()}"),
+            asks_before_exec=f"{name}|{word.lower()}" in ASKS_BEFORE_EXEC,
         )
         for word, syntax, handler, arity, first, text in rows
     }
@@ -95,7 +121,14 @@ def _container(
         return list(lines)
 
     subcommands[b"help"] = Command(
-        f"{name}|help".encode(), 2, OF_HELP, (0, 0, 0), group, "5.0.0", "Print the subcommands.", on_session=help_
+        f"{name}|help".encode(),
+        2,
+        OF_HELP,
+        (0, 0, 0),
+        group,
+        _HELP_SINCE.get(name, "5.0.0"),
+        "Print the subcommands.",
+        on_session=help_,
     )
     arity = -1 if on_session is not None else -2
     flags = frozenset[str]() if on_session is None else flags_of(name, "")
@@ -105,9 +138,6 @@ def _container(
     )
 
 
-_ACL: tuple[Row, ...] = (
-    ("WHOAMI", "", connection.whoami, 2, "6.0.0", "Return the name of the user, of whom there is one."),
-)
 _CLIENT: tuple[Row, ...] = (
     ("GETNAME", "", clients.getname, 2, "2.6.9", "Return the name of the current connection."),
     ("GETREDIR", "", clients.getredir, 2, "6.0.0", "Return -1: there is no tracking, and no redirection."),
@@ -119,9 +149,21 @@ _CLIENT: tuple[Row, ...] = (
         clients.list_,
         -2,
         "2.4.0",
-        "Return information about the connections of this worker.",
+        "Return information about the connections, of all workers.",
     ),
     ("NO-EVICT", "(ON|OFF)", clients.switch, 3, "7.0.0", "Accepted: connections are never evicted."),
+    (
+        "PAUSE",
+        "<timeout> [WRITE|ALL]",
+        overseeing.pause,
+        -3,
+        "2.9.50",
+        "Suspend all, or all write, clients for <timeout> ms.",
+    ),
+    ("REPLY", "(ON|OFF|SKIP)", overseeing.reply, 3, "3.2.0", "Control the replies sent to the current connection."),
+    ("TRACKING", "(ON|OFF) ...", overseeing.tracking, -3, "6.0.0", "Refused: there is no client-side caching."),
+    ("CACHING", "(YES|NO)", overseeing.caching, 3, "6.0.0", "Refused: there is no client-side caching."),
+    ("UNPAUSE", "", overseeing.unpause, 2, "6.2.0", "Stop the current client pause, resuming traffic."),
     ("NO-TOUCH", "(ON|OFF)", clients.switch, 3, "7.2.0", "Accepted: reading a key changes nothing about it."),
     ("SETINFO", "(LIB-NAME|LIB-VER) <value>", clients.setinfo, 4, "7.2.0", "Set the name or version of the library."),
     ("SETNAME", "<name>", clients.setname, 3, "2.6.9", "Assign the name <name> to the current connection."),
@@ -134,8 +176,10 @@ _KILL = Command(
     (0, 0, 0),
     "connection",
     "2.4.0",
-    "End connections of this worker.",
+    "End connections, of any worker.",
     on_both=killing.kill,
+    asks=killing.question,
+    asks_before_exec=True,
     syntax="KILL <ip:port> | (ID <id>|TYPE <type>|ADDR <ip:port>|LADDR <ip:port>|USER <name>|SKIPME (YES|NO)) ...",
 )
 _UNBLOCK = Command(
@@ -152,23 +196,11 @@ _UNBLOCK = Command(
 )
 _CONFIG: tuple[Row, ...] = (
     ("GET", "<pattern> [<pattern> ...]", config.get, -3, "2.0.0", "Return the settings that match the patterns."),
-    ("RESETSTAT", "", config.resetstat, 2, "2.0.0", "Reset the statistics of INFO, in this worker."),
+    ("RESETSTAT", "", overseeing.resetstat, 2, "2.0.0", "Reset the statistics of INFO, in all workers."),
     ("REWRITE", "", config.rewrite, 2, "2.8.0", "Refused: the pool's configuration file is the operator's."),
 )
 _CONFIG_CHANGES: tuple[WriteRow, ...] = (
     ("SET", "<directive> <value> [<directive> <value> ...]", config.set_, -4, "2.0.0", "Set settings, in all workers."),
-)
-_FUNCTION: tuple[Row, ...] = (
-    ("DELETE", "<library name>", empty.delete_function, 3, "7.0.0", "Delete a library: there is none."),
-    ("FLUSH", "[ASYNC|SYNC]", empty.flush_functions, -2, "7.0.0", "Delete all libraries: there is none."),
-    ("KILL", "", empty.not_busy, 2, "7.0.0", "Kill the function that is running: there is none."),
-    ("LIST", "[LIBRARYNAME <pattern>] [WITHCODE]", empty.list_functions, -2, "7.0.0", "Return the libraries: none."),
-    ("STATS", "", empty.function_stats, 2, "7.0.0", "Return the function that is running, and the engines: none."),
-)
-_LATENCY: tuple[Row, ...] = (
-    ("HISTORY", "<event>", empty.nothing, 3, "2.8.13", "Return the latencies of an event: none are sampled."),
-    ("LATEST", "", empty.nothing, 2, "2.8.13", "Return the latest latencies: none are sampled."),
-    ("RESET", "[<event> ...]", empty.zero, -2, "2.8.13", "Reset the latencies of events: none are sampled."),
 )
 _MODULE: tuple[Row, ...] = (("LIST", "", empty.nothing, 2, "4.0.0", "Return the modules: none."),)
 _PUBSUB: tuple[Row, ...] = (
@@ -180,11 +212,6 @@ _PUBSUB: tuple[Row, ...] = (
 )
 _SCRIPT: tuple[Row, ...] = (
     ("KILL", "", empty.not_busy, 2, "2.6.0", "Kill the script that is running: none runs when this is asked."),
-)
-_SLOWLOG: tuple[Row, ...] = (
-    ("GET", "[<count>]", empty.nothing, -2, "2.2.12", "Return the slow commands: none are kept."),
-    ("LEN", "", empty.zero, 2, "2.2.12", "Return the number of slow commands: none are kept."),
-    ("RESET", "", empty.done, 2, "2.2.12", "Forget the slow commands: none are kept."),
 )
 
 
@@ -214,6 +241,7 @@ def make_containers(commands: Mapping[bytes, Command], scripting: Scripting) -> 
     :param scripting: keeps and runs scripts.
     """
     about = About(commands)
+    cat = ("CAT", "[<category>]", about.cat, -2, "6.0.0", "List the categories, or the commands of one.")
     rows: tuple[Row, ...] = (
         ("COUNT", "", about.count, 2, "2.8.13", "Return the number of commands in this server."),
         (
@@ -229,12 +257,20 @@ def make_containers(commands: Mapping[bytes, Command], scripting: Scripting) -> 
         ("GETKEYS", "<full-command>", about.getkeys, -4, "2.8.13", "Return the keys of a full command."),
     )
     return (
-        _container("acl", "server", "6.0.0", "Ask about users.", _ACL),
+        _container("acl", "server", "6.0.0", "Ask about users.", (cat, *ACL)),
         _container("client", "connection", "2.4.0", "Ask and tell about clients.", _CLIENT, more=(_KILL, _UNBLOCK)),
         _container("command", "server", "2.8.13", "Return details about all commands.", rows, about.every),
         _container("config", "server", "2.0.0", "Ask about and change the settings.", _CONFIG, on_both=_CONFIG_CHANGES),
-        _container("function", "scripting", "7.0.0", "Ask about functions; there are none.", _FUNCTION),
-        _container("latency", "server", "2.8.13", "Ask about latencies, which are not sampled.", _LATENCY),
+        _container(
+            "function",
+            "scripting",
+            "7.0.0",
+            "Keep and forget functions.",
+            FUNCTION,
+            on_both=function_rows(scripting),
+            more=FUNCTION_READS,
+        ),
+        _container("latency", "server", "2.8.13", "Ask about latencies, which are not sampled.", LATENCY),
         _container("memory", "server", "4.0.0", "Ask about memory.", (), on_data=_MEMORY),
         _container("module", "server", "4.0.0", "Ask about modules; there are none.", _MODULE),
         _container("object", "generic", "2.2.3", "Ask about the value of a key.", (), on_data=_OBJECT),
@@ -242,7 +278,15 @@ def make_containers(commands: Mapping[bytes, Command], scripting: Scripting) -> 
         _container(
             "script", "scripting", "2.6.0", "Keep and forget scripts.", _SCRIPT, on_both=_script_rows(scripting)
         ),
-        _container("slowlog", "server", "2.2.12", "Ask about slow commands, which are not kept.", _SLOWLOG),
+        _container(
+            "slowlog",
+            "server",
+            "2.2.12",
+            "Ask about slow commands, of all workers.",
+            (),
+            on_both=SLOWLOG_CHANGES,
+            more=SLOWLOG_READS,
+        ),
         _container("xgroup", "stream", "5.0.0", "Create, change and remove groups of consumers.", (), more=GROUPS),
         _container("xinfo", "stream", "5.0.0", "Ask about streams, groups and consumers.", (), on_data=INFO),
     )

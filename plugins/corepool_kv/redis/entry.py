@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from corepool_kv.engine.keyspace import Keyspace
     from corepool_kv.redis.may_wait import MayWait
+    from corepool_kv.redis.peers import Question
     from corepool_kv.redis.replies import Reply
     from corepool_kv.redis.session import Session
     from corepool_kv.redis.state import ServerState
@@ -46,6 +47,10 @@ class Command:
     """By their own names, in lower case."""
     demands: Demands | None = None
     """Read the words of a request that may wait. In MULTI and in scripts `on_both` runs it, which does not wait."""
+    asks: Callable[[ServerState, Session, list[bytes]], Question] | None = None
+    """Return what the other workers are asked before it runs; the answers are in `Session.gathered`."""
+    asks_before_exec: bool = False
+    """In MULTI, too: nothing happens by the question alone."""
     is_transaction: bool = False
     """It changes what the engine keeps beside the data."""
 

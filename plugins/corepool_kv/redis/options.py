@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
 
@@ -54,6 +54,9 @@ class KvOptions(StoreOptions):
 
     store_timeout: Annotated[Duration, Field(gt=0)] = 10.0
     """Seconds after which a server of a store on servers has failed, if requests wait and nothing comes from it."""
+
+    enable_debug_command: Literal["no", "local", "yes"] = "no"
+    """Who may use DEBUG, which can make a worker sleep: no client, those of this machine, or all."""
 
     _expected: SecretStr = PrivateAttr(SecretStr(""))
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from corepool_kv.engine.keyspace import Keyspace
     from corepool_kv.redis.options import KvOptions
 
+MAX_SLOW = 10_000
+"""The largest slowlog-max-len: entries are kept in the store."""
+
 _KEY = b"parameters"
 """Of the record in the database SYSTEM."""
 
@@ -37,13 +40,13 @@ class Parameter(NamedTuple):
     """Return the value that CONFIG SET gives it, as CONFIG GET returns it, or raise Error; None: it is configured."""
 
 
-def whole_number(smallest: int) -> Callable[[bytes], str]:
-    """Return a function that reads a number of at least `smallest`."""
+def whole_number(smallest: int, largest: int = LARGEST) -> Callable[[bytes], str]:
+    """Return a function that reads a number between two others, inclusive."""
 
     def parse(text: bytes) -> str:
         number = parse_integer(text, "argument couldn't be parsed into an integer")
-        if number < smallest:
-            raise Error(f"argument must be between {smallest} and {LARGEST} inclusive")
+        if not smallest <= number <= largest:
+            raise Error(f"argument must be between {smallest} and {largest} inclusive")
         return str(number)
 
     return parse
@@ -97,6 +100,7 @@ PARAMETERS = {
     "client-query-buffer-limit": Parameter(lambda options: options.max_request),
     "cluster-enabled": _constant("no"),
     "databases": _constant(DATABASES),
+    "enable-debug-command": Parameter(lambda options: options.enable_debug_command),
     # The encodings that OBJECT ENCODING goes by.
     "hash-max-listpack-entries": _constant(512),
     "hash-max-listpack-value": _constant(64),
@@ -118,8 +122,8 @@ PARAMETERS = {
     "protected-mode": _constant("no"),
     "requirepass": _constant(""),  # never shown
     "save": _constant(""),
-    "slowlog-log-slower-than": _constant(-1),
-    "slowlog-max-len": _constant(0),
+    "slowlog-log-slower-than": Parameter(lambda _: 10_000, whole_number(-1)),
+    "slowlog-max-len": Parameter(lambda _: 128, whole_number(0, MAX_SLOW)),
     "timeout": _constant(0),
 }
 """All settings. One that can be changed has a `parse`; what goes by it reads `Parameters`."""

@@ -219,7 +219,7 @@ class PubSub:
             self._bus.publish(self._prefix + _NAMES, _ASKED + self._mine)
             self._worker.loop.call_later(_ANSWER_TIMEOUT_S, self._become_ready)
         else:
-            self._become_ready()
+            self._worker.loop.call_soon(self._become_ready)  # a request is just being kept for it
 
     def _announce(self, name: bytes) -> None:
         if len(self._announced) > 2 * len(self._clients) + _STALE_NAMES:  # of clients that have ended meanwhile

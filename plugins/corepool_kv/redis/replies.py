@@ -217,6 +217,15 @@ def check_number(items: int, max_bytes: int) -> None:
         raise too_long(max_bytes)
 
 
+def check_size(size: int, max_bytes: int) -> None:
+    """Refuse a reply of too many bytes.
+
+    :raises Error: it would be longer than a reply may be.
+    """
+    if size > max_bytes:
+        raise too_long(max_bytes)
+
+
 def too_long(max_bytes: int) -> Error:
     """Return the error for a reply that would be longer than a reply may be."""
     return Error(f"ERR a reply of more than {max_bytes} bytes")

@@ -5,12 +5,15 @@ A command that only reads is answered at once, unless earlier commands of its cl
 
 from __future__ import annotations
 
+import functools
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from corepool_kv import events
 from corepool_kv.engine.errors import (
     AbandonedError,
+    HalfDoneError,
     KeyTooLongError,
     OutOfRoomError,
     RefusedError,
@@ -22,8 +25,9 @@ from corepool_kv.redis.session import size_in_memory
 from corepool_kv.stores import DamagedRecordError, FullError, StoreError, WrongTypeError
 
 if TYPE_CHECKING:
-    from corepool_kv.engine.execution import Execution, Work
+    from corepool_kv.engine.execution import Execution
     from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.engine.work import Work
     from corepool_kv.redis.entry import OnData
     from corepool_kv.redis.replies import Reply
     from corepool_kv.redis.session import Session
@@ -54,27 +58,63 @@ def word(error: Error | RefusedError | DamagedRecordError | WrongTypeError) -> E
     return Error(f"ERR {error}")
 
 
+_clock = time.perf_counter
+
+
 class Write:
     """A command that waits for its transaction. Implements `execution.Work`."""
 
-    __slots__ = ("_args", "_database", "_grows", "_on_data", "_resp3", "_runner")
+    __slots__ = ("_args", "_database", "_grows", "_is_silent", "_on_data", "_request", "_resp3", "_runner", "_session")
 
-    def __init__(self, runner: Runner, on_data: OnData, args: list[bytes], session: Session, *, grows: bool) -> None:
-        """Keep a command, with the version and database of now: a later HELLO or SELECT is about those behind it."""
+    def __init__(
+        self,
+        runner: Runner,
+        on_data: OnData,
+        args: list[bytes],
+        session: Session,
+        request: list[bytes] | None,
+        *,
+        grows: bool,
+    ) -> None:
+        """Keep a command, with the version and database of now: a later HELLO or SELECT is about those behind it.
+
+        :param request: for the slow log; None: it is none of a client.
+        """
         self._grows = grows
         self._runner = runner
         self._on_data = on_data
         self._args = args
+        self._session = session
+        self._request = request
         self._resp3 = session.resp3
         self._database = session.database
+        self._is_silent = session.is_silent
 
     def __call__(self, db: Keyspace) -> bytes:
+        return self.run(db)
+
+    def run(self, db: Keyspace) -> bytes:
+        """Run it.
+
+        :raises HalfDoneError: it has failed when it had changed data.
+        """
+        began_s = _clock()
+        here = db.select(self._database) if self._database else db
+        here.changes = 0
         try:
             if self._grows and db.is_full:
                 db.check_growth()
-            reply = self._on_data(db.select(self._database) if self._database else db, self._args)
+            reply = self._on_data(here, self._args)
         except ENDS_ONE_COMMAND as error:
-            reply = self._runner.count(word(error))
+            reply = word(error)
+            if here.changes:
+                raise HalfDoneError(encode(reply, self._resp3), is_silent=self._is_silent) from None
+            self._runner.count(reply)
+        took_s = _clock() - began_s
+        if took_s >= self._runner.state.slow_s and self._request is not None:
+            db.at_end.append(functools.partial(self._runner.note_slow, self._session, self._request, took_s))
+        if self._is_silent:
+            return b""
         return ENCODED_OK if reply is OK else encode(reply, self._resp3)
 
 
@@ -82,24 +122,33 @@ class Runner:
     """Runs commands for the sessions of one listener."""
 
     def __init__(self, state: ServerState, execution: Execution) -> None:
-        self._state = state
+        self.state = state
         self._execution = execution
 
     def run(
-        self, session: Session, on_data: OnData, args: list[bytes], *, writes: bool, held_bytes: int = 0
+        self,
+        session: Session,
+        on_data: OnData,
+        args: list[bytes],
+        request: list[bytes] | None,
+        *,
+        writes: bool,
+        held_bytes: int = 0,
     ) -> bytes | None:
         """Run a command; return None if its reply waits for a commit.
 
+        :param request: as it came, for the slow log; None: it is not for that.
         :param held_bytes: memory that `on_data` itself keeps until then.
         """
         if writes or session.waiting:
-            self.submit(session, on_data, args, held_bytes)
+            self.submit(session, on_data, args, request, held_bytes)
             return None
-        return self.read(session, on_data, args)
+        return self.read(session, on_data, args, request)
 
-    def read(self, session: Session, on_data: OnData, args: list[bytes]) -> bytes:
+    def read(self, session: Session, on_data: OnData, args: list[bytes], request: list[bytes] | None) -> bytes:
         """Run a command that only reads."""
         reply: Reply
+        began_s = _clock()
         try:
             db = self._execution.reading or self._execution.read(session.limits)
             try:
@@ -116,6 +165,9 @@ class Runner:
         except Exception as error:  # noqa: BLE001  # logged, with its traceback
             events.kv_command_failed.exception(log, error)
             reply = self.count(_failed(INTERNAL_ERROR))
+        took_s = _clock() - began_s
+        if took_s >= self.state.slow_s and request is not None:
+            self.note_slow(session, request, took_s)
         if type(reply) is bytes:
             return b"$%d\r\n%b\r\n" % (len(reply), reply)  # as `encode` does, without its frame
         return encode(reply, session.resp3)
@@ -125,6 +177,7 @@ class Runner:
         session: Session,
         on_data: OnData,
         args: list[bytes],
+        request: list[bytes] | None,
         held_bytes: int = 0,
         grows: bool = False,  # noqa: FBT001, FBT002  # C functions take no keywords alone
     ) -> None:
@@ -132,7 +185,12 @@ class Runner:
 
         :param grows: it is refused if there is no room for more.
         """
-        self.submit_work(session, Write(self, on_data, args, session, grows=grows), size_in_memory(args) + held_bytes)
+        write = Write(self, on_data, args, session, request, grows=grows)
+        self.submit_work(session, write, size_in_memory(args) + held_bytes)
+
+    def note_slow(self, session: Session, request: list[bytes], took_s: float) -> None:
+        """Put a command into the slow log."""
+        self.state.slowlog.note(session, request, took_s)
 
     def submit_work(self, session: Session, work: Work, size: int) -> None:
         """Run work for a session in the next transaction.
@@ -149,15 +207,15 @@ class Runner:
         if isinstance(reply, Error):
             self.count(reply)
         if session.waiting:
-            self.submit(session, lambda *_: reply, [], size_of(reply))
+            self.submit(session, lambda *_: reply, [], None, size_of(reply))
             return None
         return encode(reply, session.resp3)
 
     def explain(self, error: StoreError, commands: int) -> bytes:
         """Return the replies to commands whose transaction has failed."""
         if isinstance(error, AbandonedError):
-            self._state.errors[error.reply[1:].partition(b" ")[0].decode(errors="replace")] += commands
-            return error.reply * commands
+            self.state.count_error(error.reply[1:].partition(b" ")[0].decode(errors="replace"), commands)
+            return b"" if error.is_silent else error.reply * commands
         reply = Error(OUT_OF_ROOM) if isinstance(error, FullError) else _failed(error)
         for _ in range(commands):
             self.count(reply)
@@ -165,7 +223,7 @@ class Runner:
 
     def count(self, error: Error) -> Error:
         """Count an error reply, and return it."""
-        self._state.errors[str(error).partition(" ")[0]] += 1
+        self.state.count_error(str(error).partition(" ")[0])
         return error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corepool_kv.redis.commands.functions import Functions
 from corepool_kv.redis.entry import Command
 from corepool_kv.redis.key_positions import numbered
 
@@ -29,7 +30,10 @@ def _row(name: str, handler: OnBoth, flags: str, since: str, summary: str) -> Co
 
 def on_scripts(scripting: Scripting) -> tuple[Command, ...]:
     """Return the rows."""
+    functions = Functions(scripting)
     return (
+        _row("fcall", functions.fcall, "", "7.0.0", "Call a function."),
+        _row("fcall_ro", functions.fcall_ro, "readonly", "7.0.0", "Call a function that only reads."),
         _row("eval", scripting.eval, "", "2.6.0", "Run a script in Lua."),
         _row("eval_ro", scripting.eval_ro, "readonly", "7.0.0", "Run a script in Lua that only reads."),
         _row("evalsha", scripting.evalsha, "", "2.6.0", "Run a script that was sent before, by its SHA-1."),

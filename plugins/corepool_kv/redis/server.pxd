@@ -5,6 +5,7 @@ cimport cython
 from corepool.spec.connection_base cimport ConnectionBase
 from corepool_kv.engine.execution cimport Execution
 from corepool_kv.redis._plain_reader cimport RequestReader as PlainReader
+from corepool_kv.redis.request_runner cimport RequestRunner
 from corepool_kv.redis.running cimport Runner
 from corepool_kv.redis.session cimport Session
 from corepool_kv.redis.state cimport ServerState
@@ -21,11 +22,11 @@ cdef class Server:
     cdef readonly object limits
     cdef object _numbers
     cdef object _worker
-    cdef object _attacks
     cdef Execution _execution
     cdef Runner _runner
-    cdef object _transactions
     cdef object _blocks
+    cdef object _oversight
+    cdef RequestRunner _requests
     cdef object _counting
     cdef object _keyspace_channels
 
@@ -37,5 +38,3 @@ cdef class Server:
     cpdef _hold(self, Session session, Py_ssize_t received)
     cdef _stall(self, Session session)
     cdef _end_if_over(self, Session session)
-    @cython.locals(on_data=object, args=list)
-    cdef bytes _serve(self, Session session, list request)

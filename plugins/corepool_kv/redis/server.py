@@ -1,4 +1,4 @@
-"""The kv server of one listener in one worker: its sessions, and the way of each request."""
+"""The kv server of one listener in one worker: its sessions, and the input and output of each."""
 
 from __future__ import annotations
 
@@ -6,27 +6,25 @@ import itertools
 import time
 from typing import TYPE_CHECKING
 
-from corepool_kv.redis.attacks import AttackLog
+from corepool import SetupError
 from corepool_kv.redis.blocks import Blocks
 from corepool_kv.redis.keyspace_channels import KeyspaceChannels
-from corepool_kv.redis.lookup import find_command, is_http
+from corepool_kv.redis.lookup import find_command
+from corepool_kv.redis.oversight import Oversight
 from corepool_kv.redis.pubsub import PubSub
 from corepool_kv.redis.replies import Error
+from corepool_kv.redis.request_runner import RequestRunner
 from corepool_kv.redis.requests import ProtocolError
 from corepool_kv.redis.running import Runner
 from corepool_kv.redis.session import Session
+from corepool_kv.redis.slowlog import SlowLog
 from corepool_kv.redis.state import ServerState
-from corepool_kv.redis.subscription_changes import MAX_SUBSCRIPTIONS
-from corepool_kv.redis.table import COMMANDS, find_by_spelling
-from corepool_kv.redis.transactions import SUBSCRIBING, Transactions
 from corepool_kv.stores import StoreError
 
 if TYPE_CHECKING:
     from corepool import Connection, Worker
     from corepool_kv.engine.engine import Engine
-    from corepool_kv.redis.entry import Command
     from corepool_kv.redis.options import KvOptions
-    from corepool_kv.redis.replies import Reply
 
 _STATISTICS_INTERVAL_S = 1.0
 
@@ -39,9 +37,6 @@ _MAX_WAITING = 1000
 _MAX_WAITING_BYTES = 1 << 20
 """Bytes of them, the last one aside. So much is a transaction's worth of work; a pipeline loses nothing by it."""
 
-_WHILE_SUBSCRIBED = SUBSCRIBING | {b"ping", b"quit", b"reset"}
-"""In RESP2, where a reply can't be told from a message."""
-
 
 class Server:
     """Serves the sessions of one listener. Implements `session.Owner`."""
@@ -53,15 +48,21 @@ class Server:
         """
         self.options = options
         self._pubsub = PubSub(worker, store)
-        self._state = ServerState(options, engine, worker, self._pubsub)
+        self._state = ServerState(options, engine, worker, self._pubsub, store)
+        parameters = self._state.parameters
+        self._state.slowlog = SlowLog(engine.execution, parameters, engine.max_key_bytes, find_command)
         self.limits = self._state.limits
         self._numbers = itertools.count(1)
         self._worker = worker
-        self._attacks = AttackLog()
         self._execution = engine.execution
         self._runner = Runner(self._state, engine.execution)
-        self._transactions = Transactions(self._state, self._runner)
         self._blocks = Blocks(self._state, self._runner, engine.blocking)
+        try:
+            self._oversight = Oversight(self._state, worker, store, self.proceed)
+        except OSError as error:
+            raise SetupError(f"the bus, over which workers ask each other: {error.strerror}") from None
+        self._state.oversight = self._oversight
+        self._requests = RequestRunner(self._state, self._runner, self._blocks, self._oversight, self.proceed)
         self._read_parameters()
         self._keyspace_channels = KeyspaceChannels(self._state.parameters, engine.execution.notifications, self._pubsub)
         self._counting = worker.loop.call_later(_STATISTICS_INTERVAL_S, self._count_second)
@@ -70,7 +71,9 @@ class Server:
         """Stop the timer, and leave the bus. The engine is closed by its owner."""
         self._counting.cancel()
         self._keyspace_channels.close()
+        self._oversight.close()
         self._pubsub.close()
+        self._state.statistics.leave()
 
     # --- connections
 
@@ -81,7 +84,8 @@ class Server:
         state.connections += 1
         number = state.pid << 32 | next(self._numbers)  # a pid is one worker's: no other has the same
         authenticated = not state.password
-        conn.session = state.sessions[number] = Session(self, conn, number, authenticated=authenticated)
+        conn.session = Session(self, conn, number, authenticated=authenticated)
+        state.add(conn.session)
 
     def adopt(self, conn: Connection[Session], state: bytes) -> None:
         """Take a client of another worker, which keeps its number.
@@ -91,7 +95,8 @@ class Server:
         conn.half_open = True
         session = Session.thaw(self, conn, state)
         session.needs_password = bool(self._state.password)
-        conn.session = self._state.sessions[session.number] = session
+        conn.session = session
+        self._state.add(session)
         self._blocks.adopt(session, state)
 
     def stay(self, session: Session) -> None:
@@ -105,10 +110,11 @@ class Server:
         Else one that connects again and again could have any number of them waiting, outside of all limits.
         """
         self._blocks.end(session, has_moved=has_moved)
-        self._state.sessions.pop(session.number, None)
+        self._state.remove(session)
         session.waiting.clear()
         session.ending = True
         session.end_subscriptions()
+        self._oversight.forget(session)
 
     def receive(self, session: Session) -> None:
         """Serve received input."""
@@ -147,7 +153,7 @@ class Server:
                     if request is None:
                         break
                     served += 1
-                reply = self._serve(session, request)
+                reply = self._requests.serve(session, request)
                 if reply is None:
                     if (
                         session.kept is not None
@@ -224,95 +230,6 @@ class Server:
         if reply is not None:
             session.conn.send(reply)
 
-    def _end_attack(self, session: Session, word: bytes) -> None:
-        """Close a connection that speaks HTTP, unanswered: any web page can make a browser send commands in a request.
-
-        The requests before this one have run; those behind it will not.
-        """
-        session.ending = session.is_attack = True
-        self._attacks.log(session.conn.peer, word)
-
-    # --- requests
-
-    def _serve(self, session: Session, request: list[bytes]) -> bytes | None:
-        """Serve a request; return None if its reply waits for a commit."""
-        command = find_by_spelling(request[0]) or COMMANDS.get(request[0].lower())
-        if (
-            command is None
-            or (len(request) != command.arity and len(request) < command.at_least)
-            or not (session.authenticated or command.before_auth)
-            or session.subscriptions is not None
-            or session.queue is not None
-        ):
-            try:
-                command = self._find(session, request)
-            except Error as error:
-                session.queue_is_broken = True
-                if command is COMMANDS[b"exec"]:
-                    session.leave_transaction()
-                    reason = str(error).removeprefix("ERR ")
-                    return self._runner.reply(session, Error(f"EXECABORT Transaction discarded because of: {reason}"))
-                return self._runner.reply(session, error)
-            if command is None:
-                return None
-        session.last_command = command.name
-        args = request[command.words :]
-        if session.queue is not None and command.group != "transactions" and command.name not in (b"quit", b"reset"):
-            if command.group in ("pubsub", "scripting") and self._waits_for_bus(session, command, request):
-                return None
-            return self._transactions.queue(session, command, args)
-        on_data = command.on_data
-        if on_data is not None:
-            if command.writes or session.waiting:
-                self._runner.submit(session, on_data, args, 0, command.grows)
-                return None
-            return self._runner.read(session, on_data, args)
-        # A script may publish.
-        if command.group in ("pubsub", "scripting") and self._waits_for_bus(session, command, request):
-            return None
-        if command.group == "transactions":
-            return self._transactions.serve(session, command, args)
-        if command.demands is not None:
-            return self._blocks.serve(session, command.demands, args)
-        if command.on_session is not None and not (command.on_both is not None and session.waiting):
-            return self._runner.reply(session, self._run_on_session(session, command, args))
-        return self._transactions.run_alone(session, command, args)
-
-    def _find(self, session: Session, request: list[bytes]) -> Command | None:
-        """Return the command of a request; None if it is one of HTTP.
-
-        :raises Error: there is no such command, or not for this request, or not before AUTH.
-        """
-        if is_http(request[0]):
-            self._end_attack(session, request[0])
-            return None
-        command = find_command(request)
-        if not (session.authenticated or command.before_auth):
-            raise Error("NOAUTH Authentication required.")
-        if session.subscriptions is not None and not session.resp3 and command.name not in _WHILE_SUBSCRIBED:
-            raise Error(
-                f"ERR Can't execute '{command.name.decode()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / "
-                "RESET are allowed in this context"
-            )
-        return command
-
-    def _waits_for_bus(self, session: Session, command: Command, request: list[bytes]) -> bool:
-        """Keep a request until this worker takes part in the bus, and others know its patterns; False: serve it now."""
-        patterns = request[1 : MAX_SUBSCRIPTIONS + 1] if command.name == b"psubscribe" else []
-        if self._pubsub.is_ready_for(patterns):
-            return False
-        session.kept = request
-        session.settle()
-        self._pubsub.when_ready_for(patterns, lambda: self.proceed(session))
-        return True
-
-    def _run_on_session(self, session: Session, command: Command, args: list[bytes]) -> Reply:
-        assert command.on_session is not None
-        try:
-            return command.on_session(self._state, session, args)
-        except Error as error:
-            return error
-
     def _read_parameters(self) -> None:
         try:
             self._state.parameters.refresh(self._execution.read(self.limits))
@@ -323,5 +240,6 @@ class Server:
 
     def _count_second(self) -> None:
         self._state.end_second()
+        self._oversight.look()
         self._read_parameters()
         self._counting = self._worker.loop.call_later(_STATISTICS_INTERVAL_S, self._count_second)

@@ -34,6 +34,13 @@ cdef class Session:
     cdef public object subscriptions
     cdef public object changes
     cdef public list kept
+    cdef public bint is_asking
+    cdef public list answers
+    cdef public object gathered
+    cdef public list fed
+    cdef public int reply_mode
+    cdef public bint is_silent
+    cdef public bint is_monitoring
     cdef public object blocked
     cdef public bint stays
     cdef public bint ending

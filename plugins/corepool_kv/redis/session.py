@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from corepool_kv.redis.replies import Error
 from corepool_kv.redis.requests import RequestReader
 from corepool_kv.redis.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from corepool import Connection
     from corepool_kv.engine.blocking import Wait
-    from corepool_kv.engine.execution import Work
     from corepool_kv.engine.keyspace import Keyspace, Limits
+    from corepool_kv.engine.work import Work
     from corepool_kv.redis.options import KvOptions
+    from corepool_kv.redis.peers import Gathered
     from corepool_kv.redis.pubsub import PubSub
-    from corepool_kv.redis.replies import Reply
     from corepool_kv.redis.subscription_changes import SubscriptionChanges
     from corepool_kv.stores import StoreError
 
 _PART_BYTES = 64
 """Memory that a command, and each part of it, costs besides its bytes, at least."""
+
+REPLY_ON, REPLY_OFF, REPLY_SKIP = range(3)
+"""Modes of CLIENT REPLY; the last one is about the next command."""
 
 MAX_WATCHED = 10_000
 """Keys that one session may watch."""
@@ -64,16 +67,6 @@ class Watched:
         return any(db.select(number).version(key) != version for (number, key), version in self.versions.items())
 
 
-class Queued(NamedTuple):
-    """A command that waits for EXEC."""
-
-    run: Callable[[Keyspace], Reply]
-    writes: bool
-    grows: bool
-    decides: bool
-    """Later commands are served in another way."""
-
-
 class Owner(Protocol):
     """The server of a session, as the session calls it."""
 
@@ -110,7 +103,7 @@ class Session:
         self.library_version = b""
         self.began_s = self.active_s = time.monotonic()
         self.last_command = b"NULL"
-        self.queue: list[Queued] | None = None
+        self.queue: list[object] | None = None  # of `transactions.Queued`
         self.queue_is_broken = False
         self.watched = Watched()
         self.queued_bytes = 0
@@ -127,6 +120,15 @@ class Session:
         """Of its subscriptions, by the transaction that runs: they happen when it is committed."""
         self.kept: list[bytes] | None = None
         """A request that waits until this worker takes part in the bus."""
+        self.answers: list[Gathered | None] | None = None
+        """Of other workers, to the kept request, or to each command that EXEC is about to run."""
+        self.gathered: Gathered | None = None
+        """Those to the command that runs."""
+        self.fed: list[bytes] | None = None
+        """The kept request, if clients that monitor have been told of it."""
+        self.reply_mode = REPLY_ON
+        self.is_asking = self.is_silent = self.is_monitoring = False
+        """The kept request waits for other workers; the command that runs has no reply; it is sent all commands."""
         self.blocked: Wait | None = None
         """It waits for elements: later requests are not served before."""
         self.stays = False
@@ -146,6 +148,7 @@ class Session:
         session = cls(owner, conn, kept["number"], authenticated=kept["authenticated"])
         session.resp3 = kept["resp3"]
         session.database = kept.get("database", 0)
+        session.reply_mode = kept.get("reply_mode", REPLY_ON)
         session.name = kept["name"].encode("latin-1")
         session.library = kept["library"].encode("latin-1")
         session.library_version = kept["library_version"].encode("latin-1")
@@ -159,13 +162,14 @@ class Session:
         """
         if self.queue is not None or self.watched.versions or self.waiting or self.ending or not self.reader.is_empty:
             return None
-        if self.subscriptions is not None or self.kept is not None:
+        if self.subscriptions is not None or self.kept is not None or self.is_monitoring:
             return None  # messages would be lost on the way
         blocked = self.blocked
         if blocked is not None and not blocked.can_move:
             return None
         place = None if blocked is None else blocked.place
-        now = (self.resp3, self.database, self.authenticated, self.name, self.library, self.library_version, place)
+        names = (self.name, self.library, self.library_version)
+        now = (self.resp3, self.database, self.authenticated, self.reply_mode, names, place)
         if now != self._frozen_as:
             self._frozen_as = now
             kept = {
@@ -173,6 +177,7 @@ class Session:
                 "authenticated": self.authenticated,
                 "resp3": self.resp3,
                 "database": self.database,
+                "reply_mode": self.reply_mode,
                 "name": self.name.decode("latin-1"),
                 "library": self.library.decode("latin-1"),
                 "library_version": self.library_version.decode("latin-1"),
@@ -195,6 +200,11 @@ class Session:
         if self.stalled or self.ending or conn.eof:
             self._owner.proceed(self)
 
+    def take_answers(self) -> list[Gathered | None]:
+        """Return the answers of other workers, for the command that is about to be run; empty: it has not asked."""
+        answers, self.answers = self.answers, None
+        return answers or []
+
     def go_on(self) -> None:
         """Serve the requests behind a command that was blocked."""
         self._owner.go_on(self)
@@ -202,13 +212,14 @@ class Session:
     def settle(self) -> None:
         """Have the connection stay in this worker as long as it has to."""
         is_blocked = self.blocked is not None and (self.stays or not self.reader.is_empty)
-        self.conn.busy = bool(self.waiting) or self.subscriptions is not None or self.kept is not None or is_blocked
+        stays = self.subscriptions is not None or self.is_monitoring or self.kept is not None
+        self.conn.busy = bool(self.waiting) or stays or is_blocked
 
     def explain(self, error: StoreError, commands: int) -> bytes:
         """Return the replies to commands whose transaction has failed."""
         return self._owner.explain(error, commands)
 
-    def queue_up(self, queued: Queued, size: int, max_bytes: int) -> bool:
+    def queue_up(self, queued: object, size: int, max_bytes: int) -> bool:
         """Keep a command for EXEC; return False if the queue would be too large."""
         assert self.queue is not None
         self.queued_bytes += size
@@ -230,6 +241,8 @@ class Session:
         self.authenticated = not self.needs_password
         if self.needs_password:
             self.reader.distrust()
+        self.reply_mode = REPLY_ON
+        self.is_silent = False
         self.leave_transaction()
         self.end_subscriptions()
 
@@ -270,6 +283,8 @@ class Session:
             return "x"
         if self.blocked is not None:
             return "b"
+        if self.is_monitoring:
+            return "O"
         return "N" if self.subscriptions is None else "P"
 
     def describe(self) -> str:
@@ -288,8 +303,12 @@ class Session:
             "psub": 0 if self.subscriptions is None else len(self.subscriptions.patterns),
             "ssub": 0 if self.subscriptions is None else len(self.subscriptions.shards),
             "multi": -1 if self.queue is None else len(self.queue),
+            "multi-mem": self.queued_bytes,
+            "omem": self.conn.buffered,
+            "tot-mem": self.conn.buffered + self.queued_bytes + self.waiting_bytes,
             "cmd": self.last_command.decode(errors="replace").lower(),
             "user": "default",
+            "redir": -1,
             "resp": 3 if self.resp3 else 2,
             "lib-name": self.library.decode(errors="replace"),
             "lib-ver": self.library_version.decode(errors="replace"),

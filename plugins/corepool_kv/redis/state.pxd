@@ -9,15 +9,21 @@ cdef class ServerState:
     cdef readonly object blocking
     cdef readonly object pid
     cdef readonly object slot
-    cdef readonly double began_s
+    cdef readonly object statistics
     cdef readonly dict sessions
     cdef public long long connections
     cdef public long long commands_run
-    cdef public long long commands_per_s
-    cdef long long _counted
-    cdef readonly object errors
+    cdef public long long error_replies
     cdef readonly str run_id
+    cdef public object oversight
+    cdef public bint is_watched
+    cdef public object slowlog
+    cdef readonly double slow_s
     cdef public object scripts
     cdef object _engine
-    cdef long long _expired_before
-    cdef long long _evicted_before
+    cdef long long _bytes_in
+    cdef long long _bytes_out
+    cdef long long _expired
+    cdef long long _evicted
+    cdef object _second
+    cdef object _present

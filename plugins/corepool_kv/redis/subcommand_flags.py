@@ -4,6 +4,11 @@ from __future__ import annotations
 
 _ADMIN = "admin noscript loading stale"
 _FLAGS = {
+    "acl|getuser": _ADMIN,
+    "acl|list": _ADMIN,
+    "acl|users": _ADMIN,
+    "client|pause": _ADMIN,
+    "client|unpause": _ADMIN,
     "client|list": _ADMIN,
     "client|no-evict": _ADMIN,
     "command": "loading stale",
@@ -11,6 +16,7 @@ _FLAGS = {
     "function": "noscript",
     "function|delete": "noscript write",
     "function|flush": "noscript write",
+    "function|load": "noscript write denyoom",
     "function|kill": "noscript allow_busy",
     "function|stats": "noscript allow_busy",
     "latency": _ADMIN,

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 from corepool_kv.redis.bit_rows import ON_BITS
 from corepool_kv.redis.blocking_rows import THAT_WAIT
 from corepool_kv.redis.collection_rows import ON_COLLECTIONS
-from corepool_kv.redis.commands import connection, dumping, info, keys, server, strings, times
+from corepool_kv.redis.commands import (
+    connection,
+    debugging,
+    dumping,
+    info,
+    keys,
+    overseeing,
+    server,
+    strings,
+    swapping,
+    times,
+)
 from corepool_kv.redis.commands.scripting import Scripting
 from corepool_kv.redis.containers import make_containers
 from corepool_kv.redis.entry import Command
@@ -25,6 +36,7 @@ if TYPE_CHECKING:
 def _data(name: str, handler: OnData, arity: int, flags: str, last: int, since: str, summary: str) -> Command:
     keys_at = (1, last, 1) if last else (0, 0, 0)
     group = "string" if handler.__module__ == strings.__name__ else "generic"
+    group = "server" if name in ("dbsize", "flushall", "flushdb") else group
     return Command(name.encode(), arity, frozenset(flags.split()), keys_at, group, since, summary, on_data=handler)
 
 
@@ -35,7 +47,8 @@ def _session(name: str, handler: OnSession, arity: int, flags: str, since: str, 
 
 def _transaction(name: str, arity: int, flags: str, last: int, summary: str) -> Command:
     keys_at = (1, last, 1) if last else (0, 0, 0)
-    return Command(name.encode(), arity, frozenset(flags.split()), keys_at, "transactions", "1.2.0", summary)
+    since = {"discard": "2.0.0", "unwatch": "2.2.0", "watch": "2.2.0"}.get(name, "1.2.0")
+    return Command(name.encode(), arity, frozenset(flags.split()), keys_at, "transactions", since, summary)
 
 
 _READ, _WRITE = "readonly fast", "write denyoom fast"
@@ -120,6 +133,37 @@ _PLAIN = (
         "1.0.0",
         "Tell about the server.",
         on_both=info.info,
+    ),
+    Command(
+        b"debug",
+        -2,
+        frozenset(("admin", "noscript", "loading", "stale")),
+        (0, 0, 0),
+        "server",
+        "1.0.0",
+        "Help with tests; off by default.",
+        on_both=debugging.debug,
+    ),
+    Command(
+        b"monitor",
+        1,
+        frozenset(("admin", "noscript", "loading", "stale")),
+        (0, 0, 0),
+        "server",
+        "1.0.0",
+        "Show the commands of all clients, of all workers.",
+        on_session=overseeing.monitor,
+        asks=overseeing.ask_to_monitor,
+    ),
+    Command(
+        b"swapdb",
+        3,
+        frozenset(("write", "fast")),
+        (0, 0, 0),
+        "server",
+        "4.0.0",
+        "Exchange two databases.",
+        on_both=swapping.swapdb,
     ),
     _transaction("discard", 1, _ALWAYS, 0, "Forget the commands since MULTI."),
     _transaction(

@@ -232,6 +232,12 @@ class Transaction(View, Protocol):
         :raises NoRoomError: there is no room for the list of what became free.
         """
 
+    def swap(self, first: int, second: int) -> None:
+        """Exchange two databases, in a moment, whatever they hold. Views of their elements have to be made anew.
+
+        :raises NoRoomError: there is no room for the page that changes.
+        """
+
 
 class Store(Protocol):
     """The data of a place, as one process reaches them."""

@@ -30,6 +30,7 @@ from corepool_kv.stores import BrokenError, FullError, StoreError
 from corepool_kv.stores.access_clock import AccessClock
 from corepool_kv.stores.lmdb_errors import translated
 from corepool_kv.stores.lmdb_format import TABLES, check_folder, foreign, mark, open_tables
+from corepool_kv.stores.lmdb_order import order_of
 from corepool_kv.stores.lmdb_transaction import LmdbTransaction
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class LmdbStore:
         self._path = Path(where)
         self._env: lmdb.Environment
         self._tables: tuple[tuple[_Database, _Database, _Database], ...]
+        """In the order of their names."""
+        self._ordered: tuple[tuple[_Database, _Database, _Database], ...]
+        """Those of each database, as of the transaction `_ordered_at`."""
+        self._ordered_at = -1
         self._is_dirty = False
         self._syncing: threading.Thread | None = None
         self._sync_failed = False
@@ -114,7 +119,8 @@ class LmdbStore:
         try:
             self._env.set_mapsize(0)  # as large as another worker, or an earlier life, has made it
             mark(self._env)
-            self._tables = open_tables(self._env)
+            self._tables = self._ordered = open_tables(self._env)
+            self._ordered_at = -1
             self._env.reader_check()
         except lmdb.Error as error:
             self._env.close()
@@ -144,7 +150,7 @@ class LmdbStore:
 
     def read(self) -> View:
         try:
-            return LmdbTransaction(self._env.begin(), self._tables)
+            return self._view(self._env.begin())
         except lmdb.ReadersFullError:
             return self._read_in_a_stale_slot()
         except lmdb.Error as error:
@@ -158,17 +164,24 @@ class LmdbStore:
         if self._sync_failed:
             self._retry_sync()
         try:
-            return LmdbTransaction(self._env.begin(write=True), self._tables)
+            txn = self._env.begin(write=True)
         except lmdb.Error as error:
             raise self._not_begun(error) from None
+        self._take_order(txn, txn.id() - 1)
+        return LmdbTransaction(txn, self._ordered)
 
     def commit(self, transaction: Transaction) -> None:
         assert isinstance(transaction, LmdbTransaction)
+        number = transaction.txn.id()
         try:
             transaction.txn.commit()
         except lmdb.Error as error:
             raise translated(error) from None
         self._is_dirty = True
+        if transaction.has_swapped:
+            self._ordered_at = -1
+        elif self._ordered_at == number - 1:
+            self._ordered_at = number
 
     def abort(self, transaction: Transaction) -> None:
         assert isinstance(transaction, LmdbTransaction)
@@ -223,6 +236,25 @@ class LmdbStore:
             raise StoreError(f"the data can't be brought to the disk: {error}") from None
         self._sync_failed = False
 
+    def _view(self, txn: lmdb.Transaction) -> LmdbTransaction:
+        self._take_order(txn, txn.id())
+        return LmdbTransaction(txn, self._ordered)
+
+    def _take_order(self, txn: lmdb.Transaction, committed: int) -> None:
+        """Use the databases in the order of a transaction.
+
+        :param committed: the number of the last one that was committed before: of that, the order may be known.
+        :raises StoreError: it can't be read.
+        """
+        if committed == self._ordered_at:
+            return
+        try:
+            self._ordered = tuple(self._tables[number] for number in order_of(txn))
+        except (lmdb.Error, IndexError) as error:
+            txn.abort()
+            raise StoreError(f"the order of its databases can't be read: {error}") from None
+        self._ordered_at = committed
+
     def _not_begun(self, error: lmdb.Error) -> StoreError:
         return translated(error) if self._is_open else BrokenError()
 
@@ -233,7 +265,7 @@ class LmdbStore:
         """
         try:
             self._env.reader_check()
-            return LmdbTransaction(self._env.begin(), self._tables)
+            return self._view(self._env.begin())
         except lmdb.Error as error:
             raise translated(error) from None
 

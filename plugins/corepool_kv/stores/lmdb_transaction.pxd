@@ -9,6 +9,7 @@ cdef class LmdbTransaction:
     cdef object _expiry
     cdef object _elements
     cdef object _databases
+    cdef readonly bint has_swapped
     cdef Py_ssize_t _number
     cdef dict _others
     cdef long long _version

@@ -18,6 +18,7 @@ from corepool_kv.stores import ID_BYTES, STREAM, STRING, DamagedRecordError, Rec
 from corepool_kv.stores.lmdb_elements import LmdbElements
 from corepool_kv.stores.lmdb_errors import translated
 from corepool_kv.stores.lmdb_format import LONG_BYTES, SHORT, long_header, parse
+from corepool_kv.stores.lmdb_order import ORDER, order_of
 from corepool_kv.stores.lmdb_records import place_of, short_record, short_value
 from corepool_kv.stores.same_places import MAX_AT_ONE_PLACE, list_part, split_cursor
 
@@ -59,6 +60,8 @@ class LmdbTransaction:
         self._find: _Find = txn.get  # type: ignore[assignment]
         self._data, self._expiry, self._elements = databases[number]
         self._databases = databases
+        self.has_swapped = False
+        """The order of databases was changed."""
         self._number = number
         self._others = others  # with this one in it from the first use of another: no circle of references before
         self._version = 0
@@ -277,6 +280,25 @@ class LmdbTransaction:
             self.txn.drop(self._elements, delete=False)
         except lmdb.Error as error:
             raise translated(error) from None
+
+    def swap(self, first: int, second: int) -> None:
+        """Write the order of the tables, as `order_of` reads it."""
+        order = bytearray(order_of(self.txn))
+        order[first], order[second] = order[second], order[first]
+        try:
+            self.txn.put(ORDER, bytes(order))
+        except lmdb.Error as error:
+            raise translated(error) from None
+        databases = list(self._databases)
+        databases[first], databases[second] = databases[second], databases[first]
+        for each in (self, *(self._others or {}).values()):
+            each.take(tuple(databases))
+
+    def take(self, databases: tuple[_Tables, ...]) -> None:
+        """Use the tables of databases in another order from now on."""
+        self.has_swapped = True
+        self._databases = databases
+        self._data, self._expiry, self._elements = databases[self._number]
 
     def has_expired(self, now_ms: int) -> bool:
         with self.txn.cursor(db=self._expiry) as at:

@@ -6,8 +6,6 @@ memory: is one listener's own; listeners that name memory:NAME share it.
 from __future__ import annotations
 
 import heapq
-import itertools
-import random
 import re
 import zlib
 from typing import TYPE_CHECKING
@@ -24,14 +22,13 @@ from corepool_kv.stores import (
     WrongTypeError,
 )
 from corepool_kv.stores.access_clock import AccessClock
-from corepool_kv.stores.memory_elements import Collections, MemoryElements
+from corepool_kv.stores.memory_elements import MemoryElements
+from corepool_kv.stores.memory_records import Records
 from corepool_kv.stores.same_places import LARGEST_CRC, MAX_AT_ONE_PLACE, list_part, split_cursor
 
 if TYPE_CHECKING:
     from corepool_kv.stores import Transaction, View
     from corepool_kv.stores.options import StoreOptions
-
-_STALE_ENTRIES = 1000
 
 _NAME = re.compile("[A-Za-z0-9_-]+")
 
@@ -112,107 +109,23 @@ class MemoryStore:
         """Nothing is ever due."""
 
 
-class Keys:
-    """Keys of which any can be had at once, by its number."""
-
-    def __init__(self) -> None:
-        self.all: list[bytes] = []
-        self._numbers: dict[bytes, int] = {}
-
-    def add(self, key: bytes) -> None:
-        if key not in self._numbers:
-            self._numbers[key] = len(self.all)
-            self.all.append(key)
-
-    def discard(self, key: bytes) -> None:
-        number = self._numbers.pop(key, None)
-        if number is not None:
-            last = self.all.pop()
-            if last != key:
-                self.all[number] = last
-                self._numbers[last] = number
-
-    def sample(self, count: int) -> list[bytes]:
-        if len(self.all) <= count:
-            return self.all[:]
-        return list(dict.fromkeys(random.choices(self.all, k=count)))  # noqa: S311  # no secret
-
-
-class Records:
-    """The stored records, their size, and their times of expiry."""
-
-    def __init__(self, max_bytes: int, databases: list[Records]) -> None:
-        """Begin without any.
-
-        :param databases: those that share the bound.
-        """
-        self._max_bytes = max_bytes
-        self._databases = databases
-        self.all: dict[bytes, Record] = {}
-        self.keys = Keys()
-        self.expiring = Keys()
-        self.bytes = 0
-        self.collections = Collections()
-        self.versions = itertools.count(1)
-        self._expiry: list[tuple[int, bytes]] = []
-        """A heap; outdated entries stay in it until their time comes, or there are too many of them."""
-
-    def has_room(self) -> bool:
-        """Report whether keys, values and elements are within the bound."""
-        return sum([each.bytes + each.collections.bytes for each in self._databases]) <= self._max_bytes
-
-    def set(self, key: bytes, record: Record) -> None:
-        before = self.all.get(key)
-        if before is None:
-            self.keys.add(key)
-            self.bytes += len(key) + len(record.value)
-        else:
-            self.bytes += len(record.value) - len(before.value)
-        self.all[key] = record
-        if not record.expires_ms:
-            self.expiring.discard(key)
-        else:
-            self.expiring.add(key)
-            heapq.heappush(self._expiry, (record.expires_ms, key))
-            if len(self._expiry) > 2 * len(self.all) + _STALE_ENTRIES:
-                self._expiry = [(each.expires_ms, name) for name, each in self.all.items() if each.expires_ms]
-                heapq.heapify(self._expiry)
-
-    def remove(self, key: bytes) -> Record | None:
-        record = self.all.pop(key, None)
-        if record is not None:
-            self.bytes -= len(key) + len(record.value)
-            self.keys.discard(key)
-            self.expiring.discard(key)
-        return record
-
-    def first_to_expire(self) -> tuple[int, bytes] | None:
-        """Return the time and the key that will expire before all others, unless none will."""
-        while self._expiry:
-            expires_ms, key = self._expiry[0]
-            record = self.all.get(key)
-            if record is not None and record.expires_ms == expires_ms:
-                return expires_ms, key
-            heapq.heappop(self._expiry)
-        return None
-
-    def next_expired(self, now_ms: int) -> bytes | None:
-        """Return the key that has expired first, unless none has."""
-        first = self.first_to_expire()
-        return first[1] if first is not None and first[0] < now_ms else None
-
-
 class MemoryTransaction:
     """Changes the records at once, and remembers what they were."""
 
     def __init__(
-        self, databases: list[Records], number: int = 0, others: dict[int, MemoryTransaction] | None = None
+        self,
+        databases: list[Records],
+        number: int = 0,
+        others: dict[int, MemoryTransaction] | None = None,
+        swapped: list[tuple[int, int]] | None = None,
     ) -> None:
         """Take the databases.
 
         :param others: those of the same transaction that are in use.
+        :param swapped: the exchanges in it, in their order.
         """
         self._databases = databases
+        self._swapped: list[tuple[int, int]] = [] if swapped is None else swapped
         self._records = databases[number]
         self._number = number
         self._others = others  # with this one in it from the first use of another: no circle of references before
@@ -227,7 +140,7 @@ class MemoryTransaction:
             self._others = {self._number: self}
         other = self._others.get(number)
         if other is None:
-            other = self._others[number] = MemoryTransaction(self._databases, number, self._others)
+            other = self._others[number] = MemoryTransaction(self._databases, number, self._others, self._swapped)
             other.removed = self.removed
         return other
 
@@ -235,6 +148,8 @@ class MemoryTransaction:
         """Put the changed records of all databases back."""
         for each in self._others.values() if self._others else (self,):
             each.undo_own()
+        for first, second in reversed(self._swapped):
+            self._databases[first], self._databases[second] = self._databases[second], self._databases[first]
 
     def undo_own(self) -> None:
         """Put the changed records of this database back."""
@@ -338,6 +253,17 @@ class MemoryTransaction:
     def clear(self) -> None:
         for key in list(self._records.all):
             self.delete(key, 0)
+
+    def swap(self, first: int, second: int) -> None:
+        self._swapped.append((first, second))
+        self._databases[first], self._databases[second] = self._databases[second], self._databases[first]
+        self.database(first).exchange(self.database(second))
+
+    def exchange(self, other: MemoryTransaction) -> None:
+        """Exchange the records of two databases, and what they were before this transaction."""
+        self._records, other._records = other._records, self._records
+        self._before, other._before = other._before, self._before
+        self._elements, other._elements = other._elements, self._elements
 
     def has_expired(self, now_ms: int) -> bool:
         return self._records.next_expired(now_ms) is not None

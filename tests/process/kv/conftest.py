@@ -94,14 +94,14 @@ class Pair:
     """A redis-server and a pool, which get the same bytes."""
 
     def __init__(self, redis: Path, ours: PoolProcess) -> None:
-        self._redis = redis
+        self.redis = redis
         self.ours = ours
 
     def ask(self, stream: bytes) -> tuple[bytes, bytes]:
         """Send a stream to each on a new connection, end it, and return all that Redis and the pool send back."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as redis, connect(self.ours.urls()[0]) as ours:
             redis.settimeout(DEADLINE_S)
-            redis.connect(str(self._redis))
+            redis.connect(str(self.redis))
             for sock in (redis, ours):
                 sock.sendall(stream)
                 sock.shutdown(socket.SHUT_WR)
@@ -112,6 +112,8 @@ class Pair:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """A redis-server and a pool without a password."""
     with running_redis(tmp_path_factory.mktemp("redis")) as redis, PoolProcess.run(kv_toml()) as ours:
+        with connect(ours.urls()[0]) as sock:  # on a busy machine any command may be slow
+            Client(sock)("CONFIG", "SET", "slowlog-log-slower-than", -1)
         yield Pair(redis, ours)
 
 

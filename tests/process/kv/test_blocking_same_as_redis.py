@@ -60,7 +60,8 @@ class Side:
         self.ids = [client("CLIENT", "ID") for client in clients]
 
     def blocked(self) -> int:
-        return sum(field(each("INFO", "clients"), b"blocked_clients") for each in self._watchers)
+        lines: bytes = self._watchers[0]("CLIENT", "LIST")
+        return lines.count(b" flags=b")
 
     def has_answered(self, number: int) -> bool:
         client, kept = self.clients[number], self._kept[number]

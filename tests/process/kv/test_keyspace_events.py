@@ -277,7 +277,7 @@ def field(text: bytes, name: bytes) -> bytes:
 def wait_blocked(asked: list[Client], number: int) -> None:
     """Wait until clients are blocked, in whichever workers."""
     wait_until(
-        lambda: sum(int(field(each("INFO", "clients"), b"blocked_clients")) for each in asked) == number,
+        lambda: asked[0]("CLIENT", "LIST").count(b" flags=b") == number,
         what=f"{number} blocked clients",
     )
 

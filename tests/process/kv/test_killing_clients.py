@@ -55,6 +55,7 @@ def test_clients_are_killed_by_their_facts(pool: Pools, clients: Clients) -> Non
 def test_killing_in_a_transaction_is_done_with_it(pool: Pools, clients: Clients) -> None:
     running = pool(kv_toml(workers=1, durability="always"))
     me, other = clients(running), clients(running)
+    assert other("PING") == b"PONG"
     me.send_all([("MULTI",), ("SET", "a", 1), ("CLIENT", "KILL", address(other)), ("GET", "a"), ("EXEC",)])
 
     assert [me.receive() for _ in range(5)][-1] == [b"OK", b"OK", b"1"]

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from kv_client import Client, kv_toml
 
-from corepool_kv.engine.execution import start_commit_thread
+from corepool_kv.engine.commit_thread import start_commit_thread
 from corepool_kv.stores import StoreError
 
 if TYPE_CHECKING:

@@ -18,7 +18,19 @@ from corepool_kv.redis.table import COMMANDS
 if TYPE_CHECKING:
     from conftest import Pair
 
-DESCRIBING = {b"client", b"command", b"config", b"hello", b"info", b"quit", b"role", b"slowlog", b"time"}
+DESCRIBING = {
+    b"client",
+    b"debug",
+    b"monitor",
+    b"command",
+    b"config",
+    b"hello",
+    b"info",
+    b"quit",
+    b"role",
+    b"slowlog",
+    b"time",
+}
 VARYING = {b"expiretime", b"keys", b"pexpiretime", b"pttl", b"randomkey", b"scan", b"select", b"ttl"}
 SUBSCRIBING = {b"subscribe", b"psubscribe", b"unsubscribe", b"punsubscribe"}
 OURS = {b"help", b"stats", b"refcount", b"idletime", b"usage"}

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from corepool_kv.engine.engine import Engine
-    from corepool_kv.engine.execution import Work
     from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.engine.work import Work
     from corepool_kv.stores import StoreError
 
 MIB = 1 << 20

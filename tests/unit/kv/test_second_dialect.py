@@ -13,7 +13,7 @@ from corepool.testing.failures import Failures
 from corepool.testing.loop import SteppedLoop
 from corepool.testing.worker_here import WorkerHere
 from corepool_kv.engine.engine import Engines
-from corepool_kv.engine.errors import AbandonedError, KeyTooLongError, ValueTooLongError
+from corepool_kv.engine.errors import AbandonedError, HalfDoneError, KeyTooLongError, ValueTooLongError
 from corepool_kv.engine.keyspace import Limits
 from corepool_kv.stores.options import StoreOptions, make_store
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from corepool_kv.engine.engine import Engine
-    from corepool_kv.engine.execution import Work
     from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.engine.work import Work
     from corepool_kv.stores import StoreError
 
 
@@ -72,8 +72,17 @@ class Memcached:
 
         self._submit(work)
 
+    def set_and_fail(self, key: bytes) -> None:
+        def work(db: Keyspace) -> bytes:
+            db.put(key, b"half")
+            raise HalfDoneError(b"SERVER_ERROR half\r\n")
+
+        self._submit(work)
+
     def answer(self, replies: bytes) -> None:
         self.received += replies
+        if self.waiting:
+            self._execution.schedule(self)
 
     def explain(self, error: StoreError, commands: int) -> bytes:
         return (error.reply if isinstance(error, AbandonedError) else b"SERVER_ERROR out of order\r\n") * commands
@@ -156,6 +165,24 @@ def test_errors_are_in_the_words_of_the_dialect_and_cost_their_client_alone(plac
             b"END\r\n",
             b"VALUE",
         ]
+
+
+def test_work_that_fails_when_it_is_half_done_costs_itself_alone(place: str) -> None:
+    with running(place) as (engine, worker):
+        client, other = Memcached(engine), Memcached(engine)
+        for number in range(5):
+            client.set(b"%d" % number, 0, b"fine")
+            client.set_and_fail(b"half %d" % number)
+        client.set_and_fail(b"half 5")
+        client.set(b"5", 0, b"fine")
+        other.set(b"other", 0, b"fine")
+        while client.waiting:
+            end_batch(worker)
+        assert client.received == b"STORED\r\nSERVER_ERROR half\r\n" * 5 + b"SERVER_ERROR half\r\nSTORED\r\n"
+        assert other.received == b"STORED\r\n"
+        for number in range(6):
+            assert client.gets(b"%d" % number).startswith(b"VALUE")
+            assert client.gets(b"half %d" % number) == b"END\r\n"
 
 
 def test_listeners_of_one_store_share_its_engine(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class Bus:
 
 def a_client() -> tuple[PubSub, Subscriptions, Bus]:
     bus = Bus()
-    worker: Any = SimpleNamespace(bus=bus, pid=1)
+    worker: Any = SimpleNamespace(bus=bus, pid=1, loop=SimpleNamespace(call_soon=lambda call: call()))
     pubsub = PubSub(worker, "store")
     pubsub.when_ready_for([], lambda: None)
     session: Any = SimpleNamespace()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corepool_kv.redis.categories import CATEGORIES, categories_of, names_in
 from corepool_kv.redis.glob import Glob
-from corepool_kv.redis.replies import Error, Set
+from corepool_kv.redis.replies import Error, Set, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,9 @@ class About:
             case [b"FILTERBY", b"PATTERN"], [pattern]:
                 glob = Glob(pattern.lower())
                 return [name for name in self._commands if glob.matches(name)]
-            case [b"FILTERBY", b"MODULE" | b"ACLCAT"], [_]:
+            case [b"FILTERBY", b"ACLCAT"], [category]:
+                return list(names_in(category.decode(errors="replace").lower(), self._commands.values()))
+            case [b"FILTERBY", b"MODULE"], [_]:
                 return []
         raise Error("ERR syntax error")
 
@@ -63,6 +66,17 @@ class About:
             return list(found.find_keys(args))
         return list(args[first : last + 1 if last > 0 else len(args) + 1 + last : step])
 
+    def cat(self, server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG002
+        """ACL CAT."""
+        if len(args) > 1:
+            raise Error("ERR unknown subcommand or wrong number of arguments for 'cat'. Try ACL HELP.")
+        if not args:
+            return [name.encode() for name in CATEGORIES]
+        category = args[0].decode(errors="replace").lower()
+        if category not in CATEGORIES:
+            raise Error(f"ERR Unknown category '{text_of(args[0])}'")
+        return list(names_in(category, self._commands.values()))
+
     def _find(self, name: bytes) -> Command | None:
         container, _, subcommand = name.lower().partition(b"|")
         found = self._commands.get(container)
@@ -72,7 +86,8 @@ class About:
 def _info(each: Command) -> Reply:
     flags = Set([str(flag) for flag in sorted(each.flags)])
     subcommands = [_info(sub) for sub in each.subcommands.values()]
-    return [each.name, each.arity, flags, *each.keys, Set([]), [], [], subcommands]
+    categories = Set([f"@{name}" for name in categories_of(each)])
+    return [each.name, each.arity, flags, *each.keys, categories, [], [], subcommands]
 
 
 def _docs(each: Command) -> Reply:

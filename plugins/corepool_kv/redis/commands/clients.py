@@ -1,14 +1,17 @@
-"""CLIENT: what a client says and asks about itself, and about the others of its worker."""
+"""CLIENT: what a client says and asks about itself, and about all others."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool_kv.redis.commands.killing import TYPES
+from corepool_kv.redis.commands.killing import TYPES, type_of
 from corepool_kv.redis.numbers import parse_integer
-from corepool_kv.redis.replies import OK, Error, Set, Verbatim, text_of
+from corepool_kv.redis.peers import LINES, Gathered, Question
+from corepool_kv.redis.replies import OK, Error, Set, Verbatim, check_size, text_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from corepool_kv.redis.replies import Reply
     from corepool_kv.redis.session import Session
     from corepool_kv.redis.state import ServerState
@@ -34,24 +37,44 @@ def info(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # 
     return Verbatim(f"{session.describe()}\n")
 
 
-def list_(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    chosen = list(server.sessions.values())
+def question(server: ServerState, session: Session, args: list[bytes]) -> Question:  # noqa: ARG001
+    """Return the question of CLIENT LIST to the other workers.
+
+    :raises Error: the arguments are wrong.
+    """
+    _chosen(args)
+    return Question.about(LINES, args)
+
+
+def list_(server: ServerState, session: Session, args: list[bytes]) -> Reply:
+    own = lines(server, args)
+    others = session.gathered or Gathered([], 0)
+    error = others.error("its clients can't be listed")
+    if error is not None:
+        return error
+    text = b"".join([*own, *others.answers])
+    check_size(len(text), session.limits.reply)
+    return Verbatim(text.decode(errors="replace"))
+
+
+def lines(server: ServerState, args: list[bytes]) -> list[bytes]:
+    """Return the lines about clients of this worker."""
+    is_chosen = _chosen(args)
+    return [f"{each.describe()}\n".encode() for each in server.sessions.values() if is_chosen(each)]
+
+
+def _chosen(args: list[bytes]) -> Callable[[Session], bool]:
     match [args[0].upper() if args else b"", *args[1:]]:
         case [b""]:
-            pass
+            return lambda _: True
         case [b"TYPE", kind]:
             if kind.lower() not in TYPES:
                 raise Error(f"ERR Unknown client type '{text_of(kind)}'")
-            if kind.lower() in (b"normal", b"pubsub"):
-                chosen = [each for each in chosen if (each.subscriptions is not None) == (kind.lower() == b"pubsub")]
-            else:
-                chosen = []
+            return lambda each: type_of(each) == kind.lower()
         case [b"ID", _, *_]:
             numbers = {parse_integer(number, "ERR Invalid client ID") for number in args[1:]}
-            chosen = [each for each in chosen if each.number in numbers]
-        case _:
-            raise Error("ERR syntax error")
-    return Verbatim("".join(f"{each.describe()}\n" for each in chosen))
+            return lambda each: each.number in numbers
+    raise Error("ERR syntax error")
 
 
 def setinfo(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001

@@ -41,11 +41,6 @@ def set_(server: ServerState, session: Session, db: Keyspace, args: list[bytes])
     return OK
 
 
-def resetstat(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
-    server.reset_statistics()
-    return OK
-
-
 def rewrite(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
     raise Error("ERR The server is running without a config file: the pool's is the operator's")
 

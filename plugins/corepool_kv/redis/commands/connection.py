@@ -99,6 +99,8 @@ def quit_(server: ServerState, session: Session, args: list[bytes]) -> Reply:  #
 
 
 def reset(server: ServerState, session: Session, args: list[bytes]) -> Reply:  # noqa: ARG001
+    if session.is_monitoring:
+        server.oversight.end_monitoring(session)
     session.reset()
     return "RESET"
 

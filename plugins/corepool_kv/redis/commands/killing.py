@@ -1,4 +1,4 @@
-"""CLIENT KILL: clients of this worker, by their facts."""
+"""CLIENT KILL: clients of all workers, by their facts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import functools
 from typing import TYPE_CHECKING, NamedTuple
 
 from corepool_kv.redis.numbers import LARGEST, parse_range
+from corepool_kv.redis.peers import COUNT, KILL, Question
 from corepool_kv.redis.replies import OK, Error, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from corepool_kv.engine.keyspace import Keyspace
     from corepool_kv.redis.replies import Reply
@@ -28,31 +29,68 @@ class _Filter(NamedTuple):
     skips_me: bool = True
 
     def matches(self, each: Session) -> bool:
-        kind = b"normal" if each.subscriptions is None else b"pubsub"
         return (
             self.number in (None, each.number)
             and self.address in (None, str(each.conn.peer))
             and self.local in (None, str(each.conn.local))
-            and self.kind in (None, kind)
+            and self.kind in (None, type_of(each))
         )
 
 
+def question(server: ServerState, session: Session, args: list[bytes]) -> Question:  # noqa: ARG001
+    """Return the question to the other workers: how many of their clients are meant.
+
+    :raises Error: the arguments are wrong.
+    """
+    _parse(args)
+    return Question.about(COUNT, args)
+
+
 def kill(server: ServerState, session: Session, db: Keyspace, args: list[bytes]) -> Reply:
-    """End clients of this worker, when the reply is made and the changes before it are committed."""
-    wanted = _Filter(address=_text(args[0]), skips_me=False) if len(args) == 1 else _parse(args)
-    victims = [each for each in server.sessions.values() if wanted.matches(each)]
-    if wanted.skips_me:
-        victims = [each for each in victims if each is not session]
-    for each in victims:
-        db.at_end.append(functools.partial(_end, each, is_me=each is session))
+    """End clients when the reply is made and the changes before it are committed."""
+    wanted = _parse(args)
+    found = [each for each in victims(server, args) if not (wanted.skips_me and each is session)]
+    others = session.gathered
+    number = len(found) + (0 if others is None else sum(map(int, others.answers)))
+    for each in found:
+        db.at_end.append(functools.partial(end, [each], me=session))
+    if others is not None and (others.answers or others.missing):
+        db.at_end.append(functools.partial(server.oversight.peers.tell, Question.about(KILL, args)))
+        error = others.error(f"{number} clients of the others are ended; it ends its own when it goes on")
+        if error is not None:
+            return error
     if len(args) > 1:
-        return len(victims)
-    if not victims:
+        return number
+    if not number:
         raise Error("ERR No such client")
     return OK
 
 
+def victims(server: ServerState, args: list[bytes]) -> list[Session]:
+    """Return the clients of this worker that are meant, the one that asks among them."""
+    wanted = _parse(args)
+    return [each for each in server.sessions.values() if wanted.matches(each)]
+
+
+def end(sessions: Iterable[Session], me: Session | None = None) -> None:
+    """End clients.
+
+    :param me: the one that asks: its reply is sent first.
+    """
+    for each in sessions:
+        each.ending = True
+        if each is not me:
+            each.conn.abort()  # also one that does not read
+
+
+def type_of(session: Session) -> bytes:
+    """Return the type of a client, as TYPE names it."""
+    return b"normal" if session.subscriptions is None else b"pubsub"
+
+
 def _parse(args: list[bytes]) -> _Filter:
+    if len(args) == 1:
+        return _Filter(address=_text(args[0]), skips_me=False)
     if len(args) % 2:
         raise Error(_SYNTAX)
     wanted = _Filter()
@@ -83,12 +121,6 @@ def _parse(args: list[bytes]) -> _Filter:
 
 def _pairs(args: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
     return ((option.upper(), value) for option, value in zip(args[::2], args[1::2], strict=True))
-
-
-def _end(session: Session, *, is_me: bool) -> None:
-    session.ending = True
-    if not is_me:
-        session.conn.abort()  # also one that does not read
 
 
 def _text(word: bytes) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from corepool_kv.engine.errors import AbandonedError
 from corepool_kv.redis.numbers import parse_integer
 from corepool_kv.redis.replies import OK, Encoded, Error, encode
-from corepool_kv.redis.scripts import library
+from corepool_kv.redis.scripts import functions, library
 from corepool_kv.redis.scripts.calls import ScriptCalls
 from corepool_kv.redis.scripts.runtime import Expired, Failure, Runtime
 
@@ -35,7 +35,7 @@ class Scripting:
         """EVAL: a script that runs is known from then on."""
         digest = library.digest_of(args[0])
         script = library.parse(args[0], digest)
-        self._runtime(server).compile(digest, script.text)
+        self.runtime(server).compile(digest, script.text)
         library.keep(db, digest, args[0])
         return self._run(server, session, db, script, args[1:])
 
@@ -51,42 +51,74 @@ class Scripting:
 
     def load(self, server: ServerState, session: Session, db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG002
         digest = library.digest_of(args[0])
-        self._runtime(server).compile(digest, library.parse(args[0], digest).text)
+        self.runtime(server).compile(digest, library.parse(args[0], digest).text)
         library.keep(db, digest, args[0])
         return digest
 
-    def _runtime(self, server: ServerState) -> Runtime:
+    def runtime(self, server: ServerState) -> Runtime:
+        """Return the runtime of this listener in this worker.
+
+        :raises Error: there is no Lua here.
+        """
         if server.scripts is None:
-            functions: dict[str, Callable[..., object]] = {
+            called: dict[str, Callable[..., object]] = {
                 "sha1hex": lambda text: hashlib.sha1(text).hexdigest().encode(),  # noqa: S324  # the name of the function
+                "check_function": functions.check_function,
                 "is_command": lambda name: isinstance(name, bytes) and name.lower() in self._commands,
             }
-            server.scripts = Runtime(server.redis_version, functions)
+            server.scripts = Runtime(server.redis_version, called)
         return server.scripts
 
     def _run(
         self, server: ServerState, session: Session, db: Keyspace, script: library.Script, args: list[bytes]
     ) -> Reply:
-        runtime = self._runtime(server)
-        words = _keys_and_arguments(args)
-        calls = ScriptCalls(server, session, db, self._commands, runtime)
-        calls.reads_only = not script.writes
-        seconds = int(server.parameters["busy-reply-threshold"]) / 1000
-        result = runtime.run(script.digest, script.text, words, calls, (session.resp3, seconds))
+        runtime = self.runtime(server)
+        words = keys_and_arguments(args)
+        limits = (session.resp3, time_of_scripts(server))
+
+        def run(calls: ScriptCalls) -> bytes | Failure | Expired:
+            return runtime.run(script.digest, script.text, words, calls, limits)
+
+        return self.run(server, session, db, run, (script.digest.decode(), "user_script"), writes=script.writes)
+
+    def run(
+        self,
+        server: ServerState,
+        session: Session,
+        db: Keyspace,
+        run: Callable[[ScriptCalls], bytes | Failure | Expired],
+        names: tuple[str, str],
+        *,
+        writes: bool,
+    ) -> Reply:
+        """Run a script or function, and return the reply.
+
+        :param names: its own, and the one that lines have in errors.
+        :param writes: it may change data.
+        """
+        calls = ScriptCalls(server, session, db, self._commands, self.runtime(server))
+        calls.reads_only = not writes
+        result = run(calls)
         if calls.failure is not None:
             raise calls.failure
         match result:
             case bytes():
                 return Encoded(result)
             case Failure(message, line):
-                where = "." if line is None else f", on @user_script:{line}."
-                text = f"{message.decode(errors='surrogateescape')} script: {script.digest.decode()}{where}"
-                return Error(text)
+                name, source = names
+                where = "." if line is None else f", on @{source}:{line}."
+                return Error(f"{message.decode(errors='surrogateescape')} script: {name}{where}")
             case Expired():
+                seconds = time_of_scripts(server)
                 fault = Error(f"ERR script timed out after {seconds:g} s of CPU time: nothing that it did has happened")
                 if calls.has_written:
                     raise AbandonedError(encode(fault, session.resp3))
                 return fault
+
+
+def time_of_scripts(server: ServerState) -> float:
+    """Return the seconds of CPU time that a script has."""
+    return int(server.parameters["busy-reply-threshold"]) / 1000
 
 
 def exists(server: ServerState, session: Session, db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001
@@ -110,7 +142,11 @@ def _found(db: Keyspace, name: bytes) -> library.Script:
     return library.parse(text, digest)
 
 
-def _keys_and_arguments(args: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+def keys_and_arguments(args: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Return the keys behind their number, and the arguments.
+
+    :raises Error: the number is wrong.
+    """
     number = parse_integer(args[0])
     if number > len(args) - 1:
         raise Error("ERR Number of keys can't be greater than number of args")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -86,6 +87,9 @@ class ScriptCalls:
             raise Error("ERR This Redis command is not allowed from script")
         if self.reads_only and (command.writes or command.name == b"publish"):
             raise Error("ERR Write commands are not allowed from read-only scripts.")
+        if self._server.is_watched:
+            feed = self._server.oversight.feed_script
+            self._db.at_end.append(functools.partial(feed, command, request, self._db.number))
         args = request[command.words :]
         if command.group == "stream" and command.demands is not None and command.demands(args).patience_ms is not None:
             raise Error(f"ERR {text_of(request[0])} command is not allowed with BLOCK option from scripts")

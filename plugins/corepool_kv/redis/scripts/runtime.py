@@ -33,6 +33,9 @@ _VALUE_BYTES = 64
 _MAX_FUNCTIONS = 500
 """Compiled scripts that are kept."""
 
+_MAX_LIBRARIES = 100
+"""Libraries of functions that are kept."""
+
 _LIBRARIES = ("bit", "cjson", "cmsgpack", "struct")
 
 NOT_INSTALLED = "ERR scripts need the package lupa, which is not installed here: pip install 'corepool[scripts]'"
@@ -58,6 +61,16 @@ class Failure(NamedTuple):
     line: int | None
 
 
+class Function(NamedTuple):
+    """A function of a library."""
+
+    name: bytes
+    body: Any
+    """Lua's, in this runtime."""
+    flags: tuple[str, ...]
+    description: bytes | None
+
+
 class Expired(NamedTuple):
     """The end of a script that was ended: its time is over, or its transaction is void."""
 
@@ -74,7 +87,7 @@ class Runtime:
         """Make the runtime.
 
         :param version: Redis's, as scripts see it.
-        :param functions: `sha1hex` and `is_command`, for scripts.
+        :param functions: `sha1hex`, `is_command` and `check_function`, for scripts.
         :raises Error: lupa is not installed.
         """
         try:
@@ -94,6 +107,7 @@ class Runtime:
         self._lock = threading.Lock()
         self._calls: Calls
         self._functions: OrderedDict[bytes, Any] = OrderedDict()
+        self._libraries: OrderedDict[bytes, dict[bytes, Function]] = OrderedDict()
         major, minor, patch = map(int, version.split("."))
         python: dict[str, object] = {
             "version": version.encode(),
@@ -116,7 +130,8 @@ class Runtime:
             made = self._load(name, null if name == "cjson" else table)
             libraries[name.encode()] = made() if name == "cjson" else made
         kib = MEMORY_BYTES // 1024
-        self._compile, self._run, self._clean = self._load("sandbox", table, kib, self._lua.table_from(libraries))
+        made = self._load("sandbox", table, kib, self._lua.table_from(libraries))
+        self._compile, self._run, self._clean, self._load_library = made
 
     @property
     def used_bytes(self) -> int:
@@ -128,6 +143,7 @@ class Runtime:
         """Forget all compiled scripts."""
         with self._lock:
             self._functions.clear()
+            self._libraries.clear()
 
     def compile(self, digest: bytes, text: bytes) -> None:
         """Compile a script, unless it was.
@@ -152,15 +168,53 @@ class Runtime:
         :raises Error: it can't be compiled, or has no room.
         """
         with self._lock:
-            function = self._compiled(digest, text)
-            keys, args = words
-            self._find_room(sum(map(len, keys)) + sum(map(len, args)) + _VALUE_BYTES * (len(keys) + len(args)))
-            self._calls = calls
-            try:
-                found = self._run(function, self._lua.table_from(keys), self._lua.table_from(args), *limits)
-            except self._error:  # for want of memory, where no script runs any more
-                self._clean()
-                found = None, b"ERR not enough memory"
+            return self._run_body(self._compiled(digest, text), words, calls, limits, is_function=False)
+
+    def functions_of(self, text: bytes, seconds: float) -> dict[bytes, Function]:
+        """Return the functions of a library, by their names; the library runs, unless it has.
+
+        :param text: without its first line.
+        :param seconds: of CPU time that it has.
+        :raises Error: it has a mistake, does not fit, or takes too long.
+        """
+        with self._lock:
+            return self._loaded(text, seconds)
+
+    def run_function(
+        self,
+        text: bytes,
+        name: bytes,
+        words: tuple[Sequence[bytes], Sequence[bytes]],
+        calls: Calls,
+        limits: tuple[bool, float],
+    ) -> bytes | Failure | Expired:
+        """Run a function of a library.
+
+        Other arguments, the result and errors as `run`.
+
+        :param text: of the library, as of `functions_of`.
+        """
+        with self._lock:
+            body = self._loaded(text, limits[1])[name].body
+            return self._run_body(body, words, calls, limits, is_function=True)
+
+    def _run_body(
+        self,
+        body: object,
+        words: tuple[Sequence[bytes], Sequence[bytes]],
+        calls: Calls,
+        limits: tuple[bool, float],
+        *,
+        is_function: bool,
+    ) -> bytes | Failure | Expired:
+        keys, args = words
+        self._find_room(sum(map(len, keys)) + sum(map(len, args)) + _VALUE_BYTES * (len(keys) + len(args)))
+        self._calls = calls
+        try:
+            found = self._run(body, self._lua.table_from(keys), self._lua.table_from(args), *limits, is_function)
+        except self._error:  # for want of memory, where no script runs any more
+            self._clean()
+            found = None, b"ERR not enough memory"
         if isinstance(found, bytes):
             return found
         if found is None:
@@ -190,12 +244,39 @@ class Runtime:
             self._functions.move_to_end(digest)
         return function
 
+    def _loaded(self, text: bytes, seconds: float) -> dict[bytes, Function]:
+        library = self._libraries.get(text)
+        if library is not None:
+            self._libraries.move_to_end(text)
+            return library
+        self._find_room(8 * len(text))
+        try:
+            found = self._load_library(text, seconds)
+        except self._error:
+            self._clean()
+            raise Error("ERR not enough memory") from None
+        if found is None:
+            raise Error("ERR FUNCTION LOAD timeout")
+        if isinstance(found, tuple):
+            _, message, is_of_compiler = found
+            what = "compiling function" if is_of_compiler else "registering functions"
+            raise Error(f"ERR Error {what}: {message.decode(errors='surrogateescape').removeprefix('ERR ')}")
+        library = {}
+        for each in found.values():
+            flags = tuple(flag for flag in each[b"flags"].decode().split(",") if flag)
+            library[each[b"name"]] = Function(each[b"name"], each[b"body"], flags, each[b"description"])
+        self._libraries[text] = library
+        if len(self._libraries) > _MAX_LIBRARIES:
+            self._libraries.popitem(last=False)
+        return library
+
     def _find_room(self, size: int) -> None:
         limit_kib = MEMORY_BYTES // 1024
         if self.used_bytes + size < MEMORY_BYTES // 2:
             return
         if self._clean() + size / 1024 > limit_kib:
             self._functions.clear()
+            self._libraries.clear()
             if self._clean() + size / 1024 > limit_kib:
                 raise Error(f"ERR scripts, with their keys and arguments, may take {MEMORY_BYTES} bytes")
 

@@ -12,7 +12,7 @@ local collect, concat, error, format, type = collectgarbage, table.concat, error
 local rawget, select, setmetatable, tostring = rawget, select, setmetatable, tostring
 local pcall, xpcall, loadstring, setfenv = pcall, xpcall, loadstring, setfenv
 
-local SCRIPT = "@user_script"
+local SCRIPT, FUNCTION = "@user_script", "@user_function"
 local WALL_TIME = 4 -- times as long as CPU time: on a busy machine the CPU's would outlast the master's patience
 local HOOK_INSTRUCTIONS = 5000
 local MAX_DEPTH = 1000
@@ -35,7 +35,7 @@ end
 -- The end of scripts that take too long. The hook runs after so many instructions; once time is over, after each: so no
 -- pcall keeps a script alive. It disarms itself in `run`, when nothing of the script is left.
 
-local deadline, last_second, is_over, is_running, run = 0, 0, false, false, nil
+local deadline, last_second, is_over, is_running, runner = 0, 0, false, false, nil
 
 local function has_time()
   return clock() < deadline and time() <= last_second
@@ -45,7 +45,7 @@ local function hook()
   if not is_over and has_time() then
     return
   end
-  if not is_running or getinfo(2, "f").func == run then
+  if not is_running or getinfo(2, "f").func == runner then
     sethook()
     return
   end
@@ -265,7 +265,8 @@ function globals.setmetatable(object, meta)
   return setmetatable(object, meta)
 end
 
-local environment
+local environment, library_environment
+local registered -- the functions of the library that is being loaded
 
 local function load_text(text, name)
   if type(text) == "string" and text:byte() == 27 then
@@ -328,6 +329,109 @@ setmetatable(globals, {__index = function(_, name)
 end})
 environment = protected(globals)
 globals._G = environment
+
+-- Libraries of functions, which FUNCTION LOAD runs once: they see one more function.
+
+local library_redis = {}
+for name, value in next, redis do
+  library_redis[name] = value
+end
+
+local function refuse_while_loading(name)
+  local call = redis[name]
+  library_redis[name] = function(...)
+    if registered then
+      error(problem("ERR redis." .. name .. " can't be called while a library is loaded"))
+    end
+    return call(...)
+  end
+end
+refuse_while_loading("call")
+refuse_while_loading("pcall")
+
+local function check_callback(name, callback)
+  if type(name) ~= "string" then
+    error(problem("ERR function_name argument given to redis.register_function must be a string"))
+  end
+  if type(callback) ~= "function" then
+    error(problem("ERR callback argument given to redis.register_function must be a function"))
+  end
+end
+
+local function read_table(given)
+  local name, callback, description, flags
+  for key, value in next, given do
+    if key == "function_name" then
+      name = value
+    elseif key == "callback" then
+      callback = value
+    elseif key == "description" then
+      if type(value) ~= "string" then
+        error(problem("ERR description argument given to redis.register_function must be a string"))
+      end
+      description = value
+    elseif key == "flags" then
+      if type(value) ~= "table" then
+        error(problem("ERR flags argument to redis.register_function must be a table representing function flags"))
+      end
+      flags = value
+    else
+      error(problem("ERR unknown argument given to redis.register_function"))
+    end
+  end
+  if name == nil then
+    error(problem("ERR redis.register_function must get a function name argument"))
+  end
+  if callback == nil then
+    error(problem("ERR redis.register_function must get a callback argument"))
+  end
+  check_callback(name, callback)
+  return name, callback, description, flags
+end
+
+function library_redis.register_function(...)
+  if not registered then
+    error(problem("ERR redis.register_function can only be called on FUNCTION LOAD command"))
+  end
+  local count, name, callback, description, flags = select("#", ...), ...
+  if count < 1 or count > 2 then
+    error(problem("ERR wrong number of arguments to redis.register_function"))
+  end
+  description, flags = nil, nil
+  if count == 1 then
+    if type(name) ~= "table" then
+      error(problem("ERR calling redis.register_function with a single argument is only applicable to Lua table"
+        .. " (representing named arguments)."))
+    end
+    name, callback, description, flags = read_table(name)
+  else
+    if type(name) ~= "string" then
+      error(problem("ERR first argument to redis.register_function must be a string"))
+    end
+    if type(callback) ~= "function" then
+      error(problem("ERR second argument to redis.register_function must be a function"))
+    end
+  end
+  local named = {}
+  for index = 1, #(flags or named) do
+    if type(flags[index]) ~= "string" then
+      error(problem("ERR unknown flag given"))
+    end
+    named[index] = flags[index]
+  end
+  local fault = python.check_function(name, concat(named, ","))
+  if fault then
+    error(problem(fault))
+  end
+  for index = 1, #registered do
+    if registered[index].name == name then
+      error(problem("ERR Function already exists in the library"))
+    end
+  end
+  registered[#registered + 1] = {name = name, body = callback, flags = concat(named, ","), description = description}
+end
+
+library_environment = protected(setmetatable({redis = protected(library_redis)}, {__index = globals}))
 
 -- Results, as the bytes of a reply.
 
@@ -440,7 +544,7 @@ local function describe(reason)
     if at == nil then
       return reason
     end
-    if at.source == SCRIPT then
+    if at.source == SCRIPT or at.source == FUNCTION then
       reason.line = at.currentline
       return reason
     end
@@ -462,13 +566,24 @@ local function compile(text)
   return nil, fault
 end
 
--- Returns the encoded reply; or nil, a message and a line; or nil alone: time is over, or the transaction is void.
-function run(chunk, keys, argv, resp3, seconds)
-  globals.KEYS, globals.ARGV = keys, argv
+local function begin(seconds, by)
+  runner = by
   is_over, is_running = false, true
   deadline, last_second = clock() + seconds, time() + WALL_TIME * seconds
   arm()
-  local ok, reply, line = xpcall(chunk, describe)
+end
+
+-- Returns the encoded reply; or nil, a message and a line; or nil alone: time is over, or the transaction is void.
+local run
+function run(body, keys, argv, resp3, seconds, is_function)
+  local chunk = body
+  if is_function then
+    function chunk() return body(keys, argv) end
+  else
+    globals.KEYS, globals.ARGV = keys, argv
+  end
+  begin(seconds, run)
+  local ok, reply = xpcall(chunk, describe)
   if ok then
     ok, reply = pcall(encoded, reply, resp3)
   end
@@ -488,13 +603,41 @@ function run(chunk, keys, argv, resp3, seconds)
   return nil, type(text) == "string" and text or "ERR unknown error", rawget(reply, "line")
 end
 
+-- Returns the functions of a library, as a table of their names, bodies, flags and descriptions; or nil, a message, and
+-- whether it is one of the compiler; or nil alone: time is over.
+local load_library
+function load_library(text, seconds)
+  local chunk, fault = loadstring(text, FUNCTION)
+  if not chunk then
+    return nil, fault, true
+  end
+  setfenv(chunk, library_environment)
+  registered = {}
+  begin(seconds, load_library)
+  local ok, reason = pcall(chunk)
+  sethook()
+  is_running = false
+  local found = registered
+  registered = nil
+  if is_over then
+    return nil
+  end
+  if ok then
+    return found
+  end
+  if type(reason) == "table" then
+    reason = rawget(reason, "err")
+  end
+  return nil, tostring(reason), false
+end
+
 -- Collects garbage, also behind a `run` that has failed for want of memory, and returns how many KiB are in use.
 local function clean()
   sethook()
   is_running = false
-  globals.KEYS, globals.ARGV = nil, nil
+  globals.KEYS, globals.ARGV, registered = nil, nil, nil
   collect("collect")
   return collect("count")
 end
 
-return compile, run, clean
+return compile, run, clean, load_library
