@@ -7,12 +7,19 @@ import time
 from typing import TYPE_CHECKING
 
 from pymemcache.client.base import PooledClient
+from pymemcache.client.retrying import RetryingClient
+from pymemcache.exceptions import MemcacheUnexpectedCloseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-CACHE = PooledClient("unix:/tmp/corepool-cache.sock", max_pool_size=4, timeout=2, connect_timeout=2)
+CONNECTIONS = 4
+CACHE = RetryingClient(
+    PooledClient("unix:/tmp/corepool-cache.sock", max_pool_size=CONNECTIONS, timeout=2, connect_timeout=2),
+    attempts=CONNECTIONS + 1,  # all of them may have been served by a worker that has died
+    retry_for=[ConnectionError, MemcacheUnexpectedCloseError],
+)
 KEPT_S = 60
 MAKING_S = 10
 """A page is made by one request, the others wait so long at most."""
