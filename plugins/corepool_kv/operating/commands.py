@@ -24,10 +24,10 @@ _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Tell no progress.")
 
 @app.command()
 def dump(file: _File, *, store: _Store, quiet: _Quiet = False) -> None:
-    """Write a consistent copy of a store to a new file, while pools serve it.
+    """Copy a store to a new file.
 
-    The file has every write that was acknowledged before, and no half of a transaction. It appears under its name when
-    it is complete and on the disk.
+    Pools may be serving the store. The file has every write that was acknowledged before, and no half of a transaction.
+    It appears under its name when it is complete and on the disk.
     """
     from corepool_kv.operating.dump import dump_store  # noqa: PLC0415 - `corepool --help` imports this module
 
@@ -67,10 +67,11 @@ def import_(
     replace: Annotated[bool, typer.Option("--replace", help="Keys that the store has, too, are replaced.")] = False,
     quiet: _Quiet = False,
 ) -> None:
-    """Copy every key of a server that speaks Redis's protocol into a store, which pools may be serving.
+    """Copy the keys of a Redis into a store.
 
-    Needs the library redis: pip install 'corepool[redis]'. Keys that the store has already are kept, unless told
-    otherwise. Ends with status 1 if some of them could not be copied.
+    The server is any that speaks Redis's protocol. Pools may be serving the store. Needs the library redis: pip install
+    'corepool[redis]'. Keys that the store has already are kept, unless told otherwise. Ends with status 1 if some of
+    them could not be copied.
     """
     from corepool_kv.operating.importing import import_from  # noqa: PLC0415 - as above
 

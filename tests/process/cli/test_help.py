@@ -47,6 +47,7 @@ COMMANDS = {
     "resume": ["LISTENER", "CONFIG", "--json", "--control"],
     "rebalance": ["CONFIG", "--json", "--control"],
     "log-level": ["LEVEL", "CONFIG", "--json", "--control"],
+    "kv": ["dump", "restore", "import"],
 }
 
 
@@ -55,6 +56,7 @@ HEADINGS = [
     "Write a configuration, or a plugin:",
     "Look at a running pool:",
     "Operate a running pool:",
+    "Of plugins:",
 ]
 
 
@@ -74,6 +76,10 @@ def test_the_help_of_a_command_names_all_that_it_takes(corepool: Corepool, comma
 
     assert shown.returncode == 0
     assert [words for words in COMMANDS[command] if words not in shown.stdout] == []
+
+
+def test_the_lines_of_a_plugins_commands_are_not_cut(corepool: Corepool) -> None:
+    assert "..." not in corepool("kv", "--help").stdout.partition("Commands:")[2]
 
 
 def test_the_version_is_that_of_the_installed_package(corepool: Corepool) -> None:
