@@ -71,6 +71,7 @@ class Walkthrough:
         self._terminals: list[threading.Thread] = []
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("COREPOOL_")},
+            "COREPOOL_COMPILE": "0",  # it takes minutes; tests/packaging looks at the compiled build
             "HOME": str(home),  # where a reader has the checkout
             "PATH": f"{tools}:{os.environ['PATH']}",
             "XDG_RUNTIME_DIR": str(folder),
