@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from corepool_kv.redis.commands.times import UNITS, live_until, moment
 from corepool_kv.redis.numbers import LARGEST, SMALLEST, add_floats, parse_float, parse_integer
 from corepool_kv.redis.replies import OK, Error, gather
-from corepool_kv.stores import WrongTypeError
+from corepool_kv.stores import STRING, WrongTypeError
 
 if TYPE_CHECKING:
     from corepool_kv.engine.keyspace import Keyspace
@@ -215,10 +215,10 @@ def incrbyfloat(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def lcs(db: Keyspace, args: list[bytes]) -> Reply:
-    try:
-        first, second = (db.get(key) or b"" for key in args[:2])
-    except WrongTypeError:
-        raise Error("ERR The specified keys must contain string values") from None
+    found = [db.look_up(key) for key in args[:2]]  # both first: each miss has its event
+    if any(record is not None and record.type != STRING for record in found):
+        raise Error("ERR The specified keys must contain string values")
+    first, second = (b"" if record is None else record.value for record in found)
     wants_length = wants_matches = with_lengths = False
     shortest = 0
     words = iter(args[2:])
