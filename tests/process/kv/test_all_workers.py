@@ -302,6 +302,7 @@ def info(client: Client, *sections: str) -> dict[str, str]:
 def test_info_sums_over_the_workers(pair_of_clients: tuple[Client, Client], two: PoolProcess, clients: Clients) -> None:
     one, other = pair_of_clients
     more = [clients(two) for _ in range(4)]
+    assert one("SET", "used", "memory") == b"OK"  # an empty store uses none
     assert one("CONFIG", "RESETSTAT") == b"OK"
     for client in (*more, one, other):
         client("FOO")
