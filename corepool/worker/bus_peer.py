@@ -125,6 +125,8 @@ class Peer:
         records = b"".join(self._pending)
         self._pending.clear()
         self._pending_bytes = 0
+        if not (self._waits or self._queue or self._lost) and self._send(records, ()):
+            return 0
         return self._put(_Packet(records, len(records), None))
 
     def lose(self, topic: bytes, number: int = 1) -> None:
