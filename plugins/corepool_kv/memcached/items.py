@@ -8,7 +8,7 @@ told to recache it, has that in its flags above the 32 bits of the client.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from corepool_kv.memcached.numbers import LARGEST, number_in
 from corepool_kv.stores import STRING, WrongTypeError
@@ -24,23 +24,16 @@ TOKEN_SENT = 1 << 33
 """A client was told that it is the one to recache it."""
 
 
-class Mode(enum.Enum):
+class Mode(enum.IntEnum):
     """How an item is stored."""
 
-    SET = "set"
-    ADD = "add"
-    REPLACE = "replace"
-    APPEND = "append"
-    PREPEND = "prepend"
+    SET, ADD, REPLACE, APPEND, PREPEND = range(5)
 
 
-class Outcome(enum.Enum):
+class Outcome(enum.IntEnum):
     """The result of a command."""
 
-    STORED = "stored"
-    NOT_STORED = "not stored"
-    EXISTS = "exists"
-    NOT_FOUND = "not found"
+    STORED, NOT_STORED, EXISTS, NOT_FOUND = range(4)
 
 
 def find(db: Keyspace, key: bytes) -> Record | None:
@@ -49,48 +42,60 @@ def find(db: Keyspace, key: bytes) -> Record | None:
     return record if record is not None and record.type == STRING else None
 
 
-class Put(NamedTuple):
+class Put:
     """An item to be stored."""
 
-    key: bytes
-    value: bytes
-    flags: int
-    mode: Mode = Mode.SET
-    cas: int | None = None
-    """The CAS that the item must have."""
-    may_be_late: bool = False
-    """An item with a higher CAS is replaced, and marked stale."""
+    __slots__ = ("_cas", "_flags", "_may_be_late", "_mode", "_value", "key")
+
+    def __init__(
+        self,
+        key: bytes,
+        value: bytes,
+        flags: int,
+        mode: Mode = Mode.SET,
+        cas: int | None = None,
+        *,
+        may_be_late: bool = False,
+    ) -> None:
+        """Describe it.
+
+        :param cas: the CAS that the item must have.
+        :param may_be_late: an item with a higher CAS is replaced, and marked stale.
+        """
+        self.key = key
+        self._value = value
+        self._flags = flags
+        self._mode = mode
+        self._cas = cas
+        self._may_be_late = may_be_late
 
     def store(self, db: Keyspace, expires_ms: int) -> Outcome:
         """Store it.
 
         :raises RefusedError: it is too large.
         """
-        flags = self.flags
-        if self.cas is not None:
+        flags = self._flags
+        if self._cas is not None:
             record = db.find(self.key)
             if record is None:
                 return Outcome.NOT_FOUND
-            if record.version != self.cas:
-                if not (self.may_be_late and self.cas < record.version):
+            if record.version != self._cas:
+                if not (self._may_be_late and self._cas < record.version):
                     return Outcome.EXISTS
                 flags |= STALE
-        match self.mode:
-            case Mode.SET:
-                pass
-            case Mode.ADD | Mode.REPLACE:
-                if (db.find(self.key) is None) is (self.mode is Mode.REPLACE):
-                    return Outcome.NOT_STORED
-            case _:
-                return self._extend(db)
-        db.put(self.key, self.value, expires_ms, flags)
+        mode = self._mode
+        if mode in (Mode.APPEND, Mode.PREPEND):
+            return self._extend(db)
+        if mode != Mode.SET and (db.find(self.key) is None) is (mode == Mode.REPLACE):
+            return Outcome.NOT_STORED
+        db.put(self.key, self._value, expires_ms, flags)
         return Outcome.STORED
 
     def _extend(self, db: Keyspace) -> Outcome:
         record = db.find_string(self.key)
         if record is None:
             return Outcome.NOT_STORED
-        value = record.value + self.value if self.mode is Mode.APPEND else self.value + record.value
+        value = record.value + self._value if self._mode == Mode.APPEND else self._value + record.value
         db.put(self.key, value, record.expires_ms, record.flags & CLIENT_FLAGS)
         return Outcome.STORED
 

@@ -5,6 +5,7 @@ cimport cython
 from corepool_kv.engine.execution cimport Execution
 from corepool_kv.engine.keyspace cimport Keyspace
 from corepool_kv.memcached.session cimport Session
+from corepool_kv.memcached.steps cimport Step
 
 cdef class LocalItems:
     cdef readonly object limits
@@ -14,9 +15,9 @@ cdef class LocalItems:
     cdef object _flusher
 
     @cython.locals(db=Keyspace)
-    cpdef bytes run(self, Session session, object step)
+    cpdef bytes run(self, Session session, Step step)
     cpdef proceed(self, Session session)
     cpdef end_event(self)
     @cython.locals(db=Keyspace)
     cdef Keyspace _view(self)
-    cdef bytes _submit(self, Session session, object step)
+    cdef bytes _submit(self, Session session, Step step)

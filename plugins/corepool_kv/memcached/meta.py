@@ -160,7 +160,7 @@ def meta_set(counts: Statistics, request: Request) -> Served:
     put = Put(key, request.value, kept, mode, cas, may_be_late="I" in flags)
     counts.cmd_meta += 1
     work = functools.partial(_store, counts, flags, words[1], put, exptime)
-    return Step(work, writes=True, size=len(put.value), grows=True, key=key)
+    return Step(work, writes=True, size=len(request.value), grows=True, key=key)
 
 
 def _mode(flags: Flags) -> Mode:
@@ -180,7 +180,9 @@ _SET_REPLIES = {Outcome.STORED: b"HD", Outcome.NOT_STORED: b"NS", Outcome.EXISTS
 
 def _store(counts: Statistics, flags: Flags, written: bytes, put: Put, exptime: int, db: Keyspace) -> bytes:
     outcome = put.store(db, last_ms(exptime, db.now_ms))
-    counts.count_stored(outcome, is_cas=put.cas is not None)
+    counts.count_stored(outcome)
+    if "C" in flags:
+        counts.count_swapped(outcome)
     if outcome is Outcome.STORED and "q" in flags:
         return b""
     cas = (db.version(put.key) or 0) if outcome is Outcome.STORED and "c" in flags else 0

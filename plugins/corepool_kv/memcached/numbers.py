@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 _MONTH_S = 30 * 24 * 3600
 """A longer time to live is a time since the epoch."""
 
@@ -14,8 +12,8 @@ LARGEST = 2**64 - 1
 LARGEST_FLAGS = 2**32 - 1
 MAX_KEY_BYTES = 250
 
-_SIGNED = re.compile(rb"[+-]?[0-9]{1,18}")
-_UNSIGNED = re.compile(rb"[0-9]{1,20}")
+_SIGNED_DIGITS = 18
+_UNSIGNED_DIGITS = 20
 
 BAD_FORMAT = b"CLIENT_ERROR bad command line format\r\n"
 
@@ -33,7 +31,8 @@ def parse_signed(word: bytes, reply: bytes = BAD_FORMAT) -> int:
 
     :raises RefusedLineError: it is none; with `reply`.
     """
-    if _SIGNED.fullmatch(word) is None:
+    digits = word[1:] if word[:1] in (b"+", b"-") else word
+    if not digits.isdigit() or len(digits) > _SIGNED_DIGITS:
         raise RefusedLineError(reply)
     return int(word)
 
@@ -43,7 +42,7 @@ def parse_unsigned(word: bytes, largest: int = LARGEST, reply: bytes = BAD_FORMA
 
     :raises RefusedLineError: it is none, or too large; with `reply`.
     """
-    if _UNSIGNED.fullmatch(word) is None or (number := int(word)) > largest:
+    if not word.isdigit() or len(word) > _UNSIGNED_DIGITS or (number := int(word)) > largest:
         raise RefusedLineError(reply)
     return number
 
@@ -61,7 +60,7 @@ def check_key(key: bytes) -> bytes:
 def number_in(value: bytes) -> int | None:
     """Return the number that an item is; None: it is none that incr and decr take."""
     digits = value.rstrip(b" ")
-    if len(value) > 20 or _UNSIGNED.fullmatch(digits) is None or (number := int(digits)) > LARGEST:
+    if len(value) > _UNSIGNED_DIGITS or not digits.isdigit() or (number := int(digits)) > LARGEST:
         return None
     return number
 

@@ -7,8 +7,6 @@ is. memcached would run the value as commands.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 _WITH_VALUE = {b"set": 4, b"add": 4, b"replace": 4, b"append": 4, b"prepend": 4, b"cas": 4, b"ms": 2}
 """Commands with a value, and the word that is its length."""
 
@@ -33,15 +31,20 @@ class BinaryError(Exception):
         self.header = header
 
 
-class Request(NamedTuple):
+class Request:
     """A line, and the value behind it."""
 
-    words: list[bytes]
-    value: bytes | None = None
-    """None: the command has none; or it was dropped, or is broken, as the next two say."""
-    is_too_large: bool = False
-    is_broken: bool = False
-    """The value does not end where the line says."""
+    __slots__ = ("is_broken", "is_too_large", "value", "words")
+
+    def __init__(
+        self, words: list[bytes], value: bytes | None = None, *, is_too_large: bool = False, is_broken: bool = False
+    ) -> None:
+        self.words = words
+        self.value = value
+        """None: the command has none; or it was dropped, or is broken, as the next two say."""
+        self.is_too_large = is_too_large
+        self.is_broken = is_broken
+        """The value does not end where the line says."""
 
 
 class RequestReader:
@@ -117,9 +120,8 @@ class RequestReader:
         self._is_first = False
 
     def _begin_value(self, words: list[bytes], announced: bytes) -> Request | None:
-        if not announced.isdigit() or len(announced) > _MAX_LENGTH_DIGITS or int(announced) > _LONGEST:
+        if not announced.isdigit() or len(announced) > _MAX_LENGTH_DIGITS or (length := int(announced)) > _LONGEST:
             return Request(words)  # no command takes this
-        length = int(announced)
         begin, end = self._at, self._at + length + 2
         self._drops = length > self._max_item
         if end <= len(self._data):

@@ -3,7 +3,10 @@
 cimport cython
 
 from corepool.spec.connection_base cimport ConnectionBase
+from corepool_kv.memcached.requests cimport Request
 from corepool_kv.memcached.session cimport Session
+from corepool_kv.memcached.statistics cimport Statistics
+from corepool_kv.memcached.steps cimport Step
 
 # C variables, which the .py file sets once.
 cdef Py_ssize_t _REPLY_BYTES
@@ -15,7 +18,8 @@ cdef class Server:
     cdef object _name
     cdef object _worker
     cdef object _items
-    cdef object _counts
+    cdef Statistics _counts
+    cdef Py_ssize_t _served
     cdef object _refused_log
 
     cpdef receive(self, Session session)
@@ -24,6 +28,7 @@ cdef class Server:
     cpdef proceed(self, Session session)
     cdef _stall(self, Session session)
     cdef _end_if_over(self, Session session)
+    @cython.locals(request=Request)
     cdef bytes _next_reply(self, Session session)
     @cython.locals(words=list)
-    cdef object _serve(self, Session session, object request)
+    cdef object _serve(self, Session session, Request request)

@@ -78,6 +78,8 @@ class Server:
         self._worker = worker
         self._items = items
         self._counts = Statistics(options, worker, name, items.room)
+        self._served = 0
+        """Requests of this turn."""
         self._refused_log = RateLimitedLog(log, interval_s=_REFUSED_LOG_INTERVAL_S)
 
     def close(self) -> None:
@@ -144,6 +146,8 @@ class Server:
             self._end(session, out, binary_refusal(error.header))
         if out:
             conn.send(out[0] if len(out) == 1 else b"".join(out))
+        self._worker.requests += self._served
+        self._served = 0
         self._items.end_event()
         if session.ending or conn.eof:
             self._end_if_over(session)
@@ -186,7 +190,7 @@ class Server:
         request = session.reader.next()
         if request is None:
             return None
-        self._worker.requests += 1
+        self._served += 1
         try:
             served = self._serve(session, request)
         except RefusedLineError as error:

@@ -65,14 +65,16 @@ class Statistics:
         """Count a command that needs an item."""
         (self.found if was_found else self.missed)[command] += 1
 
-    def count_stored(self, outcome: Outcome, *, is_cas: bool) -> None:
+    def count_stored(self, outcome: Outcome) -> None:
         """Count a command that stores an item."""
         self.cmd_set += 1
         self.total_items += outcome is Outcome.STORED
-        if is_cas:
-            self.cas_hits += outcome is Outcome.STORED
-            self.cas_misses += outcome is Outcome.NOT_FOUND
-            self.cas_badval += outcome is Outcome.EXISTS
+
+    def count_swapped(self, outcome: Outcome) -> None:
+        """Count a command that stores an item if it has a CAS."""
+        self.cas_hits += outcome is Outcome.STORED
+        self.cas_misses += outcome is Outcome.NOT_FOUND
+        self.cas_badval += outcome is Outcome.EXISTS
 
     def served(self, words: list[bytes]) -> bytes | Step:
         """Reply to `stats` with the words behind it."""

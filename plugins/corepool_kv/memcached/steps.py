@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from corepool_kv.engine.errors import KeyTooLongError, OutOfRoomError, RefusedError, ValueTooLongError
 from corepool_kv.memcached.items import NotNumericError
@@ -22,26 +22,45 @@ NOT_NUMERIC = b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n
 ENDS_ONE_COMMAND = (RefusedError, DamagedRecordError, WrongTypeError, NotNumericError)
 
 
-class Step(NamedTuple):
+class Step:
     """A part of a request that uses the data."""
 
-    work: Work
-    writes: bool
-    is_quiet: bool = False
-    """The client has asked for no reply (noreply)."""
-    needs_write: Callable[[Keyspace], bool] | None = None
-    """Decides, if it only may write, whether `written` has to run instead."""
-    written: Work | None = None
-    size: int = 0
-    """Bytes of the value that waits with it."""
-    grows: bool = False
-    """It may store more: it is refused if there is no room."""
-    key: bytes = b""
-    """The one item that it is about."""
-    is_about_all: bool = False
-    """It is about all items."""
-    said: bytes | None = None
-    """The reply, if it is about none."""
+    __slots__ = ("grows", "is_about_all", "is_quiet", "key", "needs_write", "said", "size", "work", "writes", "written")
+
+    def __init__(
+        self,
+        work: Work,
+        key: bytes = b"",
+        *,
+        writes: bool,
+        is_quiet: bool = False,
+        needs_write: Callable[[Keyspace], bool] | None = None,
+        written: Work | None = None,
+        size: int = 0,
+        grows: bool = False,
+        is_about_all: bool = False,
+        said: bytes | None = None,
+    ) -> None:
+        """Describe it.
+
+        :param key: the one item that it is about.
+        :param is_quiet: the client has asked for no reply (noreply).
+        :param needs_write: decides, if it only may write, whether `written` has to run instead.
+        :param size: bytes of the value that waits with it.
+        :param grows: it may store more: it is refused if there is no room.
+        :param is_about_all: it is about all items.
+        :param said: the reply, if it is about none.
+        """
+        self.work = work
+        self.key = key
+        self.writes = writes
+        self.is_quiet = is_quiet
+        self.needs_write = needs_write
+        self.written = written
+        self.size = size
+        self.grows = grows
+        self.is_about_all = is_about_all
+        self.said = said
 
 
 def said(reply: bytes) -> Step:

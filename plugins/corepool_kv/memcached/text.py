@@ -7,7 +7,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from corepool_kv.memcached import flushing, items
-from corepool_kv.memcached.items import CLIENT_FLAGS, Mode, Outcome, Put
+from corepool_kv.memcached.items import CLIENT_FLAGS, Mode, Outcome, Put, find
 from corepool_kv.memcached.numbers import (
     BAD_FORMAT,
     LARGEST_FLAGS,
@@ -45,34 +45,63 @@ _REPLIES = {
 }
 
 
+_MODES = {
+    b"set": Mode.SET,
+    b"cas": Mode.SET,
+    b"add": Mode.ADD,
+    b"replace": Mode.REPLACE,
+    b"append": Mode.APPEND,
+    b"prepend": Mode.PREPEND,
+}
+
 _END_LINE = b"END\r\n"
 _END = said(_END_LINE)
 
 
 def get(counts: Statistics, request: Request) -> Served:
     """Return values; of `gets`, with their CAS."""
-    command, *keys = request.words
-    if not keys:
+    words = request.words
+    if len(words) < 2:
         return ERROR
+    with_cas = words[0] == b"gets"
+    if len(words) == 2:
+        key = check_key(words[1])
+        return Step(Read(counts, key, with_cas=with_cas, end=_END_LINE), key, writes=False)
+    return _read_each(counts, [check_key(key) for key in words[1:]], with_cas=with_cas)
+
+
+def _read_each(counts: Statistics, keys: list[bytes], *, with_cas: bool) -> Iterator[Step]:
     for key in keys:
-        check_key(key)
-    read = functools.partial(value_of, counts, with_cas=command == b"gets")
-    if len(keys) == 1:
-        return Step(functools.partial(read, key=keys[0], end=_END_LINE), writes=False, key=keys[0])
-    return itertools.chain((Step(functools.partial(read, key=key), writes=False, key=key) for key in keys), (_END,))
+        yield Step(Read(counts, key, with_cas=with_cas), key, writes=False)
+    yield _END
 
 
-def value_of(counts: Statistics, db: Keyspace, *, key: bytes, with_cas: bool, end: bytes = b"") -> bytes:
-    """Return the item of a key as `get` does, and the end; only that if there is none."""
-    record = items.find(db, key)
-    if record is None:
-        counts.get_misses += 1
-        return end
-    counts.get_hits += 1
-    value, _, version, flags, _ = record
-    if with_cas:
-        return b"VALUE %b %d %d %d\r\n%b\r\n%b" % (key, flags & CLIENT_FLAGS, len(value), version, value, end)
-    return b"VALUE %b %d %d\r\n%b\r\n%b" % (key, flags & CLIENT_FLAGS, len(value), value, end)
+class Read:
+    """Reads an item as `get` does. Implements `execution.Work`."""
+
+    __slots__ = ("_counts", "_end", "_key", "_with_cas")
+
+    def __init__(self, counts: Statistics, key: bytes, *, with_cas: bool, end: bytes = b"") -> None:
+        """Read it.
+
+        :param end: what comes behind the item, or alone if there is none.
+        """
+        self._counts = counts
+        self._key = key
+        self._with_cas = with_cas
+        self._end = end
+
+    def __call__(self, db: Keyspace) -> bytes:
+        record = find(db, self._key)
+        if record is None:
+            self._counts.get_misses += 1
+            return self._end
+        self._counts.get_hits += 1
+        value, _, version, flags, _ = record
+        facts = (self._key, flags & CLIENT_FLAGS, len(value))
+        if self._with_cas:
+            return b"VALUE %b %d %d %d\r\n%b\r\n%b" % (*facts, version, value, self._end)
+        return b"VALUE %b %d %d\r\n%b\r\n%b" % (*facts, value, self._end)
 
 
 def get_and_touch(counts: Statistics, request: Request) -> Iterator[Step] | bytes:
@@ -85,7 +114,7 @@ def get_and_touch(counts: Statistics, request: Request) -> Iterator[Step] | byte
 
     def step(key: bytes) -> Step:
         def work(db: Keyspace) -> bytes:
-            record = items.find(db, key)
+            record = find(db, key)
             counts.cmd_touch += 1
             if record is not None:
                 items.live_until(db, key, record, last_ms(exptime, db.now_ms))
@@ -113,24 +142,39 @@ def item_reply(counts: Statistics, key: bytes, record: Record | None, *, with_ca
 def store(counts: Statistics, request: Request) -> Served:
     """Store an item: set, add, replace, append, prepend, cas."""
     words = request.words
-    plain = 6 if words[0] == b"cas" else 5
+    is_cas = words[0] == b"cas"
+    plain = 6 if is_cas else 5
     if not plain <= len(words) <= plain + 1:
         return ERROR
     key = check_key(words[1])
     flags = parse_unsigned(words[2].removeprefix(b"+"), LARGEST_FLAGS)
     exptime = parse_signed(words[3])
-    cas = parse_unsigned(words[5]) if words[0] == b"cas" else None
+    cas = parse_unsigned(words[5]) if is_cas else None
     is_quiet = words[-1] == NOREPLY
     if request.value is None:
         return _without_value(counts, request, key, is_quiet=is_quiet)
-    put = Put(key, request.value, flags, Mode.SET if cas is not None else Mode(words[0].decode()), cas)
+    put = Put(key, request.value, flags, _MODES[words[0]], cas)
+    work = Write(counts, put, exptime, is_cas=is_cas)
+    return Step(work, key, writes=True, is_quiet=is_quiet, size=len(request.value), grows=True)
 
-    def work(db: Keyspace) -> bytes:
-        outcome = put.store(db, last_ms(exptime, db.now_ms))
-        counts.count_stored(outcome, is_cas=cas is not None)
+
+class Write:
+    """Stores an item as `set` and its like do. Implements `execution.Work`."""
+
+    __slots__ = ("_counts", "_exptime", "_is_cas", "_put")
+
+    def __init__(self, counts: Statistics, put: Put, exptime: int, *, is_cas: bool) -> None:
+        self._counts = counts
+        self._put = put
+        self._exptime = exptime
+        self._is_cas = is_cas
+
+    def __call__(self, db: Keyspace) -> bytes:
+        outcome = self._put.store(db, last_ms(self._exptime, db.now_ms))
+        self._counts.count_stored(outcome)
+        if self._is_cas:
+            self._counts.count_swapped(outcome)
         return _REPLIES[outcome]
-
-    return Step(work, writes=True, is_quiet=is_quiet, size=len(put.value), grows=True, key=key)
 
 
 def _without_value(counts: Statistics, request: Request, key: bytes, *, is_quiet: bool) -> Served:
@@ -139,7 +183,7 @@ def _without_value(counts: Statistics, request: Request, key: bytes, *, is_quiet
         counts.store_too_large += 1
 
         def work(db: Keyspace) -> bytes:
-            if request.words[0] == b"set" and items.find(db, key) is not None:
+            if request.words[0] == b"set" and find(db, key) is not None:
                 db.delete(key)
             return TOO_LARGE
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corepool_kv.memcached.requests import BinaryError, LineTooLongError, Request, RequestReader
+from corepool_kv.memcached.requests import BinaryError, LineTooLongError, RequestReader
 
 MAX_LINE, MAX_ITEM = 100, 20
 
@@ -34,9 +35,17 @@ LINE = st.sampled_from(
 )
 
 
-def read_all(reader: RequestReader, data: bytes) -> list[Request]:
+class Read(NamedTuple):
+    words: list[bytes]
+    value: bytes | None = None
+    is_too_large: bool = False
+    is_broken: bool = False
+
+
+def read_all(reader: RequestReader, data: bytes) -> list[Read]:
     reader.feed(data)
-    return list(iter(reader.next, None))
+    requests = iter(reader.next, None)
+    return [Read(each.words, each.value, each.is_too_large, each.is_broken) for each in requests]
 
 
 @given(st.lists(LINE, max_size=8).map(b"".join), st.data())
@@ -66,11 +75,11 @@ def test_values() -> None:
     )
 
     assert requests == [
-        Request([b"set", b"a", b"1", b"2", b"3"], b"abc"),
-        Request([b"cas", b"b", b"0", b"0", b"1", b"7"], is_broken=True),
-        Request([]),  # bytes behind a value that ends elsewhere are a line, as in memcached
-        Request([b"add", b"c", b"0", b"0", b"21"], is_too_large=True),
-        Request([b"mn"]),
+        Read([b"set", b"a", b"1", b"2", b"3"], b"abc"),
+        Read([b"cas", b"b", b"0", b"0", b"1", b"7"], is_broken=True),
+        Read([]),  # bytes behind a value that ends elsewhere are a line, as in memcached
+        Read([b"add", b"c", b"0", b"0", b"21"], is_too_large=True),
+        Read([b"mn"]),
     ]
     assert reader.is_empty
 
@@ -113,6 +122,6 @@ def test_the_binary_protocol_is_told_by_its_first_byte() -> None:
         read_all(RequestReader(MAX_LINE, MAX_ITEM), header + b"a")
     assert caught.value.header == header
     assert read_all(RequestReader(MAX_LINE, MAX_ITEM), b"get \x80\r\n\x80\r\n") == [
-        Request([b"get", b"\x80"]),
-        Request([b"\x80"]),
+        Read([b"get", b"\x80"]),
+        Read([b"\x80"]),
     ]
