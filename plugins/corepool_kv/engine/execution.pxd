@@ -15,6 +15,7 @@ cdef class Execution:
     cdef Py_ssize_t _forced
     cdef bint _refuses_growth
     cdef readonly Keyspace reading
+    cdef Keyspace _spare
     cdef dict _next
     cdef object _batches
     cdef object _thread
@@ -24,17 +25,20 @@ cdef class Execution:
     cdef bint _is_closed
     cdef readonly bint has_failed
     cdef readonly object notifications
+    cdef public object clock
     cdef public object on_gained
 
-    cpdef Keyspace read(self, object limits)
-    cpdef end_event(self)
     @cython.locals(db=Keyspace)
-    cdef Keyspace _keyspace(self, object view, object limits, long long now_ms)
+    cpdef Keyspace read(self, object limits)
+    @cython.locals(db=Keyspace)
+    cpdef end_event(self)
+    cdef Keyspace _keyspace(self, object view, object limits)
+    cdef Keyspace _equipped(self, Keyspace db)
     cpdef submit(self, object client, object work)
     cpdef schedule(self, object client)
     cpdef _end_batch(self)
     cdef _run_batches(self)
-    @cython.locals(db=Keyspace, is_full=bint)
+    @cython.locals(db=Keyspace, is_full=bint, most=Py_ssize_t)
     cpdef _attempt(self, list batch)
     cdef _settle(self, list batch, object result)
 

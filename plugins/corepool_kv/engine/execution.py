@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import functools
 import logging
-import time
 from collections import deque
 from typing import TYPE_CHECKING
 
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool_kv import events
+from corepool_kv.engine.clock import milliseconds
 from corepool_kv.engine.commit_thread import start_commit_thread
 from corepool_kv.engine.errors import AbandonedError, HalfDoneError
 from corepool_kv.engine.keyspace import Keyspace, Limits
@@ -67,6 +67,8 @@ class Execution:
         """That did not help: of that transaction, commands that may store more are refused."""
         self.reading: Keyspace | None = None
         """The view that `read` has begun in this event."""
+        self._spare: Keyspace | None = None
+        """The one of an earlier event, to be used again: making one, and its parts, costs as much as finding a key."""
         self._next: dict[Client, None] = {}
         """Clients with work for the next transaction, in the order of their first commands."""
         self._batches: deque[list[Client]] = deque()
@@ -80,6 +82,8 @@ class Execution:
         """True after a transaction that failed, until one succeeds."""
         self.notifications = Notifications()
         """The events of keys that clients want to be told of."""
+        self.clock: Callable[[], int] = milliseconds
+        """Returns the time since the epoch, in milliseconds."""
         self.on_gained: Callable[[Keyspace], None] = forget_gained
         """Called in the transaction after work for which clients may wait (`Keyspace.gained`); empties `gained`."""
 
@@ -105,14 +109,21 @@ class Execution:
                 view = self._store.read()
             except (NoRoomError, BrokenError) as error:
                 view = self._read_again(error)
-            self.reading = self._keyspace(view, limits, time.time_ns() // 1_000_000)
+            db, self._spare = self._spare, None
+            if db is None or db.limits is not limits:
+                self.reading = self._keyspace(view, limits)
+            else:
+                db.renew(view, self.clock())
+                self.reading = self._equipped(db)
         return self.reading
 
     def end_event(self) -> None:
         """End the view of `read`. A view that stayed would hide later commits, and pin pages."""
-        if self.reading is not None:
-            self._store.release(self.reading.view)
+        db = self.reading
+        if db is not None:
+            self._store.release(db.view)
             self.reading = None
+            self._spare = db
 
     def submit(self, client: Client, work: Work) -> None:
         """Run work in the next transaction, behind the client's other waiting work."""
@@ -137,11 +148,12 @@ class Execution:
         self._recover(error)
         return self._store.read()
 
-    def _keyspace(self, view: View, limits: Limits, now_ms: int) -> Keyspace:
-        db = Keyspace(view, limits, now_ms)
+    def _keyspace(self, view: View, limits: Limits) -> Keyspace:
+        return self._equipped(Keyspace(view, limits, self.clock()))
+
+    def _equipped(self, db: Keyspace) -> Keyspace:
         db.access = self.room.access
-        if self.notifications.wanted:
-            db.notifications = self.notifications
+        db.notifications = self.notifications if self.notifications.wanted else None
         return db
 
     def _recover(self, error: NoRoomError | BrokenError) -> None:
@@ -177,7 +189,7 @@ class Execution:
         except StoreError:
             return False
         try:
-            db = self._keyspace(transaction, Limits(0, 0, 0), time.time_ns() // 1_000_000)
+            db = self._keyspace(transaction, Limits(0, 0, 0))
             evicted = self.room.force(db)
             self._store.commit(transaction)
         except StoreError:
@@ -221,7 +233,7 @@ class Execution:
         except StoreError as error:
             return error
         try:
-            db = self._keyspace(transaction, batch[0].limits, time.time_ns() // 1_000_000)
+            db = self._keyspace(transaction, batch[0].limits)
             outcomes: list[Outcome] = []
             at_end: list[Callable[[], None]] = []
             if self.room.is_near:
@@ -232,9 +244,9 @@ class Execution:
             for client in batch:
                 if client.limits is not db.limits:
                     at_end += db.at_end
-                    db = self._keyspace(transaction, client.limits, db.now_ms)
+                    db = self._equipped(Keyspace(transaction, client.limits, db.now_ms))
                     db.is_full = is_full
-                most = self._most.get(client, _ALL)
+                most = self._most.get(client, _ALL) if self._most else _ALL
                 outcomes.append(_run(client, db, transaction.removed, self.on_gained, most))
             at_end += db.at_end
             self._store.commit(transaction)
@@ -271,7 +283,8 @@ class Execution:
             for call in result.at_end:
                 call()
         for client, run, replies in outcomes:
-            self._most.pop(client, None)
+            if self._most:
+                self._most.pop(client, None)
             del client.waiting[:run]
             client.answer(replies)
 
@@ -291,7 +304,7 @@ class Execution:
         if self.has_failed:
             self.log_failure(error)
         run = len(client.waiting)
-        return Outcome(client, run, client.explain(error, run))
+        return client, run, client.explain(error, run)
 
 
 def forget_gained(db: Keyspace) -> None:
@@ -319,4 +332,4 @@ def _run(
     except HalfDoneError as error:
         error.done = len(replies)
         raise
-    return Outcome(client, len(replies), b"".join(replies))
+    return client, len(replies), replies[0] if len(replies) == 1 else b"".join(replies)

@@ -19,6 +19,7 @@ cdef class Keyspace:
     cdef public list gained
     cdef public object notifications
 
+    cpdef renew(self, object view, long long now_ms)
     cpdef Keyspace select(self, Py_ssize_t number)
     cpdef find(self, bytes key)
     cpdef peek(self, bytes key)

@@ -63,6 +63,22 @@ class Keyspace:
         self.notifications: Notifications | None = None
         """The events that clients want to be told of; None: they want none."""
 
+    def renew(self, view: View, now_ms: int) -> None:
+        """Take another view, in the place of one that has ended: all is as in a new one, but for `access` and
+        `notifications`.
+        """
+        if self._others is not None:
+            self._others.clear()
+            self._others = None
+        self.view = view
+        self._transaction = view  # type: ignore[assignment]  # as above
+        self.now_ms = now_ms
+        self._elements = None
+        self.is_full = False
+        self.at_end.clear()
+        self.changes = 0
+        self.gained.clear()
+
     def select(self, number: int) -> Keyspace:
         """Return another database of the same view."""
         if number == self.number:

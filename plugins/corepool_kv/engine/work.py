@@ -32,16 +32,12 @@ class Client(Protocol):
         """Return the replies to commands of a transaction that has failed: nothing of it has happened."""
 
 
+Outcome: TypeAlias = tuple[Client, int, bytes]
+"""The result of one client's commands in a transaction: how many have run, and their replies."""
+
+
 class Committed(NamedTuple):
     """A transaction that was committed: its outcomes, and the calls to be made for it."""
 
     outcomes: list[Outcome]
     at_end: list[Callable[[], None]]
-
-
-class Outcome(NamedTuple):
-    """The result of one client's commands in a transaction: how many have run, and their replies."""
-
-    client: Client
-    run: int
-    replies: bytes

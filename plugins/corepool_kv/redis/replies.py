@@ -88,10 +88,21 @@ _ITEM_BYTES = 16
 """The cost of a reply besides its bytes, at least."""
 
 
+def bulk_string_in_python(value: bytes) -> bytes:
+    """Encode bytes."""
+    return b"$%d\r\n%b\r\n" % (len(value), value)
+
+
+try:
+    from corepool_kv.redis._bulk_string import bulk_string
+except ImportError:  # corepool was installed without a compiler
+    bulk_string = bulk_string_in_python
+
+
 def encode(reply: Reply, resp3: bool) -> bytes:  # noqa: FBT001  # called with each reply, by position
     """Encode a reply for a client that has chosen RESP3, or not."""
     if type(reply) is bytes:
-        return b"$%d\r\n%b\r\n" % (len(reply), reply)
+        return bulk_string(reply)
     if reply is None:
         return b"_\r\n" if resp3 else b"$-1\r\n"
     if reply is OK:

@@ -2,6 +2,7 @@
 
 cimport cython
 
+from corepool_kv.engine._clock cimport seconds
 from corepool_kv.redis.running cimport Runner
 from corepool_kv.redis.session cimport Session
 from corepool_kv.redis.state cimport ServerState

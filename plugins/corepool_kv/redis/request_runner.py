@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
+from corepool_kv.engine.clock import seconds
 from corepool_kv.redis.attacks import AttackLog
 from corepool_kv.redis.lookup import find_command, is_http
 from corepool_kv.redis.replies import Error
@@ -176,7 +176,7 @@ class RequestRunner:
 
     def _run_on_session(self, session: Session, command: Command, request: list[bytes]) -> Reply:
         assert command.on_session is not None
-        began_s = time.perf_counter()
+        began_s = seconds()
         session.gathered = next(iter(session.take_answers()), None)
         reply: Reply
         try:
@@ -184,7 +184,7 @@ class RequestRunner:
         except Error as error:
             reply = error
         session.gathered = None
-        took_s = time.perf_counter() - began_s
+        took_s = seconds() - began_s
         if took_s >= self._state.slow_s:
             self._runner.note_slow(session, request, took_s)
         return reply

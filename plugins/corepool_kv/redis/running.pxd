@@ -2,14 +2,12 @@
 
 cimport cython
 
+from corepool_kv.engine._clock cimport seconds
 from corepool_kv.engine.execution cimport Execution
 from corepool_kv.engine.keyspace cimport Keyspace
 from corepool_kv.redis.replies cimport encode
 from corepool_kv.redis.session cimport Session, size_in_memory
 from corepool_kv.redis.state cimport ServerState
-
-# A C variable, which the .py file sets once.
-cdef object _clock
 
 cdef class Write:
     cdef Runner _runner

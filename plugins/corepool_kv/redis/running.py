@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import functools
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from corepool_kv import events
+from corepool_kv.engine.clock import seconds
 from corepool_kv.engine.errors import (
     AbandonedError,
     HalfDoneError,
@@ -58,9 +58,6 @@ def word(error: Error | RefusedError | DamagedRecordError | WrongTypeError) -> E
     return Error(f"ERR {error}")
 
 
-_clock = time.perf_counter
-
-
 class Write:
     """A command that waits for its transaction. Implements `execution.Work`."""
 
@@ -98,7 +95,7 @@ class Write:
 
         :raises HalfDoneError: it has failed when it had changed data.
         """
-        began_s = _clock()
+        began_s = seconds()
         here = db.select(self._database) if self._database else db
         here.changes = 0
         try:
@@ -110,7 +107,7 @@ class Write:
             if here.changes:
                 raise HalfDoneError(encode(reply, self._resp3), is_silent=self._is_silent) from None
             self._runner.count(reply)
-        took_s = _clock() - began_s
+        took_s = seconds() - began_s
         if took_s >= self._runner.state.slow_s and self._request is not None:
             db.at_end.append(functools.partial(self._runner.note_slow, self._session, self._request, took_s))
         if self._is_silent:
@@ -148,7 +145,7 @@ class Runner:
     def read(self, session: Session, on_data: OnData, args: list[bytes], request: list[bytes] | None) -> bytes:
         """Run a command that only reads."""
         reply: Reply
-        began_s = _clock()
+        began_s = seconds()
         try:
             db = self._execution.reading or self._execution.read(session.limits)
             try:
@@ -165,11 +162,9 @@ class Runner:
         except Exception as error:  # noqa: BLE001  # logged, with its traceback
             events.kv_command_failed.exception(log, error)
             reply = self.count(_failed(INTERNAL_ERROR))
-        took_s = _clock() - began_s
+        took_s = seconds() - began_s
         if took_s >= self.state.slow_s and request is not None:
             self.note_slow(session, request, took_s)
-        if type(reply) is bytes:
-            return b"$%d\r\n%b\r\n" % (len(reply), reply)  # as `encode` does, without its frame
         return encode(reply, session.resp3)
 
     def submit(

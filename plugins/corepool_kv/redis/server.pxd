@@ -3,6 +3,7 @@
 cimport cython
 
 from corepool.spec.connection_base cimport ConnectionBase
+from corepool_kv.engine._clock cimport seconds
 from corepool_kv.engine.execution cimport Execution
 from corepool_kv.redis._plain_reader cimport RequestReader as PlainReader
 from corepool_kv.redis.request_runner cimport RequestRunner

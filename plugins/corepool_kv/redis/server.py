@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import time
 from typing import TYPE_CHECKING
 
 from corepool import SetupError
+from corepool_kv.engine.clock import seconds
 from corepool_kv.redis.blocks import Blocks
 from corepool_kv.redis.keyspace_channels import KeyspaceChannels
 from corepool_kv.redis.lookup import find_command
@@ -119,7 +119,7 @@ class Server:
     def receive(self, session: Session) -> None:
         """Serve received input."""
         conn = session.conn
-        session.active_s = time.monotonic()
+        session.active_s = seconds()
         data = conn.recv()
         if session.ending:
             return  # input behind the last request is dropped, while replies wait for a commit

@@ -1,9 +1,15 @@
 # The C types of session.py.
 
+cimport cython
+
 from corepool.spec.connection_base cimport ConnectionBase
 from corepool_kv.redis._plain_reader cimport RequestReader as PlainReader
 
-cpdef Py_ssize_t size_in_memory(object parts) except -1
+# A C variable, which the .py file sets once.
+cdef Py_ssize_t _PART_BYTES
+
+@cython.locals(size=Py_ssize_t)
+cpdef Py_ssize_t size_in_memory(list parts) except -1
 
 cdef class Session:
     cdef object _owner
@@ -47,3 +53,4 @@ cdef class Session:
     cdef public bint is_attack
 
     cpdef answer(self, bytes replies)
+    cpdef settle(self)

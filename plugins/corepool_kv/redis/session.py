@@ -11,8 +11,6 @@ from corepool_kv.redis.requests import RequestReader
 from corepool_kv.redis.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from corepool import Connection
     from corepool_kv.engine.blocking import Wait
     from corepool_kv.engine.keyspace import Keyspace, Limits
@@ -33,9 +31,12 @@ MAX_WATCHED = 10_000
 """Keys that one session may watch."""
 
 
-def size_in_memory(parts: Collection[bytes]) -> int:
+def size_in_memory(parts: list[bytes]) -> int:
     """Return about how many bytes words or keys take."""
-    return sum(map(len, parts)) + _PART_BYTES * (1 + len(parts))
+    size = _PART_BYTES * (1 + len(parts))
+    for part in parts:
+        size += len(part)
+    return size
 
 
 class Watched:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import time
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from corepool_kv.engine.clock import seconds
 from corepool_kv.engine.errors import AbandonedError
 from corepool_kv.redis.replies import OK, Error, NullArray, encode, gather
 from corepool_kv.redis.running import ENDS_ONE_COMMAND, OUT_OF_ROOM, word
@@ -170,12 +170,12 @@ class Transactions:
 
     def _run_queued(self, session: Session, queued: Queued, db: Keyspace, gathered: Gathered | None) -> Reply:
         """Run a command of a transaction, and see to what the slow log and clients that monitor are told of it."""
-        began_s = time.perf_counter()
+        began_s = seconds()
         db.changes = 0
         reply = queued.run(db, gathered)
         if isinstance(reply, Error) and db.changes and queued.command.on_data is not None:
             raise AbandonedError(encode(reply, session.resp3), is_silent=session.is_silent)  # half of it is done
-        took_s = time.perf_counter() - began_s
+        took_s = seconds() - began_s
         if took_s >= self._state.slow_s:
             db.at_end.append(functools.partial(self._state.slowlog.note, session, queued.request, took_s))
         self._feed(session, queued.command, queued.request, db, db.number)

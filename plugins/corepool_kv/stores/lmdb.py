@@ -73,6 +73,8 @@ class LmdbStore:
         self._sync_failed = False
         self._was_full_at = -1
         self._is_open = False
+        self._spare: LmdbTransaction | None = None
+        """A view that has ended, to be used again. Views are of one thread."""
         self._log = RateLimitedLog(log)
 
     def identity(self) -> str | None:
@@ -159,6 +161,7 @@ class LmdbStore:
     def release(self, view: View) -> None:
         assert isinstance(view, LmdbTransaction)
         view.txn.abort()
+        self._spare = view
 
     def begin(self) -> Transaction:
         if self._sync_failed:
@@ -238,7 +241,11 @@ class LmdbStore:
 
     def _view(self, txn: lmdb.Transaction) -> LmdbTransaction:
         self._take_order(txn, txn.id())
-        return LmdbTransaction(txn, self._ordered)
+        view, self._spare = self._spare, None
+        if view is None:
+            return LmdbTransaction(txn, self._ordered)
+        view.renew(txn, self._ordered)
+        return view
 
     def _take_order(self, txn: lmdb.Transaction, committed: int) -> None:
         """Use the databases in the order of a transaction.

@@ -4,7 +4,6 @@ from corepool_kv.stores._lmdb_records cimport place_of, short_record, short_valu
 
 cdef class LmdbTransaction:
     cdef readonly object txn
-    cdef object _find
     cdef object _data
     cdef object _expiry
     cdef object _elements
@@ -15,6 +14,7 @@ cdef class LmdbTransaction:
     cdef long long _version
     cdef public list removed
 
+    cpdef renew(self, object txn, object databases)
     cpdef get(self, bytes key)
     cpdef get_value(self, bytes key, long long now_ms)
     cpdef put(self, bytes key, bytes value, long long expires_ms, long long flags)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 from struct import Struct
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import lmdb
 
@@ -20,6 +20,7 @@ from corepool_kv.stores.lmdb_errors import translated
 from corepool_kv.stores.lmdb_format import LONG_BYTES, SHORT, long_header, parse
 from corepool_kv.stores.lmdb_order import ORDER, order_of
 from corepool_kv.stores.lmdb_records import place_of, short_record, short_value
+from corepool_kv.stores.lmdb_times import TIME, some_time
 from corepool_kv.stores.same_places import MAX_AT_ONE_PLACE, list_part, split_cursor
 
 if TYPE_CHECKING:
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
 
     _Tables = tuple[_Database, _Database, _Database]
 
-    class _Find(Protocol):
-        def __call__(self, key: bytes, default: None, db: _Database, /) -> bytes | None: ...
-
-
-_TIME = Struct(">Q")
 _NEVER = bytes(8)
 _HASH = Struct(">I")
 
@@ -56,8 +52,6 @@ class LmdbTransaction:
         :param others: the databases of the same transaction that are in use.
         """
         self.txn = txn
-        # Never a memoryview, without `buffers`. typing.cast would cost a tenth of each GET.
-        self._find: _Find = txn.get  # type: ignore[assignment]
         self._data, self._expiry, self._elements = databases[number]
         self._databases = databases
         self.has_swapped = False
@@ -68,9 +62,20 @@ class LmdbTransaction:
         """Of the last record that was written."""
         self.removed: list[tuple[int, bytes]] = []
 
+    def renew(self, txn: lmdb.Transaction, databases: tuple[_Tables, ...]) -> None:
+        """Take another transaction that only reads, in the place of one that has ended."""
+        if self._others is not None:
+            self._others.clear()
+            self._others = None
+        self.txn = txn
+        if databases is not self._databases:
+            self._databases = databases
+            self._data, self._expiry, self._elements = databases[self._number]
+
     def get(self, key: bytes) -> Record | None:
         try:
-            stored = self._find(place_of(key), None, self._data)
+            # Never a memoryview, without `buffers`; typing.cast would cost a tenth of each GET.
+            stored: bytes | None = self.txn.get(place_of(key), None, self._data)  # type: ignore[assignment]
         except lmdb.BadValsizeError:
             return None
         except lmdb.Error as error:
@@ -81,7 +86,7 @@ class LmdbTransaction:
 
     def get_value(self, key: bytes, now_ms: int) -> bytes | None:
         try:
-            stored = self._find(place_of(key), None, self._data)
+            stored: bytes | None = self.txn.get(place_of(key), None, self._data)  # type: ignore[assignment]
         except lmdb.BadValsizeError:
             return None
         except lmdb.Error as error:
@@ -159,10 +164,10 @@ class LmdbTransaction:
 
     def sample(self, count: int, *, expiring: bool) -> list[bytes]:
         # Keys beside each other are as random as any, and lie in one page, which is free the sooner for it.
-        table, skipped = (self._expiry, _TIME.size) if expiring else (self._data, _HASH.size)
+        table, skipped = (self._expiry, TIME.size) if expiring else (self._data, _HASH.size)
         try:
             with self.txn.cursor(db=table) as at:
-                begin = _some_time(at) if expiring else _HASH.pack(random.getrandbits(32))
+                begin = some_time(at) if expiring else _HASH.pack(random.getrandbits(32))
                 if not at.set_range(begin) and not at.first():
                     return []
                 return [bytes(entry)[skipped:] for entry in itertools.islice(at.iternext(values=False), count)]
@@ -171,7 +176,7 @@ class LmdbTransaction:
 
     def first_to_expire(self) -> bytes | None:
         with self.txn.cursor(db=self._expiry) as at:
-            return bytes(at.key())[_TIME.size :] if at.first() else None
+            return bytes(at.key())[TIME.size :] if at.first() else None
 
     def used_bytes(self) -> int:
         used = 0
@@ -194,7 +199,7 @@ class LmdbTransaction:
             if before is not None and before[:2] != SHORT:
                 self._forget(key, before)
             if expires_ms:
-                self.txn.put(_TIME.pack(expires_ms) + key, b"", db=self._expiry)
+                self.txn.put(TIME.pack(expires_ms) + key, b"", db=self._expiry)
         except lmdb.Error as error:
             raise translated(error) from None
 
@@ -210,7 +215,7 @@ class LmdbTransaction:
             if before is not None and before[:2] != SHORT:
                 self._forget(key, before, record.collection)
             if expires_ms:
-                self.txn.put(_TIME.pack(expires_ms) + key, b"", db=self._expiry)
+                self.txn.put(TIME.pack(expires_ms) + key, b"", db=self._expiry)
         except lmdb.Error as error:
             raise translated(error) from None
 
@@ -302,12 +307,12 @@ class LmdbTransaction:
 
     def has_expired(self, now_ms: int) -> bool:
         with self.txn.cursor(db=self._expiry) as at:
-            return at.first() and bytes(at.key())[:8] < _TIME.pack(now_ms)
+            return at.first() and bytes(at.key())[:8] < TIME.pack(now_ms)
 
     def remove_expired(self, now_ms: int, limit: int) -> list[bytes]:
         expired: list[bytes] = []
         removed: list[bytes] = []
-        now = _TIME.pack(now_ms)
+        now = TIME.pack(now_ms)
         try:
             with self.txn.cursor(db=self._expiry) as at:
                 found = at.first()
@@ -318,7 +323,7 @@ class LmdbTransaction:
                 self.txn.delete(entry, db=self._expiry)
                 key = entry[8:]
                 place = place_of(key)
-                stored = self._find(place, None, self._data)
+                stored: bytes | None = self.txn.get(place, None, self._data)  # type: ignore[assignment]
                 # An entry that was left behind by a damaged record says nothing about the record of today.
                 if stored is not None and stored[:1] != SHORT[:1] and stored[2:10] == entry[:8]:
                     self.txn.delete(place, db=self._data)
@@ -327,22 +332,6 @@ class LmdbTransaction:
         except lmdb.Error as error:
             raise translated(error) from None
         return removed
-
-
-def _some_time(at: lmdb.Cursor) -> bytes:
-    """Return a time between the first and the last one of `expiry`: half of them by the order of their magnitude.
-
-    Else those of a minute would never be met beside one of a year.
-    """
-    if not at.first():
-        return b""
-    first = int.from_bytes(bytes(at.key())[: _TIME.size])
-    at.last()
-    span = int.from_bytes(bytes(at.key())[: _TIME.size]) - first
-    chance = random.random()  # noqa: S311  # no secret
-    if random.getrandbits(1):
-        return _TIME.pack(first + int(span * chance))
-    return _TIME.pack(first + min(int((span + 1) ** chance) - 1, span))
 
 
 def _itself(key: bytes) -> bytes:

@@ -40,9 +40,6 @@ class Time:
     def __init__(self) -> None:
         self.now_ms = 1_800_000_000_000
 
-    def time_ns(self) -> int:
-        return self.now_ms * 1_000_000
-
 
 class Store:
     """A store that is written and read as by one client."""
@@ -119,10 +116,9 @@ class Store:
 
 
 @contextmanager
-def opened(place: str, monkeypatch: pytest.MonkeyPatch, eviction: str, max_bytes: int) -> Iterator[Store]:
+def opened(place: str, eviction: str, max_bytes: int) -> Iterator[Store]:
     random.seed(25)
     time = Time()
-    monkeypatch.setattr("corepool_kv.engine.execution.time", time)
     failures = Failures()
     loop = SteppedLoop(Reactor())
     worker = WorkerHere(loop, ListenerInfo("kv", "kv", ("tcp://127.0.0.1:6379",)), failures)
@@ -130,6 +126,7 @@ def opened(place: str, monkeypatch: pytest.MonkeyPatch, eviction: str, max_bytes
     options: Any = {"store": place, "eviction": eviction, "max_bytes": max_bytes, "durability": "never"}
     with closing(loop):
         engine = engines.join(make_store(StoreOptions(**options)), worker)
+        engine.execution.clock = lambda: time.now_ms
         try:
             yield Store(engine, worker, time)
         finally:
@@ -142,8 +139,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"lmdb:{tmp_path}/data" if request.param == "lmdb:" else str(request.param)
 
 
-def test_what_was_used_recently_stays(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened(place, monkeypatch, "allkeys-lru", 2 * MIB) as store:
+def test_what_was_used_recently_stays(place: str) -> None:
+    with opened(place, "allkeys-lru", 2 * MIB) as store:
         hot = [b"hot-%d" % number for number in range(100)]
         for key in hot:
             store.put(key, b"x" * 500)
@@ -162,8 +159,8 @@ def test_what_was_used_recently_stays(place: str, monkeypatch: pytest.MonkeyPatc
         assert store.engine.room.evicted == 4100 - store.count()
 
 
-def test_without_reads_the_same_keys_go(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened(place, monkeypatch, "allkeys-lru", 2 * MIB) as store:
+def test_without_reads_the_same_keys_go(place: str) -> None:
+    with opened(place, "allkeys-lru", 2 * MIB) as store:
         for number in range(4000):
             store.put(b"hot-%d" % number, b"x" * 500)
 
@@ -171,10 +168,8 @@ def test_without_reads_the_same_keys_go(place: str, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("policy", ["volatile-lru", "volatile-random", "volatile-ttl"])
-def test_keys_without_an_expiry_stay_under_volatile_policies(
-    place: str, monkeypatch: pytest.MonkeyPatch, policy: str
-) -> None:
-    with opened(place, monkeypatch, policy, 2 * MIB) as store:
+def test_keys_without_an_expiry_stay_under_volatile_policies(place: str, policy: str) -> None:
+    with opened(place, policy, 2 * MIB) as store:
         later = store.time.now_ms + 10**9
         for number in range(300):
             store.put(b"kept-%d" % number, b"x" * 500)
@@ -190,8 +185,8 @@ def test_keys_without_an_expiry_stay_under_volatile_policies(
         assert all(store.has(b"kept-%d" % number) for number in range(300))
 
 
-def test_noeviction_refuses_what_may_grow_and_nothing_else(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened(place, monkeypatch, "noeviction", MIB) as store:
+def test_noeviction_refuses_what_may_grow_and_nothing_else(place: str) -> None:
+    with opened(place, "noeviction", MIB) as store:
         written = 0
         while store.put(b"%d" % written, b"x" * 2000) == b".":
             written += 1
@@ -203,10 +198,8 @@ def test_noeviction_refuses_what_may_grow_and_nothing_else(place: str, monkeypat
         assert store.engine.room.evicted == 0
 
 
-def test_a_pipeline_into_a_full_store_is_refused_command_by_command(
-    place: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with opened(place, monkeypatch, "noeviction", MIB) as store:
+def test_a_pipeline_into_a_full_store_is_refused_command_by_command(place: str) -> None:
+    with opened(place, "noeviction", MIB) as store:
         puts = [lambda db, key=b"%d" % number: db.put(key, b"x" * 9000) for number in range(200)]
         store.run(*puts)
         store.run(*puts[:50])
@@ -216,8 +209,8 @@ def test_a_pipeline_into_a_full_store_is_refused_command_by_command(
         assert store.run(*puts) == [b"."] + [b"F"] * 200
 
 
-def test_large_values_keep_to_the_bound(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with opened(f"lmdb:{tmp_path}/data", monkeypatch, "allkeys-lru", 16 * MIB) as store:
+def test_large_values_keep_to_the_bound(tmp_path: Path) -> None:
+    with opened(f"lmdb:{tmp_path}/data", "allkeys-lru", 16 * MIB) as store:
         for number in range(300):
             size = random.choice((100, 5000, 300_000, 1_000_000))  # noqa: S311
             assert store.put(b"%d" % number, b"x" * size) == b"."
@@ -226,7 +219,7 @@ def test_large_values_keep_to_the_bound(monkeypatch: pytest.MonkeyPatch, tmp_pat
         assert store.used() > 8 * MIB
 
 
-def test_a_collection_goes_as_a_whole(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collection_goes_as_a_whole(place: str) -> None:
     def fill(name: bytes) -> Callable[[Keyspace], None]:
         def work(db: Keyspace) -> None:
             each = List.open(db, name)
@@ -236,7 +229,7 @@ def test_a_collection_goes_as_a_whole(place: str, monkeypatch: pytest.MonkeyPatc
 
         return work
 
-    with opened(place, monkeypatch, "allkeys-lru", 2 * MIB) as store:
+    with opened(place, "allkeys-lru", 2 * MIB) as store:
         for number in range(100):
             store.time.now_ms += STEP_MS
             assert store.run(fill(b"list-%d" % number)) == [b"."]
@@ -248,8 +241,8 @@ def test_a_collection_goes_as_a_whole(place: str, monkeypatch: pytest.MonkeyPatc
         assert sum(left) / len(left) > 75, "the youngest are left"
 
 
-def test_a_bound_that_is_lowered_is_kept_without_writes(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened(place, monkeypatch, "noeviction", 16 * MIB) as store:
+def test_a_bound_that_is_lowered_is_kept_without_writes(place: str) -> None:
+    with opened(place, "noeviction", 16 * MIB) as store:
         for number in range(60):
             store.run(*[lambda db, key=b"%d-%d" % (number, each): db.put(key, b"x" * 1000) for each in range(100)])
         before = store.used()
@@ -266,8 +259,8 @@ def test_a_bound_that_is_lowered_is_kept_without_writes(place: str, monkeypatch:
         assert store.engine.room.access is None
 
 
-def test_a_value_above_the_bound_does_not_empty_the_store(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened(place, monkeypatch, "allkeys-lru", 2 * MIB) as store:
+def test_a_value_above_the_bound_does_not_empty_the_store(place: str) -> None:
+    with opened(place, "allkeys-lru", 2 * MIB) as store:
         for number in range(1000):
             store.put(b"%d" % number, b"x" * 1000)
         before = store.count()

@@ -1,0 +1,3 @@
+# The function of _bulk_string.pyx, for the compiled modules that use it.
+
+cpdef bytes bulk_string(bytes value)
