@@ -55,6 +55,7 @@ class Bridge:
         self.timeout_s = _TIMEOUT_S
         self._channel = channel.encode()
         self._memory = memory
+        memory.begin()
         self._numbers = Numbers(memory.known())
         self._is_telling = False
         """Subscribers are being told of a loss, this one as well: it is none of this pool's."""

@@ -16,7 +16,7 @@ _NUMBER_BYTES = 8
 _KEPT_S = 3600.0
 """A pool that has sent nothing for so long has ended."""
 
-_OWN = b"own"
+_OWN, _BEGUN = b"own", b"begun"
 
 
 class Memory:
@@ -40,6 +40,19 @@ class Memory:
             return self._map.get(self._key + _OWN) or made
         except (MapFullError, TimeoutError):  # a worker was stopped in the middle of a change
             return made
+
+    def begin(self) -> None:
+        """Begin to count messages: those that were published since another worker has ended count as one.
+
+        How many they were is not known, and there may be none: a subscriber that asks for what it has missed does so
+        once too often.
+        """
+        try:
+            is_first = self._map.add(self._key + _BEGUN, b"")
+        except (MapFullError, TimeoutError):  # as above
+            is_first = False
+        if not is_first:
+            self.next_number()
 
     def next_number(self, count: int = 1) -> int:
         """Count messages that are sent, or lost; return the number of the last one."""

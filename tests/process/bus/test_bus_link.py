@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
+import signal
+import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
 from documents import DOCS
 from running_redis import running_cluster, running_redis
 
@@ -54,15 +58,23 @@ class Ear:
         self._data = b""
         while b"\r\n\r\n" not in self._data:
             self._data += self.sock.recv(65536)
-        self.sock.settimeout(0.2)
+        self.sock.settimeout(0.05)
+        self.is_cut = False
 
     def heard(self) -> list[str]:
         """Return all numbers so far."""
         try:
-            self._data += self.sock.recv(65536)
+            data = self.sock.recv(65536)
         except TimeoutError:
             pass
+        else:
+            self._data += data
+            self.is_cut = not data
         return re.findall(r"<(\S+)>", self._data.decode())
+
+    def texts(self) -> list[str]:
+        """Return all but what was told of losses."""
+        return [text for text in self.heard() if not text.startswith("lost=")]
 
     def wait_for(self, text: str) -> list[str]:
         """Wait until a text was heard; return all."""
@@ -82,6 +94,16 @@ def join(one: PoolProcess, two: PoolProcess, room: str = "door") -> None:
 
         wait_until(passes, what="the buses are joined")
         ear.sock.close()
+
+
+def bridge(running: PoolProcess, path: Path) -> int:
+    """Return the pid of the worker that is connected to the server of a socket."""
+    command = ["ss", "-xpnH"]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()  # noqa: S603
+    peers = {line.split()[7] for line in lines if f"{path} " in line}
+    pids = {int(pid) for line in lines if line.split()[5] in peers for pid in re.findall(r"pid=(\d+)", line)}
+    (found,) = pids & set(running.workers())
+    return found
 
 
 def test_messages_reach_the_other_pool_once_and_in_order(pool: Pools, tmp_path: Path) -> None:
@@ -198,3 +220,43 @@ def test_a_cluster_joins_them(pool: Pools, tmp_path: Path) -> None:
             say(one, "e", f"<{number}>")
         assert sorted(ear.wait_for("49")) == sorted(str(number) for number in range(50))
         ear.sock.close()
+
+
+@pytest.mark.parametrize("side", ["publishes", "subscribes"])
+def test_a_bridge_that_is_killed_is_replaced_and_losses_are_told(pool: Pools, tmp_path: Path, side: str) -> None:
+    with running_redis(tmp_path) as path:
+        one, two = (pool(TOML.format(path=path), files={"chat.py": TELLING}) for _ in range(2))
+        join(one, two)
+        ears = [Ear(two, "f") for _ in two.workers()]  # round-robin: one of each worker
+        say(one, "f", "<first>")
+        for ear in ears:
+            ear.wait_for("first")
+        killed = bridge(one if side == "publishes" else two, path)
+        numbers = iter(range(100_000))
+
+        def hears_more() -> bool:
+            """Tell whether another message has come to each that was not cut off."""
+            before = {ear: len(ear.texts()) for ear in ears}
+            for _ in range(10):
+                say(one, "f", f"<{next(numbers)}>")
+            return all(len(ear.texts()) > before[ear] or ear.is_cut for ear in ears)
+
+        wait_until(hears_more, what="messages pass")
+        os.kill(killed, signal.SIGKILL)
+        if side == "subscribes":
+            wait_until(lambda: any(ear.heard() and ear.is_cut for ear in ears), what="a client is cut off")
+        wait_until(hears_more, what="messages pass again")
+        join(one, two)
+        say(one, "f", "<last>")
+        rest = [ear for ear in ears if not ear.is_cut]
+        assert len(rest) == (2 if side == "publishes" else 1)
+        for ear in rest:
+            ear.wait_for("last")
+            texts = ear.texts()
+            came = [int(text) for text in texts if text.isdecimal()]
+            assert came == sorted(set(came)), "in order, nothing twice"
+            told = sum(int(text[5:]) for text in ear.heard() if text.startswith("lost="))
+            missed = next(numbers) - len(came)
+            assert told >= (missed if side == "subscribes" else 1), f"{missed} are missing"
+        for ear in ears:
+            ear.sock.close()
