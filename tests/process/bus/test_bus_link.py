@@ -73,7 +73,7 @@ class Ear:
         return re.findall(r"<(\S+)>", self._data.decode())
 
     def texts(self) -> list[str]:
-        """Return all but what was told of losses."""
+        """Return the messages, without the lines about losses."""
         return [text for text in self.heard() if not text.startswith("lost=")]
 
     def wait_for(self, text: str) -> list[str]:
@@ -235,7 +235,7 @@ def test_a_bridge_that_is_killed_is_replaced_and_losses_are_told(pool: Pools, tm
         numbers = iter(range(100_000))
 
         def hears_more() -> bool:
-            """Tell whether another message has come to each that was not cut off."""
+            """Publish, and return whether another message has come to each that was not cut off."""
             before = {ear: len(ear.texts()) for ear in ears}
             for _ in range(10):
                 say(one, "f", f"<{next(numbers)}>")
