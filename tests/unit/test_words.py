@@ -73,11 +73,6 @@ def room_of(path: Path) -> str:
     return "pages" if path.parent == HOUSE else path.relative_to(HOUSE).parts[0]
 
 
-@pytest.fixture(scope="module")
-def prose() -> list[Passage]:
-    return [passage for path in written() for passage in passages(path)]
-
-
 def findings(habit: Habit, prose: list[Passage]) -> dict[str, list[str]]:
     """List, for each room, file:line and sentence of everything that the pattern matches."""
     found: dict[str, list[str]] = {}
@@ -88,15 +83,18 @@ def findings(habit: Habit, prose: list[Passage]) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", HABITS)
-def test_prose_has_no_more_of_a_habit_than_is_allowed(name: str, prose: list[Passage]) -> None:
-    habit = HABITS[name]
-    excess = {room: found for room, found in findings(habit, prose).items() if len(found) > habit.allowed.get(room, 0)}
+def test_prose_has_no_more_of_a_habit_than_is_allowed() -> None:
+    """All of them in one test: every file is read for it, and the tests of a module are spread over processes."""
+    prose = [passage for path in written() for passage in passages(path)]
+    excess = [
+        f"{name} ({habit.reason}):\n{room} has {len(found)}, {habit.allowed.get(room, 0)} allowed:\n  "
+        + "\n  ".join(found)
+        for name, habit in HABITS.items()
+        for room, found in findings(habit, prose).items()
+        if len(found) > habit.allowed.get(room, 0)
+    ]
 
-    assert not excess, f"{name} ({habit.reason}):\n" + "\n".join(
-        f"{room} has {len(found)}, {habit.allowed.get(room, 0)} allowed:\n  " + "\n  ".join(found)
-        for room, found in excess.items()
-    )
+    assert not excess, "\n".join(excess)
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,18 @@ with those that were published while it was active: they come in order, none twi
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from played_bus import PlayedMaster, PlayedWorker, open_descriptors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 QUEUE_BYTES = 200_000
 MAX_WORKERS, MAX_MASTERS = 5, 3
@@ -194,6 +198,15 @@ class AnyOrder(RuleBasedStateMachine):
         assert open_descriptors() == self.descriptors
 
 
-@pytest.mark.usefixtures("caplog")
+@pytest.fixture
+def small_heap() -> Iterator[None]:
+    """Have garbage collected among the objects of this test alone: among all of a run that takes a second."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("caplog", "small_heap")
 class TestAnyOrder(AnyOrder.TestCase):  # type: ignore[misc]
     settings = settings(max_examples=80, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck))
