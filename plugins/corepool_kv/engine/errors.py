@@ -35,15 +35,13 @@ class OutOfRoomError(RefusedError):
 class AbandonedError(StoreError):
     """Raised by work that has changed data and can't be finished: nothing of its transaction is committed."""
 
-    def __init__(self, reply: bytes, *, is_silent: bool = False) -> None:
+    def __init__(self, reply: bytes) -> None:
         """Void the transaction.
 
         :param reply: the answer, as the dialect encodes it, to each command of the client in that transaction.
-        :param is_silent: the client wants no answer.
         """
         super().__init__("work was abandoned")
         self.reply = reply
-        self.is_silent = is_silent
 
 
 class HalfDoneError(AbandonedError):

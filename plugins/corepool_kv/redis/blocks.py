@@ -11,9 +11,8 @@ from corepool_kv.engine.blocking import Place
 from corepool_kv.engine.demands import Demand
 from corepool_kv.engine.stream_demands import StreamDemand
 from corepool_kv.redis.commands.blocking import word_outcome
-from corepool_kv.redis.replies import Error, encode
+from corepool_kv.redis.replies import NO_REPLY, Error, encode
 from corepool_kv.redis.running import ENDS_ONE_COMMAND, word
-from corepool_kv.redis.session import size_in_memory
 
 if TYPE_CHECKING:
     from corepool_kv.engine.blocking import Blocking, Outcome, Wait
@@ -45,7 +44,8 @@ class Blocked:
         session.blocked = None
         if isinstance(reply, Error):
             self._runner.count(reply)
-        session.conn.send(encode(reply, session.resp3))
+        if not session.waits_silently:
+            session.conn.send(encode(reply, session.resp3))
         session.go_on()
 
 
@@ -57,18 +57,18 @@ class Blocks:
         self._runner = runner
         self._blocking = blocking
 
-    def serve(self, session: Session, demands: Demands, args: list[bytes]) -> bytes | None:
+    def serve(self, session: Session, demands: Demands, args: list[bytes], request: list[bytes]) -> bytes | None:
         """Run a command that may wait; return None if its reply waits, at least for a commit."""
         try:
             asked = demands(args)
         except ENDS_ONE_COMMAND as error:
             return self._runner.reply(session, word(error))
         if asked.patience_ms is None:
-            return self._runner.run(session, lambda db, _: asked.at_once(db), args, None, writes=asked.writes)
+            return self._runner.run(session, lambda db, _: asked.at_once(db), args, request, writes=asked.writes)
         expires_ms = time.time_ns() // 1_000_000 + asked.patience_ms if asked.patience_ms else 0
         session.holds = True
-        work = functools.partial(self._try, session, session.database, asked, expires_ms)
-        self._runner.submit_work(session, work, size_in_memory(args))
+        session.waits_silently = session.is_silent
+        self._runner.submit(session, functools.partial(self._try, session, asked, expires_ms), args, request)
         return None
 
     def adopt(self, session: Session, state: bytes) -> None:
@@ -88,18 +88,15 @@ class Blocks:
         else:
             self._blocking.abandon(wait)
 
-    def _try(self, session: Session, number: int, asked: MayWait, expires_ms: int, db: Keyspace) -> bytes:
+    def _try(self, session: Session, asked: MayWait, expires_ms: int, db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG002
         """Answer a request at once, or have the session wait. Runs in: the transaction."""
-        try:
-            answer = asked.attempt(db.select(number))
-        except ENDS_ONE_COMMAND as error:
-            return encode(self._runner.count(word(error)), session.resp3)
+        answer = asked.attempt(db)
         if not isinstance(answer, Demand | StreamDemand):
-            return encode(answer, session.resp3)
-        demand = answer._replace(number=number, client=session.number, expires_ms=expires_ms)
+            return answer
+        demand = answer._replace(number=db.number, client=session.number, expires_ms=expires_ms)
         wait = self._blocking.begin(db, Blocked(self._runner, session), demand)
         db.at_end.append(functools.partial(self._block, session, wait))
-        return b""
+        return NO_REPLY
 
     def _block(self, session: Session, wait: Wait) -> None:
         if session.number in self._state.sessions:

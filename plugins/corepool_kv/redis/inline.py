@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from corepool_kv.redis.replies import Error
+
 _BLANKS = b" \t\n\v\f\r"
 
 _WORD = re.compile(
@@ -47,6 +49,22 @@ def split_line(line: bytes) -> list[bytes]:
         words.append(bare)
         position = _skip_blanks(line, found.end())
     return words
+
+
+def split_first_line(text: bytes, no_line: str, wrong_quotes: str) -> tuple[list[bytes], bytes]:
+    """Return the words of the first line of a script, and the rest of it from the end of that line on.
+
+    :param no_line: the error if that line has no end, or a NUL.
+    :param wrong_quotes: the error for its quotes.
+    :raises Error: with these words.
+    """
+    line, end, body = text.partition(b"\n")
+    if not end or 0 in line:
+        raise Error(no_line)
+    try:
+        return split_line(line), end + body
+    except UnbalancedQuotesError:
+        raise Error(wrong_quotes) from None
 
 
 def _skip_blanks(line: bytes, position: int) -> int:

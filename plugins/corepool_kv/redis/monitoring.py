@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from corepool_kv.redis.output_bound import OutputBound
+from corepool_kv.redis.session import REPLY_OFF
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from corepool_kv.redis.session import Session
 
 _MAX_LINE_BYTES = 500_000
-"""The bus takes 1 MiB. Of longer lines the longest words are cut."""
-_CUT_WORD_BYTES = 1000
+"""The bus takes 1 MiB. Longer lines are cut to some words, and these to some bytes."""
+_CUT_WORDS, _CUT_WORD_BYTES = 100, 1000
 
 _ESCAPES = {0x22: b'\\"', 0x5C: b"\\\\", 0x0A: b"\\n", 0x0D: b"\\r", 0x09: b"\\t", 0x07: b"\\a", 0x08: b"\\b"}
 _UNPLAIN = re.compile(rb'[^\x20-\x7e]|["\\]')
@@ -73,16 +74,17 @@ class Monitoring:
         :param source: the client's address, or "lua".
         :param words: as they may be shown.
         """
-        if sum(map(len, words)) > _MAX_LINE_BYTES // 4:
-            words = [_cut(word) for word in words[: _MAX_LINE_BYTES // (5 * _CUT_WORD_BYTES)]]
+        if 4 * sum(map(len, words)) + 3 * len(words) > _MAX_LINE_BYTES:  # "\\x00" for a byte; quotes and a blank
+            words = [_cut(word) for word in words[:_CUT_WORDS]]
         seconds, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
         head = f"+{seconds}.{microseconds:06} [{database} {source}]".encode(errors="replace")
         self._worker.bus.publish(self._topic, b" ".join([head, *map(quoted, words)]) + b"\r\n")
 
     def _on_line(self, topic: bytes, line: bytes) -> None:  # noqa: ARG002
         for session, bound in list(self._bounds.items()):
-            session.conn.send(line)
-            bound.check(session.conn)
+            if session.reply_mode != REPLY_OFF:
+                session.conn.send(line)
+                bound.check(session.conn)
 
     def _on_lost(self, count: int) -> None:  # noqa: ARG002
         for session, bound in list(self._bounds.items()):

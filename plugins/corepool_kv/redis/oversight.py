@@ -41,7 +41,7 @@ class Oversight:
         self._resume = resume
         self.peers = Peers(worker, store, self._answer)
         self.monitoring = Monitoring(worker, self.peers.lines_topic, state.pubsub.log_slow)
-        self.pausing = Pausing(worker, store, resume, self._update)
+        self.pausing = Pausing(worker, store, self._update)
         self.peers.join()
         self.look()
 

@@ -30,19 +30,15 @@ _LIKE_WRITES = frozenset((b"publish", b"spublish", b"eval", b"evalsha", b"fcall"
 class Pausing:
     """The pause as one listener in one worker sees it, and its clients whose requests wait."""
 
-    def __init__(
-        self, worker: Worker, store: str, resume: Callable[[Session], None], on_change: Callable[[], None]
-    ) -> None:
+    def __init__(self, worker: Worker, store: str, on_change: Callable[[], None]) -> None:
         """Begin without a pause; `look` finds one that has begun before.
 
         :param store: the same for all listeners that pause together.
-        :param resume: called with each client whose request has waited.
         :param on_change: called when a pause has ended.
         """
         self._loop = worker.loop
         self._shared = worker.map("kv.pauses", _MOST, _BYTES)
         self._key = hashlib.sha256(store.encode(errors="surrogateescape")).digest()[:8]
-        self._resume = resume
         self._on_change = on_change
         self._waiting: dict[Session, None] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -58,10 +54,16 @@ class Pausing:
             self._take(*_PAUSE.unpack(told)) if told else self._end()
 
     def begin(self, milliseconds: int, *, writes_only: bool) -> None:
-        """Begin a pause, in the place of any other, here and in the shared memory."""
-        until_ms = time.time_ns() // 1_000_000 + milliseconds
+        """Begin a pause, here and in the shared memory. As in Redis it makes none shorter or narrower."""
+        now_ms = time.time_ns() // 1_000_000
+        until_ms = now_ms + milliseconds
+        there = self._shared.get(self._key)
+        if there is not None:
+            other_ms, other_writes_only = _PAUSE.unpack(there)
+            if other_ms > now_ms:
+                until_ms, writes_only = max(until_ms, other_ms), writes_only and other_writes_only
         packed = _PAUSE.pack(until_ms, writes_only)
-        self._shared.put(self._key, packed, min(_MAX_KEPT_S, milliseconds // 1000 + 1))
+        self._shared.put(self._key, packed, min(_MAX_KEPT_S, (until_ms - now_ms) // 1000 + 1))
         self.look()
 
     def end(self) -> None:
@@ -81,6 +83,7 @@ class Pausing:
 
     def keep(self, session: Session) -> None:
         """Resume a client at the end."""
+        session.is_postponed = True
         self._waiting[session] = None
 
     def forget(self, session: Session) -> None:
@@ -94,11 +97,8 @@ class Pausing:
         if left_s <= 0:
             self._end()
             return
-        was_for_all = self.is_on and not self._writes_only
         self.is_on, self._writes_only = True, writes_only
         self._timer = self._loop.call_later(min(left_s, _MAX_TIMER_S), self._end)
-        if was_for_all and writes_only:
-            self._wake()  # those that read go on; the others are kept again
 
     def _end(self) -> None:
         if self._timer is not None:
@@ -111,7 +111,8 @@ class Pausing:
     def _wake(self) -> None:
         waiting, self._waiting = list(self._waiting), {}
         for session in waiting:
-            self._loop.call_soon(self._resume, session)
+            session.is_postponed = False
+            self._loop.call_soon(session.go_on)
 
 
 def is_write(command: Command) -> bool:

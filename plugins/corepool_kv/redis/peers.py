@@ -32,6 +32,18 @@ _NUMBER_BYTES, _LENGTH_BYTES = 8, 2
 _PART_BYTES = 262_144
 """About so much of an answer is sent at once; the bus takes 1 MiB."""
 
+_MAX_ARGUMENTS_BYTES = 100_000
+"""Of a question: in JSON a byte may take six."""
+
+
+def check_arguments(args: Sequence[bytes]) -> None:
+    """Refuse arguments that one message of the bus can't have.
+
+    :raises Error: they are too many or too long.
+    """
+    if sum(map(len, args)) + len(args) > _MAX_ARGUMENTS_BYTES:
+        raise Error(f"ERR arguments of more than {_MAX_ARGUMENTS_BYTES} bytes: the other workers are asked with fewer")
+
 
 class Question(NamedTuple):
     """A question, or an order if no answer is waited for."""

@@ -82,6 +82,7 @@ def text_of(word: bytes, most: int = 128) -> str:
 
 
 OK = "OK"
+NO_REPLY = Several([])
 ENCODED_OK = b"+OK\r\n"
 
 _ITEM_BYTES = 16

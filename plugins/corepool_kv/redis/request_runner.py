@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from corepool_kv.engine.clock import seconds
 from corepool_kv.redis.attacks import AttackLog
 from corepool_kv.redis.lookup import find_command, is_http
+from corepool_kv.redis.pausing import is_write
 from corepool_kv.redis.replies import Error
 from corepool_kv.redis.session import REPLY_ON, REPLY_SKIP
 from corepool_kv.redis.subscription_changes import MAX_SUBSCRIPTIONS
@@ -95,6 +96,8 @@ class RequestRunner:
                 self._runner.submit(session, on_data, args, request, 0, command.grows)
                 return None
             return self._runner.read(session, on_data, args, request)
+        if session.is_silent and command.name in SUBSCRIBING:
+            session.is_silent = False  # as in Redis, which takes these replies for messages
         # A script may publish.
         if command.group in ("pubsub", "scripting") and self._waits_for_bus(session, command, request):
             return None
@@ -104,7 +107,7 @@ class RequestRunner:
         if command.group == "transactions":
             return self._transactions.serve(session, command, request)
         if command.demands is not None:
-            return self._blocks.serve(session, command.demands, args)
+            return self._blocks.serve(session, command.demands, args, request)
         if command.on_session is not None and not (command.on_both is not None and session.waiting):
             return self._runner.reply(session, self._run_on_session(session, command, request))
         return self._transactions.run_alone(session, command, request)
@@ -161,6 +164,8 @@ class RequestRunner:
                 f"ERR Can't execute '{command.name.decode()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / "
                 "RESET are allowed in this context"
             )
+        if session.is_monitoring and ("readonly" in command.flags or is_write(command)):
+            raise Error("ERR Replica can't interact with the keyspace")  # Redis takes one that monitors for a replica
         if session.queue is not None and command.name in _NOT_QUEUED:
             raise Error("ERR Command not allowed inside a transaction")
         return command

@@ -18,7 +18,7 @@ cdef class Write:
     cdef list _request
     cdef bint _resp3
     cdef Py_ssize_t _database
-    cdef bint _is_silent
+    cdef readonly bint is_silent
 
     @cython.locals(here=Keyspace, began_s=double, took_s=double)
     cpdef bytes run(self, Keyspace db)

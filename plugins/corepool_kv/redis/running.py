@@ -25,6 +25,8 @@ from corepool_kv.redis.session import size_in_memory
 from corepool_kv.stores import DamagedRecordError, FullError, StoreError, WrongTypeError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from corepool_kv.engine.execution import Execution
     from corepool_kv.engine.keyspace import Keyspace
     from corepool_kv.engine.work import Work
@@ -61,7 +63,7 @@ def word(error: Error | RefusedError | DamagedRecordError | WrongTypeError) -> E
 class Write:
     """A command that waits for its transaction. Implements `execution.Work`."""
 
-    __slots__ = ("_args", "_database", "_grows", "_is_silent", "_on_data", "_request", "_resp3", "_runner", "_session")
+    __slots__ = ("_args", "_database", "_grows", "_on_data", "_request", "_resp3", "_runner", "_session", "is_silent")
 
     def __init__(
         self,
@@ -85,7 +87,7 @@ class Write:
         self._request = request
         self._resp3 = session.resp3
         self._database = session.database
-        self._is_silent = session.is_silent
+        self.is_silent = session.is_silent
 
     def __call__(self, db: Keyspace) -> bytes:
         return self.run(db)
@@ -105,12 +107,12 @@ class Write:
         except ENDS_ONE_COMMAND as error:
             reply = word(error)
             if here.changes:
-                raise HalfDoneError(encode(reply, self._resp3), is_silent=self._is_silent) from None
+                raise HalfDoneError(encode(reply, self._resp3)) from None
             self._runner.count(reply)
         took_s = seconds() - began_s
         if took_s >= self._runner.state.slow_s and self._request is not None:
             db.at_end.append(functools.partial(self._runner.note_slow, self._session, self._request, took_s))
-        if self._is_silent:
+        if self.is_silent:
             return b""
         return ENCODED_OK if reply is OK else encode(reply, self._resp3)
 
@@ -206,15 +208,14 @@ class Runner:
             return None
         return encode(reply, session.resp3)
 
-    def explain(self, error: StoreError, commands: int) -> bytes:
-        """Return the replies to commands whose transaction has failed."""
+    def explain(self, error: StoreError, works: Sequence[Work]) -> bytes:
+        """Return the replies to work whose transaction has failed."""
         if isinstance(error, AbandonedError):
-            self.state.count_error(error.reply[1:].partition(b" ")[0].decode(errors="replace"), commands)
-            return b"" if error.is_silent else error.reply * commands
-        reply = Error(OUT_OF_ROOM) if isinstance(error, FullError) else _failed(error)
-        for _ in range(commands):
-            self.count(reply)
-        return encode(reply, False) * commands
+            reply = error.reply
+        else:
+            reply = encode(Error(OUT_OF_ROOM) if isinstance(error, FullError) else _failed(error), False)
+        self.state.count_error(reply[1:].partition(b" ")[0].decode(errors="replace"), len(works))
+        return reply * sum([not getattr(work, "is_silent", False) for work in works])
 
     def count(self, error: Error) -> Error:
         """Count an error reply, and return it."""

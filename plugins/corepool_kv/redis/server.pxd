@@ -36,6 +36,7 @@ cdef class Server:
     @cython.locals(conn=ConnectionBase, reader=PlainReader, out=list, request=list, reply=bytes, size=Py_ssize_t, served=Py_ssize_t)
     cpdef serve(self, Session session)
     cpdef proceed(self, Session session)
+    cdef bint _has_to_wait(self, Session session) except -1
     cpdef _hold(self, Session session, Py_ssize_t received)
     cdef _stall(self, Session session)
     cdef _end_if_over(self, Session session)

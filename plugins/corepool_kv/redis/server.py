@@ -16,14 +16,17 @@ from corepool_kv.redis.replies import Error
 from corepool_kv.redis.request_runner import RequestRunner
 from corepool_kv.redis.requests import ProtocolError
 from corepool_kv.redis.running import Runner
-from corepool_kv.redis.session import Session
+from corepool_kv.redis.session import REPLY_OFF, Session
 from corepool_kv.redis.slowlog import SlowLog
 from corepool_kv.redis.state import ServerState
 from corepool_kv.stores import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from corepool import Connection, Worker
     from corepool_kv.engine.engine import Engine
+    from corepool_kv.engine.work import Work
     from corepool_kv.redis.options import KvOptions
 
 _STATISTICS_INTERVAL_S = 1.0
@@ -125,7 +128,7 @@ class Server:
             return  # input behind the last request is dropped, while replies wait for a commit
         if data:
             session.reader.feed(data)
-            if session.blocked is not None:
+            if session.blocked is not None or session.is_postponed:
                 self._hold(session, len(data))
                 return
         self.serve(session)
@@ -137,7 +140,7 @@ class Server:
         if session.stalled:
             session.stalled = False
             conn.resume()
-        if session.blocked is not None:
+        if session.blocked is not None or session.is_postponed:
             self._hold(session, 0)
             return
         out: list[bytes] = []
@@ -155,13 +158,7 @@ class Server:
                     served += 1
                 reply = self._requests.serve(session, request)
                 if reply is None:
-                    if (
-                        session.kept is not None
-                        or len(session.waiting) >= _MAX_WAITING
-                        or session.waiting_bytes >= _MAX_WAITING_BYTES
-                        or session.holds
-                    ):
-                        self._stall(session)
+                    if self._has_to_wait(session):
                         break
                     continue
                 out.append(reply)
@@ -186,12 +183,27 @@ class Server:
         if session.ending or conn.eof:
             self._end_if_over(session)
 
+    def _has_to_wait(self, session: Session) -> bool:
+        """Report whether later requests wait for the one that has no reply yet."""
+        if session.is_postponed:
+            self._hold(session, 0)
+            return True
+        if (
+            session.kept is not None
+            or len(session.waiting) >= _MAX_WAITING
+            or session.waiting_bytes >= _MAX_WAITING_BYTES
+            or session.holds
+        ):
+            self._stall(session)
+            return True
+        return False
+
     def _hold(self, session: Session, received: int) -> None:
-        """Keep what a client sends while it is blocked, and end with it."""
+        """Keep what a client sends while it is blocked or postponed, and end with it."""
         session.settle()
         session.waiting_bytes += received
         if session.conn.eof:
-            session.conn.close()
+            self._end_if_over(session)
         elif session.waiting_bytes > _MAX_WAITING_BYTES:
             self._stall(session)
 
@@ -199,9 +211,9 @@ class Server:
         session.stalled = True
         session.conn.pause()
 
-    def explain(self, error: StoreError, commands: int) -> bytes:
-        """Return the replies to commands whose transaction has failed."""
-        return self._runner.explain(error, commands)
+    def explain(self, error: StoreError, works: Sequence[Work]) -> bytes:
+        """Return the replies to work whose transaction has failed."""
+        return self._runner.explain(error, works)
 
     def proceed(self, session: Session) -> None:
         """Continue when the client has read, or has got the replies it was waiting for."""
@@ -215,7 +227,7 @@ class Server:
             self._end_if_over(session)
 
     def go_on(self, session: Session) -> None:
-        """Serve a client that was blocked."""
+        """Serve a client that was blocked or postponed."""
         session.waiting_bytes = 0
         session.settle()
         self.serve(session)
@@ -227,7 +239,7 @@ class Server:
     def _refuse(self, session: Session, error: ProtocolError) -> None:
         session.ending = True
         reply = self._runner.reply(session, Error(f"ERR Protocol error: {error}"))
-        if reply is not None:
+        if reply is not None and session.reply_mode != REPLY_OFF:
             session.conn.send(reply)
 
     def _read_parameters(self) -> None:

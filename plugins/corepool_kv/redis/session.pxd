@@ -47,6 +47,8 @@ cdef class Session:
     cdef public int reply_mode
     cdef public bint is_silent
     cdef public bint is_monitoring
+    cdef public bint is_postponed
+    cdef public bint waits_silently
     cdef public object blocked
     cdef public bint stays
     cdef public bint ending

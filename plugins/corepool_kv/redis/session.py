@@ -11,6 +11,8 @@ from corepool_kv.redis.requests import RequestReader
 from corepool_kv.redis.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from corepool import Connection
     from corepool_kv.engine.blocking import Wait
     from corepool_kv.engine.keyspace import Keyspace, Limits
@@ -80,8 +82,8 @@ class Owner(Protocol):
     def go_on(self, session: Session) -> None:
         """Continue with a session that was blocked."""
 
-    def explain(self, error: StoreError, commands: int) -> bytes:
-        """Return the replies to commands whose transaction has failed."""
+    def explain(self, error: StoreError, works: Sequence[Work]) -> bytes:
+        """Return the replies to work whose transaction has failed."""
 
 
 class Session:
@@ -99,9 +101,7 @@ class Session:
         self.database = 0
         self.holds = False
         """A command that decides about later ones waits for its commit: they are not served before."""
-        self.name = b""
-        self.library = b""
-        self.library_version = b""
+        self.name = self.library = self.library_version = b""
         self.began_s = self.active_s = time.monotonic()
         self.last_command = b"NULL"
         self.queue: list[object] | None = None  # of `transactions.Queued`
@@ -128,8 +128,10 @@ class Session:
         self.fed: list[bytes] | None = None
         """The kept request, if clients that monitor have been told of it."""
         self.reply_mode = REPLY_ON
-        self.is_asking = self.is_silent = self.is_monitoring = False
-        """The kept request waits for other workers; the command that runs has no reply; it is sent all commands."""
+        self.is_asking = self.is_postponed = False
+        """The kept request waits for other workers; for the end of CLIENT PAUSE."""
+        self.is_silent = self.waits_silently = self.is_monitoring = False
+        """The command that runs has no reply; the one that may wait has none; the client is sent all commands."""
         self.blocked: Wait | None = None
         """It waits for elements: later requests are not served before."""
         self.stays = False
@@ -150,6 +152,7 @@ class Session:
         session.resp3 = kept["resp3"]
         session.database = kept.get("database", 0)
         session.reply_mode = kept.get("reply_mode", REPLY_ON)
+        session.waits_silently = kept.get("waits_silently", False)
         session.name = kept["name"].encode("latin-1")
         session.library = kept["library"].encode("latin-1")
         session.library_version = kept["library_version"].encode("latin-1")
@@ -170,7 +173,7 @@ class Session:
             return None
         place = None if blocked is None else blocked.place
         names = (self.name, self.library, self.library_version)
-        now = (self.resp3, self.database, self.authenticated, self.reply_mode, names, place)
+        now = (self.resp3, self.database, self.authenticated, self.reply_mode, self.waits_silently, names, place)
         if now != self._frozen_as:
             self._frozen_as = now
             kept = {
@@ -179,6 +182,7 @@ class Session:
                 "resp3": self.resp3,
                 "database": self.database,
                 "reply_mode": self.reply_mode,
+                "waits_silently": self.waits_silently,
                 "name": self.name.decode("latin-1"),
                 "library": self.library.decode("latin-1"),
                 "library_version": self.library_version.decode("latin-1"),
@@ -218,7 +222,7 @@ class Session:
 
     def explain(self, error: StoreError, commands: int) -> bytes:
         """Return the replies to commands whose transaction has failed."""
-        return self._owner.explain(error, commands)
+        return self._owner.explain(error, self.waiting[:commands])
 
     def queue_up(self, queued: object, size: int, max_bytes: int) -> bool:
         """Keep a command for EXEC; return False if the queue would be too large."""

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from corepool_kv.redis.glob import Glob
+from corepool_kv.redis.output_bound import OutputBound
 from corepool_kv.redis.pubsub import CHANNEL, PATTERN, SHARD, literal_beginning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from corepool_kv.redis.output_bound import Output
     from corepool_kv.redis.pubsub import PubSub
-
-HARD_LIMIT_BYTES = 32 << 20
-SOFT_LIMIT_BYTES = 8 << 20
-SOFT_LIMIT_S = 60.0
-"""Messages that wait for a client that does not read: more than the first, or more than the second for so long, end it.
-
-The defaults of Redis (client-output-buffer-limit pubsub 32mb 8mb 60).
-"""
-
 
 _NAME_BYTES = 200
 _CLASS_BYTES = 300
@@ -33,20 +25,6 @@ def memory_of_name(name: bytes) -> int:
     :param name: with its letter.
     """
     return _NAME_BYTES + len(name) + (_CLASS_BYTES * name.count(b"[") if name[:1] == PATTERN else 0)
-
-
-class Output(Protocol):
-    """A connection, as subscriptions use it."""
-
-    @property
-    def peer(self) -> object: ...
-
-    @property
-    def buffered(self) -> int: ...
-
-    def send(self, data: bytes) -> None: ...
-
-    def abort(self) -> None: ...
 
 
 class Subscriber(Protocol):
@@ -73,8 +51,7 @@ class Subscriptions:
         """The literal ones of the patterns."""
         self.bytes = 0
         """Memory that the names take."""
-        self._over_since_s: float | None = None
-        """When the output was found to be above the soft limit."""
+        self._bound = OutputBound(pubsub.log_slow)
         self._listening = pubsub.listen(self._on_message, self._on_lost)
 
     def counts(self) -> dict[bytes, int]:
@@ -156,20 +133,8 @@ class Subscriptions:
             for pattern, glob in self.patterns.items():
                 if glob.matches(channel):
                     conn.send(encode((b"pmessage", pattern, channel), message, resp3=resp3))
-        if conn.buffered > SOFT_LIMIT_BYTES:
-            self._end_if_slow(conn.buffered)
-        else:
-            self._over_since_s = None
-
-    def _end_if_slow(self, buffered: int) -> None:
-        now = time.monotonic()
-        if self._over_since_s is None:
-            self._over_since_s = now
-        if buffered > HARD_LIMIT_BYTES or now - self._over_since_s > SOFT_LIMIT_S:
-            self._pubsub.log_slow(self._session.conn.peer, buffered)
-            self._session.conn.abort()
+        self._bound.check(conn)
 
     def _on_lost(self, count: int) -> None:  # noqa: ARG002
         # This worker has not kept up. As one that Redis cuts, the client learns that it has missed something.
-        self._pubsub.log_slow(self._session.conn.peer, self._session.conn.buffered)
-        self._session.conn.abort()
+        self._bound.cut(self._session.conn)

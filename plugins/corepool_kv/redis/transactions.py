@@ -174,7 +174,7 @@ class Transactions:
         db.changes = 0
         reply = queued.run(db, gathered)
         if isinstance(reply, Error) and db.changes and queued.command.on_data is not None:
-            raise AbandonedError(encode(reply, session.resp3), is_silent=session.is_silent)  # half of it is done
+            raise AbandonedError(encode(reply, session.resp3))  # half of it is done
         took_s = seconds() - began_s
         if took_s >= self._state.slow_s:
             db.at_end.append(functools.partial(self._state.slowlog.note, session, queued.request, took_s))

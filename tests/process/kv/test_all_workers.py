@@ -162,15 +162,43 @@ def test_client_pause_holds_all_for_its_time(pair_of_clients: tuple[Client, Clie
         assert "ERR" in str(one("CLIENT", "PAUSE", *words))
 
 
-def test_a_client_that_has_left_in_a_pause_is_forgotten_with_it(two: PoolProcess, clients: Clients) -> None:
+def test_a_pause_becomes_neither_shorter_nor_narrower(pair_of_clients: tuple[Client, Client]) -> None:
+    one, other = pair_of_clients
+    assert one("CLIENT", "PAUSE", 1_000_000, "WRITE") == b"OK"
+    assert other("CLIENT", "PAUSE", 1, "WRITE") == b"OK"
+    one.send("SET", "paused", "1")
+    assert has_no_reply(one)
+    assert other("CLIENT", "UNPAUSE") == b"OK"
+    assert one.receive() == b"OK"
+    pauses = [("CLIENT", "PAUSE", 500, "ALL"), ("CLIENT", "PAUSE", 1, "WRITE")]
+    other.send_all([("MULTI",), *pauses, ("EXEC",), ("PING",)])
+    assert [other.receive() for _ in range(4)][-1] == [b"OK", b"OK"]
+    assert has_no_reply(other)
+    assert other.receive() == b"PONG"
+
+
+def test_a_client_that_leaves_in_a_pause_is_forgotten_at_once(two: PoolProcess, clients: Clients) -> None:
     me = clients(two)
     me("CLIENT", "PAUSE", 1_000_000, "WRITE")
     with connect(two.urls()[0]) as sock:
         gone = Client(sock)
         number = int(gone("CLIENT", "ID"))
-        gone.send("SET", "gone", "1")
-    assert me("CLIENT", "UNPAUSE") == b"OK"
+        gone.send_all([("GET", "gone"), ("SET", "gone", "1"), ("SET", "gone", "2")])
+        gone.receive()
     wait_until(lambda: number not in listed(me))
+    assert me("CLIENT", "UNPAUSE") == b"OK"
+    assert me("GET", "gone") is None
+
+
+def test_arguments_that_the_others_can_not_be_asked_with_are_refused(pair_of_clients: tuple[Client, Client]) -> None:
+    one, _ = pair_of_clients
+    for words in (
+        ("LIST", "ID", *range(1, 100_000)),
+        ("KILL", "ADDR", "x" * 1_000_000),
+        ("KILL", *["ADDR", ""] * 100_000),
+    ):
+        assert str(one("CLIENT", *words)).startswith("ERR arguments of more than 100000 bytes")
+    assert one("PING") == b"PONG"
 
 
 LINES = [
@@ -240,6 +268,24 @@ def test_monitor_shows_the_commands_of_every_worker_as_redis_does(
     assert monitor("RESET") == b"RESET"
     one("PING")
     assert monitor("ECHO", "over") == b"over"
+
+
+def test_long_lines_of_a_monitor_are_cut(two: PoolProcess, clients: Clients) -> None:
+    monitor, one = clients(two), clients(two)
+    assert monitor("MONITOR") == b"OK"
+    for words in ([""] * 400_000, ["\0" * 1_000_000]):
+        assert one("RPUSH", "long", *words) >= len(words)
+        assert len(monitor.receive()) < 1 << 19
+    assert one("DEL", "long") == 1
+
+
+def test_a_client_that_monitors_has_no_data(pair_of_clients: tuple[Client, Client]) -> None:
+    monitor, one = pair_of_clients
+    assert monitor("MONITOR") == b"OK"
+    for words in (("GET", "a"), ("SET", "a", "1"), ("EVAL", "return 1", 0), ("PUBLISH", "a", "1")):
+        assert str(monitor(*words)) == "ERR Replica can't interact with the keyspace"
+    assert monitor("RESET") == b"RESET"
+    assert monitor("GET", "a") == one("GET", "a")
 
 
 def test_a_monitor_whose_worker_is_killed_is_no_burden_to_others(clients: Clients) -> None:

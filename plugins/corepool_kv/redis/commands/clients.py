@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from corepool_kv.redis.commands.killing import TYPES, type_of
 from corepool_kv.redis.numbers import parse_integer
-from corepool_kv.redis.peers import LINES, Gathered, Question
+from corepool_kv.redis.peers import LINES, Gathered, Question, check_arguments
 from corepool_kv.redis.replies import OK, Error, Set, Verbatim, check_size, text_of
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def lines(server: ServerState, args: list[bytes]) -> list[bytes]:
 
 
 def _chosen(args: list[bytes]) -> Callable[[Session], bool]:
+    check_arguments(args)
     match [args[0].upper() if args else b"", *args[1:]]:
         case [b""]:
             return lambda _: True

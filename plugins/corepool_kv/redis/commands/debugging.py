@@ -30,6 +30,8 @@ _HELP = (
     "    Prints this help.",
 )
 _DUMP_TRAILER_BYTES = 10
+_MAX_SLEEP_S = 1e9
+"""Redis does not sleep for longer, either: nanosleep(2) refuses it."""
 _LOOPBACK = ("127.", "::1")
 
 
@@ -42,7 +44,8 @@ def debug(server: ServerState, session: Session, db: Keyspace, args: list[bytes]
             return list(_HELP)
         case [b"SLEEP", text]:
             # Redis reads it by strtod(3), which takes what it can.
-            time.sleep(max(0.0, read_double(text) or 0.0))
+            seconds = read_double(text) or 0.0
+            time.sleep(seconds if 0 < seconds < _MAX_SLEEP_S else 0.0)
             return OK
         case [b"OBJECT", key]:
             shown = encoding(db, [key])

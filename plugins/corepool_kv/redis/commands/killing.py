@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, NamedTuple
 
 from corepool_kv.redis.numbers import LARGEST, parse_range
-from corepool_kv.redis.peers import COUNT, KILL, Question
+from corepool_kv.redis.peers import COUNT, KILL, Question, check_arguments
 from corepool_kv.redis.replies import OK, Error, text_of
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def type_of(session: Session) -> bytes:
 
 
 def _parse(args: list[bytes]) -> _Filter:
+    check_arguments(args)
     if len(args) == 1:
         return _Filter(address=_text(args[0]), skips_me=False)
     if len(args) % 2:

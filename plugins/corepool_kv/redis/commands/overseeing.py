@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from corepool_kv.redis.numbers import parse_integer
 from corepool_kv.redis.peers import LOOK, SHARE, Question
-from corepool_kv.redis.replies import OK, Error, Several
+from corepool_kv.redis.replies import NO_REPLY, OK, Error
 from corepool_kv.redis.session import REPLY_OFF, REPLY_ON, REPLY_SKIP
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from corepool_kv.redis.session import Session
     from corepool_kv.redis.state import ServerState
 
-_NO_REPLY = Several([])
 _MAX_MS = 2**62
 
 
@@ -63,7 +62,7 @@ def reply(server: ServerState, session: Session, args: list[bytes]) -> Reply:  #
                 session.reply_mode = REPLY_SKIP
         case _:
             raise Error("ERR syntax error")
-    return _NO_REPLY
+    return NO_REPLY
 
 
 def ask_to_monitor(server: ServerState, session: Session, args: list[bytes]) -> Question:  # noqa: ARG001
@@ -108,6 +107,8 @@ def caching(server: ServerState, session: Session, args: list[bytes]) -> Reply: 
 def _parse_pause(args: list[bytes]) -> tuple[int, bool]:
     """Return for how many milliseconds, and whether only writes wait."""
     milliseconds, *mode = args
+    if len(mode) > 1:
+        raise Error("ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP.")
     writes_only = False
     if mode:
         if mode[0].upper() not in (b"WRITE", b"ALL"):

@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from corepool_kv.redis.inline import split_first_line
 from corepool_kv.redis.replies import Error, text_of
 from corepool_kv.stores import SYSTEM
 
@@ -104,14 +105,12 @@ def parse_library(text: bytes) -> tuple[str, bytes]:
         raise Error(f"ERR a library of more than {MAX_LIBRARY_BYTES} bytes")
     if not text.startswith(b"#!"):
         raise Error("ERR Missing library metadata")
-    line, end, body = text.partition(b"\n")
-    if not end:
-        raise Error("ERR Invalid library metadata")
-    engine, *options = line.split()
+    words, body = split_first_line(text, "ERR Invalid library metadata", "ERR Invalid library metadata")
+    engine, *options = words
     name: str | None = None
     for option in options:
-        key, _, value = option.partition(b"=")
-        if key.lower() != b"name":
+        key, sign, value = option.partition(b"=")
+        if key.lower() + sign != b"name=":
             raise Error(f"ERR Invalid metadata value given: {text_of(option)}")
         if name is not None:
             raise Error("ERR Invalid metadata value, name argument was given multiple times")
@@ -122,7 +121,7 @@ def parse_library(text: bytes) -> tuple[str, bytes]:
         raise Error(_BAD_NAME)
     if engine.lower() != b"#!lua":
         raise Error(f"ERR Engine '{text_of(engine[2:])}' not found")
-    return name, b"\n" + body
+    return name, body
 
 
 def check_function(name: bytes, flags: bytes) -> bytes | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from corepool_kv.redis.inline import split_first_line
 from corepool_kv.redis.replies import Error
 from corepool_kv.stores import SYSTEM
 
@@ -47,10 +48,8 @@ def parse(text: bytes, digest: bytes) -> Script:
         raise Error(f"ERR a script of more than {MAX_SCRIPT_BYTES} bytes")
     if not text.startswith(b"#!"):
         return Script(digest, text, True)
-    line, end, body = text.partition(b"\n")
-    if not end:
-        raise Error("ERR Invalid script shebang")
-    engine, *options = line.split()
+    words, body = split_first_line(text, "ERR Invalid script shebang", "ERR Invalid engine in script shebang")
+    engine, *options = words
     if engine != b"#!lua":
         raise Error(f"ERR Unexpected engine in script shebang: {_shown(engine)}")
     writes = True
@@ -62,7 +61,7 @@ def parse(text: bytes, digest: bytes) -> Script:
         for unknown in sorted(flags - _FLAGS):
             raise Error(f"ERR Unexpected flag in script shebang: {_shown(unknown)}")
         writes = b"no-writes" not in flags
-    return Script(digest, b"\n" + body, writes)
+    return Script(digest, body, writes)
 
 
 def find(db: Keyspace, digest: bytes) -> bytes | None:
