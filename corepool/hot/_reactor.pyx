@@ -22,6 +22,10 @@ cdef extern from "<sys/epoll.h>" nogil:
         uint32_t events
         epoll_data_t data
     int epoll_wait(int epfd, epoll_event* events, int maxevents, int timeout)
+    int epoll_ctl(int epfd, int op, int fd, epoll_event* event)
+    int EPOLL_CTL_ADD
+    int EPOLL_CTL_MOD
+    int EPOLL_CTL_DEL
 
 cdef enum:
     ROOM = 256
@@ -78,6 +82,27 @@ cdef class Reactor(Watching):
         if self.unsent or self._to_close or self._at_batch_end:
             self._end_batch()
         return others
+
+    cpdef object add(self, int fd, object source, unsigned int mask):
+        self._control(EPOLL_CTL_ADD, fd, mask)
+        self._sources[fd] = source
+
+    cpdef object change(self, int fd, unsigned int mask):
+        self._control(EPOLL_CTL_MOD, fd, mask)
+
+    cpdef object remove(self, int fd):
+        del self._sources[fd]
+        self._control(EPOLL_CTL_DEL, fd, 0)
+
+    cdef int _control(self, int operation, int fd, unsigned int mask) except -1:
+        cdef epoll_event event
+        event.events = mask
+        event.data.u64 = 0
+        event.data.fd = fd
+        # The GIL is kept: the call waits for nothing.
+        if self.epoll_fd >= 0 and epoll_ctl(self.epoll_fd, operation, fd, &event) < 0:
+            PyErr_SetFromErrno(OSError)
+        return 0
 
     cdef int _wait(self, double seconds) except -1:
         """Return the number of events; 0 also if a signal has come."""

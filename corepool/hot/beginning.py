@@ -32,7 +32,7 @@ def begin(conn: Held, hook: Callable[[Connection], object] | None) -> None:
         run(conn, hook)
     if site.on_met is not None:
         site.on_met(conn)
-    if site.idle_timeout or conn.read_deadline is not None:
+    if site.idle_timeout or (conn.read_deadline is not None and conn.entry is None):
         site.deadlines.watch(conn)
     if conn.journal is not None:
         conn.journal.rest(conn)

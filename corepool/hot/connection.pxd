@@ -6,6 +6,7 @@ from corepool.hot.fields cimport Fields
 from corepool.hot.interest cimport watch
 from corepool.hot.sending cimport enqueue, send_output
 from corepool.hot.settling cimport serve_unusual, settle
+from corepool.hot.timeouts cimport earliest_deadline
 
 # C variables, which the imports of the .py file set once.
 cdef int EPOLLIN

@@ -17,7 +17,7 @@ from __future__ import annotations
 from select import EPOLLIN
 from typing import TYPE_CHECKING
 
-from corepool.hot import layered, outside, timeouts
+from corepool.hot import layered, outside
 from corepool.hot.ending import break_off, end
 from corepool.hot.fields import Fields
 from corepool.hot.filesegment import FileSegment
@@ -29,6 +29,7 @@ from corepool.hot.settling import serve_unusual, settle
 from corepool.hot.site import MAX_SIZE
 from corepool.hot.starting import start
 from corepool.hot.states import GONE, NEVER, NOT_SERVING, NOTHING, READS_PER_EVENT
+from corepool.hot.timeouts import earliest_deadline, time_out
 from corepool.spec.buffers import as_bytes
 from corepool.spec.types import Address, CloseReason, TimeoutKind
 
@@ -309,7 +310,7 @@ class Connection(Fields):
         return self.mask == EPOLLIN and not self.out and not self.busy and self.reason is None
 
     def next_deadline(self) -> tuple[float, TimeoutKind] | None:
-        return timeouts.next_deadline(self)
+        return earliest_deadline(self)
 
     def on_deadline(self, kind: TimeoutKind) -> None:
-        timeouts.time_out(self, kind)
+        time_out(self, kind)

@@ -5,15 +5,17 @@ cimport cython
 # A C variable, which the .py file sets once.
 cdef Py_ssize_t _SWEEP_MINIMUM
 
+@cython.freelist(8)
 cdef class Entry:
     cdef readonly double when
-    cdef readonly object order
+    cdef readonly long long order
     cdef public object connection
 
 cdef class Deadlines:
     cdef object _loop
     cdef list _heap
-    cdef object _order
+    cdef long long _order
+    cdef double _fires_at
     cdef Py_ssize_t _blank
     cdef object _timer
 

@@ -8,8 +8,7 @@ request. Entries of closed connections are blanked, and swept out when they are 
 
 from __future__ import annotations
 
-import heapq
-import itertools
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class Entry:
         self.connection: Timed | None = connection
 
     def __lt__(self, other: Entry) -> bool:
-        return (self.when, self.order) < (other.when, other.order)
+        return self.when < other.when or (self.when == other.when and self.order < other.order)
 
 
 class Deadlines:
@@ -55,9 +54,10 @@ class Deadlines:
         """Use the clock and the timers of `loop`."""
         self._loop = loop
         self._heap: list[Entry] = []
-        self._order = itertools.count()
+        self._order = 0
         self._blank = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._fires_at = 0.0
 
     def watch(self, connection: Timed) -> None:
         """Note that `connection` may have an earlier deadline than before."""
@@ -82,21 +82,23 @@ class Deadlines:
         self._blank += 1
         if self._blank > _SWEEP_MINIMUM and self._blank * 2 > len(self._heap):
             self._heap = [entry for entry in self._heap if entry.connection is not None]
-            heapq.heapify(self._heap)
+            heapify(self._heap)
             self._blank = 0
 
     def _push(self, when: float, connection: Timed) -> None:
-        entry = connection.entry = Entry(when, next(self._order), connection)
-        heapq.heappush(self._heap, entry)
+        self._order += 1
+        entry = connection.entry = Entry(when, self._order, connection)
+        heappush(self._heap, entry)
 
     def _arm(self) -> None:
         if not self._heap:
             return
         when = self._heap[0].when
         if self._timer is not None:
-            if self._timer.when() <= when:
+            if self._fires_at <= when:
                 return
             self._timer.cancel()
+        self._fires_at = when
         self._timer = self._loop.call_at(when, self._on_timer)
 
     def _on_timer(self) -> None:
@@ -108,7 +110,7 @@ class Deadlines:
 
     def _act_on_due(self, now: float) -> None:
         while self._heap and self._heap[0].when <= now:
-            connection = heapq.heappop(self._heap).connection
+            connection = heappop(self._heap).connection
             if connection is None:
                 self._blank -= 1
                 continue

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from corepool.hot.site import Held
 
 
-def next_deadline(conn: Held) -> tuple[float, TimeoutKind] | None:
+def earliest_deadline(conn: Held) -> tuple[float, TimeoutKind] | None:
     """Return the earliest deadline, and its kind."""
     site = conn.site
     due: tuple[float, TimeoutKind] | None = None

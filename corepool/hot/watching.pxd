@@ -13,6 +13,11 @@ cdef class Watching:
     cdef public double now
     cdef public double busy_s
 
+    cpdef object add(self, int fd, object source, unsigned int mask)
+    cpdef object change(self, int fd, unsigned int mask)
+    cpdef object remove(self, int fd)
+    cpdef object close_later(self, int fd)
+    cpdef object at_batch_end(self, object call)
     cpdef object _serve_unread(self)
     cpdef object _end_batch(self)
     cpdef object _close_pending(self)

@@ -10,6 +10,7 @@ cdef extern from *:
     #include <sys/socket.h>
     """
     int SOCK_CLOEXEC
+    int SOCK_NONBLOCK
     int accept4(int, void*, void*, int) nogil
 
 
@@ -18,7 +19,7 @@ def accept_one(listening, otherwise):
 
     The GIL is kept: nothing here waits, and a thread that takes it meanwhile may keep it for 5 ms.
     """
-    cdef int fd = accept4(listening.fileno(), NULL, NULL, SOCK_CLOEXEC)
+    cdef int fd = accept4(listening.fileno(), NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)
     if fd >= 0:
         return fd, None
     return None if errno == EAGAIN else otherwise(listening)

@@ -23,6 +23,7 @@ class ClientEnd:
         self._sock.bind("")  # the kernel finds a name: unix(7), autobind
         self.name: object = self._sock.getsockname()
         """By which the other end knows this one."""
+        theirs.setblocking(False)
         self.other_fd = theirs.detach()
         """The worker's end. Owned by the one who takes it."""
         self.unsent = bytearray()

@@ -116,6 +116,7 @@ class ServedHere:
     def connect(self, crash_slot: int = 0) -> socket.socket:
         """Return the client's end of a new connection, which has begun."""
         ours, theirs = socket.socketpair()
+        ours.setblocking(False)
         theirs.setblocking(False)
         self.service.take_handed_over(ours.detach(), crash_slot)
         return theirs

@@ -199,6 +199,7 @@ class TransportContract(ABC):
                 with contextlib.suppress(BlockingIOError):
                     accepted, _ = listening.accept()
                     look(accepted)
+                    accepted.setblocking(False)
                     served.service.take_accepted(accepted.detach())
             return client.result()
 

@@ -1,12 +1,19 @@
 # The C types of service.py.
 
+from corepool.hot.beginning cimport begin, begin_lost
 from corepool.hot.connection cimport Connection
 from corepool.hot.fields cimport Fields
+from corepool.hot.watching cimport Watching
+from corepool.worker.addresses cimport Addresses
 from corepool.worker.counts cimport ConnectionCounts
+from corepool.worker.lingering cimport Lingerings
+
+# A C variable, which the .py file sets once.
+cdef tuple _GRACEFUL
 
 cdef class Service:
     cdef readonly object listener
-    cdef readonly object place
+    cdef readonly Py_ssize_t place
     cdef readonly bint has_layers
     cdef readonly object sites
     cdef readonly object site
@@ -20,15 +27,16 @@ cdef class Service:
     cdef object _records
     cdef object _crash_slots
     cdef object _transport
-    cdef object _reactor
+    cdef Watching _reactor
     cdef readonly ConnectionCounts _counts
     cdef object _rate_limited
-    cdef object _addresses
-    cdef object _lingering
+    cdef Addresses _addresses
+    cdef Lingerings _lingering
     cdef tuple _looked_at
     cdef bint _has_spun
 
     cpdef object take_handed_over(self, int fd, object crash_slot=*)
     cpdef object take_accepted(self, int fd)
+    cdef object _leave_protocol(self, Fields conn, bint goes_on=*)
     cdef object _begin(self, int fd, object number, object crash_slot)
     cpdef object ended(self, Fields conn, int fd, object reason)

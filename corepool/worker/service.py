@@ -63,7 +63,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_GRACEFUL = frozenset({CloseReason.CLOSED, CloseReason.TIMEOUT, CloseReason.DRAIN, CloseReason.LAYER})
+_GRACEFUL = (CloseReason.CLOSED, CloseReason.TIMEOUT, CloseReason.DRAIN, CloseReason.LAYER)
+"""No set: the hash of a member is a function in Python."""
 
 _SPINS = 10_000
 """Calls of `on_readable` between two heartbeats, a second at the most, without a byte read: more than clients that come
@@ -146,18 +147,17 @@ class Service:
     # --- the beginning
 
     def take_handed_over(self, fd: int, crash_slot: int = 0) -> None:
-        """Begin a connection that the master has handed over, and own it."""
+        """Begin a connection that the master has handed over, and own it; it does not block."""
         self._begin(fd, self._counts.received(), crash_slot)
 
     def take_accepted(self, fd: int) -> None:
-        """Begin a connection that this worker has accepted by itself, and own it."""
+        """Begin a connection that this worker has accepted by itself, and own it; it does not block."""
         self._begin(fd, self._counts.own_number(), 0)
 
     def _begin(self, fd: int, number: int, crash_slot: int) -> None:
-        self._counts.began(self.listener.place)
+        self._counts.began(self.place)
         conn: Connection | None = None
         try:
-            os.set_blocking(fd, False)
             if self._begins_at_once:
                 conn = Connection(self.site, fd, number, self._journal(crash_slot))
             else:
@@ -209,13 +209,13 @@ class Service:
             crash_slot = frozen.crash_slot
             header = parse(frozen.header) if frozen.header else None
         except ValueError as error:  # a master of another version has frozen it
-            self._counts.received_moved(self.listener.place)
+            self._counts.received_moved(self.place)
             self._lose(fd, crash_slot, conn, error)
             return
         # Before it is acknowledged: if this process is killed after that, it is still idle, until its first hook runs.
         if crash_slot and not frozen.is_lost and self._crash_slots.write(crash_slot, record):
             self._crash_slots.statuses[crash_slot] = Status.IDLE
-        number = self._counts.received_moved(self.listener.place)
+        number = self._counts.received_moved(self.place)
         try:
             os.set_blocking(fd, False)
             site = self.sites.of_moved(frozen.protocol)
@@ -244,7 +244,7 @@ class Service:
         self._leave_protocol(conn)
         conn.site = self.sites.unmet
 
-    def _leave_protocol(self, conn: Held, *, goes_on: bool = False) -> None:
+    def _leave_protocol(self, conn: Held, goes_on: bool = False) -> None:  # noqa: FBT001, FBT002  # in C there are no keywords
         if conn.site.place != self.place:
             self._counts.left(conn.site.place, goes_on=goes_on)
 
@@ -253,7 +253,7 @@ class Service:
         self._drop(fd, crash_slot, conn)
 
     def _drop(self, fd: int, crash_slot: int, conn: Connection | None) -> None:
-        self._counts.ended(self.listener.place)
+        self._counts.ended(self.place)
         if crash_slot:
             self._crash_slots.statuses[crash_slot] = Status.CLOSED
         if conn is None:
@@ -270,8 +270,8 @@ class Service:
             conn.site.deadlines.forget(conn)
         if reason is CloseReason.MOVED:
             self._reactor.close_later(fd)
-            self._counts.moved_out(self.listener.place)
-            self._leave_protocol(conn, goes_on=True)
+            self._counts.moved_out(self.place)
+            self._leave_protocol(conn, True)
         else:
             # After the end of input nothing more can arrive.
             if conn.eof or reason not in _GRACEFUL or not self._lingering.take(conn, fd):
@@ -283,7 +283,7 @@ class Service:
                 self._crash_slots.statuses[conn.crash_slot] = Status.CLOSED
             if conn.layers is not None:
                 self.layer_failures += self.handshakes.end(conn, conn.layers, reason)
-            self._counts.ended(self.listener.place)
+            self._counts.ended(self.place)
             self._leave_protocol(conn)
         on_close = conn.site.on_close
         if on_close is not None:
@@ -333,7 +333,7 @@ class Service:
 
     def address(self, fd: int, *, peer: bool) -> Address:
         """Return an address of a connection; that of the peer is Address("unknown") once it is gone."""
-        return self._addresses.of(fd, peer=peer)
+        return self._addresses.of(fd, peer)
 
 
 def connections_of(reactor: Reactor, services: Iterable[Service]) -> list[Connection]:

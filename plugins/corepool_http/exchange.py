@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from _typeshed import FileDescriptorLike
 
+    from corepool_http.client import Client
     from corepool_http.head import Head
     from corepool_http.message import Fields, Request
-    from corepool_http.proxies import Client
     from corepool_http.stream import Stream, Tunnel, TunnelUser
     from corepool_http.values import ResponseError
 

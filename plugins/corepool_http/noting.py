@@ -12,9 +12,9 @@ from corepool_http.exchange import Exchange
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from corepool_http.client import Client
     from corepool_http.head import Head
     from corepool_http.message import Request
-    from corepool_http.proxies import Client
     from corepool_http.stream import Stream
 
 

@@ -6,14 +6,15 @@ The tests have a table of what popular proxies send: tests/process/http/test_pro
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+
+from corepool_http.client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from corepool import Connection, Facts, ProxyHeader
+    from corepool import Connection
     from corepool_http.message import Request
     from corepool_http.options import Network
 
@@ -29,70 +30,6 @@ _MAX_HOPS = 32
 _MAPPED = IPv6Network("::ffff:0:0/96")
 
 
-@dataclass(slots=True)
-class Client:
-    """The other end, as applications are told."""
-
-    host: str
-    port: int
-    server_host: str
-    server_port: int | None
-    scheme: str
-    is_trusted: bool
-    proxies: Proxies
-    listener: str
-    tls: Facts | None = None
-    """The facts of its connection, if that is encrypted; None where a trusted proxy forwards for it."""
-    proxy_header: ProxyHeader | None = None
-    """Of its connection: it stays, also when a request is forwarded for another client."""
-    prepared: dict[str, Any] | None = field(default=None, compare=False, repr=False)
-    """The application's view of both ends, for the next request of the same connection."""
-    tls_prepared: dict[str, object] | None = field(default=None, compare=False, repr=False)
-    """Its view of TLS, likewise."""
-
-    @property
-    def server_name(self) -> tuple[str, str]:
-        """Return the name and port of this end; a UNIX socket has neither."""
-        return ("localhost", "80") if self.server_port is None else (self.server_host, str(self.server_port))
-
-    def forwarding(self, request: Request) -> Client:
-        """Return the client on whose behalf this trusted proxy has sent a request."""
-        if b"forwarded" in request.section:
-            hops = _forwarded(_joined(request, b"forwarded"))
-        else:
-            hops = [{"for": address} for address in _listed(request, b"x-forwarded-for")[-_MAX_HOPS:]] or [{}]
-            for name, key in ((b"x-forwarded-proto", "proto"), (b"x-forwarded-host", "host")):
-                # Each proxy adds to the end of the lists, or has replaced them: the last ones are of one proxy.
-                for hop, value in zip(reversed(hops), reversed(_listed(request, name)), strict=False):
-                    hop[key] = value
-        client = self
-        # From the nearest hop outward, as long as each is trusted to tell the next.
-        for hop in reversed(hops):
-            if not client.is_trusted:
-                break
-            client = client._behind(hop, request)
-        return client
-
-    def _behind(self, hop: dict[str, str], request: Request) -> Client:
-        address = _split(hop.get("for", ""))
-        host, port = address or (self.host, self.port)
-        forwarded_host = hop.get("host", "")
-        if forwarded_host and _HOST.fullmatch(forwarded_host):
-            value = forwarded_host.encode()
-            if value != request.section.single(b"host"):
-                request.section = request.section.with_host(value)
-        return replace(
-            self,
-            prepared=None,
-            tls=None,
-            host=host,
-            port=port,
-            scheme=_SCHEMES.get(hop.get("proto", "").lower(), self.scheme),
-            # Behind an address that is not told nothing is known of who tells the next.
-            is_trusted=address is not None and self.proxies.trusts(host),
-        )
-
-
 class Proxies:
     """The proxies that are trusted."""
 
@@ -101,23 +38,39 @@ class Proxies:
 
     def client_of(self, conn: Connection[Any]) -> Client:
         """Describe the two ends of a connection."""
-        peer, local, facts = conn.peer, conn.local, cast("Facts", conn.facts)
-        header = facts.get("proxy")
-        ends_tls = header is not None and header.tls is not None  # the facts of TLS are the proxy's
-        tls = facts if "tls" in facts and not ends_tls else None
-        is_unix = local.port is None
-        return Client(
-            host="" if is_unix else peer.host,
-            port=peer.port or 0,
-            server_host=local.host,
-            server_port=local.port,
-            scheme="https" if ends_tls or tls is not None else "http",
-            is_trusted=bool(self._trusted) and self.trusts("unix" if is_unix else peer.host),
-            proxies=self,
-            listener=conn.listener,
-            tls=tls,
-            proxy_header=header,
-        )
+        client = Client(conn)
+        if self._trusted:
+            client.is_trusted = self.trusts("unix" if client.server_port is None else client.host)
+        return client
+
+    def forwarded(self, client: Client, request: Request) -> Client:
+        """Return the client on whose behalf `client`, a trusted proxy, has sent a request."""
+        if b"forwarded" in request.section:
+            hops = _forwarded(_joined(request, b"forwarded"))
+        else:
+            hops = [{"for": address} for address in _listed(request, b"x-forwarded-for")[-_MAX_HOPS:]] or [{}]
+            for name, key in ((b"x-forwarded-proto", "proto"), (b"x-forwarded-host", "host")):
+                # Each proxy adds to the end of the lists, or has replaced them: the last ones are of one proxy.
+                for hop, value in zip(reversed(hops), reversed(_listed(request, name)), strict=False):
+                    hop[key] = value
+        # From the nearest hop outward, as long as each is trusted to tell the next.
+        for hop in reversed(hops):
+            if not client.is_trusted:
+                break
+            client = self._behind(client, hop, request)
+        return client
+
+    def _behind(self, client: Client, hop: dict[str, str], request: Request) -> Client:
+        address = _split(hop.get("for", ""))
+        host, port = address or (client.host, client.port)
+        forwarded_host = hop.get("host", "")
+        if forwarded_host and _HOST.fullmatch(forwarded_host):
+            value = forwarded_host.encode()
+            if value != request.section.single(b"host"):
+                request.section = request.section.with_host(value)
+        scheme = _SCHEMES.get(hop.get("proto", "").lower(), client.scheme)
+        # Behind an address that is not told nothing is known of who tells the next.
+        return client.behind(host, port, scheme, is_trusted=address is not None and self.trusts(host))
 
     def trusts(self, host: str) -> bool:
         """Return whether an address, or "unix", is a trusted proxy's."""

@@ -10,8 +10,8 @@ from corepool_http.apps.tls import extension_of
 
 if TYPE_CHECKING:
     from corepool import Worker
+    from corepool_http.client import Client
     from corepool_http.exchange import Exchange
-    from corepool_http.proxies import Client
 
 _SAFE = "/!$&'()*+,;=:@"
 """Characters that may stand in a path as they are, besides letters, digits and -._~ (RFC 3986, 3.3)."""

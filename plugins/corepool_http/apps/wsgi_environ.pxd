@@ -3,6 +3,7 @@
 cimport cython
 
 from corepool_http.apps._environ cimport add_request
+from corepool_http.client cimport Client
 from corepool_http.exchange cimport Exchange
 from corepool_http.message cimport Request, RequestLine, Section
 
@@ -18,7 +19,7 @@ cdef class Environments:
     cdef bytes _mount
     cdef dict _base
 
-    @cython.locals(request=Request, line=RequestLine, section=Section, environ=dict)
+    @cython.locals(request=Request, client=Client, line=RequestLine, section=Section, environ=dict)
     cpdef dict of(self, Exchange exchange, object content)
     cdef dict _made(self, dict ends, RequestLine line, Section section)
-    cdef dict _environ_of(self, object client)
+    cdef dict _environ_of(self, Client client)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import io
 
     from corepool import Worker
+    from corepool_http.client import Client
     from corepool_http.exchange import Exchange
     from corepool_http.message import RequestLine, Section
     from corepool_http.options import HttpOptions
-    from corepool_http.proxies import Client
 
 __all__ = ["Environments", "NotingEnvironments", "Variables", "add_request", "add_request_in_python"]
 

@@ -1,5 +1,7 @@
 # The C types of codec.py.
 
+cimport cython
+
 from corepool_http.http1._heads cimport HeadReader as CompiledHeadReader
 from corepool_http.message cimport Body, Request, RequestLine, Section
 
@@ -8,8 +10,9 @@ cdef object _OF_CONTENT
 cdef object _END_OF_HEAD
 cdef Py_ssize_t IN_CHUNKS
 
+@cython.freelist(8)
 cdef class RequestParser:
-    cdef public object ready
+    cdef public list ready
     cdef public object refusal
     cdef public Body body
     cdef public bytearray after_upgrade
@@ -26,7 +29,6 @@ cdef class RequestParser:
     cdef bytes _tail
     cdef Request _request
     cdef Request _last
-    cdef Py_ssize_t _small
     cdef Py_ssize_t _counted
     cdef Py_ssize_t _size
     cdef Py_ssize_t _chunk
@@ -35,7 +37,6 @@ cdef class RequestParser:
     cdef bint _serves_websockets
     cdef bint _is_over
     cdef bint _is_partial
-    cdef bint _upgrading
 
     cpdef object feed(self, bytes data)
     cpdef object drop(self)
@@ -50,6 +51,7 @@ cdef class RequestParser:
     cdef object _complete(self)
     cpdef object take_content(self, bytes data)
     cdef object _judge_upgrade(self, Request request)
+    cdef bint _may_exceed(self) except -1
     cdef object _find_excess(self)
     cdef object _find_excess_of_nothing(self)
     cdef object _refuse(self, object refusal)

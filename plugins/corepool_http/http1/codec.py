@@ -11,7 +11,6 @@ chunks are decoded by ChunkedDecoder.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 import httptools
@@ -39,7 +38,7 @@ class RequestParser:
 
         :param serves_websockets: without it every wish to upgrade is ignored.
         """
-        self.ready: deque[Request] = deque()
+        self.ready: list[Request] = []
         """Requests whose heads are complete; the last one's body may still come."""
         self.refusal: RefusedError | None = None
         """Why nothing more is read, if so."""
@@ -48,9 +47,9 @@ class RequestParser:
         """Nothing was fed yet, or the last byte ended a request, and another may follow."""
         self.body: Body | None = None
         """That of the arriving request."""
-        self.after_upgrade = bytearray()
+        self.after_upgrade: bytearray | None = None
+        """The bytes behind a request that is to be the last of HTTP."""
         self._options = options
-        self._small = min(options.max_request_line, options.max_head)
         self._serves_websockets = serves_websockets
         self._heads = heads
         self._http: httptools.HttpRequestParser | None = None
@@ -75,7 +74,6 @@ class RequestParser:
         """Of content with a length: the bytes still to come."""
         self._chunks: ChunkedDecoder | None = None
         """The decoder of chunked content."""
-        self._upgrading = False
         self._request: Request | None = None
         """The one whose head llhttp has read."""
         self._length = 0
@@ -137,7 +135,7 @@ class RequestParser:
         """Feed the bytes of one reader from `at` on, and return where the next begins."""
         size = len(data)
         self.is_between = False
-        if self._upgrading:
+        if self.after_upgrade is not None:
             self.after_upgrade += memoryview(data)[at:]
             return size
         if self.refusal is not None or self._is_over:
@@ -185,7 +183,7 @@ class RequestParser:
             self._refuse(cause)
         except httptools.HttpParserError as error:
             self._refuse(judgement.refusal_of(error, piece))
-        if self.refusal is None and self._request is None and self._chunk + self._fed > self._small:
+        if self.refusal is None and self._request is None and self._may_exceed():
             excess = self._find_excess() if self.in_head else self._find_excess_of_nothing()
             if excess is not None:
                 self._refuse(excess)
@@ -243,8 +241,7 @@ class RequestParser:
 
     def take_upgraded(self) -> bytes:
         """Return the bytes that have arrived behind an upgrade."""
-        data = bytes(self.after_upgrade)
-        self.after_upgrade.clear()
+        data, self.after_upgrade = bytes(self.after_upgrade or b""), bytearray()
         return data
 
     def fail_body(self, refusal: RefusedError | None = None) -> None:
@@ -274,7 +271,7 @@ class RequestParser:
         self.in_head = False
         http, headers = self._http, self._headers
         assert http is not None
-        if self._chunk + self._fed > self._small:
+        if self._may_exceed():
             excess = self._find_excess()
             if excess is not None:
                 raise excess
@@ -315,8 +312,12 @@ class RequestParser:
         if request.line.method == "CONNECT":
             raise RefusedError(501, "CONNECT is not supported")
         if self._serves_websockets and judgement.wants_websocket(request):
-            request.upgrade = self._upgrading = True
+            request.upgrade = True
+            self.after_upgrade = bytearray()
             request.keep_alive = False  # what follows is no HTTP, whatever the answer
+
+    def _may_exceed(self) -> bool:
+        return self._chunk + self._fed > min(self._options.max_request_line, self._options.max_head)
 
     def _find_excess(self) -> RefusedError | None:
         if len(self._target) > self._options.max_request_line:

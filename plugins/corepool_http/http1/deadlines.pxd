@@ -1,9 +1,12 @@
 # The C types of deadlines.py.
 
+cimport cython
+
 from corepool_http.message cimport Body
 
 cdef Py_ssize_t _PROGRESS
 
+@cython.freelist(8)
 cdef class Deadlines:
     cdef Body _body
     cdef Py_ssize_t _body_mark

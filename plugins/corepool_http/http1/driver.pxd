@@ -3,6 +3,7 @@
 cimport cython
 
 from corepool.spec.connection_base cimport ConnectionBase
+from corepool_http.client cimport Client
 from corepool_http.exchange cimport Exchange
 from corepool_http.head cimport Head
 from corepool_http.http1.codec cimport RequestParser
@@ -22,6 +23,7 @@ cdef object CONTINUE
 cdef Py_ssize_t MAX_BUFFERED
 cdef Py_ssize_t _REQUESTS_PER_TURN
 
+@cython.freelist(8)
 cdef class Driver:
     cdef public Service service
     cdef public Heads heads
@@ -42,7 +44,8 @@ cdef class Driver:
     cpdef object _serve_ready(self)
     @cython.locals(exchange=Exchange)
     cpdef object _serve(self, Request request)
-    cpdef object _client_of(self, Request request)
+    @cython.locals(client=Client)
+    cdef object _client_of(self, Request request)
     @cython.locals(body=Body)
     cpdef object _wait_for_more(self)
     @cython.locals(exchange=Exchange, goes_on=bint)

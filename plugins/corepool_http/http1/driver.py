@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
 
     from corepool import Connection
+    from corepool_http.client import Client
     from corepool_http.exchange import Exchange
     from corepool_http.head import Head
     from corepool_http.http1.ending import Session
     from corepool_http.http1.heads import HeadReader
     from corepool_http.message import Fields, Request
-    from corepool_http.proxies import Client
     from corepool_http.service import Service
     from corepool_http.stream import Tunnel, TunnelUser
 
@@ -102,7 +102,7 @@ class Driver:
         parser.feed(data)
         if current is None:
             if len(parser.ready) == 1:  # as nearly always. Nothing is received while a connection is congested
-                self._serve(parser.ready.popleft())
+                self._serve(parser.ready.pop())
             else:
                 self._serve_ready()
         else:
@@ -118,7 +118,7 @@ class Driver:
         for _ in range(_REQUESTS_PER_TURN):
             if not ready or self.current is not None or self.conn.closed or self.conn.congested:
                 break
-            self._serve(ready.popleft())
+            self._serve(ready.pop(0))
         self._is_serving = False
         if ready and self.current is None and not self.conn.congested:  # else room() goes on
             self.service.worker.at_batch_end(self._go_on)
@@ -131,7 +131,7 @@ class Driver:
 
     def _client_of(self, request: Request) -> Client:
         self.client = client = self.client or self.service.proxies.client_of(self.conn)
-        return client.forwarding(request) if client.is_trusted else client
+        return self.service.proxies.forwarded(client, request) if client.is_trusted else client
 
     def _wait_for_more(self) -> None:
         """Set the deadline of an incomplete request, and receive no more than can be served."""

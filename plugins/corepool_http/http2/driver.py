@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from corepool import Connection
+    from corepool_http.client import Client
     from corepool_http.http1.ending import Session
     from corepool_http.http2.codec import Codec
     from corepool_http.http2.known import KnownBlocks
     from corepool_http.http2.streams import BaseStream
     from corepool_http.http2.windows import ExtraRoom
-    from corepool_http.proxies import Client
     from corepool_http.service import Service
 
 _REQUESTS_PER_TURN = 32
@@ -163,7 +163,7 @@ class Driver(Carrier):
         if client is None:
             client = self._client = service.proxies.client_of(self.conn)
         if client.is_trusted:
-            client = client.forwarding(request)
+            client = service.proxies.forwarded(client, request)
         stream.exchange = exchange = service.exchange(stream, request, client, monotonic())
         if stream.refusal is not None:
             service.refuse(exchange, stream.refusal)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from http_client import APPLICATIONS, Response, parse, request
@@ -11,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_requests import CHUNKED, GET, POST, REFUSED, VALID, told
 
+from corepool.spec.types import Address
 from corepool.testing.sockets import connect, receive_all
 from corepool_http import Http
 from corepool_http.generations import Generations
 from corepool_http.http1.codec import RequestParser
 from corepool_http.http1.heads import HeadReader, PythonHeadReader
 from corepool_http.options import HttpOptions
-from corepool_http.proxies import Client, Proxies
+from corepool_http.proxies import Proxies
 
 if TYPE_CHECKING:
     from corepool.testing.conversation import Conversations
@@ -194,10 +196,11 @@ def test_what_a_trusted_proxy_says_stays_with_its_request() -> None:
     known = PythonHeadReader(OPTIONS)
     data = GET + b"X-Forwarded-Host: outer\r\n\r\n"
     known.read(data, 0)
-    client = Client("127.0.0.1", 1, "127.0.0.1", 2, "http", is_trusted=True, proxies=Proxies(["*"]), listener="a")
+    proxies = Proxies(["*"])
+    ends = SimpleNamespace(peer=Address("127.0.0.1", 1), local=Address("127.0.0.1", 2), facts={}, listener="a")
     believed, plain = known.read(data, 0), known.read(data, 0)
     assert believed is not None
     assert plain is not None
-    client.forwarding(believed)
+    proxies.forwarded(proxies.client_of(cast("Any", ends)), believed)
     assert believed.section.single(b"host") == dict(believed.section.headers)[b"host"] == b"outer"
     assert plain.section.single(b"host") == dict(plain.section.headers)[b"host"] == b"a"

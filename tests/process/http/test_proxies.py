@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from ipaddress import ip_network
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from http_client import APPLICATIONS, get, http_toml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corepool.spec.types import Address
 from corepool_http.message import Request, RequestLine, Section
-from corepool_http.proxies import Client, Proxies
+from corepool_http.proxies import Proxies
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,9 +33,8 @@ def seen(*lines: str, peer: str = "10.0.0.1", trusted: tuple[str, ...] = TRUSTED
         headers.append((name.lower().encode(), value.strip(" ").encode("latin-1")))
     proxies = Proxies([each if each in {"*", "unix"} else ip_network(each) for each in trusted])  # type: ignore[misc]
     request = Request(RequestLine("GET", b"/"), "1.1", Section(headers, keep_alive=True))
-    client = Client(peer, 1, "10.0.0.9", 80, "http", is_trusted=proxies.trusts(peer), proxies=proxies, listener="a")
-    if client.is_trusted:
-        client = client.forwarding(request)
+    ends = SimpleNamespace(peer=Address(peer, 1), local=Address("10.0.0.9", 80), facts={}, listener="a")
+    client = proxies.forwarded(proxies.client_of(cast("Any", ends)), request)
     return client.host, client.port, client.scheme, (request.section.single(b"host") or b"").decode()
 
 

@@ -8,19 +8,20 @@ import re
 import sys
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import mirror
 import pytest
 from http_client import APPLICATIONS, request
 from mirror_client import let_go, run_out
 
-from corepool.spec.types import CloseReason, TimeoutKind
+from corepool.spec.types import Address, CloseReason, TimeoutKind
 from corepool_http import Http, HttpOptions
 from corepool_http.http1.heads import PythonHeadReader
 from corepool_http.http1.names import Names
 from corepool_http.message import Request, RequestLine, Section
-from corepool_http.proxies import Client, Proxies
+from corepool_http.proxies import Proxies
 from corepool_http.responses import Heads
 
 if TYPE_CHECKING:
@@ -332,10 +333,11 @@ def test_facts_about_files(connection: Conversations, tmp_path: Path) -> None:
 
 def test_proxies_of_one_request() -> None:
     proxies = Proxies([ip_network("10.0.0.0/8")])
-    client = Client("10.0.0.1", 1, "127.0.0.1", 2, "http", is_trusted=True, proxies=proxies, listener="a")
+    ends = SimpleNamespace(peer=Address("10.0.0.1", 1), local=Address("127.0.0.1", 2), facts={}, listener="a")
+    client = proxies.client_of(cast("Any", ends))
     hops = b"203.0.113.7," + b",".join(b"10.0.1.%d" % number for number in range(40))
     section = Section([(b"host", b"a"), (b"x-forwarded-for", hops)], keep_alive=True)
-    assert client.forwarding(Request(RequestLine("GET", b"/"), "1.1", section)).host == "10.0.1.8"
+    assert proxies.forwarded(client, Request(RequestLine("GET", b"/"), "1.1", section)).host == "10.0.1.8"
 
 
 def test_each_row_has_a_test() -> None:

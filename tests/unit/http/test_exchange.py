@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corepool_http.client import Client
 from corepool_http.exchange import Exchange
 from corepool_http.message import Body, Request, RequestLine, Section
-from corepool_http.proxies import Client
 from corepool_http.responses import Heads
 
 if TYPE_CHECKING:

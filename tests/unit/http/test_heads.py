@@ -91,7 +91,7 @@ def told(request: Request) -> tuple[object, ...]:
 
 def state_of(parser: RequestParser) -> tuple[object, ...]:
     refusal = None if parser.refusal is None else (parser.refusal.status, str(parser.refusal))
-    between = (parser.in_head, parser.is_between, parser.left, parser.body is None, bytes(parser.after_upgrade))
+    between = (parser.in_head, parser.is_between, parser.left, parser.body is None, bytes(parser.after_upgrade or b""))
     return [told(each) for each in parser.ready], refusal, between, told(parser.seen())[0] if refusal else None
 
 

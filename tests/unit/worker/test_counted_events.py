@@ -69,6 +69,7 @@ def test_a_client_that_resets_has_asked_for_nothing(transport: Transport) -> Non
     with ServedHere(Echo(), transport=transport) as here, socket.create_server(("127.0.0.1", 0)) as listening:
         client = socket.create_connection(listening.getsockname())
         ours, _ = listening.accept()
+        ours.setblocking(False)
         here.service.take_handed_over(ours.detach())
         here.turn()
         client.send(b"x")

@@ -91,6 +91,7 @@ def test_a_client_that_is_reset_is_not_one_that_nothing_matches(
     with socket.create_server(("127.0.0.1", 0)) as listening:
         client = socket.create_connection(listening.getsockname())
         accepted, _ = listening.accept()
+    accepted.setblocking(False)
     told.here.service.take_handed_over(accepted.detach())
     client.sendall(b"on")
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -104,6 +104,7 @@ def worker() -> Iterator[Worker]:
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     ours, theirs = socket.socketpair()
+    ours.setblocking(False)
     with ours, theirs:
         yield ours, theirs
 

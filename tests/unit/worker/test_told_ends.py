@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +16,7 @@ from corepool.testing.served import ServedHere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from corepool import Layer
 
@@ -180,19 +180,13 @@ def test_a_record_that_cannot_be_read_is_logged_and_costs_its_connection(caplog:
     assert [each for each in caplog.messages if each.startswith("connection_not_restored")]
 
 
-def test_a_connection_that_cannot_be_watched_is_logged(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
+def test_a_connection_that_cannot_be_watched_is_logged(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    fd = os.open(tmp_path / "file", os.O_CREAT)  # epoll(7) watches no file
     with ServedHere(Echo()) as here:
-        with monkeypatch.context() as patch:
-            patch.setattr(here.reactor, "epoll", SimpleNamespace(register=full))
-            client = here.connect()
-        with client:
-            here.turn()
-            assert client.recv(1) == b""
+        here.service.take_handed_over(fd)
+        here.turn()
         assert (here.row.cells[Cell.ACCEPTED], here.row.cells[Cell.CLOSED]) == (1, 1)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
     [told] = [each for each in caplog.messages if each.startswith("connection_not_begun")]
-    assert "No space left on device" in told
+    assert "Operation not permitted" in told
