@@ -31,7 +31,6 @@ from corepool.ipc.messages import (
     LogLevel,
     Message,
     Move,
-    NewConnections,
     NewState,
     Pause,
     Ready,
@@ -42,6 +41,7 @@ from corepool.ipc.messages import (
     Stop,
     Thaw,
 )
+from corepool.ipc.new_connections import NewConnections
 from corepool.ipc.shapes import MAX_PAYLOAD
 
 VERSION = 1

@@ -1,7 +1,8 @@
 """Every message between two processes of a pool, and its encoding: a master and a worker, or two masters at an upgrade.
 
 A message is a record of its own class, with its payload written by `pack` and read by `unpack`; ipc/encoding.py adds
-and takes off the header. No other file builds or reads these bytes. Nothing here does I/O.
+and takes off the header. No other file but new_connections.py, which is compiled, builds or reads these bytes. Nothing
+here does I/O.
 """
 
 from __future__ import annotations
@@ -9,13 +10,11 @@ from __future__ import annotations
 import struct
 from array import array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from corepool.errors import GarbageError
+from corepool.ipc.new_connections import NewConnections
 from corepool.ipc.shapes import MAX_FDS, MAX_PAYLOAD, FrozenRecords, Numbers, Signal, SocketIndex, SocketMessage
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _NUMBER = struct.Struct("=I")
 _MEMBER = struct.Struct("=Q")
@@ -25,39 +24,6 @@ MAX_FAILURE = 2000
 
 
 # --- from the master to a worker
-
-
-@dataclass(slots=True)  # not frozen, which takes three times as long: where many workers serve, each accept makes two
-class NewConnections:
-    """New connections of one bound socket: u8 number of connections, then a u32 crash slot for each if any has one."""
-
-    socket: SocketIndex
-    connections: int
-    crash_slots: Sequence[int] = ()
-    """Empty, or one for each connection; 0: none."""
-
-    def pack(self) -> bytes:
-        """Write the number and the slots.
-
-        :raises ValueError: there are too many for one message, or the slots are not as many.
-        """
-        count, slots = self.connections, self.crash_slots
-        if not 1 <= count <= MAX_FDS or (slots and len(slots) != count):
-            raise ValueError(f"{count} connections with {len(slots)} crash slots; one message has 1 to {MAX_FDS}")
-        return bytes((count,)) + array("I", slots).tobytes() if slots else bytes((count,))
-
-    @classmethod
-    def unpack(cls, payload: bytes, socket: SocketIndex) -> Self:
-        """Read the number and the slots.
-
-        :raises GarbageError: the payload has another length, or the number is out of range.
-        """
-        size = len(payload)
-        if size == 1 and 1 <= payload[0] <= MAX_FDS:
-            return cls(socket, payload[0])
-        if size > 1 and 1 <= payload[0] <= MAX_FDS and size == 1 + 4 * payload[0]:
-            return cls(socket, payload[0], tuple(array("I", payload[1:])))
-        raise GarbageError(f"a handoff with {size} bytes of payload")
 
 
 class Thaw(FrozenRecords):

@@ -21,6 +21,7 @@ def catch_up(supervisor: Supervisor, entry: WorkerEntry, paused: Container[str])
     :param paused: the listeners that are paused, by name.
     """
     for bound in entry.configuration.bound:
-        supervisor.tell(entry, (Pause if bound.listener.name in paused else Resume)(bound.index))
+        if bound.is_accepted_by(entry.slot):
+            supervisor.tell(entry, (Pause if bound.listener.name in paused else Resume)(bound.index))
     supervisor.tell(entry, LogLevel(logging.root.level))
     deliver([entry])

@@ -17,7 +17,8 @@ from corepool.config.runtime import Place
 from corepool.errors import PeerGoneError
 from corepool.files.descriptors import release
 from corepool.ipc.channel import Channel
-from corepool.ipc.messages import NewConnections, Ready, Thaw
+from corepool.ipc.messages import Ready, Thaw
+from corepool.ipc.new_connections import NewConnections
 from corepool.master import events
 from corepool.master.shared_counts import SharedCounts
 from corepool.master.totals import told_totals

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from corepool.errors import ChannelFullError, PeerGoneError
 from corepool.files.descriptors import release
-from corepool.ipc.messages import NewConnections, Thaw
+from corepool.ipc.messages import Thaw
+from corepool.ipc.new_connections import NewConnections
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.master import events
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from corepool.errors import ChannelFullError, PeerGoneError
 from corepool.files.descriptors import release
 from corepool.ipc.frozen import with_crash_slot
-from corepool.ipc.messages import NewConnections, Thaw
+from corepool.ipc.messages import Thaw
+from corepool.ipc.new_connections import NewConnections
 from corepool.ipc.scoreboard import Cell
 from corepool.ipc.shapes import MAX_FDS, fit
 from corepool.master import events

@@ -14,10 +14,10 @@ from corepool.ipc.messages import (
     FrozenConnections,
     Leaving,
     Message,
-    NewConnections,
     Room,
     Thaw,
 )
+from corepool.ipc.new_connections import NewConnections
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool.worker import events
 

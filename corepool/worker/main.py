@@ -291,7 +291,8 @@ class WorkerProcess:
             case BusPeers() | BusPeerGone() | BusJoined():
                 self._bus_use.heard(order, fds)
             case LogLevel(level=level):
-                logging.getLogger().setLevel(level)
+                if level != logging.root.level:  # setting it writes to every logger: 140 KiB, shared with others so far
+                    logging.root.setLevel(level)
             case _:
                 raise RuntimeError(f"the master sent {order!r}, which is not for workers")
 

@@ -21,10 +21,10 @@ from corepool.ipc.messages import (
     Drained,
     FrozenConnections,
     Leaving,
-    NewConnections,
     Ready,
     Room,
 )
+from corepool.ipc.new_connections import NewConnections
 from corepool.ipc.shapes import MAX_FDS, MAX_PAYLOAD, SocketIndex
 from corepool.master.control import MAX_CLIENTS, MAX_REQUEST_BYTES
 from corepool.testing.pool import PoolProcess

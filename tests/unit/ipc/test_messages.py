@@ -26,7 +26,6 @@ from corepool.ipc.messages import (
     LogLevel,
     Message,
     Move,
-    NewConnections,
     NewState,
     Pause,
     Ready,
@@ -37,6 +36,7 @@ from corepool.ipc.messages import (
     Stop,
     Thaw,
 )
+from corepool.ipc.new_connections import NewConnections
 from corepool.ipc.shapes import MAX_FDS, MAX_PAYLOAD, SocketIndex, fit
 
 SOCKETS = st.integers(0, 0xFFFF).map(SocketIndex)

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from played_workers import DispatchMachine, PlayedChannel
 
 from corepool import Address, Incoming
-from corepool.ipc.messages import NewConnections
+from corepool.ipc.new_connections import NewConnections
 from corepool.ipc.scoreboard import Cell
 from corepool.ipc.shapes import SocketIndex
 from corepool.master.ledger import Handoff, Ledger

@@ -9,7 +9,7 @@ import pytest
 
 from corepool.errors import PeerGoneError
 from corepool.ipc.channel import Channel
-from corepool.ipc.messages import NewConnections
+from corepool.ipc.new_connections import NewConnections
 from corepool.ipc.shapes import SocketIndex
 from corepool.master.ledger import Handoff
 from corepool.master.loop import Loop

@@ -19,7 +19,8 @@ from played_workers import DispatchMachine, PlayedChannel
 
 from corepool.ipc.crash_slots import Status
 from corepool.ipc.frozen import Frozen, crash_slot_of
-from corepool.ipc.messages import NewConnections, Thaw
+from corepool.ipc.messages import Thaw
+from corepool.ipc.new_connections import NewConnections
 from corepool.ipc.scoreboard import Cell
 from corepool.ipc.shapes import SocketIndex
 from corepool.master.ledger import Handoff
