@@ -24,10 +24,16 @@ REQUESTS, ROUNDS = 60_000, 7
 QUICK_REQUESTS, QUICK_ROUNDS = 30_000, 3
 
 WANTED = {("get", 1): 1.10, ("set", 1): 1.10, ("get", PIPELINED): 2.0, ("set", PIPELINED): 2.0}
-WANTED_OF_COLLECTIONS = {"lpush": 2.0, "rpop": 2.0, "hset": 2.0, "zadd": 2.0}
+WANTED_OF_COLLECTIONS = {"lpush": 2.0, "rpop": 2.0, "hset": 2.0, "zadd": 2.0, "xadd": 2.0}
 WANTED_OF_MEMCACHED = {"get": 1.3, "set": 1.3}
 
-_OF = {"lpush": "one list", "rpop": "one list", "hset": "a hash of 100,000", "zadd": "a sorted set of 100,000"}
+_OF = {
+    "lpush": "one list",
+    "rpop": "one list",
+    "hset": "a hash of 100,000",
+    "zadd": "a sorted set of 100,000",
+    "xadd": "one stream",
+}
 _FILLED_BY = {"rpop": "lpush"}
 
 _TWO_WORKERS = """

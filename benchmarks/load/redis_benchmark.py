@@ -14,6 +14,9 @@ KEYS, VALUE_BYTES = 100_000, 64
 
 _SET_AT_ONCE = 500
 
+_WORDS = {"xadd": ["xadd", "stream", "*", "field", "x" * VALUE_BYTES]}
+"""Requests of commands of which redis-benchmark has no test."""
+
 
 def ping(port: int, requests: int, connections: int, core: int) -> None:
     """Send `requests` inline PINGs over `connections` kept open, each waiting for its answer.
@@ -34,15 +37,15 @@ def run(port: int, command: str, requests: int, connections: int, pipeline: int,
     """Send `requests` of a command, with values of 64 bytes; `fill` sets the keys of GET and SET.
 
     The keys of GET and SET, the fields of HSET and the members of ZADD are chosen from 100,000; LPUSH and RPOP have one
-    list, and RPOP one that was filled before.
+    list, and RPOP one that was filled before; XADD has one stream.
 
     :raises BenchError: a connection was lost, or what came was no answer.
     """
     _check_answer(port)
-    arguments = ["-h", "127.0.0.1", "-p", str(port), "-t", command, "-n", str(requests), "-c", str(connections)]
-    arguments += ["-P", str(pipeline), "-d", str(VALUE_BYTES), "-r", str(KEYS), "--csv"]
+    arguments = ["-h", "127.0.0.1", "-p", str(port), "-n", str(requests), "-c", str(connections), "-P", str(pipeline)]
+    arguments += ["-d", str(VALUE_BYTES), "-r", str(KEYS), "--csv", *_WORDS.get(command, ["-t", command])]
     output = program.run([require("redis-benchmark"), *arguments], core)
-    if not any(line.startswith(f'"{command.upper()}"') for line in output.splitlines()):
+    if not any(line.lower().startswith(f'"{command}') for line in output.splitlines()):
         raise BenchError(f"redis-benchmark reported no result for {command}, but: {output!r}")
 
 
