@@ -6,7 +6,8 @@ functions C types: the .py file is the truth, and runs as it is where nothing wa
 Without a compiler the wheel is pure and corepool does the same, slower. COREPOOL_COMPILE=1 makes a missing compiler an
 error, COREPOOL_COMPILE=checked likewise, and the compiled code checks what it otherwise takes for granted; with
 COREPOOL_COMPILE=0 nothing is compiled. A checkout (`pip install -e`) is compiled only if asked to: machine code that is
-older than the source beside it would go unnoticed.
+older than the source beside it would go unnoticed. COREPOOL_COMPILE=kept is for tests of wheels: as 1, but machine code
+that was made for the checkout, and not for the wheel, is taken as it is.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _MARK = "corepool/compiled.txt"
 """Its presence says that corepool was compiled; it names the modules."""
 
-_WISHES = {"", "0", "1", "checked"}
+_WISHES = {"", "0", "1", "checked", "kept"}
 
 _C_FLAGS = [
     "-O2",
@@ -63,7 +64,7 @@ class CompileHook(BuildHookInterface[Any]):
         packages = [root / each for each in self.build_config.packages]
         wish = os.environ.get("COREPOOL_COMPILE", "")
         if wish not in _WISHES:
-            raise ValueError(f"COREPOOL_COMPILE is {wish!r}: expected 0, 1, checked, or nothing")
+            raise ValueError(f"COREPOOL_COMPILE is {wish!r}: expected 0, 1, checked, kept, or nothing")
         is_editable = version == "editable"
         if is_editable:
             _remove_all(root, packages)
@@ -72,7 +73,8 @@ class CompileHook(BuildHookInterface[Any]):
         self._temporary = Path(tempfile.mkdtemp(prefix="corepool-build-"))
         is_checked = wish == "checked"
         try:
-            folder = _kept_folder(root, is_checked=is_checked) if is_editable else self._temporary
+            is_kept = is_editable or wish == "kept"
+            folder = _kept_folder(root, is_checked=is_checked) if is_kept else self._temporary
             compiled = _compile(packages, folder, is_checked=is_checked)
         except Exception as error:
             shutil.rmtree(self._temporary)
@@ -132,7 +134,12 @@ def _compile(packages: Sequence[Path], folder: Path, *, is_checked: bool) -> lis
         for suffix, each in extensions.items():
             directives = _DIRECTIVES | (_DIRECTIVES_PYX if suffix == ".pyx" else {}) | (_CHECKED if is_checked else {})
             modules += cythonize(
-                each, build_dir=str(folder / "c"), quiet=True, include_path=["."], compiler_directives=directives
+                each,
+                build_dir=str(folder / "c"),
+                quiet=True,
+                include_path=["."],
+                nthreads=os.cpu_count() or 0,
+                compiler_directives=directives,
             )
         files = _build(modules, folder)
     return [

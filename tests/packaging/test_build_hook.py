@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from wheels import build_wheel
 
 import corepool
 
@@ -137,3 +140,35 @@ def test_machine_code_of_an_earlier_build_is_removed_also_if_its_source_is_gone(
     hook._remove_all(tmp_path, [lab])  # noqa: SLF001
 
     assert sorted(each.name for each in lab.iterdir()) == ["__init__.py", "there.pxd", "there.py"]
+
+
+PROJECT = """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[project]
+name = "lab"
+version = "1"
+[tool.hatch.build.targets.wheel]
+packages = ["lab"]
+[tool.hatch.build.targets.wheel.hooks.custom]
+"""
+
+
+def test_a_wheel_takes_machine_code_of_the_checkout_only_if_asked_to(tmp_path: Path) -> None:
+    package(tmp_path, thing_py=THING_PY, thing_pxd=THING_PXD)
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    shutil.copy(REPOSITORY / "hatch_build.py", tmp_path)
+
+    def modules(wish: str) -> list[str]:
+        build_wheel(tmp_path, tmp_path / wish, COREPOOL_COMPILE=wish)
+        with zipfile.ZipFile(next((tmp_path / wish).glob("lab-1-cp*.whl"))) as wheel:
+            return [each for each in wheel.namelist() if each.endswith(".so")]
+
+    made_for_it = modules("1")
+    assert not (tmp_path / "build").exists()
+    assert modules("kept") == made_for_it
+    (kept,) = (tmp_path / "build").rglob("thing.*.so")
+    kept.write_bytes(b"of the checkout")
+    assert modules("kept") == made_for_it == [f"lab/{kept.name}"]
+    assert kept.read_bytes() == b"of the checkout"

@@ -101,7 +101,7 @@ def test_it_is_pure(tmp_path: Path, environment: dict[str, str]) -> None:
     ("environment", "reason"),
     [
         ({"COREPOOL_COMPILE": "1", "CC": "/nonexistent/cc"}, "/nonexistent/cc"),
-        ({"COREPOOL_COMPILE": "yes"}, "COREPOOL_COMPILE is 'yes': expected 0, 1, checked, or nothing"),
+        ({"COREPOOL_COMPILE": "yes"}, "COREPOOL_COMPILE is 'yes': expected 0, 1, checked, kept, or nothing"),
     ],
 )
 def test_a_wish_that_cannot_be_met_is_an_error(tmp_path: Path, environment: dict[str, str], reason: str) -> None:

@@ -23,8 +23,8 @@ def pure_wheel(factory: pytest.TempPathFactory) -> Path:
 
 
 def compiled_wheel(factory: pytest.TempPathFactory) -> Path:
-    """Return the wheel with machine code, which takes a minute or two."""
-    return _wheel(factory, "1")
+    """Return the wheel with machine code: that of this checkout, or it takes minutes."""
+    return _wheel(factory, "kept")
 
 
 def _wheel(factory: pytest.TempPathFactory, wish: str) -> Path:
