@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from contextlib import contextmanager, suppress
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""Errors of link(2) by file systems without it."""
 
 
 @contextmanager
@@ -31,12 +35,27 @@ def complete_file(path: Path, *, replaces: bool) -> Iterator[int]:
         if replaces:
             part.replace(path)
         else:
-            os.link(part, path)  # fails if the name was taken meanwhile
+            _name(part, path)
     finally:
         os.close(descriptor)
         with suppress(FileNotFoundError):
             part.unlink()
     sync_folder(path.parent)
+
+
+def _name(part: Path, path: Path) -> None:
+    """Have a complete file appear under its name.
+
+    :raises FileExistsError: the name was taken meanwhile.
+    """
+    try:
+        os.link(part, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # A file system without links, such as exFAT. The empty file takes the name: it is there or not in one step.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        part.replace(path)
 
 
 def sync_folder(folder: Path) -> None:

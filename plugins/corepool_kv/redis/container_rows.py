@@ -48,17 +48,26 @@ FUNCTION_READS = tuple(
             functions.list_,
             "Return the libraries and their functions.",
         ),
+        ("DUMP", "", 2, functions.dump, "Return all libraries, as FUNCTION RESTORE takes them."),
         ("STATS", "", 2, functions.stats, "Return the function that is running, and the engines."),
     )
 )
 
 
 def function_rows(scripting: Scripting) -> tuple[WriteRow, ...]:
-    load = functions.Functions(scripting).load
+    of_libraries = functions.Functions(scripting)
     return (
         ("DELETE", "<library name>", functions.delete, 3, "7.0.0", "Delete a library, in all workers."),
         ("FLUSH", "[ASYNC|SYNC]", functions.flush, -2, "7.0.0", "Delete all libraries, in all workers."),
-        ("LOAD", "[REPLACE] <code>", load, -3, "7.0.0", "Keep a library of functions, in all workers."),
+        ("LOAD", "[REPLACE] <code>", of_libraries.load, -3, "7.0.0", "Keep a library of functions, in all workers."),
+        (
+            "RESTORE",
+            "<serialized-value> [FLUSH|APPEND|REPLACE]",
+            of_libraries.restore,
+            -3,
+            "7.0.0",
+            "Keep the libraries of FUNCTION DUMP, in all workers.",
+        ),
     )
 
 

@@ -26,6 +26,7 @@ _PLAIN = {STRING: 0, LIST: 1, SET: 2, HASH: 4, SORTED_SET: 5}
 _TYPES = {number: kind for kind, number in _PLAIN.items()}
 _INTSET, _HASH_LISTPACK, _ZSET_LISTPACK, _QUICKLIST = 11, 16, 17, 18
 _NODE_PLAIN, _NODE_PACKED = 1, 2
+_LIBRARY = 245
 
 
 class Value(NamedTuple):
@@ -63,6 +64,27 @@ def dump_of_stream(value: StreamValue) -> bytes:
 def _sealed(content: bytes) -> bytes:
     body = content + VERSION.to_bytes(2, "little")
     return body + crc64(body).to_bytes(8, "little")
+
+
+def dump_of_libraries(texts: Iterable[bytes]) -> bytes:
+    """Serialize libraries of functions, as FUNCTION DUMP does."""
+    return _sealed(b"".join([bytes((_LIBRARY,)) + length_of(len(text)) + text for text in texts]))
+
+
+def load_libraries(dumped: bytes, max_text: int) -> Iterator[bytes]:
+    """Yield the texts of libraries.
+
+    :param max_text: the most bytes of one that is compressed.
+    :raises DumpError: they are none.
+    """
+    reader = Reader(dumped[:-_FOOTER_BYTES], max_text)
+    while not reader.is_at_end:
+        if reader.byte() != _LIBRARY:
+            raise DumpError("given type is not a function")
+        try:
+            yield reader.string()
+        except (IndexError, struct.error, ValueError, DumpError):
+            raise DumpError("failed loading the given functions payload") from None
 
 
 def is_sound(dumped: bytes) -> bool:

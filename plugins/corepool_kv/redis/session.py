@@ -284,13 +284,15 @@ class Session:
         self.watched = Watched()
 
     def _flags(self) -> str:
-        if self.queue is not None:
-            return "x"
-        if self.blocked is not None:
-            return "b"
-        if self.is_monitoring:
-            return "O"
-        return "N" if self.subscriptions is None else "P"
+        """Return the letters of CLIENT LIST, in Redis's order."""
+        letters = {
+            "O": self.is_monitoring,
+            "P": self.subscriptions is not None,
+            "x": self.queue is not None,
+            "b": self.blocked is not None or self.is_postponed,
+            "U": self.conn.peer.port is None,
+        }
+        return "".join([letter for letter, holds in letters.items() if holds]) or "N"
 
     def describe(self) -> str:
         """Describe the client in a line, as CLIENT LIST does."""

@@ -17,6 +17,7 @@ _FLAGS = {
     "function|delete": "noscript write",
     "function|flush": "noscript write",
     "function|load": "noscript write denyoom",
+    "function|restore": "noscript write denyoom",
     "function|kill": "noscript allow_busy",
     "function|stats": "noscript allow_busy",
     "latency": _ADMIN,

@@ -102,6 +102,16 @@ def test_client_list_has_those_of_every_worker(pair_of_clients: tuple[Client, Cl
     assert str(error) == "ERR syntax error"
 
 
+def test_client_list_has_all_letters_that_hold(two: PoolProcess, clients: Clients) -> None:
+    plain, waiting, subscribed = (clients(two) for _ in range(3))
+    numbers = [int(each("CLIENT", "ID")) for each in (plain, waiting, subscribed)]
+    waiting.send("BLPOP", "none", 0)
+    subscribed("HELLO", 3)
+    subscribed("SUBSCRIBE", "a")
+    subscribed.send("MULTI")
+    wait_until(lambda: [listed(plain)[each]["flags"] for each in numbers] == ["N", "b", "Px"])
+
+
 def test_client_kill_ends_those_of_every_worker(two: PoolProcess, clients: Clients) -> None:
     me, *others = (clients(two) for _ in range(8))
     by_number, by_address, by_local, in_multi = others[:4]

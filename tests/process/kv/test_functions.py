@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from kv_client import encode
+from kv_client import Client, encode
+
+from corepool.testing.sockets import connect
+from corepool.testing.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import Pair
-    from kv_client import Client
 
     from corepool.testing.pool import PoolProcess
 
@@ -90,6 +93,55 @@ def _comparable(reply: bytes) -> bytes:
     reply = re.sub(rb", on @user_function:\d+\.", b".", reply)
     before, _, after = reply.partition(b"$2\r\nid\r\n:")
     return before + after.partition(b"\r\n")[2]
+
+
+OTHER = (
+    "#!lua name=other\n" + "-- long enough to be compressed " * 30 + "\nredis.register_function('more', function() end)"
+)
+
+
+def test_libraries_are_dumped_and_restored_both_ways(pair: Pair) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as theirs, connect(pair.ours.urls()[0]) as ours:
+        theirs.settimeout(DEADLINE_S)
+        theirs.connect(str(pair.redis))
+        redis, corepool = Client(theirs), Client(ours)
+        for one, other in ((redis, corepool), (corepool, redis)):
+            for client in (one, other):
+                assert client("FUNCTION", "FLUSH") == b"OK"
+            nothing = one("FUNCTION", "DUMP")
+            assert one("FUNCTION", "LOAD", LIBRARY) == b"lib"
+            assert one("FUNCTION", "LOAD", OTHER) == b"other"
+            dumped = one("FUNCTION", "DUMP")
+            assert other("FUNCTION", "RESTORE", dumped) == b"OK"
+            assert other("FUNCTION", "RESTORE", nothing) == b"OK"
+            assert by_name(other) == by_name(one)
+            assert other("FCALL", "put", 1, "a", "1") == b"OK"
+            one("FUNCTION", "FLUSH")
+            one("FUNCTION", "LOAD", "#!lua name=third\nredis.register_function('put', function() end)")
+            clash = one("FUNCTION", "DUMP")
+            value = [one("SET", "a", "1"), one("DUMP", "a")][1]
+            found = []
+            for client in (one, other):
+                client("FUNCTION", "FLUSH")
+                client("FUNCTION", "RESTORE", dumped)
+                answers = [
+                    str(client("FUNCTION", "RESTORE", *words)).replace("other", "lib")  # tables have no order in Redis
+                    for words in (
+                        *((dumped, how) for how in ("append", "REPLACE", "FLUSH", "FOO")),
+                        *((clash, how) for how in ("APPEND", "REPLACE", "FLUSH")),
+                        *((value,), ("",), (dumped[:-1] + b"x",), (dumped, "FLUSH", "x")),
+                    )
+                ]
+                found.append((answers, list(by_name(client))))
+            assert found[0] == found[1]
+        for client in (redis, corepool):  # they are those of other tests, too
+            client("FUNCTION", "FLUSH")
+
+
+def by_name(client: Client) -> dict[bytes, tuple[list[bytes], bytes]]:
+    """Return the functions and the text of each library."""
+    libraries = client("FUNCTION", "LIST", "WITHCODE")
+    return {each[1]: (sorted(function[1] for function in each[5]), each[7]) for each in libraries}
 
 
 def test_functions_are_those_of_every_worker(kv: PoolProcess, clients: Callable[[PoolProcess], Client]) -> None:

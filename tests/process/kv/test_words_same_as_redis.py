@@ -33,8 +33,8 @@ DESCRIBING = {
 }
 VARYING = {b"expiretime", b"keys", b"pexpiretime", b"pttl", b"randomkey", b"scan", b"select", b"ttl"}
 SUBSCRIBING = {b"subscribe", b"psubscribe", b"unsubscribe", b"punsubscribe"}
-OURS = {b"help", b"stats", b"refcount", b"idletime", b"usage"}
-"""Words behind which the answer is our own: texts, and facts about the insides of Redis."""
+OURS = {b"help", b"stats", b"refcount", b"idletime", b"usage", b"dump"}
+"""Words behind which the answer is our own: texts, and facts about the insides of Redis, which compresses."""
 NAME = st.one_of(
     st.sampled_from([(name,) for name, each in COMMANDS.items() if name not in DESCRIBING | VARYING | SUBSCRIBING]),
     st.sampled_from(

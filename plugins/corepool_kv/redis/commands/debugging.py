@@ -49,9 +49,10 @@ def debug(server: ServerState, session: Session, db: Keyspace, args: list[bytes]
             return OK
         case [b"OBJECT", key]:
             shown = encoding(db, [key])
-            dump = dump_(db, [key])
-            if not isinstance(shown, bytes) or not isinstance(dump, bytes):
+            if not isinstance(shown, bytes):
                 raise Error("ERR no such key")
+            dump = dump_(db, [key])
+            assert isinstance(dump, bytes)
             length = len(dump) - _DUMP_TRAILER_BYTES
             return (
                 f"Value at:0x0 refcount:1 encoding:{shown.decode()} serializedlength:{length} lru:0 lru_seconds_idle:0"

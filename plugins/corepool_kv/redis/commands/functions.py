@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corepool_kv.redis.commands.dumping import MAX_DUMP_BYTES
 from corepool_kv.redis.commands.scripting import keys_and_arguments, time_of_scripts
+from corepool_kv.redis.dump_reader import DumpError
+from corepool_kv.redis.dumps import dump_of_libraries, is_sound, load_libraries
 from corepool_kv.redis.glob import Glob
 from corepool_kv.redis.numbers import parse_integer
 from corepool_kv.redis.replies import OK, Error, Set, text_of
-from corepool_kv.redis.scripts.functions import Libraries, Listed, parse_library
+from corepool_kv.redis.scripts.functions import MAX_LIBRARIES, MAX_LIBRARY_BYTES, Libraries, Listed, parse_library
 
 if TYPE_CHECKING:
     from corepool_kv.engine.keyspace import Keyspace
@@ -18,6 +21,11 @@ if TYPE_CHECKING:
     from corepool_kv.redis.scripts.runtime import Expired, Failure
     from corepool_kv.redis.session import Session
     from corepool_kv.redis.state import ServerState
+
+
+_WRONG_POLICY = "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE."
+_FRAME_BYTES = 16
+"""Of a library in a dump besides its text, at most."""
 
 
 class Functions:
@@ -36,17 +44,47 @@ class Functions:
         libraries = Libraries(db)
         if name in libraries.all and not options:
             raise Error(f"ERR Library '{name}' already exists")
+        libraries.put(name, text, self._listed(server, body))
+        return name.encode()
+
+    def restore(self, server: ServerState, session: Session, db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG002
+        """FUNCTION RESTORE: all libraries are kept, or none."""
+        dumped, *policies = args
+        if len(policies) > 1:
+            raise Error("ERR unknown subcommand or wrong number of arguments for 'RESTORE'. Try FUNCTION HELP.")
+        policy = policies[0].upper() if policies else b"APPEND"
+        if policy not in (b"APPEND", b"REPLACE", b"FLUSH"):
+            raise Error(_WRONG_POLICY)
+        if len(dumped) > MAX_DUMP_BYTES:
+            raise Error(f"ERR a serialized value of more than {MAX_DUMP_BYTES} bytes")
+        if not is_sound(dumped):
+            raise Error("ERR DUMP payload version or checksum are wrong")
+        found: dict[str, tuple[bytes, list[Listed]]] = {}
+        try:
+            for text in load_libraries(dumped, MAX_LIBRARY_BYTES):
+                name, body = parse_library(text)
+                if name in found:
+                    raise Error(f"ERR Library '{name}' already exists")
+                found[name] = text, self._listed(server, body)
+        except DumpError as error:
+            raise Error(f"ERR {error}") from None
+        libraries = Libraries(db)
+        if policy == b"FLUSH":
+            libraries.clear()
+        libraries.put_all(found, replaces=policy == b"REPLACE")
+        return OK
+
+    def _listed(self, server: ServerState, body: bytes) -> list[Listed]:
+        """Return the functions of a library."""
         found = self._scripting.runtime(server).functions_of(body, time_of_scripts(server))
         if not found:
             raise Error("ERR No functions registered")
-        listed = [
+        return [
             Listed(
                 each.name.decode(), each.flags, None if each.description is None else each.description.decode("latin-1")
             )
             for each in found.values()
         ]
-        libraries.put(name, text, listed)
-        return name.encode()
 
     def fcall(self, server: ServerState, session: Session, db: Keyspace, args: list[bytes]) -> Reply:
         return self._call(server, session, db, args, may_write=True)
@@ -76,6 +114,15 @@ class Functions:
             return runtime.run_function(body, name, words, calls, limits)
 
         return self._scripting.run(server, session, db, run, (function.name, "user_function"), writes=writes)
+
+
+def dump(server: ServerState, session: Session, db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001
+    texts = Libraries(db).texts()
+    if sum(map(len, texts)) > MAX_DUMP_BYTES - MAX_LIBRARIES * _FRAME_BYTES:
+        raise Error(
+            f"ERR libraries of more than {MAX_DUMP_BYTES} bytes are not serialized: FUNCTION LIST WITHCODE has them"
+        )
+    return dump_of_libraries(texts)
 
 
 def delete(server: ServerState, session: Session, db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001

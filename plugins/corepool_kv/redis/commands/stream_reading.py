@@ -114,7 +114,7 @@ def _read(request: _Request, db: Keyspace) -> Reply | AnyDemand:
     after: list[int] = []
     streams: list[Stream | None] = []
     for key, text in zip(request.keys, request.ids, strict=True):
-        found = Stream.find(db, key)
+        found = Stream.look_up(db, key)
         streams.append(found)
         if text == b"$":
             after.append(0 if found is None else found.last_id)
@@ -125,7 +125,9 @@ def _read(request: _Request, db: Keyspace) -> Reply | AnyDemand:
     items: list[tuple[bytes, Reply]] = []
     left = db.limits.reply
     for key, found, known in zip(request.keys, streams, after, strict=True):
-        if found is not None and known < MAX_ID:
+        if found is None:
+            db.notify(b"keymiss", key)  # once more: Redis looks each key up twice
+        elif known < MAX_ID:
             entries = itertools.islice(found.entries(known + 1, MAX_ID), request.most or None)
             worded = gather(map(word_entry, entries), left)
             left -= size_of(worded)

@@ -11,7 +11,7 @@ from corepool_kv.redis.replies import Error, text_of
 from corepool_kv.stores import SYSTEM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from corepool_kv.engine.keyspace import Keyspace
 
@@ -68,16 +68,35 @@ class Libraries:
 
         :raises Error: there are too many, or one of its functions is another library's.
         """
-        others = {each.name for name, listed in self.all.items() if name != library for each in listed}
-        functions = list(functions)
-        for each in functions:
-            if each.name in others:
-                raise Error(f"ERR Function {each.name} already exists")
-        if library not in self.all and len(self.all) >= MAX_LIBRARIES:
+        self.put_all({library: (text, list(functions))}, replaces=True)
+
+    def put_all(self, found: Mapping[str, tuple[bytes, list[Listed]]], *, replaces: bool) -> None:
+        """Keep libraries, each with its text and functions, or none of them. In a transaction.
+
+        :param replaces: in the place of others of these names.
+        :raises Error: there are too many, or a library or one of its functions is there already.
+        """
+        if not replaces:
+            for library in found:
+                if library in self.all:
+                    raise Error(f"ERR Library {library} already exists")
+        kept = {library: listed for library, listed in self.all.items() if library not in found}
+        names = {each.name for listed in kept.values() for each in listed}
+        for _, listed in found.values():
+            for each in listed:
+                if each.name in names:
+                    raise Error(f"ERR Function {each.name} already exists")
+                names.add(each.name)
+        if len(kept) + len(found) > MAX_LIBRARIES:
             raise Error(f"ERR more than {MAX_LIBRARIES} libraries")
-        self.all[library] = functions
-        self._system.put(_TEXT + library.encode(), text)
+        for library, (text, listed) in found.items():
+            self.all[library] = listed
+            self._system.put(_TEXT + library.encode(), text)
         self._write()
+
+    def texts(self) -> list[bytes]:
+        """Return the texts of all libraries."""
+        return [self.text(library) for library in self.all]
 
     def delete(self, library: str) -> bool:
         """Remove a library; False: there is none of that name. In a transaction."""
