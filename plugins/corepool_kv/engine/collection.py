@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Self
 
 from corepool_kv.stores import ID_BYTES, STRING, Record, WrongTypeError
 
@@ -20,7 +20,8 @@ _COUNT_END = 2 * ID_BYTES
 class Collection:
     """A collection of one key, for one command. After its changes `save` is called, once."""
 
-    type: ClassVar[int]
+    type = STRING
+    """Of its record. Each class of collections has one of its own."""
 
     def __init__(self, db: Keyspace, key: bytes, record: Record | None) -> None:
         """Take a collection, or begin a new one: that exists when it has been saved."""

@@ -42,5 +42,5 @@ cdef class Execution:
     cpdef _attempt(self, list batch)
     cdef _settle(self, list batch, object result)
 
-@cython.locals(replies=list, reply=bytes, size=Py_ssize_t)
+@cython.locals(replies=list, waiting=list, reply=bytes, size=Py_ssize_t)
 cdef object _run(object client, Keyspace db, list removed, object on_gained, Py_ssize_t most)

@@ -260,7 +260,7 @@ class Execution:
         return Committed(outcomes, at_end)
 
     def _settle(self, batch: list[Client], result: Committed | StoreError) -> None:
-        if isinstance(result, NoRoomError | BrokenError):
+        if isinstance(result, StoreError) and isinstance(result, NoRoomError | BrokenError):
             failure = self._try_to_recover(result)
             if failure is None or (isinstance(failure, FullError) and len(batch) == 1 and self._can_do_with_less()):
                 self._batches.appendleft(batch)
@@ -318,7 +318,8 @@ def _run(
     replies: list[bytes] = []
     size = 0
     try:
-        for work in client.waiting[:most]:
+        waiting = client.waiting
+        for work in waiting[:most]:
             reply = work(db)
             replies.append(reply)
             if removed:

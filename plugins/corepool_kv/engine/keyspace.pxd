@@ -25,5 +25,8 @@ cdef class Keyspace:
     cpdef peek(self, bytes key)
     cpdef get(self, bytes key)
     cpdef put(self, bytes key, bytes value, long long expires_ms=*, long long flags=*)
+    cpdef put_record(self, bytes key, object record)
+    cpdef check_key(self, bytes key)
+    cpdef check_length(self, Py_ssize_t length)
     cpdef notify(self, bytes event, bytes key)
     cpdef finish(self)

@@ -9,9 +9,9 @@ stands before its value.
 from __future__ import annotations
 
 from hashlib import blake2b
-from zlib import crc32
 
 from corepool_kv.stores import MAX_NAME_BYTES
+from corepool_kv.stores.crc import crc_of
 
 SECTION = b"n"
 SECTION_END = b"o"
@@ -33,7 +33,7 @@ def shorten(member: bytes) -> bytes:
 
 def name_of(member: bytes) -> bytes:
     """Return the name of a member's element."""
-    return SECTION + crc32(member).to_bytes(4) + shorten(member)
+    return SECTION + crc_of(member).to_bytes(4) + shorten(member)
 
 
 def pack(member: bytes, value: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,58 +22,75 @@ if TYPE_CHECKING:
     Demands = Callable[[list[bytes]], MayWait]
 
 
-@dataclass(frozen=True, slots=True)
 class Command:
-    """A command or a subcommand: one of the handlers runs it, or none for those of MULTI and for containers."""
+    """A command or a subcommand: one of the handlers runs it, or none for those of MULTI and for containers.
 
-    name: bytes
-    """Of a subcommand "container|name"."""
-    arity: int
-    """Words, its own name among them; a negative number means at least so many."""
-    flags: frozenset[str]
-    keys: tuple[int, int, int]
-    """The first and the last word that is a key, and the step between them."""
-    group: str
-    since: str
-    summary: str
-    on_data: OnData | None = None
-    on_session: OnSession | None = None
-    on_both: OnBoth | None = None
-    syntax: str = ""
-    """Of a subcommand: what follows its name, for HELP."""
-    find_keys: Callable[[list[bytes]], list[bytes]] | None = None
-    """Return the keys of a request that has any that `keys` does not tell."""
-    subcommands: Mapping[bytes, Command] = field(default_factory=dict)
-    """By their own names, in lower case."""
-    demands: Demands | None = None
-    """Read the words of a request that may wait. In MULTI and in scripts `on_both` runs it, which does not wait."""
-    asks: Callable[[ServerState, Session, list[bytes]], Question] | None = None
-    """Return what the other workers are asked before it runs; the answers are in `Session.gathered`."""
-    asks_before_exec: bool = False
-    """In MULTI, too: nothing happens by the question alone."""
-    is_transaction: bool = False
-    """It changes what the engine keeps beside the data."""
+    Nothing of it changes.
+    """
 
-    writes: bool = field(init=False)
-    """It may change the data, or what the engine keeps beside them: it runs in a transaction."""
-    grows: bool = field(init=False)
-    """It may store more: it is refused if there is no room."""
-    before_auth: bool = field(init=False)
-    """It may be given before AUTH."""
-    words: int = field(init=False)
-    """Words of its name."""
-    at_least: int = field(init=False)
-    """Words, if their number is not fixed; of a container more than there can be."""
+    def __init__(
+        self,
+        name: bytes,
+        arity: int,
+        flags: frozenset[str],
+        keys: tuple[int, int, int],
+        group: str,
+        since: str,
+        summary: str,
+        on_data: OnData | None = None,
+        on_session: OnSession | None = None,
+        on_both: OnBoth | None = None,
+        syntax: str = "",
+        find_keys: Callable[[list[bytes]], list[bytes]] | None = None,
+        subcommands: Mapping[bytes, Command] = MappingProxyType({}),
+        demands: Demands | None = None,
+        asks: Callable[[ServerState, Session, list[bytes]], Question] | None = None,
+        *,
+        asks_before_exec: bool = False,
+        is_transaction: bool = False,
+    ) -> None:
+        """Describe it.
 
-    def __post_init__(self) -> None:
+        :param name: of a subcommand "container|name".
+        :param arity: words, its own name among them; a negative number means at least so many.
+        :param keys: the first and the last word that is a key, and the step between them.
+        :param syntax: of a subcommand: what follows its name, for HELP.
+        :param find_keys: returns the keys of a request that has any that `keys` does not tell.
+        :param subcommands: by their own names, in lower case.
+        :param demands: reads the words of a request that may wait. In MULTI and in scripts
+            `on_both` runs it, which does not wait.
+        :param asks: returns what the other workers are asked before it runs; the answers are in `Session.gathered`.
+        :param asks_before_exec: in MULTI, too: nothing happens by the question alone.
+        :param is_transaction: it changes what the engine keeps beside the data.
+        """
+        self.name = name
+        self.arity = arity
+        self.flags = flags
+        self.keys = keys
+        self.group = group
+        self.since = since
+        self.summary = summary
+        self.on_data = on_data
+        self.on_session = on_session
+        self.on_both = on_both
+        self.syntax = syntax
+        self.find_keys = find_keys
+        self.subcommands = subcommands
+        self.demands = demands
+        self.asks = asks
+        self.asks_before_exec = asks_before_exec
         # Looked up with each request.
-        object.__setattr__(self, "writes", self.is_transaction or "write" in self.flags)
-        object.__setattr__(self, "grows", "denyoom" in self.flags)
-        object.__setattr__(self, "before_auth", "no_auth" in self.flags)
-        object.__setattr__(self, "words", 2 if b"|" in self.name else 1)
+        self.writes = is_transaction or "write" in flags
+        """It may change the data, or what the engine keeps beside them: it runs in a transaction."""
+        self.grows = "denyoom" in flags
+        """It may store more: it is refused if there is no room."""
+        self.before_auth = "no_auth" in flags
+        """It may be given before AUTH."""
+        self.words = 2 if b"|" in name else 1
+        """Words of its name."""
         # A container never takes a request as it is: `find_command` finds its subcommand.
-        at_least = -self.arity if self.arity < 0 and not self.subcommands else sys.maxsize
-        object.__setattr__(self, "at_least", at_least)
+        self.at_least = -arity if arity < 0 and not subcommands else sys.maxsize
+        """Words, if their number is not fixed; of a container more than there can be."""
 
     def takes(self, words: int) -> bool:
         """Report whether it may be given this many words."""

@@ -72,8 +72,7 @@ class Write:
         args: list[bytes],
         session: Session,
         request: list[bytes] | None,
-        *,
-        grows: bool,
+        grows: bool,  # noqa: FBT001  # a keyword costs a dict
     ) -> None:
         """Keep a command, with the version and database of now: a later HELLO or SELECT is about those behind it.
 
@@ -182,7 +181,7 @@ class Runner:
 
         :param grows: it is refused if there is no room for more.
         """
-        write = Write(self, on_data, args, session, request, grows=grows)
+        write = Write(self, on_data, args, session, request, grows)
         self.submit_work(session, write, size_in_memory(args) + held_bytes)
 
     def note_slow(self, session: Session, request: list[bytes], took_s: float) -> None:

@@ -3,3 +3,4 @@
 cpdef bytes place_of(bytes key)
 cpdef bytes short_record(unsigned long long version, bytes value)
 cpdef bytes short_value(bytes stored)
+cpdef object parsed_short(bytes stored)

@@ -16,15 +16,11 @@ from corepool_kv.stores import ID_BYTES
 from corepool_kv.stores.lmdb_errors import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from lmdb import _Database
 
     from corepool_kv.stores import Element
-
-    _Get = Callable[[bytes, None, _Database], bytes | None]
-    _Replace = Callable[[bytes, bytes, _Database], bytes | None]
-    _Pop = Callable[[bytes, _Database], bytes | None]
 
 _GARBAGE = bytes(ID_BYTES)
 
@@ -38,14 +34,11 @@ class LmdbElements:
     def __init__(self, txn: lmdb.Transaction, table: _Database) -> None:
         self._txn = txn
         self._table = table
-        # Never memoryviews, without `buffers`.
-        self._get: _Get = txn.get  # type: ignore[assignment]
-        self._replace: _Replace = txn.replace  # type: ignore[assignment]
-        self._pop: _Pop = txn.pop  # type: ignore[assignment]
 
     def get(self, collection: bytes, name: bytes) -> bytes | None:
         try:
-            return self._get(collection + name, None, self._table)
+            # Never a memoryview, without `buffers`; as below.
+            return self._txn.get(collection + name, None, self._table)  # type: ignore[return-value]
         except lmdb.Error as error:
             raise translated(error) from None
 
@@ -88,13 +81,13 @@ class LmdbElements:
 
     def put(self, collection: bytes, name: bytes, value: bytes) -> bytes | None:
         try:
-            return self._replace(collection + name, value, self._table)
+            return self._txn.replace(collection + name, value, self._table)  # type: ignore[return-value]
         except lmdb.Error as error:
             raise translated(error) from None
 
     def delete(self, collection: bytes, name: bytes) -> bytes | None:
         try:
-            return self._pop(collection + name, self._table)
+            return self._txn.pop(collection + name, self._table)  # type: ignore[return-value]
         except lmdb.Error as error:
             raise translated(error) from None
 

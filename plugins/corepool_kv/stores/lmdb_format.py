@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 import lmdb
 
 from corepool.files.examining import refuse_new_folder
-from corepool_kv.stores import STRING, SYSTEM, DamagedRecordError, Record, StoreError
+from corepool_kv.stores import STRING, SYSTEM, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 LONG = Struct(">BBQIQ")
 LONG_BYTES = LONG.size
 LONG_VERSION = 1
-_WIDE = Struct(">BBQQQ")
-_WIDE_VERSION = 3
+WIDE = Struct(">BBQQQ")
+WIDE_VERSION = 3
 _LARGEST_LONG_FLAGS = (1 << 32) - 1
 SHORT_BYTES = 10
 SHORT = bytes((2, STRING))
@@ -57,41 +57,16 @@ _TABLES = {b"data", b"expiry", b"full at"}
 TABLES = 3 * (SYSTEM + 1)
 """`data`, `expiry` and `elements` of database 0, and `data 1` and so on of the others."""
 
-_TYPES = b"shltzx"
-_MIN_DESCRIPTION_BYTES = 16
+TYPES = b"shltzx"
+MIN_DESCRIPTION_BYTES = 16
 
 _CONVERT = "docs/kv.md (A store of another format) has the way to convert it; or choose another folder"
-
-
-def parse(stored: bytes, key: bytes) -> Record:
-    """Return a record.
-
-    :raises DamagedRecordError: it is damaged, or of a version or type that is unknown here.
-    """
-    if len(stored) < SHORT_BYTES:
-        raise DamagedRecordError(key, f"it has {len(stored)} bytes")
-    if not LONG_VERSION <= stored[0] <= _WIDE_VERSION:
-        raise DamagedRecordError(key, f"its header is of version {stored[0]}, this corepool knows 1 to 3")
-    kind = stored[1]
-    if kind not in _TYPES:
-        raise DamagedRecordError(key, f"its type is {stored[1:2]!r}, this corepool knows those of {_TYPES!r}")
-    if stored[0] == SHORT[0]:
-        record = Record(stored[SHORT_BYTES:], 0, int.from_bytes(stored[2:SHORT_BYTES]), 0, kind)
-    else:
-        header = LONG if stored[0] == LONG_VERSION else _WIDE
-        if len(stored) < header.size:
-            raise DamagedRecordError(key, f"it has {len(stored)} bytes")
-        _, _, expires_ms, flags, version = header.unpack_from(stored)
-        record = Record(stored[header.size :], expires_ms, version, flags, kind)
-    if kind != STRING and len(record.value) < _MIN_DESCRIPTION_BYTES:
-        raise DamagedRecordError(key, f"it has {len(stored)} bytes")
-    return record
 
 
 def long_header(kind: int, expires_ms: int, flags: int, version: int) -> bytes:
     """Return the header of a record that has an end of its life, or flags."""
     if flags > _LARGEST_LONG_FLAGS:
-        return _WIDE.pack(_WIDE_VERSION, kind, expires_ms, flags, version)
+        return WIDE.pack(WIDE_VERSION, kind, expires_ms, flags, version)
     return LONG.pack(LONG_VERSION, kind, expires_ms, flags, version)
 
 

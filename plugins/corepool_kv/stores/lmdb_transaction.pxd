@@ -1,6 +1,9 @@
 # The C types of lmdb_transaction.py.
 
-from corepool_kv.stores._lmdb_records cimport place_of, short_record, short_value
+from corepool_kv.stores._lmdb_records cimport parsed_short, place_of, short_record, short_value
+
+# A C variable, which the .py file sets once.
+cdef long long _WRITES_PER_TRANSACTION
 
 cdef class LmdbTransaction:
     cdef readonly object txn
@@ -18,5 +21,6 @@ cdef class LmdbTransaction:
     cpdef get(self, bytes key)
     cpdef get_value(self, bytes key, long long now_ms)
     cpdef put(self, bytes key, bytes value, long long expires_ms, long long flags)
-    cdef object _next_version(self)
+    cpdef put_record(self, bytes key, object record)
+    cdef long long _next_version(self) except -1
     cpdef bint delete(self, bytes key, long long now_ms) except -1

@@ -17,9 +17,9 @@ import lmdb
 from corepool_kv.stores import ID_BYTES, STREAM, STRING, DamagedRecordError, Record, WrongTypeError
 from corepool_kv.stores.lmdb_elements import LmdbElements
 from corepool_kv.stores.lmdb_errors import translated
-from corepool_kv.stores.lmdb_format import LONG_BYTES, SHORT, long_header, parse
+from corepool_kv.stores.lmdb_format import LONG_BYTES, SHORT, SHORT_BYTES, long_header
 from corepool_kv.stores.lmdb_order import ORDER, order_of
-from corepool_kv.stores.lmdb_records import place_of, short_record, short_value
+from corepool_kv.stores.lmdb_records import parse, parsed_short, place_of, short_record, short_value
 from corepool_kv.stores.lmdb_times import TIME, some_time
 from corepool_kv.stores.same_places import MAX_AT_ONE_PLACE, list_part, split_cursor
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     _Tables = tuple[_Database, _Database, _Database]
 
 _NEVER = bytes(8)
+_ID_END = SHORT_BYTES + ID_BYTES
 _HASH = Struct(">I")
 
 _WRITES_PER_TRANSACTION = 1 << 20  # of a version, the part below LMDB's transaction number
@@ -82,7 +83,7 @@ class LmdbTransaction:
             raise translated(error) from None
         if stored is None:
             return None
-        return parse(stored, key)
+        return parsed_short(stored) or parse(stored, key)
 
     def get_value(self, key: bytes, now_ms: int) -> bytes | None:
         try:
@@ -212,7 +213,7 @@ class LmdbTransaction:
             header = bytes((SHORT[0], kind)) + version.to_bytes(8)
         try:
             before: bytes | None = self.txn.replace(place_of(key), header + value, self._data)  # type: ignore[assignment]
-            if before is not None and before[:2] != SHORT:
+            if before is not None and before[:2] != SHORT and not _is_older(before, header, value):
                 self._forget(key, before, record.collection)
             if expires_ms:
                 self.txn.put(TIME.pack(expires_ms) + key, b"", db=self._expiry)
@@ -332,6 +333,11 @@ class LmdbTransaction:
         except lmdb.Error as error:
             raise translated(error) from None
         return removed
+
+
+def _is_older(before: bytes, header: bytes, value: bytes) -> bool:
+    """Report whether a record is one with a short header of the same collection, as most that are replaced by one."""
+    return before[:2] == header[:2] and header[:1] == SHORT[:1] and before[SHORT_BYTES:_ID_END] == value[:ID_BYTES]
 
 
 def _itself(key: bytes) -> bytes:

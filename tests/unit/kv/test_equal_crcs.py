@@ -9,6 +9,7 @@ import pytest
 from kv_stores import KINDS, changing, opened
 
 from corepool_kv.engine.hashes import Hash
+from corepool_kv.redis.commands import sets
 from corepool_kv.stores.same_places import MAX_AT_ONE_PLACE
 
 if TYPE_CHECKING:
@@ -118,3 +119,15 @@ def test_fields_with_equal_crcs_are_scanned_in_parts(store: Store, equal: list[b
             return following, [field for field, _ in items]
 
         check(*walk(scan), {*equal, *others})
+
+
+def test_members_with_equal_crcs_are_chosen_too(store: Store, equal: list[bytes]) -> None:
+    with changing(store) as db:
+        sets.sadd(db, [b"s", *equal])
+        for count in (b"0", b"50", b"60", b"-60"):
+            chosen = sets.srandmember(db, [b"s", count])
+            assert len(chosen) == abs(int(count))  # type: ignore[arg-type]
+            assert set(chosen) <= set(equal)  # type: ignore[arg-type]
+        popped = sets.spop(db, [b"s", b"100"])
+        assert len(set(popped.items)) == 100  # type: ignore[union-attr]
+        assert sets.scard(db, [b"s"]) == COUNT - 100

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 from kv_stores import KINDS, LIMITS, NOW_MS, changing, opened, reading
 
-from corepool_kv.engine import names
 from corepool_kv.engine.keyspace import Keyspace
 from corepool_kv.engine.lists import List
 from corepool_kv.engine.sets import Set
@@ -160,22 +159,6 @@ def test_members_that_are_no_reply_are_not_popped(store: Store, options: list[by
     store.commit(transaction)
     with reading(store) as db:
         assert SortedSet.open(db, b"z").count == 85
-
-
-def test_members_whose_crcs_a_client_has_made_equal_are_chosen_too(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(names, "crc32", lambda _: 7)
-    members = [b"%d" % number for number in range(COUNT)]
-    with changing(store) as db:
-        sets.sadd(db, [b"s", *members])
-        for count in (b"0", b"90", b"100", b"-100"):
-            chosen = sets.srandmember(db, [b"s", count])
-            assert len(chosen) == abs(int(count))  # type: ignore[arg-type]
-            assert set(chosen) <= set(members)  # type: ignore[arg-type]
-        popped = sets.spop(db, [b"s", b"100"])
-        assert len(set(popped.items)) == 100  # type: ignore[union-attr]
-        assert sets.scard(db, [b"s"]) == COUNT - 100
 
 
 def test_collections_made_in_a_restored_compact_copy_have_elements_of_their_own(tmp_path: Path) -> None:

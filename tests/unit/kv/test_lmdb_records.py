@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from corepool_kv.stores import STRING, DamagedRecordError, StoreError, Transaction
 from corepool_kv.stores.lmdb import LmdbStore
-from corepool_kv.stores.lmdb_format import LONG, LONG_VERSION, SHORT, long_header, parse
+from corepool_kv.stores.lmdb_format import LONG, LONG_VERSION, SHORT, long_header
+from corepool_kv.stores.lmdb_records import parse
 from corepool_kv.stores.options import StoreOptions
 
 if TYPE_CHECKING:

@@ -33,12 +33,8 @@ def _zadd(db: Keyspace, args: list[bytes], options: set[bytes]) -> Reply:
         options.add(rest.pop(0).upper())
     if not rest or len(rest) % 2:
         raise Error(SYNTAX)
-    if {b"NX", b"XX"} <= options:
-        raise Error("ERR XX and NX options at the same time are not compatible")
-    if len(options & {b"GT", b"LT", b"NX"}) > 1:
-        raise Error("ERR GT, LT, and/or NX options at the same time are not compatible")
-    if b"INCR" in options and len(rest) > 2:
-        raise Error("ERR INCR option supports a single increment-element pair")
+    if options:
+        _check_options(options, len(rest) // 2)
     pairs = [(member, parse_double(text)) for text, member in zip(rest[::2], rest[1::2], strict=True)]
     found = SortedSet.find(db, key) if b"XX" in options else SortedSet.open(db, key)
     if found is None:
@@ -54,6 +50,15 @@ def _zadd(db: Keyspace, args: list[bytes], options: set[bytes]) -> Reply:
         found.save()
         found.tell(b"zadd")
     return changed if b"CH" in options else found.count - before
+
+
+def _check_options(options: set[bytes], pairs: int) -> None:
+    if {b"NX", b"XX"} <= options:
+        raise Error("ERR XX and NX options at the same time are not compatible")
+    if len(options & {b"GT", b"LT", b"NX"}) > 1:
+        raise Error("ERR GT, LT, and/or NX options at the same time are not compatible")
+    if b"INCR" in options and pairs > 1:
+        raise Error("ERR INCR option supports a single increment-element pair")
 
 
 def zrem(db: Keyspace, args: list[bytes]) -> Reply:
