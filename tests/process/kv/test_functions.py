@@ -158,6 +158,8 @@ def test_functions_are_those_of_every_worker(kv: PoolProcess, clients: Callable[
     assert "on @user_function:" in str(one("FCALL", "fail", 0))
     assert "can only be called on FUNCTION LOAD" in str(one("FCALL", "cheat", 0))
     assert "nonexistent global variable 'KEYS'" in str(one("FCALL", "global", 0))
+    many = "#!lua name=many\nfor i = 1, 1000 do redis.register_function('f' .. i, function() end) end"
+    assert str(one("FUNCTION", "LOAD", many)) == "ERR more than 1000 functions"
     assert one("CONFIG", "SET", "busy-reply-threshold", "100") == b"OK"
     assert "timeout" in str(one("FUNCTION", "LOAD", "#!lua name=slow\nwhile true do pcall(error) end"))
     assert other("FUNCTION", "FLUSH") == b"OK"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from corepool_kv.engine.keyspace import Keyspace
 
 MAX_LIBRARIES = 100
+MAX_FUNCTIONS = 1000
+"""Of all libraries: each call reads their list."""
 MAX_LIBRARY_BYTES = 1 << 20
 
 _INDEX, _TEXT = b"functions", b"library "
@@ -89,6 +91,8 @@ class Libraries:
                 names.add(each.name)
         if len(kept) + len(found) > MAX_LIBRARIES:
             raise Error(f"ERR more than {MAX_LIBRARIES} libraries")
+        if len(names) > MAX_FUNCTIONS:
+            raise Error(f"ERR more than {MAX_FUNCTIONS} functions")
         for library, (text, listed) in found.items():
             self.all[library] = listed
             self._system.put(_TEXT + library.encode(), text)
