@@ -14,7 +14,7 @@ from benchmarks.turns import NS_PER_US, cpu_us_per_unit
 
 if TYPE_CHECKING:
     from benchmarks.results import Comparison
-    from benchmarks.servers import Running
+    from benchmarks.servers import Running, Server
     from benchmarks.turns import Bench
 
 CONNECTIONS = 50
@@ -26,6 +26,7 @@ QUICK_REQUESTS, QUICK_ROUNDS = 30_000, 3
 WANTED = {("get", 1): 1.10, ("set", 1): 1.10, ("get", PIPELINED): 2.0, ("set", PIPELINED): 2.0}
 WANTED_OF_COLLECTIONS = {"lpush": 2.0, "rpop": 2.0, "hset": 2.0, "zadd": 2.0, "xadd": 2.0}
 WANTED_OF_MEMCACHED = {"get": 1.3, "set": 1.3}
+WANTED_OF_FORWARDED = {"get": 2.2, "set": 2.2}
 
 _OF = {
     "lpush": "one list",
@@ -75,9 +76,8 @@ def run(bench: Bench) -> list[Comparison]:
 
     rows = [compare(command, pipeline, wanted) for (command, pipeline), wanted in WANTED.items()]
     rows += [compare(command, 1, wanted) for command, wanted in WANTED_OF_COLLECTIONS.items()]
-    return [*rows, *_on_two_cores(bench, requests, rounds), *_forwarded(bench, requests, rounds)] + [
-        _beside_memcached(bench, command, wanted, requests, rounds) for command, wanted in WANTED_OF_MEMCACHED.items()
-    ]
+    rows += [*_on_two_cores(bench, requests, rounds), *_forwarded(bench, requests, rounds)]
+    return [*rows, *_of_memcached(bench, requests, rounds)]
 
 
 def _on_two_cores(bench: Bench, requests: int, rounds: int) -> list[Comparison]:
@@ -111,26 +111,53 @@ def _on_two_cores(bench: Bench, requests: int, rounds: int) -> list[Comparison]:
     ]
 
 
-def _beside_memcached(bench: Bench, command: str, wanted: float, requests: int, rounds: int) -> Comparison:
+def _of_memcached(bench: Bench, requests: int, rounds: int) -> list[Comparison]:
+    """Compare memcached's commands on a store of this machine, and on a redis whose time is not counted."""
     load = MemcachedLoad.compile(bench.scratch)
+    local, peer = corepool("memcached", "least-connections"), memcached()
 
-    def measure(running: Running) -> Sample:
-        load.fill(running.port, bench.cores.load)
-        load.run(running.port, command, WARM_UP, CONNECTIONS, bench.cores.load)
-        return cpu_us_per_unit(
-            running, requests, lambda: load.run(running.port, command, requests, CONNECTIONS, bench.cores.load)
+    def compare(command: str, name: str, title: str, servers: list[Server], targets: list[Target]) -> Comparison:
+        def measure(running: Running) -> Sample:
+            load.fill(running.port, bench.cores.load)
+            load.run(running.port, command, WARM_UP, CONNECTIONS, bench.cores.load)
+            return cpu_us_per_unit(
+                running, requests, lambda: load.run(running.port, command, requests, CONNECTIONS, bench.cores.load)
+            )
+
+        return bench.compare(
+            name=f"memcached {command}{name}",
+            title=f"memcached's {command}, 64 bytes, 100,000 keys, {CONNECTIONS} connections{title}",
+            unit="µs",
+            servers=servers,
+            rounds=rounds,
+            measure=measure,
+            targets=targets,
         )
 
-    peer = memcached()
-    return bench.compare(
-        name=f"memcached {command}",
-        title=f"memcached's {command}, 64 bytes, 100,000 keys, {CONNECTIONS} connections: CPU time per command",
-        unit="µs",
-        servers=[corepool("memcached", "least-connections"), peer],
-        rounds=rounds,
-        measure=measure,
-        targets=[Target("corepool", wanted, peer=peer.name)],
-    )
+    rows = [
+        compare(command, "", ": CPU time per command", [local, peer], [Target(local.name, wanted, peer=peer.name)])
+        for command, wanted in WANTED_OF_MEMCACHED.items()
+    ]
+    if not is_there("redis-server"):
+        return rows
+    with redis().running(bench.cores.load) as upstream:
+        forwarded = corepool(
+            "memcached",
+            "least-connections",
+            name="corepool, forwarded",
+            options=[f"store=redis://127.0.0.1:{upstream.port}"],
+        )
+        title = ", forwarded: CPU time per command, redis's aside"
+        return rows + [
+            compare(
+                command,
+                ", forwarded",
+                title,
+                [forwarded, local],
+                [Target(forwarded.name, wanted, peer=local.name)],
+            )
+            for command, wanted in WANTED_OF_FORWARDED.items()
+        ]
 
 
 def _forwarded(bench: Bench, requests: int, rounds: int) -> list[Comparison]:

@@ -62,7 +62,7 @@ class Kv:
 
     @hookimpl
     def on_worker_stop(self) -> None:
-        self._serving.stop()
+        self._serving.close()
 
     @hookimpl
     def on_accept(self, conn: Connection[Session]) -> None:

@@ -57,7 +57,7 @@ class Memcached:
 
     @hookimpl
     def on_worker_start(self, worker: Worker) -> None:
-        items = self._place.open(worker, self)
+        items = self._place.start(worker, self)
         self._server = Server(self._options, items, worker, worker.listener_of(self))
 
     @hookimpl

@@ -4,6 +4,7 @@ cimport cython
 
 from corepool_kv.engine.execution cimport Execution
 from corepool_kv.engine.keyspace cimport Keyspace
+from corepool_kv.engine.turns cimport SessionBase
 from corepool_kv.memcached.session cimport Session
 from corepool_kv.memcached.steps cimport Step
 
@@ -16,7 +17,7 @@ cdef class LocalItems:
 
     @cython.locals(db=Keyspace)
     cpdef bytes run(self, Session session, Step step)
-    cpdef proceed(self, Session session)
+    cpdef proceed(self, SessionBase session)
     cpdef end_event(self)
     @cython.locals(db=Keyspace)
     cdef Keyspace _view(self)

@@ -16,9 +16,10 @@ from corepool_kv.memcached.steps import ENDS_ONE_COMMAND, Step, Waiting, word
 from corepool_kv.stores import StoreError
 
 if TYPE_CHECKING:
-    from corepool import PoolInfo, SharedResource, Worker
+    from corepool import Worker
     from corepool_kv.engine.engine import Engine
     from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.engine.turns import SessionBase
     from corepool_kv.engine.work import Work
     from corepool_kv.memcached.options import MemcachedOptions
     from corepool_kv.memcached.session import Session
@@ -28,32 +29,17 @@ log = logging.getLogger(__name__)
 _FLUSH_INTERVAL_S = 1.0
 
 
-class OnThisMachine:
-    """The store of a listener. Implements `places.Place`."""
+class OnThisMachine(ListenerStore):
+    """The store of a listener. Implements `engine.places.Place`."""
 
     def __init__(self, options: MemcachedOptions) -> None:
-        """Choose the store; nothing is opened yet."""
-        self._options = options
-        self._store = ListenerStore(options)
-        self.max_workers = self._store.max_workers
+        super().__init__(options)
+        self._options_of_items = options
 
-    @property
-    def shares(self) -> list[SharedResource]:
-        return self._store.shares
-
-    def prepare(self, pool: PoolInfo) -> None:
-        self._store.prepare(pool)
-
-    def discard(self) -> None:
-        self._store.discard()
-
-    def open(self, worker: Worker, protocol: object) -> LocalItems:
-        engine = self._store.open(worker)
+    def start(self, worker: Worker, protocol: object) -> LocalItems:
+        engine = self.open(worker)
         count_store(worker, protocol, "memcached", engine)
-        return LocalItems(self._options, engine, worker)
-
-    def close(self) -> None:
-        self._store.close()
+        return LocalItems(self._options_of_items, engine, worker)
 
 
 class LocalItems:
@@ -86,7 +72,7 @@ class LocalItems:
             events.kv_command_failed.exception(log, error)
             return b"SERVER_ERROR %b\r\n" % INTERNAL_ERROR.encode()
 
-    def proceed(self, session: Session) -> None:
+    def proceed(self, session: SessionBase) -> None:
         self._execution.schedule(session)
 
     def end_event(self) -> None:

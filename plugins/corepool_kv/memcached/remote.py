@@ -10,6 +10,7 @@ from corepool import SetupError
 from corepool.logs.rate_limited import RateLimitedLog
 from corepool_kv import events
 from corepool_kv.engine.keyspace import Limits
+from corepool_kv.engine.places import OtherServers
 from corepool_kv.memcached.numbers import MAX_KEY_BYTES
 from corepool_kv.memcached.remote_calls import Call, ItemCalls, run_on_all
 from corepool_kv.memcached.remote_data import MAX_HEAD_BYTES, Versions
@@ -19,7 +20,8 @@ from corepool_kv.stores.remote_url import parse_remote_url
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from corepool import PoolInfo, SharedResource, Worker
+    from corepool import Worker
+    from corepool_kv.engine.turns import SessionBase
     from corepool_kv.memcached.options import MemcachedOptions
     from corepool_kv.memcached.session import Session
     from corepool_kv.memcached.steps import Step
@@ -30,27 +32,15 @@ log = logging.getLogger(__name__)
 _FAILED = b"ERR the store has failed: "
 
 
-class OnServers:
-    """Implements `places.Place`."""
-
-    max_workers: int | None = None
+class OnServers(OtherServers):
+    """Implements `engine.places.Place`."""
 
     def __init__(self, options: MemcachedOptions) -> None:
         self._options = options
         url = parse_remote_url(options.store)
         self._url = url if url.is_cluster or url.database is not None else replace(url, database=options.database)
 
-    @property
-    def shares(self) -> list[SharedResource]:
-        return []  # any number of listeners, and of other programs
-
-    def prepare(self, pool: PoolInfo) -> None:
-        """Nothing is here."""
-
-    def discard(self) -> None:
-        """Nothing is here."""
-
-    def open(self, worker: Worker, protocol: object) -> RemoteItems:  # noqa: ARG002
+    def start(self, worker: Worker, protocol: object) -> RemoteItems:  # noqa: ARG002
         try:
             return RemoteItems(self._options, self._url, worker)
         except ValueError as error:
@@ -104,7 +94,7 @@ class RemoteItems:
             self._begin(call)
         return b""
 
-    def proceed(self, session: Session) -> None:
+    def proceed(self, session: SessionBase) -> None:
         """Do nothing: what waits was sent."""
 
     def end_event(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from corepool import SetupError
 from corepool_kv.engine.clock import seconds
+from corepool_kv.engine.turns import MAX_WAITING_BYTES, ServerBase
 from corepool_kv.redis.blocks import Blocks
 from corepool_kv.redis.keyspace_channels import KeyspaceChannels
 from corepool_kv.redis.lookup import find_command
@@ -26,22 +27,17 @@ if TYPE_CHECKING:
 
     from corepool import Connection, Worker
     from corepool_kv.engine.engine import Engine
+    from corepool_kv.engine.turns import SessionBase
     from corepool_kv.engine.work import Work
     from corepool_kv.redis.options import KvOptions
 
 _STATISTICS_INTERVAL_S = 1.0
 
-_REPLY_BYTES = 262_144
-"""Replies are sent when there are this many bytes of them, which shows whether the client reads."""
-
 _MAX_WAITING = 1000
 """Commands of one session that may wait for a transaction."""
 
-_MAX_WAITING_BYTES = 1 << 20
-"""Bytes of them, the last one aside. So much is a transaction's worth of work; a pipeline loses nothing by it."""
 
-
-class Server:
+class Server(ServerBase):
     """Serves the sessions of one listener. Implements `session.Owner`."""
 
     def __init__(self, options: KvOptions, engine: Engine, worker: Worker, store: str) -> None:
@@ -49,6 +45,7 @@ class Server:
 
         :param store: its name: listeners of one have their channels in common.
         """
+        ServerBase.__init__(self, worker, _MAX_WAITING)
         self.options = options
         self._pubsub = PubSub(worker, store)
         self._state = ServerState(options, engine, worker, self._pubsub, store)
@@ -56,7 +53,6 @@ class Server:
         self._state.slowlog = SlowLog(engine.execution, parameters, engine.max_key_bytes, find_command)
         self.limits = self._state.limits
         self._numbers = itertools.count(1)
-        self._worker = worker
         self._execution = engine.execution
         self._runner = Runner(self._state, engine.execution)
         self._blocks = Blocks(self._state, self._runner, engine.blocking)
@@ -133,70 +129,47 @@ class Server:
                 return
         self.serve(session)
 
-    def serve(self, session: Session) -> None:
-        """Serve received requests, until there is no more or the client should read first."""
-        conn, reader = session.conn, session.reader
-        session.holds = False
-        if session.stalled:
-            session.stalled = False
-            conn.resume()
-        if session.blocked is not None or session.is_postponed:
-            self._hold(session, 0)
-            return
-        out: list[bytes] = []
-        size = served = 0
-        try:
-            while not session.ending:
-                request = session.kept
-                if request is not None:
-                    session.kept = None
-                    session.settle()
-                else:
-                    request = reader.next()
-                    if request is None:
-                        break
-                    served += 1
-                reply = self._requests.serve(session, request)
-                if reply is None:
-                    if self._has_to_wait(session):
-                        break
-                    continue
-                out.append(reply)
-                size += len(reply)
-                if size > _REPLY_BYTES:
-                    conn.send(b"".join(out))
-                    out.clear()
-                    size = 0
-                    if conn.congested:
-                        self._stall(session)
-                        break
-        except ProtocolError as error:
-            conn.send(b"".join(out))
-            out.clear()
-            self._refuse(session, error)
+    def serve(self, session: SessionBase) -> None:
+        mine: Session = session  # type: ignore[assignment]  # typing.cast would cost each request a call
+        mine.holds = False
+        if mine.blocked is None and not mine.is_postponed:
+            ServerBase.serve(self, mine)
+        else:
+            self.resume(mine)
+            self._hold(mine, 0)
+
+    def next_reply(self, session: SessionBase) -> bytes | None:
+        mine: Session = session  # type: ignore[assignment]
+        request = mine.kept
+        if request is not None:
+            mine.kept = None
+            mine.settle()
+        else:
+            try:
+                request = mine.reader.next()
+            except ProtocolError as error:
+                return self._refuse(mine, error)
+            if request is None:
+                return None
+            self._served += 1
+        reply = self._requests.serve(mine, request)
+        if reply is not None:
+            return reply
+        if mine.is_postponed:
+            self._hold(mine, 0)
+            return None
+        if mine.kept is not None:
+            self.stall(mine)
+            return None
+        return b""
+
+    def run_waiting(self, session: SessionBase) -> None:
+        self._execution.schedule(session)
+
+    def end_turn(self, served: int) -> None:
         self._state.commands_run += served
-        self._worker.requests += served
-        if out and not session.is_attack:
-            conn.send(out[0] if len(out) == 1 else b"".join(out))
         if self._execution.reading is not None:
             self._execution.end_event()
-        if session.ending or conn.eof:
-            self._end_if_over(session)
-
-    def _has_to_wait(self, session: Session) -> bool:
-        """Report whether later requests wait for the one that has no reply yet."""
-        if session.is_postponed:
-            self._hold(session, 0)
-            return True
-        if (
-            session.kept is not None
-            or len(session.waiting) >= _MAX_WAITING
-            or session.waiting_bytes >= _MAX_WAITING_BYTES
-            or session.holds
-        ):
-            self._stall(session)
-            return True
-        return False
 
     def _hold(self, session: Session, received: int) -> None:
         """Keep what a client sends while it is blocked or postponed, and end with it."""
@@ -204,27 +177,12 @@ class Server:
         session.waiting_bytes += received
         if session.conn.eof:
             self._end_if_over(session)
-        elif session.waiting_bytes > _MAX_WAITING_BYTES:
-            self._stall(session)
-
-    def _stall(self, session: Session) -> None:
-        session.stalled = True
-        session.conn.pause()
+        elif session.waiting_bytes > MAX_WAITING_BYTES:
+            self.stall(session)
 
     def explain(self, error: StoreError, works: Sequence[Work]) -> bytes:
         """Return the replies to work whose transaction has failed."""
         return self._runner.explain(error, works)
-
-    def proceed(self, session: Session) -> None:
-        """Continue when the client has read, or has got the replies it was waiting for."""
-        if session.conn.congested:
-            return
-        if session.waiting:
-            self._execution.schedule(session)
-        elif session.stalled:
-            self.serve(session)
-        else:
-            self._end_if_over(session)
 
     def go_on(self, session: Session) -> None:
         """Serve a client that was blocked or postponed."""
@@ -232,15 +190,10 @@ class Server:
         session.settle()
         self.serve(session)
 
-    def _end_if_over(self, session: Session) -> None:
-        if (session.ending or session.conn.eof) and not session.waiting and not session.stalled:
-            session.conn.close()
-
-    def _refuse(self, session: Session, error: ProtocolError) -> None:
+    def _refuse(self, session: Session, error: ProtocolError) -> bytes:
         session.ending = True
         reply = self._runner.reply(session, Error(f"ERR Protocol error: {error}"))
-        if reply is not None and session.reply_mode != REPLY_OFF:
-            session.conn.send(reply)
+        return b"" if reply is None or session.reply_mode == REPLY_OFF else reply
 
     def _read_parameters(self) -> None:
         try:

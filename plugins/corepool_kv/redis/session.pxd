@@ -2,7 +2,7 @@
 
 cimport cython
 
-from corepool.spec.connection_base cimport ConnectionBase
+from corepool_kv.engine.turns cimport SessionBase
 from corepool_kv.redis._plain_reader cimport RequestReader as PlainReader
 
 # A C variable, which the .py file sets once.
@@ -11,17 +11,13 @@ cdef Py_ssize_t _PART_BYTES
 @cython.locals(size=Py_ssize_t)
 cpdef Py_ssize_t size_in_memory(list parts) except -1
 
-cdef class Session:
-    cdef object _owner
-    cdef public object limits
-    cdef public ConnectionBase conn
+cdef class Session(SessionBase):
     cdef public object number
     cdef public PlainReader reader
     cdef public bint needs_password
     cdef public bint authenticated
     cdef public bint resp3
     cdef public Py_ssize_t database
-    cdef public bint holds
     cdef public bytes name
     cdef public bytes library
     cdef public bytes library_version
@@ -32,9 +28,6 @@ cdef class Session:
     cdef public bint queue_is_broken
     cdef public object watched
     cdef public Py_ssize_t queued_bytes
-    cdef public list waiting
-    cdef public Py_ssize_t waiting_bytes
-    cdef public bint stalled
     cdef bytes _frozen
     cdef tuple _frozen_as
     cdef public object subscriptions
@@ -51,8 +44,5 @@ cdef class Session:
     cdef public bint waits_silently
     cdef public object blocked
     cdef public bint stays
-    cdef public bint ending
-    cdef public bint is_attack
 
-    cpdef answer(self, bytes replies)
     cpdef settle(self)

@@ -6,6 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from corepool_kv.engine.turns import SessionBase, SessionOwner
 from corepool_kv.redis.replies import Error
 from corepool_kv.redis.requests import RequestReader
 from corepool_kv.redis.subscriptions import Subscriptions
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from corepool import Connection
     from corepool_kv.engine.blocking import Wait
-    from corepool_kv.engine.keyspace import Keyspace, Limits
+    from corepool_kv.engine.keyspace import Keyspace
     from corepool_kv.engine.work import Work
     from corepool_kv.redis.options import KvOptions
     from corepool_kv.redis.peers import Gathered
@@ -70,14 +71,10 @@ class Watched:
         return any(db.select(number).version(key) != version for (number, key), version in self.versions.items())
 
 
-class Owner(Protocol):
+class Owner(SessionOwner, Protocol):
     """The server of a session, as the session calls it."""
 
     options: KvOptions
-    limits: Limits
-
-    def proceed(self, session: Session) -> None:
-        """Continue with a session whose replies have been sent."""
 
     def go_on(self, session: Session) -> None:
         """Continue with a session that was blocked."""
@@ -86,21 +83,18 @@ class Owner(Protocol):
         """Return the replies to work whose transaction has failed."""
 
 
-class Session:
+class Session(SessionBase):
     """One client's state; reset by RESET, gone with its connection. Implements `execution.Client`."""
 
     def __init__(self, owner: Owner, conn: Connection[Session], number: int, *, authenticated: bool) -> None:
-        self._owner = owner
-        self.limits = owner.limits
-        self.conn = conn
+        SessionBase.__init__(self, owner, conn)
+        self._owner: Owner = owner
         self.number = number
         self.reader = RequestReader(owner.options, is_trusted=authenticated)
         self.needs_password = not authenticated
         self.authenticated = authenticated
         self.resp3 = False
         self.database = 0
-        self.holds = False
-        """A command that decides about later ones waits for its commit: they are not served before."""
         self.name = self.library = self.library_version = b""
         self.began_s = self.active_s = time.monotonic()
         self.last_command = b"NULL"
@@ -108,11 +102,6 @@ class Session:
         self.queue_is_broken = False
         self.watched = Watched()
         self.queued_bytes = 0
-        self.waiting: list[Work] = []
-        self.waiting_bytes = 0
-        """Of all work that was put into `waiting` since it was empty."""
-        self.stalled = False
-        """Received requests wait until the client has read, or the commit is done."""
         self._frozen = b""
         self._frozen_as: tuple[object, ...] = ()
         """The facts that `_frozen` was made of: it is asked for much more often than it changes."""
@@ -136,10 +125,6 @@ class Session:
         """It waits for elements: later requests are not served before."""
         self.stays = False
         """While it is blocked it stays in this worker, which is leaving."""
-        self.ending = False
-        """Close when everything has been sent."""
-        self.is_attack = False
-        """Close without another reply: the client is a browser that was made to send commands."""
 
     @classmethod
     def thaw(cls, owner: Owner, conn: Connection[Session], state: bytes) -> Session:
@@ -191,19 +176,6 @@ class Session:
             }
             self._frozen = json.dumps(kept).encode()
         return self._frozen
-
-    def answer(self, replies: bytes) -> None:
-        """Send replies that have waited for a commit, and continue with the requests behind them."""
-        conn = self.conn
-        if replies and not self.is_attack:
-            conn.send(replies)
-        if self.waiting:
-            self._owner.proceed(self)
-            return
-        self.settle()
-        self.waiting_bytes = 0
-        if self.stalled or self.ending or conn.eof:
-            self._owner.proceed(self)
 
     def take_answers(self) -> list[Gathered | None]:
         """Return the answers of other workers, for the command that is about to be run; empty: it has not asked."""

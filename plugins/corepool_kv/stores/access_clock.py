@@ -3,6 +3,11 @@
 A table of cells of 32 bits, found by the CRC of the key; keys with the same cell have the time of the one that was used
 last. That makes a key look younger than it is, never older. There is a cell for each 512 bytes of the store's bound,
 so most keys have one of their own.
+
+The owner of the file can truncate it, and then the next use of a key ends a process (SIGBUS).
+A sealed memfd could not be truncated, but it has no name by which another pool finds it, nor would it outlive a
+restart. So it is as with LMDB's own files, and better in one thing: the process that is started in the place of the
+first one makes the file whole again, in its place and so for all.
 """
 
 from __future__ import annotations
@@ -70,7 +75,7 @@ class AccessClock:
                 each.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            # Without room on the disk, writing to the map would end the process with SIGBUS.
+            # Without room on the disk, or with a file that was truncated, the map would end the process (SIGBUS).
             os.posix_fallocate(descriptor, 0, _CELL_BYTES << bits)
             return cls(mmap.mmap(descriptor, _CELL_BYTES << bits))
         finally:

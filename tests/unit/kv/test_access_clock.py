@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,3 +60,13 @@ def test_processes_of_one_folder_have_one_clock_of_the_size_of_their_bound(tmp_p
     assert file.stat().st_size == 4 << cell_bits(64 << 20)
     assert AccessClock.of_folder(tmp_path, 1 << 30).idle_ms(b"a", BEGIN_MS) == UNUSED_MS
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_file_that_was_cut_is_whole_again_for_all_as_soon_as_one_opens_it(tmp_path: Path) -> None:
+    running = AccessClock.of_folder(tmp_path, 64 << 20)
+    (file,) = tmp_path.iterdir()
+    os.truncate(file, 0)  # now a use would end the process: the kernel has no page for it
+    replacement = AccessClock.of_folder(tmp_path, 64 << 20)
+    assert file.stat().st_size == 4 << cell_bits(64 << 20)
+    running.touch(b"a", BEGIN_MS)
+    assert replacement.idle_ms(b"a", BEGIN_MS + 320) == 320
