@@ -28,7 +28,6 @@ cdef class ServerBase:
 
     @cython.locals(conn=ConnectionBase, out=list, reply=bytes, size=Py_ssize_t, served=Py_ssize_t)
     cpdef serve(self, SessionBase session)
-    cpdef proceed(self, SessionBase session)
     cpdef stall(self, SessionBase session)
     cpdef resume(self, SessionBase session)
     cdef _end_if_over(self, SessionBase session)

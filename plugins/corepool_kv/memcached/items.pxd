@@ -9,10 +9,10 @@ cpdef object find(Keyspace db, bytes key)
 @cython.freelist(8)
 cdef class Put:
     cdef readonly bytes key
+    cdef readonly object cas
     cdef bytes _value
     cdef long long _flags
     cdef object _mode
-    cdef object _cas
     cdef bint _may_be_late
 
     @cython.locals(flags=cython.longlong)

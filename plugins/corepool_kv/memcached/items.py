@@ -45,7 +45,7 @@ def find(db: Keyspace, key: bytes) -> Record | None:
 class Put:
     """An item to be stored."""
 
-    __slots__ = ("_cas", "_flags", "_may_be_late", "_mode", "_value", "key")
+    __slots__ = ("_flags", "_may_be_late", "_mode", "_value", "cas", "key")
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Put:
         self._value = value
         self._flags = flags
         self._mode = mode
-        self._cas = cas
+        self.cas = cas
         self._may_be_late = may_be_late
 
     def store(self, db: Keyspace, expires_ms: int) -> Outcome:
@@ -75,12 +75,12 @@ class Put:
         :raises RefusedError: it is too large.
         """
         flags = self._flags
-        if self._cas is not None:
+        if self.cas is not None:
             record = db.find(self.key)
             if record is None:
                 return Outcome.NOT_FOUND
-            if record.version != self._cas:
-                if not (self._may_be_late and self._cas < record.version):
+            if record.version != self.cas:
+                if not (self._may_be_late and self.cas < record.version):
                     return Outcome.EXISTS
                 flags |= STALE
         mode = self._mode

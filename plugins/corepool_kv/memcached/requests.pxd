@@ -2,9 +2,12 @@
 
 cimport cython
 
+from corepool_kv.memcached._wire cimport words_of
+
 # C variables, which the .py file sets once.
 cdef Py_ssize_t _MAX_LENGTH_DIGITS
 cdef long long _LONGEST
+cdef dict _WITH_VALUE
 
 @cython.freelist(8)
 cdef class Request:
@@ -27,7 +30,7 @@ cdef class RequestReader:
 
     @cython.locals(taken=bytes)
     cpdef feed(self, bytes data)
-    @cython.locals(data=bytes, line=bytes, words=list, at=Py_ssize_t, end=Py_ssize_t)
+    @cython.locals(data=bytes, words=list, at=Py_ssize_t, end=Py_ssize_t)
     cpdef Request next(self)
     cdef _check_first(self)
     @cython.locals(begin=Py_ssize_t, end=Py_ssize_t, length=Py_ssize_t, received=bytes)

@@ -7,6 +7,8 @@ is. memcached would run the value as commands.
 
 from __future__ import annotations
 
+from corepool_kv.memcached.wire import words_of
+
 _WITH_VALUE = {b"set": 4, b"add": 4, b"replace": 4, b"append": 4, b"prepend": 4, b"cas": 4, b"ms": 2}
 """Commands with a value, and the word that is its length."""
 
@@ -106,10 +108,7 @@ class RequestReader:
             raise LineTooLongError
         self._searched = 0
         self._at = end + 1
-        line = data[at : end - 1] if end > at and data[end - 1] == _END[0] else data[at:end]
-        words = line.split(b" ")
-        if b"" in words:
-            words = [word for word in words if word]
+        words = words_of(data, at, end)
         if words and (place := _WITH_VALUE.get(words[0])) is not None and len(words) > place:
             return self._begin_value(words, words[place])
         return Request(words)

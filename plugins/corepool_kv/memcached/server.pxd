@@ -8,6 +8,9 @@ from corepool_kv.memcached.session cimport Session
 from corepool_kv.memcached.statistics cimport Statistics
 from corepool_kv.memcached.steps cimport Step
 
+# A C variable, which the .py file sets once.
+cdef dict _COMMANDS
+
 cdef class Server(ServerBase):
     cdef readonly object options
     cdef readonly object limits

@@ -32,7 +32,7 @@ class Step:
         work: Work,
         key: bytes = b"",
         *,
-        writes: bool,
+        writes: bool = False,
         is_quiet: bool = False,
         needs_write: Callable[[Keyspace], bool] | None = None,
         written: Work | None = None,

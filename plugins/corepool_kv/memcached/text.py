@@ -17,6 +17,7 @@ from corepool_kv.memcached.numbers import (
     parse_unsigned,
 )
 from corepool_kv.memcached.steps import TOO_LARGE, Step, said
+from corepool_kv.memcached.wire import value_reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,32 +64,31 @@ def get(counts: Statistics, request: Request) -> Served:
     words = request.words
     if len(words) < 2:
         return ERROR
-    with_cas = words[0] == b"gets"
+    kind = ReadWithCas if words[0] == b"gets" else Read
     if len(words) == 2:
         key = check_key(words[1])
-        return Step(Read(counts, key, with_cas=with_cas, end=_END_LINE), key, writes=False)
-    return _read_each(counts, [check_key(key) for key in words[1:]], with_cas=with_cas)
+        return Step(kind(counts, key, _END_LINE), key)
+    return _read_each(counts, kind, [check_key(key) for key in words[1:]])
 
 
-def _read_each(counts: Statistics, keys: list[bytes], *, with_cas: bool) -> Iterator[Step]:
+def _read_each(counts: Statistics, kind: type[Read], keys: list[bytes]) -> Iterator[Step]:
     for key in keys:
-        yield Step(Read(counts, key, with_cas=with_cas), key, writes=False)
+        yield Step(kind(counts, key, b""), key)
     yield _END
 
 
 class Read:
     """Reads an item as `get` does. Implements `execution.Work`."""
 
-    __slots__ = ("_counts", "_end", "_key", "_with_cas")
+    __slots__ = ("_counts", "_end", "_key")
 
-    def __init__(self, counts: Statistics, key: bytes, *, with_cas: bool, end: bytes = b"") -> None:
+    def __init__(self, counts: Statistics, key: bytes, end: bytes) -> None:
         """Read it.
 
         :param end: what comes behind the item, or alone if there is none.
         """
         self._counts = counts
         self._key = key
-        self._with_cas = with_cas
         self._end = end
 
     def __call__(self, db: Keyspace) -> bytes:
@@ -97,11 +97,21 @@ class Read:
             self._counts.get_misses += 1
             return self._end
         self._counts.get_hits += 1
-        value, _, version, flags, _ = record
-        facts = (self._key, flags & CLIENT_FLAGS, len(value))
-        if self._with_cas:
-            return b"VALUE %b %d %d %d\r\n%b\r\n%b" % (*facts, version, value, self._end)
-        return b"VALUE %b %d %d\r\n%b\r\n%b" % (*facts, value, self._end)
+        return self.reply(record)
+
+    def reply(self, record: Record) -> bytes:
+        """Return the reply for the item that was found."""
+        return value_reply(self._key, record.flags & CLIENT_FLAGS, record.value, self._end)
+
+
+class ReadWithCas(Read):
+    """Reads an item as `gets` does."""
+
+    __slots__ = ()
+
+    def reply(self, record: Record) -> bytes:
+        facts = (self._key, record.flags & CLIENT_FLAGS, len(record.value), record.version)
+        return b"VALUE %b %d %d %d\r\n%b\r\n%b" % (*facts, record.value, self._end)
 
 
 def get_and_touch(counts: Statistics, request: Request) -> Iterator[Step] | bytes:
@@ -154,25 +164,24 @@ def store(counts: Statistics, request: Request) -> Served:
     if request.value is None:
         return _without_value(counts, request, key, is_quiet=is_quiet)
     put = Put(key, request.value, flags, _MODES[words[0]], cas)
-    work = Write(counts, put, exptime, is_cas=is_cas)
+    work = Write(counts, put, exptime)
     return Step(work, key, writes=True, is_quiet=is_quiet, size=len(request.value), grows=True)
 
 
 class Write:
     """Stores an item as `set` and its like do. Implements `execution.Work`."""
 
-    __slots__ = ("_counts", "_exptime", "_is_cas", "_put")
+    __slots__ = ("_counts", "_exptime", "_put")
 
-    def __init__(self, counts: Statistics, put: Put, exptime: int, *, is_cas: bool) -> None:
+    def __init__(self, counts: Statistics, put: Put, exptime: int) -> None:
         self._counts = counts
         self._put = put
         self._exptime = exptime
-        self._is_cas = is_cas
 
     def __call__(self, db: Keyspace) -> bytes:
         outcome = self._put.store(db, last_ms(self._exptime, db.now_ms))
         self._counts.count_stored(outcome)
-        if self._is_cas:
+        if self._put.cas is not None:
             self._counts.count_swapped(outcome)
         return _REPLIES[outcome]
 
