@@ -148,7 +148,7 @@ class ServerBase:
         raise NotImplementedError
 
     def run_waiting(self, session: SessionBase) -> None:
-        """Run what waits: the client has read the replies to what was in front of it."""
+        """Run the waiting work: the client has read the replies in front of it."""
         raise NotImplementedError
 
     def end_turn(self, served: int) -> None:
