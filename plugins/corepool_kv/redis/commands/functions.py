@@ -65,13 +65,12 @@ class Functions:
                 name, body = parse_library(text)
                 if name in found:
                     raise Error(f"ERR Library '{name}' already exists")
+                if len(found) == MAX_LIBRARIES:  # each runs, and compressed ones are much longer than the dump
+                    raise Error(f"ERR more than {MAX_LIBRARIES} libraries")
                 found[name] = text, self._listed(server, body)
         except DumpError as error:
             raise Error(f"ERR {error}") from None
-        libraries = Libraries(db)
-        if policy == b"FLUSH":
-            libraries.clear()
-        libraries.put_all(found, replaces=policy == b"REPLACE")
+        Libraries(db).put_all(found, replaces=policy == b"REPLACE", clears=policy == b"FLUSH")
         return OK
 
     def _listed(self, server: ServerState, body: bytes) -> list[Listed]:

@@ -72,17 +72,20 @@ class Libraries:
         """
         self.put_all({library: (text, list(functions))}, replaces=True)
 
-    def put_all(self, found: Mapping[str, tuple[bytes, list[Listed]]], *, replaces: bool) -> None:
+    def put_all(self, found: Mapping[str, tuple[bytes, list[Listed]]], *, replaces: bool, clears: bool = False) -> None:
         """Keep libraries, each with its text and functions, or none of them. In a transaction.
 
         :param replaces: in the place of others of these names.
+        :param clears: in the place of all others.
         :raises Error: there are too many, or a library or one of its functions is there already.
+        :raises RefusedError: a text, or the list of all, is too long for the store.
         """
+        there = {} if clears else self.all
         if not replaces:
             for library in found:
-                if library in self.all:
+                if library in there:
                     raise Error(f"ERR Library {library} already exists")
-        kept = {library: listed for library, listed in self.all.items() if library not in found}
+        kept = {library: listed for library, listed in there.items() if library not in found}
         names = {each.name for listed in kept.values() for each in listed}
         for _, listed in found.values():
             for each in listed:
@@ -93,8 +96,16 @@ class Libraries:
             raise Error(f"ERR more than {MAX_LIBRARIES} libraries")
         if len(names) > MAX_FUNCTIONS:
             raise Error(f"ERR more than {MAX_FUNCTIONS} functions")
-        for library, (text, listed) in found.items():
-            self.all[library] = listed
+        listed_then = there | {library: listed for library, (_, listed) in found.items()}
+        # Before anything changes: an error ends the command, and what it has changed by then is committed.
+        self._system.check_length(len(_packed(listed_then)))
+        for library, (text, _) in found.items():
+            self._system.check_key(_TEXT + library.encode())
+            self._system.check_length(len(text))
+        if clears:
+            self.clear()
+        self.all = listed_then
+        for library, (text, _) in found.items():
             self._system.put(_TEXT + library.encode(), text)
         self._write()
 
@@ -116,7 +127,11 @@ class Libraries:
             self.delete(library)
 
     def _write(self) -> None:
-        self._system.put(_INDEX, json.dumps(self.all).encode())
+        self._system.put(_INDEX, _packed(self.all))
+
+
+def _packed(listed: dict[str, list[Listed]]) -> bytes:
+    return json.dumps(listed).encode()
 
 
 def parse_library(text: bytes) -> tuple[str, bytes]:
