@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,6 +179,7 @@ class Inheritance:
         for fd in fds[len(frozen) :]:
             release(fd)
         for fd, record in zip(fds, frozen, strict=False):
+            os.set_blocking(fd, False)  # our workers rely on it; a master of another version may not have
             adopt(listening_fd, fd, record)
 
 
