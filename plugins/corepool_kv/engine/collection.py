@@ -47,12 +47,7 @@ class Collection:
 
         :raises WrongTypeError: the key holds another type.
         """
-        record = db.find(key)
-        if record is None:
-            return None
-        if record.type != cls.type:
-            raise WrongTypeError
-        return cls(db, key, record)
+        return cls._of(db, key, db.find(key))
 
     @classmethod
     def look_up(cls, db: Keyspace, key: bytes) -> Self | None:
@@ -60,10 +55,15 @@ class Collection:
 
         :raises WrongTypeError: the key holds another type.
         """
-        found = cls.find(db, key)
-        if found is None:
-            db.notify(b"keymiss", key)
-        return found
+        return cls._of(db, key, db.look_up(key))
+
+    @classmethod
+    def _of(cls, db: Keyspace, key: bytes, record: Record | None) -> Self | None:
+        if record is None:
+            return None
+        if record.type != cls.type:
+            raise WrongTypeError
+        return cls(db, key, record)
 
     @classmethod
     def open(cls, db: Keyspace, key: bytes) -> Self:

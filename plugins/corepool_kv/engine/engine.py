@@ -60,6 +60,10 @@ class Engine:
         taken, self._sweeper.total = self._sweeper.total, 0
         return taken
 
+    def take_lookups(self) -> tuple[int, int]:
+        """Return how many keys commands have found, and have not, since the last call."""
+        return self.execution.lookups.take()
+
     def configure_room(self, max_bytes: int, policy: str) -> None:
         """Change the bound of the store, and what happens near it; a failure is logged."""
         try:

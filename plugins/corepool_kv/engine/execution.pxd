@@ -3,6 +3,7 @@
 cimport cython
 
 from corepool_kv.engine.keyspace cimport Keyspace
+from corepool_kv.engine.lookups cimport Lookups
 
 # C variables, which the .py file sets once.
 cdef Py_ssize_t _REPLY_BYTES
@@ -25,6 +26,7 @@ cdef class Execution:
     cdef bint _is_closed
     cdef readonly bint has_failed
     cdef readonly object notifications
+    cdef readonly Lookups lookups
     cdef public object clock
     cdef public object on_gained
 

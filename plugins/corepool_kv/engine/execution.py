@@ -25,6 +25,7 @@ from corepool_kv.engine.clock import milliseconds
 from corepool_kv.engine.commit_thread import start_commit_thread
 from corepool_kv.engine.errors import AbandonedError, HalfDoneError
 from corepool_kv.engine.keyspace import Keyspace, Limits
+from corepool_kv.engine.lookups import Lookups
 from corepool_kv.engine.notifications import Notifications
 from corepool_kv.engine.room import TIMES, Room
 from corepool_kv.engine.work import Client, Committed, Outcome, Work
@@ -82,6 +83,7 @@ class Execution:
         """True after a transaction that failed, until one succeeds."""
         self.notifications = Notifications()
         """The events of keys that clients want to be told of."""
+        self.lookups = Lookups()
         self.clock: Callable[[], int] = milliseconds
         """Returns the time since the epoch, in milliseconds."""
         self.on_gained: Callable[[Keyspace], None] = forget_gained
@@ -154,6 +156,7 @@ class Execution:
     def _equipped(self, db: Keyspace) -> Keyspace:
         db.access = self.room.access
         db.notifications = self.notifications if self.notifications.wanted else None
+        db.lookups = self.lookups
         return db
 
     def _recover(self, error: NoRoomError | BrokenError) -> None:

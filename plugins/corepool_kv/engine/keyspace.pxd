@@ -1,5 +1,6 @@
 # The C types of keyspace.py.
 
+from corepool_kv.engine.lookups cimport Lookups
 from corepool_kv.stores.access_clock cimport AccessClock
 
 cdef class Keyspace:
@@ -18,6 +19,7 @@ cdef class Keyspace:
     cdef public list at_end
     cdef public list gained
     cdef public object notifications
+    cdef public Lookups lookups
 
     cpdef renew(self, object view, long long now_ms)
     cpdef Keyspace select(self, Py_ssize_t number)
@@ -28,5 +30,6 @@ cdef class Keyspace:
     cpdef put_record(self, bytes key, object record)
     cpdef check_key(self, bytes key)
     cpdef check_length(self, Py_ssize_t length)
+    cpdef count(self, bytes key, bint is_there)
     cpdef notify(self, bytes event, bytes key)
     cpdef finish(self)

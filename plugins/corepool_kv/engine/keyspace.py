@@ -11,6 +11,7 @@ from corepool_kv.stores import DATABASES, LIST, SORTED_SET, STREAM, STRING, SYST
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from corepool_kv.engine.lookups import Lookups
     from corepool_kv.engine.notifications import Notifications
     from corepool_kv.stores import Elements, Record, Transaction, View
     from corepool_kv.stores.access_clock import AccessClock
@@ -62,11 +63,11 @@ class Keyspace:
         """
         self.notifications: Notifications | None = None
         """The events that clients want to be told of; None: they want none."""
+        self.lookups: Lookups | None = None
+        """Counts the keys that commands look up; None: they are not counted."""
 
     def renew(self, view: View, now_ms: int) -> None:
-        """Take another view, in the place of one that has ended: all is as in a new one, but for `access` and
-        `notifications`.
-        """
+        """Take another view, in the place of one that has ended: as a new one, but for the parts of the execution."""
         if self._others is not None:
             self._others.clear()
             self._others = None
@@ -96,6 +97,7 @@ class Keyspace:
             other.gained = self.gained
             if number != SYSTEM:
                 other.notifications = self.notifications
+                other.lookups = self.lookups
         return other
 
     def find(self, key: bytes) -> Record | None:
@@ -113,17 +115,15 @@ class Keyspace:
         return record
 
     def look_up(self, key: bytes) -> Record | None:
-        """Return the record of a key that exists now, for a command that reads: Redis has an event for a miss."""
+        """Return the record of a key that exists now, for a command that reads; it is counted."""
         record = self.find(key)
-        if record is None:
-            self.notify(b"keymiss", key)
+        self.count(key, record is not None)
         return record
 
     def look_at(self, key: bytes) -> Record | None:
         """Do the same without counting as a use of the key."""
         record = self.peek(key)
-        if record is None:
-            self.notify(b"keymiss", key)
+        self.count(key, record is not None)
         return record
 
     def find_string(self, key: bytes) -> Record | None:
@@ -151,13 +151,23 @@ class Keyspace:
 
         :raises WrongTypeError: it is a collection.
         """
-        value: bytes | None = self.view.get_value(key, self.now_ms)
-        if value is None:
-            if self.notifications is not None:
-                self.notify(b"keymiss", key)
-        elif self.access is not None:
+        try:
+            value: bytes | None = self.view.get_value(key, self.now_ms)
+        except WrongTypeError:
+            self.count(key, True)
+            raise
+        self.count(key, value is not None)
+        if value is not None and self.access is not None:
             self.access.touch(key, self.now_ms)
         return value
+
+    def count(self, key: bytes, is_there: bool) -> None:  # noqa: FBT001  # in C there are no keywords
+        """Count a key that a command that reads has looked up; a miss is an event."""
+        if self.lookups is not None:
+            self.lookups.hits += is_there
+            self.lookups.misses += not is_there
+        if not is_there and self.notifications is not None:
+            self.notify(b"keymiss", key)
 
     def put(self, key: bytes, value: bytes, expires_ms: int = 0, flags: int = 0) -> None:
         """Store a value; one that has expired already does not exist.

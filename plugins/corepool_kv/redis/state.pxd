@@ -25,5 +25,7 @@ cdef class ServerState:
     cdef long long _bytes_out
     cdef long long _expired
     cdef long long _evicted
+    cdef long long _hits
+    cdef long long _misses
     cdef object _second
     cdef object _present

@@ -107,7 +107,7 @@ class ServerState:
         )
         self._bytes_in = self._bytes_out = 0
         """Of clients that have gone, less what the present ones had received and sent before they came here."""
-        self._expired = self._evicted = 0
+        self._expired = self._evicted = self._hits = self._misses = 0
         self._second = self.counted()
         """The totals of a second ago."""
         self._present = Present()
@@ -145,6 +145,9 @@ class ServerState:
         """Return what this listener has counted in this worker."""
         self._expired += self._engine.take_expired()
         self._evicted += self._engine.take_evicted()
+        hits, misses = self._engine.take_lookups()
+        self._hits += hits
+        self._misses += misses
         conns: list[Connection[Session]] = [session.conn for session in self.sessions.values()]
         return Totals(
             self.connections,
@@ -154,6 +157,8 @@ class ServerState:
             self._bytes_in + sum([conn.bytes_in for conn in conns]),
             self._bytes_out + sum([conn.bytes_out for conn in conns]),
             self._evicted,
+            self._hits,
+            self._misses,
         )
 
     @property

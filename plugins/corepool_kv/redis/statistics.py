@@ -56,6 +56,8 @@ class Totals(NamedTuple):
     bytes_in: int = 0
     bytes_out: int = 0
     evicted: int = 0
+    hits: int = 0
+    misses: int = 0
 
     def plus(self, other: Totals) -> Totals:
         """Return the sums."""
@@ -88,7 +90,7 @@ class Process(NamedTuple):
     scripts: int = 0
 
 
-_TOTALS, _PRESENT, _PROCESSES = Struct("<7q"), Struct("<5q"), Struct("<5q")
+_TOTALS, _PRESENT, _PROCESSES = Struct("<9q"), Struct("<5q"), Struct("<5q")
 _PAIR, _NUMBER = Struct("<2q"), Struct("<q")
 
 

@@ -160,6 +160,8 @@ def _stats(server: ServerState, session: Session, db: Keyspace) -> Fields:  # no
         "instantaneous_output_kbps": f"{present.bytes_out_per_s / 1024:.2f}",
         "expired_keys": totals.expired,
         "evicted_keys": totals.evicted,
+        "keyspace_hits": totals.hits,
+        "keyspace_misses": totals.misses,
         "total_error_replies": totals.errors,
     }
     never = "rejected_connections sync_full sync_partial_ok sync_partial_err evicted_clients"
