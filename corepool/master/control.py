@@ -200,12 +200,6 @@ class ControlSocket:
         if len(self._clients) >= MAX_CLIENTS:
             release(sock.detach())
             return
-        try:
-            sock.setblocking(False)
-        except OSError as error:
-            events.control_client_dropped(self._rate_limited, reason=error)
-            release(sock.detach())
-            return
         self._clients.add(_Client(sock, self._loop, self.answer, self._clients.discard))
 
 

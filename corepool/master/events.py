@@ -339,11 +339,6 @@ def control_socket_paused(*, reason: object, retry_s: float) -> None:
     """A client of the control socket can't be accepted; it waits."""
 
 
-@event(logging.WARNING)
-def control_client_dropped(*, reason: object) -> None:
-    """A client of the control socket can't be served."""
-
-
 @event(logging.ERROR)
 def control_command_failed(*, command: object) -> None:
     """A command of the control socket has ended with an exception."""

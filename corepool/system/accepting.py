@@ -80,9 +80,12 @@ def accept_one(listening: socket.socket) -> tuple[int, object] | None:
             if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
                 raise ExhaustedError(os.strerror(error.errno)) from None
             raise
-        else:
+        try:
             os.set_blocking(fd, False)
-            return fd, sockaddr
+        except OSError as error:
+            os.close(fd)
+            raise ExhaustedError(error.strerror) from None
+        return fd, sockaddr
     raise ExhaustedError(reason)
 
 

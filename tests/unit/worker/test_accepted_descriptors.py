@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
-from corepool.system.accepting import accept_one, accept_unknown
+from corepool.system.accepting import ExhaustedError, accept_one, accept_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,3 +30,18 @@ def test_an_accepted_descriptor_neither_blocks_nor_is_inherited(
         finally:
             os.close(fd)
         assert accept(listening) is None
+
+
+def test_a_descriptor_that_can_not_be_made_so_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(fd: int, blocking: bool) -> None:  # noqa: ARG001, FBT001
+        raise OSError(errno.ENOMEM, "no memory")
+
+    monkeypatch.setattr(os, "set_blocking", refuse)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(listening.getsockname()) as client,
+    ):
+        listening.setblocking(False)
+        with pytest.raises(ExhaustedError):
+            accept_one(listening)
+        assert client.recv(1) == b""
