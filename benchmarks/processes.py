@@ -41,14 +41,14 @@ class Cores:
 
 
 @contextmanager
-def pinned(core: int) -> Iterator[None]:
-    """Keep this thread, and for good every process that it starts meanwhile, on `core`.
+def pinned(*cores: int) -> Iterator[None]:
+    """Keep this thread, and for good every process that it starts meanwhile, on some cores.
 
     Children inherit the affinity, so it holds from their first instruction on, workers forked later
     included; setting it on a running child would race with its forks.
     """
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:

@@ -52,6 +52,8 @@ class Server:
     environment: Mapping[str, str] = field(default_factory=dict)
     says_ready: bool = True
     """It tells $NOTIFY_SOCKET; otherwise it is ready when it takes a connection."""
+    cores: tuple[int, ...] = ()
+    """Those that it divides among its processes itself, in the place of the one that it is given."""
     needs: tuple[str, ...] = ()
     """Programs and modules without which it can't be run."""
 
@@ -80,7 +82,7 @@ class Server:
     def _start(self, scratch: Path, port: int, core: int) -> subprocess.Popen[bytes]:
         command = [part.format(port=port, scratch=scratch) for part in self.command]
         environment = {**os.environ, **self.environment, "NOTIFY_SOCKET": f"{scratch}/notify"}
-        with (scratch / "log").open("wb") as log, pinned(core):
+        with (scratch / "log").open("wb") as log, pinned(*(self.cores or (core,))):
             return subprocess.Popen(  # noqa: S603 - the commands are those below
                 command,
                 cwd=CHECKOUT,
@@ -274,7 +276,9 @@ def bare_epoll() -> Server:
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """End a server and all of its processes, also those that it has left behind when it ended by itself."""
-    process.terminate()
+    if process.returncode is not None:
+        return  # it has ended before it was ready, which is what is told
+    os.kill(process.pid, signal.SIGTERM)  # `terminate` would wait for one that has ended, whose number is needed below
     ended = os.pidfd_open(process.pid)
     try:
         select.select([ended], [], [], STOP_TIMEOUT_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from benchmarks.load import redis_benchmark
@@ -86,8 +87,9 @@ def _on_two_cores(bench: Bench, requests: int, rounds: int) -> list[Comparison]:
     The load is on one of the two cores, so no rate is measured but the CPU time of the busiest process: a server whose
     busiest process needs a microsecond for each command serves a million of them a second.
     """
-    cores = f"{bench.cores.server}, {bench.cores.load}"
-    two = corepool_run("corepool, two workers", _TWO_WORKERS.format(cores=cores))
+    cores = (bench.cores.server, bench.cores.load)
+    toml = _TWO_WORKERS.format(cores=", ".join(map(str, cores)))
+    two = dataclasses.replace(corepool_run("corepool, two workers", toml), cores=cores)
     peer = redis()
 
     def measure(running: Running) -> Sample:
