@@ -277,7 +277,7 @@ def bare_epoll() -> Server:
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """End a server and all of its processes, also those that it has left behind when it ended by itself."""
     if process.returncode is not None:
-        return  # it has ended before it was ready, which is what is told
+        return  # it has ended before it was ready: the caller reports that
     os.kill(process.pid, signal.SIGTERM)  # `terminate` would wait for one that has ended, whose number is needed below
     ended = os.pidfd_open(process.pid)
     try:
