@@ -105,10 +105,12 @@ def measured(receive: Callable[[socket.socket, Burning], list[float]], burn_s: f
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         reading, writing = os.pipe()
         if os.fork() == 0:
-            theirs.setblocking(False)
-            with os.fdopen(writing, "w") as telling:
-                json.dump(receive(theirs, Burning(burn_s)), telling)
-            os._exit(0)
+            try:  # whatever happens, this process goes on with nothing of its parent's
+                theirs.setblocking(False)
+                with os.fdopen(writing, "w") as telling:
+                    json.dump(receive(theirs, Burning(burn_s)), telling)
+            finally:
+                os._exit(0)
         os.close(writing)
         theirs.close()
         outs.append(ours)

@@ -196,7 +196,7 @@ class ControlSocket:
             return
         if accepted is None:
             return
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, accepted[0])
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, accepted[0])  # accept_one has made it not to block
         if len(self._clients) >= MAX_CLIENTS:
             release(sock.detach())
             return

@@ -168,6 +168,11 @@ def old_master_not_read(*, reason: object) -> None:
 
 
 @event(logging.WARNING)
+def left_connection_closed(*, reason: object) -> None:
+    """A connection that the old master has left can't be served."""
+
+
+@event(logging.WARNING)
 def new_master_not_read(*, reason: object) -> None:
     """The master can't receive from the new master; it tries again."""
 

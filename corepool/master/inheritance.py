@@ -179,7 +179,12 @@ class Inheritance:
         for fd in fds[len(frozen) :]:
             release(fd)
         for fd, record in zip(fds, frozen, strict=False):
-            os.set_blocking(fd, False)  # our workers rely on it; a master of another version may not have
+            try:
+                os.set_blocking(fd, False)  # our workers rely on it; a master of another version may not have
+            except OSError as error:
+                release(fd)
+                events.left_connection_closed(log, reason=error)
+                continue
             adopt(listening_fd, fd, record)
 
 

@@ -55,7 +55,11 @@ def _name(part: Path, path: Path) -> None:
             raise
         # A file system without links, such as exFAT. The empty file takes the name: it is there or not in one step.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-        part.replace(path)
+        try:
+            part.replace(path)
+        except OSError:
+            path.unlink()
+            raise
 
 
 def sync_folder(folder: Path) -> None:

@@ -31,3 +31,14 @@ def test_a_file_system_without_links_is_written_to(
         (tmp_path / "later").write_bytes(b"mine")
     assert (tmp_path / "later").read_bytes() == b"mine"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["dump", "later"]
+
+
+def test_a_file_that_can_not_take_its_name_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr("pathlib.Path.replace", refuse)
+    with pytest.raises(PermissionError), complete_file(tmp_path / "dump", replaces=False):
+        pass
+    assert not list(tmp_path.iterdir())
