@@ -51,7 +51,8 @@ class CrashSlots:
 
     def clear(self, crash_slot: int) -> None:
         """Forget the state that was written."""
-        self.write(crash_slot, b"")
+        start = crash_slot * STATE_BYTES
+        self._states[start : start + _LENGTH_BYTES] = bytes(_LENGTH_BYTES)
 
     def write(self, crash_slot: int, state: bytes) -> bool:
         """Write what another worker has to know; False: it is too long."""

@@ -12,7 +12,7 @@ import resource
 import socket
 import struct
 import termios
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from corepool.files.descriptors import release
 from corepool.hot.proxy_protocol import parse
@@ -45,10 +45,11 @@ _BYTES_ACKED_AT = 120
 """Of struct tcp_info (linux/tcp.h): tcpi_bytes_acked, u64; Linux 4.1."""
 
 
-class _Copy(NamedTuple):
-    fd: int
-    socket: SocketIndex
-    pid: int
+class _Copy:
+    __slots__ = ("fd", "pid", "socket")
+
+    def __init__(self, fd: int, socket: SocketIndex, pid: int) -> None:
+        self.fd, self.socket, self.pid = fd, socket, pid
 
 
 class Recovery:

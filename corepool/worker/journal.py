@@ -50,8 +50,9 @@ class CrashRecords:
         :param freeze: returns a whole record.
         :param failed: logs the exception of a hook that is being handled.
         """
-        self.slots = slots
         self.ask = ask
+        self.statuses, self.sending = slots.statuses, slots.sending
+        self._slots = slots
         self._freeze = freeze
         self.failed = failed
         self._last: tuple[object, bool, ProxyHeader | None] | None = None
@@ -60,7 +61,7 @@ class CrashRecords:
     def write(self, conn: Held, crash_slot: int, state: object) -> bool:
         """Write the record of a connection whose plugins are in `state`; False: it is too large."""
         record = self._record(conn, state)
-        return record is not None and self.slots.write(crash_slot, record)
+        return record is not None and self._slots.write(crash_slot, record)
 
     def _record(self, conn: Held, state: object) -> bytes | None:
         key = state, conn.half_open, conn.header
@@ -77,15 +78,12 @@ class CrashRecords:
 class Journal:
     """The journal of one connection. See the head of this file."""
 
-    __slots__ = ("_ask", "_length", "_published", "_records", "_sending", "_status", "_statuses", "crash_slot")
+    __slots__ = ("_length", "_published", "_records", "_status", "crash_slot")
 
     def __init__(self, records: CrashRecords, crash_slot: int) -> None:
         """Write to `crash_slot`, whose status is BUSY until something is noted."""
         self.crash_slot = crash_slot
         self._records = records
-        self._ask = records.ask
-        self._statuses = records.slots.statuses
-        self._sending = records.slots.sending
         self._length = 0
         self._published: object = _NOTHING
         self._status = _BUSY
@@ -94,7 +92,7 @@ class Journal:
     def wake(self) -> None:
         """Note that input may be read from now on."""
         if self._status == _IDLE:
-            self._status = self._statuses[self.crash_slot] = _BUSY
+            self._status = self._records.statuses[self.crash_slot] = _BUSY
 
     def sends(self, conn: Held, length: int) -> None:
         """Note that output is about to be sent.
@@ -103,36 +101,36 @@ class Journal:
         """
         slot = self.crash_slot
         if not 0 < length <= MAX_ANNOUNCED or self._status == _SPEAKING:
-            self._status = self._statuses[slot] = _SPEAKING
+            self._status = self._records.statuses[slot] = _SPEAKING
             return
         try:
             # Asked here first: nearly always it is the state that is written, and this saves each reply a call.
-            is_written = self._ask(conn) == self._published
+            is_written = self._records.ask(conn) == self._published
         except HOOK_ERRORS:
             is_written = False  # `_publish` meets and logs the error
         if not (is_written or self._publish(conn)):
-            self._status = self._statuses[slot] = _SPEAKING
+            self._status = self._records.statuses[slot] = _SPEAKING
             return
         self._length = length
-        self._sending[slot] = conn.bytes_out << LENGTH_BITS | length
-        self._status = self._statuses[slot] = _SENDING
+        self._records.sending[slot] = conn.bytes_out << LENGTH_BITS | length
+        self._status = self._records.statuses[slot] = _SENDING
 
     def sent(self, count: int) -> None:
         """Note how much of what `sends` was called with has left."""
         if self._status == _SENDING:
-            self._status = self._statuses[self.crash_slot] = _IDLE if count == self._length else _SPEAKING
+            self._status = self._records.statuses[self.crash_slot] = _IDLE if count == self._length else _SPEAKING
 
     def rest(self, conn: Held) -> None:
         """Note that an event is over: if nothing is unfinished, the connection could go on in another worker."""
         if self._status != _IDLE and conn.is_idle and self._publish(conn):
-            self._status = self._statuses[self.crash_slot] = _IDLE
+            self._status = self._records.statuses[self.crash_slot] = _IDLE
 
     def _publish(self, conn: Held) -> bool:
         """Write the state of the plugins, if it has changed; False: the connection can't move now."""
         if conn.pinned:
             return False
         try:
-            state = self._ask(conn)
+            state = self._records.ask(conn)
         except HOOK_ERRORS:  # a hook's bug: this connection does not outlive a crash, and no other is concerned
             self._records.failed(conn)
             return False
