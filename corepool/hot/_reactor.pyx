@@ -5,7 +5,7 @@ from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 from cpython.object cimport PyObject
 from libc.errno cimport EINTR, errno
 from libc.limits cimport INT_MAX
-from libc.math cimport ceil
+from libc.math cimport INFINITY, ceil
 from libc.stdint cimport uint32_t, uint64_t
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
@@ -47,19 +47,37 @@ cdef class Reactor(Watching):
 
     def poll(self, timeout=None):
         """Poll once, serve our sources, return asyncio's events."""
+        cdef double now = _monotonic()
+        return self._serve(now, INFINITY if timeout is None else now + <double>timeout)
+
+    def poll_for(self, ready, list timers not None, timeout):
+        """See `corepool.hot.reactor.PythonReactor`: here the end of a pass and the next are one reading of the clock."""
+        cdef Py_ssize_t count = len(timers)
+        cdef double now = _monotonic()
+        cdef double due = INFINITY if timeout is None else now + <double>timeout
+        cdef list others
+        while True:
+            others = self._serve(now, due)
+            if others or ready or len(timers) != count:
+                return others
+            now = _monotonic()
+            if now >= due:
+                return others
+
+    cdef list _serve(self, double now, double due):
+        """Poll once, until `due` at most."""
         cdef list others = []
         cdef dict sources = self._sources
         cdef PyObject* found
         cdef object source
         cdef int count, place, fd
-        cdef double seconds = -1.0 if timeout is None else timeout
         if self.unsent or self._to_close or self._at_batch_end:
             self._end_batch()
-            seconds = 0.0
+            due = now = _monotonic()
         elif self.unread:
-            seconds = 0.0
-        self.busy_s += _monotonic() - self.now
-        count = self._wait(seconds)
+            due = now
+        self.busy_s += now - self.now
+        count = self._wait(due - now)
         self.now = _monotonic()
         for place in range(count):
             fd = self._events[place].data.fd
@@ -109,12 +127,12 @@ cdef class Reactor(Watching):
         cdef int count, milliseconds
         cdef int epoll_fd = self.epoll_fd
         if epoll_fd < 0:
-            self._poll(seconds, ROOM)  # raises, or ends this process
+            self._poll(0, ROOM)  # raises, or ends this process
             return 0
-        if seconds < 0:
+        if seconds == INFINITY:
             milliseconds = -1
         else:
-            seconds = ceil(seconds * 1000)
+            seconds = ceil(max(seconds, 0.0) * 1000)
             milliseconds = INT_MAX if seconds > INT_MAX else <int>seconds
         with nogil:
             count = epoll_wait(epoll_fd, self._events, ROOM, milliseconds)

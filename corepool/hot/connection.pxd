@@ -1,5 +1,7 @@
 # The C types of connection.py.
 
+cimport cython
+
 from corepool.hot._io cimport read
 from corepool.hot.ending cimport break_off, end
 from corepool.hot.fields cimport Fields
@@ -16,4 +18,5 @@ cdef int READS_PER_EVENT
 cdef object NOTHING
 
 cdef class Connection(Fields):
-    pass
+    @cython.locals(left=cython.int, count=Py_ssize_t)
+    cpdef bytes recv(self, Py_ssize_t limit=*)

@@ -16,6 +16,7 @@ Three rules keep it right:
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from corepool.guards import HOOK_ERRORS
 from corepool.hot.watching import MAX_EVENTS, Watching
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from selectors import SelectorKey
 
 __all__ = ["PythonReactor", "Reactor"]
@@ -68,6 +70,26 @@ class PythonReactor(Watching):
         if self.unsent or self._to_close or self._at_batch_end:
             self._end_batch()
         return others
+
+    def poll_for(
+        self, ready: Collection[object], timers: Collection[object], timeout: float | None
+    ) -> list[tuple[SelectorKey, int]]:
+        """Poll for asyncio, and again as long as that has brought it no event, callback or timer.
+
+        :param ready: asyncio's callbacks.
+        :param timers: asyncio's; only its own turn takes any out: as many are the same ones.
+        :param timeout: in seconds, until the first timer is due; None: there is none.
+        """
+        count = len(timers)
+        due = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            events = self.poll(timeout)
+            if events or ready or len(timers) != count:
+                return events
+            if timeout is not None:
+                timeout = due - time.monotonic()
+                if timeout <= 0:
+                    return events
 
 
 try:

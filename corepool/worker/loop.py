@@ -50,10 +50,9 @@ class WorkerLoop(asyncio.SelectorEventLoop):
     Before that, while plugins start, it is asyncio's.
     """
 
-    # Of asyncio's BaseEventLoop, in every version: callbacks that are ready, timers, and whether `stop` was called.
+    # Of asyncio's BaseEventLoop, in every version: callbacks that are ready, and timers.
     _ready: deque[asyncio.Handle]
     _scheduled: list[asyncio.TimerHandle]
-    _stopping: bool
     # Of asyncio's loop for Unix: the handlers that `close` takes back, and the wake-up descriptor's socket.
     _signal_handlers: dict[int, asyncio.Handle]
     _csock: socket.socket
@@ -95,6 +94,12 @@ class WorkerLoop(asyncio.SelectorEventLoop):
         """Let `run_until_end` return when this turn of the loop is over."""
         self._is_over = True
         self.stop()
+
+    def stop(self) -> None:
+        """Have the loop end when this turn is over, as asyncio does."""
+        super().stop()
+        if not self.is_closed():
+            self.call_soon(_nothing)  # the reactor polls until a callback is ready
 
     def on_long_turn(self, limit_s: float, call: LongTurn) -> None:
         """Have `call` called whenever asyncio's callbacks, tasks among them, have kept the loop for longer.
@@ -151,26 +156,16 @@ class WorkerLoop(asyncio.SelectorEventLoop):
             super().call_exception_handler(context)
 
     def _poll(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
-        """Poll for asyncio, and again as long as that has brought it no event, callback, timer or end.
+        """Poll for asyncio, until it has something to do.
 
         :param timeout: in seconds, until the first timer is due; None: there is none.
         """
-        poll, ready, timers = self._reactor.poll, self._ready, len(self._scheduled)
         now = time.monotonic()
         began, self._turned_at = self._turned_at, math.inf
         if now - began > self._longest_s:
             self._tell_of_long_turn(began, now - began)
             timeout = 0.0  # the calls may have made callbacks ready
-        due = math.inf if timeout is None else now + timeout
-        while True:
-            events = poll(timeout)
-            # Only asyncio's turn takes timers out: as many are the same ones, though one may be cancelled by now.
-            if events or ready or self._stopping or len(self._scheduled) != timers:
-                break
-            if timeout is not None:
-                timeout = due - time.monotonic()
-                if timeout <= 0:
-                    break
+        events = self._reactor.poll_for(self._ready, self._scheduled, timeout)
         self._turned_at = time.monotonic()
         return events
 
@@ -196,6 +191,10 @@ class WorkerLoop(asyncio.SelectorEventLoop):
             return
         mark_logged(error)
         events.callback_failed.exception(log, error, kind=type(error).__name__)
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _runs_in_this_thread() -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from corepool.hot.reactor import Reactor
+from corepool.hot.reactor import PythonReactor, Reactor
 from corepool.worker.loop import WorkerLoop
 
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ def end_at_event(loop: WorkerLoop) -> None:
 
 
 @pytest.fixture
-def reactor() -> Reactor:
-    return Reactor()
+def reactor(request: pytest.FixtureRequest) -> Reactor:
+    kind: type[Reactor] = getattr(request, "param", Reactor)
+    return kind()
 
 
 @pytest.fixture
@@ -226,6 +227,7 @@ def test_asyncio_has_its_turn_while_a_source_is_always_ready(
     assert not caplog.records  # the time-out of the test, which the loop survives
 
 
+@pytest.mark.parametrize("reactor", [PythonReactor], indirect=True)  # the other one has a clock that no test can set
 def test_a_timer_is_not_late_by_the_batches_before_it(
     loop: WorkerLoop, reactor: Reactor, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
