@@ -1,4 +1,4 @@
-"""`sockets.shut_down`, `sockets.drop_input` and, for IPv4, `sockets.sockaddr`, in machine code."""
+"""`sockets.shut_down`, `sockets.drop_input`, `sockets.has_come` and, for IPv4, `sockets.sockaddr`, in machine code."""
 
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 from libc.errno cimport EAGAIN, EINTR, errno
@@ -25,6 +25,10 @@ cdef extern from "<netinet/in.h>" nogil:
 cdef extern from "<arpa/inet.h>" nogil:
     const char* inet_ntop(int family, const void* address, char* text, socklen_t size)
 
+cdef extern from "<sys/ioctl.h>" nogil:
+    int ioctl(int fd, unsigned long request, ...)
+    unsigned long FIONREAD
+
 cdef enum:
     PIECE = 65536
     LONGEST = 16  # of an address of IPv4, with the zero byte behind it
@@ -49,6 +53,12 @@ def drop_input(int fd):
         if count == 0 or errno != EINTR:
             return None
         PyErr_CheckSignals()
+
+
+def has_come(int fd):
+    """See `sockets.has_come_in_python`."""
+    cdef int count = 0
+    return ioctl(fd, FIONREAD, &count) == 0 and count > 0
 
 
 def ipv4_sockaddr(int fd, bint peer):

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from corepool.hot.ending import end
 from corepool.hot.entering import start_opening
+from corepool.hot.interest import admit, wants_input
 from corepool.hot.outside import run
+from corepool.hot.sockets import has_come
+from corepool.hot.states import NEW
 from corepool.spec.types import CloseReason
 
 if TYPE_CHECKING:
@@ -36,6 +39,29 @@ def begin(conn: Held, hook: Callable[[Connection], object] | None) -> None:
         site.deadlines.watch(conn)
     if conn.journal is not None:
         conn.journal.rest(conn)
+
+
+def begin_new(conn: Held, hook: Callable[[Connection], object] | None) -> None:
+    """Call the first hook of a connection that this process is the first to have.
+
+    Its first request has often come already, and often ends it: `serve_new` watches the descriptor if it stays open.
+    """
+    site = conn.site
+    conn.mask = NEW
+    conn.active_at = site.reactor.now
+    site.reactor.unread.append(conn)
+    if hook is not None:
+        run(conn, hook)
+    if site.on_met is not None:
+        site.on_met(conn)
+
+
+def serve_new(conn: Held) -> None:
+    """Serve what its client has sent by now, after the events of the turn that began it. May raise, as `on_event`."""
+    if wants_input(conn) and has_come(conn.fd):
+        conn.on_event(EPOLLIN)
+    if conn.mask == NEW and conn.reason is None:  # else it is on the list of the unsent: `settle` watches or ends it
+        admit(conn)
 
 
 def begin_lost(conn: Held) -> None:

@@ -3,6 +3,7 @@
 cimport cython
 
 from corepool.hot._io cimport read
+from corepool.hot.beginning cimport serve_new
 from corepool.hot.ending cimport break_off, end
 from corepool.hot.fields cimport Fields
 from corepool.hot.interest cimport watch
@@ -13,6 +14,7 @@ from corepool.hot.timeouts cimport earliest_deadline
 # C variables, which the imports of the .py file set once.
 cdef int EPOLLIN
 cdef int GONE
+cdef int NEW
 cdef int NOT_SERVING
 cdef int READS_PER_EVENT
 cdef object NOTHING

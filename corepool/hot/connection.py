@@ -18,6 +18,7 @@ from select import EPOLLIN
 from typing import TYPE_CHECKING
 
 from corepool.hot import layered, outside
+from corepool.hot.beginning import serve_new
 from corepool.hot.ending import break_off, end
 from corepool.hot.fields import Fields
 from corepool.hot.filesegment import FileSegment
@@ -28,7 +29,7 @@ from corepool.hot.sending import enqueue, send_output
 from corepool.hot.settling import serve_unusual, settle
 from corepool.hot.site import MAX_SIZE
 from corepool.hot.starting import start
-from corepool.hot.states import GONE, NEVER, NOT_SERVING, NOTHING, READS_PER_EVENT
+from corepool.hot.states import GONE, NEVER, NEW, NOT_SERVING, NOTHING, READS_PER_EVENT
 from corepool.hot.timeouts import earliest_deadline, time_out
 from corepool.spec.buffers import as_bytes
 from corepool.spec.types import Address, CloseReason, TimeoutKind
@@ -240,7 +241,7 @@ class Connection(Fields):
             self.read_deadline = None
         else:
             self.read_deadline = self.site.reactor.now + seconds
-            if self.mask != GONE:
+            if self.mask != GONE and self.mask != NEW:  # noqa: PLR1714  # in C these are two comparisons
                 self.site.deadlines.watch(self)
 
     # --- what the reactor calls
@@ -287,8 +288,10 @@ class Connection(Fields):
             self.journal.rest(self)
 
     def serve_unread(self) -> None:
-        """Serve input that a layer holds: it is on the reactor's list."""
-        if self.mask != GONE and self.layers is not None:
+        """Serve input that a layer holds, or that has come already: the connection is on the reactor's list."""
+        if self.mask == NEW:
+            serve_new(self)
+        elif self.mask != GONE and self.layers is not None:
             layered.serve_unread(self, self.layers)
             self.flush()
 

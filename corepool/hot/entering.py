@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from corepool.hot.interest import serve_later, wants_input
 from corepool.hot.outside import run
-from corepool.hot.states import GONE, PARKED
+from corepool.hot.states import PARKED
 
 if TYPE_CHECKING:
     from corepool.hot.layers import Layers
@@ -76,5 +76,5 @@ def _change_site(conn: Held, site: Site) -> None:
     if conn.mask == PARKED:
         before.parked.discard(conn)
         site.parked.add(conn)
-    elif conn.mask != GONE and (before.trigger or site.trigger):  # also between two such sites: it tells once more
+    elif conn.mask >= 0 and (before.trigger or site.trigger):  # also between two such sites: it tells once more
         site.reactor.change(conn.fd, conn.mask | site.trigger)

@@ -14,7 +14,7 @@ from select import EPOLLIN, EPOLLOUT, EPOLLRDNORM, POLLIN, poll
 from typing import TYPE_CHECKING
 
 from corepool.hot.ending import break_off
-from corepool.hot.states import GONE, PARKED
+from corepool.hot.states import GONE, NEW, PARKED
 from corepool.spec.types import CloseReason
 
 if TYPE_CHECKING:
@@ -39,19 +39,33 @@ def watch(conn: Held) -> None:
         mask |= EPOLLRDNORM
     if mask == conn.mask:
         return
-    if conn.mask != PARKED:
+    if conn.mask >= 0:
         conn.site.reactor.change(conn.fd, mask | conn.site.trigger)
+        conn.mask = mask
     elif mask:
-        try:
-            conn.site.reactor.add(conn.fd, conn, mask | conn.site.trigger)
-        except OSError as error:  # nothing would ever wake it
-            conn.site.owner.closing(conn, error)
-            break_off(conn, CloseReason.ERROR)
-            return
-        conn.site.parked.discard(conn)
-    else:
+        _add(conn, mask)
+
+
+def admit(conn: Held) -> None:
+    """Put a connection that is new, and stays, into epoll."""
+    _add(conn, EPOLLIN if wants_input(conn) else 0)
+
+
+def _add(conn: Held, mask: int) -> None:
+    site = conn.site
+    try:
+        site.reactor.add(conn.fd, conn, mask | site.trigger)
+    except OSError as error:  # nothing would ever wake it
+        site.owner.closing(conn, error)
+        break_off(conn, CloseReason.ERROR)
+        return
+    if conn.mask == PARKED:
+        site.parked.discard(conn)
+        conn.mask = mask
         return
     conn.mask = mask
+    if site.idle_timeout or (conn.read_deadline is not None and conn.entry is None):
+        site.deadlines.watch(conn)
 
 
 def park(conn: Held) -> None:
@@ -66,7 +80,7 @@ def unwatch(conn: Held) -> None:
     mask, conn.mask = conn.mask, GONE
     if mask == PARKED:
         conn.site.parked.discard(conn)
-    else:
+    elif mask != NEW:
         conn.site.reactor.remove(conn.fd)
 
 

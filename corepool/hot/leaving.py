@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from corepool.hot.ending import break_off, end, forget_output
 from corepool.hot.interest import has_input, unwatch
 from corepool.hot.outside import run
-from corepool.hot.states import GONE
+from corepool.hot.states import GONE, NEW
 from corepool.spec.types import CloseReason
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def close_if_idle(conn: Held, quiet_since: float) -> None:
     if conn.reason is not None or conn.busy or conn.out or conn.active_at > quiet_since:
         return
     # The plugin that paused it will read the rest: an extension that slows a client down, say.
-    if (conn.mask == EPOLLIN or (conn.paused and not conn.eof)) and has_input(conn):
+    if (conn.mask in (EPOLLIN, NEW) or (conn.paused and not conn.eof)) and has_input(conn):
         return
     end(conn, CloseReason.DRAIN)
 

@@ -75,7 +75,7 @@ class Held(Connection, Protocol):
     drops_input: bool
     """Input that came after it was closed was dropped: its peer is still sending."""
     mask: int
-    """The events that epoll watches for, or PARKED, or GONE."""
+    """The events that epoll watches for, or PARKED, NEW or GONE."""
     out: bytes | Outbox | Layers
     """One piece as it was sent, or an outbox once there is more, or a rest of it; NOTHING, an empty one, or layers."""
     high: int

@@ -17,6 +17,9 @@ PARKED = -1
 GONE = -2
 """Of `mask`: handed to its owner to be closed."""
 
+NEW = -3
+"""Of `mask`: not in epoll yet; its first input is looked for when the events of this turn were served."""
+
 NEVER = 0.0
 """Of times."""
 

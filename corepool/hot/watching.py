@@ -71,8 +71,8 @@ class Watching:
         self.unsent: list[Source] = []
         """Sources with output that was made outside of their own event; sent before the next poll."""
         self.unread: list[UnreadSource] = []
-        """Sources with input that no event announces: served once a turn, after the events. A source that is on it puts
-        itself on it no second time."""
+        """Sources with input that no event announces, and new connections: served once a turn, after the events. A
+        source that is on it puts itself on it no second time."""
         self.now = time.monotonic()
         """The time when the current batch of events began, in seconds."""
         self.busy_s = 0.0

@@ -1,6 +1,6 @@
 # The C types of service.py.
 
-from corepool.hot.beginning cimport begin, begin_lost
+from corepool.hot.beginning cimport begin, begin_lost, begin_new
 from corepool.hot.connection cimport Connection
 from corepool.hot.fields cimport Fields
 from corepool.hot.watching cimport Watching

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from corepool.files.descriptors import release
 from corepool.guards import HOOK_ERRORS
-from corepool.hot.beginning import begin, begin_lost
+from corepool.hot.beginning import begin, begin_lost, begin_new
 from corepool.hot.connection import Connection
 from corepool.hot.entering import enter, enter_opening
 from corepool.hot.layer_errors import LayerError, LayerOutputError
@@ -33,6 +33,7 @@ from corepool.hot.layers import Layers
 from corepool.hot.leaving import give_up
 from corepool.hot.proxy_protocol import parse
 from corepool.hot.sockets import shut_down
+from corepool.hot.states import NEW
 from corepool.ipc.crash_slots import Status
 from corepool.ipc.frozen import Frozen
 from corepool.logs.rate_limited import RateLimitedLog
@@ -162,7 +163,10 @@ class Service:
                 conn = Connection(self.site, fd, number, self._journal(crash_slot))
             else:
                 conn = self._make(fd, number, crash_slot)
-            begin(conn, conn.site.on_accept)
+            if conn.layers is None and conn.journal is None and not conn.site.trigger:
+                begin_new(conn, conn.site.on_accept)
+            else:
+                begin(conn, conn.site.on_accept)
         except OSError as error:  # the peer is gone already, or epoll's watches are used up
             events.connection_not_begun(self._rate_limited, listener=self.listener.name, reason=error)
             self._drop(fd, crash_slot, conn)
@@ -342,4 +346,5 @@ def connections_of(reactor: Reactor, services: Iterable[Service]) -> list[Connec
     for service in services:
         for site in service.sites:
             sources += site.parked
+    sources += [source for source in reactor.unread if isinstance(source, Connection) and source.mask == NEW]
     return [source for source in sources if isinstance(source, Connection)]

@@ -123,6 +123,7 @@ class Stage:
             sock = self.open()
             sock.sendall(b"pid\n")
             if int(sock.recv(100)) == pid:
+                assert self.ask(sock).is_answered()  # it is watched by now: the first answer may come before
                 return sock
 
     def order(self, command: str, **arguments: object) -> dict[str, object]:
@@ -177,6 +178,14 @@ class Stage:
     def connect(self) -> Iterator[list[Client]]:
         yield []
         yield [self.ask(self.open()) for _ in range(4)]
+
+    def connect_and_ask_twice(self) -> Iterator[list[Client]]:
+        """A request that comes with its connection may be answered before that is watched."""
+        yield []
+        opened = [self.open() for _ in range(4)]
+        for sock in opened:
+            self.ask(sock).is_answered()
+        yield [self.ask(sock) for sock in opened]
 
     def connect_kernel(self) -> Iterator[list[Client]]:
         yield []

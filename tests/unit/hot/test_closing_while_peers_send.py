@@ -175,4 +175,5 @@ def test_an_open_connection_watches_for_plain_input() -> None:
     """What `EPOLLRDNORM` is for: the hot path compares with EPOLLIN alone."""
     protocol = Refuses()
     with ServedHere(protocol) as here, here.connect():
+        here.turn()
         assert [conn.mask for conn in here.connections()] == [EPOLLIN]
