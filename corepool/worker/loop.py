@@ -99,7 +99,7 @@ class WorkerLoop(asyncio.SelectorEventLoop):
         """Have the loop end when this turn is over, as asyncio does."""
         super().stop()
         if not self.is_closed():
-            self.call_soon(_nothing)  # the reactor polls until a callback is ready
+            super().call_soon(_nothing)  # the reactor polls until a callback is ready
 
     def on_long_turn(self, limit_s: float, call: LongTurn) -> None:
         """Have `call` called whenever asyncio's callbacks, tasks among them, have kept the loop for longer.
