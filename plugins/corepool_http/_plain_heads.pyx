@@ -97,15 +97,13 @@ cdef long long _number(Text value) noexcept:
 cdef class PlainHeads:
     """See `plain_heads.PlainHeadsInPython`."""
 
-    cdef bytes _own
-
     def __init__(self):
         self._own = b""
 
     cpdef object begin_with(self, bytes own):
         self._own = own
 
-    cpdef Head make(self, int code, bytes phrase, string, list headers):
+    cpdef Head make(self, int code, bytes phrase, object string, list headers):
         """See there. No Python code runs in it: so the strings stay where they are while they are read."""
         cdef Py_ssize_t count = PyList_GET_SIZE(headers)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(self._own)

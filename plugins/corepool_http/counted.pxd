@@ -1,5 +1,7 @@
 # The C types of counted.py.
 
+cimport cython
+
 from corepool_http.exchange cimport Exchange
 
 # C variables, which the .py file sets once.
@@ -18,5 +20,6 @@ cdef class Counted:
     cdef list _slow
     cdef double _seconds
 
+    @cython.locals(status=cython.int, first=cython.int, seconds=double)
     cpdef object ended(self, Exchange exchange, double now_s)
     cpdef object count_abuse(self, object kind)

@@ -92,7 +92,8 @@ class Counted:
         :param now_s: the monotonic clock.
         """
         status = exchange.status
-        self._counts[_FIRST.get(exchange.request.line.method, _OTHER) + status // 100] += 1
+        first = _FIRST.get(exchange.request.line.method, _OTHER)
+        self._counts[first + status // 100] += 1
         if exchange.is_refused:
             self._unmeasured += 1
             return

@@ -70,6 +70,7 @@ class Exchange:
 
     def __init__(self, stream: Stream, request: Request, client: Client, began_s: float) -> None:
         self._stream = stream
+        # It is read through the field, which has a type where this is compiled.
         self.request: Request = request
         self.client: Client = client
         self.began_s = began_s
@@ -78,11 +79,11 @@ class Exchange:
         """Bytes of content."""
         self.started = False
         self.ended = False
-        self.closes: bool = not request.keep_alive
+        self.closes: bool = not self.request.keep_alive
         """No other request follows on its connection, if that carries one after the other."""
         self.is_refused = False
         """It is not a request that is served; its times are those of a client that is late, or wrong."""
-        self.is_head = request.line.method == "HEAD"
+        self.is_head = self.request.line.method == "HEAD"
         self.on_gone: Callable[[], None] | None = None
         """Called when nothing more can be sent: the response has ended, or the client has gone before."""
         self.on_room: Callable[[], None] | None = None

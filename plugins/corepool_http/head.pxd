@@ -1,5 +1,8 @@
 # The C types of head.py.
 
+cimport cython
+
+@cython.freelist(8)
 cdef class Head:
     cdef readonly int status
     cdef readonly bytes phrase

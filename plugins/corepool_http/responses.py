@@ -6,10 +6,10 @@ HTTP/1 sends the text of a head as it is. Other versions ask for `Head.fields`.
 from __future__ import annotations
 
 import re
-import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
+from corepool_http.clock import second
 from corepool_http.head import Head, has_content, reason_of
 from corepool_http.header_kinds import KINDS, MAX_LENGTH_DIGITS, NEEDED, VISIBLE, Kind
 from corepool_http.plain_heads import PlainHeads
@@ -51,7 +51,7 @@ class Heads:
         found = self._phrases.get(status)
         code, phrase = self._phrase(status) if found is None else found
         pairs: Any = headers if type(headers) is list else listed(headers)
-        now = int(time.time())
+        now = second()
         if now != self._second:
             self._begin_second(now)
         head = self._plain.make(code, phrase, str, pairs)
@@ -70,7 +70,7 @@ class Heads:
         found = self._phrases.get(status)
         code, phrase = self._phrase(status) if found is None else found
         pairs: Any = headers if type(headers) is list else listed(headers)
-        now = int(time.time())
+        now = second()
         if now != self._second:
             self._begin_second(now)
         head = self._plain.make(code, phrase, bytes, pairs)

@@ -2,4 +2,4 @@
 
 from corepool_http.message cimport RequestLine, Section
 
-cpdef object add_request(dict environ, RequestLine line, Section section, bytes mount, object variables)
+cpdef object add_request(dict environ, dict ends, RequestLine line, Section section, bytes mount, object variables)

@@ -1,7 +1,7 @@
 """`wsgi_environ.add_request_in_python` in machine code: values are decoded where they lie, without bytes between."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_SetItem, PyDict_Size
+from cpython.dict cimport PyDict_Next, PyDict_SetItem, PyDict_Size
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.unicode cimport PyUnicode_DecodeLatin1
@@ -27,7 +27,7 @@ cdef inline str _text(bytes data):
     return PyUnicode_DecodeLatin1(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), NULL)
 
 
-cpdef object add_request(dict environ, RequestLine line, Section section, bytes mount, object variables):
+cpdef object add_request(dict environ, dict ends, RequestLine line, Section section, bytes mount, object variables):
     """See `wsgi_environ.add_request_in_python`."""
     cdef str target = _text(line.target)
     cdef bytes path = line.path
@@ -36,6 +36,11 @@ cpdef object add_request(dict environ, RequestLine line, Section section, bytes 
     cdef Name name
     cdef int place
     cdef const char* begin
+    cdef PyObject* key
+    cdef PyObject* value
+    cdef Py_ssize_t at = 0
+    while PyDict_Next(ends, &at, &key, &value):  # there are five, for which an update is slower
+        PyDict_SetItem(environ, <object>key, <object>value)
     if mount:
         rest = below(path, mount)
         if rest is not None:
@@ -56,10 +61,10 @@ cpdef object add_request(dict environ, RequestLine line, Section section, bytes 
             if name.variable:
                 _add(environ, name.variable, PyUnicode_DecodeLatin1(begin + each.at, each.size, NULL))
         return
-    for lower, value in section.headers:
-        key = variables[lower]
-        if key:
-            _add(environ, key, _text(value))
+    for lower, content in section.headers:
+        variable = variables[lower]
+        if variable:
+            _add(environ, variable, _text(content))
 
 
 cdef inline int _add(dict environ, str key, str value) except -1:

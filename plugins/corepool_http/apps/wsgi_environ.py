@@ -48,13 +48,19 @@ class Variables(dict[bytes, str]):
 
 
 def add_request_in_python(
-    environ: dict[str, Any], line: RequestLine, section: Section, mount: bytes, variables: Variables
+    environ: dict[str, Any],
+    ends: dict[str, Any],
+    line: RequestLine,
+    section: Section,
+    mount: bytes,
+    variables: Variables,
 ) -> None:
-    """Add the variables of a request line, and of a header section (RFC 3875, 4.1).
+    """Add the variables of both ends, of a request line, and of a header section (RFC 3875, 4.1).
 
     :param mount: the path of the application: its root, without a slash behind it.
     :param variables: those of headers.
     """
+    environ.update(ends)
     environ.update(_line_variables(line, mount))
     for name, value in section.headers:
         key = variables[name]
@@ -144,8 +150,7 @@ class Environments:
 
     def _made(self, ends: dict[str, Any], line: RequestLine, section: Section) -> dict[str, Any]:
         environ = self._base.copy()
-        environ.update(ends)
-        add_request(environ, line, section, self._mount, self._variables)
+        add_request(environ, ends, line, section, self._mount, self._variables)
         return environ
 
     def _environ_of(self, client: Client) -> dict[str, Any]:

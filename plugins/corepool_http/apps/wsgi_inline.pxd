@@ -1,5 +1,7 @@
 # The C types of wsgi_inline.py.
 
+cimport cython
+
 from corepool_http.apps._running_loop cimport hide, show
 from corepool_http.apps.wsgi_call cimport Call
 from corepool_http.exchange cimport Exchange
@@ -11,6 +13,7 @@ cdef Py_ssize_t IN_ONE_PIECE
 cdef object _END
 cdef object _NO_PIECES
 
+@cython.freelist(8)
 cdef class InlineCall(Call):
     cdef object _slow
     cdef object _pieces

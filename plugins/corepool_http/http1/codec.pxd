@@ -38,7 +38,10 @@ cdef class RequestParser:
     cdef bint _is_over
     cdef bint _is_partial
 
+    @cython.locals(request=Request)
     cpdef object feed(self, bytes data)
+    @cython.locals(request=Request, at=Py_ssize_t, size=Py_ssize_t)
+    cpdef Request take(self, bytes data)
     cpdef object drop(self)
     cpdef object end(self)
     cpdef object fail_body(self, object refusal=*)

@@ -82,6 +82,12 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Add received bytes. `ready`, `body` and `refusal` have the results."""
+        request = self.take(data)
+        if request is not None:
+            self.ready.append(request)
+
+    def take(self, data: bytes) -> Request | None:
+        """Add received bytes, as `feed` does; but return a request that is all of them, and all that is ready."""
         at, size = 0, len(data)
         if self.is_between and size:  # most segments are a head, and take no other step
             heads = self._heads
@@ -92,13 +98,16 @@ class RequestParser:
             else:
                 at = heads.end
                 if request.body is None:
-                    self.ready.append(request)
                     self.is_between = request.keep_alive
                     self._is_over = not self.is_between
+                    if at == size and not self.ready:
+                        return request
+                    self.ready.append(request)
                 else:
                     self._begin_content(request, heads.length)
         while at < size:
             at = self._feed(data, at)
+        return None
 
     def seen(self) -> Request:
         """Return the readable part of a refused request: its line, and its header section if that is complete."""

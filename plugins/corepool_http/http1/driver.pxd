@@ -3,6 +3,7 @@
 cimport cython
 
 from corepool.spec.connection_base cimport ConnectionBase
+from corepool_http._clock cimport monotonic
 from corepool_http.client cimport Client
 from corepool_http.exchange cimport Exchange
 from corepool_http.head cimport Head
@@ -40,6 +41,7 @@ cdef class Driver:
 
     cpdef object receive(self)
     cdef bint _is_taken_over(self, bytes data) except *
+    @cython.locals(request=Request)
     cpdef object take(self, bytes data)
     cpdef object _serve_ready(self)
     @cython.locals(exchange=Exchange)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from time import monotonic
 from typing import TYPE_CHECKING
 
+from corepool_http.clock import monotonic
 from corepool_http.http1.codec import RequestParser
 from corepool_http.http1.deadlines import Deadlines
 from corepool_http.http1.ending import MAX_BUFFERED, end_connection, goes_on_behind
@@ -99,13 +99,14 @@ class Driver:
     def take(self, data: bytes) -> None:
         """Take bytes that were received."""
         parser, current = self.parser, self.current
-        parser.feed(data)
         if current is None:
-            if len(parser.ready) == 1:  # as nearly always. Nothing is received while a connection is congested
-                self._serve(parser.ready.pop())
+            request = parser.take(data)
+            if request is not None:  # as nearly always. Nothing is received while a connection is congested
+                self._serve(request)
             else:
                 self._serve_ready()
         else:
+            parser.feed(data)
             body = current.request.body
             if body is not None and body.on_change is not None:
                 current.call(body.on_change)

@@ -22,8 +22,8 @@ TARGETS = [b"/", b"/m", b"/m/", b"/m/x?y", b"/mx", b"/%6D/%e9?%20", b"//m", b"/?
 
 
 def environ_of(add: Any, line: RequestLine, section: Section, mount: bytes) -> list[tuple[str, object]]:
-    environ: dict[str, Any] = {"SERVER_NAME": "localhost", "wsgi.input": None}
-    add(environ, line, section, mount, Variables())
+    environ: dict[str, Any] = {"SERVER_NAME": None, "wsgi.input": None}
+    add(environ, {"SERVER_NAME": "localhost", "HTTPS": "on"}, line, section, mount, Variables())
     return list(environ.items())
 
 
