@@ -70,8 +70,7 @@ class Exchange:
 
     def __init__(self, stream: Stream, request: Request, client: Client, began_s: float) -> None:
         self._stream = stream
-        # It is read through the field, which has a type where this is compiled.
-        self.request: Request = request
+        self.request: Request = request  # read through the field below, which has a type where this is compiled
         self.client: Client = client
         self.began_s = began_s
         self.status: int = 0

@@ -17,6 +17,7 @@ cdef class Wsgi:
     cdef object _mailbox
     cdef object _threads
     cdef object _slow
+    cdef double _slow_s
 
     @cython.locals(request=Request)
     cpdef object serve(self, Exchange exchange)

@@ -43,6 +43,7 @@ class Wsgi:
         gauge = service.worker.gauge_threads(options.threads)
         self._threads = Threads("http", self._mailbox, gauge) if options.threads else None
         self._slow = SlowCalls(options.slow_call) if options.slow_call else None
+        self._slow_s: float = options.slow_call
 
     def serve(self, exchange: Exchange) -> None:
         body = exchange.request.body
@@ -64,7 +65,8 @@ class Wsgi:
             return
         environ = self._environments.of(exchange, content)
         slow = self._slow
-        inline = InlineCall(exchange, self._heads, self._call_soon, slow)
+        inline = InlineCall()
+        inline.begin(exchange, self._heads, self._call_soon, slow)
         environ["wsgi.early_hints"] = inline.early_hints
         loop = hide()
         # The clock was read a moment ago, unless content was waited for.
@@ -73,7 +75,7 @@ class Wsgi:
             inline.call(self._application, environ)
         finally:
             show(loop)
-        if slow is not None and (seconds := monotonic() - began_s) > slow.limit_s:
+        if slow is not None and (seconds := monotonic() - began_s) > self._slow_s:
             slow.report(exchange, seconds)
 
     def _begin_in_thread(self, threads: Threads, exchange: Exchange, content: IOBase) -> None:

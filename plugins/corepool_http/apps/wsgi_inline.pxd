@@ -6,6 +6,7 @@ from corepool_http.apps._running_loop cimport hide, show
 from corepool_http.apps.wsgi_call cimport Call
 from corepool_http.exchange cimport Exchange
 from corepool_http.head cimport Head
+from corepool_http.responses cimport Heads
 
 # C variables, which the .py file, or its imports, set once.
 cdef int _PIECES_PER_TURN
@@ -19,6 +20,7 @@ cdef class InlineCall(Call):
     cdef object _pieces
     cdef object _result
 
+    cpdef object begin(self, Exchange exchange, Heads heads, object post, object slow)
     cpdef object call(self, object application, dict environ)
     cpdef object _go_on(self)
     cpdef object _finish(self)

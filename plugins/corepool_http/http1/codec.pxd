@@ -56,5 +56,4 @@ cdef class RequestParser:
     cdef object _judge_upgrade(self, Request request)
     cdef bint _may_exceed(self) except -1
     cdef object _find_excess(self)
-    cdef object _find_excess_of_nothing(self)
     cdef object _refuse(self, object refusal)

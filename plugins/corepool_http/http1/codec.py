@@ -82,21 +82,19 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Add received bytes. `ready`, `body` and `refusal` have the results."""
-        request = self.take(data)
-        if request is not None:
+        if (request := self.take(data)) is not None:
             self.ready.append(request)
 
     def take(self, data: bytes) -> Request | None:
         """Add received bytes, as `feed` does; but return a request that is all of them, and all that is ready."""
         at, size = 0, len(data)
         if self.is_between and size:  # most segments are a head, and take no other step
-            heads = self._heads
-            request = heads.read(data, 0)
+            request = self._heads.read(data, 0)
             if request is None:
                 self.is_between = False
                 self._http = httptools.HttpRequestParser(self)
             else:
-                at = heads.end
+                at = self._heads.end
                 if request.body is None:
                     self.is_between = request.keep_alive
                     self._is_over = not self.is_between
@@ -104,7 +102,7 @@ class RequestParser:
                         return request
                     self.ready.append(request)
                 else:
-                    self._begin_content(request, heads.length)
+                    self._begin_content(request, self._heads.length)
         while at < size:
             at = self._feed(data, at)
         return None
@@ -193,7 +191,7 @@ class RequestParser:
         except httptools.HttpParserError as error:
             self._refuse(judgement.refusal_of(error, piece))
         if self.refusal is None and self._request is None and self._may_exceed():
-            excess = self._find_excess() if self.in_head else self._find_excess_of_nothing()
+            excess = self._find_excess() if self.in_head else judgement.excess_of_nothing(self._fed, self._options)
             if excess is not None:
                 self._refuse(excess)
         request, self._request = self._request, None
@@ -342,10 +340,6 @@ class RequestParser:
         if size > self._options.max_head or (self.in_head and self._fed > self._options.max_head):
             return RefusedError(431, f"header section of more than {self._options.max_head} bytes")
         return None
-
-    def _find_excess_of_nothing(self) -> RefusedError | None:
-        most = self._options.max_head
-        return RefusedError(400, f"more than {most} bytes of empty lines") if self._fed > most else None
 
     def _refuse(self, refusal: RefusedError) -> None:
         self.is_between = False

@@ -15,6 +15,7 @@ from corepool_http.rules import HOST
 
 if TYPE_CHECKING:
     from corepool_http.message import Request, Section
+    from corepool_http.options import ServerOptions
 
 _ABSOLUTE = re.compile(rb"https?://([^/?#]+)([^#]*)", re.IGNORECASE)
 
@@ -104,3 +105,9 @@ def refusal_of(error: httptools.HttpParserError, data: bytes) -> RefusedError:
     ):
         return RefusedError(501, "unknown method")  # RFC 9110, 9.1
     return RefusedError(400, str(error))
+
+
+def excess_of_nothing(size: int, options: ServerOptions) -> RefusedError | None:
+    """Return the refusal of more empty lines, in bytes, than a client may send before a request."""
+    most = options.max_head
+    return RefusedError(400, f"more than {most} bytes of empty lines") if size > most else None

@@ -135,7 +135,8 @@ def test_one_callback_that_raises_keeps_no_other_from_its_call(caplog: pytest.Lo
 def test_an_exception_that_can_not_be_looked_at_is_answered_for(caplog: pytest.LogCaptureFixture) -> None:
     exchange, conn, logged, _ = new_exchange()
     posted: list[Callable[[], None]] = []
-    call = InlineCall(exchange, Heads(""), posted.append, None)
+    call = InlineCall()
+    call.begin(exchange, Heads(""), posted.append, None)
 
     def application(_: object, start_response: Callable[[str, list[tuple[str, str]]], object]) -> Iterator[bytes]:
         start_response("200 OK", [])
