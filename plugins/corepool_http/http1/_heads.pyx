@@ -1,5 +1,6 @@
 """`plain.PlainHeads` in machine code: one pass over the bytes of a head, and no object for a line of it."""
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp, memcpy
@@ -45,6 +46,7 @@ cdef uint64_t _ONES = 0x0101010101010101
 cdef uint64_t _HIGH = 0x8080808080808080
 
 
+@cython.overflowcheck(False)  # the `checked` build: the differences below are meant to wrap
 cdef inline Place _end_of_value(Place at, Place end) noexcept:
     """Return the first place that no value of a header has: of a control character but the tab, or `end`."""
     cdef uint64_t eight, delete
