@@ -100,9 +100,7 @@ class Driver:
         """Take bytes that were received."""
         parser, current = self.parser, self.current
         if current is None:
-            if (
-                request := parser.take(data)
-            ) is not None:  # as nearly always. Nothing is received while a connection is congested
+            if (request := parser.take(data)) is not None:  # as nearly always
                 self._serve(request)
             else:
                 self._serve_ready()
