@@ -18,6 +18,7 @@ cdef int NEW
 cdef int NOT_SERVING
 cdef int READS_PER_EVENT
 cdef object NOTHING
+cdef object _CLOSED
 
 cdef class Connection(Fields):
     @cython.locals(left=cython.int, count=Py_ssize_t)

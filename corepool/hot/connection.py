@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 _NO_FACTS: Mapping[str, object] = {}
 
+_CLOSED = CloseReason.CLOSED
+"""Python 3.11 finds a member of an enumeration by a function in Python."""
+
 
 class Connection(Fields):
     """See `corepool.Connection` for what hooks may do with it."""
@@ -197,7 +200,7 @@ class Connection(Fields):
                 self.site.unsent.append(self)  # it is settled with the batch
 
     def close(self) -> None:
-        end(self, CloseReason.CLOSED)
+        end(self, _CLOSED)
 
     def abort(self) -> None:
         break_off(self, CloseReason.ABORTED)

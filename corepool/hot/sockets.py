@@ -15,6 +15,7 @@ __all__ = [
     "drop_input_in_python",
     "has_come",
     "has_come_in_python",
+    "ipv4_sockaddr",
     "peek",
     "shut_down",
     "shut_down_in_python",
@@ -98,6 +99,11 @@ except ImportError:  # not compiled
     has_come = has_come_in_python
     shut_down = shut_down_in_python
     sockaddr = sockaddr_in_python
+
+    def ipv4_sockaddr(fd: int, peer: bool) -> tuple[str, int] | None:  # noqa: FBT001
+        """See `sockaddr_in_python`; of a socket whose addresses are pairs of host and port."""
+        return sockaddr_in_python(fd, socket.AF_INET, peer)  # type: ignore[return-value]
+
 else:
 
     def sockaddr(fd: int, family: int, peer: bool) -> object:  # noqa: FBT001

@@ -6,7 +6,7 @@ from socket import AF_INET
 from typing import TYPE_CHECKING
 
 from corepool.guards import HOOK_ERRORS
-from corepool.hot.sockets import sockaddr
+from corepool.hot.sockets import ipv4_sockaddr, sockaddr
 from corepool.spec.transport import Transport
 from corepool.spec.types import Address
 from corepool.worker import events
@@ -38,8 +38,11 @@ class Addresses:
         if fd < 0:
             return Address("unknown")
         try:
-            found = sockaddr(fd, self._family, peer)
-            return Address(*found) if self._is_pair else self._of_sockaddr(found)  # type: ignore[misc]
+            if self._is_pair:
+                found = ipv4_sockaddr(fd, peer)
+                if type(found) is tuple:
+                    return tuple.__new__(Address, found)  # as Address(host, port), which is a function in Python
+            return self._of_sockaddr(sockaddr(fd, self._family, peer))
         except OSError:
             return Address("unknown")
         except HOOK_ERRORS as error:  # of a transport: an address is asked for in log lines, where nothing may fail

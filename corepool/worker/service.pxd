@@ -8,8 +8,9 @@ from corepool.worker.addresses cimport Addresses
 from corepool.worker.counts cimport ConnectionCounts
 from corepool.worker.lingering cimport Lingerings
 
-# A C variable, which the .py file sets once.
+# C variables, which the .py file sets once.
 cdef tuple _GRACEFUL
+cdef object _MOVED
 
 cdef class Service:
     cdef readonly object listener

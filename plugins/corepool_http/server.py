@@ -75,7 +75,8 @@ class HttpServer:
     @hookimpl
     def on_accept(self, conn: Connection[Session]) -> None:
         conn.half_open = True  # a client may end its side and still wait for its response
-        if conn.facts.get("alpn") == "h2" and self._options.http2:
+        facts = conn.facts
+        if facts and facts.get("alpn") == "h2" and self._options.http2:
             self._shared().begin(conn)
         else:
             conn.session = Driver(self._service, self._heads, conn)

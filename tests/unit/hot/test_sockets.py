@@ -7,16 +7,30 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from corepool import Address, Transport, hookimpl
 from corepool.hot import sockets
+from corepool.testing.served import Plain, ServedHere
 from corepool.testing.sockets import reset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from corepool import Connection
+
 DROPS = [sockets.drop_input_in_python, sockets.drop_input]
 SHUTS = [sockets.shut_down_in_python, sockets.shut_down]
 ADDRESSES = [sockets.sockaddr_in_python, sockets.sockaddr]
+
+
+class Silent:
+    @hookimpl
+    def on_readable(self, conn: Connection) -> None:
+        conn.recv()
+
+
+class Tcp(Plain):
+    address = Transport.address
 
 
 @pytest.fixture
@@ -92,6 +106,20 @@ def test_addresses_are_those_that_socket_has(host: str, sockaddr: Callable[[int,
     ):
         assert sockaddr(ours.fileno(), family, True) == ours.getpeername()
         assert sockaddr(ours.fileno(), family, False) == ours.getsockname()
+
+
+def test_the_ends_of_a_connection_are_addresses() -> None:
+    with (
+        ServedHere(Silent(), transport=Tcp(), family=socket.AF_INET, local=(local := Address("127.0.0.1", 1))) as here,
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(listening.getsockname()) as theirs,
+    ):
+        here.service.take_accepted(listening.accept()[0].detach())
+        [conn] = here.connections()
+        host, port = theirs.getsockname()
+        assert type(conn.peer) is Address
+        assert (conn.peer, str(conn.peer)) == (Address(host, port), f"{host}:{port}")
+        assert conn.local is local
 
 
 @pytest.mark.parametrize("sockaddr", ADDRESSES)
