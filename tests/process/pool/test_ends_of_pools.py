@@ -131,6 +131,7 @@ def test_a_second_int_kills_workers_that_hang(pool: Pools) -> None:
     running = pool(probe.config(), files=probe.files())
     hung = running.connect()
     assert ask(hung, "hello") == "hello"
+    assert ask(hung, "hello") == "hello"  # it is watched by now, so its next line comes before the order to stop
     hung.sendall(b"spin\n")
     running.send_signal(signal.SIGINT)
     running.wait_logged("pool_stopping")
