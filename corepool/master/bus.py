@@ -5,7 +5,8 @@ Each member brings the sending end of its mailbox and its table of subscriptions
 
 The number of joins stands on the scoreboard before anything is sent. So a publisher that has not heard of the newest
 member yet knows that, and keeps its messages until it has. The new member is told that it has joined when every other
-master has heard of it as well: what any worker publishes from then on reaches it.
+master has heard of it as well: what any worker publishes from then on reaches it. A master that takes over tells its
+parties nothing before the old one has told it of all members there: its workers keep their messages until then.
 """
 
 from __future__ import annotations
@@ -89,8 +90,12 @@ class BusDirectory:
         self._joins = 0
         self._retry: Timer | None = None
         self._rate_limited = RateLimitedLog(log)
+        self._awaited: _Party | None = None
+        """The old master, until it has told of all members there."""
         if old_masters is not None:
-            self.link(old_masters)
+            self._awaited = self.link(old_masters)
+            self._joins = 1  # those there: so workers here know that they are behind
+            board.note_joins(1)
 
     def join(self, key: Hashable, channel: Channel, message: JoinBus, fds: Sequence[int]) -> None:
         """Have a worker take part, as a publisher, or (with descriptors, which are owned here) as a member.
@@ -114,12 +119,13 @@ class BusDirectory:
         if party is not None:
             self._drop(party)
 
-    def link(self, channel: Channel) -> None:
+    def link(self, channel: Channel) -> _Party:
         """Make one bus of this master's and that of another one, at the other end of `channel`, which is owned here."""
         party = _Party(channel, is_link=True)
         self._links.add(party)
         self._loop.watch(channel.fd, EPOLLIN, lambda _: self._hear(party))
         self._send(party, JoinBus(0))  # it is the first: there is room
+        return party
 
     def close(self) -> None:
         """Release the members' descriptors, and the channels to other masters. Idempotent."""
@@ -140,7 +146,8 @@ class BusDirectory:
         if len(fds) != 2 * len(numbers) or not all(numbers) or any(each in self._members for each in numbers):
             _release(fds)
             raise GarbageError(f"it joins the bus with numbers {numbers} and {len(fds)} descriptors")
-        links = {party for party in self._parties.values() if party.is_link and party is not origin}
+        links = {party for party in (*self._parties.values(), self._awaited) if party is not None and party.is_link}
+        links.discard(origin)
         for place, number in enumerate(numbers):
             self._joins += 1
             pair = fds[2 * place], fds[2 * place + 1]
@@ -186,6 +193,8 @@ class BusDirectory:
 
     def _deliver(self, party: _Party) -> bool:
         """Send a party all that it has not been told; False: its channel is full."""
+        if self._awaited is not None and party is not self._awaited:
+            return True
         while party.gone:
             if not self._send(party, BusPeerGone(party.gone[0])):
                 return False
@@ -237,10 +246,14 @@ class BusDirectory:
                 _release(fds)
                 # An older corepool never says this, and is told of nothing.
                 self._parties[party] = party
+                party.joined.append(message.number)
             case BusPeers(numbers=numbers):
                 self._add(party, numbers, fds)
             case BusPeerGone(number=number):
                 self._remove(number)
+            case BusJoined(number=0):  # the answer to our JoinBus: it has told of all
+                if party is self._awaited:
+                    self._awaited = None
             case BusJoined(number=number):
                 if (member := self._members.get(number)) is not None:
                     self._is_known(member, party)
@@ -253,7 +266,10 @@ class BusDirectory:
         self._links.remove(party)
         self._loop.unwatch(party.channel.fd)
         party.channel.close()
-        if self._parties.pop(party, None) is not None:
+        is_party = self._parties.pop(party, None) is not None
+        if party is self._awaited:
+            self._awaited, is_party = None, True
+        if is_party:
             self._drop(party)
 
 
