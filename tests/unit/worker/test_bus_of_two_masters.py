@@ -1,4 +1,4 @@
-"""The bus while a master is replaced by another one: what the new one's workers do before it has heard of the old one's."""
+"""The bus while a master is replaced: what workers of the new one do before it has heard of those of the old one."""
 
 from __future__ import annotations
 
