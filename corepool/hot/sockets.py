@@ -16,6 +16,7 @@ __all__ = [
     "has_come",
     "has_come_in_python",
     "ipv4_sockaddr",
+    "ipv4_sockaddr_in_python",
     "peek",
     "shut_down",
     "shut_down_in_python",
@@ -87,6 +88,12 @@ def sockaddr_in_python(fd: int, family: int, peer: bool) -> object:  # noqa: FBT
     return address
 
 
+def ipv4_sockaddr_in_python(fd: int, peer: bool) -> tuple[str, int] | None:  # noqa: FBT001  # in C there are no keywords
+    """Return the same of an IPv4 socket; None: its address is no pair of host and port."""
+    found = sockaddr_in_python(fd, socket.AF_INET, peer)
+    return found if isinstance(found, tuple) and len(found) == 2 else None
+
+
 def _borrow(fd: int, family: int = socket.AF_UNIX) -> socket.socket:
     # The family is for addresses alone; given, it costs no getsockopt(2).
     return socket.socket(family, socket.SOCK_STREAM, 0, fd)
@@ -98,12 +105,8 @@ except ImportError:  # not compiled
     drop_input = drop_input_in_python
     has_come = has_come_in_python
     shut_down = shut_down_in_python
+    ipv4_sockaddr = ipv4_sockaddr_in_python
     sockaddr = sockaddr_in_python
-
-    def ipv4_sockaddr(fd: int, peer: bool) -> tuple[str, int] | None:  # noqa: FBT001
-        """See `sockaddr_in_python`; of a socket whose addresses are pairs of host and port."""
-        return sockaddr_in_python(fd, socket.AF_INET, peer)  # type: ignore[return-value]
-
 else:
 
     def sockaddr(fd: int, family: int, peer: bool) -> object:  # noqa: FBT001

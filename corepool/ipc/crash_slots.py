@@ -51,8 +51,7 @@ class CrashSlots:
 
     def clear(self, crash_slot: int) -> None:
         """Forget the state that was written."""
-        start = crash_slot * STATE_BYTES
-        self._states[start : start + _LENGTH_BYTES] = bytes(_LENGTH_BYTES)
+        self.write(crash_slot, b"")
 
     def write(self, crash_slot: int, state: bytes) -> bool:
         """Write what another worker has to know; False: it is too long."""

@@ -40,7 +40,7 @@ class Addresses:
         try:
             if self._is_pair:
                 found = ipv4_sockaddr(fd, peer)
-                if type(found) is tuple:
+                if found is not None:
                     return tuple.__new__(Address, found)  # as Address(host, port), which is a function in Python
             return self._of_sockaddr(sockaddr(fd, self._family, peer))
         except OSError:

@@ -38,6 +38,7 @@ cdef class Service:
 
     cpdef object take_handed_over(self, int fd, object crash_slot=*)
     cpdef object take_accepted(self, int fd)
+    cdef object _journal(self, object crash_slot)
     cdef object _leave_protocol(self, Fields conn, bint goes_on=*)
     cdef object _begin(self, int fd, object number, object crash_slot)
     cpdef object ended(self, Fields conn, int fd, object reason)

@@ -160,7 +160,7 @@ class Service:
         conn: Connection | None = None
         try:
             if self._begins_at_once:
-                conn = Connection(self.site, fd, number, self._journal(crash_slot) if crash_slot else None)
+                conn = Connection(self.site, fd, number, self._journal(crash_slot))
             else:
                 conn = self._make(fd, number, crash_slot)
             if conn.layers is None and conn.journal is None and not conn.site.trigger:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,13 +15,13 @@ from corepool.testing.sockets import reset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from corepool import Connection
 
 DROPS = [sockets.drop_input_in_python, sockets.drop_input]
 SHUTS = [sockets.shut_down_in_python, sockets.shut_down]
 ADDRESSES = [sockets.sockaddr_in_python, sockets.sockaddr]
+PAIRS = [sockets.ipv4_sockaddr_in_python, sockets.ipv4_sockaddr]
 
 
 class Silent:
@@ -106,6 +107,32 @@ def test_addresses_are_those_that_socket_has(host: str, sockaddr: Callable[[int,
     ):
         assert sockaddr(ours.fileno(), family, True) == ours.getpeername()
         assert sockaddr(ours.fileno(), family, False) == ours.getsockname()
+
+
+@pytest.mark.parametrize("ipv4_sockaddr", PAIRS)
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.254.100.25", "::1"])
+def test_addresses_of_ipv4_alone_are_pairs(host: str, ipv4_sockaddr: Callable[[int, bool], object]) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with (
+        socket.create_server((host, 0), family=family) as listening,
+        socket.create_connection(listening.getsockname()[:2]),
+        listening.accept()[0] as ours,
+    ):
+        is_pair = family == socket.AF_INET
+        assert ipv4_sockaddr(ours.fileno(), True) == (ours.getpeername() if is_pair else None)
+        assert ipv4_sockaddr(ours.fileno(), False) == (ours.getsockname() if is_pair else None)
+
+
+@pytest.mark.parametrize("ipv4_sockaddr", PAIRS)
+def test_other_sockets_have_no_pair_and_what_is_no_socket_is_an_error(
+    ipv4_sockaddr: Callable[[int, bool], object],
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert ipv4_sockaddr(ours.fileno(), True) is None
+        assert ipv4_sockaddr(ours.fileno(), False) is None
+    with Path("/dev/null").open() as file, pytest.raises(OSError, match="non-socket"):
+        ipv4_sockaddr(file.fileno(), True)
 
 
 def test_the_ends_of_a_connection_are_addresses() -> None:
