@@ -60,8 +60,11 @@ def serve_new(conn: Held) -> None:
     """Serve what its client has sent by now, after the events of the turn that began it. May raise, as `on_event`."""
     if wants_input(conn) and has_come(conn.fd):
         conn.on_event(EPOLLIN)
-    if conn.mask == NEW and conn.reason is None:  # else it is on the list of the unsent: `settle` watches or ends it
-        admit(conn)
+    if conn.mask == NEW:  # its place in the reactor's list ends here
+        if conn.reason is None:
+            admit(conn)
+        else:
+            conn.flush()
 
 
 def begin_lost(conn: Held) -> None:

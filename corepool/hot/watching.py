@@ -145,12 +145,13 @@ class Watching:
         self._sources.clear()
 
     def _serve_unread(self) -> None:
-        unread, self.unread = self.unread, []
-        for source in unread:
+        count = len(self.unread)
+        for source in self.unread[:count]:
             try:
                 source.serve_unread()
             except HOOK_ERRORS:
                 source.on_failure()
+        del self.unread[:count]  # not before: hooks may ask for all connections, and new ones are nowhere else
 
     def _end_batch(self) -> None:
         calls, self._at_batch_end = self._at_batch_end, []

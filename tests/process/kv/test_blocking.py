@@ -138,11 +138,12 @@ class Worker(threading.Thread):
         super().__init__()
         self.got: list[bytes] = []
         self.failures: list[object] = []
+        self.is_needed = True
         self._url = url
         self._target = target
 
     def run(self) -> None:
-        while True:
+        while self.is_needed:
             try:
                 with connect(self._url) as sock:
                     client = Client(sock)
@@ -157,14 +158,12 @@ class Worker(threading.Thread):
                 continue
 
 
-def test_each_element_is_moved_once_whichever_worker_is_killed(pool: Pools, clients: Clients) -> None:
-    running = pool(kv_toml(workers=3))
-    movers = [Worker(running.urls()[0], f"done{number}") for number in range(6)]
-    for mover in movers:
-        mover.start()
+def push_while_workers_are_killed(running: PoolProcess) -> list[bytes]:
+    """Push numbers to "jobs" until twelve workers have died, and return them."""
     pushed: list[bytes] = []
     number = 0
     for _ in range(12):
+        wait_until(running.workers)
         restarts = running.status()["totals"]["restarts"]
         victim = random.choice(running.workers())  # noqa: S311
         while running.status()["totals"]["restarts"] == restarts:
@@ -180,12 +179,25 @@ def test_each_element_is_moved_once_whichever_worker_is_killed(pool: Pools, clie
                             victim = 0
             except (OSError, EOFError):
                 continue
-    last = clients(running)
-    wait_until(lambda: last("LLEN", "jobs") == 0, what="all are moved")
+    return pushed
+
+
+def test_each_element_is_moved_once_whichever_worker_is_killed(pool: Pools, clients: Clients) -> None:
+    running = pool(kv_toml(workers=3))
+    movers = [Worker(running.urls()[0], f"done{number}") for number in range(6)]
     for mover in movers:
-        while mover.is_alive():
-            last("RPUSH", "jobs", "end")
-            mover.join(0.2)
+        mover.start()
+    try:
+        pushed = push_while_workers_are_killed(running)
+        last = clients(running)
+        wait_until(lambda: last("LLEN", "jobs") == 0, what="all are moved")
+        for mover in movers:
+            while mover.is_alive():
+                last("RPUSH", "jobs", "end")
+                mover.join(0.2)
+    finally:
+        for mover in movers:
+            mover.is_needed = False
     done = [value for number in range(6) for value in last("LRANGE", f"done{number}", 0, -1) if value != b"end"]
 
     assert not [mover.failures for mover in movers if mover.failures]

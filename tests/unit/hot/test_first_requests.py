@@ -25,17 +25,21 @@ class Noting:
     def __init__(self, accept: Callable[[Any], object] = lambda _: None) -> None:
         self.accept = accept
         self.told: list[object] = []
+        self.known: list[int] = []
+        """The number of connections at each hook."""
         self.here: ServedHere
 
     @hookimpl
     def on_accept(self, conn: Any) -> None:
         self.told.append("accept")
+        self.known.append(len(self.here.connections()))
         self.accept(conn)
 
     @hookimpl
     def on_readable(self, conn: Any) -> None:
         data = conn.recv()
         self.told.append((data, conn in self.here.reactor.sources()))
+        self.known.append(len(self.here.connections()))
         if data == b"fail":
             raise ValueError(data)
         conn.send(data)
@@ -45,6 +49,7 @@ class Noting:
     @hookimpl
     def on_close(self, reason: CloseReason) -> None:
         self.told.append(reason)
+        self.known.append(len(self.here.connections()))
 
 
 @pytest.fixture
@@ -222,6 +227,36 @@ def test_a_worker_that_leaves_knows_a_connection_that_is_new_and_keeps_one_with_
         here.turn()
         assert asks.recv(10) == b"end"
         assert silent.recv(10) == b""
+
+
+def test_connections_are_known_while_others_and_they_themselves_are_served(serve: Any) -> None:
+    noting, here = serve()
+    clients = [here.connect() for _ in range(3)]
+    for client in clients:
+        client.send(b"end")
+    here.turn()
+    assert noting.known == [1, 2, 3, 3, 2, 2, 1, 1, 0]
+    for client in clients:
+        client.close()
+
+
+def test_a_connection_that_on_accept_has_closed_is_known_until_its_output_has_left(serve: Any) -> None:
+    size = 3_000_000
+    answers = [b"", b"x" * size]
+
+    def answer(conn: Any) -> None:
+        conn.send(answers.pop(0))
+        conn.close()
+
+    noting, here = serve(answer)
+    with here.connect(), here.connect() as reads:
+        here.turn()
+        assert noting.known == [1, 2, 1]
+        received = 0
+        while received < size:
+            received += len(reads.recv(65_536))
+            here.turn()
+    assert noting.known == [1, 2, 1, 0]
 
 
 @ASKED
