@@ -237,7 +237,8 @@ class WorkerProcess:
         self._failure = error
         if self._is_ready:  # else it fails to boot
             events.worker_failed.report(log, report_failure(self._channel, error), worker=self._name)
-            self._leave(self._pool.drain_timeout, moves=True)
+            # Not from within a hook: its connection could move, or its backlog close, while it is being served.
+            self.loop.call_soon(partial(self._leave, self._pool.drain_timeout, moves=True))
 
     @property
     def bus(self) -> Bus:

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from corepool.testing.pools import Pools
 
 SOURCE = source("plugins/failing_worker.py")
+MOVES = """
+    @hookimpl
+    def on_freeze(self, conn):
+        return b""
+
+    @hookimpl
+    def on_thaw(self, conn):
+        pass
+"""
 TOML = """
 [pool]
 workers = 1
@@ -44,6 +53,22 @@ def test_a_worker_that_fails_drains_and_counts_as_crashed(pool: Pools) -> None:
     )
     assert (running.directory / "stopped").exists()
     assert running.status()["totals"]["restarts"] == 1
+
+
+@pytest.mark.parametrize("dispatcher", ["least-connections", "kernel"])
+@pytest.mark.parametrize("pings", [0, 1])
+def test_a_request_whose_hook_fails_the_worker_is_answered(pool: Pools, dispatcher: str, pings: int) -> None:
+    """Though the connection is not busy, and could move: not from within its own hook."""
+    toml = TOML + f'dispatcher = "{dispatcher}"\n'
+    running = pool(toml, files=plugin_files("failing", "Failing", SOURCE + MOVES), traceback=True)
+    with running.connect() as client:
+        for _ in range(pings):
+            client.sendall(b"ping")
+            assert receive_exactly(client, 4) == b"pong"
+        client.sendall(b"fail at once")
+        assert receive_exactly(client, 6) == b"failed"
+    running.wait_logged("worker_died", "ValueError: not there any more")
+    assert running.stderr.count(" ERROR ") == 1
 
 
 def test_a_worker_that_fails_while_it_boots_is_no_worker(pool: Pools) -> None:

@@ -23,6 +23,11 @@ class Failing:
                 conn.send(b"failing")
                 self.worker.fail(ValueError("not there any more"))
                 self.worker.fail(ValueError("told twice"))
+            case b"ping":
+                conn.send(b"pong")
+            case b"fail at once":
+                self.worker.fail(ValueError("not there any more"))
+                conn.send(b"failed")
             case b"go on":
                 conn.send(b"goes on")
                 conn.busy = False
