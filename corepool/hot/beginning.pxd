@@ -11,6 +11,7 @@ from corepool.hot.site cimport Site
 # C variables, which the imports of the .py file set once.
 cdef int EPOLLIN
 cdef int NEW
+cdef object NOTHING
 
 @cython.locals(site=Site)
 cpdef object begin(Fields conn, object hook)

@@ -10,7 +10,7 @@ from corepool.hot.entering import start_opening
 from corepool.hot.interest import admit, wants_input
 from corepool.hot.outside import run
 from corepool.hot.sockets import has_come
-from corepool.hot.states import NEW
+from corepool.hot.states import NEW, NOTHING
 from corepool.spec.types import CloseReason
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def begin_new(conn: Held, hook: Callable[[Connection], object] | None) -> None:
 
 def serve_new(conn: Held) -> None:
     """Serve what its client has sent by now, after the events of the turn that began it. May raise, as `on_event`."""
+    if conn.out is not NOTHING:  # of `on_accept`: above the high-water mark nothing is read
+        conn.flush()
     if wants_input(conn) and has_come(conn.fd):
         conn.on_event(EPOLLIN)
     if conn.mask == NEW:  # its place in the reactor's list ends here

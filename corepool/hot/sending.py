@@ -99,7 +99,7 @@ def send_queue(conn: Held) -> None:
     if was_blocked and progress:
         conn.active_at = site.reactor.now
     watch(conn)
-    if site.write_timeout and conn.blocked_at and not was_blocked:
+    if (not conn.blocked_at) != (not was_blocked):  # another time-out counts from here on
         site.deadlines.watch(conn)
 
 

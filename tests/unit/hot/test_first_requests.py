@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import closing
+from select import EPOLLIN
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,6 +51,44 @@ class Noting:
     def on_close(self, reason: CloseReason) -> None:
         self.told.append(reason)
         self.known.append(len(self.here.connections()))
+
+
+class Backlog:
+    """Begins connections in the reactor's turn, as those of a listening socket."""
+
+    def __init__(self, here: ServedHere, *first: bytes) -> None:
+        """Have one begin for each of these, which its client has sent by then."""
+        self.here = here
+        self.clients: list[socket.socket] = []
+        self.waiting: list[socket.socket] = []
+        for data in first:
+            ours, theirs = socket.socketpair()
+            for each in (ours, theirs):
+                each.setblocking(False)
+            theirs.send(data)
+            self.waiting.append(ours)
+            self.clients.append(theirs)
+        self.rings, self.bell = socket.socketpair()
+        self.bell.send(b"x")
+        here.reactor.add(self.rings.fileno(), self, EPOLLIN)
+
+    def on_event(self, mask: int) -> None:  # noqa: ARG002
+        self.here.reactor.remove(self.rings.fileno())
+        for each in self.waiting:
+            self.here.service.take_accepted(each.detach())
+
+    def on_failure(self) -> None:
+        raise NotImplementedError
+
+    def flush(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> list[socket.socket]:
+        return self.clients
+
+    def __exit__(self, *_: object) -> None:
+        for each in (self.rings, self.bell, *self.clients):
+            each.close()
 
 
 @pytest.fixture
@@ -181,6 +220,21 @@ def test_a_greeting_leaves_before_the_answer(serve: Any) -> None:
         client.send(b"end")
         here.turn()
         assert client.recv(20) == b"hello, end"
+
+
+def test_behind_a_greeting_above_the_high_water_mark_nothing_is_read_until_the_client_has_read(serve: Any) -> None:
+    size = 3_000_000
+    noting, here = serve(lambda conn: conn.send(b"x" * size))
+    with Backlog(here, b"end") as [client]:
+        here.turn()
+        here.turn()
+        assert noting.told == ["accept"]
+        received = b""
+        while not received.endswith(b"end"):
+            received += client.recv(65_536)
+            here.turn()
+        assert len(received) == size + 3
+    assert noting.told == ["accept", (b"end", True), CloseReason.CLOSED]
 
 
 def test_a_hook_that_fails_costs_its_connection_once(serve: Any, caplog: pytest.LogCaptureFixture) -> None:
