@@ -16,7 +16,7 @@ cdef int SENDS_PER_EVENT
 cdef object NOTHING
 
 cpdef object enqueue(Fields conn, object piece)
-@cython.locals(site=Site, sent=Py_ssize_t)
+@cython.locals(site=Site, piece=bytes, size=Py_ssize_t, sent=Py_ssize_t)
 cpdef object send_output(Fields conn)
 @cython.locals(site=Site, sent=Py_ssize_t, was_blocked=double, progress=bint)
 cpdef object send_queue(Fields conn)

@@ -46,8 +46,10 @@ def send_output(conn: Held) -> None:
         send_queue(conn)
         return
     site = conn.site
+    piece = out
+    size = len(piece)
     try:
-        sent = write(conn.fd, out)
+        sent = write(conn.fd, piece)
     except BlockingIOError:
         sent = 0
     except OSError:
@@ -57,11 +59,11 @@ def send_output(conn: Held) -> None:
     site.bytes_out += sent
     if journal is not None:
         journal.sent(sent)
-    if sent == len(out) <= conn.high:
+    if sent == size <= conn.high:
         conn.out = NOTHING
     else:
-        conn.was_congested = len(out) > conn.high
-        conn.out = Outbox(memoryview(out)[sent:])
+        conn.was_congested = size > conn.high
+        conn.out = Outbox(memoryview(piece)[sent:])
         send_queue(conn)
 
 

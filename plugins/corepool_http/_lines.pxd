@@ -15,7 +15,7 @@ cdef enum Role:
 cdef class Name:
     cdef readonly bytes text
     cdef readonly bytes lower
-    cdef public object variable
+    cdef public str variable
     cdef Role role
     cdef unsigned int once
     cdef Name next

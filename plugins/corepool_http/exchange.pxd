@@ -4,6 +4,7 @@ cimport cython
 
 from corepool_http.head cimport Head, judge_final
 from corepool_http.message cimport Request
+from corepool_http.stream_base cimport StreamBase
 
 @cython.freelist(8)
 cdef class Exchange:
@@ -19,7 +20,7 @@ cdef class Exchange:
     cdef public bint is_head
     cdef public object on_gone
     cdef public object on_room
-    cdef object _stream
+    cdef StreamBase _stream
     cdef object _left
     cdef Head _head
     cdef bint _is_empty

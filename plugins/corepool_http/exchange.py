@@ -82,7 +82,7 @@ class Exchange:
         """No other request follows on its connection, if that carries one after the other."""
         self.is_refused = False
         """It is not a request that is served; its times are those of a client that is late, or wrong."""
-        self.is_head = self.request.line.method == "HEAD"
+        self.is_head: bool = self.request.line.is_head
         self.on_gone: Callable[[], None] | None = None
         """Called when nothing more can be sent: the response has ended, or the client has gone before."""
         self.on_room: Callable[[], None] | None = None

@@ -37,6 +37,7 @@ cdef class Body:
 @cython.freelist(8)
 cdef class RequestLine:
     cdef public str method
+    cdef public bint is_head
     cdef public bytes target
     cdef public bytes raw_path
     cdef public bytes path

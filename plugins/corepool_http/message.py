@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Fields = list[tuple[bytes, bytes]]
 
+HTTP_1_0, HTTP_1_1 = "1.0", "1.1"
+"""Versions: strings that are one object compare in a fifth of the time."""
+
 ONCE = frozenset(
     (
         b"authorization",
@@ -163,10 +166,11 @@ class Body:
 class RequestLine:
     """Method, target and version. Many requests may share one: it is never changed."""
 
-    __slots__ = ("method", "path", "prepared", "query", "raw_path", "target")
+    __slots__ = ("is_head", "method", "path", "prepared", "query", "raw_path", "target")
 
     def __init__(self, method: str, target: bytes) -> None:
         self.method = method
+        self.is_head = method == "HEAD"
         self.target = target
         if 0x3F in target:  # a tenth of the time that b"?" takes
             self.raw_path, _, self.query = target.partition(b"?")

@@ -18,6 +18,7 @@ from corepool_http.counted import METRICS, Counted
 from corepool_http.message import Body, Request, RequestLine, Section
 from corepool_http.options import HttpOptions
 from corepool_http.service import Service
+from corepool_http.stream_base import StreamBase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +107,7 @@ class FramedDriver:
         self._unread = data
 
 
-class FramedStream:
+class FramedStream(StreamBase):
     """One request: the `Stream` of its exchange, and its `Tunnel` if it becomes one."""
 
     exchange: Exchange

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from corepool.guards import HOOK_ERRORS
 from corepool_http import events
 from corepool_http.apps.asgi_messages import is_departure
 from corepool_http.apps.eager import start
+from corepool_http.clock import monotonic
 from corepool_http.values import ResponseError
 
 if TYPE_CHECKING:

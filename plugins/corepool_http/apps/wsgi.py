@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from functools import partial
 from io import BytesIO
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from corepool.streams import Mailbox, Threads
@@ -19,6 +18,7 @@ from corepool_http.apps.wsgi_inline import InlineCall
 from corepool_http.apps.wsgi_input import Reception, streamed
 from corepool_http.apps.wsgi_slow import SlowCalls
 from corepool_http.apps.wsgi_threads import ThreadCall
+from corepool_http.clock import monotonic
 
 if TYPE_CHECKING:
     from io import IOBase

@@ -8,6 +8,7 @@ from corepool_http.exchange cimport Exchange
 from corepool_http.message cimport Request, RequestLine, Section
 
 # C variables, which the .py file sets once.
+cdef str HTTP_1_1
 cdef object _MET_ONCE
 cdef dict _ENDS
 cdef dict _OF_LINE

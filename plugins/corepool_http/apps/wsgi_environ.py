@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from corepool_http.apps.paths import below
 from corepool_http.apps.tls import variables_of
 from corepool_http.apps.wsgi_files import FileWrapper
+from corepool_http.message import HTTP_1_1
 from corepool_http.noting import NotingExchange
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class Environments:
             environ.update(ends)
             environ.update(_line_variables(line, self._mount))
         environ["wsgi.input"] = content
-        if request.version != "1.1":
+        if request.version != HTTP_1_1:
             environ["SERVER_PROTOCOL"] = request.protocol
         if request.body is not None and "CONTENT_LENGTH" not in environ and isinstance(content, SpooledTemporaryFile):
             # It was chunked, and is complete: applications that know nothing of chunks can read it by its length.

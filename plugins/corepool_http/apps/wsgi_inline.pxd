@@ -2,6 +2,7 @@
 
 cimport cython
 
+from corepool_http._clock cimport monotonic
 from corepool_http.apps._running_loop cimport hide, show
 from corepool_http.apps.wsgi_call cimport Call
 from corepool_http.exchange cimport Exchange

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from corepool_http.apps.running_loop import hide, show
 from corepool_http.apps.wsgi_call import IN_ONE_PIECE, Call, answer_failure, as_content, pieces_of
 from corepool_http.apps.wsgi_files import plain_segment
+from corepool_http.clock import monotonic
 from corepool_http.exchange import ClientDisconnectedError
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from corepool_http.message cimport Body, Request, RequestLine
 from urllib.parse import unquote_to_bytes
 
 from corepool_http.http1.plain import IN_CHUNKS
+from corepool_http.message import HTTP_1_0, HTTP_1_1
 from corepool_http.rules import HOST as _HOST
 
 ctypedef const unsigned char* Place
@@ -38,9 +39,10 @@ for _byte in range(256):
 cdef tuple _METHODS = ("GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")
 cdef tuple _BEGINNINGS = tuple(method.encode() + b" /" for method in _METHODS)
 cdef Py_ssize_t _IN_CHUNKS = IN_CHUNKS
+cdef str _HEAD = "HEAD"
+cdef str _NEW = HTTP_1_1
+cdef str _OLD = HTTP_1_0
 cdef object _is_host = _HOST.fullmatch
-cdef str _NEW = "1.1"
-cdef str _OLD = "1.0"
 
 cdef uint64_t _ONES = 0x0101010101010101
 cdef uint64_t _HIGH = 0x8080808080808080
@@ -225,6 +227,7 @@ cdef RequestLine _line(str method, Place target, Py_ssize_t size):
     cdef Place query = <Place>memchr(target, c"?", size)
     cdef Py_ssize_t path_size = size if query is NULL else query - target
     line.method = method
+    line.is_head = method is _HEAD  # both are of this module
     line.target = PyBytes_FromStringAndSize(<const char*>target, size)
     if query is NULL:
         line.raw_path = line.target

@@ -14,6 +14,7 @@ from corepool_http.http1.framing cimport encode_head
 from corepool_http.message cimport Body, Request
 from corepool_http.responses cimport Heads
 from corepool_http.service cimport Service
+from corepool_http.stream_base cimport StreamBase
 
 # C variables, which the .py file, or its imports, set once.
 cdef object CHUNKED
@@ -25,7 +26,7 @@ cdef Py_ssize_t MAX_BUFFERED
 cdef Py_ssize_t _REQUESTS_PER_TURN
 
 @cython.freelist(8)
-cdef class Driver:
+cdef class Driver(StreamBase):
     cdef public Service service
     cdef public Heads heads
     cdef public ConnectionBase conn
@@ -52,7 +53,7 @@ cdef class Driver:
     cpdef object _wait_for_more(self)
     @cython.locals(exchange=Exchange, goes_on=bint)
     cpdef object begin(self, Head head, object size, bytes content)
-    cpdef object send(self, data)
+    cpdef object send(self, bytes data)
     cpdef object refuse(self, refusal)
     @cython.locals(now_s=double, due=double, exchange=Exchange)
     cpdef object end(self)

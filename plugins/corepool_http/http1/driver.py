@@ -13,7 +13,8 @@ from corepool_http.http1.framing import CHUNKED, CLOSE, CONTINUE, LAST_CHUNK, NO
 from corepool_http.http1.resetting import Reset
 from corepool_http.http1.switching import accept_of, check_key
 from corepool_http.http1.trailing import encode_hints, encode_trailers
-from corepool_http.message import RefusedError
+from corepool_http.message import HTTP_1_1, RefusedError
+from corepool_http.stream_base import StreamBase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,7 @@ _REQUESTS_PER_TURN = 16
 """Pipelined requests that are served before other connections have their turn."""
 
 
-class Driver:
+class Driver(StreamBase):
     """The state of one connection."""
 
     __slots__ = (
@@ -130,7 +131,9 @@ class Driver:
         self.service.serve(exchange)
 
     def _client_of(self, request: Request) -> Client:
-        self.client = client = self.client or self.service.proxies.client_of(self.conn)
+        client = self.client
+        if client is None:
+            self.client = client = self.service.proxies.client_of(self.conn)
         return self.service.proxies.forwarded(client, request) if client.is_trusted else client
 
     def _wait_for_more(self) -> None:
@@ -171,7 +174,7 @@ class Driver:
 
     def hint(self, lines: bytes) -> None:
         """Send 103 (Early Hints). Clients of HTTP/1.0 would take it for the response (RFC 9110, 15.2)."""
-        if self.current is not None and self.current.request.version == "1.1":
+        if self.current is not None and self.current.request.version == HTTP_1_1:
             self.conn.send(encode_hints(lines))
 
     def send(self, data: bytes) -> None:

@@ -20,6 +20,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from corepool_http.message import HTTP_1_0, HTTP_1_1
+
 if TYPE_CHECKING:
     from corepool_http.head import Head
     from corepool_http.message import Request
@@ -67,7 +69,7 @@ def encode_head(
     :param closes: the connection ends with this response.
     """
     line, framing = b"", NONE
-    is_head = request.line.method == "HEAD"
+    is_head = request.line.is_head
     if head.bodyless:
         pass
     elif head.length is not None:
@@ -80,7 +82,7 @@ def encode_head(
             line = b"Content-Length: %d\r\n" % size
     elif size is not None:
         line, framing = b"Content-Length: %d\r\n" % size, LENGTH
-    elif request.version == "1.1":
+    elif request.version == HTTP_1_1:
         line, framing = b"Transfer-Encoding: chunked\r\n", CHUNKED
     else:
         framing = CLOSE
@@ -89,9 +91,11 @@ def encode_head(
         connection = b"Connection: close, Upgrade\r\n" if closes else b"Connection: Upgrade\r\n"
     elif closes:
         connection = b"Connection: close\r\n"
+    elif request.version == HTTP_1_1:
+        connection = b""
     else:
         # A client of HTTP/1.0 closes unless it is told otherwise.
-        connection = b"Connection: keep-alive\r\n" if request.version == "1.0" else b""
+        connection = b"Connection: keep-alive\r\n" if request.version == HTTP_1_0 else b""
     return join(head.phrase, head.lines, line, connection, content), framing
 
 

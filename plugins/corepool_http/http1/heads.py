@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from corepool_http.generations import Generations
 from corepool_http.http1.names import Names
 from corepool_http.http1.plain import IN_CHUNKS, TARGET, PlainHeads
-from corepool_http.message import Request, RequestLine
+from corepool_http.message import HTTP_1_1, Request, RequestLine
 
 if TYPE_CHECKING:
     from corepool_http.message import Section
@@ -65,14 +65,14 @@ class PythonHeadReader:
             if line is not None:
                 self.end = len(data)
                 self.length = 0
-                return Request(line, "1.1", section)
+                return Request(line, HTTP_1_1, section)
         request = plain.read(data, 0)
         self.end, self.length = plain.end, plain.length
         if (
             request is not None
             and plain.end == len(data)
             and request.body is None
-            and request.version == "1.1"
+            and request.version == HTTP_1_1
             and len(request.section.headers) <= _MAX_FIELDS
         ):
             self._sections.keep(text, request.section)

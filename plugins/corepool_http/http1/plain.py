@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from corepool_http.message import Body, RefusedError, Request, RequestLine, Section
+from corepool_http.message import HTTP_1_0, HTTP_1_1, Body, RefusedError, Request, RequestLine, Section
 from corepool_http.rules import HOST
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class PlainHeads:
         length = self._judge(section, is_new=is_new) if section.has_any(_WITH_A_SAY) else 0
         if length is None:
             return None
-        request = Request(RequestLine(method.decode(), target), "1.1" if is_new else "1.0", section)
+        request = Request(RequestLine(method.decode(), target), HTTP_1_1 if is_new else HTTP_1_0, section)
         if length:
             request.body = Body()
         self.end = end

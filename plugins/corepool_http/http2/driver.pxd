@@ -2,6 +2,7 @@
 
 cimport cython
 
+from corepool_http._clock cimport monotonic
 from corepool_http.http2.carrier cimport Carrier
 from corepool_http.http2.codec cimport Codec
 from corepool_http.http2.deadlines cimport Deadlines

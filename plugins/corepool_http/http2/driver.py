@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from time import monotonic
 from typing import TYPE_CHECKING
 
+from corepool_http.clock import monotonic
 from corepool_http.http2.carrier import Carrier
 from corepool_http.http2.errors import Code, Failure
 from corepool_http.http2.request_stream import RequestStream

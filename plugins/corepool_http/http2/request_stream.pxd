@@ -2,6 +2,7 @@
 
 cimport cython
 
+from corepool_http._clock cimport monotonic
 from corepool_http.http2.carrier cimport Carrier
 from corepool_http.http2.response_stream cimport ResponseStream
 

@@ -2,6 +2,8 @@
 
 cimport cython
 
+from corepool_http._clock cimport monotonic
+from corepool_http.head cimport Head
 from corepool_http.http2.carrier cimport Carrier
 from corepool_http.http2.codec cimport Codec
 from corepool_http.http2.output cimport SharedOutput, Speaker
@@ -31,7 +33,7 @@ cdef class ResponseStream(Speaker):
     @cython.locals(
         carrier=Carrier, output=SharedOutput, codec=Codec, length=Py_ssize_t, count=Py_ssize_t, lines=bytes
     )
-    cpdef object begin(self, object head, object size, bytes content)
+    cpdef object begin(self, Head head, object size, bytes content)
     cpdef object hint(self, bytes lines)
     cpdef object send(self, bytes data)
     cpdef object send_file(self, object file, long long offset, long long count)

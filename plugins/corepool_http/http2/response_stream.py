@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import math
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from corepool_http import events
+from corepool_http.clock import monotonic
 from corepool_http.http2.errors import Code
 from corepool_http.http2.output import Speaker
 from corepool_http.http2.pending import Pending

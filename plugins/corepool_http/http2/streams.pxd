@@ -1,6 +1,8 @@
 # The C types of streams.py.
 
-cdef class BaseStream:
+from corepool_http.stream_base cimport StreamBase
+
+cdef class BaseStream(StreamBase):
     cdef public object body
     cdef public object request
     cdef public object refusal

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corepool_http.stream_base import StreamBase
+
 if TYPE_CHECKING:
     from corepool_http.message import Body, RefusedError, Request
 
@@ -49,7 +51,7 @@ PRIORITY = 16
 """Urgency or incremental have changed."""
 
 
-class BaseStream:
+class BaseStream(StreamBase):
     """The codec's part of a stream. The driver derives its own from it, so that a request has one such object."""
 
     __slots__ = (

@@ -14,6 +14,7 @@ from corepool_http.message import RefusedError, Request, RequestLine, Section
 from corepool_http.options import HttpOptions
 from corepool_http.responses import Heads
 from corepool_http.service import Service
+from corepool_http.stream_base import StreamBase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ class Cells:
         return sum(self.cells[name])
 
 
-class CountingStream:
+class CountingStream(StreamBase):
     """The driver of one exchange; its responses end at a played clock."""
 
     closed = eof = congested = False

@@ -13,12 +13,13 @@ from corepool_http.client import Client
 from corepool_http.exchange import Exchange
 from corepool_http.message import Body, Request, RequestLine, Section
 from corepool_http.responses import Heads
+from corepool_http.stream_base import StreamBase
 
 if TYPE_CHECKING:
     from corepool_http.head import Head
 
 
-class NotingStream:
+class NotingStream(StreamBase):
     """A driver of nothing. Its own output, too."""
 
     congested = closed = eof = False
