@@ -12,6 +12,7 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 from corepool.hot.fields cimport Fields
 from corepool.hot.watching cimport Watching
 
+from corepool.forked import end_fork
 from corepool.hot.watching import MAX_EVENTS
 
 cdef extern from "<sys/epoll.h>" nogil:
@@ -95,6 +96,8 @@ cdef class Reactor(Watching):
                     source.on_event(self._events[place].events)
             except BaseException:  # as in Python: `guards.HOOK_ERRORS`
                 source.on_failure()
+            if self.is_abandoned:
+                end_fork()
         if self.unread:
             self._serve_unread()
         if self.unsent or self._to_close or self._at_batch_end:

@@ -20,6 +20,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
+from corepool.forked import end_fork
 from corepool.guards import HOOK_ERRORS
 from corepool.hot.watching import MAX_EVENTS, Watching
 
@@ -65,6 +66,8 @@ class PythonReactor(Watching):
                 source.on_event(mask)
             except HOOK_ERRORS:  # the first rule above; the source logs it
                 source.on_failure()
+            if self.is_abandoned:
+                end_fork()
         if self.unread:
             self._serve_unread()
         if self.unsent or self._to_close or self._at_batch_end:

@@ -12,6 +12,7 @@ cdef class Watching:
     cdef public list unread
     cdef public double now
     cdef public double busy_s
+    cdef readonly bint is_abandoned
 
     cpdef object add(self, int fd, object source, unsigned int mask)
     cpdef object change(self, int fd, unsigned int mask)

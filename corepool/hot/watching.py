@@ -77,6 +77,8 @@ class Watching:
         """The time when the current batch of events began, in seconds."""
         self.busy_s = 0.0
         """Time spent outside of epoll_wait, in seconds."""
+        self.is_abandoned = False
+        """This process was forked by a hook, which has returned, or will not."""
 
     # --- our sources
 
@@ -109,8 +111,10 @@ class Watching:
     def abandon(self) -> None:
         """Let go of everything. Runs in: a process forked by code in the worker, whose epoll this is.
 
-        When the loop polls next, the process ends.
+        It ends when its hook returns, or its task: what waits for its turn here is served by the worker.
         """
+        self.is_abandoned = True
+        self._at_batch_end = [end_fork]
         self.epoll_fd = -1
         self.epoll.close()
         self.epoll = NoEpoll()
@@ -151,6 +155,8 @@ class Watching:
                 source.serve_unread()
             except HOOK_ERRORS:
                 source.on_failure()
+            if self.is_abandoned:
+                end_fork()
         del self.unread[:count]  # not before: hooks may ask for all connections, and new ones are nowhere else
 
     def _end_batch(self) -> None:

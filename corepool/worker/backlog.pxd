@@ -1,5 +1,6 @@
 # The C types of backlog.py.
 
+from corepool.hot.watching cimport Watching
 from corepool.system.accepting cimport Accepting
 from corepool.worker.counts cimport ConnectionCounts
 from corepool.worker.service cimport Service
@@ -9,7 +10,7 @@ cdef class BacklogReader:
     cdef object _fd
     cdef Service _service
     cdef ConnectionCounts _counts
-    cdef object _reactor
+    cdef Watching _reactor
     cdef object _loop
     cdef Accepting _accepting
     cdef bint _is_paused

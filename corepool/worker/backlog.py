@@ -101,8 +101,8 @@ class BacklogReader:
         self._reactor.remove(self._fd)
 
     def has_room(self) -> bool:
-        """Return whether the worker may hold another connection."""
-        return not self._counts.full
+        """Return whether the worker may hold another connection; a child of its hook, which ends soon, takes none."""
+        return not (self._counts.full or self._reactor.is_abandoned)
 
     def take(self, fd: int, sockaddr: object) -> None:  # noqa: ARG002  # asked of the descriptor, if it is wanted
         """Begin a connection."""

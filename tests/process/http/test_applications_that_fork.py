@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from http_client import ask, get, http_toml
+from http_client import ask, get, http_toml, receive_response
 from http_client import request as http_request
 from sources import source
 
@@ -46,6 +47,24 @@ def test_a_child_that_returns_into_the_server_ends_alone(forking: PoolProcess) -
     forking.wait_logged("forked_process_ended")
     assert get(forking, "/pid").body == worker
     assert forking.workers() == [int(worker)]
+
+
+def test_requests_of_the_same_moment_are_the_workers_alone(pool: Pools) -> None:
+    """The child that returns has all of that moment before it, as its parent has."""
+    running = pool(http_toml(target="forking:application"), files={"forking.py": APPLICATION})
+    worker = int(get(running, "/pid").body)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(running.connect()) for _ in range(6)]
+        for client in clients:
+            client.sendall(http_request("/pid", close=False))
+            assert receive_response(client).body == str(worker).encode()
+        os.kill(worker, signal.SIGSTOP)
+        clients[0].sendall(http_request("/return"))
+        for client in clients[1:]:
+            client.sendall(http_request("/pid"))
+        os.kill(worker, signal.SIGCONT)
+        running.wait_logged("forked_process_ended")
+        assert [receive_response(client).body for client in clients[1:]] == [str(worker).encode()] * 5
 
 
 def test_functions_registered_with_atexit_run_when_a_worker_ends(forking: PoolProcess) -> None:
