@@ -131,9 +131,7 @@ class Driver(StreamBase):
         self.service.serve(exchange)
 
     def _client_of(self, request: Request) -> Client:
-        client = self.client
-        if client is None:
-            self.client = client = self.service.proxies.client_of(self.conn)
+        client = self.client = self.service.proxies.client_of(self.conn) if self.client is None else self.client
         return self.service.proxies.forwarded(client, request) if client.is_trusted else client
 
     def _wait_for_more(self) -> None:
@@ -168,8 +166,7 @@ class Driver(StreamBase):
         closes = head.closes or self.leaving or not (request.body is None or goes_on_behind(request, self.parser))
         exchange.closes = exchange.closes or closes
         data, self._framing = encode_head(head, size, content, request, exchange.closes)
-        if self._framing is CLOSE:
-            exchange.closes = True
+        exchange.closes = exchange.closes or self._framing is CLOSE
         self.conn.send(data)
 
     def hint(self, lines: bytes) -> None:
