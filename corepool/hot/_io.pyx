@@ -33,8 +33,10 @@ cpdef bytes read(int fd, Py_ssize_t limit):
     if limit > PIECE:
         data = PyBytes_FromStringAndSize(NULL, limit)
         place = PyBytes_AS_STRING(data)
-    elif limit < 0:
-        raise OSError(EINVAL, "a negative number of bytes")
+    elif limit <= 0:
+        if limit < 0:
+            raise OSError(EINVAL, "a negative number of bytes")
+        return b""  # as read(2), which says nothing of a reset either
     while True:
         count = recv(fd, place, limit, MSG_DONTWAIT)
         if count >= 0:

@@ -14,6 +14,7 @@ from corepool.hot.timeouts cimport earliest_deadline
 # C variables, which the imports of the .py file set once.
 cdef int EPOLLIN
 cdef int GONE
+cdef Py_ssize_t MAX_GATHERED
 cdef int NEW
 cdef int NOT_SERVING
 cdef int READS_PER_EVENT

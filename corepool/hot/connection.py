@@ -29,7 +29,7 @@ from corepool.hot.sending import enqueue, send_output
 from corepool.hot.settling import serve_unusual, settle
 from corepool.hot.site import MAX_SIZE
 from corepool.hot.starting import start
-from corepool.hot.states import GONE, NEVER, NEW, NOT_SERVING, NOTHING, READS_PER_EVENT
+from corepool.hot.states import GONE, MAX_GATHERED, NEVER, NEW, NOT_SERVING, NOTHING, READS_PER_EVENT
 from corepool.hot.timeouts import earliest_deadline, time_out
 from corepool.spec.buffers import as_bytes
 from corepool.spec.types import Address, CloseReason, TimeoutKind
@@ -263,7 +263,11 @@ class Connection(Fields):
         site.events += 1
         site.on_readable(self)
         self.reads_left = NOT_SERVING
-        if self.out is not NOTHING:
+        out = self.out
+        if out is not NOTHING:
+            if site.gathers_output and type(out) is bytes and len(out) <= MAX_GATHERED:
+                site.unsent.append(self)  # and `flush` does the rest
+                return
             send_output(self)
         if self.eof or self.reason is not None:
             settle(self)

@@ -24,6 +24,7 @@ class Memcached:
     Options = MemcachedOptions
 
     counts_requests = True
+    gathers_output = True
 
     metrics = metrics_of_store("memcached")
 

@@ -7,7 +7,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from as_python import AsPython
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from corepool import hookimpl
@@ -45,8 +45,9 @@ OF_OUTBOX = st.lists(
 class Scripted:
     """A protocol that does what stands in its script, whenever input is there, and notes which hooks were called."""
 
-    def __init__(self, file: int) -> None:
+    def __init__(self, file: int, *, gathers_output: bool) -> None:
         self.file = file
+        self.gathers_output = gathers_output
         self.script: list[Step] = []
         self.told: list[tuple[object, ...]] = []
 
@@ -107,12 +108,12 @@ def seen(conn: Any, protocol: Scripted) -> tuple[object, ...]:
     )
 
 
-def play(build: Any, steps: list[Step]) -> Iterator[object]:
+def play(build: Any, steps: list[Step], *, gathers_output: bool) -> Iterator[object]:
     """Go through the steps with the classes of one build, and yield what shows after each."""
     with tempfile.TemporaryFile() as file:
         file.write(CONTENT * 5)
         file.flush()
-        protocol = Scripted(file.fileno())
+        protocol = Scripted(file.fileno(), gathers_output=gathers_output)
         with build.ServedHere(protocol, output_high_water=5000, output_limit=1_000_000) as here:
             client = here.connect()
             [conn] = here.connections()
@@ -141,13 +142,14 @@ def _do(here: Any, conn: Any, client: Any, protocol: Scripted, step: str, size: 
     here.turn()
 
 
-@given(steps=STEPS)
+@given(steps=STEPS, gathers_output=st.booleans())
+@example(steps=[("send", 1), ("in recv", 0), ("closes", 0)], gathers_output=False)
 @settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
-def test_a_connection_does_the_same(steps: list[Step]) -> None:
+def test_a_connection_does_the_same(steps: list[Step], gathers_output: bool) -> None:  # noqa: FBT001  # of hypothesis
     with as_python:
-        expected = list(play(served_as_python, steps))
+        expected = list(play(served_as_python, steps, gathers_output=gathers_output))
 
-    assert list(play(served, steps)) == expected
+    assert list(play(served, steps, gathers_output=gathers_output)) == expected
 
 
 @given(steps=OF_OUTBOX)
