@@ -15,32 +15,31 @@ import hashlib
 import time
 from typing import TYPE_CHECKING
 
-from corepool_kv.engine.demands import Demand, put_back, take
+from corepool_kv.engine.demands import Demand, put_back
 from corepool_kv.engine.keyspace import Limits
 from corepool_kv.engine.line import (
     INTERRUPTED,
-    NO_GROUP,
     NO_STREAM,
     TAKEN,
     TIMED_OUT,
     Line,
     Outcome,
     Place,
+    outcome_of,
     this_worker,
 )
 from corepool_kv.engine.news import News
 from corepool_kv.engine.stream_demands import StreamDemand
-from corepool_kv.engine.taken import NoGroupError, Taken
 from corepool_kv.engine.waits import Gone, Wait, Waiter
-from corepool_kv.stores import LIST, StoreError, WrongTypeError
+from corepool_kv.stores import LIST, StoreError
 
 if TYPE_CHECKING:
     from corepool import Listening, Worker
     from corepool_kv.engine.demands import AnyDemand
     from corepool_kv.engine.execution import Execution
     from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.engine.taken import Taken
     from corepool_kv.engine.work import Work
-    from corepool_kv.stores import Record
 
 _KEPT_S = 60.0
 """Demands of a worker that has died are kept so long: its clients may be on their way to another worker."""
@@ -74,6 +73,8 @@ class Blocking:
         """Workers with entries that have ended, and since when that is known."""
         self._has_moved = False
         """A client has moved to another worker."""
+        self._unwanted: list[tuple[int, bytes]] | None = None
+        """`Keyspace.gained` of a transaction in which no client waits."""
         execution.on_gained = self.serve
 
     @property
@@ -101,7 +102,7 @@ class Blocking:
         wait = Wait(self, waiter)
         line = Line(db)
         wait.place = Place(self._name, line.new_ticket())
-        line.add(wait.place, demand)
+        self._add(line, wait.place, demand)
         db.at_end.append(functools.partial(self._begun, wait, demand))
         return wait
 
@@ -133,6 +134,10 @@ class Blocking:
         """Forget a client that has moved to another worker, which adopts it."""
         self._has_moved = True
         self.forget(wait)
+
+    def _add(self, line: Line, place: Place, demand: AnyDemand) -> None:
+        self._unwanted = None
+        line.add(place, demand)
 
     def _begun(self, wait: Wait, demand: AnyDemand) -> None:
         self._waits[wait.place.ticket] = wait
@@ -175,6 +180,10 @@ class Blocking:
 
     def serve(self, db: Keyspace) -> None:
         """Serve the clients that wait for keys that have changed. An element that moves may serve others."""
+        # Nearly always no client waits, and a stream gains with each entry: one look is enough for a transaction.
+        if db.gained is self._unwanted or Line(db).is_empty():
+            self._unwanted = db.gained
+            db.gained.clear()
         while db.gained:
             gained = list(dict.fromkeys(db.gained))
             db.gained.clear()
@@ -202,7 +211,7 @@ class Blocking:
             demand = None if news.is_none_for(mark) else line.find(place)
             if demand is None or (place.worker != self._name and not line.can_fetch(place.worker)):
                 continue
-            outcome = news.noted(mark, _outcome(here, demand, key, record))
+            outcome = news.noted(mark, outcome_of(here, demand, key, record))
             if outcome is not None:
                 self._deliver(db, line, place, outcome)
                 record = here.find(key)
@@ -235,10 +244,10 @@ class Blocking:
         if outcome is None and demand is not None:
             line.remove(old, demand)
             here = db.select(demand.number)
-            outcomes = (_outcome(here, demand, key, here.find(key)) for key in demand.keys)
+            outcomes = (outcome_of(here, demand, key, here.find(key)) for key in demand.keys)
             outcome = next(filter(None, outcomes), None)
             if outcome is None:
-                line.add(wait.place, demand)
+                self._add(line, wait.place, demand)
                 db.at_end.append(functools.partial(self._begun, wait, demand))
         elif outcome is None:
             # Its entry is gone: it was lost together with a worker.
@@ -315,7 +324,7 @@ class Blocking:
             place = Place(worker, ticket)
             outcome = line.fetch(place)
             if outcome is not None and outcome.taken is not None and outcome.taken.elements:
-                line.add(place, outcome.demand)
+                self._add(line, place, outcome.demand)
                 put_back(db.select(outcome.demand.number), outcome.demand, outcome.taken)
         if is_over:
             line.forget(worker)
@@ -325,20 +334,6 @@ class Blocking:
                 if demand is not None:
                     line.remove(place, demand)
         return b""
-
-
-def _outcome(db: Keyspace, demand: AnyDemand, key: bytes, record: Record | None) -> Outcome | None:
-    """Return the end of a client's wait by the record of a key; None: it goes on."""
-    if record is None or record.type != demand.type:
-        needs_stream = isinstance(demand, StreamDemand) and demand.group is not None
-        return Outcome(NO_STREAM, demand) if needs_stream else None
-    try:
-        taken = take(db, demand, key)
-    except WrongTypeError:
-        taken = Taken(key, [], [])
-    except NoGroupError:
-        return Outcome(NO_GROUP, demand)
-    return None if taken is None else Outcome(TAKEN, demand, taken)
 
 
 def _is_over(db: Keyspace, demand: StreamDemand) -> bool:

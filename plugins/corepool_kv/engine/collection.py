@@ -15,6 +15,8 @@ _AFTER_ALL = b"\xff"
 """Behind all names: those begin with a letter."""
 _COPIED_AT_A_TIME = 1000
 _COUNT_END = 2 * ID_BYTES
+_new = tuple.__new__
+"""The function of a NamedTuple is Python, and costs a collection more than its record."""
 
 
 class Collection:
@@ -90,7 +92,8 @@ class Collection:
     def describe(self) -> None:
         """Store the record, even of an empty collection."""
         description = self.id + self.count.to_bytes(ID_BYTES) + self._write()
-        self.db.put_record(self.key, Record(description, self.expires_ms, 0, 0, self.type))
+        record = _new(Record, (description, self.expires_ms, 0, 0, self.type))
+        self.db.put_record(self.key, record)
         if self.is_new:
             self.db.gain(self.key, self.type)
 

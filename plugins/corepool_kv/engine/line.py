@@ -19,16 +19,18 @@ import itertools
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from corepool_kv.engine.demands import unpack_demand
+from corepool_kv.engine.demands import take, unpack_demand
 from corepool_kv.engine.news import marks_of
-from corepool_kv.engine.taken import Taken
-from corepool_kv.stores import SYSTEM
+from corepool_kv.engine.stream_demands import StreamDemand
+from corepool_kv.engine.taken import NoGroupError, Taken
+from corepool_kv.stores import SYSTEM, WrongTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from corepool_kv.engine.demands import AnyDemand
     from corepool_kv.engine.keyspace import Keyspace
+    from corepool_kv.stores import Record
 
 _WAITING, _DEMANDS, _SERVED, _LEFT = (bytes((255,)) * 7 + bytes((number,)) for number in range(4))
 
@@ -88,6 +90,10 @@ class Line:
         for key, mark in marks_of(demand).items():
             self._elements.put(_WAITING, _of_key(demand.number, key) + place.ticket, place.worker + mark)
         self._elements.put(_DEMANDS, place.worker + place.ticket, demand.pack())
+
+    def is_empty(self) -> bool:
+        """Report whether no client waits."""
+        return not self._elements.has_any(_WAITING)
 
     def find(self, place: Place) -> AnyDemand | None:
         """Return the demand of a client that waits; None: it does not."""
@@ -174,6 +180,20 @@ class Line:
             if demand.number in databases:
                 found.update((demand.number, key) for key in demand.keys)
         return found
+
+
+def outcome_of(db: Keyspace, demand: AnyDemand, key: bytes, record: Record | None) -> Outcome | None:
+    """Return the end of a client's wait by the record of a key; None: it goes on."""
+    if record is None or record.type != demand.type:
+        needs_stream = isinstance(demand, StreamDemand) and demand.group is not None
+        return Outcome(NO_STREAM, demand) if needs_stream else None
+    try:
+        taken = take(db, demand, key)
+    except WrongTypeError:
+        taken = Taken(key, [], [])
+    except NoGroupError:
+        return Outcome(NO_GROUP, demand)
+    return None if taken is None else Outcome(TAKEN, demand, taken)
 
 
 def this_worker() -> bytes:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_LENGTH = struct.Struct(">I")
+_LENGTH_BYTES = 4
 
 
 def join(parts: Iterable[bytes]) -> bytes:
     """Return one string that `split` takes apart."""
-    return b"".join([_LENGTH.pack(len(part)) + part for part in parts])
+    joined: list[bytes] = []
+    for part in parts:
+        joined.append(len(part).to_bytes(_LENGTH_BYTES))
+        joined.append(part)
+    return b"".join(joined)
 
 
 def split(packed: bytes) -> list[bytes]:
@@ -21,7 +24,7 @@ def split(packed: bytes) -> list[bytes]:
     parts: list[bytes] = []
     place = 0
     while place < len(packed):
-        (length,) = _LENGTH.unpack_from(packed, place)
-        place += _LENGTH.size + length
+        length = int.from_bytes(packed[place : place + _LENGTH_BYTES])
+        place += _LENGTH_BYTES + length
         parts.append(packed[place - length : place])
     return parts

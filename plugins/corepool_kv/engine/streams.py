@@ -15,7 +15,6 @@ So one entry, and one acknowledgement, costs the same in a stream of any length.
 from __future__ import annotations
 
 import itertools
-from struct import Struct
 from typing import TYPE_CHECKING, TypeAlias
 
 from corepool_kv.engine.collection import Collection, copy_elements
@@ -40,7 +39,9 @@ MAX_SEQUENCE = (1 << SEQUENCE_BITS) - 1
 _EXISTS = b"e"
 _ENTRIES = b"x"
 _ENTRIES_END = b"y"
-_STATE = Struct(">16sQ16s")
+_ADDED_BYTES = 8
+_ADDED_END = ENTRY_ID_BYTES + _ADDED_BYTES
+_STATE_END = _ADDED_END + ENTRY_ID_BYTES
 
 _CUT_AT_ONCE = 1000
 """Entries that are trimmed one by one; of more, they are left to the sweeper if the rest is shorter."""
@@ -78,15 +79,19 @@ class Stream(Collection):
         """The largest of those that were removed one by one."""
         self._has_grown = False
         self._first_id: int | None = None
-        super().__init__(db, key, record)
+        Collection.__init__(self, db, key, record)
 
     def _read(self, rest: bytes) -> None:
-        last_id, self.added, max_deleted_id = _STATE.unpack_from(rest)
-        self.last_id, self.max_deleted_id = int.from_bytes(last_id), int.from_bytes(max_deleted_id)
+        self.last_id = int.from_bytes(rest[:ENTRY_ID_BYTES])
+        self.added = int.from_bytes(rest[ENTRY_ID_BYTES:_ADDED_END])
+        self.max_deleted_id = int.from_bytes(rest[_ADDED_END:_STATE_END])
 
     def _write(self) -> bytes:
-        ids = (each.to_bytes(ENTRY_ID_BYTES) for each in (self.last_id, self.max_deleted_id))
-        return _STATE.pack(next(ids), self.added, next(ids))
+        return (
+            self.last_id.to_bytes(ENTRY_ID_BYTES)
+            + self.added.to_bytes(_ADDED_BYTES)
+            + self.max_deleted_id.to_bytes(ENTRY_ID_BYTES)
+        )
 
     def save(self) -> None:
         """Describe the stream as it is now; one without entries exists, too."""

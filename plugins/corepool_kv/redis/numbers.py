@@ -22,6 +22,7 @@ _LARGEST_EXPONENT = 4900  # of the long double that Redis computes with, nearly
 _LARGEST_BINARY_EXPONENT = 16_000
 _MAX_FLOAT_BYTES = 5120  # characters that Redis reads (MAX_LONG_DOUBLE_CHARS)
 _MANTISSA_BITS = 64
+_MANTISSA_DIGITS = 15  # of a double: so many are exact
 _DECIMALS = 17
 
 
@@ -105,6 +106,8 @@ def parse_double(text: bytes, message: str = "ERR value is not a valid float") -
 
     :raises Error: it is none, or too large or too small; with `message`.
     """
+    if len(text) <= _MANTISSA_DIGITS and text.isdigit():
+        return float(text)  # nothing of what follows can be: the expressions take longer than a place in the index
     number = read_double(text)
     if number is None:
         raise Error(message)

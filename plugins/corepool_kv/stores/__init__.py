@@ -114,6 +114,9 @@ class Elements(Protocol):
         :raises NoRoomError: there is no room for the pages that change.
         """
 
+    def has_any(self, collection: bytes) -> bool:
+        """Report whether a collection has elements."""
+
     def has_garbage(self) -> bool:
         """Report whether elements of removed collections are left."""
 

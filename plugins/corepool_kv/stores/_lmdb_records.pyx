@@ -24,12 +24,12 @@ cpdef bytes place_of(bytes key):
     return place
 
 
-cpdef bytes short_record(unsigned long long version, bytes value):
+cpdef bytes short_record(unsigned char kind, unsigned long long version, bytes value):
     cdef Py_ssize_t size = PyBytes_GET_SIZE(value)
     cdef bytes record = PyBytes_FromStringAndSize(NULL, HEADER + size)
     cdef unsigned char* to = <unsigned char*>PyBytes_AS_STRING(record)
     to[0] = VERSION
-    to[1] = STRING
+    to[1] = kind
     _put(to + 2, version, 8)
     memcpy(to + HEADER, PyBytes_AS_STRING(value), size)
     return record

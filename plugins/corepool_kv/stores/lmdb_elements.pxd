@@ -7,3 +7,4 @@ cdef class LmdbElements:
     cpdef get(self, bytes collection, bytes name)
     cpdef put(self, bytes collection, bytes name, bytes value)
     cpdef delete(self, bytes collection, bytes name)
+    cpdef bint has_any(self, bytes collection) except -1

@@ -24,9 +24,12 @@ def place_of_in_python(key: bytes) -> bytes:
     return crc32(key).to_bytes(4) + key
 
 
-def short_record_in_python(version: int, value: bytes) -> bytes:
-    """Return a record without expiry and flags."""
-    return SHORT + version.to_bytes(8) + value
+def short_record_in_python(kind: int, version: int, value: bytes) -> bytes:
+    """Return a record without expiry and flags.
+
+    :param kind: its type.
+    """
+    return bytes((SHORT[0], kind)) + version.to_bytes(8) + value
 
 
 def short_value_in_python(stored: bytes) -> bytes | None:

@@ -5,6 +5,12 @@ from corepool_kv.stores._lmdb_records cimport parsed_short, place_of, short_reco
 # A C variable, which the .py file sets once.
 cdef long long _WRITES_PER_TRANSACTION
 
+cdef Py_ssize_t SHORT_BYTES
+cdef Py_ssize_t _ID_END
+cdef bytes SHORT
+
+cdef bint _is_older(bytes before, bytes stored) except -1
+
 cdef class LmdbTransaction:
     cdef readonly object txn
     cdef object _data

@@ -194,7 +194,7 @@ class LmdbTransaction:
         if expires_ms or flags:
             record = long_header(STRING, expires_ms, flags, version) + value
         else:
-            record = short_record(version, value)
+            record = short_record(STRING, version, value)
         try:
             before: bytes | None = self.txn.replace(place_of(key), record, self._data)  # type: ignore[assignment]
             if before is not None and before[:2] != SHORT:
@@ -208,12 +208,12 @@ class LmdbTransaction:
         value, expires_ms, _, flags, kind = record
         version = self._next_version()
         if expires_ms or flags:
-            header = long_header(kind, expires_ms, flags, version)
+            stored = long_header(kind, expires_ms, flags, version) + value
         else:
-            header = bytes((SHORT[0], kind)) + version.to_bytes(8)
+            stored = short_record(kind, version, value)
         try:
-            before: bytes | None = self.txn.replace(place_of(key), header + value, self._data)  # type: ignore[assignment]
-            if before is not None and before[:2] != SHORT and not _is_older(before, header, value):
+            before: bytes | None = self.txn.replace(place_of(key), stored, self._data)  # type: ignore[assignment]
+            if before is not None and before[:2] != SHORT and not _is_older(before, stored):
                 self._forget(key, before, record.collection)
             if expires_ms:
                 self.txn.put(TIME.pack(expires_ms) + key, b"", db=self._expiry)
@@ -335,9 +335,15 @@ class LmdbTransaction:
         return removed
 
 
-def _is_older(before: bytes, header: bytes, value: bytes) -> bool:
+def _is_older(before: bytes, stored: bytes) -> bool:
     """Report whether a record is one with a short header of the same collection, as most that are replaced by one."""
-    return before[:2] == header[:2] and header[:1] == SHORT[:1] and before[SHORT_BYTES:_ID_END] == value[:ID_BYTES]
+    return (
+        stored[0] == SHORT[0]
+        and len(before) >= _ID_END
+        and before[0] == stored[0]
+        and before[1] == stored[1]
+        and before[SHORT_BYTES:_ID_END] == stored[SHORT_BYTES:_ID_END]
+    )
 
 
 def _itself(key: bytes) -> bytes:

@@ -114,6 +114,9 @@ class MemoryElements:
             self._before.setdefault((collection, name), before)
         return before
 
+    def has_any(self, collection: bytes) -> bool:
+        return collection in self._collections.all
+
     def has_garbage(self) -> bool:
         return bool(self._collections.garbage)
 

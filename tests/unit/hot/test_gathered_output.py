@@ -82,7 +82,7 @@ def test_no_reply_leaves_before_all_were_served(echoing: Echoing) -> None:
     assert [client.recv(10) for client in echoing.clients] == [b"one", b"two"]
 
 
-def test_a_protocol_has_to_ask_for_it(echoing: Echoing) -> None:
+def test_a_protocol_has_to_ask_for_it() -> None:
     class Plain(Echoing):
         gathers_output = False
 

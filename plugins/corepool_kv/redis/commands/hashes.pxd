@@ -8,5 +8,5 @@ from corepool_kv.engine.keyspace cimport Keyspace
 cpdef hset(Keyspace db, list args)
 @cython.locals(found=Hash)
 cpdef hget(Keyspace db, list args)
-@cython.locals(found=Hash)
+@cython.locals(found=Hash, at=Py_ssize_t, added=Py_ssize_t)
 cdef _set(Keyspace db, list args, str command)

@@ -170,9 +170,11 @@ def _set(db: Keyspace, args: list[bytes], command: str) -> int:
     if len(args) % 2 == 0:
         raise Error(f"ERR wrong number of arguments for '{command}' command")
     found = Hash.open(db, args[0])
-    for field, value in zip(args[1::2], args[2::2], strict=True):
-        db.check_length(len(field) + len(value))
-    added = sum([found.put(field, value) for field, value in zip(args[1::2], args[2::2], strict=True)])
+    for at in range(1, len(args), 2):
+        db.check_length(len(args[at]) + len(args[at + 1]))
+    added = 0
+    for at in range(1, len(args), 2):
+        added += found.put(args[at], args[at + 1])
     found.save()
     found.tell(b"hset")
     return added

@@ -35,7 +35,7 @@ def _zadd(db: Keyspace, args: list[bytes], options: set[bytes]) -> Reply:
         raise Error(SYNTAX)
     if options:
         _check_options(options, len(rest) // 2)
-    pairs = [(member, parse_double(text)) for text, member in zip(rest[::2], rest[1::2], strict=True)]
+    pairs = [(rest[at + 1], parse_double(rest[at])) for at in range(0, len(rest), 2)]
     found = SortedSet.find(db, key) if b"XX" in options else SortedSet.open(db, key)
     if found is None:
         return None if b"INCR" in options else 0

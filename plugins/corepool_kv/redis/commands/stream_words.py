@@ -140,7 +140,7 @@ class AddOptions(NamedTuple):
     """Words behind that."""
 
 
-def parse_options(words: list[bytes], *, adds: bool) -> AddOptions:
+def parse_options(words: list[bytes], adds: bool) -> AddOptions:  # noqa: FBT001  # in C there are no keywords
     """Read the options of XADD, or of XTRIM.
 
     :raises Error: they are none.

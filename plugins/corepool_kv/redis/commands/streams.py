@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def xadd(db: Keyspace, args: list[bytes]) -> Reply:
-    options = parse_options(args[1:], adds=True)
+    options = parse_options(args[1:], True)  # in C there are no keywords
     if options.new_id is None:
         raise Error("ERR wrong number of arguments for 'xadd' command")
     milliseconds, is_open = options.new_id
@@ -41,7 +41,7 @@ def xadd(db: Keyspace, args: list[bytes]) -> Reply:
         return None
     if found.last_id == MAX_ID:
         raise Error("ERR The stream has exhausted the last possible ID, unable to add more items")
-    entry_id = _choose_id(db, found, milliseconds, is_open=is_open)
+    entry_id = _choose_id(db, found, milliseconds, is_open)
     if entry_id <= found.last_id:
         raise Error("ERR The ID specified in XADD is equal or smaller than the target stream top item")
     found.add(entry_id, fields)
@@ -79,7 +79,7 @@ def xdel(db: Keyspace, args: list[bytes]) -> Reply:
 
 
 def xtrim(db: Keyspace, args: list[bytes]) -> Reply:
-    options = parse_options(args[1:], adds=False)
+    options = parse_options(args[1:], False)
     found = Stream.find(db, args[0])
     if found is None or options.trimming is None:
         return 0
@@ -112,7 +112,7 @@ def xsetid(db: Keyspace, args: list[bytes]) -> Reply:
     return OK
 
 
-def _choose_id(db: Keyspace, found: Stream, wanted: int | None, *, is_open: bool) -> int:
+def _choose_id(db: Keyspace, found: Stream, wanted: int | None, is_open: bool) -> int:  # noqa: FBT001
     """Return the ID of a new entry; one that is too small is refused by the caller."""
     if wanted is None:
         now = make_id(db.now_ms, 0)
