@@ -8,6 +8,7 @@ from corepool_http.http2.codec cimport Codec
 from corepool_http.http2.deadlines cimport Deadlines
 from corepool_http.http2.request_stream cimport RequestStream
 from corepool_http.http2.streams cimport BaseStream
+from corepool_http.service cimport Service
 
 # C variables, which the imports of the .py file set once.
 cdef int CONTENT
@@ -34,6 +35,7 @@ cdef class Driver(Carrier):
     cdef object _after(self, Codec codec)
     @cython.locals(mine=RequestStream, news=cython.int)
     cdef bint _meet(self, BaseStream stream) except -1
+    @cython.locals(service=Service)
     cdef object _serve(self, RequestStream stream)
     cdef bint _is_full(self, Py_ssize_t unfinished) except -1
     @cython.locals(stream=RequestStream)

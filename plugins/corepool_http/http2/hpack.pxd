@@ -2,7 +2,7 @@
 
 cimport cython
 
-from corepool_http.http2.fields cimport fault_of
+from corepool_http.http2.fields cimport fault_of, fault_of_value
 from corepool_http.http2.huffman cimport decode as decode_huffman
 
 # C variables, which the .py file sets once.

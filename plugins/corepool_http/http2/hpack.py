@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corepool_http.http2.errors import Code, Failure
-from corepool_http.http2.fields import fault_of
+from corepool_http.http2.fields import fault_of, fault_of_value
 from corepool_http.http2.huffman import decode as decode_huffman
 from corepool_http.http2.static_table import MAX_PSEUDO_INDEX, STATIC
 
@@ -114,7 +114,8 @@ class Decoder:
             raise Failure(Code.COMPRESSION_ERROR, "index beyond the tables of header fields")
         value, at = string(block, at)
         if self.fault is None:
-            self.fault = fault_of(name, value)
+            # A name of the table was judged when it came; if it was malformed, all are judged from then on.
+            self.fault = fault_of_value(value) if index else fault_of(name, value)
         return (name, value), at
 
     def _insert(self, field: tuple[bytes, bytes]) -> None:

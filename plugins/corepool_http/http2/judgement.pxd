@@ -5,6 +5,8 @@ cimport cython
 from corepool_http.http2.fields cimport fault_of
 
 cdef object OF_CONNECTION
+cdef object _is_path
+cdef dict _METHODS
 
 cdef class Pseudo:
     cdef public bytes method

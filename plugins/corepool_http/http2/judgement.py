@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 _PSEUDO = frozenset((b":method", b":scheme", b":authority", b":path", b":protocol"))
 """RFC 9113, 8.3.1, and RFC 8441, 4."""
 
-_PATH = re.compile(rb"/[\x21\x22\x24-\x7e]*")
+_is_path = re.compile(rb"/[\x21\x22\x24-\x7e]*").fullmatch
 """A fragment is no part of it (RFC 9113, 8.3.1)."""
+
+_METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
+"""Nearly all requests have one of these."""
 
 _MAX_LENGTH_DIGITS = 18
 
@@ -98,11 +101,14 @@ def judge_line(method: bytes, path: bytes) -> RequestLine:
 
     :raises RefusedError: these are no method and no path of a target (RFC 9113, 8.3.1).
     """
-    if not TOKEN.fullmatch(method):
-        raise malformed("invalid :method")
-    if not _PATH.fullmatch(path) and not (path == b"*" and method == b"OPTIONS"):
+    text = _METHODS.get(method)
+    if text is None:
+        if not TOKEN.fullmatch(method):
+            raise malformed("invalid :method")
+        text = method.decode()
+    if not _is_path(path) and not (path == b"*" and method == b"OPTIONS"):
         raise RefusedError(400, "invalid request target")
-    return RequestLine(method.decode(), path)
+    return RequestLine(text, path)
 
 
 def judge_section(authority: bytes, fields: Fields) -> JudgedSection:
@@ -150,7 +156,7 @@ def judge_section(authority: bytes, fields: Fields) -> JudgedSection:
 def judge_trailers(fields: Fields) -> None:
     """Refuse trailers that are malformed (RFC 9113, 8.1), or that frame the content (RFC 9110, 6.5.1)."""
     for name, _ in fields:
-        if name[:1] == b":":
+        if name.startswith(b":"):
             raise malformed("a pseudo-header field among the trailers")
         if name in OF_CONNECTION or name == b"content-length":
             raise malformed(f"the header {name.decode()} among the trailers")

@@ -2,19 +2,16 @@
 
 cimport cython
 
-from corepool_http.http2.judgement cimport JudgedSection, judge_line, judge_section
+from corepool_http.http2.judgement cimport JudgedSection, judge_section
 from corepool_http.http2.response_blocks cimport encode_lines
 
 cdef Py_ssize_t _MAX_KEPT
 cdef Py_ssize_t _MAX_FIELDS
 
 cdef class KnownBlocks:
-    cdef object _lines
     cdef object _sections
     cdef object _blocks
 
-    @cython.locals(key=bytes)
-    cpdef object line(self, bytes method, bytes path)
     @cython.locals(judged=JudgedSection)
     cpdef JudgedSection section(self, bytes authority, list fields)
     @cython.locals(block=bytes)

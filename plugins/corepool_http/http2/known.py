@@ -8,43 +8,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corepool_http.generations import Generations
-from corepool_http.http2.judgement import JudgedSection, judge_line, judge_section
+from corepool_http.http2.judgement import JudgedSection, judge_section
 from corepool_http.http2.priorities import priority_of
 from corepool_http.http2.response_blocks import encode_lines
 
 if TYPE_CHECKING:
-    from corepool_http.message import Fields, RequestLine
+    from corepool_http.message import Fields
 
 _MAX_KEPT = 4096
-"""Bytes of a header section, or of a target, or of a response's head, that is kept."""
+"""Bytes of a header section, or of a response's head, that is kept."""
 _MAX_FIELDS = 40
 _MAX_PER_GENERATION = 256
 
 
 class KnownBlocks:
-    """Request lines, sections and heads of responses of one worker."""
+    """Sections and heads of responses of one worker."""
 
-    __slots__ = ("_blocks", "_lines", "_sections")
+    __slots__ = ("_blocks", "_sections")
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self._lines: Generations[bytes, RequestLine | None] = Generations(_MAX_PER_GENERATION)
         self._sections: Generations[tuple[object, ...], JudgedSection | None] = Generations(_MAX_PER_GENERATION)
         self._blocks: Generations[bytes, bytes | None] = Generations(_MAX_PER_GENERATION)
-
-    def line(self, method: bytes, path: bytes) -> RequestLine:
-        """Return a request line.
-
-        :raises RefusedError: the target is invalid.
-        :raises StreamFailure: the method is invalid.
-        """
-        key = b"%b %b" % (method, path)
-        line = self._lines[key]
-        if line is None:
-            line = judge_line(method, path)
-            if len(key) <= _MAX_KEPT:
-                self._lines.keep(key, line)
-        return line
 
     def section(self, authority: bytes, fields: Fields) -> JudgedSection:
         """Return the section of a request.

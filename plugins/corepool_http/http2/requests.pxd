@@ -3,11 +3,13 @@
 cimport cython
 
 from corepool_http.http2.hpack cimport Decoder
-from corepool_http.http2.judgement cimport JudgedSection, Pseudo
+from corepool_http.http2.judgement cimport JudgedSection, Pseudo, judge_all, judge_line
+from corepool_http.http2.known cimport KnownBlocks
 from corepool_http.http2.streams cimport BaseStream
+from corepool_http.message cimport Request
 
 cdef class RequestReader:
-    cdef object _known
+    cdef KnownBlocks _known
     cdef Decoder _decoder
     cdef dict _remembered
     cdef Py_ssize_t _max_size
@@ -25,7 +27,7 @@ cdef class RequestReader:
     cdef JudgedSection _read(self, Decoder decoder, bytes block, BaseStream stream)
     @cython.locals(decoder=Decoder, pseudo=Pseudo, name=bytes, value=bytes, count=Py_ssize_t)
     cdef Pseudo _take_pseudo(self, list leading, list fields)
-    @cython.locals(decoder=Decoder, is_too_large=bint, path=bytes, authority=bytes)
+    @cython.locals(decoder=Decoder, is_too_large=bint, path=bytes, authority=bytes, request=Request)
     cdef JudgedSection _judge(self, Pseudo pseudo, list fields, JudgedSection judged, BaseStream stream)
     @cython.locals(decoder=Decoder, remembered=dict)
     cdef object _remember(self, object line, JudgedSection judged, bytes block, bytes rest)

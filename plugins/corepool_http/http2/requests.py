@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corepool_http.http2 import judgement
 from corepool_http.http2.errors import Code, Failure, malformed
 from corepool_http.http2.hpack import Decoder
+from corepool_http.http2.judgement import Pseudo, judge_all, judge_line, judge_trailers
 from corepool_http.message import RefusedError, Request, RequestLine, Section
 from corepool_http.rules import expects_continue
 
 if TYPE_CHECKING:
-    from corepool_http.http2.judgement import JudgedSection, Pseudo
+    from corepool_http.http2.judgement import JudgedSection
     from corepool_http.http2.known import KnownBlocks
     from corepool_http.http2.streams import BaseStream
     from corepool_http.message import Fields
@@ -102,14 +102,14 @@ class RequestReader:
         if decoder.fault is not None:
             raise malformed(decoder.fault)
         if decoder.has_faults:
-            judgement.judge_all(leading)
-            judgement.judge_all(fields)
-        pseudo = judgement.Pseudo()
+            judge_all(leading)
+            judge_all(fields)
+        pseudo = Pseudo()
         for name, value in leading:
             pseudo.add(name, value)
         count = 0
         for name, value in fields:
-            if name[:1] != b":":
+            if not name.startswith(b":"):
                 break
             pseudo.add(name, value)
             count += 1
@@ -142,7 +142,7 @@ class RequestReader:
             if pseudo.protocol != b"websocket":
                 raise RefusedError(501, "CONNECT is not supported")
             stream.is_tunnel = True
-        line = self._known.line(pseudo.method, path)
+        line = judge_line(pseudo.method, path)
         request = Request(line, _VERSION, judged.section)
         request.upgrade = stream.is_tunnel
         if judged.expects:
@@ -186,8 +186,8 @@ class RequestReader:
         if decoder.fault is not None:
             raise malformed(decoder.fault)
         if decoder.has_faults:
-            judgement.judge_all(fields)
-        judgement.judge_trailers(fields)
+            judge_all(fields)
+        judge_trailers(fields)
         if decoder.size > self._max_size:
             raise malformed(f"trailers of more than {self._max_size} bytes")
         return fields
