@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import probe
 import psutil
 import pytest
+from beside import beside
 
 from corepool.testing.sockets import connect, receive_all, receive_exactly, reset
 from corepool.testing.waiting import wait_until
@@ -194,26 +195,19 @@ def test_a_peer_that_never_reads_is_dropped_and_its_output_is_bounded(pool: Pool
 def test_a_flood_does_not_starve_another_client_of_the_same_worker(pool: Pools) -> None:
     running = pool(echo(workers=1))
     flood = running.connect()
-    stop = threading.Event()
 
-    def pump() -> None:
-        while not stop.is_set():
+    def pump(_: int, is_over: threading.Event) -> None:
+        while not is_over.is_set():
             flood.sendall(b"x" * 65536)
+        flood.shutdown(socket.SHUT_WR)
 
-    def swallow() -> None:
+    def swallow(*_: object) -> None:
         while flood.recv(1 << 20):
             pass
 
-    threads = [threading.Thread(target=pump), threading.Thread(target=swallow)]
-    for thread in threads:
-        thread.start()
-    with running.connect() as client:
+    with beside(swallow), beside(pump), running.connect() as client:
         for _ in range(50):
             assert echoes(client)
-    stop.set()
-    threads[0].join()
-    flood.shutdown(socket.SHUT_WR)
-    threads[1].join()
     flood.close()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+from beside import beside
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kv_client import Client, encode, kv_toml
@@ -246,14 +247,13 @@ def test_what_is_no_redis_is_told(pool: Pools) -> None:
 
 
 def test_a_reload_loses_no_reply(remote: PoolProcess) -> None:
-    stop = threading.Event()
     failures: list[object] = []
     counts = [0] * 4
 
-    def work(place: int) -> None:
+    def work(place: int, is_over: threading.Event) -> None:
         client = Client(remote.connect())
         key = f"count{place}"
-        while not stop.is_set():
+        while not is_over.is_set():
             try:
                 counts[place] += 1
                 reply = client("INCR", key)
@@ -265,17 +265,12 @@ def test_a_reload_loses_no_reply(remote: PoolProcess) -> None:
                 failures.append((key, counts[place], reply))
                 return
 
-    threads = [threading.Thread(target=work, args=[place]) for place in range(len(counts))]
-    for thread in threads:
-        thread.start()
-    for generation in (1, 2):
-        remote.request("reload")
-        wait_until(lambda wanted=generation: remote.status()["generation"] >= wanted, what="the reload is done")  # type: ignore[misc]
-    before = sum(counts)
-    wait_until(lambda: sum(counts) > before + 100 or bool(failures), what="requests after the reloads")
-    stop.set()
-    for thread in threads:
-        thread.join()
+    with beside(work, threads=len(counts)):
+        for generation in (1, 2):
+            remote.request("reload")
+            wait_until(lambda wanted=generation: remote.status()["generation"] >= wanted, what="the reload is done")  # type: ignore[misc]
+        before = sum(counts)
+        wait_until(lambda: sum(counts) > before + 100 or bool(failures), what="requests after the reloads")
 
     assert failures == []
 

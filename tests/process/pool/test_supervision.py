@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import probe
 import psutil
 import pytest
+from beside import beside
 from probe import ask, read_line, receive_all_or_reset
 
 from corepool.testing.sockets import connect, receive_all
@@ -46,10 +47,9 @@ def test_crashes_under_load_lose_only_what_the_dead_worker_held(pool: Pools) -> 
     url = running.urls()[0]
     failures: list[str] = []
     served = [0]
-    stop = threading.Event()
 
-    def use() -> None:
-        while not stop.is_set():
+    def use(_: int, is_over: threading.Event) -> None:
+        while not is_over.is_set():
             with connect(url) as client:
                 pid = ask(client, "pid")
                 if pid and ask(client, "again") == "again":
@@ -58,17 +58,14 @@ def test_crashes_under_load_lose_only_what_the_dead_worker_held(pool: Pools) -> 
                     failures.append(pid)
 
     killed: set[int] = set()
-    users = [threading.Thread(target=use) for _ in range(4)]
-    for user in users:
-        user.start()
-    for count in range(1, 11):
-        victim = running.workers()[0]
-        killed.add(victim)
-        os.kill(victim, signal.SIGKILL)
-        wait_until(lambda count=count: running.status()["totals"]["restarts"] == count and len(running.workers()) == 2)
-    stop.set()
-    for user in users:
-        user.join()
+    with beside(use, threads=4):
+        for count in range(1, 11):
+            victim = running.workers()[0]
+            killed.add(victim)
+            os.kill(victim, signal.SIGKILL)
+            wait_until(
+                lambda count=count: running.status()["totals"]["restarts"] == count and len(running.workers()) == 2
+            )
 
     assert failures == []
     assert served[0] > 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from beside import beside
 from operated import corepool
 from probe import ask
 from sources import metadata, source
@@ -18,6 +18,7 @@ from corepool.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     import socket
+    import threading
     from collections.abc import Iterator
 
     from corepool.testing.pool import PoolProcess
@@ -175,15 +176,15 @@ def test_the_workers_of_an_old_master_that_was_killed_hold_nothing(pool: Pools) 
 
 def test_workers_killed_at_any_moment_lose_no_addition_and_leave_no_lock(running: PoolProcess) -> None:
     """Each worker takes locks most of the time. Additions with an answer are counted, others at most once."""
-    url, stop = running.urls()[0], threading.Event()
+    url = running.urls()[0]
     answered, unanswered = [0] * 4, [0] * 4
 
-    def add(number: int) -> None:
-        while not stop.is_set():
+    def add(number: int, is_over: threading.Event) -> None:
+        while not is_over.is_set():
             try:
                 with connect(url) as client:
                     assert ask(client, "churn") in ("churns", "")
-                    while not stop.is_set():
+                    while not is_over.is_set():
                         unanswered[number] += 1
                         if ask(client, "add 1") != "added":
                             break
@@ -192,21 +193,16 @@ def test_workers_killed_at_any_moment_lose_no_addition_and_leave_no_lock(running
             except OSError:
                 pass
 
-    threads = [threading.Thread(target=add, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for _ in range(KILLS):
-        before = sum(answered)
-        for client in clients_of_each(running):
-            assert ask(client, "churn") in ("churns", "")
-        victims = running.workers()
-        wait_until(lambda before=before: sum(answered) > before + 20)
-        for victim in victims[:2]:
-            os.kill(victim, signal.SIGKILL)
-        wait_until(lambda victims=victims: len(now := running.workers()) == 4 and not {*victims[:2]} & {*now})
-    stop.set()
-    for thread in threads:
-        thread.join()
+    with beside(add, threads=4):
+        for _ in range(KILLS):
+            before = sum(answered)
+            for client in clients_of_each(running):
+                assert ask(client, "churn") in ("churns", "")
+            victims = running.workers()
+            wait_until(lambda before=before: sum(answered) > before + 20)
+            for victim in victims[:2]:
+                os.kill(victim, signal.SIGKILL)
+            wait_until(lambda victims=victims: len(now := running.workers()) == 4 and not {*victims[:2]} & {*now})
 
     assert [ask(client, "walk") for client in clients_of_each(running)] == ["walked"] * 4
     for total in map(int, say(running, "get", "mapped")):
