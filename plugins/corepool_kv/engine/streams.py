@@ -147,14 +147,25 @@ class Stream(Collection):
         :param limit: the most to be removed; 0: any number.
         """
         excess = max(0, self.count - length)
-        return self._trim(_ENTRIES_END, min(excess, limit) if limit else excess)
+        if limit:
+            excess = min(excess, limit)
+        kept = self.count - excess
+        if excess > _CUT_AT_ONCE and excess > kept + self._others(excess):
+            self._leave(kept)
+        else:
+            found = self.elements.between(self.id, _ENTRIES, _ENTRIES_END)
+            for name in [name for name, _ in itertools.islice(found, excess)]:
+                self.elements.delete(self.id, name)
+        self.count = kept
+        self._first_id = None
+        return excess
 
     def trim_before(self, entry_id: int, limit: int = 0) -> int:
         """Remove the entries with smaller IDs; return their number.
 
         :param limit: the most to be removed; 0: any number.
         """
-        return self._trim(_name(entry_id), min(self.count, limit) if limit else self.count)
+        return self.trim_to(self.count - self._count_before(_name(entry_id), limit or self.count), limit)
 
     def has_gap_behind(self, entry_id: int) -> bool:
         """Report whether an entry that is not in front of this ID, and not in front of the first one, was removed."""
@@ -175,24 +186,28 @@ class Stream(Collection):
                 return self.added - self.count + 1
         return None
 
-    def _trim(self, end: bytes, most: int) -> int:
-        names = [name for name, _ in itertools.islice(self.elements.between(self.id, _ENTRIES, end), most)]
-        kept = self.count - len(names)
-        if len(names) > max(kept + self._others(len(names)), _CUT_AT_ONCE):
-            self._leave(names[-1])
-        else:
-            for name in names:
-                self.elements.delete(self.id, name)
-        self.count = kept
-        self._first_id = None
-        return len(names)
+    def _count_before(self, end: bytes, most: int) -> int:
+        """Count the entries in front of a name, up to `most` at least; it looks at them or at the fewer others."""
+        before = self.elements.between(self.id, _ENTRIES, end)
+        behind = self.elements.between(self.id, end, _ENTRIES_END)
+        for count in range(most):
+            if next(before, None) is None:
+                return count
+            if next(behind, None) is None:
+                return self.count - count
+        return most
 
     def _others(self, most: int) -> int:
         """Count the elements that are no entries, up to `most`: those that wait for acknowledgements may be many."""
         return sum(1 for _ in itertools.islice(self.elements.between(self.id, b"", _ENTRIES), most))
 
-    def _leave(self, last: bytes) -> None:
-        """Take all but the entries up to one to a new collection; `save` makes garbage of those."""
+    def _leave(self, kept: int) -> None:
+        """Take all but the oldest entries to a new collection; `save` makes garbage of those.
+
+        :param kept: the number of the newest ones. The others are not looked at: they may be very many.
+        """
+        newest = self.elements.between(self.id, _ENTRIES, _ENTRIES_END, reverse=True)
+        first = next(itertools.islice(newest, kept - 1, None))[0] if kept else _ENTRIES_END
         old, self.id = self.id, self.db.new_collection()
         copy_elements(self.elements, old, self.elements, self.id, b"", _ENTRIES)
-        copy_elements(self.elements, old, self.elements, self.id, last + b"\0", _ENTRIES_END)
+        copy_elements(self.elements, old, self.elements, self.id, first, _ENTRIES_END)

@@ -26,8 +26,10 @@ cdef class ServerBase:
     cdef Py_ssize_t _max_waiting
     cdef Py_ssize_t _served
 
-    @cython.locals(conn=ConnectionBase, out=list, reply=bytes, size=Py_ssize_t, served=Py_ssize_t)
+    @cython.locals(conn=ConnectionBase, served=Py_ssize_t)
     cpdef serve(self, SessionBase session)
+    @cython.locals(out=list, reply=bytes, size=Py_ssize_t)
+    cdef _take_turn(self, SessionBase session, ConnectionBase conn)
     cpdef stall(self, SessionBase session)
     cpdef resume(self, SessionBase session)
     cdef _end_if_over(self, SessionBase session)

@@ -85,6 +85,16 @@ class ServerBase:
         """Serve received requests, until there is no more or the client should read or wait first."""
         conn = session.conn
         self.resume(session)
+        try:
+            self._take_turn(session, conn)
+        finally:  # an error of ours ends this connection, and must not leave the next one a view of the past
+            served, self._served = self._served, 0
+            self._worker.requests += served
+            self.end_turn(served)
+        if session.ending or conn.eof:
+            self._end_if_over(session)
+
+    def _take_turn(self, session: SessionBase, conn: Connection[Any]) -> None:
         out: list[bytes] = []
         size = 0
         while not session.ending:
@@ -109,11 +119,6 @@ class ServerBase:
                     break
         if out and not session.is_attack:
             conn.send(out[0] if len(out) == 1 else b"".join(out))
-        served, self._served = self._served, 0
-        self._worker.requests += served
-        self.end_turn(served)
-        if session.ending or conn.eof:
-            self._end_if_over(session)
 
     def proceed(self, session: SessionBase) -> None:
         """Continue when the client has read, or has got the replies it was waiting for."""

@@ -10,10 +10,11 @@ from kv_stores import changing, opened, reading
 
 from corepool_kv.engine.errors import ValueTooLongError
 from corepool_kv.engine.keyspace import Keyspace, Limits
-from corepool_kv.redis.commands.functions import Functions
+from corepool_kv.redis.commands.dumping import MAX_DUMP_BYTES
+from corepool_kv.redis.commands.functions import Functions, dump
 from corepool_kv.redis.dumps import dump_of_libraries
 from corepool_kv.redis.replies import Error
-from corepool_kv.redis.scripts.functions import MAX_LIBRARIES, Libraries
+from corepool_kv.redis.scripts.functions import MAX_LIBRARIES, Libraries, Listed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +66,7 @@ def test_a_dump_that_is_refused_changes_nothing(texts: list[bytes], how: bytes, 
             assert {name: [each.name for each in listed] for name, listed in kept.all.items()} == {
                 "a": ["first", "second"]
             }
-            assert kept.texts() == [library("a", "first second")]
+            assert [kept.text(name) for name in kept.all] == [library("a", "first second")]
 
 
 def test_no_more_libraries_of_a_dump_are_run_than_a_store_may_have(tmp_path: Path) -> None:
@@ -75,3 +76,16 @@ def test_no_more_libraries_of_a_dump_are_run_than_a_store_may_have(tmp_path: Pat
     with opened("memory:", tmp_path) as store, changing(store) as db, pytest.raises(Error):
         Functions(scripting).restore(SERVER, session, db, [dumped])
     assert scripting.libraries_run == MAX_LIBRARIES
+
+
+def test_what_is_too_long_to_be_dumped_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    text = Libraries.text
+    monkeypatch.setattr(Libraries, "text", lambda self, name: read.append(name) or text(self, name))
+    session: Any = None
+    with opened("memory:", tmp_path) as store, changing(store) as db:
+        for number in range(5):
+            Libraries(db).put(f"x{number}", bytes(MAX_DUMP_BYTES // 2), [Listed(f"f{number}", (), None)])
+        with pytest.raises(Error, match="not serialized"):
+            dump(SERVER, session, db, [])
+    assert read == ["x0", "x1"]

@@ -11,16 +11,19 @@ from kv_stores import KINDS, NOW_MS, changing, opened, reading
 
 from corepool_kv.engine import stream_groups, streams
 from corepool_kv.engine.collection import copied
+from corepool_kv.engine.keyspace import Keyspace, Limits
 from corepool_kv.engine.stream_demands import StreamDemand
 from corepool_kv.engine.stream_groups import Group
 from corepool_kv.engine.streams import MAX_ID, Stream
+from corepool_kv.redis.commands.stream_claims import xautoclaim
 from corepool_kv.redis.commands.stream_reading import xread, xreadgroup
+from corepool_kv.redis.replies import Error
+from corepool_kv.stores.memory_elements import MemoryElements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from corepool_kv.engine.keyspace import Keyspace
     from corepool_kv.stores import Store
 
 NAME = st.sampled_from([b"", b"a", b"b", b"\xff" * 30, b"x" * 462, b"x" * 463, b"x" * 600, b"x" * 599 + b"y"])
@@ -237,3 +240,59 @@ def test_a_client_waits_for_any_number_of_entries(store: Store) -> None:
             demand = command([*of_group, *options, *words]).attempt(db)
             assert isinstance(demand, StreamDemand)
             assert StreamDemand.unpack(demand.pack()) == demand
+
+
+@pytest.mark.parametrize("way", ["to", "before"])
+def test_a_trim_to_a_small_rest_looks_at_the_rest_alone(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = 0
+    between = MemoryElements.between
+
+    def counted(*args: Any, **keywords: Any) -> Iterator[tuple[bytes, bytes]]:
+        nonlocal seen
+        for element in between(*args, **keywords):
+            seen += 1
+            yield element
+
+    with opened("memory:", tmp_path) as memory, changing(memory) as db:
+        found = Stream.open(db, b"s")
+        for entry_id in range(1, 5001):
+            found.add(entry_id, [b"f", b"v"])
+        found.save()
+        monkeypatch.setattr(MemoryElements, "between", counted)
+        removed = found.trim_to(3) if way == "to" else found.trim_before(4998)
+        assert removed == 4997
+        assert seen < 30
+        assert [entry_id for entry_id, _ in found.entries(0, MAX_ID)] == [4998, 4999, 5000]
+
+
+def test_a_trim_with_a_limit_does_not_count_what_it_may_not_remove(store: Store) -> None:
+    with changing(store) as db:
+        found = Stream.open(db, b"s")
+        for entry_id in range(1, 3001):
+            found.add(entry_id, [b"f", b"v"])
+        found.save()
+        assert found.trim_before(2990, limit=10) == 10
+        assert found.trim_before(11, limit=10) == 0
+        assert found.trim_before(2990) == 2979
+        assert [entry_id for entry_id, _ in found.entries(0, MAX_ID)] == list(range(2990, 3001))
+
+
+def test_the_ids_that_xautoclaim_found_deleted_are_part_of_the_bounded_reply(store: Store) -> None:
+    with changing(store) as db:
+        found = Stream.open(db, b"s")
+        for entry_id in range(1, 101):
+            found.add(entry_id, [b"f", b"v"])
+        group = Group.create(found, b"g", 0, None, set())
+        group.deliver(group.seen(b"c"), range(1, 101), keeps=True)
+        group.save()
+        for entry_id in range(1, 101):
+            found.remove(entry_id)
+        found.save()
+    with changing(store) as db:
+        short = Keyspace(db.view, Limits(503, 1 << 26, 200), NOW_MS)
+        with pytest.raises(Error):
+            xautoclaim(short, [b"s", b"g", b"other", b"0", b"0"])
+        reply: Any = xautoclaim(db, [b"s", b"g", b"other", b"0", b"0"])
+        assert len(reply[2]) == 100

@@ -116,11 +116,16 @@ class Functions:
 
 
 def dump(server: ServerState, session: Session, db: Keyspace, args: list[bytes]) -> Reply:  # noqa: ARG001
-    texts = Libraries(db).texts()
-    if sum(map(len, texts)) > MAX_DUMP_BYTES - MAX_LIBRARIES * _FRAME_BYTES:
-        raise Error(
-            f"ERR libraries of more than {MAX_DUMP_BYTES} bytes are not serialized: FUNCTION LIST WITHCODE has them"
-        )
+    libraries = Libraries(db)
+    texts: list[bytes] = []
+    left = MAX_DUMP_BYTES - MAX_LIBRARIES * _FRAME_BYTES
+    for library in libraries.all:
+        texts.append(libraries.text(library))
+        left -= len(texts[-1])
+        if left < 0:
+            raise Error(
+                f"ERR libraries of more than {MAX_DUMP_BYTES} bytes are not serialized: FUNCTION LIST WITHCODE has them"
+            )
     return dump_of_libraries(texts)
 
 

@@ -48,12 +48,19 @@ class _Claim:
     def take(self, entry_id: int, fields: list[bytes], before: Delivery | None, at_ms: int, times: int) -> None:
         """Take an entry over."""
         reply: Reply = show_id(entry_id) if self._just_ids else word_entry((entry_id, fields))
+        self.replies.append(self.counted(reply))
+        group, name = self._group, self._consumer
+        self._changes.append(lambda: group.assign(entry_id, group.seen(name), at_ms, times, before))
+
+    def counted(self, reply: Reply) -> Reply:
+        """Return a part of the reply.
+
+        :raises Error: the reply is too long with it.
+        """
         self._left -= size_of(reply)
         if self._left < 0:
             raise too_long(self._limit)
-        self.replies.append(reply)
-        group, name = self._group, self._consumer
-        self._changes.append(lambda: group.assign(entry_id, group.seen(name), at_ms, times, before))
+        return reply
 
     def drop(self, delivery: Delivery) -> None:
         """Forget the delivery of an entry that is gone."""
@@ -108,7 +115,7 @@ def xautoclaim(db: Keyspace, args: list[bytes]) -> Reply:
         fields = group.stream.get(delivery.id)
         if fields is None:
             claim.drop(delivery)
-            removed.append(show_id(delivery.id))
+            removed.append(claim.counted(show_id(delivery.id)))
             count -= 1
         elif not idle_ms or db.now_ms - delivery.at_ms >= idle_ms:
             claim.take(delivery.id, fields, delivery, db.now_ms, delivery.times + (not just_ids))

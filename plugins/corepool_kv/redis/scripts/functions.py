@@ -109,10 +109,6 @@ class Libraries:
             self._system.put(_TEXT + library.encode(), text)
         self._write()
 
-    def texts(self) -> list[bytes]:
-        """Return the texts of all libraries."""
-        return [self.text(library) for library in self.all]
-
     def delete(self, library: str) -> bool:
         """Remove a library; False: there is none of that name. In a transaction."""
         if self.all.pop(library, None) is None:
