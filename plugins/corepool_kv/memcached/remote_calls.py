@@ -106,7 +106,10 @@ class ItemCalls:
     def _begin(self) -> None:
         self._running, self._coming = self._coming, []
         self._tries = 0
-        self._run(OneItem(self._owner.versions))
+        if self._running[0].step.writes:
+            self._run(OneItem(self._owner.versions))
+        else:  # it needs the data: finding that out by an exception took a sixth of its time
+            self._owner.send((b"GET", self._key), self._has_read)
 
     def _run(self, item: OneItem) -> None:
         now_ms = time.time_ns() // 1_000_000
