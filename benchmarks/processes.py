@@ -12,7 +12,7 @@ import os
 import resource
 import time
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,6 +86,15 @@ def cpu_ns(root: int) -> int:
     parent, so the difference of two calls counts it once.
     """
     return sum(_own_cpu_ns(pid) + _ended_children_cpu_ns(pid) for pid in process_tree(root))
+
+
+def descriptors(root: int) -> int:
+    """Count the open descriptors of `root` and its descendants."""
+    count = 0
+    for pid in process_tree(root):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            count += len(os.listdir(PROC / str(pid) / "fd"))
+    return count
 
 
 def rss_bytes(pid: int) -> int:

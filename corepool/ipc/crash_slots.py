@@ -9,10 +9,6 @@ from __future__ import annotations
 
 import mmap
 from enum import IntEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CRASH_SLOTS = 65_536
 """Connections that can be kept at once in all pools. Untouched memory costs nothing."""
@@ -20,7 +16,6 @@ CRASH_SLOTS = 65_536
 STATE_BYTES = 512
 """Room for what another worker has to know; while a connection has more to say it doesn't count as idle."""
 
-_LENGTH_BYTES = 2
 LENGTH_BITS = 24
 
 MAX_ANNOUNCED = (1 << LENGTH_BITS) - 1
@@ -38,6 +33,9 @@ class Status(IntEnum):
     CLOSED = 5  # its worker has closed it: the crash slot is the master's again
 
 
+_CLOSED = bytes((Status.CLOSED,))
+
+
 class CrashSlots:
     """All of them. Made by the master before the first fork; workers inherit the mapping. Crash slot 0 means none."""
 
@@ -48,33 +46,36 @@ class CrashSlots:
         self.sending = memoryview(mmap.mmap(-1, CRASH_SLOTS * 8)).cast("Q")
         """Of a reply that is being sent in one go: bytes sent before it << LENGTH_BITS | bytes that it has."""
         self._states = memoryview(mmap.mmap(-1, CRASH_SLOTS * STATE_BYTES))
+        self._lengths = memoryview(mmap.mmap(-1, CRASH_SLOTS * 2)).cast("H")
+        """How much of its room each state takes."""
 
     def clear(self, crash_slot: int) -> None:
         """Forget the state that was written."""
-        self.write(crash_slot, b"")
+        self._lengths[crash_slot] = 0
 
     def write(self, crash_slot: int, state: bytes) -> bool:
         """Write what another worker has to know; False: it is too long."""
         length = len(state)
-        if length > STATE_BYTES - _LENGTH_BYTES:
+        if length > STATE_BYTES:
             return False
         start = crash_slot * STATE_BYTES
-        self._states[start : start + _LENGTH_BYTES] = length.to_bytes(_LENGTH_BYTES, "little")
-        self._states[start + _LENGTH_BYTES : start + _LENGTH_BYTES + length] = state
+        self._lengths[crash_slot] = length
+        self._states[start : start + length] = state
         return True
 
     def read(self, crash_slot: int) -> bytes:
         """Return the state that was written last; empty: none was."""
         start = crash_slot * STATE_BYTES
-        length = int.from_bytes(self._states[start : start + _LENGTH_BYTES], "little")
-        return bytes(self._states[start + _LENGTH_BYTES : start + _LENGTH_BYTES + length])
+        return bytes(self._states[start : start + self._lengths[crash_slot]])
 
     def announced(self, crash_slot: int) -> tuple[int, int]:
         """Return the last announcement: the bytes sent before, and those of the reply."""
         return self.sending[crash_slot] >> LENGTH_BITS, self.sending[crash_slot] & MAX_ANNOUNCED
 
-    def closed(self) -> Iterator[int]:
-        """List the crash slots whose connections were closed."""
-        find, wanted, crash_slot = self._map.find, bytes((Status.CLOSED,)), 0
-        while (crash_slot := find(wanted, crash_slot + 1)) > 0:
-            yield crash_slot
+    def closed(self, last: int) -> list[int]:
+        """List the crash slots up to `last` whose connections were closed."""
+        find, crash_slot = self._map.find, 0
+        found = []
+        while (crash_slot := find(_CLOSED, crash_slot + 1, last + 1)) > 0:
+            found.append(crash_slot)
+        return found

@@ -1,6 +1,7 @@
 # The C types of journal.py.
 
 from corepool.hot.fields cimport Fields
+from corepool.ipc.crash_slots cimport CrashSlots
 
 # C variables, which the .py file sets once.
 cdef int _BUSY
@@ -14,7 +15,7 @@ cdef class CrashRecords:
     cdef object ask
     cdef unsigned char[::1] statuses
     cdef unsigned long long[::1] sending
-    cdef object _slots
+    cdef CrashSlots _slots
     cdef object _freeze
     cdef object failed
     cdef tuple _last

@@ -4,6 +4,7 @@ from corepool.hot.beginning cimport begin, begin_lost, begin_new
 from corepool.hot.connection cimport Connection
 from corepool.hot.fields cimport Fields
 from corepool.hot.watching cimport Watching
+from corepool.ipc.crash_slots cimport CrashSlots
 from corepool.worker.addresses cimport Addresses
 from corepool.worker.counts cimport ConnectionCounts
 from corepool.worker.lingering cimport Lingerings
@@ -26,7 +27,7 @@ cdef class Service:
     cdef bint _begins_at_once
     cdef object _threshold
     cdef object _records
-    cdef object _crash_slots
+    cdef CrashSlots _crash_slots
     cdef object _transport
     cdef Watching _reactor
     cdef readonly ConnectionCounts _counts

@@ -55,8 +55,8 @@ def test_records_of_connections_that_outlive_a_crash(monkeypatch: pytest.MonkeyP
         recovery = Recovery(slots, loop, lambda _: None)
         assert all(recovery.take() for _ in range(CRASH_SLOTS - 1))
         assert recovery.take() == 0
-        assert slots.write(1, bytes(STATE_BYTES - 2))
-        assert not slots.write(1, bytes(STATE_BYTES - 1))
+        assert slots.write(1, bytes(STATE_BYTES))
+        assert not slots.write(1, bytes(STATE_BYTES + 1))
     finally:
         loop.close()
 

@@ -162,3 +162,20 @@ def test_the_log_names_the_client_of_a_connection_that_crashes_workers(
     recovery.keep(Handoff(os.dup(pair[0].fileno()), SocketIndex(0), None, None, 0, slot), PID)
     assert not recovery.recover(PID)
     assert "peer=203.0.113.7:4711" in caplog.text
+
+
+def test_copies_of_closed_connections_are_closed_as_others_come(
+    recovery: Recovery, crash_slots: CrashSlots, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    """Without waiting for the timer: while they are many, memory is used again."""
+    server, client = pair
+    kept = [keep(recovery, crash_slots, server) for _ in range(3)]
+    server.close()
+    for crash_slot in kept:
+        crash_slots.statuses[crash_slot] = Status.CLOSED
+    client.setblocking(False)
+
+    taken = [recovery.take() for _ in range(70)]
+
+    assert client.recv(1) == b"", "no copy is left"
+    assert set(kept) & set(taken), "their crash slots are used again"
