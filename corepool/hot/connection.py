@@ -87,8 +87,8 @@ class Connection(Fields):
         self.paused = False
         self.was_congested = False
         self.eof_due = False
-        self.high = site.high_water
-        self.low = site.high_water // 2
+        self.high = self.site.high_water  # of the field, which has a C type
+        self.low = self.high // 2
         self.active_at = NEVER
         self.blocked_at = NEVER
         self.read_deadline = None

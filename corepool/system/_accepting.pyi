@@ -2,5 +2,5 @@ import socket
 from collections.abc import Callable
 
 def accept_one(
-    listening: socket.socket, otherwise: Callable[[socket.socket], tuple[int, object] | None]
+    otherwise: Callable[[socket.socket], tuple[int, object] | None], listening: socket.socket
 ) -> tuple[int, object] | None: ...

@@ -14,7 +14,7 @@ cdef extern from *:
     int accept4(int, void*, void*, int) nogil
 
 
-def accept_one(listening, otherwise):
+def accept_one(otherwise, listening):
     """Accept a connection without its peer's address; `otherwise` is `accepting.accept_one`, which knows the errors.
 
     The GIL is kept: nothing here waits, and a thread that takes it meanwhile may keep it for 5 ms.

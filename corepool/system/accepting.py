@@ -12,6 +12,7 @@ import errno
 import logging
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from corepool.logs.rate_limited import RateLimitedLog
@@ -94,10 +95,8 @@ try:
 except ImportError:  # corepool was installed without a compiler
     accept_unknown = accept_one
 else:
-
-    def accept_unknown(listening: socket.socket) -> tuple[int, object] | None:
-        """Do as `accept_one`, and leave the peer's address to be asked of the connection: None."""
-        return _accepting.accept_one(listening, accept_one)
+    accept_unknown = partial(_accepting.accept_one, accept_one)
+    """Does as `accept_one`, and leaves the peer's address to be asked of the connection: None."""
 
 
 class Side(Protocol):
@@ -180,7 +179,8 @@ class Accepting:
                 return taken
             if accepted is None:
                 return taken
-            side.take(*accepted)
+            fd, sockaddr = accepted
+            side.take(fd, sockaddr)
         return most
 
     def failed(self) -> None:

@@ -1,5 +1,7 @@
 # The C types of service.py.
 
+cimport cython
+
 from corepool.hot.beginning cimport begin, begin_lost, begin_new
 from corepool.hot.connection cimport Connection
 from corepool.hot.fields cimport Fields
@@ -41,5 +43,6 @@ cdef class Service:
     cpdef object take_accepted(self, int fd)
     cdef object _journal(self, object crash_slot)
     cdef object _leave_protocol(self, Fields conn, bint goes_on=*)
+    @cython.locals(conn=Connection)
     cdef object _begin(self, int fd, object number, object crash_slot)
     cpdef object ended(self, Fields conn, int fd, object reason)

@@ -2,6 +2,8 @@
 
 cimport cython
 
+cpdef str decimal(int port)
+
 @cython.freelist(8)
 cdef class Client:
     cdef public object host

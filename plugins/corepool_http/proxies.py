@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from corepool_http.client import Client
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from corepool import Connection
     from corepool_http.message import Request
@@ -35,12 +35,12 @@ class Proxies:
 
     def __init__(self, trusted: Sequence[Network]) -> None:
         self._trusted = [_unmapped(network) if isinstance(network, IPv6Network) else network for network in trusted]
+        self.client_of: Callable[[Connection[Any]], Client] = self._judged if trusted else Client
+        """Describes the two ends of a connection."""
 
-    def client_of(self, conn: Connection[Any]) -> Client:
-        """Describe the two ends of a connection."""
+    def _judged(self, conn: Connection[Any]) -> Client:
         client = Client(conn)
-        if self._trusted:
-            client.is_trusted = self.trusts("unix" if client.server_port is None else client.host)
+        client.is_trusted = self.trusts("unix" if client.server_port is None else client.host)
         return client
 
     def forwarded(self, client: Client, request: Request) -> Client:

@@ -3,7 +3,7 @@
 cimport cython
 
 from corepool_http.apps._environ cimport add_request
-from corepool_http.client cimport Client
+from corepool_http.client cimport Client, decimal
 from corepool_http.exchange cimport Exchange
 from corepool_http.message cimport Request, RequestLine, Section
 

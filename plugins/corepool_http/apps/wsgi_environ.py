@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from corepool_http.apps.paths import below
 from corepool_http.apps.tls import variables_of
 from corepool_http.apps.wsgi_files import FileWrapper
+from corepool_http.client import decimal
 from corepool_http.message import HTTP_1_1
 from corepool_http.noting import NotingExchange
 
@@ -160,7 +161,7 @@ class Environments:
             "SERVER_NAME": name,
             "SERVER_PORT": port,
             "REMOTE_ADDR": client.host,
-            "REMOTE_PORT": str(client.port),
+            "REMOTE_PORT": decimal(client.port),
             "wsgi.url_scheme": client.scheme,
         }
         if client.scheme == "https":

@@ -4,6 +4,8 @@ cimport cython
 
 from corepool_http.message cimport Body
 
+# C variables, which the .py file sets once.
+cdef double _NEVER
 cdef Py_ssize_t _PROGRESS
 
 @cython.freelist(8)

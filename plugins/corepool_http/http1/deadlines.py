@@ -10,10 +10,13 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
+
 if TYPE_CHECKING:
     from corepool import Connection
     from corepool_http.message import Body
     from corepool_http.options import ServerOptions
+
+_NEVER = math.inf
 
 _PROGRESS = 65_536
 """Bytes of a body that have to arrive in each `body_timeout`."""
@@ -43,14 +46,14 @@ class Deadlines:
         self._body_mark = 0
         self.is_head_due = False
         """A request has begun to come."""
-        self.armed = math.inf
+        self.armed = _NEVER
         """When the timer fires."""
-        self.due = math.inf
+        self.due = _NEVER
         self._expect(max(0.0, (options.keep_alive or options.header_timeout) - waited_s))
 
     def suspend(self) -> None:
         """Wait for something other than the client."""
-        self.due = math.inf
+        self.due = _NEVER
 
     def arm(self) -> None:
         """Set the timer, which would fire too late."""
@@ -65,7 +68,7 @@ class Deadlines:
     def expect_content(self, body: Body) -> None:
         """Wait for more of a body."""
         mark = body.received // _PROGRESS
-        if body is not self._body or mark != self._body_mark or self.due == math.inf:
+        if body is not self._body or mark != self._body_mark or self.due == _NEVER:
             self._body = body
             self._body_mark = mark
             self._expect(self._options.body_timeout)
@@ -79,7 +82,7 @@ class Deadlines:
         left = self.due - time.monotonic()
         if left <= 0.001:
             return True
-        if left < math.inf:
+        if left < _NEVER:
             self.armed = self.due
             self._conn.deadline(left)
         return False
