@@ -93,7 +93,7 @@ def descriptors(root: int) -> int:
     count = 0
     for pid in process_tree(root):
         with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
-            count += len(os.listdir(PROC / str(pid) / "fd"))
+            count += sum(1 for _ in (PROC / str(pid) / "fd").iterdir())
     return count
 
 

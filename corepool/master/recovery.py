@@ -36,8 +36,8 @@ _SWEEP_S = 0.1
 """How often the copies of connections that workers have closed are closed here. Their peers know it already."""
 
 _SWEEP_AFTER = 64
-"""Connections after which that is due as well: while the kernel's memory of them is still in the caches, and is used again
-for the next ones. A connection costs 1 us less than with the timer alone, and no more descriptors are held than needed."""
+"""Connections after which that is due as well: while the kernel's memory of them is still in the caches, and is used
+again for the next ones. A connection costs 1 us less than with the timer alone, and fewer descriptors are held."""
 
 # Plain numbers: looking up a member of an enumeration takes longer than storing it.
 _FREE, _BUSY = int(Status.FREE), int(Status.BUSY)

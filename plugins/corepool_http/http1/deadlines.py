@@ -10,7 +10,6 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-
 if TYPE_CHECKING:
     from corepool import Connection
     from corepool_http.message import Body
