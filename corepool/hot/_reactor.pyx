@@ -80,6 +80,8 @@ cdef class Reactor(Watching):
         self.busy_s += now - self.now
         count = self._wait(due - now)
         self.now = _monotonic()
+        self.gathers = count > 1
+        self._gathered_due = self.now + self.gather_s
         for place in range(count):
             fd = self._events[place].data.fd
             found = PyDict_GetItem(sources, fd)
@@ -98,8 +100,13 @@ cdef class Reactor(Watching):
                 source.on_failure()
             if self.is_abandoned:
                 end_fork()
+            if self.gathered and _monotonic() >= self._gathered_due:
+                self._send_gathered()
         if self.unread:
             self._serve_unread()
+        self.gathers = False
+        if self.gathered:
+            self._send_gathered()
         if self.unsent or self._to_close or self._at_batch_end:
             self._end_batch()
         return others

@@ -265,8 +265,8 @@ class Connection(Fields):
         self.reads_left = NOT_SERVING
         out = self.out
         if out is not NOTHING:
-            if site.gathers_output and type(out) is bytes and len(out) <= MAX_GATHERED:
-                site.unsent.append(self)  # and `flush` does the rest
+            if site.reactor.gathers and type(out) is bytes and len(out) <= MAX_GATHERED:
+                site.reactor.gathered.append(self)  # and `flush` does the rest
                 return
             send_output(self)
         if self.eof or self.reason is not None:

@@ -55,6 +55,8 @@ class PythonReactor(Watching):
         self.now = time.monotonic()
         find = self._sources.get
         others: list[tuple[SelectorKey, int]] = []
+        self.gathers = len(events) > 1
+        self._gathered_due = self.now + self.gather_s
         for fd, mask in events:
             source = find(fd)
             if source is None:
@@ -68,8 +70,13 @@ class PythonReactor(Watching):
                 source.on_failure()
             if self.is_abandoned:
                 end_fork()
+            if self.gathered and time.monotonic() >= self._gathered_due:
+                self._send_gathered()
         if self.unread:
             self._serve_unread()
+        self.gathers = False
+        if self.gathered:
+            self._send_gathered()
         if self.unsent or self._to_close or self._at_batch_end:
             self._end_batch()
         return others

@@ -21,7 +21,6 @@ cdef class Site:
     cdef public Py_ssize_t high_water
     cdef public Py_ssize_t output_limit
     cdef public bint can_move
-    cdef public bint gathers_output
     cdef public Site then
     cdef public long long trigger
     cdef public object on_met

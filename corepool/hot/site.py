@@ -156,7 +156,6 @@ class Site:
         "deadlines",
         "ends",
         "events",
-        "gathers_output",
         "high_water",
         "hook_errors",
         "idle_timeout",
@@ -203,7 +202,6 @@ class Site:
         high_water: int,
         output_limit: int,
         can_move: bool,
-        gathers_output: bool,
         protocol: str,
         place: int,
     ) -> None:
@@ -211,8 +209,6 @@ class Site:
 
         :param index: the index, in messages, of the socket that its connections came in by.
         :param can_move: False: its connections never go to another process.
-        :param gathers_output: short output of its hooks leaves when the events of the turn were served: the first reply
-            wakes a client that has several connections, and the next ones find it awake.
         :param protocol: the name of the protocol that serves its connections; "" before one is chosen.
         :param place: the place of their counters on the scoreboard.
         """
@@ -234,7 +230,6 @@ class Site:
         self.high_water = min(high_water, MAX_SIZE)
         self.output_limit = min(output_limit, MAX_SIZE)
         self.can_move = can_move
-        self.gathers_output = gathers_output
         self.protocol = protocol
         self.place = place
         self.then: Site | None = None
@@ -278,7 +273,6 @@ class Site:
             high_water=self.high_water,
             output_limit=self.output_limit,
             can_move=self.can_move,
-            gathers_output=self.gathers_output,
             protocol=self.protocol,
             place=self.place,
         )

@@ -9,7 +9,7 @@ SENDS_PER_EVENT = 4
 """Calls of send that one event may make, for the same reason."""
 
 MAX_GATHERED = 16_384
-"""Bytes of output that a connection keeps until the others of its turn were served, where its protocol wants that."""
+"""Bytes of output that a connection may keep while others of its turn are served."""
 
 NOT_SERVING = -1
 """Of `reads_left`: no event is being served."""

@@ -9,6 +9,10 @@ cdef class Watching:
     cdef readonly list _to_close
     cdef readonly list _at_batch_end
     cdef public list unsent
+    cdef public list gathered
+    cdef public bint gathers
+    cdef public double gather_s
+    cdef double _gathered_due
     cdef public list unread
     cdef public double now
     cdef public double busy_s
@@ -20,6 +24,8 @@ cdef class Watching:
     cpdef object close_later(self, int fd)
     cpdef object at_batch_end(self, object call)
     cpdef object _serve_unread(self)
+    cpdef object _send_gathered(self)
+    cdef object _flush(self, list sources)
     cpdef object _end_batch(self)
     cpdef object _close_pending(self)
     cpdef object flush_unsent(self)

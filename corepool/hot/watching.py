@@ -18,6 +18,11 @@ MAX_EVENTS = 256
 """Events served before asyncio gets its turn; a bound on how long a timer can be late under load."""
 
 
+GATHERED_S = 0.0005
+"""How long short output may wait for other events of the turn: the first reply wakes a client that has several
+connections, and those behind it find it awake. A wake-up took a tenth of a request by WSGI, a third of a GET."""
+
+
 class Source(Protocol):
     """Something of ours that epoll watches."""
 
@@ -70,6 +75,12 @@ class Watching:
         self._at_batch_end: list[Callable[[], None]] = []
         self.unsent: list[Source] = []
         """Sources with output that was made outside of their own event; sent before the next poll."""
+        self.gathered: list[Source] = []
+        """Sources with short output of their own event: it waits for the other events, `gather_s` seconds at most."""
+        self.gathers = False
+        """There may be such: several events are being served."""
+        self.gather_s = GATHERED_S
+        self._gathered_due = 0.0
         self.unread: list[UnreadSource] = []
         """Sources with input that no event announces, and new connections: served once a turn, after the events. A
         source that is on it puts itself on it no second time."""
@@ -134,13 +145,7 @@ class Watching:
         A flush may run hooks that send on other connections. Those wait for the next call: two that feed
         each other would never let this one end.
         """
-        unsent = self.unsent[:]
-        self.unsent.clear()  # in place: services hold the list
-        for source in unsent:
-            try:
-                source.flush()
-            except HOOK_ERRORS:  # of a layer
-                source.on_failure()
+        self._flush(self.unsent)
 
     def close(self) -> None:
         self._close_pending()
@@ -150,6 +155,8 @@ class Watching:
 
     def _serve_unread(self) -> None:
         count = len(self.unread)
+        if count > 1:
+            self.gathers = True
         for source in self.unread[:count]:
             try:
                 source.serve_unread()
@@ -157,7 +164,22 @@ class Watching:
                 source.on_failure()
             if self.is_abandoned:
                 end_fork()
+            if self.gathered and time.monotonic() >= self._gathered_due:
+                self._send_gathered()
         del self.unread[:count]  # not before: hooks may ask for all connections, and new ones are nowhere else
+
+    def _send_gathered(self) -> None:
+        self._flush(self.gathered)
+        self._gathered_due = time.monotonic() + self.gather_s
+
+    def _flush(self, sources: list[Source]) -> None:
+        waiting = sources[:]
+        sources.clear()  # in place: services hold the list of the unsent
+        for source in waiting:
+            try:
+                source.flush()
+            except HOOK_ERRORS:  # of a layer
+                source.on_failure()
 
     def _end_batch(self) -> None:
         calls, self._at_batch_end = self._at_batch_end, []

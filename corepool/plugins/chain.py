@@ -74,9 +74,6 @@ class Chain:
     counts_requests: bool
     """Whether the protocol counts its requests by itself."""
 
-    gathers_output: bool
-    """Whether short output of its connections leaves when the events of the turn were served."""
-
     welcome: Callable[[Connection], object] | None
     """The protocol's own `on_accept`: for a connection that its extensions know already."""
 
@@ -102,7 +99,6 @@ class Chain:
                 raise PluginError(f"{_name(plugin)}: {' '.join(str(error).split())}") from None
         self.freezer = Freezer(manager, extensions, protocol)
         self.counts_requests = getattr(protocol, "counts_requests", False)
-        self.gathers_output = getattr(protocol, "gathers_output", False)
         known = [*extensions, *protocols]
         self.members = tuple(known)
         others = [] if owned is None else [each for each in known if not any(each is one for one in owned)]

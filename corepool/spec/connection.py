@@ -110,7 +110,10 @@ class Connection(Protocol[SessionT]):
         """
 
     def send(self, data: ReadableBuffer) -> None:
-        """Send `data` after everything sent before. All that a hook sends leaves at its end, in one piece.
+        """Send `data` after everything sent before.
+
+        All that a hook sends leaves in one piece at its end; or, where several connections have input, when those were
+        served or half a millisecond is over. `send_now` does not wait.
 
         Does nothing on a closed connection. Bytes that the peer doesn't take are buffered. Above the listener's
         `output_high_water` the connection is not read until the buffer has fallen to half of that;

@@ -115,7 +115,6 @@ class Sites:
             high_water=settings.output_high_water,
             output_limit=settings.output_limit,
             can_move=chain.freezer.can_freeze and not bound.transport.has_layers,
-            gathers_output=chain.gathers_output,
             protocol=protocol,
             place=place,
         )

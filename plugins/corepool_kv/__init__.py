@@ -26,7 +26,6 @@ class Kv:
     Options = KvOptions
 
     counts_requests = True
-    gathers_output = True
 
     metrics = metrics_of_store("kv")
 

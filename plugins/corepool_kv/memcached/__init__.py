@@ -24,7 +24,6 @@ class Memcached:
     Options = MemcachedOptions
 
     counts_requests = True
-    gathers_output = True
 
     metrics = metrics_of_store("memcached")
 

@@ -1,4 +1,4 @@
-"""`gathers_output`: short replies leave when the other connections of the turn were served."""
+"""Short replies leave when the other connections of the turn were served, or half a millisecond later."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from corepool.testing.served import ServedHere
 
 class Echoing:
     """Sends what it reads, so often as `times` says, and notes which clients have an answer by then."""
-
-    gathers_output = True
 
     def __init__(self) -> None:
         self.clients: list[socket.socket] = []
@@ -64,6 +62,7 @@ def echoing() -> Any:
     protocol = Echoing()
     with ExitStack() as stack:
         protocol.here = stack.enter_context(ServedHere(protocol))
+        protocol.here.reactor.gather_s = 1000.0
         protocol.clients = [stack.enter_context(protocol.here.connect(slot)) for slot in (1, 2)]
         protocol.here.turn()
         yield protocol
@@ -82,16 +81,29 @@ def test_no_reply_leaves_before_all_were_served(echoing: Echoing) -> None:
     assert [client.recv(10) for client in echoing.clients] == [b"one", b"two"]
 
 
-def test_a_protocol_has_to_ask_for_it() -> None:
-    class Plain(Echoing):
-        gathers_output = False
+def test_first_requests_of_new_connections_too(echoing: Echoing) -> None:
+    clients = [echoing.here.connect() for _ in range(2)]
+    for client in clients:
+        client.send(b"one")
+    echoing.clients = clients
+    echoing.here.turn()
 
-    plain = Plain()
-    with ServedHere(plain) as plain.here, plain.here.connect() as first, plain.here.connect() as second:
-        plain.clients = [first, second]
-        plain.here.turn()
-        _ask(plain, b"one", b"two")
-    assert any(map(any, plain.answered))
+    assert echoing.answered == [[False, False]] * 2
+    assert [client.recv(10) for client in clients] == [b"one"] * 2
+    for client in clients:
+        client.close()
+
+
+@pytest.mark.parametrize("are_new", [False, True])
+def test_a_slow_request_delays_no_reply_that_was_made_before_it(echoing: Echoing, are_new: bool) -> None:  # noqa: FBT001
+    echoing.here.reactor.gather_s = 0.0  # each takes longer
+    if are_new:
+        echoing.clients = [echoing.here.connect() for _ in range(2)]
+    _ask(echoing, b"one", b"two")
+
+    assert any(echoing.answered[1])
+    for client in echoing.clients:
+        client.close()
 
 
 def test_long_output_leaves_at_once(echoing: Echoing) -> None:
