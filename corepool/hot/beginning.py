@@ -62,11 +62,16 @@ def serve_new(conn: Held) -> None:
         conn.flush()
     if wants_input(conn) and has_come(conn.fd):
         conn.on_event(EPOLLIN)
-    if conn.mask == NEW:  # its place in the reactor's list ends here
-        if conn.reason is None:
-            admit(conn)
-        else:
+    if conn.mask != NEW:
+        return
+    # Its place in the reactor's list ends here, or, if its last reply is gathered, when that is sent.
+    if conn.reason is None:
+        if conn.out is not NOTHING:  # not lost, should epoll have no room
             conn.flush()
+        if conn.mask == NEW:
+            admit(conn)
+    elif conn.out is NOTHING:
+        conn.flush()
 
 
 def begin_lost(conn: Held) -> None:

@@ -166,6 +166,8 @@ class Watching:
                 end_fork()
             if self.gathered and time.monotonic() >= self._gathered_due:
                 self._send_gathered()
+        if self.gathered:
+            self._send_gathered()
         del self.unread[:count]  # not before: hooks may ask for all connections, and new ones are nowhere else
 
     def _send_gathered(self) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from contextlib import closing
+from pathlib import Path
 from select import EPOLLIN
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +15,7 @@ import pytest
 from corepool import CloseReason, TimeoutKind, hookimpl
 from corepool.hot.leaving import close_if_idle
 from corepool.hot.sockets import has_come, has_come_in_python
+from corepool.hot.watching import NoEpoll
 from corepool.testing.served import ServedHere
 
 if TYPE_CHECKING:
@@ -20,12 +24,21 @@ if TYPE_CHECKING:
 ASKED = pytest.mark.parametrize("ask", [has_come, has_come_in_python])
 
 
+class Full(NoEpoll):
+    """An epoll without room."""
+
+    def register(self, fd: int, eventmask: int) -> None:  # noqa: ARG002
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 class Noting:
     """Answers what it reads, closes after "end", and notes what happens, and where the connection stood."""
 
     def __init__(self, accept: Callable[[Any], object] = lambda _: None) -> None:
         self.accept = accept
         self.told: list[object] = []
+        self.during: Callable[[], object] = lambda: None
+        """Called while a request is served."""
         self.known: list[int] = []
         """The number of connections at each hook."""
         self.here: ServedHere
@@ -39,6 +52,7 @@ class Noting:
     @hookimpl
     def on_readable(self, conn: Any) -> None:
         data = conn.recv()
+        self.during()
         self.told.append((data, conn in self.here.reactor.sources()))
         self.known.append(len(self.here.connections()))
         if data == b"fail":
@@ -98,6 +112,7 @@ def serve() -> Iterator[Callable[..., tuple[Noting, ServedHere]]]:
     def start(accept: Callable[[Any], object] = lambda _: None, **settings: object) -> tuple[Noting, ServedHere]:
         noting = Noting(accept)
         noting.here = ServedHere(noting, **settings)
+        noting.here.reactor.gather_s = 1000.0
         made.append(noting.here)
         return noting, noting.here
 
@@ -289,7 +304,7 @@ def test_connections_are_known_while_others_and_they_themselves_are_served(serve
     for client in clients:
         client.send(b"end")
     here.turn()
-    assert noting.known == [1, 2, 3, 3, 2, 2, 1, 1, 0]
+    assert noting.known == [1, 2, 3, 3, 3, 3, 2, 1, 0]
     for client in clients:
         client.close()
 
@@ -311,6 +326,29 @@ def test_a_connection_that_on_accept_has_closed_is_known_until_its_output_has_le
             received += len(reads.recv(65_536))
             here.turn()
     assert noting.known == [1, 2, 1, 0]
+
+
+def test_the_reply_to_a_first_request_is_not_lost_when_epoll_has_no_room(serve: Any) -> None:
+    noting, here = serve()
+    reactor = here.reactor
+    before = reactor.epoll, reactor.epoll_fd
+
+    clients = [here.connect() for _ in range(2)]
+    for client in clients:
+        client.send(b"first")
+    with Path(os.devnull).open() as no_epoll:  # the compiled reactor has the number, the other one the object
+
+        def fill() -> None:
+            reactor.epoll, reactor.epoll_fd = Full(), no_epoll.fileno()
+
+        noting.during = fill
+        here.turn()
+        reactor.epoll, reactor.epoll_fd = before
+    assert [client.recv(10) for client in clients] == [b"first"] * 2
+    here.turn()
+    assert [client.recv(10) for client in clients] == [b""] * 2
+    for client in clients:
+        client.close()
 
 
 @ASKED

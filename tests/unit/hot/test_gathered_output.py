@@ -81,15 +81,15 @@ def test_no_reply_leaves_before_all_were_served(echoing: Echoing) -> None:
     assert [client.recv(10) for client in echoing.clients] == [b"one", b"two"]
 
 
-def test_first_requests_of_new_connections_too(echoing: Echoing) -> None:
+def test_the_only_reply_of_a_new_connection_too(echoing: Echoing) -> None:
     clients = [echoing.here.connect() for _ in range(2)]
     for client in clients:
-        client.send(b"one")
+        client.send(b"end")
     echoing.clients = clients
     echoing.here.turn()
 
     assert echoing.answered == [[False, False]] * 2
-    assert [client.recv(10) for client in clients] == [b"one"] * 2
+    assert [client.recv(10) for client in clients] == [b"end"] * 2
     for client in clients:
         client.close()
 
