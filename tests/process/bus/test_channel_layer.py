@@ -153,7 +153,7 @@ def test_channels_of_other_workers_are_added_to_groups(layered: PoolProcess, sta
     one, other, *_ = members_of_each(layered, stack)
     one.do("add", "others", other.channel)
     assert one.next() == "added"
-    # Until the other worker has joined, what is sent to the group goes to its members of before.
+    # Until the other worker has joined, the group is its members of before.
     wait_until(lambda: one.do("send_to", "others", "hello") is None and other.has("hello"))
     one.do("discard", "others", other.channel)
     assert one.next() == "discarded"
