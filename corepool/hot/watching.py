@@ -182,11 +182,15 @@ class Watching:
                 source.flush()
             except HOOK_ERRORS:  # of a layer
                 source.on_failure()
+            if self.is_abandoned:
+                end_fork()
 
     def _end_batch(self) -> None:
         calls, self._at_batch_end = self._at_batch_end, []
         for call in calls:
             call()
+            if self.is_abandoned:
+                end_fork()
         self.flush_unsent()
         self._close_pending()
 

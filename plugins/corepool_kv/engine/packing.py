@@ -27,4 +27,6 @@ def split(packed: bytes) -> list[bytes]:
         length = int.from_bytes(packed[place : place + _LENGTH_BYTES])
         place += _LENGTH_BYTES + length
         parts.append(packed[place - length : place])
+    if place != len(packed):
+        raise ValueError(f"{len(packed)} packed bytes, of which the last string ends at {place}")
     return parts

@@ -82,6 +82,8 @@ class Stream(Collection):
         Collection.__init__(self, db, key, record)
 
     def _read(self, rest: bytes) -> None:
+        if len(rest) < _STATE_END:
+            raise ValueError(f"the record of a stream has {len(rest)} bytes behind its count")
         self.last_id = int.from_bytes(rest[:ENTRY_ID_BYTES])
         self.added = int.from_bytes(rest[ENTRY_ID_BYTES:_ADDED_END])
         self.max_deleted_id = int.from_bytes(rest[_ADDED_END:_STATE_END])

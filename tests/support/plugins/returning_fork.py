@@ -21,5 +21,12 @@ class Returning:
     @hookimpl
     def on_readable(self, conn):
         self.fork("on_readable")
-        if conn.recv():
+        data = conn.recv()
+        if data:
             conn.send(f"{os.getpid()}\n".encode())
+        if data == b"once":
+            conn.close()
+
+    @hookimpl
+    def on_close(self):
+        self.fork("on_close")
